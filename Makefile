@@ -1,0 +1,29 @@
+# `make demo` and `make test` need nothing before them but python3 and make.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: demo ui test lint clean
+
+demo: .venv/runtime
+	$(BIN)/uploadwatch demo
+
+ui: .venv/runtime
+	$(BIN)/uploadwatch ui
+
+test: .venv/development
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/development
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy connectors detection assets orchestration sandbox bench
+
+.venv/runtime: requirements.lock pyproject.toml
+	sh .ci/venv $(PYTHON) requirements.lock
+	touch $@
+
+.venv/development: requirements-dev.lock pyproject.toml
+	sh .ci/venv $(PYTHON) requirements-dev.lock
+	touch $@ .venv/runtime
+
+clean:
+	rm -rf .venv .uploadwatch
