@@ -1,0 +1,95 @@
+"""Detections become alerts: folded, explained, and given the variation where the user looks suspicious."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+import duckdb
+import pyarrow as pa
+
+from detection.parameters import Parameters
+from detection.reasons import STRENGTH, is_suspicious
+from detection.sql import into
+from detection.wording import Window, sentence, variation
+
+__all__ = ["LOOK_BACK", "RULES", "fold"]
+
+LOOK_BACK = timedelta(days=90)
+"""How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
+
+RULES = ("openings", "alerts", "seen", "reasons")
+"""The queries behind an alert."""
+
+_FAILED_SIGN_INS = 5
+_SIGN_PERIOD = timedelta(hours=24)
+
+_SAID = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("name", pa.string()),
+        ("severity", pa.string()),
+        (
+            "reasons",
+            pa.list_(pa.struct([("name", pa.string()), ("strength", pa.string()), ("evidence", pa.string())])),
+        ),
+        ("sentence", pa.string()),
+    ]
+)
+
+
+def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datetime) -> None:
+    """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
+
+    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before),
+    ``user_hours`` (from ``since`` on), ``uploads`` and ``activity`` (from :data:`LOOK_BACK` before it). Columns as
+    in :data:`detection.tables.TABLES`, ordered by opening and user.
+
+    Args:
+        con: Connection in which these tables exist.
+        parameters: Settings of the detector.
+        since: UTC without zone.
+    """
+    into(con, "openings", "openings", {"deduplication": timedelta(hours=parameters.deduplication_hours)})
+    into(con, "folded_alerts", "alerts", {"since": since})
+    into(con, "seen", "seen")
+    into(
+        con,
+        "reasons",
+        "reasons",
+        {"sign_period": _SIGN_PERIOD, "failed_sign_ins": _FAILED_SIGN_INS},
+    )
+    reasons: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for alert_id, name, evidence in con.execute("SELECT alert_id, name, evidence FROM reasons").fetchall():
+        reasons[alert_id].append({"name": name, "strength": STRENGTH[name], "evidence": evidence})
+    said = []
+    for alert_id, *figures in con.execute(
+        """
+        SELECT alert_id, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
+            baseline_files_windows, baseline_files_sum, baseline_files_max,
+            baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in
+        FROM folded_alerts
+        """
+    ).fetchall():
+        found = reasons[alert_id]
+        name, severity = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
+        said.append(
+            {
+                "alert_id": alert_id,
+                "name": name,
+                "severity": severity,
+                "reasons": found,
+                "sentence": sentence(Window(*figures, parameters.training_days)),
+            }
+        )
+    con.register("said", pa.Table.from_pylist(said, schema=_SAID))
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE alerts AS
+        SELECT a.alert_id, s.name, s.severity, a.* EXCLUDE (alert_id), s.reasons, s.sentence
+        FROM folded_alerts a
+        JOIN said s USING (alert_id)
+        ORDER BY a.first_window_start, a."user"
+        """
+    )
+    con.unregister("said")

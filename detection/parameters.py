@@ -1,0 +1,61 @@
+"""The settings of the detector, in one place, with the reason for each default."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from math import log10
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["WINDOW", "Parameters"]
+
+WINDOW = timedelta(hours=3)
+"""The test period: the stretch of activity that is compared with the baseline. It slides by one hour."""
+
+
+class Parameters(BaseModel):
+    """Parameters of the detector 'Massive upload to SaaS service'.
+
+    Attributes:
+        budget: Alerts per 1000 monitored users and day that the operator is ready to read.
+        activation_days: A source raises no alert before this many days of its history exist.
+        warm_up_days: Nothing is scored, not even for calibration, before a scope has so much history.
+        training_days: How far back a baseline and the calibration of thresholds look.
+        deduplication_hours: Detections that start within this time of an alert's opening fold into it.
+        floor_files: A window with fewer files is never a detection by files.
+        floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
+        prior_windows: Weight of the organisation in a user's baseline, in active windows.
+        least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    budget: float = Field(default=2.0, gt=0, le=1000)
+    activation_days: int = Field(default=14, ge=1)
+    warm_up_days: int = Field(default=7, ge=1)
+    training_days: int = Field(default=30, ge=1)
+    deduplication_hours: int = Field(default=24, ge=1)
+    floor_files: int = Field(default=50, ge=1)
+    floor_bytes: int = Field(default=100_000_000, ge=1)
+    prior_windows: int = Field(default=10, ge=1)
+    least_user_days: int = Field(default=200, ge=1)
+
+    @property
+    def prior_threshold(self) -> float:
+        """Score asked where too few user-days exist to calibrate: measured on organisations of real people."""
+        return round(max(7.7 - 3.0 * log10(self.budget), 1.0), 6)
+
+    def bind(self, day: datetime) -> dict[str, object]:
+        """Values for the queries' parameters on one day.
+
+        Args:
+            day: Start of the day, UTC without zone.
+        """
+        return {
+            **self.model_dump(),
+            "prior_threshold": self.prior_threshold,
+            "least_spread": 0.1,
+            "day_start": day,
+            "day_end": day + timedelta(days=1),
+            "training_start": day - timedelta(days=self.training_days),
+        }

@@ -1,0 +1,48 @@
+"""Loads the named queries of ``detection/sql`` and runs them with bound parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+
+__all__ = ["into", "load", "version"]
+
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+
+
+@cache
+def load(name: str) -> str:
+    """Text of ``detection/sql/<name>.sql``.
+
+    Args:
+        name: Path below ``detection/sql`` without the suffix, such as ``scores`` or ``normalise/box``.
+
+    Raises:
+        FileNotFoundError: There is no such query.
+    """
+    return files("detection").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def into(con: duckdb.DuckDBPyConnection, table: str, name: str, parameters: Mapping[str, object] | None = None) -> None:
+    """Runs a query into a temporary table, replacing it.
+
+    Args:
+        con: Connection in which the tables that the query reads exist under their names.
+        table: Temporary table to make.
+        name: Query to run, see :func:`load`.
+        parameters: Values to bind; those that the query does not name are left out.
+    """
+    sql = load(name)
+    named = set(_PARAMETER.findall(sql))
+    bound = {key: value for key, value in (parameters or {}).items() if key in named}
+    con.execute(f'CREATE OR REPLACE TEMP TABLE "{table}" AS {sql}', bound)
+
+
+def version(*names: str) -> str:
+    """Short digest of the text of these queries: changes when a rule changes."""
+    return hashlib.sha256("\0".join(load(name) for name in names).encode()).hexdigest()[:12]

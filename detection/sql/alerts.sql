@@ -1,0 +1,79 @@
+-- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
+-- Reads: openings, detections, user_hours. Only alerts that open at or after $since.
+-- files, sized_files and bytes are sums over the distinct hours of the alert's windows; peak_* are those of the one
+-- window that is rarest in the organisation, against whose baseline the alert is explained.
+WITH folded AS (
+  SELECT o.opening, d.*
+  FROM openings o
+  JOIN detections d ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
+  WHERE o.opening >= $since
+),
+spans AS (
+  SELECT
+    "user",
+    opening,
+    max(window_end) AS last_window_end,
+    count(DISTINCT window_start) - 1 AS suppressed_count,
+    max(window_start) AS last_window_start
+  FROM folded
+  GROUP BY "user", opening
+),
+peaks AS (
+  SELECT
+    *,
+    row_number() OVER (
+      PARTITION BY "user", opening
+      ORDER BY one_in DESC, score - threshold DESC, window_start, scope
+    ) AS place
+  FROM folded
+),
+covered AS (
+  SELECT DISTINCT f."user", f.opening, h.provider, h.actor_class, h.hour, h.files, h.sized_files, h.bytes
+  FROM folded f
+  JOIN user_hours h
+    ON h."user" = f."user"
+    AND h.monitored
+    AND h.hour >= f.window_start
+    AND h.hour < f.window_end
+    AND (f.scope = 'all' OR h.provider = f.scope)
+),
+totals AS (
+  SELECT
+    "user",
+    opening,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes,
+    list(DISTINCT provider ORDER BY provider) AS providers,
+    min(actor_class) AS actor_class
+  FROM covered
+  GROUP BY "user", opening
+)
+SELECT
+  sha256(concat_ws('|', s."user", 'massive_upload', CAST(s.opening AS VARCHAR))) AS alert_id,
+  s."user",
+  t.actor_class,
+  t.providers,
+  s.opening AS first_window_start,
+  s.last_window_end,
+  t.files,
+  t.sized_files,
+  t.bytes,
+  p.scope,
+  p.metric,
+  p.score,
+  p.threshold,
+  p.one_in,
+  p.confidence,
+  p.window_start AS peak_window_start,
+  p.files AS peak_files,
+  p.sized_files AS peak_sized_files,
+  p.bytes AS peak_bytes,
+  p.baseline_files_windows, p.baseline_files_min, p.baseline_files_sum, p.baseline_files_max,
+  p.baseline_bytes_windows, p.baseline_bytes_min, p.baseline_bytes_sum, p.baseline_bytes_max,
+  s.suppressed_count,
+  CASE WHEN s.suppressed_count > 0 THEN s.last_window_start END AS last_suppressed_at
+FROM spans s
+JOIN peaks p ON p."user" = s."user" AND p.opening = s.opening AND p.place = 1
+JOIN totals t ON t."user" = s."user" AND t.opening = s.opening
+ORDER BY s.opening, s."user"

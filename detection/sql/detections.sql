@@ -1,0 +1,63 @@
+-- Detections of one day: windows whose score reaches the threshold of its metric.
+-- Reads: scores, thresholds and baselines of the day, past_scores (those of the calibration days),
+-- active_scopes (scopes past their activation period).
+-- one_in: of how many monitored user-days one is this unusual, (1 + user-days) / (1 + those at or above).
+WITH maxima AS (
+  SELECT "user", date_trunc('day', window_start) AS day, max(files_score) AS files_score, max(bytes_score) AS bytes_score
+  FROM past_scores
+  GROUP BY "user", date_trunc('day', window_start)
+),
+above AS (
+  SELECT
+    s.*,
+    f.threshold AS files_threshold,
+    b.threshold AS bytes_threshold,
+    f.user_days,
+    f.confidence,
+    s.files_score >= f.threshold AS files_above,
+    s.bytes_score >= b.threshold AS bytes_above
+  FROM scores s
+  JOIN active_scopes a ON a.scope = s.scope
+  JOIN thresholds f ON f.metric = 'files'
+  JOIN thresholds b ON b.metric = 'bytes'
+  WHERE s.files_score >= f.threshold OR s.bytes_score >= b.threshold
+),
+rarity AS (
+  SELECT
+    a.scope, a."user", a.window_start,
+    count(m."user") FILTER (WHERE m.files_score >= a.files_score) AS files_at_or_above,
+    count(m."user") FILTER (WHERE m.bytes_score >= a.bytes_score) AS bytes_at_or_above
+  FROM above a
+  LEFT JOIN maxima m ON m.files_score >= a.files_score OR m.bytes_score >= a.bytes_score
+  GROUP BY a.scope, a."user", a.window_start
+),
+judged AS (
+  SELECT
+    a.*,
+    CASE
+      WHEN NOT coalesce(a.bytes_above, FALSE) THEN 'files'
+      WHEN NOT coalesce(a.files_above, FALSE) THEN 'bytes'
+      WHEN r.files_at_or_above < r.bytes_at_or_above THEN 'files'
+      WHEN r.files_at_or_above > r.bytes_at_or_above THEN 'bytes'
+      WHEN a.files_score - a.files_threshold > a.bytes_score - a.bytes_threshold THEN 'files'
+      ELSE 'bytes'
+    END AS metric,
+    r.files_at_or_above,
+    r.bytes_at_or_above
+  FROM above a
+  JOIN rarity r ON r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
+)
+SELECT
+  j.scope, j."user", j.window_start, j.window_start + INTERVAL 3 HOUR AS window_end,
+  j.files, j.sized_files, j.bytes,
+  j.metric,
+  CASE WHEN j.metric = 'files' THEN j.files_score ELSE j.bytes_score END AS score,
+  CASE WHEN j.metric = 'files' THEN j.files_threshold ELSE j.bytes_threshold END AS threshold,
+  CAST(floor((1.0 + j.user_days) / (1 + CASE WHEN j.metric = 'files' THEN j.files_at_or_above ELSE j.bytes_at_or_above END)) AS BIGINT) AS one_in,
+  j.confidence,
+  j.files_score, j.files_threshold, j.bytes_score, j.bytes_threshold,
+  coalesce(u.files_windows, 0) AS baseline_files_windows, u.files_min AS baseline_files_min, u.files_sum AS baseline_files_sum, u.files_max AS baseline_files_max,
+  coalesce(u.bytes_windows, 0) AS baseline_bytes_windows, u.bytes_min AS baseline_bytes_min, u.bytes_sum AS baseline_bytes_sum, u.bytes_max AS baseline_bytes_max
+FROM judged j
+LEFT JOIN baselines u ON u.scope = j.scope AND u."user" = j."user"
+ORDER BY j."user", j.window_start, j.scope

@@ -1,0 +1,74 @@
+-- The ledger of published alerts after this publication.
+-- Reads: alerts (as folded now) and published (the ledger so far).
+-- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
+-- revision if what it says has changed. A published alert that lost its place to an earlier one is closed as merged,
+-- one without detections of its own as withdrawn. alert_key is the id that the alert would have without the ledger.
+WITH stated AS (
+  SELECT
+    alert_id AS alert_key, "user", first_window_start, last_window_end,
+    sha256(concat_ws('|', name, sentence, files, bytes, suppressed_count, first_window_start, last_window_end)) AS digest
+  FROM alerts
+),
+pairs AS (
+  SELECT
+    p.alert_id,
+    a.alert_key,
+    row_number() OVER (
+      PARTITION BY p.alert_id
+      ORDER BY
+        CASE WHEN a.first_window_start <= p.first_window_start AND p.first_window_start < a.last_window_end THEN 0 ELSE 1 END,
+        a.first_window_start
+    ) AS place
+  FROM published p
+  JOIN stated a
+    ON a."user" = p."user"
+    AND a.first_window_start < p.last_window_end
+    AND a.last_window_end > p.first_window_start
+  WHERE p.state = 'open' OR p.alert_id = a.alert_key
+),
+matched AS (
+  SELECT
+    m.alert_id,
+    m.alert_key,
+    row_number() OVER (PARTITION BY m.alert_key ORDER BY p.first_window_start, p.alert_id) AS place
+  FROM pairs m
+  JOIN published p ON p.alert_id = m.alert_id
+  WHERE m.place = 1
+),
+kept AS (
+  SELECT alert_id, alert_key FROM matched WHERE place = 1
+)
+SELECT
+  coalesce(k.alert_id, a.alert_key) AS alert_id,
+  a.alert_key,
+  a."user",
+  a.first_window_start,
+  a.last_window_end,
+  'open' AS state,
+  CAST(NULL AS VARCHAR) AS reason,
+  CASE WHEN p.digest = a.digest THEN p.revision ELSE coalesce(p.revision, 0) + 1 END AS revision,
+  a.digest
+FROM stated a
+LEFT JOIN kept k ON k.alert_key = a.alert_key
+LEFT JOIN published p ON p.alert_id = k.alert_id
+UNION ALL
+SELECT
+  p.alert_id,
+  CAST(NULL AS VARCHAR) AS alert_key,
+  p."user",
+  p.first_window_start,
+  p.last_window_end,
+  CASE WHEN p.state <> 'open' THEN p.state WHEN m.alert_id IS NOT NULL THEN 'merged' ELSE 'withdrawn' END AS state,
+  CASE
+    WHEN p.state <> 'open' THEN p.reason
+    WHEN m.alert_id IS NOT NULL THEN concat('joined with alert ', k.alert_id)
+    ELSE 'later data left it without a detection'
+  END AS reason,
+  CASE WHEN p.state <> 'open' THEN p.revision ELSE p.revision + 1 END AS revision,
+  p.digest
+FROM published p
+LEFT JOIN matched m ON m.alert_id = p.alert_id
+LEFT JOIN kept k ON k.alert_key = m.alert_key
+WHERE p.alert_id NOT IN (SELECT alert_id FROM kept)
+  AND p.alert_id NOT IN (SELECT s.alert_key FROM stated s LEFT JOIN kept t ON t.alert_key = s.alert_key WHERE t.alert_key IS NULL)
+ORDER BY "user", first_window_start, alert_id

@@ -1,0 +1,71 @@
+-- Scores of the three-hour windows that start on one day (every hour, UTC) and reach a floor.
+-- Reads: user_hours of the day and the next, baselines of the day (alone).
+-- score = (m - user's centre) / user's spread + (m - organisation's centre) / organisation's spread:
+-- unusual for the user, and large for the organisation. NULL where the metric is under its floor,
+-- not above what is usual for the user, or (bytes) where no file of the window has a known size.
+-- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
+-- their scores would raise the thresholds for a month.
+-- A provider is its own scope; the scope 'all' is for windows in which two or more providers meet.
+WITH hours AS (
+  SELECT "user", provider, hour, files, sized_files, bytes
+  FROM user_hours
+  WHERE monitored AND hour >= $day_start AND hour < $day_end + INTERVAL 2 HOUR
+),
+slid AS (
+  SELECT *, hour AS window_start FROM hours
+  UNION ALL
+  SELECT *, hour - INTERVAL 1 HOUR AS window_start FROM hours
+  UNION ALL
+  SELECT *, hour - INTERVAL 2 HOUR AS window_start FROM hours
+),
+windows AS (
+  SELECT
+    provider AS scope,
+    "user",
+    window_start,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes
+  FROM slid
+  WHERE window_start >= $day_start AND window_start < $day_end
+  GROUP BY provider, "user", window_start
+  UNION ALL
+  SELECT
+    'all' AS scope,
+    "user",
+    window_start,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes
+  FROM slid
+  WHERE window_start >= $day_start AND window_start < $day_end
+  GROUP BY "user", window_start
+  HAVING count(DISTINCT provider) > 1
+),
+measured AS (
+  SELECT
+    w.*,
+    CASE WHEN w.files >= $floor_files THEN CAST(round(10000 * log10(w.files + 1)) AS BIGINT) / 10000.0 END AS m_files,
+    CASE WHEN w.bytes >= $floor_bytes THEN CAST(round(10000 * log10(w.bytes + 1000)) AS BIGINT) / 10000.0 END AS m_bytes
+  FROM windows w
+  WHERE w.files >= $floor_files OR w.bytes >= $floor_bytes
+),
+compared AS (
+  SELECT
+    m.scope, m."user", m.window_start, m.files, m.sized_files, m.bytes,
+    coalesce(u.files_windows, 0) AS baseline_windows,
+    (m.m_files - coalesce(u.files_centre, o.files_centre)) / coalesce(u.files_spread, o.files_newcomer_spread) AS files_own,
+    (m.m_files - o.files_centre) / o.files_spread AS files_organisation,
+    (m.m_bytes - coalesce(u.bytes_centre, o.bytes_centre)) / coalesce(u.bytes_spread, o.bytes_newcomer_spread) AS bytes_own,
+    (m.m_bytes - o.bytes_centre) / o.bytes_spread AS bytes_organisation
+  FROM measured m
+  JOIN baselines o ON o.scope = m.scope AND o."user" IS NULL AND o.history_days >= $warm_up_days
+  LEFT JOIN baselines u ON u.scope = m.scope AND u."user" = m."user"
+)
+SELECT
+  scope, "user", window_start, files, sized_files, bytes, baseline_windows,
+  CASE WHEN files_own > 0 THEN round(files_own + files_organisation, 6) END AS files_score,
+  CASE WHEN bytes_own > 0 THEN round(bytes_own + bytes_organisation, 6) END AS bytes_score
+FROM compared
+WHERE files_own > 0 OR bytes_own > 0
+ORDER BY "user", window_start, scope

@@ -1,0 +1,54 @@
+-- One row per provider, user, actor class and hour (UTC) with at least one upload. All that follows is sums over it.
+-- Reads: uploads. Monitored are people and guests, and apps that act in the name of a person known by e-mail.
+-- The maps count files by extension, country and app, keys in order.
+WITH hours AS (
+  SELECT
+    provider,
+    "user",
+    actor_class,
+    date_trunc('hour', time) AS hour,
+    count(*) AS files,
+    count(bytes) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes
+  FROM uploads
+  GROUP BY provider, "user", actor_class, date_trunc('hour', time)
+),
+counts AS (
+  SELECT provider, "user", actor_class, date_trunc('hour', time) AS hour, 'extension' AS dimension, extension AS label, count(*) AS files
+  FROM uploads
+  GROUP BY provider, "user", actor_class, date_trunc('hour', time), extension
+  UNION ALL
+  SELECT provider, "user", actor_class, date_trunc('hour', time) AS hour, 'country' AS dimension, country AS label, count(*) AS files
+  FROM uploads
+  WHERE country IS NOT NULL
+  GROUP BY provider, "user", actor_class, date_trunc('hour', time), country
+  UNION ALL
+  SELECT provider, "user", actor_class, date_trunc('hour', time) AS hour, 'app' AS dimension, app AS label, count(*) AS files
+  FROM uploads
+  WHERE app IS NOT NULL
+  GROUP BY provider, "user", actor_class, date_trunc('hour', time), app
+),
+maps AS (
+  SELECT
+    provider, "user", actor_class, hour, dimension,
+    map_from_entries(list(struct_pack(key := label, value := files) ORDER BY label)) AS counted
+  FROM counts
+  GROUP BY provider, "user", actor_class, hour, dimension
+)
+SELECT
+  h.provider,
+  h."user",
+  h.actor_class,
+  h.actor_class IN ('person', 'guest') OR (h.actor_class = 'app' AND h."user" LIKE '%@%') AS monitored,
+  h.hour,
+  h.files,
+  h.sized_files,
+  h.bytes,
+  e.counted AS extensions,
+  c.counted AS countries,
+  a.counted AS apps
+FROM hours h
+LEFT JOIN maps e ON e.dimension = 'extension' AND e.provider = h.provider AND e."user" = h."user" AND e.actor_class = h.actor_class AND e.hour = h.hour
+LEFT JOIN maps c ON c.dimension = 'country' AND c.provider = h.provider AND c."user" = h."user" AND c.actor_class = h.actor_class AND c.hour = h.hour
+LEFT JOIN maps a ON a.dimension = 'app' AND a.provider = h.provider AND a."user" = h."user" AND a.actor_class = h.actor_class AND a.hour = h.hour
+ORDER BY h."user", h.hour, h.provider, h.actor_class

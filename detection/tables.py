@@ -1,0 +1,229 @@
+"""The tables: their columns, types and what each column means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+__all__ = ["TABLES", "Column", "empty"]
+
+
+class Column(NamedTuple):
+    """One column of a table: DuckDB type, and its meaning for a reader."""
+
+    name: str
+    type: str
+    description: str
+
+
+def _columns(*rows: tuple[str, str, str]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+_EVENT = (
+    ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+    ("event_key", "VARCHAR", "Identity of the audit event, stable over repeated deliveries and pulls"),
+)
+_ACTOR = (
+    ("user_id", "VARCHAR", "The provider's stable id of the user"),
+    ("user", "VARCHAR", "Lower-case e-mail; where there is none, provider and id, or provider and class"),
+    ("actor_class", "VARCHAR", "person, service, app, guest, anonymous or system"),
+)
+_CLIENT = (
+    ("app", "VARCHAR", "Client application as the provider names it"),
+    ("ip", "VARCHAR", "Address of the client"),
+    ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider tells"),
+)
+_BASELINE = (
+    ("files_windows", "BIGINT", "Active three-hour windows in the training days"),
+    ("files_s1", "BIGINT", "Sum of log10(files + 1) over them, in ten-thousandths"),
+    ("files_s2", "BIGINT", "Sum of squares of the same, in squared ten-thousandths"),
+    ("files_min", "BIGINT", "Fewest files in an active window"),
+    ("files_sum", "BIGINT", "Files in all active windows"),
+    ("files_max", "BIGINT", "Most files in an active window"),
+    ("bytes_windows", "BIGINT", "Active windows in which a size is known"),
+    ("bytes_s1", "BIGINT", "Sum of log10(bytes + 1000) over them, in ten-thousandths"),
+    ("bytes_s2", "BIGINT", "Sum of squares of the same, in squared ten-thousandths"),
+    ("bytes_min", "BIGINT", "Fewest bytes in a window with a known size"),
+    ("bytes_sum", "BIGINT", "Bytes in all of them"),
+    ("bytes_max", "BIGINT", "Most bytes in one of them"),
+)
+_AMOUNT = (
+    ("files", "BIGINT", "Files uploaded"),
+    ("sized_files", "BIGINT", "Files among them whose size is known"),
+    ("bytes", "BIGINT", "Bytes of the files whose size is known; NULL where none is"),
+)
+
+TABLES: Mapping[str, tuple[Column, ...]] = {
+    "uploads": _columns(
+        *_EVENT,
+        ("asset", "INTEGER", "Which of the event's files this is, from 0"),
+        ("time", "TIMESTAMP", "When it happened, UTC"),
+        *_ACTOR,
+        ("kind", "VARCHAR", "upload, or edit for a new version of a file"),
+        ("operation", "VARCHAR", "The provider's own name of the event"),
+        ("file_id", "VARCHAR", "The provider's id of the file"),
+        ("version", "VARCHAR", "The provider's id of the version"),
+        ("file_name", "VARCHAR", "Name of the file, as the provider gives it"),
+        ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
+        ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
+        ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
+        ("bytes", "BIGINT", "Size of the file; NULL means unknown, never zero"),
+        ("size_source", "VARCHAR", "log, recovered, later_version, gone or unknown"),
+        *_CLIENT,
+    ),
+    "activity": _columns(
+        *_EVENT,
+        ("time", "TIMESTAMP", "When it happened, UTC"),
+        *_ACTOR,
+        (
+            "kind",
+            "VARCHAR",
+            "sign_in, sign_in_failed, mfa_disabled, password_reset, provider_alert and so on",
+        ),
+        ("operation", "VARCHAR", "The provider's own name of the event"),
+        ("file_id", "VARCHAR", "The file concerned, if one is"),
+        ("file_name", "VARCHAR", "Its name"),
+        *_CLIENT,
+        ("detail", "VARCHAR", "What a reader should know, short"),
+    ),
+    "rejects": _columns(
+        ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+        ("day", "DATE", "Day of the partition"),
+        ("reason", "VARCHAR", "Why the event could not be read"),
+        ("event", "VARCHAR", "The event as received, cut to 4000 characters"),
+        ("event_key", "VARCHAR", "Its identity, where it has one"),
+    ),
+    "ignored": _columns(
+        ("reason", "VARCHAR", "Why these events are neither uploads nor activity"),
+        ("events", "BIGINT", "How many"),
+    ),
+    "file_sizes": _columns(
+        ("file_id", "VARCHAR", "The provider's id of the file"),
+        ("state", "VARCHAR", "found, gone or denied"),
+        ("bytes", "BIGINT", "Size when it was looked up"),
+        ("version", "VARCHAR", "Version then"),
+        ("modified_at", "TIMESTAMP", "When that version was made, UTC"),
+        ("checked_at", "TIMESTAMP", "When it was looked up, UTC"),
+    ),
+    "user_hours": _columns(
+        ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+        *_ACTOR[1:],
+        ("monitored", "BOOLEAN", "Whether the detector watches this actor"),
+        ("hour", "TIMESTAMP", "Start of the hour, UTC"),
+        *_AMOUNT,
+        ("extensions", "MAP(VARCHAR, BIGINT)", "Files by extension"),
+        ("countries", "MAP(VARCHAR, BIGINT)", "Files by country"),
+        ("apps", "MAP(VARCHAR, BIGINT)", "Files by client application"),
+    ),
+    "baselines": _columns(
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("user", "VARCHAR", "The user; NULL is the organisation's row"),
+        ("users", "BIGINT", "Users in the row: those with uploads in the training days"),
+        ("history_days", "BIGINT", "Days since the first upload in the training days"),
+        *_BASELINE,
+        ("files_centre", "DOUBLE", "Expected log10(files + 1), shrunk towards the organisation's"),
+        ("files_spread", "DOUBLE", "Its standard deviation, likewise"),
+        ("files_newcomer_spread", "DOUBLE", "Spread for a user without history (organisation's row)"),
+        ("bytes_centre", "DOUBLE", "Expected log10(bytes + 1000), shrunk towards the organisation's"),
+        ("bytes_spread", "DOUBLE", "Its standard deviation, likewise"),
+        ("bytes_newcomer_spread", "DOUBLE", "Spread for a user without history (organisation's row)"),
+    ),
+    "scores": _columns(
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("user", "VARCHAR", "The user"),
+        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        *_AMOUNT,
+        ("baseline_windows", "BIGINT", "Active windows behind the user's baseline"),
+        (
+            "files_score",
+            "DOUBLE",
+            "How unusual the number of files is; NULL under the floor or not above usual",
+        ),
+        (
+            "bytes_score",
+            "DOUBLE",
+            "How unusual the bytes are; NULL under the floor, unsized or not above usual",
+        ),
+    ),
+    "thresholds": _columns(
+        ("metric", "VARCHAR", "files or bytes"),
+        ("threshold", "DOUBLE", "Score from which a window is a detection"),
+        ("user_days", "BIGINT", "Monitored user-days in the calibration days"),
+        ("calibration_days", "BIGINT", "Days calibrated on"),
+        ("scored_user_days", "BIGINT", "User-days among them with a window over the floor"),
+        ("user_days_above", "BIGINT", "User-days among them at or above the threshold"),
+        ("confidence", "VARCHAR", "low where too few user-days exist and the prior threshold stands in"),
+        ("budget", "DOUBLE", "Alerts per 1000 monitored users and day asked for"),
+    ),
+    "detections": _columns(
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("user", "VARCHAR", "The user"),
+        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        ("window_end", "TIMESTAMP", "Their end, exclusive, UTC"),
+        *_AMOUNT,
+        ("metric", "VARCHAR", "The metric that is rarer: files or bytes"),
+        ("score", "DOUBLE", "Its score"),
+        ("threshold", "DOUBLE", "Its threshold"),
+        ("one_in", "BIGINT", "One monitored user-day in so many is this unusual"),
+        ("confidence", "VARCHAR", "Confidence of the threshold"),
+        ("files_score", "DOUBLE", "Score by files"),
+        ("files_threshold", "DOUBLE", "Threshold by files"),
+        ("bytes_score", "DOUBLE", "Score by bytes"),
+        ("bytes_threshold", "DOUBLE", "Threshold by bytes"),
+        *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
+    ),
+    "evaluations": _columns(
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        ("state", "VARCHAR", "evaluated, in activation, or not evaluated"),
+        ("reason", "VARCHAR", "Why, where it was not"),
+    ),
+    "alerts": _columns(
+        ("alert_id", "VARCHAR", "Hash of user, detector and opening window"),
+        ("name", "VARCHAR", "Name of the alert or of its variation"),
+        ("severity", "VARCHAR", "Informational, or Low by a suspicious user"),
+        *_ACTOR[1:],
+        ("providers", "VARCHAR[]", "Providers uploaded to"),
+        ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
+        ("last_window_end", "TIMESTAMP", "End of the last window that folded in, exclusive, UTC"),
+        *_AMOUNT,
+        ("scope", "VARCHAR", "Scope of the rarest window"),
+        ("metric", "VARCHAR", "Metric of the rarest window"),
+        ("score", "DOUBLE", "Score of the rarest window"),
+        ("threshold", "DOUBLE", "Its threshold"),
+        ("one_in", "BIGINT", "One user-day in so many is this unusual"),
+        ("confidence", "VARCHAR", "Confidence of the threshold"),
+        ("peak_window_start", "TIMESTAMP", "Start of the rarest window, UTC"),
+        ("peak_files", "BIGINT", "Files in it"),
+        ("peak_sized_files", "BIGINT", "Files in it whose size is known"),
+        ("peak_bytes", "BIGINT", "Bytes in it"),
+        *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
+        ("suppressed_count", "BIGINT", "Further windows that folded into the alert"),
+        ("last_suppressed_at", "TIMESTAMP", "Start of the last of them, UTC"),
+        (
+            "reasons",
+            "STRUCT(name VARCHAR, strength VARCHAR, evidence VARCHAR)[]",
+            "Why the user looks suspicious",
+        ),
+        ("sentence", "VARCHAR", "The alert in one sentence"),
+    ),
+    "published": _columns(
+        ("alert_id", "VARCHAR", "The id under which the alert was first published; it stays"),
+        ("alert_key", "VARCHAR", "The id that the alert as folded now would have without the ledger; NULL if closed"),
+        ("user", "VARCHAR", "The user"),
+        ("first_window_start", "TIMESTAMP", "Start of the opening window as last published, UTC"),
+        ("last_window_end", "TIMESTAMP", "End of the last window as last published, exclusive, UTC"),
+        ("state", "VARCHAR", "open, merged or withdrawn"),
+        ("reason", "VARCHAR", "Why it was closed"),
+        ("revision", "BIGINT", "How many forms of it were published"),
+        ("digest", "VARCHAR", "Digest of what it says, by which a new revision is known"),
+    ),
+}
+"""Columns of every table by the last part of its name."""
+
+
+def empty(table: str) -> str:
+    """A query that gives the table's columns and no row."""
+    columns = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES[table])
+    return f"SELECT {columns} WHERE FALSE"

@@ -1,0 +1,96 @@
+"""How an alert is said to a person: its name, its severity and its one sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+__all__ = ["Variation", "Window", "sentence", "size", "variation"]
+
+Severity = Literal["Informational", "Low"]
+
+
+class Variation(NamedTuple):
+    """Name and severity under which an alert is shown."""
+
+    name: str
+    severity: Severity
+
+
+def variation(*, suspicious: bool) -> Variation:
+    """The alert's name and severity; the variation replaces both on the one alert."""
+    if suspicious:
+        return Variation("Massive upload to SaaS service by suspicious user", "Low")
+    return Variation("Massive upload to SaaS service", "Informational")
+
+
+class Window(NamedTuple):
+    """The figures that the sentence names, of the alert's rarest three hours.
+
+    Sizes are bytes over the files whose size is known; the baseline is over the user's active windows.
+    """
+
+    user: str
+    providers: tuple[str, ...]
+    start: datetime
+    files: int
+    sized_files: int
+    bytes: int | None
+    files_windows: int
+    files_sum: int | None
+    files_max: int | None
+    bytes_windows: int
+    bytes_sum: int | None
+    bytes_max: int | None
+    one_in: int
+    training_days: int
+
+
+_PROVIDER = {
+    "box": "Box",
+    "dropbox": "Dropbox",
+    "google_workspace": "Google Workspace",
+    "office365": "Office 365",
+}
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
+
+
+def size(count: float) -> str:
+    """A number of bytes with a decimal unit, such as ``3.1 GB``."""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.1f} {_UNITS[unit]}" if unit and value < 99.95 else f"{value:.0f} {_UNITS[unit]}"
+
+
+def _amount(files: float, sized: int, size_: float | None) -> str:
+    count = f"{files:,.0f} file{'' if round(files) == 1 else 's'}"
+    if sized == 0 or size_ is None:
+        return f"{count} (sizes unknown)"
+    if sized < files:
+        return f"{count} ({size(size_)} in the {sized:,} whose size is known)"
+    return f"{count} ({size(size_)})"
+
+
+def _usual(w: Window) -> str:
+    if not w.files_windows or w.files_sum is None or w.files_max is None:
+        return f"no upload by this user is on record in the {w.training_days} days before"
+    mean = f"{w.files_sum / w.files_windows:,.1f}".removesuffix(".0")
+    typical = f"{mean} file{'' if mean == '1' else 's'}"
+    largest = f"{w.files_max:,} file{'' if w.files_max == 1 else 's'}"
+    if w.bytes_windows and w.bytes_sum is not None and w.bytes_max is not None:
+        typical += f" ({size(w.bytes_sum / w.bytes_windows)})"
+        largest += f" and {size(w.bytes_max)}"
+    windows = f"{w.files_windows} active three-hour window{'' if w.files_windows == 1 else 's'}"
+    return f"in the {w.training_days} days before, {windows} held {typical} on average and {largest} at most"
+
+
+def sentence(w: Window) -> str:
+    """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
+    user = "".join(character if character.isprintable() else "�" for character in w.user)
+    where = " and ".join(_PROVIDER.get(provider, provider) for provider in w.providers)
+    return (
+        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {user} uploaded "
+        f"{_amount(w.files, w.sized_files, w.bytes)} to {where}; {_usual(w)}, and only "
+        f"1 in {w.one_in:,} user-days in the organisation is this unusual."
+    )
