@@ -1,0 +1,133 @@
+"""Makes a workload: an organisation's uploads over some weeks, with labelled incidents among them.
+
+Belongs here: putting the parts together, and the command. All randomness comes from the seed; the same
+arguments give the same bytes.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pyarrow as pa
+import typer
+
+from sandbox import scenarios, workload_lookalikes
+from sandbox.workload_delivery import deliver
+from sandbox.workload_events import DAY, Events
+from sandbox.workload_format import Label, labels_path, write_labels, write_workload
+from sandbox.workload_ordinary import make_ordinary
+from sandbox.workload_people import make_organisation
+from sandbox.workload_stage import Scene, Stage, spread
+from sandbox.workload_stats import describe
+
+__all__ = ["FEWEST_DAYS", "add_command", "make_workload"]
+
+FEWEST_DAYS = 45
+"""Incidents need a source past its activation, and some of them weeks of history before."""
+
+_ORGANISATION, _ORDINARY, _SCENES, _DELIVERY = range(4)
+
+
+def make_workload(
+    *,
+    seed: int = 7,
+    days: int = 60,
+    people: int = 300,
+    start: date = date(2026, 1, 5),
+    incidents: bool = True,
+) -> tuple[pa.Table, list[Label]]:
+    """Makes a workload and its labels.
+
+    Args:
+        seed: Source of all randomness.
+        days: Length from `start`, whole UTC days.
+        people: Size of the organisation.
+        start: First day.
+        incidents: False leaves out the incidents and look-alikes (and with them the service accounts).
+
+    Returns:
+        Events in the format of `sandbox.workload_format.SCHEMA`, sorted by time, and labels by their start.
+
+    Raises:
+        ValueError: too few days or people for the incidents.
+    """
+    if days < (FEWEST_DAYS if incidents else 1):
+        raise ValueError(f"a workload with incidents needs at least {FEWEST_DAYS} days, not {days}")
+    first = int(np.datetime64(start, "ms").astype(np.int64))
+    organisation = make_organisation(np.random.default_rng([seed, _ORGANISATION]), people)
+    events = make_ordinary(np.random.default_rng([seed, _ORDINARY]), organisation, first, days)
+    labels: list[Label] = []
+    if incidents:
+        stage = Stage.set_up(organisation, events, first, days)
+        scenes = _play(stage, seed)
+        events = _add(events, scenes)
+        labels = _number(scenes)
+    # providers but Google tell whole seconds
+    whole = np.where(events.provider == "google_workspace", events.time, events.time // 1_000 * 1_000)
+    events = events.having(time=whole)
+    events = events.take((events.time >= first) & (events.time < first + days * DAY))
+    return deliver(np.random.default_rng([seed, _DELIVERY]), events).table(), labels
+
+
+def add_command(app: typer.Typer) -> None:
+    """Adds the command `workload` to a command line."""
+
+    @app.command("workload")
+    def workload(
+        out: Annotated[Path, typer.Option(help="File to write, .parquet or .csv; labels go beside it.")],
+        seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 7,
+        days: Annotated[int, typer.Option(help=f"Length in days, at least {FEWEST_DAYS}.")] = 60,
+        people: Annotated[int, typer.Option(help="Size of the organisation.")] = 300,
+        start: Annotated[str, typer.Option(help="First day, as 2026-01-05.")] = "2026-01-05",
+    ) -> None:
+        """Makes a workload with labelled incidents and look-alikes."""
+        try:
+            table, labels = make_workload(seed=seed, days=days, people=people, start=date.fromisoformat(start))
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_workload(table, out)
+        write_labels(labels, labels_path(out))
+        typer.echo(describe(table, labels))
+        typer.echo(f"Written to {out} and {labels_path(out)}")
+
+
+def _play(stage: Stage, seed: int) -> list[Scene]:
+    """Plays both programmes; each scene has a stream of randomness of its own."""
+    # what needs a particular kind of user chooses first
+    entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME))
+    return [
+        entry.play(
+            stage.for_scene(np.random.default_rng([seed, _SCENES, index])),
+            spread(index, entry, stage.days),
+            entry.providers,
+        )
+        for index, entry in enumerate(entries)
+    ]
+
+
+def _add(ordinary: Events, scenes: Sequence[Scene]) -> Events:
+    """Takes away what scenes silence and adds what they bring."""
+    kept = np.ones(len(ordinary), dtype=bool)
+    for scene in scenes:
+        for user, begin, end in scene.silent:
+            kept &= (ordinary.user != user) | (ordinary.time < begin) | (ordinary.time >= end)
+    return Events.join([ordinary.take(kept), *(scene.events for scene in scenes)])
+
+
+def _number(scenes: Sequence[Scene]) -> list[Label]:
+    """Sorts labels by their start and gives each an id: the scenario and a number."""
+    labels = sorted(
+        (label for scene in scenes for label in scene.labels),
+        key=lambda label: (label.start, label.scenario, label.users),
+    )
+    seen: Counter[str] = Counter()
+    numbered = []
+    for label in labels:
+        seen[label.scenario] += 1
+        numbered.append(replace(label, incident_id=f"{label.scenario}-{seen[label.scenario]:02d}"))
+    return numbered

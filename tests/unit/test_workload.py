@@ -1,0 +1,473 @@
+"""Behaviour of the workload generator and of the workload file format."""
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from sandbox.workload import FEWEST_DAYS, add_command, make_workload
+from sandbox.workload_format import (
+    PROVIDERS,
+    SCHEMA,
+    Label,
+    WorkloadError,
+    labels_path,
+    read_labels,
+    read_workload,
+    write_labels,
+    write_workload,
+)
+from sandbox.workload_people import make_organisation
+from sandbox.workload_stats import gini
+
+START = pd.Timestamp("2026-01-05", tz="UTC")
+FLOOR_FILES, FLOOR_BYTES = 50, 100_000_000
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[pa.Table, list[Label]]:
+    return make_workload()
+
+
+@pytest.fixture(scope="module")
+def events(made: tuple[pa.Table, list[Label]]) -> pd.DataFrame:
+    frame = made[0].to_pandas()
+    frame["key"] = frame["user"].str.lower()
+    return frame
+
+
+@pytest.fixture(scope="module")
+def labels(made: tuple[pa.Table, list[Label]]) -> list[Label]:
+    return made[1]
+
+
+@pytest.fixture(scope="module")
+def uploads(events: pd.DataFrame) -> pd.DataFrame:
+    """Uploads and edits, each once, however often it was delivered."""
+    carried = events[events.kind.isin(["upload", "edit"])]
+    again = carried.event_id.notna() & carried.duplicated("event_id")
+    return carried[~again]
+
+
+def windows(uploads: pd.DataFrame) -> pd.DataFrame:
+    """Files and bytes of every user in three-hour windows that slide by an hour."""
+    hours = uploads.assign(hour=uploads.time.dt.floor("h"))
+    sums = hours.groupby(["key", "hour"]).bytes.agg(["size", "sum"]).reset_index()
+    shifted = [sums.assign(window=sums.hour - pd.Timedelta(hours=back)) for back in range(3)]
+    return pd.concat(shifted).groupby(["key", "window"])[["size", "sum"]].sum().reset_index()
+
+
+def of_label(uploads: pd.DataFrame, label: Label) -> pd.DataFrame:
+    inside = (uploads.time >= label.start) & (uploads.time < label.end + timedelta(seconds=1))
+    return uploads[(uploads.key == label.users) & inside]
+
+
+# --- the whole ------------------------------------------------------------------------------------------
+
+
+def test_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    """Prevents results that can't be compared because set order or the clock leaked into the workload."""
+    for name in ("a", "b"):
+        table, labels = make_workload(seed=3, days=FEWEST_DAYS, people=200)
+        write_workload(table, tmp_path / f"{name}.parquet")
+        write_labels(labels, tmp_path / f"{name}.csv")
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_another_seed_gives_another_workload() -> None:
+    """Prevents a seed that is not used."""
+    one, _ = make_workload(seed=1, days=5, people=30, incidents=False)
+    other, _ = make_workload(seed=2, days=5, people=30, incidents=False)
+    assert not one.equals(other)
+
+
+def test_a_large_organisation_has_no_namesakes() -> None:
+    """Prevents two people behind one address, whose uploads would be one baseline."""
+    organisation = make_organisation(np.random.default_rng(1), 2_000)
+    assert len({person.email for person in organisation.people}) == 2_000
+
+
+@pytest.mark.parametrize("seed", [1, 2, 11])
+def test_other_seeds_find_a_cast_for_every_scene(seed: int) -> None:
+    """Prevents a programme that only one lucky seed can play."""
+    _, labels = make_workload(seed=seed)
+    assert len(labels) >= 30
+
+
+def test_size_of_the_default(events: pd.DataFrame, uploads: pd.DataFrame) -> None:
+    """Prevents a demo that takes much longer, or shows much less, than it is meant to."""
+    assert 100_000 <= len(events) <= 150_000
+    assert 60_000 <= len(uploads) <= 100_000
+    people = events[events.key.str.endswith("@example.com", na=False)].groupby("provider").key.nunique()
+    assert set(people.index) == set(PROVIDERS)
+    assert people.min() >= 60
+
+
+def test_events_lie_in_the_days_asked_for(events: pd.DataFrame) -> None:
+    """Prevents events outside of the partitions that a caller prepared, or in no order."""
+    assert events.time.min() >= START
+    assert events.time.max() < START + pd.Timedelta(days=60)
+    assert events.time.is_monotonic_increasing
+
+
+def test_another_first_day_moves_everything() -> None:
+    """Prevents a start that is ignored."""
+    table, _ = make_workload(seed=1, days=3, people=20, start=date(2025, 6, 2), incidents=False)
+    times = table["time"].to_pandas()
+    assert times.min() >= pd.Timestamp("2025-06-02", tz="UTC")
+    assert times.max() < pd.Timestamp("2025-06-05", tz="UTC")
+
+
+def test_too_short_for_the_incidents() -> None:
+    """Prevents a workload that silently lacks the incidents it promises."""
+    with pytest.raises(ValueError, match=f"at least {FEWEST_DAYS} days"):
+        make_workload(days=20)
+    with pytest.raises(ValueError, match="more people"):
+        make_workload(people=30)
+
+
+# --- ordinary behaviour ---------------------------------------------------------------------------------
+
+
+def test_ordinary_windows_are_as_measured() -> None:
+    """Prevents a demo that is easy because people upload too evenly."""
+    table, _ = make_workload(incidents=False)
+    frame = table.to_pandas()
+    frame = frame[frame.kind.isin(["upload", "edit"]) & frame.user.notna()]
+    frame["window"] = frame.time.dt.floor("3h")
+    found = frame.groupby(["user", "window"]).bytes.agg(["size", "sum"])
+    files, sizes = found["size"], found["sum"]
+    assert 2 <= files.quantile(0.5) <= 5
+    assert 10 <= files.quantile(0.9) <= 25
+    assert 90 <= files.quantile(0.99) <= 300
+    assert 1e6 <= sizes.quantile(0.5) <= 6e6
+    assert 20e6 <= sizes.quantile(0.9) <= 100e6
+    assert 0.85 <= gini(frame.groupby("user").bytes.sum().to_numpy()) <= 0.98
+    weekend = frame.time.dt.day_of_week >= 5
+    assert 0.02 <= weekend.mean() <= 0.1
+
+
+def test_edits_are_of_files_uploaded_before() -> None:
+    """Prevents edits of files that never were, whose size could then not be recovered."""
+    table, _ = make_workload(incidents=False)
+    frame = table.to_pandas()
+    file = ["provider", "user", "folder", "file_name"]
+    first = frame[frame.kind == "upload"].groupby(file).time.min().rename("first")
+    edits = frame[frame.kind == "edit"].join(first, on=file)
+    # those whose upload lies before the first day are cut off with it
+    assert (edits["first"] <= edits.time).mean() > 0.99
+    share = len(edits) / frame.kind.isin(["upload", "edit"]).sum()
+    assert 0.08 <= share <= 0.12
+
+
+# --- delivery -------------------------------------------------------------------------------------------
+
+
+def test_lateness_by_provider(events: pd.DataFrame) -> None:
+    """Prevents lateness that a provider does not have, for which a connector would be tuned in vain."""
+    once = events[~events.event_id.notna()]
+    late = (once.published_at - once.time).dt.total_seconds() / 3600
+    by = late.groupby(once.provider)
+    assert late.min() >= 0
+    assert by.max()["box"] <= 0.4
+    assert 1 <= by.max()["google_workspace"] <= 3.1
+    assert 5 <= by.max()["dropbox"] <= 24.1
+    assert by.max()["office365"] == pytest.approx(30, abs=0.01)
+    assert 1 <= by.median()["office365"] <= 1.5
+    assert by.median()["google_workspace"] <= 0.25
+
+
+def test_second_deliveries_repeat_the_event(events: pd.DataFrame) -> None:
+    """Prevents duplicates that differ from the first delivery, which no deduplication could find."""
+    repeated = events[events.event_id.notna()]
+    assert repeated.event_id.nunique() < len(repeated)
+    assert "dropbox" not in set(repeated.provider)  # its log has no event id to repeat
+    same = [name for name in SCHEMA.names if name != "published_at"]
+    assert len(repeated[same].drop_duplicates()) == repeated.event_id.nunique()
+
+
+def test_a_file_is_gone_for_all_its_events(uploads: pd.DataFrame) -> None:
+    """Prevents a file that the file API knows for one version and not for another."""
+    states = uploads.groupby(["provider", "key", "folder", "file_name"]).file_gone.nunique()
+    assert states.max() == 1
+
+
+def test_sizes_in_the_log(uploads: pd.DataFrame) -> None:
+    """Prevents a workload in which unknown sizes are so rare, or so common, that they don't matter."""
+    known = uploads.size_in_log.groupby(uploads.provider)
+    assert 0.003 <= (~known.get_group("box").dropna().astype(bool)).sum() / (uploads.provider == "box").sum() <= 0.02
+    told = known.get_group("office365").fillna(value=False).astype(bool).mean()
+    assert 0.15 <= told <= 0.45
+    assert known.get_group("google_workspace").isna().all()
+    assert 0.01 <= uploads.file_gone.mean() <= 0.03
+
+
+# --- labels ---------------------------------------------------------------------------------------------
+
+
+def test_labels_are_backed_by_uploads(uploads: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents labels of incidents that are not in the file."""
+    assert len({label.incident_id for label in labels}) == len(labels)
+    for label in labels:
+        found = of_label(uploads, label)
+        assert len(found) > 0, label.incident_id
+        assert set(label.providers.split("+")) <= set(found.provider), label.incident_id
+
+
+def test_every_kind_of_expectation_at_every_provider(labels: list[Label]) -> None:
+    """Prevents a provider at which nothing can be measured."""
+    bulk = [label.providers for label in labels if label.scenario == "bulk_archives"]
+    assert {provider: bulk.count(provider) for provider in PROVIDERS} == dict.fromkeys(PROVIDERS, 1)
+    assert {label.expected for label in labels} == {"alert", "suspicious", "miss", "quiet"}
+    assert {label.malicious for label in labels} == {True, False}
+
+
+def test_one_user_has_one_scene(labels: list[Label]) -> None:
+    """Prevents one incident from spoiling the baseline or the deduplication of another."""
+    scenes = {(label.users, label.scenario) for label in labels}
+    assert len({user for user, _ in scenes}) == len(scenes)
+
+
+def test_incidents_keep_to_the_activation(labels: list[Label]) -> None:
+    """Prevents incidents that no detector may report, apart from the one that is there for that."""
+    for label in labels:
+        day = (label.start - START.to_pydatetime()).days
+        if label.scenario == "before_activation":
+            assert label.expected == "quiet"
+            assert label.end < START + pd.Timedelta(days=14)
+        elif label.malicious:
+            assert day >= 16, label.incident_id
+
+
+def test_found_incidents_pass_a_floor_and_drips_do_not(uploads: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents incidents too small to be found, and a 'known miss' that is found after all."""
+    by_user = dict(iter(windows(uploads).groupby("key")))
+    for label in labels:
+        mine = by_user[label.users]
+        near = mine[(mine.window >= label.start - timedelta(hours=3)) & (mine.window <= label.end + timedelta(hours=1))]
+        large = (near["size"] >= FLOOR_FILES) | (near["sum"] >= FLOOR_BYTES)
+        if label.expected in ("alert", "suspicious"):
+            assert large.any(), label.incident_id
+        if label.expected == "miss":
+            assert not large.any(), label.incident_id
+
+
+def test_signs_come_within_a_day_before_the_end(events: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents 'suspicious' incidents without a reason that a detector could see."""
+    needed = {
+        "guessed_password": {"sign_in_failed", "sign_in"},
+        "mfa_switched_off": {"mfa_disabled"},
+        "provider_warned": {"provider_alert"},
+        "dormant_returns": {"sign_in"},
+    }
+    suspicious = [label for label in labels if label.expected == "suspicious"]
+    assert {label.scenario for label in suspicious} == set(needed)
+    for label in suspicious:
+        recent = events[
+            (events.key == label.users)
+            & (events.provider == label.providers)
+            & (events.time <= label.end)
+            & (events.time >= label.end - timedelta(hours=24))
+        ]
+        assert needed[label.scenario] <= set(recent.kind), label.incident_id
+
+
+def test_dormant_accounts_are_silent_before(events: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents a 'dormant' account that was active the week before."""
+    dormant = [label for label in labels if label.scenario == "dormant_returns"]
+    assert dormant
+    for label in dormant:
+        mine = events[events.key == label.users]
+        before = mine[mine.time < label.start - timedelta(hours=1)]
+        assert len(before) > 0
+        assert before.time.max() <= label.start - timedelta(days=19, hours=23)
+
+
+def test_new_joiners_have_no_history(events: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents a 'new joiner' with a baseline."""
+    (label,) = [label for label in labels if label.scenario == "new_joiner"]
+    first = events[events.key == label.users].time.min()
+    assert timedelta(days=2) < label.start - first < timedelta(days=7)
+    assert first > START + pd.Timedelta(days=14)
+
+
+def test_repeated_bursts(labels: list[Label]) -> None:
+    """Prevents a wrong distance of repeated bursts, on which it depends whether they fold into one alert."""
+    (once,) = [label for label in labels if label.scenario == "again_within_a_day"]
+    assert timedelta(hours=5) < once.end - once.start < timedelta(hours=9)
+    first, second = [label for label in labels if label.scenario == "again_after_a_day"]
+    assert first.users == second.users
+    assert timedelta(hours=28) < second.start - first.start < timedelta(hours=32)
+
+
+def test_bursts_cross_the_edges_they_are_meant_to(uploads: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents split bursts of which one side holds nearly everything."""
+    for label in labels:
+        found = of_label(uploads, label)
+        if label.scenario == "over_midnight":
+            share = (found.time.dt.date == label.start.date()).mean()
+        elif label.scenario == "split_over_windows":
+            share = (found.time.dt.floor("3h") == found.time.min().floor("3h")).mean()
+        else:
+            continue
+        assert 0.35 <= share <= 0.65, label.incident_id
+
+
+def test_replays_are_deliveries_only(events: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents a replay that uploads anew, which would rightly raise an alert."""
+    (label,) = [label for label in labels if label.scenario == "feed_replay"]
+    delivered = of_label(events[events.kind == "upload"], label)
+    assert delivered.event_id.nunique() == 45
+    assert len(delivered) == 7 * 45
+    assert np.ptp(delivered.published_at.astype("int64")) > 0
+
+
+# --- the command ----------------------------------------------------------------------------------------
+
+
+def command() -> typer.Typer:
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    add_command(app)
+    return app
+
+
+def test_command_writes_workload_and_labels(tmp_path: Path) -> None:
+    """Prevents a command whose files the readers don't accept."""
+    out = tmp_path / "new" / "demo.parquet"
+    arguments = ["workload", "--out", str(out), "--seed", "5", "--days", "45", "--people", "220"]
+    result = CliRunner().invoke(command(), arguments)
+    assert result.exit_code == 0, result.output
+    assert read_workload(out).num_rows > 10_000
+    assert len(read_labels(labels_path(out))) > 40
+    assert "files a window" in result.output
+
+
+def test_command_refuses_too_few_days(tmp_path: Path) -> None:
+    """Prevents a traceback where a sentence is due."""
+    result = CliRunner().invoke(command(), ["workload", "--out", str(tmp_path / "a.csv"), "--days", "9"])
+    assert result.exit_code == 2
+    assert "at least 45 days" in result.output
+
+
+# --- the format -----------------------------------------------------------------------------------------
+
+ROW = "box,upload,2026-01-05T09:30:00Z,ada@example.com,a.txt,5"
+HEADER = "provider,kind,time,user,file_name,bytes"
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_written_workloads_read_back(tmp_path: Path, ending: str) -> None:
+    """Prevents a format that loses a value on the way, in Parquet or in CSV."""
+    table, _ = make_workload(seed=1, days=3, people=20, incidents=False)
+    path = tmp_path / f"small.{ending}"
+    write_workload(table, path)
+    assert read_workload(path).equals(table)
+
+
+def test_csv_may_be_sparse(tmp_path: Path) -> None:
+    """Prevents refusing hand-written files: columns in any order, optional ones left out, naive times."""
+    path = tmp_path / "hand.csv"
+    path.write_text(
+        "kind,time,provider,user,bytes,file_name,published_at\n"
+        'upload,2026-01-05 09:30:00,box,,7,"a, b.txt",\n'
+        "sign_in,2026-01-05T10:30:00+01:00,dropbox,ada@example.com,,,2026-01-05T12:00:00Z\n",
+        encoding="utf-8",
+    )
+    first, second = read_workload(path).to_pylist()
+    at = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+    assert first["time"] == second["time"] == at
+    assert (first["user"], first["published_at"], first["file_name"]) == (None, None, "a, b.txt")
+    assert (first["file_gone"], first["size_in_log"]) == (False, None)
+    assert second["published_at"] == datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+def test_naive_parquet_times_are_utc(tmp_path: Path) -> None:
+    """Prevents times that move with the time zone of the machine."""
+    table, _ = make_workload(seed=1, days=2, people=10, incidents=False)
+    naive = table.set_column(SCHEMA.get_field_index("time"), "time", table["time"].cast(pa.timestamp("ns")))
+    path = tmp_path / "naive.parquet"
+    pq.write_table(naive, path)
+    assert read_workload(path)["time"].equals(table["time"])
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "message"),
+    [
+        (HEADER.replace("kind,", ""), ROW.replace("upload,", ""), "column 'kind' is missing"),
+        (HEADER.replace("bytes", "size"), ROW, "column 'size' is not part of a workload"),
+        (HEADER, ROW.replace("box", "Box"), "column 'provider', row 2: 'Box' can't be used: choose one of box"),
+        (HEADER, ROW.replace("upload", "copy"), "column 'kind', row 2: 'copy'"),
+        (HEADER, ROW.replace("2026-01-05T09:30:00Z", "5.1.2026"), "column 'time', row 2: '5.1.2026.*write it as"),
+        (HEADER, ROW.replace("2026-01-05T09:30:00Z", ""), "column 'time', row 2: None.*needs a value"),
+        (HEADER, ROW.replace(",5", ",5 MB"), "column 'bytes', row 2: '5 MB' can't be used: write whole bytes"),
+        (HEADER, ROW.replace(",5", ",-5"), "column 'bytes', row 2: -5"),
+        (HEADER, ROW.replace(",5", ","), "column 'bytes', row 2: None.*name and true size"),
+        (HEADER, ROW.replace("a.txt", ""), "column 'file_name', row 2"),
+        (HEADER, ROW.replace("@", " at "), "column 'user', row 2: 'ada at example.com'"),
+        (HEADER + ",country", ROW + ",Germany", "column 'country', row 2: 'Germany'.*two capital letters"),
+        (HEADER + ",file_gone", ROW + ",perhaps", "column 'file_gone', row 2: 'perhaps'.*true or false"),
+        (HEADER + ",published_at", ROW + ",2026-01-04T00:00:00Z", "column 'published_at', row 2.*before"),
+    ],
+)
+def test_errors_say_where_and_what_to_do(tmp_path: Path, header: str, row: str, message: str) -> None:
+    """Prevents errors that leave a person searching a file of a hundred thousand rows."""
+    path = tmp_path / "bad.csv"
+    good = ROW if header.count(",") == ROW.count(",") else ROW + ","
+    path.write_text(f"{header}\n{good}\n{row}\n", encoding="utf-8")
+    if "kind" not in header:
+        path.write_text(f"{header}\n{row}\n{row}\n", encoding="utf-8")
+    with pytest.raises(WorkloadError, match=message):
+        read_workload(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("none.parquet", None, "no such file"),
+        ("empty.csv", "", "empty. The first line must name the columns"),
+        ("text.parquet", "hello", "not a Parquet file"),
+        ("text.xlsx", "hello", "ends in .parquet or .csv"),
+        ("ragged.csv", f"{HEADER}\n{ROW},more\n", "not a readable CSV file"),
+    ],
+)
+def test_files_that_are_no_workload(tmp_path: Path, name: str, content: str | None, message: str) -> None:
+    """Prevents tracebacks from inside of a library when the wrong file is given."""
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content, encoding="utf-8")
+    with pytest.raises(WorkloadError, match=message):
+        read_workload(path)
+
+
+def test_labels_read_back(tmp_path: Path, labels: list[Label]) -> None:
+    """Prevents labels whose times or truth change on the way through the file."""
+    path = tmp_path / "a.labels.csv"
+    write_labels(labels, path)
+    assert read_labels(path) == labels
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("true", "maybe"), "column 'malicious', row 1: 'maybe'"),
+        ((",alert,", ",perhaps,"), "column 'expected', row 1: 'perhaps'.*choose one of"),
+        (("2026-01-05T00:00:00Z", "yesterday"), "column 'start', row 1: 'yesterday'"),
+        (("note", "remark"), "column 'note', row 1: no value"),
+    ],
+)
+def test_bad_labels_say_where(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    """Prevents a benchmark that counts wrongly because a label was misread."""
+    at = datetime(2026, 1, 5, tzinfo=UTC)
+    path = tmp_path / "a.labels.csv"
+    write_labels([Label("a-01", "a", True, "alert", "ada@example.com", "box", at, at, "why")], path)
+    path.write_text(path.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
+    with pytest.raises(WorkloadError, match=message):
+        read_labels(path)
