@@ -1,0 +1,75 @@
+"""``<provider>/audit_events``: what the provider's audit API says, verbatim."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets.describe import described
+from assets.lake import Lake
+from assets.landing import Manifest, due, land
+from assets.refresh import range_of
+from assets.resources import Clock, Source
+
+__all__ = ["PullConfig", "audit_events"]
+
+
+class PullConfig(dg.Config):
+    """How far back slices are pulled again.
+
+    Attributes:
+        again_hours: Slices that are not final are pulled again if they ended within so many hours.
+    """
+
+    again_hours: int = 72
+
+
+def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset of one provider's raw audit events."""
+
+    @dg.asset(
+        key=[provider, "audit_events"],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=provider,
+        required_resource_keys={f"{provider}_source"},
+        **described("audit_events", provider),
+    )
+    def _asset(context: dg.AssetExecutionContext, config: PullConfig, lake: Lake, clock: Clock) -> None:
+        source: Source = getattr(context.resources, f"{provider}_source")
+        connector = source.connector(clock)
+        for day in range_of(context):
+            manifest = Manifest(lake.directory(f"{provider}/audit_events", day))
+            slices = due(
+                manifest,
+                day,
+                now=clock.now(),
+                lateness=connector.lateness,
+                again=timedelta(hours=config.again_hours),
+            )
+            for start, end in slices:
+                piece = land(manifest, start, end, connector.pages(start, end), now=clock.now())
+                context.log.info(
+                    "%s: %d events in %d pages from %s to %s", provider, piece.events, piece.pages, start, end
+                )
+                for gap in piece.gaps:
+                    context.log.warning(
+                        "%s: nothing to be had from %s to %s: %s",
+                        provider,
+                        gap["start"],
+                        gap["end"],
+                        gap["cause"],
+                    )
+            gaps = [gap for piece in manifest.slices.values() for gap in piece.gaps]
+            context.add_asset_metadata(
+                {
+                    "dagster/row_count": manifest.events,
+                    "slices": len(manifest.slices),
+                    "slices pulled": len(slices),
+                    "gaps": [f"{gap['start']} to {gap['end']}: {gap['cause']}" for gap in gaps[:20]],
+                },
+                partition_key=day.isoformat(),
+            )
+
+    return _asset

@@ -1,0 +1,67 @@
+"""What of each source has been seen: since when, and which windows could be evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+from assets.lake import Lake
+from assets.landing import Manifest
+from assets.refresh import days_between
+
+__all__ = ["evaluations", "first_day"]
+
+_HOUR = timedelta(hours=1)
+
+
+def first_day(lake: Lake, provider: str) -> date | None:
+    """First day with audit events of this provider, from which its activation counts; None where there is none."""
+    table = f"{provider}/audit_events"
+    for day in lake.landed_days(table):
+        if Manifest(lake.directory(table, day)).events:
+            return day
+    return None
+
+
+def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
+    """Hours that were pulled, with the cause of a gap in them or an empty text."""
+    seen: dict[datetime, str] = {}
+    for day in days:
+        for piece in Manifest(lake.directory(f"{provider}/audit_events", day)).slices.values():
+            hour = piece.start
+            while hour < min(piece.end, piece.pulled_at):
+                causes = [
+                    gap["cause"]
+                    for gap in piece.gaps
+                    if datetime.fromisoformat(gap["start"]) < hour + _HOUR and datetime.fromisoformat(gap["end"]) > hour
+                ]
+                seen[hour] = "; ".join(causes)
+                hour += _HOUR
+    return seen
+
+
+def evaluations(
+    lake: Lake, providers: Sequence[str], first_days: Mapping[str, date], day: date, activation: timedelta
+) -> list[tuple[str, datetime, str, str | None]]:
+    """For each provider and window that starts on the day: scope, start (UTC without zone), state and reason."""
+    rows: list[tuple[str, datetime, str, str | None]] = []
+    for provider in providers:
+        first = first_days.get(provider)
+        hours = _hours(lake, provider, days_between(day, day + timedelta(days=1)))
+        for n in range(24):
+            start = datetime.combine(day, time(), UTC) + n * _HOUR
+            if first is None or day < first + activation:
+                since = "no audit events yet" if first is None else f"history since {first}"
+                state, reason = "in activation", since
+            else:
+                window = [start + k * _HOUR for k in range(3)]
+                missing = [hour for hour in window if hour not in hours]
+                gaps = sorted({hours[hour] for hour in window if hours.get(hour)})
+                if missing:
+                    state, reason = "not evaluated", f"audit events not pulled from {missing[0]:%H:%M} UTC"
+                elif gaps:
+                    state, reason = "not evaluated", f"gap: {'; '.join(gaps)}"
+                else:
+                    state, reason = "evaluated", None
+            rows.append((provider, start.replace(tzinfo=None), state, reason))
+    return rows

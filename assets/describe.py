@@ -1,0 +1,81 @@
+"""What the UI says of each asset: description, group, kinds, owner and column schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dagster as dg
+
+from detection.tables import TABLES
+
+__all__ = ["described"]
+
+_OWNER = "team:detection-engineering"
+_TITLES = {
+    "box": "Box",
+    "dropbox": "Dropbox",
+    "google_workspace": "Google Workspace",
+    "office365": "Office 365",
+}
+
+_DESCRIPTIONS = {
+    "audit_events": (
+        "Audit events of {provider} exactly as its API sent them, one JSON object a line, compressed with zstd. "
+        "Slices that are not yet final are pulled again. {day}"
+    ),
+    "file_sizes": (
+        "Sizes of uploaded files that the audit log of {provider} leaves out, looked up in its file API and kept by "
+        "file and version."
+    ),
+    "uploads": (
+        "One row per uploaded file by the time of the event, duplicates removed. A size that is unknown is NULL, "
+        "never zero, and `size_source` says where a size comes from."
+    ),
+    "activity": "Sign-ins, changes of credentials, provider alerts, downloads, shares and deletions.",
+    "rejects": "Events that could not be read, with the reason. Nothing is dropped in silence.",
+    "user_hours": "Files and bytes per user, provider and hour. All that follows is sums over these rows.",
+    "baselines": (
+        "What each user normally uploads in an active three-hour window, over the 30 days before the day, per "
+        "provider and in all, and the same for the organisation."
+    ),
+    "scores": (
+        "Three-hour windows that start on the day, sliding by the hour, over the floor of 50 files or 100 MB, with "
+        "how unusual each is for its user and the organisation."
+    ),
+    "thresholds": "Scores from which a window is a detection, set so that the last 30 days would have met the budget.",
+    "detections": "Windows at or over their threshold, with the baseline and how rare they are.",
+    "evaluations": "For every provider and window: whether it was evaluated, and why not.",
+    "alerts": (
+        "**Massive upload to SaaS service.** One row per alert, on the day of its opening window; further detections "
+        "of the same user within a day fold into it."
+    ),
+}
+_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}}
+
+
+def described(table: str, provider: str | None = None) -> dict[str, Any]:
+    """Arguments for ``dg.asset`` or ``dg.AssetSpec`` that describe a table.
+
+    Args:
+        table: Last part of the asset key.
+        provider: Provider whose asset it is, for the tables that exist per provider.
+    """
+    day = (
+        "The day is the day of publication, which this API selects by."
+        if provider == "office365"
+        else "The day is the day of the event."
+    )
+    text = _DESCRIPTIONS[table].format(provider=_TITLES.get(provider or "", ""), day=day)
+    found: dict[str, Any] = {
+        "description": text,
+        "group_name": provider or "detection",
+        "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
+        "owners": [_OWNER],
+    }
+    if table in TABLES:
+        columns = [
+            dg.TableColumn(name=column.name, type=column.type, description=column.description)
+            for column in TABLES[table]
+        ]
+        found["metadata"] = {"dagster/column_schema": dg.TableSchema(columns=columns)}
+    return found

@@ -1,0 +1,175 @@
+"""The lake: one Parquet file per table and day, replaced whole, with a note of what it was made from.
+
+Layout below the root::
+
+    <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
+    <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
+    <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see assets.landing
+
+A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pyarrow.parquet as pq
+
+from detection.tables import empty
+
+__all__ = ["Lake", "Note", "replace_text", "replacing"]
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of a written partition without opening it.
+
+    Attributes:
+        made_from: Digest of the inputs' content, the code and the parameters.
+        content: SHA-256 of the Parquet file.
+        rows: Number of rows.
+        size: Size of the file in bytes, and
+        modified: its modification time in nanoseconds, by which a note that belongs to another file is known.
+    """
+
+    made_from: str
+    content: str
+    rows: int
+    size: int
+    modified: int
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path beside ``path`` and, when the block ends well, renames it over ``path``."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes a small text file so that readers see the old text or the new."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+class Lake(dg.ConfigurableResource[None]):
+    """The tables as files below ``root``.
+
+    Attributes:
+        root: Directory of the lake; made when first written to.
+    """
+
+    root: str
+
+    def directory(self, table: str, day: date) -> Path:
+        """Directory of one partition."""
+        return Path(self.root) / table / f"day={day:%Y-%m-%d}"
+
+    def part(self, table: str, day: date) -> Path:
+        """Parquet file of one partition, whether it exists or not."""
+        return self.directory(table, day) / "part.parquet"
+
+    def parts(self, table: str, days: Iterable[date]) -> list[str]:
+        """Existing Parquet files of these days, in the order of the days."""
+        paths = (self.part(table, day) for day in days)
+        return [str(path) for path in paths if path.exists()]
+
+    def landed_days(self, table: str) -> list[date]:
+        """Days of which the table has a directory, ascending."""
+        root = Path(self.root) / table
+        if not root.is_dir():
+            return []
+        names = (entry.name for entry in os.scandir(root) if entry.name.startswith("day="))
+        return sorted(date.fromisoformat(name.removeprefix("day=")) for name in names)
+
+    def days(self, table: str) -> list[date]:
+        """Days of which the table has a partition, ascending."""
+        return [day for day in self.landed_days(table) if self.part(table, day).exists()]
+
+    def note(self, table: str, day: date) -> Note | None:
+        """The note beside a partition; None where there is no partition or the note is not of this file."""
+        path = self.part(table, day)
+        try:
+            stat = path.stat()
+            note = Note(**json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return note if (note.size, note.modified) == (stat.st_size, stat.st_mtime_ns) else None
+
+    def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
+        """Digest of the content of these partitions, absent ones included, and of further text."""
+        sha = hashlib.sha256()
+        for text in also:
+            sha.update(text.encode() + b"\0")
+        for day in days:
+            for table in tables:
+                note = self.note(table, day)
+                if note is None and (path := self.part(table, day)).exists():
+                    content = hashlib.sha256(path.read_bytes()).hexdigest()
+                else:
+                    content = note.content if note else "absent"
+                sha.update(f"{table}|{day}|{content}\0".encode())
+        return sha.hexdigest()
+
+    def write(
+        self, con: duckdb.DuckDBPyConnection, relation: str, table: str, day: date, made_from: str
+    ) -> tuple[Note, bool]:
+        """Writes a relation of ``con`` as one partition.
+
+        Args:
+            con: Connection in which the relation exists.
+            relation: Table, view or subquery, in the order in which its rows are to be stored.
+            table: Name of the table in the lake.
+            day: Day of the partition.
+            made_from: Digest of the inputs, from :meth:`digest`.
+
+        Returns:
+            The note, and whether the content differs from what was there.
+        """
+        path = self.part(table, day)
+        with replacing(path) as temporary:
+            con.execute(f"COPY (FROM {relation}) TO '{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)")
+            content = hashlib.sha256(temporary.read_bytes()).hexdigest()
+            before = self.note(table, day)
+            changed = before is None or before.content != content
+            stat = temporary.stat()
+            rows = pq.read_metadata(temporary).num_rows
+            note = Note(made_from, content, rows, stat.st_size, stat.st_mtime_ns)
+        replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
+        return note, changed
+
+    def view(self, con: duckdb.DuckDBPyConnection, name: str, tables: Sequence[str], days: Iterable[date]) -> None:
+        """Makes partitions readable under ``name`` in ``con``; those that do not exist have no rows.
+
+        Args:
+            con: Connection.
+            name: Name of the view.
+            tables: Tables of one kind, such as the uploads of several providers.
+            days: Days wanted.
+        """
+        wanted = list(days)
+        paths = ", ".join(f"'{_quoted(path)}'" for table in tables for path in self.parts(table, wanted))
+        kind = tables[0].rpartition("/")[2] if tables else name
+        query = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)" if paths else empty(kind)  # noqa: S608 -- our own paths
+        con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+
+def _quoted(path: Path | str) -> str:
+    return str(path).replace("'", "''")

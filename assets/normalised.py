@@ -1,0 +1,107 @@
+"""``<provider>/uploads``, ``activity`` and ``rejects``: audit events read into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from assets.describe import described
+from assets.lake import Lake
+from assets.landing import Manifest
+from assets.refresh import days_between, refresh
+from assets.resources import Detector
+from detection.normalise import normalise, rules_version
+
+__all__ = ["normalised", "raw_days", "raw_events", "raw_files"]
+
+_LATEST_PUBLICATION = timedelta(days=2)
+"""Office 365 is selected by publication; events are looked for in so many later days of publication."""
+
+
+def _span(provider: str, day: date) -> list[date]:
+    return days_between(day, day + _LATEST_PUBLICATION) if provider == "office365" else [day]
+
+
+def raw_days(provider: str) -> dg.PartitionMapping | None:
+    """Which days of raw events a day of uploads reads."""
+    if provider != "office365":
+        return None
+    return dg.TimeWindowPartitionMapping(
+        start_offset=0, end_offset=_LATEST_PUBLICATION.days, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def _manifests(lake: Lake, provider: str, day: date) -> list[Manifest]:
+    return [Manifest(lake.directory(f"{provider}/audit_events", each)) for each in _span(provider, day)]
+
+
+def raw_files(lake: Lake, provider: str, day: date) -> list[str]:
+    """Raw files that hold the events of a day."""
+    return [path for manifest in _manifests(lake, provider, day) for path in manifest.files]
+
+
+def raw_events(lake: Lake, provider: str, day: date) -> int:
+    """Number of raw events in them, as counted when they landed."""
+    return sum(manifest.events for manifest in _manifests(lake, provider, day))
+
+
+def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes: bool) -> dg.AssetsDefinition:
+    """The assets that read one provider's audit events.
+
+    Args:
+        provider: Name of the provider.
+        partitions: Days.
+        sizes: Whether sizes are recovered, so that there is a table of them.
+    """
+    tables = ("uploads", "activity", "rejects")
+    deps: Sequence[dg.AssetDep] = [
+        dg.AssetDep([provider, "audit_events"], partition_mapping=raw_days(provider)),
+        *([dg.AssetDep([provider, "file_sizes"])] if sizes else []),
+    ]
+
+    @dg.multi_asset(
+        name=f"{provider}__normalise",
+        specs=[
+            dg.AssetSpec([provider, table], deps=deps, partitions_def=partitions, **described(table, provider))
+            for table in tables
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+        rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}|{sizes}"
+        sized = [f"{provider}/file_sizes"] if sizes else []
+
+        def made_from(day: date) -> str:
+            raw = (manifest.digest for manifest in _manifests(lake, provider, day))
+            return lake.digest(sized, [day], rules, *raw)
+
+        def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+            normalise(
+                con,
+                provider,
+                day=day,
+                raw_files=raw_files(lake, provider, day),
+                size_files=lake.parts(f"{provider}/file_sizes", [day]) if sizes else [],
+                organisation_domains=detector.organisation_domains,
+            )
+            [(uploads, known)] = con.execute("SELECT count(*), count(bytes) FROM uploads").fetchall()
+            ignored = con.execute("SELECT reason, events FROM ignored ORDER BY reason").fetchall()
+            return {
+                "ignored": dg.MetadataValue.json(dict(ignored)),
+                "size coverage": dg.MetadataValue.text(f"{known} of {uploads} uploads" if uploads else "no uploads"),
+            }
+
+        refresh(
+            context,
+            lake,
+            engine,
+            outputs={table: f"{provider}/{table}" for table in (*tables, "ignored")},
+            made_from=made_from,
+            compute=compute,
+        )
+
+    return _assets

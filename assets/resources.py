@@ -1,0 +1,62 @@
+"""Types of the resources that the assets are given: the clock, the provider's connector, the detector's settings."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from connectors import Connector, build
+from detection.parameters import Parameters
+
+__all__ = ["Clock", "Detector", "Source"]
+
+
+class Clock(dg.ConfigurableResource[None]):
+    """The one place that time comes from.
+
+    Attributes:
+        fixed: ISO 8601 time that stands for now, for replays of history; empty for the real time.
+    """
+
+    fixed: str = ""
+
+    def now(self) -> datetime:
+        """The present, UTC with zone."""
+        if self.fixed:
+            return datetime.fromisoformat(self.fixed).astimezone(UTC)
+        return datetime.now(UTC)
+
+
+class Source(dg.ConfigurableResource[None]):
+    """One provider's audit API.
+
+    Attributes:
+        provider: Name of the provider.
+        environment: Its variables as the connector names them; each given as an ``EnvVar``.
+    """
+
+    provider: str
+    environment: dict[str, str]
+
+    def connector(self, clock: Clock) -> Connector:
+        """A connector that signs in when first used."""
+        return build(self.provider, self.environment, now=clock.now)
+
+
+class Detector(dg.ConfigurableResource[None]):
+    """The detector's settings that an operator chooses; the others keep the values of the reference.
+
+    Attributes:
+        budget: Alerts per 1000 monitored users and day.
+        organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
+    """
+
+    budget: float = 2.0
+    organisation_domains: list[str] = Field(default_factory=list)
+
+    @property
+    def parameters(self) -> Parameters:
+        """All parameters of the rules."""
+        return Parameters(budget=self.budget)

@@ -1,0 +1,194 @@
+"""The ``uploadwatch`` command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from connectors import PROVIDERS, ConfigurationError, ConnectorError
+from orchestration.replay import Home, play, sandbox
+from orchestration.report import alert_table, read_alerts, score
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    help="Watches uploads to Box, Dropbox, Google Workspace and Office 365 with a baseline per user.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+_PROJECT = Path(__file__).resolve().parents[1]
+_DEMO_START = date(2026, 1, 5)
+_DEMO_DAYS = 60
+
+HomeOption = Annotated[Path, typer.Option("--home", help="Directory of the lake and of Dagster's storage.")]
+
+
+class Format(StrEnum):
+    """How alerts are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _days(workload: Path) -> tuple[date, date]:
+    """First and last day with events in a workload."""
+    reader = "read_parquet" if workload.suffix == ".parquet" else "read_csv"
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        query = f"SELECT CAST(min(time) AS DATE), CAST(max(time) AS DATE) FROM {reader}(?)"  # noqa: S608 -- one of two
+        [(first, last)] = con.execute(query, [str(workload)]).fetchall()
+    return first, last
+
+
+def _replay(
+    home: Home, workload: Path, first: date, last: date, providers: list[str], settings: dict[str, str]
+) -> None:
+    home.clear()
+    midnight = datetime.combine(first, datetime.min.time(), UTC)
+    with (
+        sandbox(workload, home.path / "sandbox", now=midnight) as stand_in,
+        Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("days"),
+            TimeElapsedColumn(),
+            console=out,
+        ) as bar,
+    ):
+        task = bar.add_task(f"{first}", total=(last - first).days + 1)
+
+        def progress(start: date, end: date) -> None:
+            bar.update(task, advance=(end - start).days + 1, description=f"{end}")
+
+        play(home, stand_in, workload, first, last, providers=providers, settings=settings, progress=progress)
+
+
+@app.command()
+def run(
+    workload: Annotated[Path, typer.Option(help="Workload file, Parquet or CSV.", exists=True, dir_okay=False)],
+    home: HomeOption,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    budget: Annotated[float, typer.Option(help="Alerts per 1000 monitored users and day.")] = 2.0,
+) -> None:
+    """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it."""
+    start, end = _days(workload)
+    _replay(
+        Home(home),
+        workload,
+        first.date() if first else start,
+        last.date() if last else end,
+        _providers(provider),
+        {"UPLOADWATCH_BUDGET": str(budget)},
+    )
+    out.print(f"{len(read_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
+
+
+def _providers(names: list[str] | None) -> list[str]:
+    unknown = sorted(set(names or ()) - set(PROVIDERS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.")
+    return [provider for provider in PROVIDERS if not names or provider in names]
+
+
+@app.command()
+def alerts(
+    home: HomeOption = Path(".uploadwatch"),
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
+) -> None:
+    """Prints the alerts of a home."""
+    found = read_alerts(home)
+    if format_ is Format.JSON:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    else:
+        out.print(alert_table(found))
+
+
+@app.command()
+def demo(home: HomeOption = Path(".uploadwatch")) -> None:
+    """Makes 60 days of a made-up organisation, watches them through the four APIs, and shows the alerts."""
+    began = time.monotonic()
+    workload = home / "demo" / "workload.parquet"
+    workload.parent.mkdir(parents=True, exist_ok=True)
+    out.print("A made-up organisation of 300 people over four providers, 60 days of it …")
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "workload",
+            "--out",
+            str(workload),
+            "--days",
+            str(_DEMO_DAYS),
+            "--start",
+            _DEMO_START.isoformat(),
+        ],
+        check=True,
+        cwd=_PROJECT,
+        stdout=subprocess.DEVNULL,
+    )
+    _replay(Home(home), workload, _DEMO_START, _DEMO_START + timedelta(days=_DEMO_DAYS - 1), list(PROVIDERS), {})
+    found = read_alerts(home)
+    out.print(alert_table(found))
+    result = score(found, workload.with_suffix(".labels.csv"), providers=PROVIDERS)
+    for scenario, wanted in sorted(result.wanted.items()):
+        out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
+    out.print(
+        f"[bold]{sum(result.found.values())} of {sum(result.wanted.values())} labelled incidents found[/], "
+        f"{result.as_suspicious} of {result.suspicious} by a suspicious user told as such; "
+        f"{result.look_alikes + result.unlabelled} false alerts "
+        f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "
+        f"{_DEMO_DAYS - 14} days of watching."
+    )
+    out.print(
+        f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
+    )
+
+
+@app.command()
+def ui(
+    home: HomeOption = Path(".uploadwatch"),
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+) -> None:
+    """Opens Dagster's UI on a home that `demo` or `run` made, with its sandbox running again."""
+    place = Home(home)
+    noted = place.variables()
+    if not noted:
+        raise typer.BadParameter(
+            f"{home} was not made by `uploadwatch demo` or `uploadwatch run`; run one of them first."
+        )
+    workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
+    providers = noted.pop("providers").split(",")
+    with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
+        out.print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+        subprocess.run(
+            [sys.executable, "-m", "dagster", "dev", "-w", str(_PROJECT / "workspace.yaml"), "-p", str(port)],
+            check=False,
+            cwd=place.path,
+            env={**os.environ, **stand_in.variables(providers), **noted},
+        )
+
+
+def main() -> None:
+    """Entry point: errors that a person can mend are said in one line, without a traceback."""
+    try:
+        app()
+    except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, RuntimeError) as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", markup=True, highlight=False)
+        raise SystemExit(1) from error

@@ -1,0 +1,94 @@
+"""The code location: assets for the configured providers, their checks, the job and its schedules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from assets.alerts import alerts, detections
+from assets.audit_events import audit_events
+from assets.checks import alert_checks, provider_checks
+from assets.file_sizes import file_sizes
+from assets.lake import Lake
+from assets.normalised import normalised
+from assets.resources import Clock, Detector, Source
+from assets.rules import baselines, scores, thresholds, user_hours
+from connectors import configured, recovers_sizes, variables
+from orchestration.schedules import pull_job, schedules
+from orchestration.settings import Settings, environment
+
+__all__ = ["build_defs"]
+
+
+def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """The definitions for an environment.
+
+    Args:
+        values: Environment variables: which providers are configured, and the deployment's settings.
+        resource_overrides: Resources to use in place of the usual ones, by key.
+
+    Raises:
+        ConfigurationError: Half a provider's variables are set, or a setting can't be used.
+    """
+    settings = Settings.read(values)
+    providers = configured(values)
+    partitions = dg.DailyPartitionsDefinition(
+        start_date=settings.start_date.isoformat(),
+        end_date=settings.end_date.isoformat() if settings.end_date else None,
+        end_offset=0 if settings.end_date else 1,
+    )
+    assets: list[dg.AssetsDefinition] = []
+    checks: list[dg.AssetChecksDefinition] = []
+    for provider in providers:
+        sizes = recovers_sizes(provider, values)
+        assets.append(audit_events(provider, partitions))
+        if sizes:
+            assets.append(file_sizes(provider, partitions))
+        assets.append(normalised(provider, partitions, sizes=sizes))
+        checks.extend(provider_checks(provider))
+    if providers:
+        assets.append(user_hours(providers, partitions))
+        assets.extend(step(partitions) for step in (baselines, scores, thresholds))
+        assets.append(detections(providers, partitions))
+        assets.append(alerts(providers, partitions))
+        checks.extend(alert_checks())
+    clock = Clock(fixed=settings.now)
+    resources: dict[str, Any] = {
+        "lake": Lake(root=str(settings.home.absolute() / "lake")),
+        "engine": DuckDBResource(database=":memory:"),
+        "clock": clock,
+        "detector": Detector(budget=settings.budget, organisation_domains=settings.domains),
+        **{f"{provider}_source": _source(provider, values) for provider in providers},
+        **(resource_overrides or {}),
+    }
+    job = pull_job(partitions)
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=checks,
+        jobs=[job] if providers else [],
+        schedules=schedules(job, resources["clock"], providers) if providers else [],
+        resources=resources,
+        executor=dg.in_process_executor,
+    )
+
+
+def _source(provider: str, values: Mapping[str, str]) -> Source:
+    """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
+    names = [name for name in variables(provider) if values.get(name)]
+    return Source(provider=provider, environment={name: dg.EnvVar(name) for name in names})
+
+
+def _definitions() -> dg.Definitions:
+    values = environment()
+    os.environ.update({name: value for name, value in values.items() if name not in os.environ})
+    return build_defs(values)
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """The definitions for the process's environment."""
+    return _definitions()

@@ -1,0 +1,195 @@
+"""Plays a workload forward through the sandbox's APIs, step by step, as a deployment would have seen it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import requests
+from dotenv import dotenv_values
+
+from connectors import variables
+from orchestration.definitions import build_defs
+from orchestration.schedules import JOB, range_tags, run_config
+
+__all__ = ["Home", "Sandbox", "play", "sandbox"]
+
+_STEP = timedelta(days=6)
+"""Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
+_OVERLAP = timedelta(days=3)
+_START_SECONDS = 60
+_PROJECT = Path(__file__).resolve().parents[1]
+
+
+class Home:
+    """Directory of a deployment: the lake, Dagster's storage, and the settings that the UI opens it with.
+
+    Attributes:
+        path: The directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+
+    @property
+    def variables_file(self) -> Path:
+        """File of the settings with which the home was made."""
+        return self.path / "replay.json"
+
+    def variables(self) -> dict[str, str]:
+        """Settings with which the home was made; empty where it was not made by a replay."""
+        if not self.variables_file.exists():
+            return {}
+        return dict(json.loads(self.variables_file.read_text(encoding="utf-8")))
+
+    def clear(self) -> None:
+        """Removes what an earlier replay made.
+
+        Raises:
+            FileExistsError: The directory holds a lake that no replay made.
+        """
+        if (self.path / "lake").exists() and not self.variables_file.exists():
+            raise FileExistsError(
+                f"{self.path} holds a lake that was not made by a replay, so it is left alone. "
+                "Name another directory with --home."
+            )
+        for name in ("lake", "dagster", "sandbox"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+        self.variables_file.unlink(missing_ok=True)
+
+    def instance(self) -> dg.DagsterInstance:
+        """Dagster's instance in this home."""
+        storage = self.path / "dagster"
+        storage.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(_PROJECT / "dagster.yaml", storage / "dagster.yaml")
+        os.environ["DAGSTER_HOME"] = str(storage)
+        return dg.DagsterInstance.get()
+
+
+class Sandbox:
+    """A running sandbox.
+
+    Attributes:
+        environment: Variables that point the connectors at it.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.environment = dict(environment)
+
+    def variables(self, providers: Sequence[str]) -> dict[str, str]:
+        """The variables that configure these providers, and the deployment's own."""
+        wanted = {name for provider in providers for name in variables(provider)}
+        return {
+            key: value for key, value in self.environment.items() if key in wanted or key.startswith("UPLOADWATCH_")
+        }
+
+    def set_clock(self, now: datetime) -> None:
+        """Moves the sandbox's clock."""
+        url = f"{self.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/clock"
+        requests.put(url, json={"now": now.isoformat()}, timeout=30).raise_for_status()
+
+
+@contextmanager
+def sandbox(workload: Path, state: Path, *, now: datetime) -> Iterator[Sandbox]:
+    """Starts the stand-ins for the providers' APIs on a workload and stops them at the end.
+
+    Args:
+        workload: Parquet or CSV file.
+        state: Directory for its credentials and its log.
+        now: What its clock shows at first, UTC.
+
+    Raises:
+        RuntimeError: It did not start; the message ends with what it said last.
+    """
+    state.mkdir(parents=True, exist_ok=True)
+    ready = state / "sandbox.env"
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "sandbox", "serve", "--workload", str(workload), "--state", str(state)]
+    log = state / "sandbox.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, "--now", now.isoformat()], stdout=out, stderr=subprocess.STDOUT, cwd=_PROJECT
+        )
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while not ready.exists():
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+                raise RuntimeError(f"the sandbox did not start on {workload}: {' / '.join(said) or 'it said nothing'}")
+            time.sleep(0.05)
+        yield Sandbox({key: value for key, value in dotenv_values(ready).items() if value is not None})
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def play(
+    home: Home,
+    stand_in: Sandbox,
+    workload: Path,
+    first: date,
+    last: date,
+    *,
+    providers: Sequence[str],
+    settings: Mapping[str, str],
+    progress: Callable[[date, date], None],
+) -> None:
+    """Materialises all days from first to last, in steps short enough for what the providers keep.
+
+    Each step moves the sandbox's clock to its end and runs the job over its days and the three before, so that
+    retention, lateness and slices pulled again are met as in a real deployment.
+
+    Args:
+        home: Where the lake and Dagster's storage are.
+        stand_in: The sandbox.
+        workload: Its workload, noted so that the UI can start it again.
+        first: First day.
+        last: Last day.
+        providers: Providers to configure.
+        settings: Further ``UPLOADWATCH_`` variables.
+        progress: Called with the first and last day of each step once it is done.
+
+    Raises:
+        dagster.DagsterError: A run failed.
+    """
+    values = {
+        **stand_in.variables(providers),
+        **settings,
+        "UPLOADWATCH_HOME": str(home.path),
+        "UPLOADWATCH_START_DATE": first.isoformat(),
+        "UPLOADWATCH_END_DATE": (last + timedelta(days=1)).isoformat(),
+    }
+    os.environ.update(values)
+    logging.getLogger("dagster").setLevel(logging.WARNING)
+    with home.instance() as instance:
+        start = first
+        while start <= last:
+            end = min(start + _STEP - timedelta(days=1), last)
+            now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
+            stand_in.set_clock(now)
+            defs = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()})
+            config = run_config(providers, again_hours=24 * 30)
+            defs.resolve_job_def(JOB).execute_in_process(
+                instance=instance,
+                tags=range_tags(max(first, start - _OVERLAP), end),
+                run_config={**config.to_config_dict(), "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+            )
+            progress(start, end)
+            start = end + timedelta(days=1)
+    noted = {key: value for key, value in values.items() if key.startswith("UPLOADWATCH_") and "SANDBOX" not in key}
+    noted |= {
+        "UPLOADWATCH_NOW": now.isoformat(),
+        "workload": str(workload.absolute()),
+        "providers": ",".join(providers),
+    }
+    home.variables_file.write_text(json.dumps(noted, indent=1), encoding="utf-8")

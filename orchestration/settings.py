@@ -1,0 +1,67 @@
+"""Settings of a deployment, read from environment variables (a ``.env`` file in the working directory counts)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connectors import ConfigurationError
+
+__all__ = ["Settings", "environment"]
+
+_PREFIX = "UPLOADWATCH_"
+
+
+class Settings(BaseModel):
+    """What an operator sets, apart from the providers' credentials.
+
+    Attributes:
+        home: Directory of the lake and of what belongs to it (``UPLOADWATCH_HOME``).
+        start_date: First day of the partitions (``UPLOADWATCH_START_DATE``).
+        end_date: Day after the last one, for a closed stretch of history (``UPLOADWATCH_END_DATE``).
+        now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
+        budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
+        organisation_domains: Mail domains of the organisation, separated by commas
+            (``UPLOADWATCH_ORGANISATION_DOMAINS``).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    home: Path = Path(".uploadwatch")
+    start_date: date = date(2026, 1, 1)
+    end_date: date | None = None
+    now: str = ""
+    budget: float = Field(default=2.0, gt=0, le=1000)
+    organisation_domains: str = ""
+
+    @property
+    def domains(self) -> list[str]:
+        """Mail domains of the organisation, lower case."""
+        return [domain.strip().lower() for domain in self.organisation_domains.split(",") if domain.strip()]
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Settings:
+        """Reads the settings.
+
+        Raises:
+            ConfigurationError: A variable has a value that can't be used; names it.
+        """
+        given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{_PREFIX}{name.upper()}")}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigurationError(
+                f"{_PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
+            ) from error
+
+
+def environment() -> dict[str, str]:
+    """The process's environment, and below it the variables of ``.env`` in the working directory."""
+    values = {key: value for key, value in dotenv_values(".env").items() if value is not None}
+    return {**values, **os.environ}

@@ -1,0 +1,74 @@
+"""The ledger of published alerts, over a real lake of alert partitions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from assets.lake import Lake
+from assets.publishing import publish
+from detection.tables import TABLES
+
+NOON = datetime(2026, 3, 1, 12)
+HOUR = timedelta(hours=1)
+
+
+class Deployment:
+    """A lake whose alerts a test rewrites, as late data would."""
+
+    def __init__(self, root: Path) -> None:
+        self.lake = Lake(root=str(root))
+
+    def publish(self, *alerts: tuple[str, datetime, datetime]) -> dict[str, tuple[str, str, int]]:
+        """Writes these alerts (key, opening, end), publishes, and returns id -> (key, state, revision)."""
+        with duckdb.connect() as con:
+            for day in {*self.lake.days("alerts"), *(opening.date() for _, opening, _ in alerts)}:
+                rows = [alert for alert in alerts if alert[1].date() == day]
+                con.execute("DROP TABLE IF EXISTS made")
+                columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES["alerts"])
+                con.execute(f"CREATE TABLE made ({columns})")
+                for key, opening, end in rows:
+                    con.execute(
+                        'INSERT INTO made (alert_id, "user", first_window_start, last_window_end, sentence, files) '
+                        "VALUES (?, 'ann@example.com', ?, ?, ?, 1)",
+                        [key, opening, end, f"until {end}"],
+                    )
+                self.lake.write(con, "made", "alerts", day, "")
+            publish(con, self.lake)
+            rows = con.execute("SELECT alert_id, alert_key, state, revision FROM ledger").fetchall()
+        return {alert_id: (key, state, revision) for alert_id, key, state, revision in rows}
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    return Deployment(tmp_path)
+
+
+def test_an_id_stays_when_late_data_moves_the_opening(deployment):
+    """Prevents a late event from turning a published alert into a second one with another id."""
+    deployment.publish(("a", NOON, NOON + 3 * HOUR))
+    assert deployment.publish(("b", NOON - HOUR, NOON + 3 * HOUR)) == {"a": ("b", "open", 2)}
+
+
+def test_publishing_twice_is_the_same_revision(deployment):
+    """Prevents a new revision, and so a notification, for an alert that says what it said."""
+    first = deployment.publish(("a", NOON, NOON + 3 * HOUR))
+    assert deployment.publish(("a", NOON, NOON + 3 * HOUR)) == first == {"a": ("a", "open", 1)}
+
+
+def test_joined_alerts_keep_the_earlier_id_and_close_the_other(deployment):
+    """Prevents a published alert from vanishing in silence when late data joins it with an earlier one."""
+    deployment.publish(("a", NOON, NOON + 3 * HOUR), ("b", NOON + 25 * HOUR, NOON + 28 * HOUR))
+    joined = deployment.publish(("c", NOON + 2 * HOUR, NOON + 28 * HOUR))
+    assert joined == {"a": ("c", "open", 2), "b": (None, "merged", 2)}
+
+
+def test_an_alert_without_detections_is_withdrawn_and_can_come_back(deployment):
+    """Prevents a withdrawn alert from being lost from the ledger, or from returning under a second id."""
+    deployment.publish(("a", NOON, NOON + 3 * HOUR))
+    assert deployment.publish() == {"a": (None, "withdrawn", 2)}
+    assert deployment.publish() == {"a": (None, "withdrawn", 2)}
+    assert deployment.publish(("a", NOON, NOON + 3 * HOUR))["a"][:2] == ("a", "open")
