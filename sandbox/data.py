@@ -1,0 +1,194 @@
+"""A workload file turned into sorted columns, one set per provider."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from sandbox.people import digest
+
+PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
+KINDS = (
+    "upload", "edit", "download", "share_external", "delete", "sign_in", "sign_in_failed",
+    "mfa_disabled", "password_reset", "new_device", "provider_alert",
+)  # fmt: skip
+FILE_KINDS = frozenset({"upload", "edit", "download", "share_external", "delete"})
+
+# Column: (type, what an absent column or an empty field stands for)
+_COLUMNS = {
+    "provider": ("VARCHAR", "NULL"),
+    "kind": ("VARCHAR", "NULL"),
+    "time": ("TIMESTAMP", "NULL"),
+    "published_at": ("TIMESTAMP", "NULL"),
+    "user": ("VARCHAR", "''"),
+    "file_name": ("VARCHAR", "''"),
+    "folder": ("VARCHAR", "''"),
+    "bytes": ("BIGINT", "-1"),
+    "size_in_log": ("BOOLEAN", "NULL"),
+    "file_gone": ("BOOLEAN", "false"),
+    "ip": ("VARCHAR", "''"),
+    "country": ("VARCHAR", "''"),
+    "app": ("VARCHAR", "''"),
+    "event_id": ("VARCHAR", "''"),
+}
+_AS_READ = ("kind", "user", "file_name", "folder", "size_in_log", "ip", "country", "app", "file")
+_REQUIRED = ("provider", "kind", "time")
+
+_PROVIDER = """
+SELECT epoch_us({time}) AS time, epoch_us(greatest(time, coalesce(published_at, time))) AS published, kind, "user",
+       file_name, folder, bytes,
+       CASE WHEN size_in_log IS NULL THEN -1 ELSE size_in_log::TINYINT END AS size_in_log,
+       file_gone, ip, country, app,
+       md5(concat_ws(chr(31), provider, lower("user"), folder, file_name)) AS file,
+       event_id <> '' AS named,
+       md5(CASE WHEN event_id <> '' THEN event_id
+                ELSE concat_ws(chr(31), kind, epoch_us(time), "user", file_name, folder, bytes, ip, app)
+           END || chr(31) || provider) AS key
+FROM workload WHERE provider = $provider ORDER BY {order}
+"""
+
+
+class WorkloadError(ValueError):
+    """The workload file can't be served; the message says which column or value is at fault."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """One provider's events in the order of their time; every column has one entry per event.
+
+    `time` and `published` are microseconds UTC, `size` is in bytes (-1 unknown), `size_in_log` is 1, 0 or
+    -1 (as the provider does). `key` names the event and `file` the file, both as 32 hexadecimal digits, and
+    `seed` is a number drawn from the key, for what varies from event to event.
+    """
+
+    provider: str
+    time: NDArray[np.int64]
+    published: NDArray[np.int64]
+    kind: Sequence[str]
+    user: Sequence[str]
+    file_name: Sequence[str]
+    folder: Sequence[str]
+    size: Sequence[int]
+    size_in_log: Sequence[int]
+    gone: Sequence[bool]
+    ip: Sequence[str]
+    country: Sequence[str]
+    app: Sequence[str]
+    key: Sequence[str]
+    file: Sequence[str]
+    seed: Sequence[int]
+    repeated: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @cached_property
+    def _kind_numbers(self) -> NDArray[np.int8]:
+        number = {kind: place for place, kind in enumerate(KINDS)}
+        return np.array([number[kind] for kind in self.kind], dtype=np.int8)
+
+    def of_kinds(self, kinds: Collection[str], rows: slice = slice(None)) -> NDArray[np.bool_]:
+        """Which of the rows are of one of these kinds."""
+        wanted = np.array([kind in kinds for kind in KINDS])
+        return wanted[self._kind_numbers[rows]]
+
+    @cached_property
+    def by_publication(self) -> NDArray[np.int64]:
+        """The events' positions in the order in which they were published."""
+        return np.argsort(self.published, kind="stable")
+
+    def logs_size(self, row: int, *, by_default: bool) -> bool:
+        """Whether this event carries its size."""
+        told = self.size_in_log[row]
+        return self.size[row] >= 0 and (by_default if told < 0 else told == 1)
+
+
+def load(workload: Path) -> dict[str, Events]:
+    """Read a workload (Parquet, or CSV with a header) and give the columns of each provider in it.
+
+    Raises:
+        WorkloadError: a required column is missing or a value is not one of those known.
+    """
+    with duckdb.connect() as database:
+        database.execute("SET TimeZone = 'UTC'")
+        is_csv = workload.suffix.lower() == ".csv"
+        reader = "read_csv($file, header = true, all_varchar = true)" if is_csv else "read_parquet($file)"
+        source = {"file": str(workload)}
+        described = database.execute(f"DESCRIBE FROM {reader}", source).fetchall()
+        present = {row[0] for row in described}
+        absent = [name for name in _REQUIRED if name not in present]
+        if absent:
+            raise WorkloadError(f"{workload}: the workload has no column {', '.join(absent)}")
+        columns = ", ".join(
+            f'coalesce(CAST("{name}" AS {kind}), {empty}) AS "{name}"'
+            if name in present
+            else f'CAST({empty} AS {kind}) AS "{name}"'
+            for name, (kind, empty) in _COLUMNS.items()
+        )
+        selected = f"CREATE TEMP TABLE workload AS SELECT {columns} FROM {reader}"  # noqa: S608 - names of our own
+        try:
+            database.execute(selected, source)
+        except duckdb.ConversionException as error:
+            raise WorkloadError(f"{workload}: {error}") from error
+        _check_values(database, workload)
+        return {provider: events for provider in PROVIDERS if (events := _events(database, provider))}
+
+
+def _check_values(database: duckdb.DuckDBPyConnection, workload: Path) -> None:
+    for column, known in (("provider", PROVIDERS), ("kind", KINDS)):
+        found = {row[0] for row in database.execute(f"SELECT DISTINCT {column} FROM workload").fetchall()}  # noqa: S608 - names of our own
+        unknown = sorted(str(value) for value in found - set(known))
+        if unknown:
+            raise WorkloadError(f"{workload}: unknown {column} {', '.join(unknown)}")
+    timeless = database.execute("SELECT count(*) FROM workload WHERE time IS NULL").fetchall()[0][0]
+    if timeless:
+        raise WorkloadError(f"{workload}: {timeless} events have no time")
+
+
+def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None:
+    # Dropbox knows seconds only, and gathers what one user did in one second.
+    gathers = provider == "dropbox"
+    query = _PROVIDER.format(
+        time="date_trunc('second', time)" if gathers else "time",
+        order='1, "user", kind, folder, key, published' if gathers else "1, key, published",
+    )
+    got = database.execute(query, {"provider": provider}).fetchnumpy()
+    if not len(got["time"]):
+        return None
+    column: dict[str, list[Any]] = {name: values.tolist() for name, values in got.items()}
+    keys, repeated = _told_apart(column["key"], column["named"])
+    return Events(
+        provider=provider,
+        time=np.array(column["time"], dtype=np.int64),
+        published=np.array(column["published"], dtype=np.int64),
+        size=column["bytes"],
+        gone=column["file_gone"],
+        key=keys,
+        seed=[int(key[16:], 16) for key in keys],
+        repeated=np.array(repeated, dtype=np.bool_),
+        **{name: column[name] for name in _AS_READ},
+    )
+
+
+def _told_apart(keys: list[str], named: list[bool]) -> tuple[list[str], list[bool]]:
+    """Keys of their own for equal events, and which events are deliveries of one that came more than once.
+
+    A workload says that an event is delivered again by naming it again. Equal events without a name happened
+    more than once.
+    """
+    counts = Counter(keys)
+    repeated = [name and counts[key] > 1 for key, name in zip(keys, named, strict=True)]
+    seen: Counter[str] = Counter()
+    for row, key in enumerate(keys):
+        if counts[key] > 1 and not named[row]:
+            seen[key] += 1
+            keys[row] = digest(key, str(seen[key]))
+    return keys, repeated

@@ -1,0 +1,154 @@
+"""Google Drive: sizes and versions of files, as seen by the account that a token acts as."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.clock import Clock, parse_time, write_time
+from sandbox.credentials import Tokens
+from sandbox.data import Events
+from sandbox.files import Files
+from sandbox.google_activities import document_id
+from sandbox.google_workspace import DRIVE_SCOPE, authorised, error
+from sandbox.people import person, responsible
+from sandbox.responses import Refusal, json_response
+
+DEFAULT_PAGE = 100
+MAXIMUM_PAGE = 1000
+LISTS_KEPT = 64
+_LISTED = "nextPageToken,files(kind,id,name,mimeType)"
+_SHOWN = "kind,id,name,mimeType"
+_MODIFIED_SINCE = re.compile(r"^\s*modifiedTime\s*>\s*'([^']+)'\s*(?:and\s+trashed\s*=\s*(true|false)\s*)?$")
+
+
+def too_many_requests(_wait: int) -> Refusal:
+    """The answer to a client that asks too often."""
+    return error(403, "userRateLimitExceeded", "User Rate Limit Exceeded", "PERMISSION_DENIED", "usageLimits")
+
+
+class PageToken(msgspec.Struct, array_like=True):
+    """A list in progress: the rows still to come were changed after `since`, and come after `row`."""
+
+    query: str
+    row: int
+    now: int
+
+
+class GoogleDrive:
+    """The files of one customer."""
+
+    def __init__(self, events: Events, files: Files, clock: Clock, tokens: Tokens) -> None:
+        self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
+        self._lists: dict[tuple[str, str, int], list[int]] = {}
+
+    def routes(self) -> list[Route]:
+        """The paths served."""
+        return [Route("/drive/v3/files", self.list_files), Route("/drive/v3/files/{id}", self.get_file)]
+
+    async def get_file(self, request: Request) -> Response:
+        """`GET /drive/v3/files/{id}`; 404 when the file is gone or the account can't see it."""
+        subject = authorised(self._tokens, request, DRIVE_SCOPE)
+        told = request.path_params["id"]
+        row = self._files.head(told[1:], self._clock.now)
+        if row is None or not self._sees(subject, row):
+            raise error(404, "notFound", f"File not found: {told}.", "NOT_FOUND")
+        wanted, _ = _fields(request.query_params.get("fields", _SHOWN))
+        return json_response(self._file(row, wanted))
+
+    async def list_files(self, request: Request) -> Response:
+        """`GET /drive/v3/files`: the account's files changed after a time, in pages."""
+        subject = authorised(self._tokens, request, DRIVE_SCOPE)
+        query = request.query_params
+        size = query.get("pageSize", str(DEFAULT_PAGE))
+        if not size.isdecimal() or not 1 <= int(size) <= MAXIMUM_PAGE:
+            message = f"Invalid value '{size}'. Values must be within the range: [1, {MAXIMUM_PAGE}]"
+            raise error(400, "invalidParameter", message, "INVALID_ARGUMENT")
+        if query.get("corpora", "user") != "user":
+            raise error(400, "invalid", "This sandbox lists the corpora user only", "INVALID_ARGUMENT")
+        search = query.get("q", "")
+        token = _read_token(query["pageToken"], search) if "pageToken" in query else None
+        token = token or PageToken(search, -1, self._clock.now)
+        rows = [row for row in self._matching(subject, search, token.now) if row > token.row]
+        page, rest = rows[: int(size)], rows[int(size) :]
+        outer, wanted = _fields(query.get("fields", _LISTED))
+        body: dict[str, Any] = {"files": [self._file(row, wanted) for row in page]}
+        if rest and {"nextPageToken", "*"} & outer:
+            body["nextPageToken"] = _write_token(PageToken(search, page[-1], token.now))
+        return json_response(body)
+
+    def _matching(self, subject: str, search: str, now: int) -> list[int]:
+        """The rows that a search finds; kept, since a list of many pages asks for them once a page."""
+        asked = (subject, search, now)
+        if asked not in self._lists:
+            if len(self._lists) >= LISTS_KEPT:
+                del self._lists[next(iter(self._lists))]
+            self._lists[asked] = self._find(subject, search, now)
+        return self._lists[asked]
+
+    def _find(self, subject: str, search: str, now: int) -> list[int]:
+        since, trashed = 0, None
+        if search:
+            found = _MODIFIED_SINCE.match(search)
+            time = parse_time(found[1], zone_required=False) if found else None
+            if found is None or time is None:
+                raise error(400, "invalid", "Invalid Value", "INVALID_ARGUMENT")
+            since, trashed = time, found[2]
+        rows = self._files.heads_of(subject, since, now)
+        if trashed is None:
+            return rows
+        return [row for row in rows if self._trashed(row) == (trashed == "true")]
+
+    def _sees(self, subject: str, row: int) -> bool:
+        uploader = person(self._events.user[row])
+        return subject in (uploader.email.lower(), responsible(uploader).email)
+
+    def _trashed(self, row: int) -> bool:
+        return self._files.deleted(self._events.file[row], row, self._clock.now)
+
+    def _file(self, row: int, wanted: set[str]) -> dict[str, Any]:
+        """The fields asked for. A size is text, and is left out where the file has none."""
+        events = self._events
+        owner = responsible(person(events.user[row])).email
+        modified = write_time(int(events.time[row]), "ms")
+        described: dict[str, Any] = {
+            "kind": "drive#file",
+            "id": document_id(events.file[row]),
+            "name": events.file_name[row],
+            "mimeType": "application/octet-stream",
+            "trashed": self._trashed(row),
+            "modifiedTime": modified,
+            "headRevisionId": f"0B{events.key[row]}",
+            "owners": [{"kind": "drive#user", "emailAddress": owner}],
+        }
+        if events.size[row] >= 0:
+            described["size"] = described["quotaBytesUsed"] = str(events.size[row])
+        return described if "*" in wanted else {name: described[name] for name in described if name in wanted}
+
+
+def _fields(mask: str) -> tuple[set[str], set[str]]:
+    """The names in a mask such as `nextPageToken,files(id,size)`: the outer ones and those of a file."""
+    inner = re.search(r"files\((.*)\)", mask)
+    outer = {name.strip() for name in re.sub(r"\(.*\)", "", mask).split(",")}
+    names = re.sub(r"\([^)]*\)", "", inner[1] if inner else "").split(",")
+    return outer, {name.strip() for name in names} if inner else {"*"}
+
+
+def _write_token(token: PageToken) -> str:
+    return "~!!~" + base64.urlsafe_b64encode(msgspec.msgpack.encode(token)).decode()
+
+
+def _read_token(text: str, search: str) -> PageToken:
+    try:
+        token = msgspec.msgpack.decode(base64.urlsafe_b64decode(text.removeprefix("~!!~")), type=PageToken)
+    except (ValueError, msgspec.MsgspecError):
+        token = None
+    if token is None or token.query != search:
+        raise error(400, "invalid", "Invalid Value", "INVALID_ARGUMENT")
+    return token

@@ -1,0 +1,133 @@
+"""Microsoft Graph: sizes and versions of files, one by one or twenty in a batch."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox.clock import Clock, write_time
+from sandbox.credentials import Tokens
+from sandbox.data import Events
+from sandbox.files import Files
+from sandbox.office365_records import follow_up_time, has_follow_up, place
+from sandbox.people import digest
+from sandbox.responses import Refusal, json_response
+
+BATCH_LIMIT = 20
+_ITEM = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/items/([^/]+)/driveItem$")
+
+
+class Step(msgspec.Struct):
+    """One request of a batch."""
+
+    id: str
+    method: str
+    url: str
+
+
+class Batch(msgspec.Struct):
+    """The body of a batch."""
+
+    requests: list[Step]
+
+
+def error(status: int, code: str, message: str, wait: int | None = None) -> Refusal:
+    """A refusal in Graph's shape."""
+    inner = {"request-id": digest(code, message)}
+    headers = {} if wait is None else {"Retry-After": str(wait)}
+    return Refusal(status, {"error": {"code": code, "message": message, "innerError": inner}}, headers)
+
+
+def too_many_requests(wait: int) -> Refusal:
+    """The answer to a client that asks too often."""
+    return error(429, "activityLimitReached", "The request has been throttled", wait)
+
+
+class Graph:
+    """The files of one tenant."""
+
+    def __init__(self, events: Events, files: Files, clock: Clock, tokens: Tokens) -> None:
+        self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
+
+    def routes(self) -> list[Route]:
+        """The paths served."""
+        return [
+            Route("/v1.0/$batch", self.batch, methods=["POST"]),
+            Route("/v1.0/sites/{rest:path}", self.get_item),
+        ]
+
+    async def get_item(self, request: Request) -> Response:
+        """`GET /v1.0/sites/{site}/lists/{list}/items/{item}/driveItem`."""
+        self._authorise(request)
+        path = request.url.path.removeprefix("/v1.0")
+        return json_response(self._item(path, request.query_params.get("$select", "")))
+
+    async def batch(self, request: Request) -> Response:
+        """`POST /v1.0/$batch`: each request has an answer of its own, in no order to count on."""
+        self._authorise(request)
+        try:
+            steps = msgspec.json.decode(await request.body(), type=Batch).requests
+        except msgspec.MsgspecError:
+            raise error(400, "BadRequest", "Invalid batch payload format.") from None
+        if len(steps) > BATCH_LIMIT:
+            message = f"Number of batch request steps exceeds the maximum value of {BATCH_LIMIT}."
+            raise error(400, "BadRequest", message)
+        if len({step.id for step in steps}) != len(steps):
+            raise error(400, "BadRequest", "Batch request steps must have ids of their own.")
+        answers = [self._answer(step) for step in steps]
+        return json_response({"responses": sorted(answers, key=lambda answer: digest("order", answer["id"]))})
+
+    def _answer(self, step: Step) -> dict[str, Any]:
+        headers = {"Content-Type": "application/json"}
+        try:
+            if step.method.upper() != "GET":
+                raise error(405, "BadRequest", "The sandbox's batches read only.")
+            url = urlsplit(step.url)
+            body: Any = self._item(url.path, parse_qs(url.query).get("$select", [""])[0])
+        except Refusal as refusal:
+            headers |= refusal.headers
+            return {"id": step.id, "status": refusal.status, "headers": headers, "body": refusal.body}
+        return {"id": step.id, "status": 200, "headers": headers, "body": body}
+
+    def _item(self, path: str, select: str) -> dict[str, Any]:
+        """The drive item at a path; 404 when the file is gone, or lies in another list."""
+        found = _ITEM.match(path)
+        if found is None:
+            raise error(400, "BadRequest", "Resource not found for the segment.")
+        site, list_id, item = (part.lower() for part in found.groups())
+        file = item.replace("-", "")
+        row = self._files.head(file, self._clock.now)
+        if row is None or self._files.deleted(file, row, self._clock.now):
+            raise error(404, "itemNotFound", "The resource could not be found.")
+        there = place(self._events.user[row], self._events.folder[row])
+        if (site, list_id) != (there.site, there.list_id):
+            raise error(404, "itemNotFound", "The specified list was not found")
+        return self._described(row, select)
+
+    def _described(self, row: int, select: str) -> dict[str, Any]:
+        events = self._events
+        modified = follow_up_time(events, row) if has_follow_up(events, row) else int(events.time[row])
+        item: dict[str, Any] = {
+            "id": f"01{events.file[row].upper()}",
+            "name": events.file_name[row],
+            "lastModifiedDateTime": write_time(modified),
+            "eTag": f'"{{{events.file[row].upper()}}},1"',
+            "cTag": f'"c:{{{events.file[row].upper()}}},{events.seed[row] % 1000}"',
+        }
+        if events.size[row] >= 0:
+            item["size"] = events.size[row]
+        wanted = {name.strip() for name in select.split(",")} if select else set(item)
+        return {name: value for name, value in item.items() if name in wanted}
+
+    def _authorise(self, request: Request) -> None:
+        grant = self._tokens.grant(request.headers.get("authorization", ""))
+        if grant is None:
+            raise error(401, "InvalidAuthenticationToken", "Access token is empty or has expired.")
+        if grant.audience != "graph":
+            raise error(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")

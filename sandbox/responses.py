@@ -1,0 +1,35 @@
+"""JSON answers, and the errors that handlers raise to be answered with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """An answer whose content type is exactly `application/json`: Dropbox's SDK refuses a charset."""
+    return Response(_encode(body), status, dict(headers or {}), "application/json")
+
+
+def raw_response(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    """A 200 answer whose body is JSON already."""
+    return Response(body, 200, dict(headers or {}), "application/json")
+
+
+class Refusal(Exception):  # noqa: N818 - it is an answer, and the caller's mistake
+    """An error that the provider answers with: status, body and headers in the provider's own shape."""
+
+    def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {body}")
+        self.status, self.body, self.headers = status, body, dict(headers or {})
+
+    def response(self) -> Response:
+        """The answer; a body that is text goes out as text/plain, as Dropbox does for a malformed call."""
+        if isinstance(self.body, str):
+            return Response(self.body, self.status, self.headers, "text/plain")
+        return json_response(self.body, self.status, self.headers)
