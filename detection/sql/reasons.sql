@@ -1,9 +1,9 @@
 -- Signs that the user of an alert may not be in control of the account, each with its evidence.
--- Reads: alerts, seen (sign-ins and uploads of the look-back days: "user", time, kind, country, provider),
+-- Reads: folded_alerts, seen (sign-ins and uploads of the look-back days: "user", time, kind, country, provider),
 -- activity of the look-back days. Signs count from $sign_period before the alert's first window to its last window's end.
 WITH spans AS (
   SELECT alert_id, "user", first_window_start - $sign_period AS signs_from, last_window_end AS signs_to
-  FROM alerts
+  FROM folded_alerts
 ),
 near AS (
   SELECT s.alert_id, s.signs_from, a.*

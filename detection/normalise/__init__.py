@@ -1,0 +1,9 @@
+"""Turns a provider's raw audit events into uploads, activity, rejects and counts of what was ignored.
+
+What belongs here: reading landed events into columns, and running the queries of ``detection/sql/normalise``.
+What does not: which events count, which field means what, and how a user is named: that is said in the queries.
+"""
+
+from detection.normalise.pipeline import PROVIDERS, normalise, rules_version, size_questions
+
+__all__ = ["PROVIDERS", "normalise", "rules_version", "size_questions"]

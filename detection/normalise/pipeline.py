@@ -1,0 +1,157 @@
+"""Runs the queries of normalisation over one day of one provider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from detection.normalise.fields import LAYOUTS
+from detection.normalise.reading import create_raw, create_raw_by_line, create_raw_by_text
+from detection.sql import into, load, version
+from detection.tables import empty
+
+__all__ = ["PROVIDERS", "normalise", "rules_version", "size_questions"]
+
+PROVIDERS = tuple(LAYOUTS)
+"""The providers that can be normalised."""
+
+_TABLES = ("uploads", "activity", "rejects", "ignored")
+_STEPS = ("events", "events_again", "pairs", "sizes", "file_sizes", "text_lines")
+
+
+def normalise(
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    *,
+    day: date,
+    raw_files: Sequence[str],
+    size_files: Sequence[str],
+    organisation_domains: Sequence[str],
+) -> None:
+    """Makes the temporary tables uploads, activity, rejects and ignored of one day.
+
+    Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
+    event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size not known. Columns are
+    those of :data:`detection.tables.TABLES`.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`PROVIDERS`.
+        day: Day of the events, UTC.
+        raw_files: Landed events. For office365 those published on the day and the two days after it, with
+            ``day=YYYY-MM-DD`` in their paths; for the others those of the day.
+        size_files: Parquet files of sizes looked up (file_id, state, bytes, version, modified_at, checked_at).
+        organisation_domains: The organisation's mail domains. Users of Box and Google of other domains are
+            guests; without domains nobody is.
+
+    Raises:
+        ValueError: The provider is not known.
+        duckdb.Error: A file cannot be read at all.
+    """
+    _prepare(con, provider, day, raw_files, size_files, organisation_domains)
+    for table in _TABLES:
+        into(con, table, f"normalise/{table}", {"day": day})
+    _clear(con)
+
+
+def size_questions(
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    *,
+    day: date,
+    raw_files: Sequence[str],
+    size_files: Sequence[str],
+) -> pa.Table:
+    """Files uploaded on a day whose size is in neither the log nor the cache.
+
+    A file is known from a lookup that found it, or found it gone, five minutes or more after the upload.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`PROVIDERS`.
+        day: Day of the uploads, UTC.
+        raw_files: As for :func:`normalise`.
+        size_files: As for :func:`normalise`.
+
+    Returns:
+        user (e-mail of someone who can see the file; empty for office365), file_id, since (TIMESTAMP, UTC: the
+        earliest such upload), site_id, list_id (empty but for office365).
+    """
+    _prepare(con, provider, day, raw_files, size_files, ())
+    questions: pa.Table = con.sql(load("normalise/questions")).to_arrow_table()
+    _clear(con)
+    return questions
+
+
+def _prepare(
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    day: date,
+    raw_files: Sequence[str],
+    size_files: Sequence[str],
+    organisation_domains: Sequence[str],
+) -> None:
+    if provider not in LAYOUTS:
+        raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
+    con.execute("SET TimeZone = 'UTC'")
+    parameters = {
+        "provider": provider,
+        "day": day,
+        "organisation_domains": [domain.lower() for domain in organisation_domains],
+    }
+    _read(con, provider, raw_files, parameters)
+    known = "SELECT * FROM read_parquet($files)" if size_files else empty("file_sizes")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE file_sizes AS {known}", {"files": list(size_files)} if size_files else {}
+    )
+    con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
+    into(con, "pairs", "normalise/pairs")
+    into(con, "sizes", "normalise/sizes")
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection, provider: str, raw_files: Sequence[str], parameters: dict[str, object]
+) -> None:
+    """Makes the table ``events``, going on to the slower ways of reading with those files only that need it."""
+    layout = LAYOUTS[provider]
+    (create_raw_by_text if layout.by_text else create_raw)(con, layout, raw_files)
+    _classify(con, provider, "events", parameters)
+    for create in (create_raw_by_text, create_raw_by_line):
+        unsure = con.execute("SELECT DISTINCT file FROM events WHERE unsure ORDER BY file").fetchall()
+        if not unsure:
+            return
+        files = [file for (file,) in unsure]
+        create(con, layout, files)
+        _classify(con, provider, "events_again", parameters)
+        con.execute("DELETE FROM events WHERE file IN (SELECT unnest($files))", {"files": files})
+        con.execute("INSERT INTO events SELECT * FROM events_again")
+
+
+def _classify(
+    con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]
+) -> None:
+    con.execute(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}")
+    # The order of the lines means nothing here, and keeping it costs a third of the time.
+    (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
+    con.execute("SET preserve_insertion_order = FALSE")
+    try:
+        into(con, table, "normalise/events", parameters)
+    finally:
+        con.execute("SET preserve_insertion_order = $kept", {"kept": kept})
+
+
+def _clear(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("DROP VIEW once")
+    con.execute("DROP VIEW classified")
+    con.execute("DROP VIEW raw")
+    for table in _STEPS:
+        con.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+def rules_version(provider: str) -> str:
+    """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
+    steps = (provider, "events", "once", "pairs", "sizes", "questions", *_TABLES)
+    return f"{version(*(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"

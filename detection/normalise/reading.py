@@ -1,0 +1,203 @@
+"""Reads landed events into the view ``raw``: one row a line, whatever the line holds.
+
+Three ways lead there, each slower than the one before, and only what the one before could not read goes on:
+
+1. DuckDB reads the fields straight into columns of text. A field of another shape than expected becomes NULL, and
+   so does every field of a line that is not a JSON object; the text of the event is lost.
+2. DuckDB reads the lines as text and takes the fields out of it. Here the text can be shown, hashed and mended;
+   a line that is not JSON is NULL.
+3. Python reads the lines, whatever bytes they hold.
+
+So no line can stop the reading of a file, and none is lost.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import zstandard
+
+from detection.normalise.fields import Layout, Shape
+
+__all__ = ["create_raw", "create_raw_by_text", "create_raw_by_line"]
+
+_HALF_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""File names on Windows may hold one half of a surrogate pair, and then DuckDB calls the line malformed."""
+
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_RAW_DAY = r"TRY_CAST(nullif(regexp_extract(file, 'day=(\d{4}-\d{2}-\d{2})', 1), '') AS DATE) AS raw_day"
+
+
+def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
+    """Makes the temporary view ``raw`` over the files; nothing is read before it is queried.
+
+    The view has ``file``, ``raw_day`` (DATE out of ``day=YYYY-MM-DD`` in the file's path, or NULL), ``by_text``
+    (FALSE), ``event`` and ``unreadable`` (NULL), ``is_object`` (TRUE, unchecked), ``perhaps_text`` (whether one of
+    the layout's ``objects`` is there, as an object or as a text that was not read), and the layout's columns.
+
+    Args:
+        con: Connection.
+        layout: What to take out of the events.
+        files: Files of newline-delimited JSON, compressed with zstd or not; may be empty.
+    """
+    tree: dict[str, Shape] = {}
+    for path, shape in [*((path, "VARCHAR") for path in layout.columns.values()), *layout.lists.values()]:
+        *way, leaf = path.split("/")
+        at = tree
+        for key in way:
+            at = at.setdefault(key, {})  # type: ignore[assignment]  # no path leads through another
+        at[leaf] = [shape] if (path, shape) in layout.lists.values() else shape
+    types = ", ".join(f"'{key}': '{_type(shape)}'" for key, shape in tree.items())
+    con.execute("SET VARIABLE raw_files = $files", {"files": list(files)})
+    source = f"""
+        SELECT * FROM read_json(
+            getvariable('raw_files'), format = 'newline_delimited', columns = {{{types}}},
+            ignore_errors = TRUE, filename = 'file'
+        )
+    """  # noqa: S608 -- made of the layout's names only
+    if not files:
+        columns = ", ".join(f'CAST(NULL AS {_type(shape)}) AS "{key}"' for key, shape in tree.items())
+        source = f"SELECT {columns}, '' AS file WHERE FALSE"  # noqa: S608 -- made of the layout's names only
+    fields = {name: _reference(path) for name, path in layout.columns.items()}
+    fields |= {name: _reference(path) for name, (path, _) in layout.lists.items()}
+    held = " OR ".join(f'"{key}" IS NOT NULL' for key in layout.objects) or "FALSE"
+    con.execute(f"""
+        CREATE OR REPLACE TEMP VIEW raw AS
+        WITH lines AS ({source}),
+        named AS (SELECT {_select(fields)}, {held} AS perhaps_text, file FROM lines)
+        SELECT
+            *,
+            {_embedded(layout)}
+            FALSE AS by_text,
+            CAST(NULL AS VARCHAR) AS event,
+            CAST(NULL AS VARCHAR) AS unreadable,
+            TRUE AS is_object,
+            {_RAW_DAY}
+        FROM named
+    """)  # noqa: S608 -- made of this module's texts and the layout's only
+
+
+def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
+    """Makes ``raw`` over the files' text: as :func:`create_raw`, with ``event`` and ``is_object`` true to them.
+
+    ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL, too. Of a layout that is read by text only,
+    ``canonical`` is the event with its keys sorted, so that the same event has the same text.
+    """
+    con.execute("SET VARIABLE raw_files = $files", {"files": list(files)})
+    lines = "SELECT CAST(NULL AS JSON) AS json, CAST(NULL AS VARCHAR) AS unreadable, '' AS file WHERE FALSE"
+    if files:
+        lines = """
+            SELECT json, CAST(NULL AS VARCHAR) AS unreadable, filename AS file
+            FROM read_ndjson_objects(getvariable('raw_files'), ignore_errors = TRUE, filename = TRUE)
+        """
+    _over_text(con, layout, lines)
+
+
+def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
+    """Makes ``raw`` over the files' lines, read by Python: as :func:`create_raw_by_text`.
+
+    A line that holds half a character (a lone surrogate) is read with a replacement character in its place; bytes
+    that are not UTF-8 likewise. What is not JSON even so is in ``unreadable``. The lines are kept in the temporary
+    table ``text_lines``.
+    """
+    texts: list[str] = []
+    names: list[str] = []
+    for file in files:
+        found = [line for line in _text(file).split("\n") if line.strip()]
+        texts += [_HALF_CHARACTER.sub(r"\\ufffd", line) for line in found]
+        names += [file] * len(found)
+    table = pa.table({"line": pa.array(texts, pa.string()), "file": pa.array(names, pa.string())})
+    con.register("python_lines", table)
+    con.execute("CREATE OR REPLACE TEMP TABLE text_lines AS SELECT line, file FROM python_lines")
+    con.unregister("python_lines")
+    _over_text(
+        con,
+        layout,
+        """
+        SELECT
+            CASE WHEN json_valid(line) THEN CAST(line AS JSON) END AS json,
+            CASE WHEN NOT json_valid(line) THEN line END AS unreadable,
+            file
+        FROM text_lines
+        """,
+    )
+
+
+def _over_text(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> None:
+    pointers = ", ".join(f"'/{path}'" for path in layout.columns.values())
+    fields = {name: f"taken[{n}]" for n, name in enumerate(layout.columns, 1)}
+    fields |= {name: _list(path, shape) for name, (path, shape) in layout.lists.items()}
+    if layout.by_text:
+        fields["canonical"] = "CAST(CAST(CAST(json AS VARIANT) AS JSON) AS VARCHAR)"
+    opened = "json"
+    for key in layout.objects:
+        inside = f"json_extract_string(json, '/{key}')"
+        opened = (
+            f"CASE WHEN json_type(json, '/{key}') = 'VARCHAR' AND json_valid({inside}) "
+            f"THEN json_merge_patch(json, json_object('{key}', CAST({inside} AS JSON))) ELSE {opened} END"
+        )
+    con.execute(f"""
+        CREATE OR REPLACE TEMP VIEW raw AS
+        WITH lines AS ({lines}),
+        taken AS (SELECT *, json_extract_string({opened}, [{pointers}]) AS taken FROM lines),
+        named AS (SELECT {_select(fields)}, json, unreadable, file FROM taken)
+        SELECT
+            * EXCLUDE (json),
+            {_embedded(layout)}
+            TRUE AS by_text,
+            FALSE AS perhaps_text,
+            CAST(json AS VARCHAR) AS event,
+            coalesce(starts_with(CAST(json AS VARCHAR), '{{'), FALSE) AS is_object,
+            {_RAW_DAY}
+        FROM named
+    """)  # noqa: S608 -- made of this module's texts and the layout's only
+
+
+def _text(file: str) -> str:
+    content = Path(file).read_bytes()
+    if content.startswith(_ZSTD):
+        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(content), read_across_frames=True) as reader:
+            content = reader.read()
+    return content.decode("utf-8", errors="replace")
+
+
+def _type(shape: Shape) -> str:
+    """DuckDB's type of a shape."""
+    if isinstance(shape, str):
+        return shape
+    if isinstance(shape, list):
+        return f"{_type(shape[0])}[]"
+    return "STRUCT(" + ", ".join(f'"{key}" {_type(inner)}' for key, inner in shape.items()) + ")"
+
+
+def _reference(path: str) -> str:
+    return ".".join(f'"{key}"' for key in path.split("/"))
+
+
+def _select(fields: dict[str, str]) -> str:
+    return ", ".join(f"{expression} AS {name}" for name, expression in fields.items())
+
+
+def _embedded(layout: Layout) -> str:
+    return "".join(
+        f"CASE WHEN json_valid({column}) THEN json_extract_string({column}, '/{path}') END AS {name}, "
+        for name, (column, path) in layout.embedded.items()
+    )
+
+
+def _list(path: str, shape: Shape) -> str:
+    """A list out of the text; one object in its place is a list of one."""
+    part = f"json_extract(json, '/{path}')"
+    return (
+        f"CASE json_type({part}) WHEN 'ARRAY' THEN json_transform({part}, '{json.dumps([shape])}') "
+        f"WHEN 'OBJECT' THEN [json_transform({part}, '{json.dumps(shape)}')] END"
+    )

@@ -1,0 +1,19 @@
+-- The activity of the day, each event once.
+SELECT
+    provider,
+    event_key,
+    time,
+    user_id,
+    "user",
+    actor_class,
+    kind,
+    operation,
+    file_id,
+    file_name,
+    app,
+    ip,
+    country,
+    detail
+FROM once
+WHERE outcome = 'activity'
+ORDER BY "user", time, event_key

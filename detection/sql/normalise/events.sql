@@ -1,0 +1,141 @@
+-- The rules that hold for every provider: which day, which user, which key, which size. One row for each file of
+-- an upload and for every other line; `counted` marks one row of each line.
+WITH timed AS (
+    SELECT
+        * EXCLUDE (version, file_name, folder, owner, app, detail, file_id, user_id, kind),
+        CAST(TRY_CAST(time_text AS TIMESTAMPTZ) AS TIMESTAMP) AS time_read,
+        -- Being shared with is told apart from being shared inside the organisation by the domain.
+        CASE
+            WHEN kind IS NULL OR kind <> 'share' THEN kind
+            WHEN split_part(lower(shared_with), '@', 2) = '' THEN NULL
+            WHEN list_contains(CAST($organisation_domains AS VARCHAR []), split_part(lower(shared_with), '@', 2))
+                THEN NULL
+            WHEN split_part(lower(shared_with), '@', 2) = split_part(lower(email), '@', 2) THEN NULL
+            ELSE 'share_external'
+        END AS kind,
+        CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN lower(email) END AS address,
+        nullif(user_id, '') AS user_id,
+        nullif(file_id, '') AS file_id,
+        nullif(version, '') AS version,
+        nullif(file_name, '') AS file_name,
+        nullif(folder, '') AS folder,
+        nullif(owner, '') AS owner,
+        nullif(app, '') AS app,
+        nullif(detail, '') AS detail,
+        CASE WHEN kind IN ('upload', 'edit') THEN TRY_CAST(size_text AS BIGINT) END AS size
+    FROM classified
+),
+
+dated AS (
+    SELECT
+        *,
+        CASE
+            WHEN time_read >= TIMESTAMP '1990-01-01 00:00:00' AND time_read < TIMESTAMP '2200-01-01 00:00:00'
+                THEN time_read
+        END AS time
+    FROM timed
+),
+
+checked AS (
+    SELECT
+        *,
+        CASE
+            WHEN by_text AND event IS NULL THEN 'not JSON'
+            WHEN NOT is_object THEN 'not a JSON object'
+            WHEN operation IS NULL OR operation = '' THEN 'does not tell what happened'
+            WHEN time IS NULL THEN 'time cannot be read'
+            WHEN CAST(time AS DATE) > publication_day THEN 'later than its publication'
+            WHEN CAST(time AS DATE) < publication_day - INTERVAL 2 DAY
+                THEN 'published more than two days after it happened'
+            ELSE fault
+        END AS rejected_because,
+        CASE
+            WHEN actor_class = 'person' AND address IS NULL AND user_id IS NULL THEN 'anonymous'
+            WHEN
+                actor_class = 'person' AND guest_by_domain AND address IS NOT NULL
+                AND length($organisation_domains) > 0
+                AND NOT list_contains(
+                    CAST($organisation_domains AS VARCHAR []), split_part(address, '@', 2)
+                )
+                THEN 'guest'
+            ELSE actor_class
+        END AS class
+    FROM dated
+),
+
+decided AS (
+    SELECT
+        *,
+        -- What cannot be read belongs to the day on which it was published, wherever that is known.
+        CASE
+            WHEN rejected_because IS NOT NULL AND coalesce(publication_day, CAST($day AS DATE)) = CAST($day AS DATE)
+                THEN 'rejected'
+            WHEN rejected_because IS NOT NULL OR CAST(time AS DATE) <> CAST($day AS DATE) THEN 'another day'
+            WHEN kind IN ('upload', 'edit') THEN 'upload'
+            WHEN kind IS NOT NULL THEN 'activity'
+            ELSE 'ignored'
+        END AS outcome
+    FROM checked
+)
+
+SELECT
+    $provider AS provider,
+    outcome,
+    CASE
+        WHEN outcome = 'rejected' THEN rejected_because
+        WHEN outcome = 'another day' THEN outcome
+        WHEN outcome = 'ignored' THEN coalesce(ignored_because, 'not an upload or activity')
+    END AS reason,
+    -- What the way of reading could not do justice to, so that a slower one is to try.
+    outcome <> 'another day' AND CASE
+        WHEN by_text THEN event IS NULL AND unreadable IS NULL
+        ELSE outcome = 'rejected' OR doubtful OR coalesce(event_id, '') = ''
+    END AS unsure,
+    CASE WHEN outcome = 'rejected' THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
+    file,
+    counted,
+    CASE
+        WHEN event_id <> '' THEN event_id
+        WHEN is_object THEN concat('sha256-', sha256(CAST(event AS VARCHAR)))
+    END AS event_key,
+    asset,
+    time,
+    user_id,
+    CASE
+        WHEN address IS NOT NULL THEN address
+        WHEN class IN ('anonymous', 'system') THEN concat($provider, ':', class)
+        WHEN user_id IS NOT NULL THEN concat($provider, ':', user_id)
+        ELSE concat($provider, ':', class)
+    END AS "user",
+    address IS NOT NULL AS has_address,
+    class AS actor_class,
+    kind,
+    operation,
+    file_id,
+    version,
+    file_name,
+    CASE
+        WHEN kind IN ('upload', 'edit') THEN lower(coalesce(
+            nullif(extension_text, ''), regexp_extract(file_name, '[^./\\]\.([A-Za-z0-9_-]{1,16})$', 1), ''
+        ))
+    END AS extension,
+    folder,
+    owner,
+    -- A whole number only: a fraction, an exponent or text would be read as some other size.
+    CASE
+        WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size
+    END AS bytes,
+    app,
+    CASE
+        WHEN kind IS NULL THEN NULL
+        WHEN regexp_matches(ip_text, '^\d{1,3}(\.\d{1,3}){3}$') THEN ip_text
+        WHEN regexp_matches(ip_text, '^(::ffff:)?\d{1,3}(\.\d{1,3}){3}(:\d+)?$')
+            THEN regexp_extract(ip_text, '\d{1,3}(?:\.\d{1,3}){3}', 0)
+        WHEN regexp_matches(ip_text, '^\[?[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(\]:\d+|\])?$')
+            THEN lower(regexp_extract(ip_text, '[0-9A-Fa-f:]+', 0))
+    END AS ip,
+    CASE WHEN regexp_matches(country_text, '^[A-Za-z]{2}$') THEN upper(country_text) END AS country,
+    detail,
+    site_id,
+    list_id
+FROM decided

@@ -1,0 +1,38 @@
+-- The uploads of the day, each once, with the size from wherever it is known.
+WITH delivered AS (
+    SELECT * FROM once WHERE outcome = 'upload'
+),
+
+paired AS (
+    SELECT upload_key, max(bytes) AS bytes FROM pairs GROUP BY upload_key
+)
+
+SELECT
+    delivered.provider,
+    delivered.event_key,
+    delivered.asset,
+    delivered.time,
+    delivered.user_id,
+    delivered."user",
+    delivered.actor_class,
+    delivered.kind,
+    delivered.operation,
+    delivered.file_id,
+    delivered.version,
+    delivered.file_name,
+    delivered.extension,
+    delivered.folder,
+    delivered.owner,
+    coalesce(greatest(delivered.bytes, paired.bytes), sizes.bytes) AS bytes,
+    CASE
+        WHEN coalesce(delivered.bytes, paired.bytes) IS NOT NULL THEN 'log'
+        ELSE coalesce(sizes.size_source, 'unknown')
+    END AS size_source,
+    delivered.app,
+    delivered.ip,
+    delivered.country
+FROM delivered
+LEFT JOIN paired ON delivered.event_key = paired.upload_key
+LEFT JOIN sizes ON delivered.event_key = sizes.event_key AND delivered.asset = sizes.asset
+WHERE delivered.event_key NOT IN (SELECT pairs.edit_key FROM pairs)
+ORDER BY delivered."user", delivered.time, delivered.event_key, delivered.asset
