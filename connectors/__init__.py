@@ -1,0 +1,39 @@
+"""Speaks to the providers' audit APIs: signs in, pages, retries, and looks up sizes that a log does not carry.
+
+What belongs here: HTTP, the providers' rules (limits, retention, ends of paging, error codes) and their settings.
+What does not: storage, the meaning of an event (``detection``), Dagster (``assets``, ``orchestration``).
+
+Nothing here reads the process's environment or the clock: both are handed in.
+"""
+
+from connectors.base import Connector, FileQuestion, FileSize, Gap, Page
+from connectors.errors import (
+    AccessError,
+    AnswerError,
+    ConfigurationError,
+    ConnectorError,
+    RefusedError,
+    SignInError,
+    UnavailableError,
+)
+from connectors.registry import PROVIDERS, build, configured, recovers_sizes, variables
+
+__all__ = [
+    "PROVIDERS",
+    "AccessError",
+    "AnswerError",
+    "ConfigurationError",
+    "Connector",
+    "ConnectorError",
+    "FileQuestion",
+    "FileSize",
+    "Gap",
+    "Page",
+    "RefusedError",
+    "SignInError",
+    "UnavailableError",
+    "build",
+    "configured",
+    "recovers_sizes",
+    "variables",
+]

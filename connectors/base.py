@@ -1,0 +1,118 @@
+"""The types that connectors hand out and take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+__all__ = ["Connector", "FileQuestion", "FileSize", "Gap", "Page"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """The events of one answer.
+
+    Attributes:
+        events: Each one JSON object, the bytes as received but for line breaks between tokens (a space) and what
+            is no Unicode (U+FFFD). Never holds a line break. May be empty.
+    """
+
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """What could not be had.
+
+    Attributes:
+        start: UTC, inclusive.
+        end: UTC, exclusive.
+        cause: Why, for people to read.
+    """
+
+    start: datetime
+    end: datetime
+    cause: str
+
+
+@dataclass(frozen=True)
+class FileQuestion:
+    """A file whose size the log did not carry.
+
+    Attributes:
+        user: Email of the account that can see the file (Google); "" otherwise.
+        file_id: The provider's id of the file.
+        since: Time of the event, UTC.
+        site_id: Office 365 only: the site's GUID.
+        list_id: Office 365 only: the document library's GUID.
+    """
+
+    user: str
+    file_id: str
+    since: datetime
+    site_id: str = ""
+    list_id: str = ""
+
+
+@dataclass(frozen=True)
+class FileSize:
+    """What the file API tells of a file.
+
+    Attributes:
+        file_id: As in the question.
+        state: ``found``, ``gone`` (deleted, in the bin, or visible to nobody asked) or ``denied``.
+        bytes: Size of the current version; None where the file has none or is not found.
+        version: The current version's id; "" unknown.
+        modified_at: Time of the current version, UTC.
+    """
+
+    file_id: str
+    state: str
+    bytes: int | None = None
+    version: str = ""
+    modified_at: datetime | None = None
+
+
+class Connector(Protocol):
+    """One provider's audit API.
+
+    Attributes:
+        provider: Name of the provider.
+        retention: Age of the oldest event that the API still gives.
+        lateness: This long after its end, the events of a window are final.
+    """
+
+    provider: str
+    retention: timedelta
+    lateness: timedelta
+
+    def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
+        """Gives the audit events of a window, one answer at a time: the next is asked for when it is wanted.
+
+        Office 365 selects by publication, the others by the time of the event. A page may hold events from just
+        outside the window, and an event may come twice, but for Dropbox, whose events have no id to tell by.
+
+        Args:
+            start: UTC with zone, inclusive.
+            end: UTC with zone, exclusive. What lies in the future is not asked for.
+
+        Yields:
+            Pages, and a gap for each stretch that could not be had.
+
+        Raises:
+            ConnectorError: The provider refused, could not be reached, or answered what its documents rule out.
+        """
+        ...
+
+    def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
+        """Looks up the present sizes of files.
+
+        Yields:
+            At most one answer for each file, in no order. A file without an answer may be asked again later.
+
+        Raises:
+            ConnectorError: The file API can't be used at all; answers given before stay true.
+        """
+        ...

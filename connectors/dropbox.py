@@ -1,0 +1,172 @@
+"""Dropbox Business: the team's log.
+
+Dropbox's events have no id, and two that are alike to the byte are two events. So a window is read without
+overlap, and where a cursor is lost and the reading starts again, what was given before is left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import requests
+
+from connectors.base import FileQuestion, FileSize, Gap, Page
+from connectors.errors import AccessError, RefusedError
+from connectors.http import Api, Client, Refusal, error_body
+from connectors.oauth import form_token
+from connectors.settings import DropboxSettings
+from connectors.spans import ceiling, floor, past, split, stamp
+from connectors.verbatim import lines
+
+__all__ = ["DropboxConnector"]
+
+EVENTS = "/2/team_log/get_events"
+CONTINUE = "/2/team_log/get_events/continue"
+FEATURES = "/2/team/features/get_values"
+FILE_EVENTS = "has_team_file_events"
+LIMIT = 1000
+FIRST = datetime(2017, 1, 1, tzinfo=UTC)
+# A cursor is lost rarely, and then only this much is read again.
+STEP = timedelta(hours=1)
+RESTARTS = 3
+_SIGN_IN_REMEDY = (
+    "Check DROPBOX_APP_KEY, DROPBOX_APP_SECRET and DROPBOX_REFRESH_TOKEN; a revoked refresh token needs the consent "
+    "of a team administrator anew."
+)
+_ACCESS_REMEDY = (
+    "Give the application the scopes events.read and team_info.read, and let a team administrator consent anew."
+)
+logger = logging.getLogger(__name__)
+
+
+class _Events(msgspec.Struct):
+    events: list[msgspec.Raw]
+    cursor: str
+    has_more: bool
+
+
+class _Features(msgspec.Struct):
+    values: list[dict[str, object]]
+
+
+class DropboxConnector:
+    """See ``connectors.base.Connector``. Uploads come with their sizes, so there are none to look up."""
+
+    provider = "dropbox"
+    # No limit is documented; the log begins in January 2017.
+    retention = timedelta(days=36_500)
+    # Dropbox says that actions appear within 24 hours at most; twice that is safe.
+    lateness = timedelta(hours=48)
+
+    def __init__(self, settings: DropboxSettings, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._shows_files = False
+        client = Client(self.provider, settings.secrets())
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": settings.app_key,
+            "client_secret": settings.app_secret.get_secret_value(),
+            "refresh_token": settings.refresh_token.get_secret_value(),
+        }
+        token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
+        self._api = Api(client, settings.api_url, _read_refusal, token)
+
+    def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
+        """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
+
+        Raises:
+            AccessError: The team's plan shows no file events, so uploads would be missed without a word.
+        """
+        start, end = past(start, end, self._now())
+        # Events have whole seconds. The one in progress is left to the next window.
+        start, end = floor(start), min(ceiling(end), floor(self._now()))
+        if start >= end:
+            return
+        if start < FIRST:
+            yield Gap(start, min(end, FIRST), "Dropbox's log begins in January 2017")
+            start = FIRST
+        self._require_file_events()
+        for first, last in split(start, end, STEP):
+            yield from self._step(first, last)
+
+    def _require_file_events(self) -> None:
+        if self._shows_files:
+            return
+        answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
+        for value in answer.values:
+            told = value.get(FILE_EVENTS)
+            if isinstance(told, dict) and told.get("enabled") is False:
+                raise AccessError(
+                    self.provider,
+                    f"POST {FEATURES}",
+                    "the team's log shows no file events, so uploads would be invisible",
+                    "Move the team to a plan with file events (Business Plus, Advanced or Enterprise), or unset the "
+                    "DROPBOX_ variables to leave dropbox out.",
+                )
+        self._shows_files = True
+
+    def _step(self, start: datetime, end: datetime) -> Iterator[Page]:
+        """Reads a stretch, from its start again where the cursor is lost.
+
+        Dropbox names the time of the last event given as the place to start again. But pages are in no order of
+        time, so there may be older ones still to come: the whole stretch is read, less what was given.
+        """
+        given: Counter[bytes] = Counter()
+        for restarts in range(RESTARTS + 1):
+            repeated = given.copy()
+            try:
+                for events in self._chain(start, end):
+                    fresh = []
+                    for event in events:
+                        digest = hashlib.blake2b(event, digest_size=16).digest()
+                        if repeated[digest]:
+                            repeated[digest] -= 1
+                        else:
+                            given[digest] += 1
+                            fresh.append(event)
+                    yield Page(tuple(fresh))
+            except RefusedError as error:
+                if error.code not in ("reset", "bad_cursor") or restarts == RESTARTS:
+                    raise
+                logger.warning("dropbox lost the cursor (%s), reading %s anew", error.code, stamp(start))
+            else:
+                return
+
+    def _chain(self, start: datetime, end: datetime) -> Iterator[tuple[bytes, ...]]:
+        time = {"start_time": stamp(start), "end_time": stamp(end)}
+        answer = self._api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
+        yield lines(answer.events)
+        # Pages may be short or empty while more remains: has_more alone tells.
+        while answer.has_more:
+            cursor = answer.cursor
+            answer = self._api.post(CONTINUE, _Events, {"cursor": cursor})
+            if answer.has_more and answer.cursor == cursor:
+                cause = "the cursor did not move although more events are announced"
+                raise self._api.error(f"POST {CONTINUE}", cause, "Run again; if it lasts, ask Dropbox's support.")
+            yield lines(answer.events)
+
+    def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
+        """Gives nothing: Dropbox's log carries the sizes."""
+        return iter(())
+
+
+def _read_refusal(response: requests.Response) -> Refusal:
+    """Reads the JSON of endpoint errors; 400 and some 429 are plain text."""
+    body = error_body(response)
+    told = body.get("error")
+    if not isinstance(told, dict):
+        return Refusal(message=response.text, remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else "")
+    code, summary = str(told.get(".tag", "")), str(body.get("error_summary", ""))
+    wait = told.get("retry_after")
+    scope = told.get("required_scope")
+    remedy = ""
+    if response.status_code in (401, 403):
+        remedy = f"The application lacks the scope {scope}. {_ACCESS_REMEDY}" if scope else _ACCESS_REMEDY
+    elif code in ("reset", "bad_cursor"):
+        remedy = "Run again."
+    return Refusal(code, summary, wait=float(wait) if isinstance(wait, int | float) else None, remedy=remedy)

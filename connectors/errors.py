@@ -1,0 +1,70 @@
+"""Errors of the connectors. Each says where it happened, why, and what to do; none ever holds a secret."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AccessError",
+    "AnswerError",
+    "ConfigurationError",
+    "ConnectorError",
+    "RefusedError",
+    "SignInError",
+    "UnavailableError",
+]
+
+
+class ConfigurationError(ValueError):
+    """A setting is missing or can't be used; the message names the variable and what to do."""
+
+
+class ConnectorError(Exception):
+    """A provider's API could not be used.
+
+    Attributes:
+        provider: Name of the provider.
+        request: Method and path, without query.
+        cause: What went wrong.
+        remedy: What to do.
+    """
+
+    def __init__(self, provider: str, request: str, cause: str, remedy: str) -> None:
+        super().__init__(provider, request, cause, remedy)
+        self.provider = provider
+        self.request = request
+        self.cause = cause
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.provider}: {self.request}: {self.cause.rstrip('.')}. {self.remedy}"
+
+
+class UnavailableError(ConnectorError):
+    """The provider could not be reached, failed or throttled until all attempts were used up."""
+
+
+class AnswerError(ConnectorError):
+    """The provider's answer is not of the documented shape, or would never end."""
+
+
+class RefusedError(ConnectorError):
+    """The provider refused a request.
+
+    Attributes:
+        status: HTTP status.
+        code: The provider's own error code; "" where it gave none.
+    """
+
+    def __init__(self, provider: str, request: str, cause: str, remedy: str, status: int = 0, code: str = "") -> None:
+        super().__init__(provider, request, cause, remedy)
+        self.args = (provider, request, cause, remedy, status, code)
+        self.status = status
+        self.code = code
+
+
+class AccessError(RefusedError):
+    """The account lacks a permission (401 or 403)."""
+
+
+class SignInError(RefusedError):
+    """The credentials were refused."""

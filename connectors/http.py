@@ -1,0 +1,214 @@
+"""HTTP as all connectors speak it: one session, time-outs, no redirects, retries, and errors without secrets.
+
+Requests go to a configured root and nowhere else: a path is put behind the root, and no address that a server
+sends is ever followed, so a token can't reach a foreign host.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import msgspec
+import requests
+from requests.adapters import HTTPAdapter
+
+from connectors.errors import AccessError, AnswerError, RefusedError, SignInError, UnavailableError
+from connectors.retries import LONGEST_WAIT, Again, retry_after, retrying
+from connectors.tokens import Token
+from connectors.verbatim import decode
+
+__all__ = ["Api", "Client", "Refusal", "error_body"]
+
+T = TypeVar("T")
+Parameters = Mapping[str, str | int]
+Headers = Mapping[str, str]
+
+TIMEOUTS = (5.0, 60.0)
+"""Seconds to connect, and between two pieces of an answer."""
+_SHOWN = 300
+_BROKEN = (
+    requests.ConnectionError,
+    requests.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a provider's error answer says.
+
+    Attributes:
+        code: The provider's error code.
+        message: Its text.
+        throttled: Whether the request may be repeated although the status does not say so.
+        wait: Seconds to wait before that, where the body says so.
+        remedy: What to do about it.
+    """
+
+    code: str = ""
+    message: str = ""
+    throttled: bool = False
+    wait: float | None = None
+    remedy: str = ""
+
+
+class _Session(requests.Session):
+    """A session that never waits for ever, follows no redirect and takes no password from ``.netrc``."""
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
+        """As ``requests.Session.request``, with the rules above."""
+        options |= {"timeout": TIMEOUTS, "allow_redirects": False, "auth": options.get("auth") or _as_is}
+        return super().request(method, url, *args, **options)
+
+
+def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+class Client:
+    """The session of one connector, and what its messages must not hold.
+
+    Args:
+        provider: Name of the provider.
+        secrets: Values that may appear in no message.
+    """
+
+    def __init__(self, provider: str, secrets: Iterable[str]) -> None:
+        self.provider = provider
+        self.session = _Session()
+        self.session.headers["User-Agent"] = "uploadwatch"
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=4))
+        self._secrets = [shape for secret in secrets for shape in (secret, quote(secret, safe="")) if secret]
+
+    def safe(self, text: str, *secrets: str) -> str:
+        """A provider's text as it may be shown: short, on one line and without secrets."""
+        for secret in (*self._secrets, *secrets):
+            if secret:
+                text = text.replace(secret, "***")
+        return " ".join(text.split())[:_SHOWN]
+
+
+class Api:
+    """One API: a root, the way its errors read, and the token it takes.
+
+    Args:
+        client: The connector's client.
+        root: Configured address that all paths are put behind.
+        read_refusal: Reads an error answer.
+        token: Bearer token; None for none.
+        signs_in: Whether this is the API that gives tokens, so that a refusal is of the credentials.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        root: str,
+        read_refusal: Callable[[requests.Response], Refusal],
+        token: Token | None = None,
+        *,
+        signs_in: bool = False,
+    ) -> None:
+        self._client = client
+        self._root = root
+        self._read_refusal = read_refusal
+        self._token = token
+        self._signs_in = signs_in
+
+    def error(self, request: str, cause: str, remedy: str) -> AnswerError:
+        """An error about an answer of this API."""
+        return AnswerError(self._client.provider, request, cause, remedy)
+
+    def get(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
+        """The decoded answer to a GET."""
+        return self.answer("GET", path, kind, params=parameters)[0]
+
+    def post(self, path: str, kind: type[T], body: object) -> T:
+        """The decoded answer to a POST of JSON."""
+        return self.answer("POST", path, kind, json=body)[0]
+
+    def answer(self, method: str, path: str, kind: type[T], **content: Any) -> tuple[T, Headers]:
+        """The decoded answer and its headers.
+
+        Args:
+            method: HTTP method. Whatever it is, the request may be sent several times.
+            path: Path behind the root, quoted.
+            kind: Type of the answer.
+            **content: ``params``, ``json`` or ``data`` as in ``requests``.
+
+        Raises:
+            RefusedError: The provider refused.
+            UnavailableError: All attempts failed.
+            AnswerError: The answer is no JSON, or not of that type.
+        """
+        request = f"{method} {path or self._root}"
+        return retrying(lambda: self._once(method, path, request, kind, content))
+
+    def _once(
+        self, method: str, path: str, request: str, kind: type[T], content: Mapping[str, Any]
+    ) -> tuple[T, Headers]:
+        response, bearer = self._send(method, path, request, content)
+        if response.status_code // 100 != 2:
+            raise self._refused(request, response, bearer)
+        remedy = "If it happens again, the provider changed its API: report it."
+        try:
+            return decode(response.content, kind), response.headers
+        except msgspec.ValidationError as error:
+            raise self.error(request, f"the answer is of another shape: {error}", remedy) from None
+        except msgspec.DecodeError as error:
+            raise Again(self.error(request, f"the answer is no JSON: {error}", remedy)) from None
+
+    def _send(self, method: str, path: str, request: str, content: Mapping[str, Any]) -> tuple[requests.Response, str]:
+        """Sends once, or twice where the token turned out to be no longer good."""
+        bearer = self._token.value() if self._token else ""
+        response = self._exchange(method, path, request, bearer, content)
+        if response.status_code == 401 and self._token:
+            self._token.forget()
+            bearer = self._token.value()
+            response = self._exchange(method, path, request, bearer, content)
+        return response, bearer
+
+    def _exchange(
+        self, method: str, path: str, request: str, bearer: str, content: Mapping[str, Any]
+    ) -> requests.Response:
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        try:
+            return self._client.session.request(method, self._root + path, headers=headers, **content)
+        except _BROKEN as error:
+            # The whole text of the error would hold the address with its query.
+            reason = getattr(error.args[0], "reason", None) if error.args else None
+            cause = (
+                f"{type(error).__name__}: {self._client.safe(str(reason), bearer)}" if reason else type(error).__name__
+            )
+            remedy = "Check the network, the proxy and the provider's status page."
+            raise Again(UnavailableError(self._client.provider, request, cause, remedy)) from None
+
+    def _refused(self, request: str, response: requests.Response, bearer: str) -> Exception:
+        status, provider = response.status_code, self._client.provider
+        if status // 100 == 3:
+            cause = f"HTTP {status}: a redirect, and redirects are not followed"
+            return RefusedError(provider, request, cause, "Correct the configured address of the API.", status)
+        refusal = self._read_refusal(response)
+        told = " ".join(part for part in (refusal.code, refusal.message) if part)
+        cause = self._client.safe(f"HTTP {status}: {told or response.reason or 'no reason given'}", bearer)
+        if refusal.throttled or status in (408, 429) or status >= 500:
+            wait = refusal.wait if refusal.wait is not None else retry_after(response)
+            remedy = "The provider throttles or fails: run again later."
+            error = UnavailableError(provider, request, cause, remedy)
+            return Again(error, wait) if wait is None or wait <= LONGEST_WAIT else error
+        kind = SignInError if self._signs_in else AccessError if status in (401, 403) else RefusedError
+        remedy = refusal.remedy or "Read the provider's message; the request itself can't be repeated."
+        return kind(provider, request, cause, remedy, status, refusal.code)
+
+
+def error_body(response: requests.Response) -> dict[str, Any]:
+    """The JSON object that an error answer holds; empty where it holds none."""
+    try:
+        body = msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}

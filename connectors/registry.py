@@ -1,0 +1,78 @@
+"""Which providers there are, which are configured, and how a connector is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from connectors.base import Connector
+from connectors.box import BoxConnector
+from connectors.dropbox import DropboxConnector
+from connectors.errors import ConfigurationError
+from connectors.google_workspace import GoogleWorkspaceConnector
+from connectors.office365 import Office365Connector
+from connectors.settings import (
+    BoxSettings,
+    DropboxSettings,
+    GoogleWorkspaceSettings,
+    Office365Settings,
+    ProviderSettings,
+)
+
+__all__ = ["PROVIDERS", "build", "configured", "recovers_sizes", "variables"]
+
+_SETTINGS: dict[str, type[ProviderSettings]] = {
+    kind.provider: kind for kind in (BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings)
+}
+
+PROVIDERS: tuple[str, ...] = tuple(_SETTINGS)
+"""All providers, in their usual order."""
+
+
+def variables(provider: str) -> list[str]:
+    """Names of a provider's environment variables, the required ones first."""
+    return _SETTINGS[provider].variables()
+
+
+def configured(environment: Mapping[str, str]) -> list[str]:
+    """The providers whose required variables are set, in their usual order.
+
+    Raises:
+        ConfigurationError: A provider is half configured, or one of its values can't be used.
+    """
+    return [provider for provider, kind in _SETTINGS.items() if kind.read(environment)]
+
+
+def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
+    """Whether sizes that the provider's log does not carry are to be looked up.
+
+    Raises:
+        ConfigurationError: The provider is half configured, or one of its values can't be used.
+    """
+    settings = _SETTINGS[provider].read(environment)
+    return isinstance(settings, GoogleWorkspaceSettings | Office365Settings) and settings.recover_sizes
+
+
+def build(provider: str, environment: Mapping[str, str], *, now: Callable[[], datetime]) -> Connector:
+    """A connector; it signs in when it is first used.
+
+    Args:
+        provider: Name of the provider.
+        environment: Values of its variables.
+        now: The present as the provider sees it, UTC with zone.
+
+    Raises:
+        ConfigurationError: The provider is not or half configured, or one of its values can't be used.
+    """
+    settings = _SETTINGS[provider].read(environment)
+    match settings:
+        case BoxSettings():
+            return BoxConnector(settings, now)
+        case DropboxSettings():
+            return DropboxConnector(settings, now)
+        case GoogleWorkspaceSettings():
+            return GoogleWorkspaceConnector(settings, now)
+        case Office365Settings():
+            return Office365Connector(settings, now)
+    required = ", ".join(_SETTINGS[provider].required())
+    raise ConfigurationError(f"{provider} is not configured. Set {required}.")

@@ -1,0 +1,142 @@
+"""The providers' settings, read from a mapping of environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from connectors.errors import ConfigurationError
+
+__all__ = ["BoxSettings", "DropboxSettings", "GoogleWorkspaceSettings", "Office365Settings", "ProviderSettings"]
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _url(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("https", "http") or not url.hostname or url.query or url.fragment or "@" in url.netloc:
+        raise ValueError("give an address such as https://host, without credentials and query")
+    if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        raise ValueError("give an https address: credentials would travel in the clear (http is for this machine only)")
+    return text.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_url)]
+
+
+class ProviderSettings(BaseModel):
+    """Settings of one provider; every field's alias is its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    provider: ClassVar[str]
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """All variables, the required ones first."""
+        return sorted(
+            (field.alias or "" for field in cls.model_fields.values()),
+            key=lambda name: (name not in cls.required(), name),
+        )
+
+    @classmethod
+    def required(cls) -> list[str]:
+        """The variables without which the provider can't be used."""
+        return [field.alias or "" for field in cls.model_fields.values() if field.is_required()]
+
+    @classmethod
+    def read(cls, environment: Mapping[str, str]) -> Self | None:
+        """Reads the settings; an empty variable counts as not set.
+
+        Returns:
+            The settings; None where no required variable is set: the provider is not configured.
+
+        Raises:
+            ConfigurationError: Some required variables are missing, or a value can't be used; names them.
+        """
+        values = {name: text for name in cls.variables() if (text := environment.get(name, "").strip())}
+        missing = [name for name in cls.required() if name not in values]
+        if len(missing) == len(cls.required()):
+            return None
+        if missing:
+            there = [name for name in cls.required() if name in values]
+            raise ConfigurationError(
+                f"{cls.provider} is half configured: {', '.join(missing)} not set. Set it, or unset "
+                f"{', '.join(there)} to leave {cls.provider} out."
+            )
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            found = "; ".join(f"{part['loc'][0]} cannot be used: {part['msg']}" for part in error.errors())
+        raise ConfigurationError(f"{cls.provider}: {found}. Correct the variable.")
+
+    def secrets(self) -> list[str]:
+        """The values that may appear nowhere."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+class BoxSettings(ProviderSettings):
+    """A Box application with client credentials, authorised for the enterprise."""
+
+    provider: ClassVar[str] = "box"
+    client_id: str = Field(alias="BOX_CLIENT_ID")
+    client_secret: SecretStr = Field(alias="BOX_CLIENT_SECRET")
+    enterprise_id: str = Field(alias="BOX_ENTERPRISE_ID", pattern=r"^\d+$")
+    api_url: Url = Field("https://api.box.com", alias="BOX_API_URL")
+    token_url_: Url | None = Field(None, alias="BOX_TOKEN_URL")
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are given."""
+        return self.token_url_ or f"{self.api_url}/oauth2/token"
+
+
+class DropboxSettings(ProviderSettings):
+    """A Dropbox application linked to the team, and the refresh token of a team administrator."""
+
+    provider: ClassVar[str] = "dropbox"
+    app_key: str = Field(alias="DROPBOX_APP_KEY")
+    app_secret: SecretStr = Field(alias="DROPBOX_APP_SECRET")
+    refresh_token: SecretStr = Field(alias="DROPBOX_REFRESH_TOKEN")
+    api_url: Url = Field("https://api.dropboxapi.com", alias="DROPBOX_API_URL")
+    token_url_: Url | None = Field(None, alias="DROPBOX_TOKEN_URL")
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are given."""
+        return self.token_url_ or f"{self.api_url}/oauth2/token"
+
+
+class GoogleWorkspaceSettings(ProviderSettings):
+    """A service account with domain-wide delegation, and the administrator it reads the reports as."""
+
+    provider: ClassVar[str] = "google_workspace"
+    service_account_file: str = Field(alias="GOOGLE_SERVICE_ACCOUNT_FILE")
+    admin_email: str = Field(alias="GOOGLE_ADMIN_EMAIL", pattern=r"^[^@\s]+@[^@\s]+$")
+    customer_id: str = Field("my_customer", alias="GOOGLE_CUSTOMER_ID")
+    api_url: Url = Field("https://admin.googleapis.com", alias="GOOGLE_API_URL")
+    drive_url: Url = Field("https://www.googleapis.com", alias="GOOGLE_DRIVE_URL")
+    token_url: Url | None = Field(None, alias="GOOGLE_TOKEN_URL")
+    recover_sizes: bool = Field(False, alias="GOOGLE_RECOVER_SIZES")
+
+
+class Office365Settings(ProviderSettings):
+    """An Entra ID application with a client secret and the permission ActivityFeed.Read."""
+
+    provider: ClassVar[str] = "office365"
+    tenant_id: str = Field(alias="OFFICE365_TENANT_ID", pattern=r"^[0-9A-Za-z-]{1,64}$")
+    client_id: str = Field(alias="OFFICE365_CLIENT_ID")
+    client_secret: SecretStr = Field(alias="OFFICE365_CLIENT_SECRET")
+    api_url: Url = Field("https://manage.office.com", alias="OFFICE365_API_URL")
+    login_url: Url = Field("https://login.microsoftonline.com", alias="OFFICE365_LOGIN_URL")
+    graph_url: Url = Field("https://graph.microsoft.com", alias="OFFICE365_GRAPH_URL")
+    publisher_id_: str = Field("", alias="OFFICE365_PUBLISHER_ID")
+    recover_sizes: bool = Field(False, alias="OFFICE365_RECOVER_SIZES")
+
+    @property
+    def publisher_id(self) -> str:
+        """GUID whose request quota is used."""
+        return self.publisher_id_ or self.tenant_id

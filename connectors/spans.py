@@ -1,0 +1,45 @@
+"""Stretches of time: cut to what may be asked for, split into what a provider takes at once, written down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+__all__ = ["ceiling", "floor", "past", "split", "stamp"]
+
+SECOND = timedelta(seconds=1)
+
+
+def past(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """The part of a window that is not in the future, in UTC; empty (start >= end) where all of it is.
+
+    Raises:
+        ValueError: A time has no zone.
+    """
+    for time in (start, end, now):
+        if time.tzinfo is None:
+            raise ValueError(f"{time} has no time zone: give UTC")
+    return start.astimezone(UTC), min(end, now).astimezone(UTC)
+
+
+def split(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """Cuts a window into pieces of at most ``step``, ascending, without overlap."""
+    while start < end:
+        following = min(start + step, end)
+        yield start, following
+        start = following
+
+
+def floor(time: datetime) -> datetime:
+    """The last full second that is not later."""
+    return time.replace(microsecond=0)
+
+
+def ceiling(time: datetime) -> datetime:
+    """The first full second that is not earlier."""
+    return floor(time) + (SECOND if time.microsecond else timedelta())
+
+
+def stamp(time: datetime) -> str:
+    """``2026-01-05T09:30:00Z``; fractions of a second are cut off."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,41 @@
+"""Access tokens: kept in memory, renewed before they expire."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["Token"]
+
+EARLY = 60.0
+"""Seconds before its expiry that a token is renewed."""
+
+
+class Token:
+    """A bearer token, asked for when it is first needed.
+
+    Args:
+        sign_in: Gives a new token and its life in seconds.
+    """
+
+    def __init__(self, sign_in: Callable[[], tuple[str, float]]) -> None:
+        self._sign_in = sign_in
+        self._value = ""
+        self._renew_at = 0.0
+
+    def value(self) -> str:
+        """A token that is still good.
+
+        Raises:
+            ConnectorError: Signing in failed.
+        """
+        # Lives are counted by the monotonic clock: they are real seconds, even where time is played out.
+        if not self._value or time.monotonic() >= self._renew_at:
+            self._value, life = self._sign_in()
+            # A token that lives for less than two minutes would otherwise be new for every request.
+            self._renew_at = time.monotonic() + life - min(EARLY, life / 2)
+        return self._value
+
+    def forget(self) -> None:
+        """Makes the next use sign in anew: the provider no longer takes the token."""
+        self._value = ""

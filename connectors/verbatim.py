@@ -1,0 +1,62 @@
+"""Keeps events as received: one line of valid Unicode each, otherwise byte for byte."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+__all__ = ["decode", "lines"]
+
+T = TypeVar("T")
+
+_BOM = b"\xef\xbb\xbf"
+_ESCAPES = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_CONTROL = bytes(0x20 if byte < 0x20 else byte for byte in range(256))
+_LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    """Decodes an answer; ``msgspec.Raw`` fields keep their bytes.
+
+    One odd file name must not make a whole page unreadable, so bytes that are not UTF-8 and escapes of half a
+    character (Windows allows them in names) are replaced by U+FFFD, control characters by a space.
+
+    Raises:
+        msgspec.ValidationError: JSON of another shape.
+        msgspec.DecodeError: Not JSON.
+    """
+    body = body.removeprefix(_BOM)
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        body = body.decode(errors="replace").encode()
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = _ESCAPES.sub(_whole, body.translate(_CONTROL))
+        return msgspec.json.decode(mended, type=kind)
+
+
+def _whole(escape: re.Match[bytes]) -> bytes:
+    return rb"\ufffd" if escape[1] else escape[0]
+
+
+def lines(events: Iterable[msgspec.Raw]) -> tuple[bytes, ...]:
+    """The events, each on one line.
+
+    What is no object is wrapped in one, so that it can be rejected with a reason and nothing is lost.
+    """
+    return tuple(_line(bytes(event)) for event in events)
+
+
+def _line(event: bytes) -> bytes:
+    # JSON has no line breaks within strings, so those found stand between tokens.
+    line = event.translate(_LINE_BREAKS).strip()
+    return line if line.startswith(b"{") else b'{"uploadwatch_not_an_object": ' + line + b"}"
