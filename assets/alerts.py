@@ -1,7 +1,5 @@
 """``detections``, ``evaluations`` and ``alerts``: which windows are out of line, and the alerts they become."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -41,7 +39,7 @@ def detections(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         ],
         backfill_policy=SINGLE_RUN,
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):  # type: ignore[no-untyped-def] # Dagster refuses None for several outputs
         parameters = detector.parameters
         activation = timedelta(days=parameters.activation_days)
         rules = version("detections", "active_scopes") + settings(parameters, "activation_days")

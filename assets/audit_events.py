@@ -1,7 +1,5 @@
 """``<provider>/audit_events``: what the provider's audit API says, verbatim."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg
@@ -33,10 +31,12 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
-        required_resource_keys={f"{provider}_source"},
+        required_resource_keys={"lake", "clock", f"{provider}_source"},
         **described("audit_events", provider),
     )
-    def _asset(context: dg.AssetExecutionContext, config: PullConfig, lake: Lake, clock: Clock) -> None:
+    def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> None:
+        lake: Lake = context.resources.lake
+        clock: Clock = context.resources.clock
         source: Source = getattr(context.resources, f"{provider}_source")
         connector = source.connector(clock)
         for day in range_of(context):

@@ -1,7 +1,5 @@
 """Asset checks: what must hold of the tables, with a sentence of what to do where it does not."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 
@@ -29,12 +27,13 @@ def _freshness(provider: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         name="fresh",
         asset=[provider, "uploads"],
-        required_resource_keys={f"{provider}_source"},
+        required_resource_keys={"lake", "clock", "engine", f"{provider}_source"},
         description="The newest event is no older than the provider's lateness horizon and two days without work.",
     )
-    def _check(
-        context: dg.AssetCheckExecutionContext, lake: Lake, engine: DuckDBResource, clock: Clock
-    ) -> dg.AssetCheckResult:
+    def _check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        lake: Lake = context.resources.lake
+        clock: Clock = context.resources.clock
+        engine: DuckDBResource = context.resources.engine
         source: Source = getattr(context.resources, f"{provider}_source")
         allowed = source.connector(clock).lateness + timedelta(days=2)
         now = clock.now().astimezone(UTC).replace(tzinfo=None)

@@ -1,7 +1,5 @@
 """``<provider>/file_sizes``: sizes that the audit log does not carry, asked of the provider's file API."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -13,7 +11,7 @@ from assets.describe import described
 from assets.lake import Lake
 from assets.normalised import raw_days, raw_files
 from assets.refresh import range_of, touched_days
-from assets.resources import Clock, Detector, Source
+from assets.resources import Clock, Source
 from connectors import FileQuestion, FileSize
 from detection.normalise import size_questions
 
@@ -41,16 +39,13 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
-        required_resource_keys={f"{provider}_source"},
+        required_resource_keys={"lake", "clock", "engine", f"{provider}_source"},
         **described("file_sizes", provider),
     )
-    def _asset(
-        context: dg.AssetExecutionContext,
-        lake: Lake,
-        clock: Clock,
-        engine: DuckDBResource,
-        detector: Detector,
-    ) -> None:
+    def _asset(context: dg.AssetExecutionContext) -> None:
+        lake: Lake = context.resources.lake
+        clock: Clock = context.resources.clock
+        engine: DuckDBResource = context.resources.engine
         source: Source = getattr(context.resources, f"{provider}_source")
         days_of: dict[str, set[date]] = {}
         questions: list[FileQuestion] = []

@@ -9,8 +9,6 @@ Layout below the root::
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

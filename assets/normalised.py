@@ -1,7 +1,5 @@
 """``<provider>/uploads``, ``activity`` and ``rejects``: audit events read into columns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
 
@@ -71,7 +69,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):  # type: ignore[no-untyped-def] # Dagster refuses None for several outputs
         rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}|{sizes}"
         sized = [f"{provider}/file_sizes"] if sizes else []
 

@@ -1,7 +1,5 @@
 """Types of the resources that the assets are given: the clock, the provider's connector, the detector's settings."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """``user_hours`` to ``thresholds``: what is normal, how unusual a window is, and from when it counts."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 
@@ -125,7 +123,8 @@ def thresholds(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         parameters = detector.parameters
-        rules = version("thresholds") + settings(parameters, "budget", "training_days", "least_user_days", "warm_up_days")
+        names = ("budget", "training_days", "least_user_days", "warm_up_days")
+        rules = version("thresholds") + settings(parameters, *names)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             lake.view(con, "past_scores", ["scores"], past(day, parameters))

@@ -1,7 +1,5 @@
 """The code location: assets for the configured providers, their checks, the job and its schedules."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any

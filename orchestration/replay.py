@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import subprocess
@@ -18,16 +17,17 @@ import dagster as dg
 import requests
 from dotenv import dotenv_values
 
-from connectors import variables
+from connectors import configured, variables
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
 
-__all__ = ["Home", "Sandbox", "play", "sandbox"]
+__all__ = ["Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 
 _STEP = timedelta(days=6)
 """Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
+_ALL_HOURS = 24 * 366
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -133,6 +133,55 @@ def sandbox(workload: Path, state: Path, *, now: datetime) -> Iterator[Sandbox]:
         process.wait(timeout=10)
 
 
+def deployment(
+    home: Home, stand_in: Sandbox, first: date, last: date, *, providers: Sequence[str], settings: Mapping[str, str]
+) -> dict[str, str]:
+    """Variables of a deployment on the sandbox, set in the process's environment, too.
+
+    Args:
+        home: Where the lake is.
+        stand_in: The sandbox.
+        first: First day of the partitions.
+        last: Last day of the partitions.
+        providers: Providers to configure.
+        settings: Further ``UPLOADWATCH_`` variables.
+    """
+    values = {
+        **stand_in.variables(providers),
+        **settings,
+        "UPLOADWATCH_HOME": str(home.path),
+        "UPLOADWATCH_START_DATE": first.isoformat(),
+        "UPLOADWATCH_END_DATE": (last + timedelta(days=1)).isoformat(),
+    }
+    os.environ.update(values)
+    return values
+
+
+def materialise(
+    instance: dg.DagsterInstance, values: Mapping[str, str], first: date, last: date, *, now: datetime
+) -> dg.ExecuteInProcessResult:
+    """Runs the job once over the days from first to last, all slices that are not final pulled again.
+
+    Args:
+        instance: Dagster's instance.
+        values: From :func:`deployment`.
+        first: First day.
+        last: Last day.
+        now: What the clock shows, UTC.
+
+    Raises:
+        dagster.DagsterError: A step failed.
+    """
+    providers = configured(values)
+    config = run_config(providers, again_hours=_ALL_HOURS).to_config_dict()
+    job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
+    return job.execute_in_process(
+        instance=instance,
+        tags=range_tags(first, last),
+        run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+    )
+
+
 def play(
     home: Home,
     stand_in: Sandbox,
@@ -162,34 +211,22 @@ def play(
     Raises:
         dagster.DagsterError: A run failed.
     """
-    values = {
-        **stand_in.variables(providers),
-        **settings,
-        "UPLOADWATCH_HOME": str(home.path),
-        "UPLOADWATCH_START_DATE": first.isoformat(),
-        "UPLOADWATCH_END_DATE": (last + timedelta(days=1)).isoformat(),
-    }
-    os.environ.update(values)
-    logging.getLogger("dagster").setLevel(logging.WARNING)
-    with home.instance() as instance:
-        start = first
-        while start <= last:
-            end = min(start + _STEP - timedelta(days=1), last)
-            now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
-            stand_in.set_clock(now)
-            defs = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()})
-            config = run_config(providers, again_hours=24 * 30)
-            defs.resolve_job_def(JOB).execute_in_process(
-                instance=instance,
-                tags=range_tags(max(first, start - _OVERLAP), end),
-                run_config={**config.to_config_dict(), "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
-            )
-            progress(start, end)
-            start = end + timedelta(days=1)
+    values = deployment(home, stand_in, first, last, providers=providers, settings=settings)
+    now = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
     noted = {key: value for key, value in values.items() if key.startswith("UPLOADWATCH_") and "SANDBOX" not in key}
     noted |= {
         "UPLOADWATCH_NOW": now.isoformat(),
         "workload": str(workload.absolute()),
         "providers": ",".join(providers),
     }
+    home.path.mkdir(parents=True, exist_ok=True)
     home.variables_file.write_text(json.dumps(noted, indent=1), encoding="utf-8")
+    with home.instance() as instance:
+        start = first
+        while start <= last:
+            end = min(start + _STEP - timedelta(days=1), last)
+            now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
+            stand_in.set_clock(now)
+            materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
+            progress(start, end)
+            start = end + timedelta(days=1)

@@ -1,16 +1,19 @@
 """The one job, the tick every 15 minutes and the daily reconcile."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
+
 
 from assets.audit_events import PullConfig
 from assets.resources import Clock
 
-__all__ = ["JOB", "pull_job", "range_tags", "run_config", "schedules"]
+__all__ = ["JOB", "Job", "pull_job", "range_tags", "run_config", "schedules"]
+
+Job = Any
+"""What `dg.define_asset_job` gives; its type has no public name."""
 
 JOB = "watch_uploads"
 
@@ -33,7 +36,7 @@ def run_config(providers: Sequence[str], *, again_hours: int) -> dg.RunConfig:
     )
 
 
-def pull_job(partitions: dg.PartitionsDefinition[str]) -> dg.UnresolvedAssetJobDefinition:
+def pull_job(partitions: dg.PartitionsDefinition[str]) -> Job:
     """The job over all assets and checks."""
     return dg.define_asset_job(
         JOB,
@@ -44,9 +47,7 @@ def pull_job(partitions: dg.PartitionsDefinition[str]) -> dg.UnresolvedAssetJobD
     )
 
 
-def schedules(
-    job: dg.UnresolvedAssetJobDefinition, clock: Clock, providers: Sequence[str]
-) -> list[dg.ScheduleDefinition]:
+def schedules(job: Job, clock: Clock, providers: Sequence[str]) -> list[dg.ScheduleDefinition]:
     """The tick and the reconcile over one job.
 
     Args:

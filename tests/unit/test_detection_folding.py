@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import duckdb
 import pytest
@@ -54,7 +55,7 @@ def test_folding_is_a_function_of_the_detections_that_exist(windows, random):
 def test_no_user_has_two_openings_within_a_day(windows):
     """Prevents the one-day deduplication from letting a second alert through."""
     found = openings(windows)
-    for (user, opening), (other, following) in zip(found, found[1:], strict=False):
+    for (user, opening), (other, following) in pairwise(found):
         assert user != other or following >= opening + DAY
 
 

@@ -1,0 +1,132 @@
+"""A provider that misbehaves as told: a real HTTP server whose answers a test writes down."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it arrived."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def token(self) -> str:
+        return self.headers.get("authorization", "").removeprefix("Bearer ")
+
+    @property
+    def signs_in(self) -> bool:
+        return self.path.endswith("/token")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to answer; a body that is no bytes goes out as JSON."""
+
+    body: Any = b""
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Scripted:
+    """The server's address and what it was asked."""
+
+    url: str
+    asked: list[Asked] = field(default_factory=list)
+
+    def of(self, part: str) -> list[Asked]:
+        """The requests with this in their path."""
+        return [request for request in self.asked if part in request.path]
+
+
+@contextmanager
+def scripted(answer: Callable[[Asked], Answer], *, life: float = 3600) -> Iterator[Scripted]:
+    """Serves what `answer` gives; requests for a token get `token-1`, `token-2` ... that live for `life` seconds."""
+    told = Scripted("")
+    lock = threading.Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _serve(self) -> None:
+            url = urlsplit(self.path)
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = Asked(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+            with lock:
+                told.asked.append(request)
+                if request.signs_in:
+                    count = sum(other.signs_in for other in told.asked)
+                    reply = Answer({"access_token": f"token-{count}", "expires_in": life})
+                else:
+                    reply = answer(request)
+            content = reply.body if isinstance(reply.body, bytes) else json.dumps(reply.body).encode()
+            self.send_response(reply.status)
+            for name, value in {"Content-Length": str(len(content)), **reply.headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = _serve  # noqa: N815 -- the names that the base class calls
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield told
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def environment(url: str, folder: Path) -> dict[str, str]:
+    """Variables that point all connectors at `url`; the key file is written into `folder`."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = folder / "key.json"
+    account = {"type": "service_account", "client_email": "watch@project.iam.gserviceaccount.com"}
+    file.write_text(json.dumps({**account, "private_key": key.decode(), "token_uri": f"{url}/token"}))
+    return {
+        "BOX_CLIENT_ID": "id",
+        "BOX_CLIENT_SECRET": "hidden-box-secret",
+        "BOX_ENTERPRISE_ID": "123",
+        "BOX_API_URL": url,
+        "DROPBOX_APP_KEY": "key",
+        "DROPBOX_APP_SECRET": "hidden-dropbox-secret",
+        "DROPBOX_REFRESH_TOKEN": "hidden-dropbox-refresh",
+        "DROPBOX_API_URL": url,
+        "GOOGLE_SERVICE_ACCOUNT_FILE": str(file),
+        "GOOGLE_ADMIN_EMAIL": "admin@example.com",
+        "GOOGLE_API_URL": url,
+        "GOOGLE_DRIVE_URL": url,
+        "OFFICE365_TENANT_ID": "11111111-2222-3333-4444-555555555555",
+        "OFFICE365_CLIENT_ID": "id",
+        "OFFICE365_CLIENT_SECRET": "hidden-office-secret",
+        "OFFICE365_API_URL": url,
+        "OFFICE365_LOGIN_URL": url,
+        "OFFICE365_GRAPH_URL": url,
+    }

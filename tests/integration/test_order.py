@@ -1,0 +1,94 @@
+"""Order, pieces, repeats and late events: what must leave the same alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestration.replay import Home, Sandbox, deployment, materialise, sandbox
+from tests.integration.pipeline import FIRST, Watched, burst, moment, write
+
+PROVIDERS = ("box", "dropbox")
+DAYS = 20
+
+
+@pytest.fixture(scope="module")
+def workload(tmp_path_factory) -> Path:
+    events = [
+        *burst("box", "one@example.com", moment(15, 10), files=700, minutes=50),
+        *burst("dropbox", "two@example.com", moment(17, 22.5), files=900, minutes=170),
+        *burst("box", "both@example.com", moment(16, 9), files=300, minutes=40),
+        *burst("dropbox", "both@example.com", moment(16, 9.5), files=300, minutes=40),
+        *burst("box", "late@example.com", moment(16, 12), files=400, minutes=30),
+        *burst("box", "late@example.com", moment(16, 10.5), files=300, minutes=20, late=20),
+    ]
+    return write(tmp_path_factory.mktemp("order") / "workload.parquet", events, days=DAYS, seed=8)
+
+
+class Deployed(Watched):
+    """A home, its sandbox, and runs over any days at any time."""
+
+    def __init__(self, home: Home, stand_in: Sandbox) -> None:
+        super().__init__(home)
+        self._stand_in = stand_in
+        last = FIRST + timedelta(days=DAYS - 1)
+        budget = {"UPLOADWATCH_BUDGET": "20"}
+        self._values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings=budget)
+
+    def run(self, first: int, last: int, now: datetime) -> None:
+        """One run over the days from first to last, counted from 0, with the clock at ``now``."""
+        self._stand_in.set_clock(now)
+        with self.home.instance() as instance:
+            days = (FIRST + timedelta(days=first), FIRST + timedelta(days=last))
+            materialise(instance, self._values, *days, now=now)
+
+
+@contextmanager
+def deployed(workload: Path, home: Path) -> Iterator[Deployed]:
+    with sandbox(workload, home / "sandbox", now=moment(0, 0)) as stand_in:
+        yield Deployed(Home(home), stand_in)
+
+
+@pytest.fixture(scope="module")
+def at_once(workload, tmp_path_factory) -> dict[str, bytes]:
+    """Bytes of the alerts after one run over all days."""
+    with deployed(workload, tmp_path_factory.mktemp("at_once")) as whole:
+        whole.run(0, DAYS - 1, moment(DAYS + 3, 0))
+        found = whole.alert_files()
+        assert {"one@example.com", "two@example.com", "both@example.com", "late@example.com"} <= {
+            alert["user"] for alert in whole.alerts
+        }
+        whole.run(0, DAYS - 1, moment(DAYS + 3, 0))
+        assert whole.alert_files() == found
+    return found
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [((0, 6), (7, 16), (17, 19)), ((12, 19), (0, 11)), ((0, 16), (16, 19), (3, 5))],
+    ids=["in pieces", "the later half first", "overlapping, and some again"],
+)
+def test_pieces_and_order_leave_the_same_bytes(workload, at_once, tmp_path, pieces):
+    """Prevents alerts that depend on how a backfill was cut, or on which part of it ran first."""
+    with deployed(workload, tmp_path) as home:
+        for first, last in pieces:
+            home.run(first, last, moment(DAYS + 3, 0))
+        assert home.alert_files() == at_once
+
+
+def test_a_late_event_changes_its_alert_and_doubles_nothing(workload, tmp_path):
+    """Prevents an alert that misses what was published later, and a second alert, or another id, for it."""
+    with deployed(workload, tmp_path) as home:
+        home.run(0, 16, moment(17, 0))
+        [before] = home.of("late@example.com")
+        assert before["files"] == 400
+        home.run(15, 17, moment(18, 0))
+        [after] = home.of("late@example.com")
+        assert after["files"] == 700
+        assert after["first_window_start"] < before["first_window_start"]
+        assert after["alert_id"] == before["alert_id"]
+        assert len(home.alerts) == len({alert["alert_id"] for alert in home.alerts})

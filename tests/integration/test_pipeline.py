@@ -1,0 +1,115 @@
+"""The whole pipeline: a workload through the sandbox's HTTP into alerts, in real Dagster runs."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from orchestration.schedules import JOB
+from tests.integration.pipeline import burst, moment, watch, write
+
+PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
+DAYS = 20
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """All four providers, with a burst at each, one before activation, one over midnight and one that came late."""
+    events = [
+        *(
+            event
+            for n, p in enumerate(PROVIDERS)
+            for event in burst(p, f"at.{p}@example.com", moment(16, 9 + n), files=900, minutes=50)
+        ),
+        *burst("box", "early@example.com", moment(11, 10), files=900, minutes=50),
+        *burst("dropbox", "midnight@example.com", moment(16, 22.6), files=900, minutes=170),
+        *burst("google_workspace", "late@example.com", moment(17, 20), files=500, minutes=30),
+        *burst("google_workspace", "late@example.com", moment(17, 20.6), files=400, minutes=20, late=30),
+        *burst("office365", "twice@example.com", moment(16, 8), files=800, minutes=30),
+        *burst("office365", "twice@example.com", moment(16, 16), files=700, minutes=30),
+    ]
+    folder = tmp_path_factory.mktemp("everything")
+    workload = write(folder / "workload.parquet", events, days=DAYS)
+    return watch(workload, folder / "home", days=DAYS, providers=PROVIDERS, settings={"UPLOADWATCH_BUDGET": "20"})
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_burst_at_each_provider_is_one_alert(everything, provider):
+    """Prevents a provider whose uploads get lost on the way, or counted twice."""
+    [alert] = everything.of(f"at.{provider}@example.com")
+    assert alert["providers"] == [provider]
+    assert alert["files"] == 900
+    assert alert["severity"] == "Informational"
+    assert alert["name"] == "Massive upload to SaaS service"
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_sizes_reach_the_alert(everything, provider):
+    """Prevents bytes that are lost, doubled, or taken for zero where the audit log carries no size."""
+    [alert] = everything.of(f"at.{provider}@example.com")
+    assert alert["sized_files"] == 900
+    assert alert["bytes"] == 900 * 2_000_000
+
+
+def test_nothing_is_raised_before_a_source_has_fourteen_days(everything):
+    """Prevents alerts in the activation period, when nobody's usual is known yet."""
+    assert everything.of("early@example.com") == []
+    assert all(alert["last_window_end"] > moment(14, 0).isoformat() for alert in everything.alerts)
+
+
+def test_a_burst_over_midnight_is_one_alert(everything):
+    """Prevents daily partitions from cutting a burst in two alerts, or in two halves too small to see."""
+    [alert] = everything.of("midnight@example.com")
+    assert alert["files"] == 900
+    assert alert["first_window_start"][:10] == "2026-01-21"
+    assert alert["last_window_end"][:10] == "2026-01-22"
+
+
+def test_what_follows_within_a_day_folds_in_and_is_counted(everything):
+    """Prevents a second alert for the same activity within the deduplication period."""
+    [alert] = everything.of("twice@example.com")
+    assert alert["files"] == 1500
+    assert alert["suppressed_count"] > 0
+    assert alert["last_suppressed_at"] >= moment(16, 13).isoformat()[:19]
+
+
+def test_late_events_are_part_of_the_alert(everything):
+    """Prevents events that a provider published a day later from being missed or doubled."""
+    [alert] = everything.of("late@example.com")
+    assert alert["files"] == 900
+
+
+def test_events_are_conserved(everything):
+    """Prevents an audit event that is neither counted, nor set aside with a reason."""
+    for provider in PROVIDERS:
+        [(doubled,)] = everything.query(
+            f"SELECT count(*) - count(DISTINCT (event_key, asset)) FROM '{{lake}}/{provider}/uploads/*/part.parquet'"
+        )
+        assert doubled == 0
+
+
+def test_every_check_passed(everything):
+    """Prevents a pipeline that looks well while its own checks say otherwise."""
+    with everything.home.instance() as instance:
+        evaluations = [
+            entry.dagster_event.event_specific_data
+            for run in instance.get_runs()
+            for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        ]
+        assert {run.job_name for run in instance.get_runs()} == {JOB}
+        assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
+    assert {evaluation.check_name for evaluation in evaluations} == {
+        "fresh",
+        "unique_events",
+        "rows_conserved",
+        "deduplicated",
+    }
+    assert [(e.asset_key, e.check_name, e.description) for e in evaluations if not e.passed] == []
+
+
+def test_the_sentence_can_be_checked_by_hand(everything):
+    """Prevents an explanation whose figures are not those of the stored alert."""
+    for alert in everything.alerts:
+        assert f"1 in {alert['one_in']:,} user-days" in alert["sentence"]
+        if alert["baseline"]["files"]["windows"]:
+            assert f"{alert['baseline']['files']['max']:,} file" in alert["sentence"]
