@@ -39,7 +39,8 @@ def detections(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         ],
         backfill_policy=SINGLE_RUN,
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):  # type: ignore[no-untyped-def] # Dagster refuses None for several outputs
+    # No annotation of what it gives: Dagster refuses None for several outputs.
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
         parameters = detector.parameters
         activation = timedelta(days=parameters.activation_days)
         rules = version("detections", "active_scopes") + settings(parameters, "activation_days")

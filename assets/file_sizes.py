@@ -64,11 +64,14 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                     days_of.setdefault(row["file_id"], set()).add(day)
             context.log.info("%s: sizes of %d files to look up", provider, len(questions))
             found: dict[date, list[dict[str, object]]] = {}
-            for answer in source.connector(clock).file_sizes(questions) if questions else ():
-                for day in days_of[answer.file_id]:
-                    found.setdefault(day, []).append(_row(answer, clock.now()))
-            for day in days:
-                _merge(con, lake, table, day, found.get(day, []))
+            try:
+                for answer in source.connector(clock).file_sizes(questions) if questions else ():
+                    for day in days_of[answer.file_id]:
+                        found.setdefault(day, []).append(_row(answer, clock.now()))
+            finally:
+                # What was answered before a failure need not be asked again.
+                for day in days:
+                    _merge(con, lake, table, day, found.get(day, []))
             for day in range_of(context):
                 note = lake.note(table, day)
                 context.add_asset_metadata(

@@ -69,7 +69,8 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):  # type: ignore[no-untyped-def] # Dagster refuses None for several outputs
+    # No annotation of what it gives: Dagster refuses None for several outputs.
+    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
         rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}|{sizes}"
         sized = [f"{provider}/file_sizes"] if sizes else []
 

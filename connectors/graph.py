@@ -54,7 +54,7 @@ class GraphSizes:
         self._api = api
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file. A question without site or list can't be asked, and gets none.
+        """One answer per file. A question without site or list, or with an id that Graph refuses, gets none.
 
         Raises:
             ConnectorError: Graph can't be used, or throttles without end.
@@ -80,7 +80,8 @@ class GraphSizes:
                     told = max(told, _retry_after(answer))
                     continue
                 del asked[answer.id]
-                yield self._told(question, answer)
+                if size := self._told(question, answer):
+                    yield size
             if not asked:
                 return
             if attempt == ATTEMPTS or told > LONGEST_WAIT:
@@ -91,7 +92,7 @@ class GraphSizes:
         cause = f"{len(asked)} files of a batch were throttled or failed to the last attempt"
         raise UnavailableError("office365", f"POST {PATH}", cause, "Run again later.")
 
-    def _told(self, question: FileQuestion, answer: _Answer) -> FileSize:
+    def _told(self, question: FileQuestion, answer: _Answer) -> FileSize | None:
         if answer.status == 200:
             try:
                 item = msgspec.json.decode(answer.body, type=_Item)
@@ -103,8 +104,9 @@ class GraphSizes:
             return FileSize(question.file_id, "gone")
         if answer.status in (401, 403):
             return FileSize(question.file_id, "denied")
-        cause = f"a file of the batch was answered with HTTP {answer.status}"
-        raise self._api.error(f"POST {PATH}", cause, "Report it: the request does not suit the API.")
+        # One event with an odd id must not cost all other files their sizes.
+        logger.warning("office365: Graph does not take file %r: HTTP %d", question.file_id, answer.status)
+        return None
 
 
 def _url(question: FileQuestion) -> str:

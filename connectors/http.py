@@ -202,7 +202,7 @@ class Api:
             return Again(error, wait) if wait is None or wait <= LONGEST_WAIT else error
         kind = SignInError if self._signs_in else AccessError if status in (401, 403) else RefusedError
         remedy = refusal.remedy or "Read the provider's message; the request itself can't be repeated."
-        return kind(provider, request, cause, remedy, status, refusal.code)
+        return kind(provider, request, cause, remedy, status, self._client.safe(refusal.code, bearer))
 
 
 def error_body(response: requests.Response) -> dict[str, Any]:

@@ -213,7 +213,7 @@ def _read_refusal(response: requests.Response) -> Refusal:
     text = response.text
     code, message = _CODE.search(text), _MESSAGE.search(text)
     told = code[1] if code else ""
-    remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or told.startswith("AF2001") else ""
+    remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or told.startswith(("AF2001", "AF20023")) else ""
     return Refusal(
         told, (message[1] or message[2] or "") if message else "", told in ("AF429", "AF50000"), None, remedy
     )

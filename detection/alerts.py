@@ -79,7 +79,7 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
                 "name": name,
                 "severity": severity,
                 "reasons": found,
-                "sentence": sentence(Window(*figures, parameters.training_days)),
+                "sentence": sentence(Window._make([*figures, parameters.training_days])),
             }
         )
     con.register("said", pa.Table.from_pylist(said, schema=_SAID))

@@ -6,7 +6,6 @@ from typing import Any
 
 import dagster as dg
 
-
 from assets.audit_events import PullConfig
 from assets.resources import Clock
 
@@ -36,12 +35,11 @@ def run_config(providers: Sequence[str], *, again_hours: int) -> dg.RunConfig:
     )
 
 
-def pull_job(partitions: dg.PartitionsDefinition[str]) -> Job:
+def pull_job() -> Job:
     """The job over all assets and checks."""
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
-        partitions_def=partitions,
         executor_def=dg.in_process_executor,
         description="Pulls audit events and carries them through to alerts, for a range of days.",
     )

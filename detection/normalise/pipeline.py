@@ -19,7 +19,7 @@ PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
 _TABLES = ("uploads", "activity", "rejects", "ignored")
-_STEPS = ("events", "events_again", "pairs", "sizes", "file_sizes", "text_lines")
+_STEPS = ("events", "events_again", "repeated", "pairs", "sizes", "file_sizes", "text_lines")
 
 
 def normalise(
@@ -107,6 +107,7 @@ def _prepare(
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE file_sizes AS {known}", {"files": list(size_files)} if size_files else {}
     )
+    into(con, "repeated", "normalise/repeated")
     con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
     into(con, "pairs", "normalise/pairs")
     into(con, "sizes", "normalise/sizes")
@@ -120,19 +121,23 @@ def _read(
     (create_raw_by_text if layout.by_text else create_raw)(con, layout, raw_files)
     _classify(con, provider, "events", parameters)
     for create in (create_raw_by_text, create_raw_by_line):
-        unsure = con.execute("SELECT DISTINCT file FROM events WHERE unsure ORDER BY file").fetchall()
+        unsure = con.execute(
+            """
+            SELECT file FROM (SELECT unnest($files) AS file)
+            WHERE hash(file) IN (SELECT file_hash FROM events WHERE unsure)
+            """,
+            {"files": list(raw_files)},
+        ).fetchall()
         if not unsure:
             return
         files = [file for (file,) in unsure]
         create(con, layout, files)
         _classify(con, provider, "events_again", parameters)
-        con.execute("DELETE FROM events WHERE file IN (SELECT unnest($files))", {"files": files})
+        con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
         con.execute("INSERT INTO events SELECT * FROM events_again")
 
 
-def _classify(
-    con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]
-) -> None:
+def _classify(con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]) -> None:
     con.execute(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}")
     # The order of the lines means nothing here, and keeping it costs a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]

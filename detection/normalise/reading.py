@@ -25,7 +25,7 @@ import zstandard
 
 from detection.normalise.fields import Layout, Shape
 
-__all__ = ["create_raw", "create_raw_by_text", "create_raw_by_line"]
+__all__ = ["create_raw", "create_raw_by_line", "create_raw_by_text"]
 
 _HALF_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -66,7 +66,7 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
     """  # noqa: S608 -- made of the layout's names only
     if not files:
         columns = ", ".join(f'CAST(NULL AS {_type(shape)}) AS "{key}"' for key, shape in tree.items())
-        source = f"SELECT {columns}, '' AS file WHERE FALSE"  # noqa: S608 -- made of the layout's names only
+        source = f"SELECT {columns}, '' AS file WHERE FALSE"
     fields = {name: _reference(path) for name, path in layout.columns.items()}
     fields |= {name: _reference(path) for name, (path, _) in layout.lists.items()}
     held = " OR ".join(f'"{key}" IS NOT NULL' for key in layout.objects) or "FALSE"

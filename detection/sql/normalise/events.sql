@@ -7,7 +7,7 @@ WITH timed AS (
         -- Being shared with is told apart from being shared inside the organisation by the domain.
         CASE
             WHEN kind IS NULL OR kind <> 'share' THEN kind
-            WHEN split_part(lower(shared_with), '@', 2) = '' THEN NULL
+            WHEN shared_with IS NULL OR shared_with NOT LIKE '%_@_%' THEN NULL
             WHEN list_contains(CAST($organisation_domains AS VARCHAR []), split_part(lower(shared_with), '@', 2))
                 THEN NULL
             WHEN split_part(lower(shared_with), '@', 2) = split_part(lower(email), '@', 2) THEN NULL
@@ -92,7 +92,7 @@ SELECT
         ELSE outcome = 'rejected' OR doubtful OR coalesce(event_id, '') = ''
     END AS unsure,
     CASE WHEN outcome = 'rejected' THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
-    file,
+    hash(file) AS file_hash,
     counted,
     CASE
         WHEN event_id <> '' THEN event_id

@@ -1,19 +1,11 @@
--- The uploads and the activity of the day, each once: of several deliveries of an event one is taken, the same
--- one whatever the order. Few keys are delivered twice, so that only those are sorted.
-WITH repeated AS (
-    SELECT event_key
-    FROM events
-    WHERE outcome IN ('upload', 'activity') AND counted
-    GROUP BY event_key
-    HAVING count(*) > 1
-),
-
-numbered AS (
+-- The uploads and the activity of the day, each once: of several deliveries of an event one is taken, the same one
+-- whatever the order. Only what was delivered more than once is sorted for that.
+WITH numbered AS (
     SELECT
         *,
         row_number() OVER (
             PARTITION BY event_key, asset
-            ORDER BY outcome DESC, time, kind, operation, file_id, file_name, bytes, "user", ip, app, file
+            ORDER BY outcome DESC, time, kind, operation, file_id, file_name, bytes, "user", ip, app, file_hash
         ) AS delivery
     FROM events
     WHERE outcome IN ('upload', 'activity') AND event_key IN (SELECT repeated.event_key FROM repeated)

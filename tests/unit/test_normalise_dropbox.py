@@ -1,0 +1,181 @@
+"""Normalisation of Dropbox events: several files in an event, no ids, actors in other people's names."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import zstandard
+
+from detection.normalise import normalise
+
+DAY = date(2026, 3, 4)
+Event = dict[str, Any]
+ADA = {".tag": "team_member", "account_id": "dbid:A", "team_member_id": "dbmid:A", "email": "Ada@example.com"}
+
+
+def file(name: str, size: Any = 5, tag: str = "file") -> Event:
+    return {
+        ".tag": tag,
+        "file_id": f"id:{name}",
+        "display_name": name,
+        "file_size": size,
+        "path": {"contextual": f"/Team/{name}"},
+    }
+
+
+def event(tag: str = "file_add", **changes: Any) -> Event:
+    whole = {
+        "timestamp": "2026-03-04T12:00:00Z",
+        "event_type": {".tag": tag, "description": "whatever"},
+        "actor": {".tag": "user", "user": ADA},
+        "context": ADA,
+        "origin": {
+            "geo_location": {"ip_address": "203.0.113.5", "country": "nl"},
+            "access_method": {".tag": "end_user", "end_user": {".tag": "desktop"}},
+        },
+        "assets": [file("a.txt")],
+        "details": {".tag": f"{tag}_details"},
+        **changes,
+    }
+    return {key: value for key, value in whole.items() if value != "absent"}
+
+
+def run(directory: Path, *slices: list[Event]) -> duckdb.DuckDBPyConnection:
+    files = []
+    for n, lines in enumerate(slices):
+        path = directory / f"{n}.ndjson.zst"
+        text = "\n".join(json.dumps(line) for line in lines)
+        path.write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
+        files.append(str(path))
+    con = duckdb.connect()
+    normalise(con, "dropbox", day=DAY, raw_files=files, size_files=[], organisation_domains=["example.com"])
+    return con
+
+
+def uploads(con: duckdb.DuckDBPyConnection, columns: str) -> list[tuple[Any, ...]]:
+    return con.execute(f"SELECT {columns} FROM uploads").fetchall()
+
+
+def ignored(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return dict(con.execute("SELECT reason, events FROM ignored").fetchall())
+
+
+def test_every_file_of_an_event_counts(tmp_path: Path) -> None:
+    """Read as one upload an event, a burst of a thousand files would be a handful."""
+    con = run(tmp_path, [event(assets=[file("a.txt", 1), file("b.BIN", 2), file("c", "x")])])
+    assert uploads(con, "asset, file_name, extension, folder, bytes, size_source") == [
+        (0, "a.txt", "txt", "/Team", 1, "log"),
+        (1, "b.BIN", "bin", "/Team", 2, "log"),
+        (2, "c", "", "/Team", None, "unknown"),
+    ]
+    assert len({key for (key,) in uploads(con, "event_key")}) == 1
+    assert uploads(con, "ip, country, app")[0] == ("203.0.113.5", "NL", "desktop")
+
+
+def test_folder_totals_are_not_uploads(tmp_path: Path) -> None:
+    """A folder carries the size of its whole tree: counted, the same bytes come twice."""
+    folder = {**file("dir", 9000, "folder"), "file_count": 12}
+    con = run(tmp_path, [event(assets=[folder]), event(assets=[folder, file("a.txt", 1)])])
+    assert uploads(con, "asset, file_name, bytes") == [(1, "a.txt", 1)]
+    assert ignored(con) == {"folder only": 1}
+
+
+@pytest.mark.parametrize("assets", ["absent", [], None, "text", {}])
+def test_upload_without_files_is_one_of_unknown_size(tmp_path: Path, assets: Any) -> None:
+    """The list of files is optional: without it the upload happened all the same."""
+    found = uploads(run(tmp_path, [event(assets=assets)]), '"user", asset, bytes, size_source')
+    assert found == [("ada@example.com", 0, None, "unknown")]
+
+
+def test_names_stand_in_for_missing_files(tmp_path: Path) -> None:
+    """Mail and file requests may name files without listing them."""
+    mailed = event("email_ingest_receive_file", assets=[], details={"attachment_names": ["a.pdf", "b.pdf"]})
+    assert uploads(run(tmp_path, [mailed]), "asset, file_name, bytes") == [(0, "a.pdf", None), (1, "b.pdf", None)]
+
+
+def test_alike_in_one_pull_are_two_and_in_two_pulls_one(tmp_path: Path) -> None:
+    """Without an id, a second pull of the same hour must not double it, nor a pull swallow equal events."""
+    shuffled = dict(reversed(event().items()))
+    con = run(tmp_path, [event(), event(), event(assets=[file("b.txt")])], [event(), shuffled])
+    assert len(uploads(con, "event_key")) == 3
+    assert ignored(con) == {"duplicate delivery": 2}
+    again = run(tmp_path, [event(assets=[file("b.txt")])], [event(), event()])
+    assert set(uploads(con, "event_key")) == set(uploads(again, "event_key"))
+
+
+GUEST = {".tag": "non_team_member", "email": "eve@else.net"}
+APP = {".tag": "app", "app": {".tag": "team_linked_app", "app_id": "dbaid:1", "display_name": "Sync"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("ada@example.com", "person", "dbmid:A", "desktop")),
+        ({"actor": "absent"}, ("ada@example.com", "person", "dbmid:A", "desktop")),
+        ({"actor": {".tag": "user", "user": GUEST}}, ("eve@else.net", "guest", None, "desktop")),
+        ({"actor": APP}, ("ada@example.com", "app", "dbmid:A", "Sync")),
+        ({"actor": APP, "context": {".tag": "team"}}, ("dropbox:dbaid:1", "app", "dbaid:1", "Sync")),
+        ({"actor": {".tag": "anonymous"}}, ("dropbox:anonymous", "anonymous", None, "desktop")),
+        ({"actor": {".tag": "dropbox"}}, ("dropbox:system", "system", None, "desktop")),
+        (
+            {"actor": {".tag": "user", "user": {".tag": "team_member"}}},
+            ("dropbox:anonymous", "anonymous", None, "desktop"),
+        ),
+        (
+            {"actor": {".tag": "user", "user": {".tag": "team_member", "account_id": "dbid:Z"}}},
+            ("dropbox:dbid:Z", "person", "dbid:Z", "desktop"),
+        ),
+        (
+            {"actor": {".tag": "admin", "admin": {**ADA, "email": "root@example.com"}}},
+            ("root@example.com", "person", "dbmid:A", "desktop"),
+        ),
+    ],
+)
+def test_actor(tmp_path: Path, changes: Event, expected: tuple[Any, ...]) -> None:
+    """An app's uploads belong to its member, an outsider's drop never to the folder's owner."""
+    assert uploads(run(tmp_path, [event(**changes)]), '"user", actor_class, user_id, app') == [expected]
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "expected"),
+    [
+        ("file_edit", {}, "edit"),
+        ("file_add_from_automation", {}, "upload"),
+        ("file_copy", {}, "copy on the server: no new bytes"),
+        ("file_restore", {}, "copy on the server: no new bytes"),
+        ("file_download", {}, "download"),
+        ("file_permanently_delete", {}, "delete"),
+        ("login_success", {}, "sign_in"),
+        ("device_link_success", {}, "new_device"),
+        ("tfa_change_status", {"details": {"new_value": {".tag": "disabled"}}}, "mfa_disabled"),
+        ("tfa_change_status", {"details": {"new_value": {".tag": "authenticator"}}}, "not an upload or activity"),
+        ("shared_content_add_invitees", {"involve_non_team_member": True}, "share_external"),
+        ("shared_content_add_invitees", {"involve_non_team_member": False}, "not an upload or activity"),
+        ("shared_link_change_visibility", {"details": {"new_value": {".tag": "public"}}}, "share_external"),
+        ("brand_new", {}, "not an upload or activity"),
+    ],
+)
+def test_event_types(tmp_path: Path, tag: str, changes: Event, expected: str) -> None:
+    """What counts, and what brings no bytes from outside."""
+    con = run(tmp_path, [event(tag, **changes)])
+    kinds = con.execute("SELECT kind FROM uploads UNION ALL SELECT kind FROM activity").fetchall()
+    assert ([kind for (kind,) in kinds] or list(ignored(con))) == [expected]
+
+
+@pytest.mark.parametrize("tag", ["login_fail", "sign_in_as_session_start", "admin_alerting_triggered_alert"])
+def test_subject_is_the_account_concerned(tmp_path: Path, tag: str) -> None:
+    """A failed sign-in has no actor and an alert Dropbox's: the account that they warn of is in the context."""
+    con = run(tmp_path, [event(tag, actor={".tag": "anonymous"}, assets=[])])
+    found = con.execute('SELECT "user", actor_class FROM activity').fetchall()
+    assert found == [("ada@example.com", "person")]
+
+
+def test_rejects_count_events_not_files(tmp_path: Path) -> None:
+    """An event of three files without a time is one line that could not be read."""
+    con = run(tmp_path, [event(timestamp="soon", assets=[file("a"), file("b"), file("c")])])
+    assert con.execute("SELECT reason FROM rejects").fetchall() == [("time cannot be read",)]

@@ -1,0 +1,173 @@
+"""Normalisation of Google Workspace activities: several events in one, no sizes, victims that did not act."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import zstandard
+
+from detection.normalise import normalise, size_questions
+
+DAY = date(2026, 3, 4)
+Event = dict[str, Any]
+
+
+def part(name: str, primary: bool | None = None, type_: str = "access", **values: Any) -> Event:
+    parameters: list[Event] = [] if primary is None else [{"name": "primary_event", "boolValue": primary}]
+    values = {"doc_id": "D1", "doc_title": "Plan.pdf", "doc_type": "pdf", "owner": "Own@example.com", **values}
+    for key, value in values.items():
+        field = "boolValue" if isinstance(value, bool) else "multiValue" if isinstance(value, list) else "value"
+        parameters.append({"name": key, field: value})
+    return {"type": type_, "name": name, "parameters": parameters}
+
+
+def activity(*events: Event, **changes: Any) -> Event:
+    return {
+        "id": {"time": "2026-03-04T12:00:00.250Z", "uniqueQualifier": "-77", "applicationName": "drive"},
+        "actor": {"email": "Ada@example.com", "profileId": "1001"},
+        "ipAddress": "2001:db8::9",
+        "networkInfo": {"regionCode": "DE"},
+        "events": list(events),
+        **changes,
+    }
+
+
+def land(directory: Path, lines: list[Event]) -> list[str]:
+    path = directory / "0000-2400.ndjson.zst"
+    text = "\n".join(json.dumps(line) for line in lines)
+    path.write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
+    return [str(path)]
+
+
+def run(directory: Path, *lines: Event, domains: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect()
+    files = land(directory, list(lines))
+    normalise(con, "google_workspace", day=DAY, raw_files=files, size_files=[], organisation_domains=domains)
+    return con
+
+
+def told(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return con.execute("""
+        SELECT kind, operation FROM uploads
+        UNION ALL SELECT kind, operation FROM activity
+        UNION ALL SELECT reason, NULL FROM ignored
+        UNION ALL SELECT reason, NULL FROM rejects
+    """).fetchall()
+
+
+CHAIN = (
+    part("edit", False),
+    part("upload", True),
+    part("change_user_access", False, "acl_change", visibility_change="none"),
+    part("add_to_folder", False, destination_folder_title=["Reports"]),
+)
+
+
+def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> None:
+    """An upload comes with an edit, access changes and a folder: five events, one file."""
+    con = run(tmp_path, activity(*CHAIN))
+    assert con.execute("SELECT * FROM uploads").fetchall() == [
+        (
+            *("google_workspace", "drive:2026-03-04T12:00:00.250Z:-77", 0, datetime(2026, 3, 4, 12, 0, 0, 250000)),
+            *("1001", "ada@example.com", "person", "upload", "upload", "D1", None, "Plan.pdf", "pdf", "Reports"),
+            *("Own@example.com", None, "unknown", None, "2001:db8::9", "DE"),
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([part("create", True)], "upload"),
+        ([part("create", True, doc_type="folder")], "not a file"),
+        ([part("create", True, doc_type="document")], "upload"),
+        ([part("edit", True)], "edit"),
+        ([part("edit", True, doc_type="spreadsheet")], "edit in a Google editor"),
+        ([part("edit", False), part("rename", True)], "not an upload or activity"),
+        ([part("edit", False)], "edit in a Google editor"),
+        ([part("copy", True)], "copy on the server: no new bytes"),
+        ([part("move", True)], "copy on the server: no new bytes"),
+        ([part("download", True)], "download"),
+        ([part("trash", True)], "delete"),
+        (
+            [
+                part("change_document_visibility", True, "acl_change", visibility_change="external"),
+                part("change_document_access_scope", True, "acl_change", visibility_change="external"),
+            ],
+            "share_external",
+        ),
+        ([part("change_user_access", True, "acl_change", visibility_change="internal")], "not an upload or activity"),
+        ([part("storage_usage_update", None, "pooled_quota_metadata")], "not an upload or activity"),
+        ([part("upload", None)], "upload"),
+        ([part("login_success", None, "login", is_suspicious=True)], "sign_in"),
+        ([part("login_failure", None, "login")], "sign_in_failed"),
+        ([part("2sv_disable", None, "2sv_change")], "mfa_disabled"),
+        ([part("password_edit", None, "password_change")], "password_reset"),
+        ([], "does not tell what happened"),
+        ([None, 5, {"name": None}], "does not tell what happened"),
+    ],
+)
+def test_events(tmp_path: Path, events: list[Event], expected: str) -> None:
+    """The primary event says what the user did; a secondary edit is no upload of its own."""
+    assert [kind for kind, _ in told(run(tmp_path, activity(*events)))] == [expected]
+
+
+def test_one_event_without_a_list_is_read(tmp_path: Path) -> None:
+    """Some exporters give one object for the list of events."""
+    assert told(run(tmp_path, activity(events=part("upload", True)))) == [("upload", "upload")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, ("ada@example.com", "person")),
+        ({"actor": {"email": "eve@else.net", "profileId": "2"}}, ("eve@else.net", "guest")),
+        ({"actor": {"email": "", "profileId": "105250506097979753968"}}, ("google_workspace:anonymous", "anonymous")),
+        ({"actor": {}}, ("google_workspace:anonymous", "anonymous")),
+        ({"actor": {"profileId": "3"}}, ("google_workspace:3", "person")),
+        ({"actor": {"callerType": "KEY", "key": "SYSTEM"}}, ("google_workspace:system", "system")),
+        (
+            {"actor": {"email": "bot@p.iam.gserviceaccount.com", "profileId": "4"}},
+            ("bot@p.iam.gserviceaccount.com", "service"),
+        ),
+        (
+            {"actor": {"email": "ada@example.com", "profileId": "1", "applicationInfo": {"oauthClientId": "x"}}},
+            ("ada@example.com", "app"),
+        ),
+    ],
+)
+def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> None:
+    """Google's stand-in id for nobody must not become a user whom all strangers share with no mark."""
+    con = run(tmp_path, activity(*CHAIN, **changes), domains=("example.com",))
+    assert con.execute('SELECT "user", actor_class FROM uploads').fetchall() == [expected]
+
+
+def test_a_warning_is_about_its_victim(tmp_path: Path) -> None:
+    """The actor of a blocked sign-in is nobody; the account is in a parameter."""
+    warning = part("suspicious_login", None, "account_warning", affected_email_address="Ada@example.com")
+    con = run(tmp_path, activity(warning, actor={"email": "", "profileId": "105250506097979753968"}))
+    found = con.execute('SELECT "user", actor_class, kind, user_id FROM activity').fetchall()
+    assert found == [("ada@example.com", "person", "provider_alert", None)]
+
+
+def test_a_size_is_asked_of_someone_who_can_see_the_file(tmp_path: Path) -> None:
+    """A stranger can't be impersonated: then the owner is asked, and where there is none, nobody."""
+    stranger = {"email": "", "profileId": "105250506097979753968"}
+    lines = [
+        activity(*CHAIN),
+        activity(part("upload", True, doc_id="D2"), actor=stranger),
+        activity(part("upload", True, doc_id="D3", owner="A shared drive"), actor=stranger),
+    ]
+    for n, line in enumerate(lines):
+        line["id"] = {**line["id"], "uniqueQualifier": str(n)}
+    files = land(tmp_path, lines)
+    asked = size_questions(duckdb.connect(), "google_workspace", day=DAY, raw_files=files, size_files=[])
+    assert [(row["user"], row["file_id"]) for row in asked.to_pylist()] == [
+        ("ada@example.com", "D1"),
+        ("own@example.com", "D2"),
+    ]
