@@ -346,7 +346,7 @@ def test_command_writes_workload_and_labels(tmp_path: Path) -> None:
     result = CliRunner().invoke(command(), arguments)
     assert result.exit_code == 0, result.output
     assert read_workload(out).num_rows > 10_000
-    assert len(read_labels(labels_path(out))) > 40
+    assert len(read_labels(labels_path(out))) > 30
     assert "files a window" in result.output
 
 
