@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from connectors import PROVIDERS, ConfigurationError, ConnectorError
+from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
 
@@ -86,7 +87,10 @@ def run(
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
     budget: Annotated[float, typer.Option(help="Alerts per 1000 monitored users and day.")] = 2.0,
 ) -> None:
-    """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it."""
+    """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
+
+    A home that an earlier replay made is made anew; a lake that none made is left alone.
+    """
     start, end = _days(workload)
     _replay(
         Home(home),
@@ -181,8 +185,14 @@ def ui(
             [sys.executable, "-m", "dagster", "dev", "-w", str(_PROJECT / "workspace.yaml"), "-p", str(port)],
             check=False,
             cwd=place.path,
-            env={**os.environ, **stand_in.variables(providers), **noted},
+            env={**_without_providers(os.environ), **stand_in.variables(providers), **noted},
         )
+
+
+def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the credentials of real providers: a replay must not reach them."""
+    theirs = {name for provider in PROVIDERS for name in variables(provider)}
+    return {name: value for name, value in environment.items() if name not in theirs}
 
 
 def main() -> None:

@@ -39,6 +39,10 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     """
     settings = Settings.read(values)
     providers = configured(values)
+    if not providers:
+        dg.get_dagster_logger().warning(
+            "No provider is configured, so there are no assets. Set the variables in docs/configuration.md."
+        )
     partitions = dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
         end_date=settings.end_date.isoformat() if settings.end_date else None,

@@ -80,6 +80,18 @@ def test_pieces_and_order_leave_the_same_bytes(workload, at_once, tmp_path, piec
         assert home.alert_files() == at_once
 
 
+def test_ticks_through_a_day_leave_the_same_bytes(workload, at_once, tmp_path):
+    """Prevents a day that was pulled hour by hour, while it went on, from differing from one pulled at its end."""
+    with deployed(workload, tmp_path) as home:
+        home.run(0, 15, moment(16, 0))
+        for hour in (9.4, 10.6, 13.2):
+            home.run(15, 16, moment(16, hour))
+        slices = home.home.path / "lake" / "box" / "audit_events" / "day=2026-01-21"
+        assert (slices / "1000-1100.ndjson.zst").exists()
+        home.run(13, DAYS - 1, moment(DAYS + 3, 0))
+        assert home.alert_files() == at_once
+
+
 def test_a_late_event_changes_its_alert_and_doubles_nothing(workload, tmp_path):
     """Prevents an alert that misses what was published later, and a second alert, or another id, for it."""
     with deployed(workload, tmp_path) as home:

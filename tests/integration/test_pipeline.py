@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
 from tests.integration.pipeline import burst, moment, watch, write
 
@@ -113,3 +120,29 @@ def test_the_sentence_can_be_checked_by_hand(everything):
         assert f"1 in {alert['one_in']:,} user-days" in alert["sentence"]
         if alert["baseline"]["files"]["windows"]:
             assert f"{alert['baseline']['files']['max']:,} file" in alert["sentence"]
+
+
+def test_the_command_prints_the_alerts_as_documented(everything):
+    """Prevents a field that is documented but missing, or printed but not documented."""
+    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "alerts", "--format", "json"]
+    printed = subprocess.run(
+        [*command, "--home", str(everything.home.path)], check=True, capture_output=True, text=True
+    ).stdout
+    found = json.loads(printed)
+    assert found == everything.alerts
+    table = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
+    documented = {
+        name for line in table.splitlines() if line.startswith("| `") for name in line.split("|")[1].split("`")[1::2]
+    }
+    assert set(found[0]) == documented
+
+
+def test_tick_and_reconcile_ask_for_the_last_days(everything):
+    """Prevents schedules whose range of days misses yesterday, or the days that late events fall in."""
+    defs = build_defs({**os.environ, "UPLOADWATCH_NOW": "2026-01-24T10:00:00+00:00"})
+    ranges = {}
+    for name in ("tick", "reconcile"):
+        request = defs.resolve_schedule_def(name)(dg.build_schedule_context())
+        tags = request.tags
+        ranges[name] = (tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"])
+    assert ranges == {"tick": ("2026-01-23", "2026-01-24"), "reconcile": ("2026-01-21", "2026-01-24")}

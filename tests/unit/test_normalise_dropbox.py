@@ -179,3 +179,12 @@ def test_rejects_count_events_not_files(tmp_path: Path) -> None:
     """An event of three files without a time is one line that could not be read."""
     con = run(tmp_path, [event(timestamp="soon", assets=[file("a"), file("b"), file("c")])])
     assert con.execute("SELECT reason FROM rejects").fetchall() == [("time cannot be read",)]
+
+
+def test_keys_do_not_depend_on_the_way_of_reading(tmp_path: Path) -> None:
+    """A bad line in one of two overlapping pulls must not make its good events strangers to the other pull's."""
+    odd = event(assets={**file("one.txt"), "unknown": {"deep": [1]}}, origin="text", context=[1, 2])
+    plain = [event(), event(assets=[file("b.txt", 1.5), None, 5]), odd]
+    con = run(tmp_path, plain, [*plain, {"no": "event"}])
+    assert len(uploads(con, "DISTINCT event_key")) == 3
+    assert ignored(con) == {"duplicate delivery": 3}
