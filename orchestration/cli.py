@@ -154,7 +154,7 @@ def demo(home: HomeOption = Path(".uploadwatch")) -> None:
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
     out.print(
-        f"[bold]{sum(result.found.values())} of {sum(result.wanted.values())} labelled incidents found[/], "
+        f"[bold]{sum(result.found.values())} of {sum(result.wanted.values())} harmful labelled incidents found[/], "
         f"{result.as_suspicious} of {result.suspicious} by a suspicious user told as such; "
         f"{result.look_alikes + result.unlabelled} false alerts "
         f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "

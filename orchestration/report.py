@@ -101,7 +101,7 @@ class Score:
     """How alerts compare with the labels of a workload.
 
     Attributes:
-        wanted: Labelled incidents that an alert was expected for, by scenario.
+        wanted: Harmful labelled incidents that an alert is expected for, by scenario.
         found: Those that an alert names the user of, in time, by scenario.
         as_suspicious: Incidents expected by a suspicious user that were found under the variation.
         suspicious: Incidents expected by a suspicious user.
@@ -148,7 +148,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
         malicious = row["malicious"].lower() == "true"
         for hit in hits:
             explained[hit["alert_id"]] = explained.get(hit["alert_id"], False) or malicious
-        if row["expected"] in ("alert", "suspicious"):
+        if malicious and row["expected"] in ("alert", "suspicious"):
             wanted[row["scenario"]] = wanted.get(row["scenario"], 0) + 1
             found[row["scenario"]] = found.get(row["scenario"], 0) + bool(hits)
         if row["expected"] == "suspicious":
