@@ -11,7 +11,7 @@ from assets.describe import described
 from assets.lake import Lake
 from assets.normalised import raw_days, raw_files
 from assets.refresh import range_of, touched_days
-from assets.resources import Clock, Source
+from assets.resources import Clock, Detector, Source
 from connectors import FileQuestion, FileSize
 from detection.normalise import size_questions
 
@@ -39,13 +39,14 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
-        required_resource_keys={"lake", "clock", "engine", f"{provider}_source"},
+        required_resource_keys={"lake", "clock", "engine", "detector", f"{provider}_source"},
         **described("file_sizes", provider),
     )
     def _asset(context: dg.AssetExecutionContext) -> None:
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
         engine: DuckDBResource = context.resources.engine
+        detector: Detector = context.resources.detector
         source: Source = getattr(context.resources, f"{provider}_source")
         days_of: dict[str, set[date]] = {}
         questions: list[FileQuestion] = []
@@ -58,6 +59,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                     day=day,
                     raw_files=raw_files(lake, provider, day),
                     size_files=lake.parts(table, [day]),
+                    organisation_domains=detector.organisation_domains,
                 )
                 for row in asked.to_pylist():
                     questions.append(FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}))

@@ -1,9 +1,9 @@
 """Measures normalisation beside other ways to read the same audit events.
 
-Four ways to get a million events from compressed NDJSON into a table, side by side and in turn, so that what else
-the machine does weighs on all of them alike: ``normalise``; orjson into pandas; ``pd.json_normalize``; and DuckDB's
-typed scan, which does nothing but parse and store, as the limit. Ratios are what counts: seconds depend on the
-machine.
+Four ways to get a million events from compressed NDJSON into a table, in turn and each in a process of its own, so
+that what else the machine does weighs on all of them alike: ``normalise``; orjson into pandas; ``pd.json_normalize``;
+and DuckDB's typed scan, which does nothing but parse and store, as the limit. Ratios are what counts: seconds depend
+on the machine.
 
 Run: ``python -m bench.normalise [--events N] [--provider P] [--repeat R] [--json]``
 """
@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import multiprocessing
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -28,226 +30,12 @@ import orjson
 import pandas as pd
 import zstandard
 
+from bench.audit_events import EVENTS, SCANS
 from detection.normalise import PROVIDERS, normalise
 
 DAY = date(2026, 1, 5)
 SLICES = 24
 NORMALIZE_SAMPLE = 50_000
-_PACIFIC = timezone(timedelta(hours=-8))
-
-_SCANS = {
-    "box": {
-        "type": "VARCHAR",
-        "event_id": "VARCHAR",
-        "event_type": "VARCHAR",
-        "created_at": "VARCHAR",
-        "ip_address": "VARCHAR",
-        "session_id": "VARCHAR",
-        "created_by": "STRUCT(type VARCHAR, id VARCHAR, name VARCHAR, login VARCHAR)",
-        "action_by": "STRUCT(type VARCHAR, id VARCHAR, name VARCHAR, login VARCHAR)",
-        "source": "STRUCT(item_type VARCHAR, item_id VARCHAR, item_name VARCHAR, "
-        "parent STRUCT(type VARCHAR, id VARCHAR, name VARCHAR), "
-        "owned_by STRUCT(type VARCHAR, id VARCHAR, name VARCHAR, login VARCHAR))",
-        "additional_details": "STRUCT(size BIGINT, ekm_id VARCHAR, version_id VARCHAR, service_id VARCHAR, "
-        "service_name VARCHAR)",
-    },
-    "dropbox": {
-        "timestamp": "VARCHAR",
-        "event_category": 'STRUCT(".tag" VARCHAR)',
-        "actor": 'STRUCT(".tag" VARCHAR, "user" STRUCT(".tag" VARCHAR, account_id VARCHAR, email VARCHAR, '
-        "display_name VARCHAR, team_member_id VARCHAR))",
-        "origin": "STRUCT(geo_location STRUCT(ip_address VARCHAR, country VARCHAR), "
-        'access_method STRUCT(".tag" VARCHAR, end_user STRUCT(".tag" VARCHAR, session_id VARCHAR)))',
-        "involve_non_team_member": "BOOLEAN",
-        "context": 'STRUCT(".tag" VARCHAR, account_id VARCHAR, email VARCHAR, display_name VARCHAR, '
-        "team_member_id VARCHAR)",
-        "participants": "VARCHAR[]",
-        "assets": 'STRUCT(".tag" VARCHAR, file_id VARCHAR, display_name VARCHAR, file_size BIGINT, '
-        "path STRUCT(contextual VARCHAR, namespace_relative STRUCT(ns_id VARCHAR, relative_path VARCHAR)))[]",
-        "event_type": 'STRUCT(".tag" VARCHAR, description VARCHAR)',
-        "details": 'STRUCT(".tag" VARCHAR)',
-    },
-    "google_workspace": {
-        "kind": "VARCHAR",
-        "id": 'STRUCT("time" VARCHAR, uniqueQualifier VARCHAR, applicationName VARCHAR, customerId VARCHAR)',
-        "actor": "STRUCT(email VARCHAR, profileId VARCHAR, callerType VARCHAR)",
-        "ipAddress": "VARCHAR",
-        "networkInfo": "STRUCT(regionCode VARCHAR)",
-        "events": "STRUCT(type VARCHAR, name VARCHAR, parameters STRUCT(name VARCHAR, value VARCHAR, "
-        "boolValue BOOLEAN, multiValue VARCHAR[])[])[]",
-    },
-    "office365": {
-        "Id": "VARCHAR",
-        "CreationTime": "VARCHAR",
-        "Operation": "VARCHAR",
-        "RecordType": "BIGINT",
-        "Workload": "VARCHAR",
-        "OrganizationId": "VARCHAR",
-        "UserId": "VARCHAR",
-        "UserKey": "VARCHAR",
-        "UserType": "BIGINT",
-        "ClientIP": "VARCHAR",
-        "UserAgent": "VARCHAR",
-        "ItemType": "VARCHAR",
-        "ListItemUniqueId": "VARCHAR",
-        "ListId": "VARCHAR",
-        "Site": "VARCHAR",
-        "WebId": "VARCHAR",
-        "SiteUrl": "VARCHAR",
-        "SourceRelativeUrl": "VARCHAR",
-        "SourceFileName": "VARCHAR",
-        "SourceFileExtension": "VARCHAR",
-        "ObjectId": "VARCHAR",
-        "FileSizeBytes": "BIGINT",
-    },
-}
-
-
-def _text(draw: random.Random, length: int) -> str:
-    return f"{draw.getrandbits(length * 4):0{length}x}"
-
-
-def _box(draw: random.Random, moment: datetime) -> dict[str, Any]:
-    number = draw.randrange(2000)
-    user = {
-        "type": "user",
-        "id": str(10_000_000 + number),
-        "name": f"User Number {number}",
-        "login": f"user{number}@example.com",
-    }
-    return {
-        "source": {
-            "item_type": "file",
-            "item_id": str(700_000_000_000 + draw.randrange(10**9)),
-            "item_name": f"Quarterly report {draw.randrange(10**6)}.xlsx",
-            "parent": {"type": "folder", "name": f"Folder {draw.randrange(1000)}", "id": _text(draw, 11)},
-            "owned_by": user,
-        },
-        "created_by": user,
-        "action_by": None,
-        "created_at": moment.astimezone(_PACIFIC).isoformat(timespec="seconds"),
-        "event_id": _text(draw, 32),
-        "event_type": draw.choice(("UPLOAD",) * 3 + ("EDIT",) * 2 + ("COPY", "DOWNLOAD", "ITEM_OPEN")),
-        "ip_address": f"198.51.{number % 100}.{draw.randrange(256)}",
-        "type": "event",
-        "session_id": None,
-        "additional_details": {
-            "size": draw.randrange(10**7),
-            "ekm_id": _text(draw, 32),
-            "version_id": str(draw.randrange(10**12)),
-            "service_id": "254429",
-            "service_name": "Box Drive",
-        },
-    }
-
-
-def _dropbox(draw: random.Random, moment: datetime) -> dict[str, Any]:
-    number = draw.randrange(2000)
-    member = {
-        ".tag": "team_member",
-        "account_id": f"dbid:{number:035d}",
-        "email": f"user{number}@example.com",
-        "display_name": f"User Number {number}",
-        "team_member_id": f"dbmid:{number:034d}",
-    }
-    name = f"Quarterly report {draw.randrange(10**6)}.xlsx"
-    tag = draw.choice(("file_add", "file_add", "file_add", "file_edit", "file_download", "file_preview"))
-    path = f"/Folder {draw.randrange(1000)}/{name}"
-    return {
-        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "event_category": {".tag": "file_operations"},
-        "actor": {".tag": "user", "user": member},
-        "origin": {
-            "geo_location": {"ip_address": f"198.51.{number % 100}.{draw.randrange(256)}", "country": "US"},
-            "access_method": {".tag": "end_user", "end_user": {".tag": "desktop", "session_id": "dbdsid:1"}},
-        },
-        "involve_non_team_member": False,
-        "context": member,
-        "participants": [],
-        "assets": [
-            {
-                ".tag": "file",
-                "path": {"contextual": path, "namespace_relative": {"ns_id": "1", "relative_path": path}},
-                "display_name": name,
-                "file_id": f"id:{_text(draw, 22)}",
-                "file_size": draw.randrange(10**7),
-            }
-        ],
-        "event_type": {".tag": tag, "description": tag.replace("_", " ")},
-        "details": {".tag": f"{tag}_details"},
-    }
-
-
-def _google_workspace(draw: random.Random, moment: datetime) -> dict[str, Any]:
-    number = draw.randrange(2000)
-    email = f"user{number}@example.com"
-    about = [
-        {"name": "owner", "value": email},
-        {"name": "doc_id", "value": _text(draw, 28)},
-        {"name": "doc_type", "value": "pdf"},
-        {"name": "doc_title", "value": f"Quarterly report {draw.randrange(10**6)}.pdf"},
-        {"name": "visibility", "value": "private"},
-    ]
-    first = draw.choice(("upload", "upload", "upload", "edit", "download", "view"))
-    names = (first, "edit", "add_to_folder") if first == "upload" else (first,)
-    return {
-        "kind": "admin#reports#activity",
-        "id": {
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "uniqueQualifier": str(draw.getrandbits(62)),
-            "applicationName": "drive",
-            "customerId": "C01",
-        },
-        "actor": {"email": email, "profileId": str(10**20 + number)},
-        "ipAddress": f"198.51.{number % 100}.{draw.randrange(256)}",
-        "networkInfo": {"regionCode": "US"},
-        "events": [
-            {
-                "type": "access",
-                "name": name,
-                "parameters": [{"name": "primary_event", "boolValue": n == 0}, *about],
-            }
-            for n, name in enumerate(names)
-        ],
-    }
-
-
-def _office365(draw: random.Random, moment: datetime) -> dict[str, Any]:
-    number = draw.randrange(2000)
-    name = f"Quarterly report {draw.randrange(10**6)}.xlsx"
-    site = f"https://example-my.sharepoint.com/personal/user{number}_example_com/"
-    return {
-        "CreationTime": moment.strftime("%Y-%m-%dT%H:%M:%S"),
-        "Id": _text(draw, 32),
-        "Operation": draw.choice(("FileUploaded",) * 3 + ("FileModified", "FileDownloaded", "FileAccessed")),
-        "OrganizationId": "6d1b6c1e-0000-0000-0000-000000000000",
-        "RecordType": 6,
-        "UserKey": f"i:0h.f|membership|{number:016x}@live.com",
-        "UserType": 0,
-        "Workload": "OneDrive",
-        "ClientIP": f"198.51.{number % 100}.{draw.randrange(256)}",
-        "UserId": f"user{number}@example.com",
-        "UserAgent": "Microsoft SkyDriveSync 24.1",
-        "ItemType": "File",
-        "ListId": _text(draw, 32),
-        "ListItemUniqueId": _text(draw, 32),
-        "Site": _text(draw, 32),
-        "WebId": _text(draw, 32),
-        "SiteUrl": site,
-        "SourceRelativeUrl": "Documents/Reports",
-        "SourceFileName": name,
-        "SourceFileExtension": "xlsx",
-        "ObjectId": f"{site}Documents/Reports/{name}",
-        "FileSizeBytes": draw.randrange(10**7),
-    }
-
-
-_EVENTS: dict[str, Callable[[random.Random, datetime], dict[str, Any]]] = {
-    "box": _box,
-    "dropbox": _dropbox,
-    "google_workspace": _google_workspace,
-    "office365": _office365,
-}
 
 
 def write_events(directory: Path, provider: str, events: int) -> list[str]:
@@ -261,7 +49,7 @@ def write_events(directory: Path, provider: str, events: int) -> list[str]:
         with zstandard.ZstdCompressor(level=3).stream_writer(path.open("wb")) as out:
             for _ in range(events * (hour + 1) // SLICES - events * hour // SLICES):
                 moment = start + timedelta(hours=hour, seconds=draw.randrange(3600))
-                out.write(orjson.dumps(_EVENTS[provider](draw, moment)) + b"\n")
+                out.write(orjson.dumps(EVENTS[provider](draw, moment)) + b"\n")
         files.append(str(path))
     return files
 
@@ -275,6 +63,7 @@ def _lines(files: Sequence[str]) -> Iterator[bytes]:
 def ours(provider: str, files: Sequence[str]) -> int:
     """Events into uploads, activity, rejects and counts."""
     with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar = FALSE")
         normalise(con, provider, day=DAY, raw_files=files, size_files=[], organisation_domains=["example.com"])
         return int(con.execute("SELECT count(*) FROM uploads").fetchall()[0][0])
 
@@ -282,7 +71,8 @@ def ours(provider: str, files: Sequence[str]) -> int:
 def scan(provider: str, files: Sequence[str]) -> int:
     """DuckDB's typed scan into a table."""
     with duckdb.connect() as con:
-        con.read_json(list(files), columns=_SCANS[provider], format="newline_delimited").create("events")
+        con.execute("SET enable_progress_bar = FALSE")
+        con.read_json(list(files), columns=SCANS[provider], format="newline_delimited").create("events")
         return int(con.execute("SELECT count(*) FROM events").fetchall()[0][0])
 
 
@@ -295,7 +85,7 @@ _KINDS = {
     "FAILED_LOGIN": "sign_in_failed",
 }
 _COLUMNS = (
-    *("event_key", "time", "user_id", "user", "kind", "operation", "file_id", "version", "file_name", "folder"),
+    *("event_key", "time", "user_id", "user", "operation", "item_type", "file_id", "version", "file_name", "folder"),
     *("owner", "bytes", "app", "ip"),
 )
 
@@ -306,15 +96,12 @@ def _part(whole: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def with_orjson(files: Sequence[str]) -> int:
-    """Box events by orjson, one after the other, into a DataFrame of the same uploads and activity."""
+    """Box events by orjson, one after the other, into a DataFrame with the same columns."""
     rows = []
     for line in _lines(files):
         event = orjson.loads(line)
         operation = event.get("event_type")
-        kind = _KINDS.get(operation)
         source, details = _part(event, "source"), _part(event, "additional_details")
-        if kind is None or (kind in ("upload", "edit") and source.get("item_type") != "file"):
-            continue
         actor = _part(event, "created_by")
         rows.append(
             (
@@ -322,8 +109,8 @@ def with_orjson(files: Sequence[str]) -> int:
                 event.get("created_at"),
                 actor.get("id"),
                 actor.get("login"),
-                kind,
                 operation,
+                source.get("item_type"),
                 source.get("item_id"),
                 details.get("version_id"),
                 source.get("item_name"),
@@ -346,17 +133,18 @@ def with_json_normalize(files: Sequence[str], events: int) -> int:
             "created_at": "time",
             "created_by.login": "user",
             "event_type": "operation",
+            "source.item_type": "item_type",
             "source.item_name": "file_name",
             "additional_details.size": "bytes",
             "ip_address": "ip",
         }
     )
-    table["kind"] = table["operation"].map(_KINDS)
-    return _finish(table[table["kind"].notna()].copy())
+    return _finish(table)
 
 
 def _finish(table: pd.DataFrame) -> int:
-    """What the rules ask of every event: time, user and class, extension, size, address; each once and in order."""
+    """What the rules ask of every event: kind, time, user and class, extension, size, address; once and in order."""
+    table["kind"] = table["operation"].map(_KINDS)
     table["time"] = pd.to_datetime(table["time"], utc=True, format="ISO8601", errors="coerce")
     table["user"] = table["user"].str.lower()
     domain = table["user"].str.split("@").str[-1]
@@ -367,8 +155,37 @@ def _finish(table: pd.DataFrame) -> int:
     table["ip"] = table["ip"].where(table["ip"].str.fullmatch(r"\d{1,3}(\.\d{1,3}){3}"))
     start = pd.Timestamp(DAY, tz="UTC")
     table = table[(table["time"] >= start) & (table["time"] < start + pd.Timedelta(days=1))]
-    table = table.drop_duplicates("event_key").sort_values(["user", "time", "event_key"])
-    return int(table["kind"].isin(["upload", "edit"]).sum())
+    useful = table[table["kind"].notna()].drop_duplicates("event_key").sort_values(["user", "time", "event_key"])
+    is_upload = useful["kind"].isin(["upload", "edit"])
+    activity, uploads = useful[~is_upload], useful[is_upload & (useful["item_type"] == "file")]
+    ignored = len(table) - len(useful)
+    if not len(activity) or not ignored:
+        raise RuntimeError("the events are not as mixed as they should be")
+    return len(uploads)
+
+
+def _timed(way: str, provider: str, files: Sequence[str], sample: int, answer: Connection) -> None:
+    began = time.perf_counter()
+    if way == "normalise":
+        found = ours(provider, files)
+    elif way == "scan":
+        found = scan(provider, files)
+    elif way == "orjson_pandas":
+        found = with_orjson(files)
+    else:
+        found = with_json_normalize(files, sample)
+    answer.send((time.perf_counter() - began, found))
+
+
+def _in_process(way: str, provider: str, files: Sequence[str], sample: int) -> tuple[float, int]:
+    context = multiprocessing.get_context("spawn")
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_timed, args=(way, provider, files, sample, send))
+    process.start()
+    send.close()
+    seconds, found = receive.recv()
+    process.join()
+    return float(seconds), int(found)
 
 
 def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
@@ -380,20 +197,13 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
         files = write_events(Path(directory), provider, events)
         sample = min(events, NORMALIZE_SAMPLE)
-        ways: dict[str, Callable[[], int]] = {
-            "normalise": lambda: ours(provider, files),
-            "scan": lambda: scan(provider, files),
-        }
-        if provider == "box":
-            ways["orjson_pandas"] = lambda: with_orjson(files)
-            ways["json_normalize"] = lambda: with_json_normalize(files, sample)
+        ways = ["normalise", "scan", *(("orjson_pandas", "json_normalize") if provider == "box" else ())]
         seconds: dict[str, list[float]] = {way: [] for way in ways}
         uploads = 0
         for _ in range(repeat):
-            for way, run in ways.items():
-                began = time.perf_counter()
-                found = run()
-                seconds[way].append(time.perf_counter() - began)
+            for way in ways:
+                took, found = _in_process(way, provider, files, sample)
+                seconds[way].append(took)
                 if way == "normalise":
                     uploads = found
                 elif way == "orjson_pandas" and found != uploads:

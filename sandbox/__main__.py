@@ -11,9 +11,10 @@ import typer
 
 from sandbox import google_activities, office365_records
 from sandbox.clock import SECOND, parse_time
-from sandbox.data import Events, WorkloadError, load
+from sandbox.data import Events, load
 from sandbox.people import organisation_domains, settle
 from sandbox.server import Sandbox, serve
+from sandbox.workload_format import WorkloadError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 _SKIPPED = {"google_workspace": google_activities.SKIPPED, "office365": office365_records.SKIPPED}

@@ -14,15 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sandbox.people import digest
+from sandbox.workload_format import KINDS, PROVIDERS, read_workload
 
-PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
-KINDS = (
-    "upload", "edit", "download", "share_external", "delete", "sign_in", "sign_in_failed",
-    "mfa_disabled", "password_reset", "new_device", "provider_alert",
-)  # fmt: skip
 FILE_KINDS = frozenset({"upload", "edit", "download", "share_external", "delete"})
 
-# Column: (type, what an absent column or an empty field stands for)
+# Column: (type, what an empty field stands for)
 _COLUMNS = {
     "provider": ("VARCHAR", "NULL"),
     "kind": ("VARCHAR", "NULL"),
@@ -40,7 +36,6 @@ _COLUMNS = {
     "event_id": ("VARCHAR", "''"),
 }
 _AS_READ = ("kind", "user", "file_name", "folder", "size_in_log", "ip", "country", "app", "file")
-_REQUIRED = ("provider", "kind", "time")
 
 _PROVIDER = """
 SELECT epoch_us({time}) AS time, epoch_us(greatest(time, coalesce(published_at, time))) AS published, kind, "user",
@@ -54,10 +49,6 @@ SELECT epoch_us({time}) AS time, epoch_us(greatest(time, coalesce(published_at, 
            END || chr(31) || provider) AS key
 FROM workload WHERE provider = $provider ORDER BY {order}
 """
-
-
-class WorkloadError(ValueError):
-    """The workload file can't be served; the message says which column or value is at fault."""
 
 
 @dataclass(frozen=True)
@@ -112,45 +103,20 @@ class Events:
 
 
 def load(workload: Path) -> dict[str, Events]:
-    """Read a workload (Parquet, or CSV with a header) and give the columns of each provider in it.
+    """Read a workload file and give the columns of each provider in it.
 
     Raises:
-        WorkloadError: a required column is missing or a value is not one of those known.
+        WorkloadError: the file can't be read, or a value in it can't be used.
     """
+    table = read_workload(workload)
     with duckdb.connect() as database:
         database.execute("SET TimeZone = 'UTC'")
-        is_csv = workload.suffix.lower() == ".csv"
-        reader = "read_csv($file, header = true, all_varchar = true)" if is_csv else "read_parquet($file)"
-        source = {"file": str(workload)}
-        described = database.execute(f"DESCRIBE FROM {reader}", source).fetchall()
-        present = {row[0] for row in described}
-        absent = [name for name in _REQUIRED if name not in present]
-        if absent:
-            raise WorkloadError(f"{workload}: the workload has no column {', '.join(absent)}")
+        database.register("given", table)
         columns = ", ".join(
-            f'coalesce(CAST("{name}" AS {kind}), {empty}) AS "{name}"'
-            if name in present
-            else f'CAST({empty} AS {kind}) AS "{name}"'
-            for name, (kind, empty) in _COLUMNS.items()
+            f'coalesce(CAST("{name}" AS {kind}), {empty}) AS "{name}"' for name, (kind, empty) in _COLUMNS.items()
         )
-        selected = f"CREATE TEMP TABLE workload AS SELECT {columns} FROM {reader}"  # noqa: S608 - names of our own
-        try:
-            database.execute(selected, source)
-        except duckdb.ConversionException as error:
-            raise WorkloadError(f"{workload}: {error}") from error
-        _check_values(database, workload)
+        database.execute(f"CREATE TEMP TABLE workload AS SELECT {columns} FROM given")  # noqa: S608 - names of our own
         return {provider: events for provider in PROVIDERS if (events := _events(database, provider))}
-
-
-def _check_values(database: duckdb.DuckDBPyConnection, workload: Path) -> None:
-    for column, known in (("provider", PROVIDERS), ("kind", KINDS)):
-        found = {row[0] for row in database.execute(f"SELECT DISTINCT {column} FROM workload").fetchall()}  # noqa: S608 - names of our own
-        unknown = sorted(str(value) for value in found - set(known))
-        if unknown:
-            raise WorkloadError(f"{workload}: unknown {column} {', '.join(unknown)}")
-    timeless = database.execute("SELECT count(*) FROM workload WHERE time IS NULL").fetchall()[0][0]
-    if timeless:
-        raise WorkloadError(f"{workload}: {timeless} events have no time")
 
 
 def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None:

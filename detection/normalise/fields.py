@@ -20,15 +20,15 @@ class Layout:
         lists: List column of ``raw`` by its path, with its elements' shape.
         embedded: Text column of ``raw`` by the column that holds an object as text, and the path in that.
         objects: Keys of the event whose object some deliver as text.
-        by_text: Whether every event is read from its text, which takes longer; ``raw`` then has the column
-            ``canonical``, the event with its keys sorted.
+        without_id: Whether the provider gives its events no id; ``raw`` then has the column ``canonical``, a text
+            of all that is read of the event, in an order of its own.
     """
 
     columns: Mapping[str, str]
     lists: Mapping[str, tuple[str, Shape]] = field(default_factory=dict)
     embedded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     objects: tuple[str, ...] = ()
-    by_text: bool = False
+    without_id: bool = False
 
 
 _BOX = Layout(
@@ -56,9 +56,12 @@ _BOX = Layout(
         "size": "additional_details/size",
         "version_id": "additional_details/version_id",
         "service_name": "additional_details/service_name",
-        "alert_user_id": "additional_details/shield_alert/user/id",
-        "alert_user_email": "additional_details/shield_alert/user/email",
-        "alert_rule": "additional_details/shield_alert/rule_name",
+        "alert": "additional_details/shield_alert",
+    },
+    embedded={
+        "alert_user_id": ("alert", "user/id"),
+        "alert_user_email": ("alert", "user/email"),
+        "alert_rule": ("alert", "rule_name"),
     },
     objects=("additional_details",),
 )
@@ -108,7 +111,7 @@ _DROPBOX = Layout(
         "submitted_names": ("details/submitted_file_names", "VARCHAR"),
         "attached_names": ("details/attachment_names", "VARCHAR"),
     },
-    by_text=True,
+    without_id=True,
 )
 
 _GOOGLE_WORKSPACE = Layout(

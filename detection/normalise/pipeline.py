@@ -64,6 +64,7 @@ def size_questions(
     day: date,
     raw_files: Sequence[str],
     size_files: Sequence[str],
+    organisation_domains: Sequence[str],
 ) -> pa.Table:
     """Files uploaded on a day whose size is in neither the log nor the cache.
 
@@ -75,12 +76,13 @@ def size_questions(
         day: Day of the uploads, UTC.
         raw_files: As for :func:`normalise`.
         size_files: As for :func:`normalise`.
+        organisation_domains: As for :func:`normalise`; a guest's files are asked for in their owner's name.
 
     Returns:
         user (e-mail of someone who can see the file; empty for office365), file_id, since (TIMESTAMP, UTC: the
         earliest such upload), site_id, list_id (empty but for office365).
     """
-    _prepare(con, provider, day, raw_files, size_files, ())
+    _prepare(con, provider, day, raw_files, size_files, organisation_domains)
     questions: pa.Table = con.sql(load("normalise/questions")).to_arrow_table()
     _clear(con)
     return questions
@@ -118,7 +120,7 @@ def _read(
 ) -> None:
     """Makes the table ``events``, going on to the slower ways of reading with those files only that need it."""
     layout = LAYOUTS[provider]
-    (create_raw_by_text if layout.by_text else create_raw)(con, layout, raw_files)
+    create_raw(con, layout, raw_files)
     _classify(con, provider, "events", parameters)
     for create in (create_raw_by_text, create_raw_by_line):
         unsure = con.execute(
@@ -129,12 +131,16 @@ def _read(
             {"files": list(raw_files)},
         ).fetchall()
         if not unsure:
-            return
+            break
         files = [file for (file,) in unsure]
         create(con, layout, files)
         _classify(con, provider, "events_again", parameters)
         con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
         con.execute("INSERT INTO events SELECT * FROM events_again")
+    if layout.without_id:
+        into(con, "events_again", "normalise/numbered")
+        con.execute("DROP TABLE events")
+        con.execute("ALTER TABLE events_again RENAME TO events")
 
 
 def _classify(con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]) -> None:
@@ -158,5 +164,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
-    steps = (provider, "events", "once", "pairs", "sizes", "questions", *_TABLES)
+    steps = (provider, "events", "numbered", "repeated", "once", "pairs", "sizes", "questions", *_TABLES)
     return f"{version(*(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"

@@ -77,6 +77,7 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
         SELECT
             *,
             {_embedded(layout)}
+            {_canonical(layout)}
             FALSE AS by_text,
             CAST(NULL AS VARCHAR) AS event,
             CAST(NULL AS VARCHAR) AS unreadable,
@@ -89,8 +90,7 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
 def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
     """Makes ``raw`` over the files' text: as :func:`create_raw`, with ``event`` and ``is_object`` true to them.
 
-    ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL, too. Of a layout that is read by text only,
-    ``canonical`` is the event with its keys sorted, so that the same event has the same text.
+    ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL, too.
     """
     con.execute("SET VARIABLE raw_files = $files", {"files": list(files)})
     lines = "SELECT CAST(NULL AS JSON) AS json, CAST(NULL AS VARCHAR) AS unreadable, '' AS file WHERE FALSE"
@@ -136,8 +136,6 @@ def _over_text(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> No
     pointers = ", ".join(f"'/{path}'" for path in layout.columns.values())
     fields = {name: f"taken[{n}]" for n, name in enumerate(layout.columns, 1)}
     fields |= {name: _list(path, shape) for name, (path, shape) in layout.lists.items()}
-    if layout.by_text:
-        fields["canonical"] = "CAST(CAST(CAST(json AS VARIANT) AS JSON) AS VARCHAR)"
     opened = "json"
     for key in layout.objects:
         inside = f"json_extract_string(json, '/{key}')"
@@ -153,6 +151,7 @@ def _over_text(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> No
         SELECT
             * EXCLUDE (json),
             {_embedded(layout)}
+            {_canonical(layout)}
             TRUE AS by_text,
             FALSE AS perhaps_text,
             CAST(json AS VARCHAR) AS event,
@@ -192,6 +191,13 @@ def _embedded(layout: Layout) -> str:
         f"CASE WHEN json_valid({column}) THEN json_extract_string({column}, '/{path}') END AS {name}, "
         for name, (column, path) in layout.embedded.items()
     )
+
+
+def _canonical(layout: Layout) -> str:
+    if not layout.without_id:
+        return ""
+    fields = ", ".join(f"{name} := {name}" for name in (*layout.columns, *layout.lists))
+    return f"CAST(struct_pack({fields}) AS VARCHAR) AS canonical, "
 
 
 def _list(path: str, shape: Shape) -> str:

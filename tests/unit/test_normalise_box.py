@@ -429,7 +429,12 @@ def test_size_questions(tmp_path: Path, known: list[Any], asked: list[int]) -> N
         ],
     )
     found = size_questions(
-        duckdb.connect(), "box", day=DAY, raw_files=[raw], size_files=[sizes(tmp_path, *known)] if known else []
+        duckdb.connect(),
+        "box",
+        day=DAY,
+        raw_files=[raw],
+        size_files=[sizes(tmp_path, *known)] if known else [],
+        organisation_domains=(),
     )
     assert found.column_names == ["user", "file_id", "since", "site_id", "list_id"]
     assert found.to_pylist() == [

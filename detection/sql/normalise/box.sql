@@ -63,7 +63,7 @@ SELECT
             THEN 'does not tell whether it is about a file'
     END AS fault,
     perhaps_text AND kind IN ('upload', 'edit', 'provider_alert')
-        AND coalesce(size_text, version_id, service_name, alert_rule, alert_user_id) IS NULL AS doubtful,
+        AND coalesce(size_text, version_id, service_name, alert) IS NULL AS doubtful,
     CASE
         WHEN meaning IN ('upload', 'edit') AND kind IS NULL THEN 'not a file'
         WHEN operation IN (

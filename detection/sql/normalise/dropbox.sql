@@ -1,15 +1,5 @@
 -- What each Dropbox event is about: one row for each file of an upload, one row for any other event.
-WITH numbered AS (
-    -- Dropbox gives no id. Events that are alike to the byte in one pull are several events; alike in two pulls
-    -- they are one, delivered twice: so the number within the file is part of the key.
-    SELECT
-        *,
-        sha256(canonical) AS digest,
-        row_number() OVER (PARTITION BY file, sha256(canonical)) AS ordinal
-    FROM raw
-),
-
-named AS (
+WITH named AS (
     SELECT
         *,
         CASE
@@ -55,7 +45,7 @@ named AS (
             'reseller_support_session_start', 'guest_admin_signed_in_via_trusted_teams', 'password_reset',
             'tfa_reset', 'admin_alerting_triggered_alert'
         ) AND coalesce(context_email, context_member_id, context_account_id) IS NOT NULL AS about_context
-    FROM numbered
+    FROM raw
 ),
 
 attributed AS (
@@ -79,65 +69,71 @@ attributed AS (
             WHEN actor_tag = 'admin' THEN admin_email
             WHEN actor_tag = 'reseller' THEN reseller_email
         END AS email,
-        list_filter(assets, lambda a: a IS NOT NULL AND coalesce(a['.tag'], 'file') = 'file') AS file_assets
+        kind IN ('upload', 'edit') AS is_upload
     FROM named
 ),
 
+indexed AS (
+    SELECT
+        *,
+        list_transform(
+            assets,
+            lambda a, i: struct_pack(
+                n := i,
+                tag := CASE WHEN a IS NOT NULL THEN coalesce(a['.tag'], 'file') END,
+                file_id := a.file_id,
+                file_name := a.display_name,
+                path := coalesce(a.path.contextual, a.path.namespace_relative.relative_path),
+                size_text := a.file_size
+            )
+        ) AS asset_files,
+        list_transform(
+            CASE WHEN is_upload THEN coalesce(submitted_names, attached_names) END,
+            lambda a, i: struct_pack(
+                n := i,
+                tag := 'file',
+                file_id := CAST(NULL AS VARCHAR),
+                file_name := a,
+                path := CAST(NULL AS VARCHAR),
+                size_text := CAST(NULL AS VARCHAR)
+            )
+        ) AS named_files
+    FROM attributed
+),
+
+-- A folder's totals are those of its tree, so that an event of folders only has no file to count.
 filed AS (
     SELECT
         *,
-        -- An event whose assets are folders only has no file to count: a folder's totals are those of its tree.
-        CASE
-            WHEN kind IN ('upload', 'edit') THEN
-                CASE
-                    WHEN length(file_assets) > 0 THEN list_transform(
-                        list_filter(
-                            range(length(assets)),
-                            lambda i: assets[i + 1] IS NOT NULL AND coalesce(assets[i + 1]['.tag'], 'file') = 'file'
-                        ),
-                        lambda i: struct_pack(
-                            n := i,
-                            file_id := assets[i + 1].file_id,
-                            file_name := assets[i + 1].display_name,
-                            path := coalesce(
-                                assets[i + 1].path.contextual, assets[i + 1].path.namespace_relative.relative_path
-                            ),
-                            size_text := assets[i + 1].file_size
-                        )
-                    )
-                    WHEN length(coalesce(submitted_names, attached_names)) > 0 THEN list_transform(
-                        range(length(coalesce(submitted_names, attached_names))),
-                        lambda i: struct_pack(
-                            n := i,
-                            file_id := CAST(NULL AS VARCHAR),
-                            file_name := coalesce(submitted_names, attached_names)[i + 1],
-                            path := CAST(NULL AS VARCHAR),
-                            size_text := CAST(NULL AS VARCHAR)
-                        )
-                    )
-                END
-        END AS files,
-        length(assets) > 0 AND length(file_assets) = 0 AND length(coalesce(submitted_names, attached_names, [])) = 0
-            AS folders_only
-    FROM attributed
+        CASE WHEN is_upload THEN list_filter(asset_files, lambda f: f.tag = 'file') END AS upload_files
+    FROM indexed
 ),
 
 listed AS (
     SELECT
-        * EXCLUDE (files),
-        coalesce(
-            files,
-            [
+        *,
+        CASE
+            WHEN length(upload_files) > 0 THEN upload_files
+            WHEN length(named_files) > 0 THEN named_files
+            WHEN length(asset_files) > 0 THEN asset_files[1:1]
+            ELSE [
                 struct_pack(
-                    n := CAST(0 AS BIGINT),
-                    file_id := assets[1].file_id,
-                    file_name := assets[1].display_name,
+                    n := CAST(NULL AS BIGINT),
+                    tag := CAST(NULL AS VARCHAR),
+                    file_id := CAST(NULL AS VARCHAR),
+                    file_name := CAST(NULL AS VARCHAR),
                     path := CAST(NULL AS VARCHAR),
                     size_text := CAST(NULL AS VARCHAR)
                 )
             ]
-        ) AS files
+        END AS files,
+        is_upload AND length(asset_files) > 0 AND length(upload_files) = 0 AND coalesce(length(named_files), 0) = 0
+            AS folders_only
     FROM filed
+),
+
+spread AS (
+    SELECT *, unnest(files) AS each_file FROM listed
 )
 
 SELECT
@@ -147,14 +143,15 @@ SELECT
     by_text,
     file,
     CAST(NULL AS DATE) AS publication_day,
-    concat(digest, '-', ordinal) AS event_id,
-    CAST(each_file.f.n AS INTEGER) AS asset,
-    each_file.f.n = listed.files[1].n AS counted,
+    CASE WHEN is_object THEN sha256(canonical) END AS event_id,
+    CAST(coalesce(each_file.n - coalesce(asset_files[1].n, named_files[1].n), 0) AS INTEGER) AS asset,
+    each_file.n IS NULL OR each_file.n = files[1].n AS counted,
     time_text,
     operation,
     CASE WHEN kind NOT IN ('upload', 'edit') OR NOT coalesce(folders_only, FALSE) THEN kind END AS kind,
     CAST(NULL AS VARCHAR) AS fault,
-    FALSE AS doubtful,
+    -- One object in the place of the list of files is a shape that only the text shows.
+    kind IN ('upload', 'edit') AND assets IS NULL AS doubtful,
     CASE
         WHEN kind IN ('upload', 'edit') THEN 'folder only'
         WHEN operation IN (
@@ -175,13 +172,13 @@ SELECT
         ELSE 'person'
     END AS actor_class,
     FALSE AS guest_by_domain,
-    each_file.f.file_id AS file_id,
+    each_file.file_id AS file_id,
     CAST(NULL AS VARCHAR) AS version,
-    each_file.f.file_name AS file_name,
+    each_file.file_name AS file_name,
     CAST(NULL AS VARCHAR) AS extension_text,
-    regexp_extract(each_file.f.path, '^(.*)/[^/]*$', 1) AS folder,
+    regexp_extract(each_file.path, '^(.*)/[^/]*$', 1) AS folder,
     CAST(NULL AS VARCHAR) AS owner,
-    each_file.f.size_text AS size_text,
+    each_file.size_text AS size_text,
     CASE
         WHEN actor_tag = 'app' THEN coalesce(app_name, app_id)
         WHEN operation = 'file_add_from_automation' THEN 'automation'
@@ -202,5 +199,4 @@ SELECT
     CAST(NULL AS VARCHAR) AS shared_with,
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id
-FROM listed
-CROSS JOIN unnest(listed.files) AS each_file (f)
+FROM spread

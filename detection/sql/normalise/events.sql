@@ -14,14 +14,15 @@ WITH timed AS (
             ELSE 'share_external'
         END AS kind,
         CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN lower(email) END AS address,
-        nullif(user_id, '') AS user_id,
-        nullif(file_id, '') AS file_id,
-        nullif(version, '') AS version,
-        nullif(file_name, '') AS file_name,
-        nullif(folder, '') AS folder,
-        nullif(owner, '') AS owner,
-        nullif(app, '') AS app,
-        nullif(detail, '') AS detail,
+        -- An empty text is no text, and what is ignored needs none.
+        CASE WHEN kind IS NOT NULL AND user_id <> '' THEN user_id END AS user_id,
+        CASE WHEN kind IS NOT NULL AND file_id <> '' THEN file_id END AS file_id,
+        CASE WHEN kind IS NOT NULL AND version <> '' THEN version END AS version,
+        CASE WHEN kind IS NOT NULL AND file_name <> '' THEN file_name END AS file_name,
+        CASE WHEN kind IS NOT NULL AND folder <> '' THEN folder END AS folder,
+        CASE WHEN kind IS NOT NULL AND owner <> '' THEN owner END AS owner,
+        CASE WHEN kind IS NOT NULL AND app <> '' THEN app END AS app,
+        CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail,
         CASE WHEN kind IN ('upload', 'edit') THEN TRY_CAST(size_text AS BIGINT) END AS size
     FROM classified
 ),
