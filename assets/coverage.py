@@ -24,12 +24,12 @@ def first_day(lake: Lake, provider: str) -> date | None:
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
-    """Hours that were pulled, with the cause of a gap in them or an empty text."""
+    """Hours that were pulled after they had ended, with the cause of a gap in them or an empty text."""
     seen: dict[datetime, str] = {}
     for day in days:
         for piece in Manifest(lake.directory(f"{provider}/audit_events", day)).slices.values():
             hour = piece.start
-            while hour < min(piece.end, piece.pulled_at):
+            while hour + _HOUR <= min(piece.end, piece.pulled_at):
                 causes = [
                     gap["cause"]
                     for gap in piece.gaps

@@ -166,7 +166,9 @@ def test_a_size_is_asked_of_someone_who_can_see_the_file(tmp_path: Path) -> None
     for n, line in enumerate(lines):
         line["id"] = {**line["id"], "uniqueQualifier": str(n)}
     files = land(tmp_path, lines)
-    asked = size_questions(duckdb.connect(), "google_workspace", day=DAY, raw_files=files, size_files=[], organisation_domains=())
+    asked = size_questions(
+        duckdb.connect(), "google_workspace", day=DAY, raw_files=files, size_files=[], organisation_domains=()
+    )
     assert [(row["user"], row["file_id"]) for row in asked.to_pylist()] == [
         ("ada@example.com", "D1"),
         ("own@example.com", "D2"),

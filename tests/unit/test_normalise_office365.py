@@ -237,5 +237,7 @@ def test_size_questions_name_site_and_list(tmp_path: Path) -> None:
         at("14:00:00", "u3", "FileSyncUploadedFull", ListItemUniqueId="item-3", FileSyncBytesCommitted="12"),
     ]
     files = [land(tmp_path, DAY, lines)]
-    (asked,) = size_questions(duckdb.connect(), "office365", day=DAY, raw_files=files, size_files=[], organisation_domains=()).to_pylist()
+    (asked,) = size_questions(
+        duckdb.connect(), "office365", day=DAY, raw_files=files, size_files=[], organisation_domains=()
+    ).to_pylist()
     assert (asked["user"], asked["file_id"], asked["site_id"], asked["list_id"]) == ("", "item-1", "site-1", "list-1")

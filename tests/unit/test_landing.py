@@ -1,0 +1,93 @@
+"""Which slices of a day are pulled, how they land, and what the manifest says afterwards."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from assets.coverage import evaluations
+from assets.lake import Lake
+from assets.landing import Manifest, due, land
+from connectors import Gap, Page
+
+DAY = date(2026, 3, 2)
+HOUR = timedelta(hours=1)
+
+
+def at(hour: float, day: int = 0) -> datetime:
+    return datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=day, hours=hour)
+
+
+def hours(slices: list[tuple[datetime, datetime]]) -> list[int]:
+    assert all(end - start == HOUR for start, end in slices)
+    return [start.hour for start, _ in slices]
+
+
+def pull(manifest: Manifest, now: datetime, *, again: float = 72) -> list[tuple[datetime, datetime]]:
+    """Pulls what is due and returns it."""
+    found = due(manifest, DAY, now=now, lateness=24 * HOUR, again=again * HOUR)
+    for start, end in found:
+        land(manifest, start, end, [Page((b"{}",))], now=now)
+    return found
+
+
+def test_a_day_that_is_over_is_one_slice(tmp_path: Path):
+    """Prevents a backfill from asking 24 times for what one request chain gives."""
+    manifest = Manifest(tmp_path)
+    assert pull(manifest, at(0, day=5)) == [(at(0), at(24))]
+    assert pull(Manifest(tmp_path), at(1, day=5)) == []
+
+
+def test_a_tick_asks_for_new_hours_and_those_that_may_still_change(tmp_path: Path):
+    """Prevents a tick whose cost grows with the day, and hours that are pulled while they go on and never again."""
+    manifest = Manifest(tmp_path)
+    assert hours(pull(manifest, at(9.5), again=3)) == list(range(10))
+    assert hours(pull(manifest, at(10.25), again=3)) == [7, 8, 9, 10]
+    assert hours(pull(manifest, at(4, day=1), again=72)) == list(range(24))
+    assert pull(manifest, at(0.1, day=2), again=72) != []
+    assert pull(manifest, at(1, day=3), again=72) == []
+
+
+def test_nothing_is_asked_of_the_future(tmp_path: Path):
+    """Prevents requests that the providers answer with an error."""
+    assert due(Manifest(tmp_path), DAY, now=at(0), lateness=HOUR, again=HOUR) == []
+
+
+def test_what_landed_is_what_was_received(tmp_path: Path):
+    """Prevents lines that are lost, and a failure midway from leaving half a slice that looks whole."""
+    manifest = Manifest(tmp_path)
+    gap = Gap(at(0), at(1), "retention")
+    piece = land(manifest, at(0), at(24), [gap, Page((b'{"a":1}', b'{"b":2}')), Page(())], now=at(0, day=3))
+    with (tmp_path / piece.file).open("rb") as file:
+        assert zstandard.ZstdDecompressor().stream_reader(file).read() == b'{"a":1}\n{"b":2}\n'
+    assert (piece.pages, piece.events) == (2, 2)
+    assert Manifest(tmp_path).slices[piece.file].gaps[0]["cause"] == "retention"
+
+    def fails():
+        yield Page((b"{}",))
+        raise ConnectionError("reset")
+
+    with pytest.raises(ConnectionError):
+        land(manifest, at(0), at(24), fails(), now=at(0, day=4))
+    assert Manifest(tmp_path).events == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [piece.file, "manifest.json"]
+
+
+def test_windows_say_whether_they_were_evaluated(tmp_path: Path):
+    """Prevents a feed that is down, or an hour pulled half, from looking like an hour without uploads."""
+    lake = Lake(root=str(tmp_path))
+    manifest = Manifest(lake.directory("box/audit_events", DAY))
+    pull(manifest, at(9.5))
+    states = {
+        start.hour: (state, reason)
+        for _, start, state, reason in evaluations(
+            lake, ["box"], {"box": DAY - timedelta(days=14)}, DAY, timedelta(days=14)
+        )
+    }
+    assert states[6] == ("evaluated", None)
+    assert states[7] == ("not evaluated", "audit events not pulled from 09:00 UTC")
+    [(_, _, state, _), *_] = evaluations(lake, ["box"], {"box": DAY - timedelta(days=13)}, DAY, timedelta(days=14))
+    assert state == "in activation"
