@@ -1,0 +1,103 @@
+"""Asset checks on a lake that is wrong: each must say so, and what to do."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import duckdb
+import pytest
+
+from assets.lake import Lake
+from assets.landing import Manifest, land
+from connectors import Page
+from detection.tables import TABLES
+from orchestration.definitions import build_defs
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+DAY = NOW.date()
+KEYS = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    """A lake with one day of Box that is as it should be."""
+    lake = Lake(root=str(tmp_path / "lake"))
+    start = datetime.combine(DAY, datetime.min.time(), UTC)
+    manifest = Manifest(lake.directory("box/audit_events", DAY))
+    land(manifest, start, start + timedelta(days=1), [Page((b"{}", b"{}"))], now=NOW)
+    write(lake, "box/uploads", "event_key, asset, time", [f"('e1', 0, TIMESTAMP '{DAY} 09:00:00')"])
+    write(lake, "box/activity", "event_key, time", [f"('e2', TIMESTAMP '{DAY} 09:00:00')"])
+    for table in ("box/rejects", "box/ignored", "alerts"):
+        write(lake, table, "", [])
+    return lake
+
+
+def write(lake: Lake, table: str, columns: str, rows: list[str]) -> None:
+    kind = table.rpartition("/")[2]
+    with duckdb.connect() as con:
+        columns_of = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[kind])
+        con.execute(f"CREATE TABLE made ({columns_of})")
+        if rows:
+            con.execute(f"INSERT INTO made ({columns}) VALUES {', '.join(rows)}")
+        lake.write(con, "made", table, DAY, "")
+
+
+def outcomes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[bool, str | None]]:
+    """Runs the checks alone, and gives by name whether each passed and what it said."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    home = lake.root.removesuffix("/lake")
+    defs = build_defs({**KEYS, "UPLOADWATCH_HOME": home, "UPLOADWATCH_NOW": NOW.isoformat()})
+    job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks())
+    checks = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
+    tags = {f"dagster/asset_partition_range_{end}": DAY.isoformat() for end in ("start", "end")}
+    result = checks.resolve_job_def("checks").execute_in_process(tags=tags, instance=dg.DagsterInstance.ephemeral())
+    return {found.check_name: (found.passed, found.description) for found in result.get_asset_check_evaluations()}
+
+
+def test_all_pass_where_all_is_well(lake, monkeypatch):
+    """Prevents checks that cry wolf."""
+    assert {name: passed for name, (passed, _) in outcomes(lake, monkeypatch).items()} == {
+        "fresh": True,
+        "unique_events": True,
+        "rows_conserved": True,
+        "deduplicated": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("check", "table", "columns", "rows", "said"),
+    [
+        (
+            "unique_events",
+            "box/uploads",
+            "event_key, asset, time",
+            [f"('e1', 0, TIMESTAMP '{DAY} 09:00:00')"] * 2,
+            "event e1 is there 2 times",
+        ),
+        ("rows_conserved", "box/activity", "", [], "2 events landed, 1 accounted for"),
+        (
+            "fresh",
+            "box/uploads",
+            "event_key, asset, time",
+            ["('e1', 0, TIMESTAMP '2026-03-01 09:00:00')"],
+            "the newest event of box is of 2026-03-01 09:00 UTC",
+        ),
+        (
+            "deduplicated",
+            "alerts",
+            'alert_id, "user", first_window_start',
+            [f"('a', 'ann', TIMESTAMP '{DAY} 01:00:00')", f"('b', 'ann', TIMESTAMP '{DAY} 20:00:00')"],
+            "ann has alerts that open",
+        ),
+    ],
+)
+def test_each_check_fails_where_it_should(lake, monkeypatch, check, table, columns, rows, said):
+    """Prevents a check that can't fail, and a failure without a sentence of what is wrong."""
+    write(lake, table, columns, rows)
+    if check == "fresh":
+        write(lake, "box/activity", "", [])
+    passed, description = outcomes(lake, monkeypatch)[check]
+    assert not passed
+    assert said in (description or "")
