@@ -8,7 +8,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, midnight, past, settings, window
-from assets.coverage import evaluations, first_day
+from assets.coverage import activate, evaluations, first_days
 from assets.describe import described
 from assets.lake import Lake
 from assets.refresh import days_between, refresh, touched_days
@@ -44,24 +44,20 @@ def detections(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         parameters = detector.parameters
         activation = timedelta(days=parameters.activation_days)
         rules = version("detections", "active_scopes") + settings(parameters, "activation_days")
-        first_days = {provider: day for provider in providers if (day := first_day(lake, provider)) is not None}
+        began = first_days(lake, providers)
 
         def made_from(day: date) -> str:
             judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-            watched = evaluations(lake, providers, first_days, day, activation)
+            watched = evaluations(lake, providers, began, day, activation)
             return lake.digest(["scores"], past(day, parameters), rules, judged, str(watched))
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            bound = {**parameters.bind(midnight(day)), "activation": activation}
             for table in ("scores", "thresholds", "baselines"):
                 lake.view(con, table, [table], [day])
             lake.view(con, "past_scores", ["scores"], past(day, parameters))
-            con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
-            for provider, first in first_days.items():
-                con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(first)])
-            into(con, "active_scopes", "active_scopes", bound)
-            into(con, "detections", "detections", bound)
-            watched = evaluations(lake, providers, first_days, day, activation)
+            activate(con, began, day, parameters)
+            into(con, "detections", "detections", parameters.bind(midnight(day)))
+            watched = evaluations(lake, providers, began, day, activation)
             con.execute(
                 "CREATE OR REPLACE TEMP TABLE evaluations "
                 "(scope VARCHAR, window_start TIMESTAMP, state VARCHAR, reason VARCHAR)"

@@ -46,6 +46,7 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
                 day,
                 now=clock.now(),
                 lateness=connector.lateness,
+                retention=connector.retention,
                 again=timedelta(hours=config.again_hours),
             )
             for start, end in slices:

@@ -5,22 +5,46 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
+import duckdb
+
+from assets.calendar import midnight
 from assets.lake import Lake
 from assets.landing import Manifest
 from assets.refresh import days_between
+from detection.parameters import Parameters
+from detection.sql import into
 
-__all__ = ["evaluations", "first_day"]
+__all__ = ["activate", "evaluations", "first_days"]
 
 _HOUR = timedelta(hours=1)
 
 
-def first_day(lake: Lake, provider: str) -> date | None:
-    """First day with audit events of this provider, from which its activation counts; None where there is none."""
-    table = f"{provider}/audit_events"
-    for day in lake.landed_days(table):
-        if Manifest(lake.directory(table, day)).events:
-            return day
-    return None
+def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
+    """First day with audit events of each provider, from which its activation counts; none where there is none."""
+    found = {}
+    for provider in providers:
+        table = f"{provider}/audit_events"
+        days = (day for day in lake.landed_days(table) if Manifest(lake.directory(table, day)).events)
+        first = next(days, None)
+        if first is not None:
+            found[provider] = first
+    return found
+
+
+def activate(con: duckdb.DuckDBPyConnection, first: Mapping[str, date], day: date, parameters: Parameters) -> None:
+    """Makes the table ``active_scopes`` of one day.
+
+    Args:
+        con: Connection.
+        first: From :func:`first_days`.
+        day: The day.
+        parameters: Settings of the detector.
+    """
+    con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
+    for provider, began in first.items():
+        con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
+    activation = timedelta(days=parameters.activation_days)
+    into(con, "active_scopes", "active_scopes", {**parameters.bind(midnight(day)), "activation": activation})
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
@@ -41,12 +65,12 @@ def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, st
 
 
 def evaluations(
-    lake: Lake, providers: Sequence[str], first_days: Mapping[str, date], day: date, activation: timedelta
+    lake: Lake, providers: Sequence[str], began: Mapping[str, date], day: date, activation: timedelta
 ) -> list[tuple[str, datetime, str, str | None]]:
     """For each provider and window that starts on the day: scope, start (UTC without zone), state and reason."""
     rows: list[tuple[str, datetime, str, str | None]] = []
     for provider in providers:
-        first = first_days.get(provider)
+        first = began.get(provider)
         hours = _hours(lake, provider, days_between(day, day + timedelta(days=1)))
         for n in range(24):
             start = datetime.combine(day, time(), UTC) + n * _HOUR

@@ -99,7 +99,7 @@ class Manifest:
 
 
 def due(
-    manifest: Manifest, day: date, *, now: datetime, lateness: timedelta, again: timedelta
+    manifest: Manifest, day: date, *, now: datetime, lateness: timedelta, retention: timedelta, again: timedelta
 ) -> list[tuple[datetime, datetime]]:
     """Slices of a day that are to be pulled, new ones and those that are not final.
 
@@ -111,7 +111,8 @@ def due(
         day: The day, UTC.
         now: The clock's time.
         lateness: A slice pulled this long after its end is final.
-        again: Slices that ended longer ago than this are not pulled again, final or not.
+        retention: What landed and is older than this is left alone: the provider would answer with less.
+        again: Slices that ended longer ago than this are not pulled again, unless they were pulled before their end.
 
     Returns:
         Start and end of each, UTC, ascending.
@@ -124,8 +125,10 @@ def due(
     uncovered = set(hours)
     for piece in manifest.slices.values():
         uncovered -= {hour for hour in hours if piece.start <= hour < piece.end}
+        kept_by_provider = piece.start > now - retention
+        went_on = piece.pulled_at < piece.end
         final = piece.pulled_at >= piece.end + lateness
-        if not final and piece.end + again > now:
+        if kept_by_provider and (went_on or (not final and piece.end + again > now)):
             found.append((piece.start, piece.end))
     if len(uncovered) == len(hours) and now >= midnight + _DAY:
         return [(midnight, midnight + _DAY)]

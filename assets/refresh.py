@@ -13,9 +13,9 @@ from assets.lake import Lake, Note
 
 __all__ = ["days_between", "range_of", "refresh", "touched_days"]
 
-_REACH = timedelta(days=3)
-"""How far before a range its data can change a derived day: Office 365's two days of publication, and a window
-over midnight."""
+_REACH = timedelta(days=5)
+"""How far before a range its data can change a derived day: two days of publication at Office 365, a window over
+midnight, and an alert that opened a day before."""
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -76,37 +76,28 @@ def refresh(
                 for relation, table in outputs.items():
                     notes[table], differs = lake.write(con, relation, table, day, digest or "")
                     changed = changed or differs
-            if wanted[0] <= day <= wanted[-1]:
-                _attach(context, notes, day, extra)
-            elif changed:
-                _report(context, notes, day, extra)
+            in_range = wanted[0] <= day <= wanted[-1]
+            if in_range or changed:
+                _tell(context, notes, day, extra or {}, in_range=in_range)
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
 
 
-def _metadata(note: Note | None, extra: Mapping[str, dg.MetadataValue] | None) -> dict[str, dg.MetadataValue]:
-    rows = {"dagster/row_count": dg.MetadataValue.int(note.rows)} if note else {}
-    return {**rows, **(extra or {})}
-
-
-def _attach(
+def _tell(
     context: dg.AssetExecutionContext,
     notes: Mapping[str, Note | None],
     day: date,
-    extra: Mapping[str, dg.MetadataValue] | None,
+    extra: Mapping[str, dg.MetadataValue],
+    *,
+    in_range: bool,
 ) -> None:
+    """Attaches a day's metadata to the run's own materialisation, or reports one for a day outside its range."""
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for table, note in notes.items():
-        if key := known.get(table):
-            context.add_asset_metadata(_metadata(note, extra), asset_key=key, partition_key=day.isoformat())
-
-
-def _report(
-    context: dg.AssetExecutionContext,
-    notes: Mapping[str, Note | None],
-    day: date,
-    extra: Mapping[str, dg.MetadataValue] | None,
-) -> None:
-    known = {"/".join(key.path): key for key in context.selected_asset_keys}
-    for table, note in notes.items():
-        if key := known.get(table):
-            context.log_event(dg.AssetMaterialization(key, partition=day.isoformat(), metadata=_metadata(note, extra)))
+        if table not in known:
+            continue
+        rows = {"dagster/row_count": dg.MetadataValue.int(note.rows)} if note else {}
+        metadata = {**rows, **extra}
+        if in_range:
+            context.add_asset_metadata(metadata, asset_key=known[table], partition_key=day.isoformat())
+        else:
+            context.log_event(dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata))

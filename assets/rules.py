@@ -8,6 +8,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, midnight, past, settings, window
+from assets.coverage import activate, first_days
 from assets.describe import described
 from assets.lake import Lake
 from assets.refresh import refresh
@@ -75,7 +76,7 @@ def baselines(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     return _asset
 
 
-def scores(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def scores(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset of scored windows."""
 
     @dg.asset(
@@ -87,11 +88,14 @@ def scores(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         parameters = detector.parameters
-        rules = version("scores") + settings(parameters, "floor_files", "floor_bytes", "warm_up_days")
+        names = ("floor_files", "floor_bytes", "warm_up_days", "activation_days")
+        rules = version("scores", "active_scopes") + settings(parameters, *names)
+        began = first_days(lake, providers)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
             lake.view(con, "baselines", ["baselines"], [day])
+            activate(con, began, day, parameters)
             into(con, "scores", "scores", parameters.bind(midnight(day)))
 
         refresh(
@@ -100,7 +104,7 @@ def scores(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
             engine,
             outputs={"scores": "scores"},
             made_from=lambda day: lake.digest(
-                ["user_hours"], [day, day + DAY], rules, lake.digest(["baselines"], [day])
+                ["user_hours"], [day, day + DAY], rules, lake.digest(["baselines"], [day]), str(began)
             ),
             compute=compute,
         )

@@ -13,13 +13,10 @@ from detection.reasons import STRENGTH, is_suspicious
 from detection.sql import into
 from detection.wording import Window, sentence, variation
 
-__all__ = ["LOOK_BACK", "RULES", "fold"]
+__all__ = ["LOOK_BACK", "fold"]
 
 LOOK_BACK = timedelta(days=90)
 """How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
-
-RULES = ("openings", "alerts", "seen", "reasons")
-"""The queries behind an alert."""
 
 _FAILED_SIGN_INS = 5
 _SIGN_PERIOD = timedelta(hours=24)

@@ -7,10 +7,7 @@ from math import log10
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["WINDOW", "Parameters"]
-
-WINDOW = timedelta(hours=3)
-"""The test period: the stretch of activity that is compared with the baseline. It slides by one hour."""
+__all__ = ["Parameters"]
 
 
 class Parameters(BaseModel):

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import duckdb
 import typer
+from dotenv import load_dotenv
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -34,7 +35,7 @@ _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)
 _DEMO_DAYS = 60
 
-HomeOption = Annotated[Path, typer.Option("--home", help="Directory of the lake and of Dagster's storage.")]
+HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
 
 
 class Format(StrEnum):
@@ -116,6 +117,10 @@ def alerts(
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
     """Prints the alerts of a home."""
+    if not (home / "lake").is_dir():
+        raise FileNotFoundError(
+            f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME."
+        )
     found = read_alerts(home)
     if format_ is Format.JSON:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
@@ -197,6 +202,7 @@ def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:
 
 def main() -> None:
     """Entry point: errors that a person can mend are said in one line, without a traceback."""
+    load_dotenv(".env")
     try:
         app()
     except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, RuntimeError) as error:

@@ -16,9 +16,9 @@ from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
 from assets.rules import baselines, scores, thresholds, user_hours
-from connectors import configured, recovers_sizes, variables
+from connectors import ConfigurationError, configured, recovers_sizes, variables
 from orchestration.schedules import pull_job, schedules
-from orchestration.settings import Settings, environment
+from orchestration.settings import REPLAY_NOTE, Settings, environment
 
 __all__ = ["build_defs"]
 
@@ -35,13 +35,18 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        ConfigurationError: Half a provider's variables are set, or a setting can't be used.
+        ConfigurationError: Half a provider's variables are set, a setting can't be used, or the home is a replay's.
     """
     settings = Settings.read(values)
     providers = configured(values)
     if not providers:
         dg.get_dagster_logger().warning(
             "No provider is configured, so there are no assets. Set the variables in docs/configuration.md."
+        )
+    if not settings.now and (settings.home / REPLAY_NOTE).exists():
+        raise ConfigurationError(
+            f"{settings.home} holds a replay of made-up history. Set UPLOADWATCH_HOME to a directory of its own for "
+            "your organisation."
         )
     partitions = dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
@@ -59,7 +64,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         checks.extend(provider_checks(provider))
     if providers:
         assets.append(user_hours(providers, partitions))
-        assets.extend(step(partitions) for step in (baselines, scores, thresholds))
+        assets.extend([baselines(partitions), scores(providers, partitions), thresholds(partitions)])
         assets.append(detections(providers, partitions))
         assets.append(alerts(providers, partitions))
         checks.extend(alert_checks())
@@ -77,7 +82,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets=assets,
         asset_checks=checks,
         jobs=[job] if providers else [],
-        schedules=schedules(job, resources["clock"], providers) if providers else [],
+        schedules=schedules(job, resources["clock"], providers, settings) if providers else [],
         resources=resources,
         executor=dg.in_process_executor,
     )

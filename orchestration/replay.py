@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from connectors import configured, variables
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
+from orchestration.settings import REPLAY_NOTE
 
 __all__ = ["Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 
@@ -44,7 +45,7 @@ class Home:
     @property
     def variables_file(self) -> Path:
         """File of the settings with which the home was made."""
-        return self.path / "replay.json"
+        return self.path / REPLAY_NOTE
 
     def variables(self) -> dict[str, str]:
         """Settings with which the home was made; empty where it was not made by a replay."""

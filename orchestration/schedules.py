@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.audit_events import PullConfig
 from assets.resources import Clock
+from orchestration.settings import Settings
 
 __all__ = ["JOB", "Job", "pull_job", "range_tags", "run_config", "schedules"]
 
@@ -18,6 +19,12 @@ JOB = "watch_uploads"
 
 _TICK_HOURS = 3
 _RECONCILE_HOURS = 72
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -45,39 +52,47 @@ def pull_job() -> Job:
     )
 
 
-def schedules(job: Job, clock: Clock, providers: Sequence[str]) -> list[dg.ScheduleDefinition]:
+def schedules(job: Job, clock: Clock, providers: Sequence[str], settings: Settings) -> list[dg.ScheduleDefinition]:
     """The tick and the reconcile over one job.
 
     Args:
         job: The job.
         clock: Says which day it is.
         providers: Configured providers.
+        settings: First and last day of the partitions.
     """
 
-    @dg.schedule(
-        name="tick",
-        job=job,
-        cron_schedule="*/15 * * * *",
-        description="Yesterday and today: new slices, and those of the last three hours again.",
-    )
-    def tick(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        today = clock.now().date()
-        return dg.RunRequest(
-            tags=range_tags(today - timedelta(days=1), today),
-            run_config=run_config(providers, again_hours=_TICK_HOURS),
-        )
+    def schedule(name: str, cron: str, *, days: int, again_hours: int, description: str) -> dg.ScheduleDefinition:
+        @dg.schedule(name=name, job=job, cron_schedule=cron, description=description)
+        def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+            today = clock.now().date()
+            first = max(today - timedelta(days=days), settings.start_date)
+            last = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
+            if first > last:
+                return dg.SkipReason(f"No partition between {today - timedelta(days=days)} and {today}.")
+            # Ticks that wait behind a long run would all ask for the same days.
+            waiting = dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED, tags={"dagster/schedule_name": name})
+            if context.instance.get_runs_count(waiting):
+                return dg.SkipReason(f"The last {name} has not finished.")
+            return dg.RunRequest(
+                tags=range_tags(first, last), run_config=run_config(providers, again_hours=again_hours)
+            )
 
-    @dg.schedule(
-        name="reconcile",
-        job=job,
-        cron_schedule="40 4 * * *",
-        description="The last three days: all slices that are not final again, for events that came late.",
-    )
-    def reconcile(_context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        today = clock.now().date()
-        return dg.RunRequest(
-            tags=range_tags(today - timedelta(days=3), today),
-            run_config=run_config(providers, again_hours=_RECONCILE_HOURS),
-        )
+        return _schedule
 
-    return [tick, reconcile]
+    return [
+        schedule(
+            "tick",
+            "*/15 * * * *",
+            days=1,
+            again_hours=_TICK_HOURS,
+            description="Yesterday and today: new slices, and those of the last three hours again.",
+        ),
+        schedule(
+            "reconcile",
+            "40 4 * * *",
+            days=3,
+            again_hours=_RECONCILE_HOURS,
+            description="The last three days: all slices that are not final again, for events that came late.",
+        ),
+    ]

@@ -12,7 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors import ConfigurationError
 
-__all__ = ["Settings", "environment"]
+__all__ = ["REPLAY_NOTE", "Settings", "environment"]
+
+REPLAY_NOTE = "replay.json"
+"""File by which a home is known to have been made by a replay."""
 
 _PREFIX = "UPLOADWATCH_"
 

@@ -16,6 +16,7 @@ pairs AS (
     row_number() OVER (
       PARTITION BY p.alert_id
       ORDER BY
+        CASE WHEN a.alert_key = p.alert_id THEN 0 ELSE 1 END,
         CASE WHEN a.first_window_start <= p.first_window_start AND p.first_window_start < a.last_window_end THEN 0 ELSE 1 END,
         a.first_window_start
     ) AS place

@@ -1,11 +1,11 @@
 -- Scores of the three-hour windows that start on one day (every hour, UTC) and reach a floor.
--- Reads: user_hours of the day and the next, baselines of the day (alone).
+-- Reads: user_hours of the day and the next, baselines of the day (alone), active_scopes.
 -- score = (m - user's centre) / user's spread + (m - organisation's centre) / organisation's spread:
 -- unusual for the user, and large for the organisation. NULL where the metric is under its floor,
 -- not above what is usual for the user, or (bytes) where no file of the window has a known size.
 -- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
 -- their scores would raise the thresholds for a month.
--- A provider is its own scope; the scope 'all' is for windows in which two or more providers meet.
+-- A provider is its own scope; the scope 'all' is for windows in which two or more active providers meet.
 WITH hours AS (
   SELECT "user", provider, hour, files, sized_files, bytes
   FROM user_hours
@@ -38,7 +38,9 @@ windows AS (
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
     CAST(sum(bytes) AS BIGINT) AS bytes
   FROM slid
-  WHERE window_start >= $day_start AND window_start < $day_end
+  WHERE
+    window_start >= $day_start AND window_start < $day_end
+    AND provider IN (SELECT scope FROM active_scopes)
   GROUP BY "user", window_start
   HAVING count(DISTINCT provider) > 1
 ),

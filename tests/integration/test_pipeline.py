@@ -137,12 +137,22 @@ def test_the_command_prints_the_alerts_as_documented(everything):
     assert set(found[0]) == documented
 
 
-def test_tick_and_reconcile_ask_for_the_last_days(everything):
-    """Prevents schedules whose range of days misses yesterday, or the days that late events fall in."""
-    defs = build_defs({**os.environ, "UPLOADWATCH_NOW": "2026-01-24T10:00:00+00:00"})
-    ranges = {}
+def asked(now: str, **settings: str) -> dict[str, tuple[str, str] | None]:
+    """Days that each schedule asks for, or None where it skips."""
+    defs = build_defs({**os.environ, "UPLOADWATCH_NOW": now, **settings})
+    found: dict[str, tuple[str, str] | None] = {}
     for name in ("tick", "reconcile"):
-        request = defs.resolve_schedule_def(name)(dg.build_schedule_context())
-        tags = request.tags
-        ranges[name] = (tags["dagster/asset_partition_range_start"], tags["dagster/asset_partition_range_end"])
-    assert ranges == {"tick": ("2026-01-23", "2026-01-24"), "reconcile": ("2026-01-21", "2026-01-24")}
+        with dg.instance_for_test() as instance:
+            request = defs.resolve_schedule_def(name)(dg.build_schedule_context(instance=instance))
+        tags = request.tags if isinstance(request, dg.RunRequest) else None
+        found[name] = tags and tuple(tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+    return found
+
+
+def test_tick_and_reconcile_ask_for_the_last_days(everything):
+    """Prevents schedules whose range misses yesterday, the days of late events, or names days that don't exist."""
+    now = "2026-01-24T10:00:00+00:00"
+    assert asked(now) == {"tick": ("2026-01-23", "2026-01-24"), "reconcile": ("2026-01-21", "2026-01-24")}
+    first_day = asked(now, UPLOADWATCH_START_DATE="2026-01-24", UPLOADWATCH_END_DATE="")
+    assert first_day == dict.fromkeys(("tick", "reconcile"), ("2026-01-24", "2026-01-24"))
+    assert asked("2026-03-01T00:00:00+00:00") == {"tick": None, "reconcile": None}

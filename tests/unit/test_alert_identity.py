@@ -72,3 +72,11 @@ def test_an_alert_without_detections_is_withdrawn_and_can_come_back(deployment):
     assert deployment.publish() == {"a": (None, "withdrawn", 2)}
     assert deployment.publish() == {"a": (None, "withdrawn", 2)}
     assert deployment.publish(("a", NOON, NOON + 3 * HOUR))["a"][:2] == ("a", "open")
+
+
+def test_two_alerts_never_share_a_published_id(deployment):
+    """Prevents an earlier alert that overlaps a published one from taking its id while the other lives on."""
+    deployment.publish(("a", NOON + 24 * HOUR, NOON + 27 * HOUR))
+    both = (("b", NOON, NOON + 26 * HOUR), ("a", NOON + 24 * HOUR, NOON + 27 * HOUR))
+    for _ in range(3):
+        assert {key: state for _, (key, state, _) in deployment.publish(*both).items()} == {"a": "open", "b": "open"}

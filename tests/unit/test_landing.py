@@ -26,9 +26,12 @@ def hours(slices: list[tuple[datetime, datetime]]) -> list[int]:
     return [start.hour for start, _ in slices]
 
 
-def pull(manifest: Manifest, now: datetime, *, again: float = 72) -> list[tuple[datetime, datetime]]:
+def pull(
+    manifest: Manifest, now: datetime, *, again: float = 72, retention: float = 365
+) -> list[tuple[datetime, datetime]]:
     """Pulls what is due and returns it."""
-    found = due(manifest, DAY, now=now, lateness=24 * HOUR, again=again * HOUR)
+    kept = timedelta(days=retention)
+    found = due(manifest, DAY, now=now, lateness=24 * HOUR, retention=kept, again=again * HOUR)
     for start, end in found:
         land(manifest, start, end, [Page((b"{}",))], now=now)
     return found
@@ -53,7 +56,7 @@ def test_a_tick_asks_for_new_hours_and_those_that_may_still_change(tmp_path: Pat
 
 def test_nothing_is_asked_of_the_future(tmp_path: Path):
     """Prevents requests that the providers answer with an error."""
-    assert due(Manifest(tmp_path), DAY, now=at(0), lateness=HOUR, again=HOUR) == []
+    assert due(Manifest(tmp_path), DAY, now=at(0), lateness=HOUR, retention=HOUR, again=HOUR) == []
 
 
 def test_what_landed_is_what_was_received(tmp_path: Path):
@@ -91,3 +94,19 @@ def test_windows_say_whether_they_were_evaluated(tmp_path: Path):
     assert states[7] == ("not evaluated", "audit events not pulled from 09:00 UTC")
     [(_, _, state, _), *_] = evaluations(lake, ["box"], {"box": DAY - timedelta(days=13)}, DAY, timedelta(days=14))
     assert state == "in activation"
+
+
+def test_an_hour_that_was_pulled_half_is_completed_after_an_outage(tmp_path: Path):
+    """Prevents the rest of the hour in which ticks stopped from being missing for good."""
+    manifest = Manifest(tmp_path)
+    pull(manifest, at(10.6), again=3)
+    assert 10 in hours(pull(manifest, at(15, day=4), again=3))
+
+
+def test_what_the_provider_no_longer_keeps_is_left_as_it_landed(tmp_path: Path):
+    """Prevents a late pull from replacing events by the gap that the provider answers with then."""
+    manifest = Manifest(tmp_path)
+    pull(manifest, at(10.6), again=3)
+    landed = set(manifest.slices)
+    asked = {f"{start:%H%M}" for start, _ in pull(manifest, at(15, day=9), again=24 * 366, retention=7)}
+    assert asked.isdisjoint(name[:4] for name in landed)
