@@ -7,8 +7,10 @@ import dagster as dg
 from assets.describe import described
 from assets.lake import Lake
 from assets.landing import Manifest, due, land
+from assets.pulls import pull_check, pulled
 from assets.refresh import range_of
 from assets.resources import Clock, Source
+from connectors import ConnectorError
 
 __all__ = ["PullConfig", "audit_events"]
 
@@ -32,13 +34,15 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
         required_resource_keys={"lake", "clock", f"{provider}_source"},
+        check_specs=[pull_check(provider, "audit_events")],
         **described("audit_events", provider),
     )
-    def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> None:
+    def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> dg.MaterializeResult:
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
         source: Source = getattr(context.resources, f"{provider}_source")
         connector = source.connector(clock)
+        failure: ConnectorError | None = None
         for day in range_of(context):
             manifest = Manifest(lake.directory(f"{provider}/audit_events", day))
             slices = due(
@@ -49,8 +53,12 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
                 retention=connector.retention,
                 again=timedelta(hours=config.again_hours),
             )
-            for start, end in slices:
-                piece = land(manifest, start, end, connector.pages(start, end), now=clock.now())
+            for start, end in slices if failure is None else ():
+                try:
+                    piece = land(manifest, start, end, connector.pages(start, end), now=clock.now())
+                except ConnectorError as error:
+                    failure = error
+                    break
                 context.log.info(
                     "%s: %d events in %d pages from %s to %s", provider, piece.events, piece.pages, start, end
                 )
@@ -72,5 +80,7 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
                 },
                 partition_key=day.isoformat(),
             )
+
+        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", failure)])
 
     return _asset

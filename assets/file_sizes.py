@@ -10,9 +10,10 @@ from dagster_duckdb import DuckDBResource
 from assets.describe import described
 from assets.lake import Lake
 from assets.normalised import raw_days, raw_files
+from assets.pulls import pull_check, pulled
 from assets.refresh import range_of, touched_days
 from assets.resources import Clock, Detector, Source
-from connectors import FileQuestion, FileSize
+from connectors import ConnectorError, FileQuestion, FileSize
 from detection.normalise import size_questions
 
 __all__ = ["file_sizes"]
@@ -40,9 +41,10 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
         required_resource_keys={"lake", "clock", "engine", "detector", f"{provider}_source"},
+        check_specs=[pull_check(provider, "file_sizes")],
         **described("file_sizes", provider),
     )
-    def _asset(context: dg.AssetExecutionContext) -> None:
+    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
         engine: DuckDBResource = context.resources.engine
@@ -66,20 +68,24 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                     days_of.setdefault(row["file_id"], set()).add(day)
             context.log.info("%s: sizes of %d files to look up", provider, len(questions))
             found: dict[date, list[dict[str, object]]] = {}
+            failure: ConnectorError | None = None
             try:
                 for answer in source.connector(clock).file_sizes(questions) if questions else ():
                     for day in days_of[answer.file_id]:
                         found.setdefault(day, []).append(_row(answer, clock.now()))
-            finally:
-                # What was answered before a failure need not be asked again.
-                for day in days:
-                    _merge(con, lake, table, day, found.get(day, []))
+            except ConnectorError as error:
+                failure = error
+            # What was answered before a failure need not be asked again.
+            for day in days:
+                _merge(con, lake, table, day, found.get(day, []))
             for day in range_of(context):
                 note = lake.note(table, day)
                 context.add_asset_metadata(
                     {"dagster/row_count": note.rows if note else 0, "looked up": len(found.get(day, []))},
                     partition_key=day.isoformat(),
                 )
+
+        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", failure)])
 
     return _asset
 

@@ -172,15 +172,21 @@ def materialise(
 
     Raises:
         dagster.DagsterError: A step failed.
+        RuntimeError: A check failed; says which, and why.
     """
     providers = configured(values)
     config = run_config(providers, again_hours=_ALL_HOURS).to_config_dict()
     job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
-    return job.execute_in_process(
+    result = job.execute_in_process(
         instance=instance,
         tags=range_tags(first, last),
         run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )
+    failed = [found for found in result.get_asset_check_evaluations() if not found.passed]
+    if failed:
+        said = "; ".join(f"{'/'.join(found.asset_key.path)}: {found.description}" for found in failed)
+        raise RuntimeError(f"checks failed: {said}")
+    return result
 
 
 def play(
@@ -211,6 +217,7 @@ def play(
 
     Raises:
         dagster.DagsterError: A run failed.
+        RuntimeError: A check failed; says which, and why.
     """
     values = deployment(home, stand_in, first, last, providers=providers, settings=settings)
     now = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)

@@ -92,6 +92,15 @@ def test_ticks_through_a_day_leave_the_same_bytes(workload, at_once, tmp_path):
         assert home.alert_files() == at_once
 
 
+def test_a_provider_that_fails_keeps_no_other_from_detection(workload, tmp_path, monkeypatch):
+    """Prevents one expired secret from silencing all providers, and a failure that only a log tells of."""
+    with deployed(workload, tmp_path) as home:
+        monkeypatch.setenv("DROPBOX_REFRESH_TOKEN", "revoked")
+        with pytest.raises(RuntimeError, match=r"dropbox/audit_events: dropbox.*DROPBOX_REFRESH_TOKEN"):
+            home.run(0, 17, moment(18, 0))
+        assert [alert["providers"] for alert in home.of("one@example.com")] == [["box"]]
+
+
 def test_a_late_event_changes_its_alert_and_doubles_nothing(workload, tmp_path):
     """Prevents an alert that misses what was published later, and a second alert, or another id, for it."""
     with deployed(workload, tmp_path) as home:
