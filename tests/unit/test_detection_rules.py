@@ -1,0 +1,80 @@
+"""Scores and the sentence, on tables made here."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import duckdb
+
+from detection.parameters import Parameters
+from detection.sql import into
+from detection.wording import Window, sentence, size
+
+DAY = datetime(2026, 3, 20)
+
+
+def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -> list[tuple[str, str, int]]:
+    """Scopes, users and files of the scored windows, of user-hours (provider, user, hour, files, bytes)."""
+    bound = Parameters().bind(DAY)
+    usual = [
+        (provider, f"user{n}@example.com", DAY - timedelta(days=day, hours=14), 3 + n % 4, 1_000_000)
+        for provider in ("box", "dropbox", "google_workspace")
+        for n in range(10)
+        for day in range(1, 20)
+    ]
+    with duckdb.connect() as con:
+        con.execute(
+            'CREATE TABLE user_hours (provider VARCHAR, "user" VARCHAR, hour TIMESTAMP, files BIGINT, '
+            "bytes BIGINT, sized_files BIGINT DEFAULT 1, monitored BOOLEAN DEFAULT TRUE)"
+        )
+        con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
+        into(con, "baselines", "baselines", bound)
+        con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', rows)
+        con.execute("CREATE TABLE active_scopes (scope VARCHAR)")
+        con.executemany("INSERT INTO active_scopes VALUES (?)", [[scope] for scope in active])
+        into(con, "scores", "scores", bound)
+        return con.execute(
+            'SELECT DISTINCT scope, "user", max(files) FROM scores GROUP BY 1, 2 ORDER BY 1, 2'
+        ).fetchall()
+
+
+def test_a_source_in_activation_raises_nothing_through_the_scope_of_all():
+    """Prevents the first day of a new source from alerting because another source is active."""
+    hour = DAY + timedelta(hours=9)
+    rows = [
+        ("box", "new@example.com", hour, 1, 10),
+        ("dropbox", "new@example.com", hour, 1, 10),
+        ("google_workspace", "new@example.com", hour, 5_000, 10),
+    ]
+    assert scored(["box", "dropbox", "all"], rows) == [("google_workspace", "new@example.com", 5_000)]
+    assert ("all", "new@example.com", 5_002) in scored(["box", "dropbox", "google_workspace", "all"], rows)
+
+
+def test_halves_at_two_providers_add_up_and_an_idle_user_changes_nothing():
+    """Prevents a burst that is split over providers from staying below every floor."""
+    hour = DAY + timedelta(hours=9)
+    rows = [("box", "two@example.com", hour, 40, 10), ("dropbox", "two@example.com", hour, 40, 10)]
+    assert scored(["box", "dropbox", "all"], rows) == [("all", "two@example.com", 80)]
+
+
+def test_the_sentence_says_what_is_not_known():
+    """Prevents unknown sizes from reading as nothing, and a newcomer's missing history as an average of zero."""
+    newcomer = Window("ann\n@example.com", ("box",), DAY, 60, 0, None, 0, None, None, 0, None, None, 900, 30)
+    said = sentence(newcomer)
+    assert "60 files (sizes unknown) to Box" in said
+    assert "no upload by this user is on record in the 30 days before" in said
+    assert "\n" not in said
+    partly = newcomer._replace(sized_files=50, bytes=5_000_000, files_windows=1, files_sum=1, files_max=1)
+    assert "60 files (5.0 MB in the 50 whose size is known)" in sentence(partly)
+    assert "1 active three-hour window held 1 file on average and 1 file at most" in sentence(partly)
+
+
+def test_sizes_are_said_in_decimal_units():
+    """Prevents figures that round over a unit, such as 1000 kB."""
+    assert [size(n) for n in (0, 999, 999_600, 1_500_000, 3_100_000_000)] == [
+        "0 bytes",
+        "999 bytes",
+        "1.0 MB",
+        "1.5 MB",
+        "3.1 GB",
+    ]
