@@ -4,15 +4,16 @@ import dagster as dg
 
 from connectors import ConnectorError
 
-__all__ = ["pull_check", "pulled"]
+__all__ = ["PULLED", "pull_check", "pulled"]
 
-_NAME = "pulled"
+PULLED = "pulled"
+"""Name of the check."""
 
 
 def pull_check(provider: str, table: str) -> dg.AssetCheckSpec:
     """The check's specification for an asset that asks a provider."""
     return dg.AssetCheckSpec(
-        _NAME,
+        PULLED,
         asset=[provider, table],
         description="The provider answered everything it was asked. What it did not answer is asked again next time.",
     )
@@ -21,7 +22,7 @@ def pull_check(provider: str, table: str) -> dg.AssetCheckSpec:
 def pulled(provider: str, table: str, failure: ConnectorError | None) -> dg.AssetCheckResult:
     """The check's result; the failure says provider, request, cause and remedy."""
     return dg.AssetCheckResult(
-        check_name=_NAME,
+        check_name=PULLED,
         asset_key=[provider, table],
         passed=failure is None,
         severity=dg.AssetCheckSeverity.ERROR,

@@ -17,6 +17,7 @@ import dagster as dg
 import requests
 from dotenv import dotenv_values
 
+from assets.pulls import PULLED
 from connectors import configured, variables
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
@@ -172,7 +173,7 @@ def materialise(
 
     Raises:
         dagster.DagsterError: A step failed.
-        RuntimeError: A check failed; says which, and why.
+        RuntimeError: A provider did not answer; says which, and why.
     """
     providers = configured(values)
     config = run_config(providers, again_hours=_ALL_HOURS).to_config_dict()
@@ -182,10 +183,12 @@ def materialise(
         tags=range_tags(first, last),
         run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )
-    failed = [found for found in result.get_asset_check_evaluations() if not found.passed]
+    # The other checks may fail for what the workload holds; this one only if the stand-ins can't be spoken with.
+    evaluations = result.get_asset_check_evaluations()
+    failed = [found for found in evaluations if found.check_name == PULLED and not found.passed]
     if failed:
         said = "; ".join(f"{'/'.join(found.asset_key.path)}: {found.description}" for found in failed)
-        raise RuntimeError(f"checks failed: {said}")
+        raise RuntimeError(f"not everything could be pulled: {said}")
     return result
 
 
@@ -217,7 +220,7 @@ def play(
 
     Raises:
         dagster.DagsterError: A run failed.
-        RuntimeError: A check failed; says which, and why.
+        RuntimeError: A provider did not answer; says which, and why.
     """
     values = deployment(home, stand_in, first, last, providers=providers, settings=settings)
     now = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
