@@ -7,16 +7,11 @@ from typing import Any
 import dagster as dg
 
 from detection.tables import TABLES
+from detection.wording import TITLES
 
 __all__ = ["described"]
 
 _OWNER = "team:detection-engineering"
-_TITLES = {
-    "box": "Box",
-    "dropbox": "Dropbox",
-    "google_workspace": "Google Workspace",
-    "office365": "Office 365",
-}
 
 _DESCRIPTIONS = {
     "audit_events": (
@@ -65,7 +60,7 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
         if provider == "office365"
         else "The day is the day of the event."
     )
-    text = _DESCRIPTIONS[table].format(provider=_TITLES.get(provider or "", ""), day=day)
+    text = _DESCRIPTIONS[table].format(provider=TITLES.get(provider or "", ""), day=day)
     found: dict[str, Any] = {
         "description": text,
         "group_name": provider or "detection",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-__all__ = ["Variation", "Window", "sentence", "size", "variation"]
+__all__ = ["TITLES", "Variation", "Window", "sentence", "size", "variation"]
 
 Severity = Literal["Informational", "Low"]
 
@@ -46,12 +46,13 @@ class Window(NamedTuple):
     training_days: int
 
 
-_PROVIDER = {
+TITLES = {
     "box": "Box",
     "dropbox": "Dropbox",
     "google_workspace": "Google Workspace",
     "office365": "Office 365",
 }
+"""What each provider is called when spoken of to a person."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -88,7 +89,7 @@ def _usual(w: Window) -> str:
 def sentence(w: Window) -> str:
     """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
     user = "".join(character if character.isprintable() else "�" for character in w.user)
-    where = " and ".join(_PROVIDER.get(provider, provider) for provider in w.providers)
+    where = " and ".join(TITLES.get(provider, provider) for provider in w.providers)
     return (
         f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {user} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes)} to {where}; {_usual(w)}, and only "
