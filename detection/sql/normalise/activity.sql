@@ -16,4 +16,5 @@ SELECT
     detail
 FROM once
 WHERE outcome = 'activity'
-ORDER BY "user", time, event_key
+-- As uploads are.
+ORDER BY time, hash(event_key)

@@ -35,4 +35,5 @@ FROM delivered
 LEFT JOIN paired ON delivered.event_key = paired.upload_key
 LEFT JOIN sizes ON delivered.event_key = sizes.event_key AND delivered.asset = sizes.asset
 WHERE delivered.event_key NOT IN (SELECT pairs.edit_key FROM pairs)
-ORDER BY delivered."user", delivered.time, delivered.event_key, delivered.asset
+-- The hash stands for the key: as good an order, and a number sorts faster than a text.
+ORDER BY delivered.time, hash(delivered.event_key), delivered.asset
