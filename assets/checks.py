@@ -1,12 +1,13 @@
 """Asset checks: what must hold of the tables, with a sentence of what to do where it does not."""
 
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake
+from assets.landing import Manifest
 from assets.normalised import raw_events
 from assets.refresh import days_between, range_of
 from assets.resources import Clock, Source
@@ -15,12 +16,20 @@ from detection.parameters import Parameters
 __all__ = ["alert_checks", "provider_checks"]
 
 _LOOKED_AT = 14
-"""Days before now in which the newest event is looked for."""
+"""Days before now in which the newest event, and gaps, are looked for."""
+_HOUR = timedelta(hours=1)
 
 
-def _result(problems: Sequence[str], well: str, remedy: str, **metadata: dg.MetadataValue) -> dg.AssetCheckResult:
-    text = f"{'; '.join(problems[:5])}. {remedy}" if problems else well
-    return dg.AssetCheckResult(passed=not problems, description=text, metadata=metadata)
+def _result(
+    problems: Sequence[str],
+    well: str,
+    remedy: str,
+    severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR,
+    **metadata: dg.MetadataValue,
+) -> dg.AssetCheckResult:
+    more = f" and {len(problems) - 5} more" if len(problems) > 5 else ""
+    text = f"{'; '.join(problems[:5])}{more}. {remedy}" if problems else well
+    return dg.AssetCheckResult(passed=not problems, description=text, severity=severity, metadata=metadata)
 
 
 def _freshness(provider: str) -> dg.AssetChecksDefinition:
@@ -57,6 +66,62 @@ def _freshness(provider: str) -> dg.AssetChecksDefinition:
         )
 
     return _check
+
+
+def _gaps(provider: str) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="gaps",
+        asset=[provider, "audit_events"],
+        description=f"The provider gave every hour of the last {_LOOKED_AT} days since the first that was pulled.",
+    )
+    def _check(lake: Lake, clock: Clock) -> dg.AssetCheckResult:
+        table = f"{provider}/audit_events"
+        now = clock.now().astimezone(UTC)
+        days = days_between(now.date() - timedelta(days=_LOOKED_AT), now.date())
+        manifests = [Manifest(lake.directory(table, day)) for day in days]
+        lost = [
+            {"provider": provider, **gap}
+            for manifest in manifests
+            for name in sorted(manifest.slices)
+            for gap in manifest.slices[name].gaps
+        ]
+        problems = [f"{provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}" for gap in lost]
+        for start, end in _not_pulled(manifests, now):
+            lost.append(
+                {"provider": provider, "start": start.isoformat(), "end": end.isoformat(), "cause": "not pulled"}
+            )
+            problems.append(f"not pulled from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+        return _result(
+            problems,
+            f"no gap in the last {_LOOKED_AT} days",
+            "Materialise the days that were not pulled; what the provider no longer gives stays a gap, and the "
+            "evaluations name its windows.",
+            dg.AssetCheckSeverity.WARN,
+            gaps=dg.MetadataValue.json(lost[:50]),
+        )
+
+    return _check
+
+
+def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:
+    """Stretches of full hours, over for an hour, that no slice of the days covers, after the first that one does."""
+    pulled: set[datetime] = set()
+    for manifest in manifests:
+        for piece in manifest.slices.values():
+            hours = int((piece.end - piece.start) / _HOUR)
+            pulled |= {piece.start + n * _HOUR for n in range(hours)}
+    if not pulled:
+        return []
+    found: list[tuple[datetime, datetime]] = []
+    hour = min(pulled)
+    while hour + 2 * _HOUR <= now:
+        if hour not in pulled:
+            if found and found[-1][1] == hour:
+                found[-1] = (found[-1][0], hour + _HOUR)
+            else:
+                found.append((hour, hour + _HOUR))
+        hour += _HOUR
+    return found
 
 
 def _unique_events(provider: str) -> dg.AssetChecksDefinition:
@@ -117,7 +182,7 @@ def _conservation(provider: str) -> dg.AssetChecksDefinition:
 
 def provider_checks(provider: str) -> list[dg.AssetChecksDefinition]:
     """The checks of one provider's assets."""
-    return [_freshness(provider), _unique_events(provider), _conservation(provider)]
+    return [_freshness(provider), _gaps(provider), _unique_events(provider), _conservation(provider)]
 
 
 def alert_checks() -> list[dg.AssetChecksDefinition]:

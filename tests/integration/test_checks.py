@@ -10,7 +10,7 @@ import pytest
 
 from assets.lake import Lake
 from assets.landing import Manifest, land
-from connectors import Page
+from connectors import Gap, Page
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
 
@@ -61,6 +61,7 @@ def test_all_pass_where_all_is_well(lake, monkeypatch):
     """Prevents checks that cry wolf."""
     assert {name: passed for name, (passed, _) in outcomes(lake, monkeypatch).items()} == {
         "fresh": True,
+        "gaps": True,
         "unique_events": True,
         "rows_conserved": True,
         "deduplicated": True,
@@ -102,3 +103,27 @@ def test_each_check_fails_where_it_should(lake, monkeypatch, check, table, colum
     passed, description = outcomes(lake, monkeypatch)[check]
     assert not passed
     assert said in (description or "")
+
+
+def test_a_gap_is_told_with_its_window_and_cause(lake, monkeypatch):
+    """Prevents a stretch that the provider no longer had from being taken for a quiet one."""
+    before = DAY - timedelta(days=1)
+    start = datetime.combine(before, datetime.min.time(), UTC)
+    lost = Gap(start + timedelta(hours=9), start + timedelta(hours=10), "content 7 has expired")
+    land(Manifest(lake.directory("box/audit_events", before)), start, start + timedelta(days=1), [lost], now=NOW)
+    passed, description = outcomes(lake, monkeypatch)["gaps"]
+    assert not passed
+    assert f"box gave nothing from {before}T09:00:00+00:00 to {before}T10:00:00+00:00: content 7 has expired" in (
+        description or ""
+    )
+
+
+def test_hours_that_nobody_pulled_are_told(lake, monkeypatch):
+    """Prevents the days of a long stop, which no tick asks for any more, from being missed without a word."""
+    before = DAY - timedelta(days=4)
+    start = datetime.combine(before, datetime.min.time(), UTC)
+    land(Manifest(lake.directory("box/audit_events", before)), start, start + timedelta(hours=9), [], now=NOW)
+    passed, description = outcomes(lake, monkeypatch)["gaps"]
+    assert not passed
+    assert f"not pulled from {before} 09:00 to {DAY} 00:00 UTC" in (description or "")
+    assert "Materialise the days" in (description or "")
