@@ -17,6 +17,7 @@ import duckdb
 import typer
 from dotenv import load_dotenv
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
@@ -34,6 +35,7 @@ out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)
 _DEMO_DAYS = 60
+_ATTEMPTS = 5
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
 
@@ -56,12 +58,18 @@ def _days(workload: Path) -> tuple[date, date]:
 
 
 def _replay(
-    home: Home, workload: Path, first: date, last: date, providers: list[str], settings: dict[str, str]
+    home: Home,
+    workload: Path,
+    first: date,
+    last: date,
+    providers: list[str],
+    settings: dict[str, str],
+    faults: Path | None = None,
 ) -> None:
     home.clear()
     midnight = datetime.combine(first, datetime.min.time(), UTC)
     with (
-        sandbox(workload, home.path / "sandbox", now=midnight) as stand_in,
+        sandbox(workload, home.path / "sandbox", now=midnight, faults=faults) as stand_in,
         Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),
@@ -76,7 +84,19 @@ def _replay(
         def progress(start: date, end: date) -> None:
             bar.update(task, advance=(end - start).days + 1, description=f"{end}")
 
-        play(home, stand_in, workload, first, last, providers=providers, settings=settings, progress=progress)
+        # Only faults are an excuse for a stand-in that does not answer.
+        attempts = _ATTEMPTS if faults else 1
+        play(
+            home,
+            stand_in,
+            workload,
+            first,
+            last,
+            providers=providers,
+            settings=settings,
+            progress=progress,
+            attempts=attempts,
+        )
 
 
 @app.command()
@@ -87,6 +107,9 @@ def run(
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
     budget: Annotated[float, typer.Option(help="Alerts per 1000 monitored users and day.")] = 2.0,
+    faults: Annotated[
+        Path | None, typer.Option(help="Fault plan that the sandbox plays, JSON.", exists=True, dir_okay=False)
+    ] = None,
 ) -> None:
     """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
 
@@ -100,6 +123,7 @@ def run(
         last.date() if last else end,
         _providers(provider),
         {"UPLOADWATCH_BUDGET": str(budget)},
+        faults,
     )
     out.print(f"{len(read_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
 
@@ -206,5 +230,6 @@ def main() -> None:
     try:
         app()
     except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, RuntimeError) as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", markup=True, highlight=False)
+        # What a provider says in an error may look like markup.
+        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         raise SystemExit(1) from error

@@ -78,6 +78,10 @@ class Home:
         return dg.DagsterInstance.get()
 
 
+class NotPulledError(RuntimeError):
+    """A provider did not answer; the message says which, and why."""
+
+
 class Sandbox:
     """A running sandbox.
 
@@ -102,13 +106,14 @@ class Sandbox:
 
 
 @contextmanager
-def sandbox(workload: Path, state: Path, *, now: datetime) -> Iterator[Sandbox]:
+def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None = None) -> Iterator[Sandbox]:
     """Starts the stand-ins for the providers' APIs on a workload and stops them at the end.
 
     Args:
         workload: Parquet or CSV file.
         state: Directory for its credentials and its log.
         now: What its clock shows at first, UTC.
+        faults: Fault plan that it plays, a JSON file; None for none.
 
     Raises:
         RuntimeError: It did not start; the message ends with what it said last.
@@ -117,6 +122,8 @@ def sandbox(workload: Path, state: Path, *, now: datetime) -> Iterator[Sandbox]:
     ready = state / "sandbox.env"
     ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "sandbox", "serve", "--workload", str(workload), "--state", str(state)]
+    if faults:
+        command += ["--faults", str(faults.absolute())]
     log = state / "sandbox.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -173,7 +180,7 @@ def materialise(
 
     Raises:
         dagster.DagsterError: A step failed.
-        RuntimeError: A provider did not answer; says which, and why.
+        NotPulledError: A provider did not answer; says which, and why.
     """
     providers = configured(values)
     config = run_config(providers, again_hours=_ALL_HOURS).to_config_dict()
@@ -188,7 +195,7 @@ def materialise(
     failed = [found for found in evaluations if found.check_name == PULLED and not found.passed]
     if failed:
         said = "; ".join(f"{'/'.join(found.asset_key.path)}: {found.description}" for found in failed)
-        raise RuntimeError(f"not everything could be pulled: {said}")
+        raise NotPulledError(f"not everything could be pulled: {said}")
     return result
 
 
@@ -202,6 +209,7 @@ def play(
     providers: Sequence[str],
     settings: Mapping[str, str],
     progress: Callable[[date, date], None],
+    attempts: int = 1,
 ) -> None:
     """Materialises all days from first to last, in steps short enough for what the providers keep.
 
@@ -217,10 +225,11 @@ def play(
         providers: Providers to configure.
         settings: Further ``UPLOADWATCH_`` variables.
         progress: Called with the first and last day of each step once it is done.
+        attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.
 
     Raises:
         dagster.DagsterError: A run failed.
-        RuntimeError: A provider did not answer; says which, and why.
+        NotPulledError: A provider did not answer; says which, and why.
     """
     values = deployment(home, stand_in, first, last, providers=providers, settings=settings)
     now = datetime.combine(last + timedelta(days=1), datetime.min.time(), UTC)
@@ -238,6 +247,12 @@ def play(
             end = min(start + _STEP - timedelta(days=1), last)
             now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
             stand_in.set_clock(now)
-            materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
+            for attempt in range(1, attempts + 1):
+                try:
+                    materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
+                    break
+                except NotPulledError:
+                    if attempt == attempts:
+                        raise
             progress(start, end)
             start = end + timedelta(days=1)

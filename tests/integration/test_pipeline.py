@@ -107,6 +107,7 @@ def test_every_check_passed(everything):
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
     assert {evaluation.check_name for evaluation in evaluations} == {
         "fresh",
+        "gaps",
         "pulled",
         "unique_events",
         "rows_conserved",
