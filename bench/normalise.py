@@ -32,6 +32,7 @@ import zstandard
 
 from bench.audit_events import EVENTS, SCANS
 from detection.normalise import PROVIDERS, normalise
+from detection.sql import ENGINE
 
 DAY = date(2026, 1, 5)
 SLICES = 24
@@ -62,7 +63,7 @@ def _lines(files: Sequence[str]) -> Iterator[bytes]:
 
 def ours(provider: str, files: Sequence[str]) -> int:
     """Events into uploads, activity, rejects and counts."""
-    with duckdb.connect() as con:
+    with duckdb.connect(config=dict(ENGINE)) as con:
         con.execute("SET enable_progress_bar = FALSE")
         normalise(con, provider, day=DAY, raw_files=files, size_files=[], organisation_domains=["example.com"])
         return int(con.execute("SELECT count(*) FROM uploads").fetchall()[0][0])
@@ -70,7 +71,7 @@ def ours(provider: str, files: Sequence[str]) -> int:
 
 def scan(provider: str, files: Sequence[str]) -> int:
     """DuckDB's typed scan into a table."""
-    with duckdb.connect() as con:
+    with duckdb.connect(config=dict(ENGINE)) as con:
         con.execute("SET enable_progress_bar = FALSE")
         con.read_json(list(files), columns=SCANS[provider], format="newline_delimited").create("events")
         return int(con.execute("SELECT count(*) FROM events").fetchall()[0][0])

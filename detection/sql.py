@@ -10,7 +10,12 @@ from importlib.resources import files
 
 import duckdb
 
-__all__ = ["into", "load", "version"]
+__all__ = ["ENGINE", "into", "load", "version"]
+
+ENGINE = {"checkpoint_threshold": "1TB"}
+"""Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
+in the middle of a query now and then, for up to three seconds."""
+
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 

@@ -17,6 +17,7 @@ from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
 from assets.rules import baselines, scores, thresholds, user_hours
 from connectors import ConfigurationError, configured, recovers_sizes, variables
+from detection.sql import ENGINE
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
@@ -71,7 +72,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
-        "engine": DuckDBResource(database=":memory:"),
+        "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
         "clock": clock,
         "detector": Detector(budget=settings.budget, organisation_domains=settings.domains),
         **{f"{provider}_source": _source(provider, values) for provider in providers},
