@@ -6,7 +6,7 @@ What does not: storage, the meaning of an event (``detection``), Dagster (``asse
 Nothing here reads the process's environment or the clock: both are handed in.
 """
 
-from connectors.base import Connector, FileQuestion, FileSize, Gap, Page
+from connectors.base import Connector, FileQuestion, FileSize, Gap, Page, Streaming
 from connectors.errors import (
     AccessError,
     AnswerError,
@@ -14,8 +14,10 @@ from connectors.errors import (
     ConnectorError,
     RefusedError,
     SignInError,
+    StoppedError,
     UnavailableError,
 )
+from connectors.limits import Limiter, Limits
 from connectors.registry import PROVIDERS, build, configured, recovers_sizes, variables
 
 __all__ = [
@@ -28,9 +30,13 @@ __all__ = [
     "FileQuestion",
     "FileSize",
     "Gap",
+    "Limiter",
+    "Limits",
     "Page",
     "RefusedError",
     "SignInError",
+    "StoppedError",
+    "Streaming",
     "UnavailableError",
     "build",
     "configured",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-__all__ = ["Connector", "FileQuestion", "FileSize", "Gap", "Page"]
+__all__ = ["Connector", "FileQuestion", "FileSize", "Gap", "Page", "Streaming"]
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,13 @@ class Connector(Protocol):
         provider: Name of the provider.
         retention: Age of the oldest event that the API still gives.
         lateness: This long after its end, the events of a window are final.
+        parallel_slices: So many windows may be asked for at once, each by a thread of its own.
     """
 
     provider: str
     retention: timedelta
     lateness: timedelta
+    parallel_slices: int
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """Gives the audit events of a window, one answer at a time: the next is asked for when it is wanted.
@@ -114,5 +116,24 @@ class Connector(Protocol):
 
         Raises:
             ConnectorError: The file API can't be used at all; answers given before stay true.
+        """
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A provider that also gives its events in the order in which they come to it, late ones among them."""
+
+    def streamed(self, position: str) -> Iterator[tuple[Page, str]]:
+        """Gives what came since a position, perhaps more than once; the events are those of ``pages``.
+
+        Args:
+            position: What was given with the last page that was kept; "" to start with what comes from now on.
+
+        Yields:
+            Pages, each with the position to go on from once it is kept.
+
+        Raises:
+            ConnectorError: As for ``pages``.
         """
         ...

@@ -1,8 +1,8 @@
 """Box: the enterprise's events, stream ``admin_logs``.
 
-Each window is read from the history rather than from ``admin_logs_streaming``: the history can be asked for any
-day of the last year, in order and without repeats. What it shows late is met by reading a window again until the
-lateness horizon has passed.
+Each window is read from the history: it can be asked for any day of the last year, in order and without repeats.
+What it shows late is met by reading a window again until the lateness horizon has passed, and sooner by
+:mod:`connectors.box_stream`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
+from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed
 from connectors.http import Api, Client, Refusal, error_body
+from connectors.limits import Limits
 from connectors.oauth import form_token
 from connectors.settings import BoxSettings
 from connectors.spans import SECOND, ceiling, floor, past, stamp
@@ -23,8 +25,6 @@ from connectors.verbatim import lines
 
 __all__ = ["BoxConnector"]
 
-PATH = "/2.0/events"
-LIMIT = 500
 RETENTION = timedelta(days=365)
 # A bound that is a moment older than a year is an error, so keep clear of it while a request is on its way.
 CLEARANCE = timedelta(minutes=5)
@@ -36,12 +36,6 @@ _ACCESS_REMEDY = (
     "Give the application the scope 'Manage enterprise properties' and authorise it again in the Admin Console."
 )
 logger = logging.getLogger(__name__)
-
-
-class _Answer(msgspec.Struct):
-    entries: list[msgspec.Raw]
-    # Text or a number above 2**53: kept as the bytes that came.
-    next_stream_position: msgspec.Raw = msgspec.Raw(b'""')
 
 
 class _Dated(msgspec.Struct):
@@ -56,9 +50,11 @@ class BoxConnector:
     # No figure is documented for late events in the history: its incidents lasted hours, so a day.
     lateness = timedelta(hours=24)
 
-    def __init__(self, settings: BoxSettings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: BoxSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
-        client = Client(self.provider, settings.secrets())
+        self.parallel_slices = settings.parallel_slices
+        limiter = limits.per_minute(self.provider, settings.requests_per_minute)
+        client = Client(self.provider, settings.secrets(), limiter)
         form = {
             "grant_type": "client_credentials",
             "client_id": settings.client_id,
@@ -95,18 +91,22 @@ class BoxConnector:
             parameters["created_before"] = stamp(before)
         seen: set[str] = set()
         while True:
-            answer = self._api.get(PATH, _Answer, parameters)
+            answer = self._api.get(PATH, Entries, parameters)
             # Box gives short pages while more remains: only an empty one is the end. Its position may be "0",
             # which would start the year anew, so it is of no use.
             if not answer.entries or _all_after(answer.entries, before):
                 return
             yield Page(lines(answer.entries))
-            position = _text(answer.next_stream_position)
-            if position in seen or position in ("", "0", "null"):
+            position = position_of(answer)
+            if not position or position in seen:
                 cause = f"stream position {position or '(none)'} leads back to events already read"
                 raise self._api.error(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
             seen.add(position)
             parameters["stream_position"] = position
+
+    def streamed(self, position: str) -> Iterator[tuple[Page, str]]:
+        """See ``connectors.base.Streaming``."""
+        return streamed(self._api, position)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """Gives nothing: Box's log carries the sizes."""
@@ -125,11 +125,6 @@ def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:
         if time is None or (time if time.tzinfo else time.replace(tzinfo=UTC)) <= bound:
             return False
     return True
-
-
-def _text(position: msgspec.Raw) -> str:
-    text = bytes(position)
-    return str(msgspec.json.decode(text)) if text.startswith(b'"') else text.decode()
 
 
 def _read_refusal(response: requests.Response) -> Refusal:

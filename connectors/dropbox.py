@@ -18,6 +18,7 @@ import requests
 from connectors.base import FileQuestion, FileSize, Gap, Page
 from connectors.errors import AccessError, RefusedError
 from connectors.http import Api, Client, Refusal, error_body
+from connectors.limits import Limits
 from connectors.oauth import form_token
 from connectors.settings import DropboxSettings
 from connectors.spans import ceiling, floor, past, split, stamp
@@ -63,10 +64,12 @@ class DropboxConnector:
     # Dropbox says that actions appear within 24 hours at most; twice that is safe.
     lateness = timedelta(hours=48)
 
-    def __init__(self, settings: DropboxSettings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: DropboxSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
         self._shows_files = False
-        client = Client(self.provider, settings.secrets())
+        self.parallel_slices = settings.parallel_slices
+        limiter = limits.per_minute(self.provider, settings.requests_per_minute)
+        client = Client(self.provider, settings.secrets(), limiter)
         form = {
             "grant_type": "refresh_token",
             "client_id": settings.app_key,

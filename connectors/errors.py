@@ -9,6 +9,7 @@ __all__ = [
     "ConnectorError",
     "RefusedError",
     "SignInError",
+    "StoppedError",
     "UnavailableError",
 ]
 
@@ -68,3 +69,7 @@ class AccessError(RefusedError):
 
 class SignInError(RefusedError):
     """The credentials were refused."""
+
+
+class StoppedError(Exception):
+    """The caller asked to stop while a request was waited for; nothing is wrong with the provider."""

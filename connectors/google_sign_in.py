@@ -14,6 +14,7 @@ from google.oauth2 import service_account
 
 from connectors.errors import ConfigurationError, SignInError, UnavailableError
 from connectors.http import Api, Client, Refusal, error_body
+from connectors.limits import Limiter
 from connectors.oauth import USUAL_LIFE
 from connectors.retries import Again, retrying
 from connectors.settings import GoogleWorkspaceSettings
@@ -32,12 +33,13 @@ class Delegation:
     Args:
         settings: Settings of Google Workspace.
         scope: OAuth scope delegated to the service account.
+        limiter: Each request waits for it.
 
     Raises:
         ConfigurationError: The key file can't be read or is no service account's key.
     """
 
-    def __init__(self, settings: GoogleWorkspaceSettings, scope: str) -> None:
+    def __init__(self, settings: GoogleWorkspaceSettings, scope: str, limiter: Limiter) -> None:
         key = _read_key(Path(settings.service_account_file))
         if settings.token_url:
             key["token_uri"] = settings.token_url
@@ -47,7 +49,7 @@ class Delegation:
             # What the library says may quote the key.
             raise _unusable(settings.service_account_file, "is no service account's key") from None
         self._scope = scope
-        self._client = Client("google_workspace", [key["private_key"]])
+        self._client = Client("google_workspace", [key["private_key"]], limiter)
         self._request = google.auth.transport.requests.Request(session=self._client.session)
 
     def api(self, root: str, subject: str) -> Api:
@@ -69,7 +71,7 @@ class Delegation:
                 raise Again(UnavailableError(self._client.provider, where, cause, remedy)) from None
             return str(credentials.token), _life(credentials.expiry)
 
-        return retrying(once)
+        return retrying(once, self._client.limiter)
 
     def _refused(self, where: str, error: exceptions.RefreshError) -> Exception:
         told = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}

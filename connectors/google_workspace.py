@@ -13,6 +13,7 @@ from connectors.errors import ConnectorError, RefusedError, UnavailableError
 from connectors.google_drive import SCOPE as DRIVE_SCOPE
 from connectors.google_drive import DriveSizes
 from connectors.google_sign_in import Delegation
+from connectors.limits import Limits
 from connectors.settings import GoogleWorkspaceSettings
 from connectors.spans import SECOND, ceiling, floor, past, stamp
 from connectors.verbatim import lines
@@ -40,11 +41,14 @@ class GoogleWorkspaceConnector:
     # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
     lateness = timedelta(hours=72)
 
-    def __init__(self, settings: GoogleWorkspaceSettings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: GoogleWorkspaceSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
         self._customer = settings.customer_id
-        self._api = Delegation(settings, SCOPE).api(settings.api_url, settings.admin_email)
-        drive = Delegation(settings, DRIVE_SCOPE)
+        self.parallel_slices = settings.parallel_slices
+        reports = limits.per_minute(self.provider, settings.requests_per_minute)
+        self._api = Delegation(settings, SCOPE, reports).api(settings.api_url, settings.admin_email)
+        drive_limiter = limits.per_minute("google_drive", settings.drive_requests_per_minute)
+        drive = Delegation(settings, DRIVE_SCOPE, drive_limiter)
         self._sizes = DriveSizes(lambda user: drive.api(settings.drive_url, user))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:

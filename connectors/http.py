@@ -1,4 +1,4 @@
-"""HTTP as all connectors speak it: one session, time-outs, no redirects, retries, and errors without secrets.
+"""HTTP as all connectors speak it: one session, time-outs, quotas, no redirects, retries, errors without secrets.
 
 Requests go to a configured root and nowhere else: a path is put behind the root, and no address that a server
 sends is ever followed, so a token can't reach a foreign host.
@@ -16,6 +16,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from connectors.errors import AccessError, AnswerError, RefusedError, SignInError, UnavailableError
+from connectors.limits import Limiter
 from connectors.retries import LONGEST_WAIT, Again, retry_after, retrying
 from connectors.tokens import Token
 from connectors.verbatim import decode
@@ -28,6 +29,8 @@ Headers = Mapping[str, str]
 
 TIMEOUTS = (5.0, 60.0)
 """Seconds to connect, and between two pieces of an answer."""
+_CONNECTIONS = 16
+"""Connections kept open: as many as threads that ask at once."""
 _SHOWN = 300
 _BROKEN = (
     requests.ConnectionError,
@@ -57,11 +60,16 @@ class Refusal:
 
 
 class _Session(requests.Session):
-    """A session that never waits for ever, follows no redirect and takes no password from ``.netrc``."""
+    """A session that keeps to the quota, never waits for ever, follows no redirect and reads no ``.netrc``."""
+
+    def __init__(self, limiter: Limiter) -> None:
+        super().__init__()
+        self._limiter = limiter
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """As ``requests.Session.request``, with the rules above."""
         options |= {"timeout": TIMEOUTS, "allow_redirects": False, "auth": options.get("auth") or _as_is}
+        self._limiter.wait()
         return super().request(method, url, *args, **options)
 
 
@@ -70,19 +78,21 @@ def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class Client:
-    """The session of one connector, and what its messages must not hold.
+    """The session of one API and its sign-in, for any number of threads, and what its messages must not hold.
 
     Args:
         provider: Name of the provider.
         secrets: Values that may appear in no message.
+        limiter: Each request waits for it.
     """
 
-    def __init__(self, provider: str, secrets: Iterable[str]) -> None:
+    def __init__(self, provider: str, secrets: Iterable[str], limiter: Limiter) -> None:
         self.provider = provider
-        self.session = _Session()
+        self.limiter = limiter
+        self.session = _Session(limiter)
         self.session.headers["User-Agent"] = "uploadwatch"
         for scheme in ("https://", "http://"):
-            self.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=4))
+            self.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS))
         self._secrets = [shape for secret in secrets for shape in (secret, quote(secret, safe="")) if secret]
 
     def safe(self, text: str, *secrets: str) -> str:
@@ -144,9 +154,10 @@ class Api:
             RefusedError: The provider refused.
             UnavailableError: All attempts failed.
             AnswerError: The answer is no JSON, or not of that type.
+            StoppedError: The caller was asked to stop.
         """
         request = f"{method} {path or self._root}"
-        return retrying(lambda: self._once(method, path, request, kind, content))
+        return retrying(lambda: self._once(method, path, request, kind, content), self._client.limiter)
 
     def _once(
         self, method: str, path: str, request: str, kind: type[T], content: Mapping[str, Any]
@@ -195,11 +206,12 @@ class Api:
         refusal = self._read_refusal(response)
         told = " ".join(part for part in (refusal.code, refusal.message) if part)
         cause = self._client.safe(f"HTTP {status}: {told or response.reason or 'no reason given'}", bearer)
-        if refusal.throttled or status in (408, 429) or status >= 500:
+        throttled = refusal.throttled or status == 429
+        if throttled or status == 408 or status >= 500:
             wait = refusal.wait if refusal.wait is not None else retry_after(response)
             remedy = "The provider throttles or fails: run again later."
             error = UnavailableError(provider, request, cause, remedy)
-            return Again(error, wait) if wait is None or wait <= LONGEST_WAIT else error
+            return Again(error, wait, throttled=throttled) if wait is None or wait <= LONGEST_WAIT else error
         kind = SignInError if self._signs_in else AccessError if status in (401, 403) else RefusedError
         remedy = refusal.remedy or "Read the provider's message; the request itself can't be repeated."
         return kind(provider, request, cause, remedy, status, self._client.safe(refusal.code, bearer))

@@ -16,6 +16,7 @@ from connectors.errors import RefusedError
 from connectors.graph import GraphSizes
 from connectors.graph import read_refusal as read_graph_refusal
 from connectors.http import Api, Client, Refusal
+from connectors.limits import Limiter, Limits
 from connectors.oauth import form_token
 from connectors.settings import Office365Settings
 from connectors.spans import SECOND, ceiling, floor, past, split
@@ -74,14 +75,17 @@ class Office365Connector:
     # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
     lateness = timedelta(hours=24)
 
-    def __init__(self, settings: Office365Settings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Office365Settings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
         self._subscribed = False
         self._publisher = settings.publisher_id
         self._feed = f"/api/v1.0/{settings.tenant_id}/activity/feed"
-        client = Client(self.provider, settings.secrets())
+        self.parallel_slices = settings.parallel_slices
 
-        def api(root: str, hosts: Sequence[str], read_refusal: Callable[[requests.Response], Refusal]) -> Api:
+        def api(
+            root: str, hosts: Sequence[str], read_refusal: Callable[[requests.Response], Refusal], limiter: Limiter
+        ) -> Api:
+            client = Client(self.provider, settings.secrets(), limiter)
             host = urlsplit(root).hostname or ""
             form = {
                 "grant_type": "client_credentials",
@@ -92,8 +96,10 @@ class Office365Connector:
             url = f"{settings.login_url}/{settings.tenant_id}/oauth2/v2.0/token"
             return Api(client, root, read_refusal, form_token(client, url, form, _SIGN_IN_REMEDY))
 
-        self._api = api(settings.api_url, MANAGEMENT_HOSTS, _read_refusal)
-        self._sizes = GraphSizes(api(settings.graph_url, GRAPH_HOSTS, read_graph_refusal))
+        feed = limits.per_minute(self.provider, settings.requests_per_minute)
+        graph = limits.per_minute("graph", settings.graph_requests_per_minute)
+        self._api = api(settings.api_url, MANAGEMENT_HOSTS, _read_refusal, feed)
+        self._sizes = GraphSizes(api(settings.graph_url, GRAPH_HOSTS, read_graph_refusal, graph))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob."""

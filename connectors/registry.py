@@ -10,6 +10,7 @@ from connectors.box import BoxConnector
 from connectors.dropbox import DropboxConnector
 from connectors.errors import ConfigurationError
 from connectors.google_workspace import GoogleWorkspaceConnector
+from connectors.limits import Limits
 from connectors.office365 import Office365Connector
 from connectors.settings import (
     BoxSettings,
@@ -53,26 +54,30 @@ def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
     return isinstance(settings, GoogleWorkspaceSettings | Office365Settings) and settings.recover_sizes
 
 
-def build(provider: str, environment: Mapping[str, str], *, now: Callable[[], datetime]) -> Connector:
-    """A connector; it signs in when it is first used.
+def build(
+    provider: str, environment: Mapping[str, str], *, now: Callable[[], datetime], limits: Limits | None = None
+) -> Connector:
+    """A connector for any number of threads; it signs in when it is first used.
 
     Args:
         provider: Name of the provider.
         environment: Values of its variables.
         now: The present as the provider sees it, UTC with zone.
+        limits: Keeps requests below the provider's quotas; None: those of this connector alone.
 
     Raises:
         ConfigurationError: The provider is not or half configured, or one of its values can't be used.
     """
     settings = _SETTINGS[provider].read(environment)
+    limits = limits or Limits(None)
     match settings:
         case BoxSettings():
-            return BoxConnector(settings, now)
+            return BoxConnector(settings, now, limits)
         case DropboxSettings():
-            return DropboxConnector(settings, now)
+            return DropboxConnector(settings, now, limits)
         case GoogleWorkspaceSettings():
-            return GoogleWorkspaceConnector(settings, now)
+            return GoogleWorkspaceConnector(settings, now, limits)
         case Office365Settings():
-            return Office365Connector(settings, now)
+            return Office365Connector(settings, now, limits)
     required = ", ".join(_SETTINGS[provider].required())
     raise ConfigurationError(f"{provider} is not configured. Set {required}.")

@@ -12,6 +12,7 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
 
 from connectors.errors import ConnectorError
+from connectors.limits import Limiter
 
 __all__ = ["ATTEMPTS", "LONGEST_WAIT", "Again", "backoff", "retry_after", "retrying"]
 
@@ -25,25 +26,46 @@ logger = logging.getLogger(__name__)
 
 
 class Again(Exception):  # noqa: N818 -- no error yet: it is one when all attempts are used up
-    """The attempt may be repeated, after ``wait`` seconds if the provider named them."""
+    """The attempt may be repeated.
 
-    def __init__(self, error: ConnectorError, wait: float | None = None) -> None:
+    Attributes:
+        error: What it comes to if it is not.
+        wait: Seconds to wait before, where the provider named them.
+        throttled: Whether the provider had too many requests, not only this one to fail.
+    """
+
+    def __init__(self, error: ConnectorError, wait: float | None = None, *, throttled: bool = False) -> None:
         super().__init__(str(error))
         self.error = error
         self.wait = wait
+        self.throttled = throttled
 
 
-def retrying(attempt: Callable[[], T]) -> T:
+def retrying(attempt: Callable[[], T], limiter: Limiter) -> T:
     """Calls ``attempt`` until it no longer raises ``Again``.
+
+    Where the provider throttles or names a time to wait, all others that the limiter keeps back wait, too.
 
     Raises:
         ConnectorError: The error within the last ``Again``.
+        StoppedError: The caller was asked to stop.
     """
+
+    def pause(state: RetryCallState) -> None:
+        again = state.outcome.exception() if state.outcome else None
+        seconds = state.next_action.sleep if state.next_action else 0.0
+        logger.warning(
+            "attempt %d of %d failed, the next in %.1f s: %s", state.attempt_number, ATTEMPTS, seconds, again
+        )
+        if isinstance(again, Again) and (again.throttled or again.wait):
+            limiter.pause(seconds)
+
     retry = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=_wait,
         retry=retry_if_exception_type(Again),
-        before_sleep=_tell,
+        before_sleep=pause,
+        sleep=limiter.rest,
         reraise=True,
     )
     try:
@@ -76,9 +98,3 @@ def _wait(state: RetryCallState) -> float:
     again = state.outcome.exception() if state.outcome else None
     told = again.wait if isinstance(again, Again) else None
     return backoff(state.attempt_number) if told is None else told
-
-
-def _tell(state: RetryCallState) -> None:
-    again = state.outcome.exception() if state.outcome else None
-    pause = state.next_action.sleep if state.next_action else 0.0
-    logger.warning("attempt %d of %d failed, the next in %.1f s: %s", state.attempt_number, ATTEMPTS, pause, again)

@@ -25,6 +25,7 @@ def _url(text: str) -> str:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class ProviderSettings(BaseModel):
@@ -87,6 +88,9 @@ class BoxSettings(ProviderSettings):
     enterprise_id: str = Field(alias="BOX_ENTERPRISE_ID", pattern=r"^\d+$")
     api_url: Url = Field("https://api.box.com", alias="BOX_API_URL")
     token_url_: Url | None = Field(None, alias="BOX_TOKEN_URL")
+    # Box allows about 1000 a minute.
+    requests_per_minute: Count = Field(800, alias="BOX_REQUESTS_PER_MINUTE")
+    parallel_slices: Count = Field(4, alias="BOX_PARALLEL_SLICES")
 
     @property
     def token_url(self) -> str:
@@ -103,6 +107,9 @@ class DropboxSettings(ProviderSettings):
     refresh_token: SecretStr = Field(alias="DROPBOX_REFRESH_TOKEN")
     api_url: Url = Field("https://api.dropboxapi.com", alias="DROPBOX_API_URL")
     token_url_: Url | None = Field(None, alias="DROPBOX_TOKEN_URL")
+    # Dropbox publishes no figure, so little is asked for.
+    requests_per_minute: Count = Field(300, alias="DROPBOX_REQUESTS_PER_MINUTE")
+    parallel_slices: Count = Field(2, alias="DROPBOX_PARALLEL_SLICES")
 
     @property
     def token_url(self) -> str:
@@ -121,6 +128,10 @@ class GoogleWorkspaceSettings(ProviderSettings):
     drive_url: Url = Field("https://www.googleapis.com", alias="GOOGLE_DRIVE_URL")
     token_url: Url | None = Field(None, alias="GOOGLE_TOKEN_URL")
     recover_sizes: bool = Field(False, alias="GOOGLE_RECOVER_SIZES")
+    # Google allows 2400 a minute of the reports, and is said to allow 12000 of Drive.
+    requests_per_minute: Count = Field(1800, alias="GOOGLE_REQUESTS_PER_MINUTE")
+    drive_requests_per_minute: Count = Field(6000, alias="GOOGLE_DRIVE_REQUESTS_PER_MINUTE")
+    parallel_slices: Count = Field(4, alias="GOOGLE_PARALLEL_SLICES")
 
 
 class Office365Settings(ProviderSettings):
@@ -135,6 +146,10 @@ class Office365Settings(ProviderSettings):
     graph_url: Url = Field("https://graph.microsoft.com", alias="OFFICE365_GRAPH_URL")
     publisher_id_: str = Field("", alias="OFFICE365_PUBLISHER_ID")
     recover_sizes: bool = Field(False, alias="OFFICE365_RECOVER_SIZES")
+    # Microsoft allows 2000 a minute of the feed. In Graph each of a batch's twenty files counts, by the tenant's size.
+    requests_per_minute: Count = Field(1500, alias="OFFICE365_REQUESTS_PER_MINUTE")
+    graph_requests_per_minute: Count = Field(60, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
+    parallel_slices: Count = Field(2, alias="OFFICE365_PARALLEL_SLICES")
 
     @property
     def publisher_id(self) -> str:

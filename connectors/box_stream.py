@@ -1,0 +1,88 @@
+"""Box: the stream ``admin_logs_streaming``, which gives events in the order in which Box processed them.
+
+It shows an event after some twelve seconds, and one that came late when it came, wherever its time lies: what the
+history (:mod:`connectors.box`) shows only to those who read the same window again. It delivers at least once and
+keeps fourteen days, so it adds to the history and does not replace it; both give an event the same id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import msgspec
+
+from connectors.base import Page
+from connectors.errors import RefusedError
+from connectors.http import Api
+from connectors.verbatim import lines
+
+__all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed"]
+
+PATH = "/2.0/events"
+LIMIT = 500
+NOW = "now"
+_NOWHERE = ("", "0", "null")
+logger = logging.getLogger(__name__)
+
+
+class Entries(msgspec.Struct):
+    """One answer of either stream."""
+
+    entries: list[msgspec.Raw]
+    # Text or a number above 2**53: kept as the bytes that came.
+    next_stream_position: msgspec.Raw = msgspec.Raw(b'""')
+
+
+def position_of(answer: Entries) -> str:
+    """The answer's position as text; "" where it leads nowhere: none, or the "0" that starts all anew."""
+    text = bytes(answer.next_stream_position)
+    position = str(msgspec.json.decode(text)) if text.startswith(b'"') else text.decode()
+    return "" if position in _NOWHERE else position
+
+
+def streamed(api: Api, position: str) -> Iterator[tuple[Page, str]]:
+    """Reads the stream from a position to its present end.
+
+    Args:
+        api: Box's API.
+        position: Where the last reading ended; "" to start with what comes from now on.
+
+    Yields:
+        Each page, and the position to go on from once it is kept. The last page is empty where nothing is new.
+
+    Raises:
+        AnswerError: The stream does not move on.
+        ConnectorError: Box refused or could not be reached.
+    """
+    if position:
+        try:
+            yield from _chain(api, position)
+        except RefusedError as error:
+            if error.status != 400:
+                raise
+            # What lay between is read from the history, as it is without a stream.
+            logger.warning("box takes position %s no longer, the stream is read from now on: %s", position, error.cause)
+        else:
+            return
+    yield from _chain(api, NOW)
+
+
+def _chain(api: Api, position: str) -> Iterator[tuple[Page, str]]:
+    seen = {position}
+    while True:
+        answer = api.get(
+            PATH, Entries, {"stream_type": "admin_logs_streaming", "limit": LIMIT, "stream_position": position}
+        )
+        following = position_of(answer)
+        # An empty page may come with the position "0", which would give fourteen days anew.
+        if not answer.entries:
+            if position == NOW and following:
+                yield Page(()), following
+            return
+        if not following or following in seen:
+            cause = f"stream position {following or '(none)'} leads back to events already read"
+            raise api.error(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
+        seen.add(following)
+        yield Page(lines(answer.entries)), following
+        position = following
