@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake
-from assets.landing import Manifest
+from assets.manifest import Manifest
 from assets.normalised import raw_events
 from assets.refresh import days_between, range_of
 from assets.resources import Clock, Source

@@ -9,7 +9,7 @@ import duckdb
 
 from assets.calendar import midnight
 from assets.lake import Lake
-from assets.landing import Manifest
+from assets.manifest import Manifest
 from assets.refresh import days_between
 from detection.parameters import Parameters
 from detection.sql import into

@@ -85,7 +85,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                     partition_key=day.isoformat(),
                 )
 
-        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", failure)])
+        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", [failure] if failure else [])])
 
     return _asset
 

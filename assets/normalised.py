@@ -9,7 +9,7 @@ from dagster_duckdb import DuckDBResource
 
 from assets.describe import described
 from assets.lake import Lake
-from assets.landing import Manifest
+from assets.manifest import Manifest
 from assets.refresh import days_between, refresh
 from assets.resources import Detector
 from detection.normalise import normalise, rules_version

@@ -13,9 +13,9 @@ from assets.lake import Lake, Note
 
 __all__ = ["days_between", "range_of", "refresh", "touched_days"]
 
-_REACH = timedelta(days=5)
-"""How far before a range its data can change a derived day: two days of publication at Office 365, a window over
-midnight, and an alert that opened a day before."""
+_REACH = timedelta(days=14)
+"""How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
+days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
 
 
 def days_between(first: date, last: date) -> list[date]:

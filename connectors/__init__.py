@@ -18,7 +18,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.limits import Limiter, Limits
-from connectors.registry import PROVIDERS, build, configured, recovers_sizes, variables
+from connectors.registry import PROVIDERS, build, configured, horizons, recovers_sizes, variables
 
 __all__ = [
     "PROVIDERS",
@@ -40,6 +40,7 @@ __all__ = [
     "UnavailableError",
     "build",
     "configured",
+    "horizons",
     "recovers_sizes",
     "variables",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
@@ -81,13 +81,15 @@ class Connector(Protocol):
     Attributes:
         provider: Name of the provider.
         retention: Age of the oldest event that the API still gives.
-        lateness: This long after its end, the events of a window are final.
+        lateness: The lateness horizon: this long after its end, the events of a window are final.
+        overlap: Windows that ended no longer ago than this are worth another look at every tick.
         parallel_slices: So many windows may be asked for at once, each by a thread of its own.
     """
 
     provider: str
     retention: timedelta
     lateness: timedelta
+    overlap: timedelta
     parallel_slices: int
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
@@ -124,14 +126,15 @@ class Connector(Protocol):
 class Streaming(Protocol):
     """A provider that also gives its events in the order in which they come to it, late ones among them."""
 
-    def streamed(self, position: str) -> Iterator[tuple[Page, str]]:
+    def streamed(self, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
         """Gives what came since a position, perhaps more than once; the events are those of ``pages``.
 
         Args:
-            position: What was given with the last page that was kept; "" to start with what comes from now on.
+            position: What was given with the last answer that was kept; "" to start with what comes from now on.
 
         Yields:
-            Pages, each with the position to go on from once it is kept.
+            The events of each answer by the hour in which they happened, UTC (None where that can't be read), and
+            the position to go on from once they are kept.
 
         Raises:
             ConnectorError: As for ``pages``.

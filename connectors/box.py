@@ -7,15 +7,14 @@ What it shows late is met by reading a window again until the lateness horizon h
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed
+from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed, time_of
 from connectors.http import Api, Client, Refusal, error_body
 from connectors.limits import Limits
 from connectors.oauth import form_token
@@ -35,11 +34,6 @@ _SIGN_IN_REMEDY = (
 _ACCESS_REMEDY = (
     "Give the application the scope 'Manage enterprise properties' and authorise it again in the Admin Console."
 )
-logger = logging.getLogger(__name__)
-
-
-class _Dated(msgspec.Struct):
-    created_at: str | None = None
 
 
 class BoxConnector:
@@ -47,11 +41,10 @@ class BoxConnector:
 
     provider = "box"
     retention = RETENTION
-    # No figure is documented for late events in the history: its incidents lasted hours, so a day.
-    lateness = timedelta(hours=24)
 
     def __init__(self, settings: BoxSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
+        self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
         limiter = limits.per_minute(self.provider, settings.requests_per_minute)
         client = Client(self.provider, settings.secrets(), limiter)
@@ -104,7 +97,7 @@ class BoxConnector:
             seen.add(position)
             parameters["stream_position"] = position
 
-    def streamed(self, position: str) -> Iterator[tuple[Page, str]]:
+    def streamed(self, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
         """See ``connectors.base.Streaming``."""
         return streamed(self._api, position)
 
@@ -115,16 +108,9 @@ class BoxConnector:
 
 def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:
     """Whether a page lies wholly after the window: Box may ignore the bounds once a position is given."""
-    for entry in entries:
-        try:
-            told = msgspec.json.decode(entry, type=_Dated).created_at
-            time = datetime.fromisoformat(told) if told else None
-        except ValueError:
-            # Not an event with a time that can be read, so it says nothing about where the page lies.
-            time = None
-        if time is None or (time if time.tzinfo else time.replace(tzinfo=UTC)) <= bound:
-            return False
-    return True
+    times = map(time_of, entries)
+    # An event whose time can't be read says nothing about where the page lies.
+    return all(time is not None and time > bound for time in times)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:

@@ -8,7 +8,8 @@ keeps fourteen days, so it adds to the history and does not replace it; both giv
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -17,7 +18,7 @@ from connectors.errors import RefusedError
 from connectors.http import Api
 from connectors.verbatim import lines
 
-__all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed"]
+__all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed", "time_of"]
 
 PATH = "/2.0/events"
 LIMIT = 500
@@ -34,6 +35,20 @@ class Entries(msgspec.Struct):
     next_stream_position: msgspec.Raw = msgspec.Raw(b'""')
 
 
+class _Dated(msgspec.Struct):
+    created_at: str | None = None
+
+
+def time_of(entry: msgspec.Raw) -> datetime | None:
+    """When an event happened, UTC; None where it does not tell in a way that can be read."""
+    try:
+        told = msgspec.json.decode(entry, type=_Dated).created_at
+        time = datetime.fromisoformat(told) if told else None
+    except ValueError:
+        return None
+    return time and (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC))
+
+
 def position_of(answer: Entries) -> str:
     """The answer's position as text; "" where it leads nowhere: none, or the "0" that starts all anew."""
     text = bytes(answer.next_stream_position)
@@ -41,7 +56,7 @@ def position_of(answer: Entries) -> str:
     return "" if position in _NOWHERE else position
 
 
-def streamed(api: Api, position: str) -> Iterator[tuple[Page, str]]:
+def streamed(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
     """Reads the stream from a position to its present end.
 
     Args:
@@ -49,7 +64,8 @@ def streamed(api: Api, position: str) -> Iterator[tuple[Page, str]]:
         position: Where the last reading ended; "" to start with what comes from now on.
 
     Yields:
-        Each page, and the position to go on from once it is kept. The last page is empty where nothing is new.
+        The events of each answer by the hour in which they happened (None where that can't be read), and the
+        position to go on from once they are kept. There are none in the answer that starts a stream.
 
     Raises:
         AnswerError: The stream does not move on.
@@ -68,7 +84,7 @@ def streamed(api: Api, position: str) -> Iterator[tuple[Page, str]]:
     yield from _chain(api, NOW)
 
 
-def _chain(api: Api, position: str) -> Iterator[tuple[Page, str]]:
+def _chain(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
     seen = {position}
     while True:
         answer = api.get(
@@ -78,11 +94,19 @@ def _chain(api: Api, position: str) -> Iterator[tuple[Page, str]]:
         # An empty page may come with the position "0", which would give fourteen days anew.
         if not answer.entries:
             if position == NOW and following:
-                yield Page(()), following
+                yield {}, following
             return
         if not following or following in seen:
             cause = f"stream position {following or '(none)'} leads back to events already read"
             raise api.error(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
         seen.add(following)
-        yield Page(lines(answer.entries)), following
+        yield _by_hour(answer.entries), following
         position = following
+
+
+def _by_hour(entries: list[msgspec.Raw]) -> Mapping[datetime | None, Page]:
+    hours: dict[datetime | None, list[msgspec.Raw]] = {}
+    for entry in entries:
+        time = time_of(entry)
+        hours.setdefault(time and time.replace(minute=0, second=0, microsecond=0), []).append(entry)
+    return {hour: Page(lines(found)) for hour, found in hours.items()}

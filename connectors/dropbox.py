@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -61,12 +62,12 @@ class DropboxConnector:
     provider = "dropbox"
     # No limit is documented; the log begins in January 2017.
     retention = timedelta(days=36_500)
-    # Dropbox says that actions appear within 24 hours at most; twice that is safe.
-    lateness = timedelta(hours=48)
 
     def __init__(self, settings: DropboxSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
+        self._features = threading.Lock()
         self._shows_files = False
+        self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
         limiter = limits.per_minute(self.provider, settings.requests_per_minute)
         client = Client(self.provider, settings.secrets(), limiter)
@@ -98,20 +99,21 @@ class DropboxConnector:
             yield from self._step(first, last)
 
     def _require_file_events(self) -> None:
-        if self._shows_files:
-            return
-        answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
-        for value in answer.values:
-            told = value.get(FILE_EVENTS)
-            if isinstance(told, dict) and told.get("enabled") is False:
-                raise AccessError(
-                    self.provider,
-                    f"POST {FEATURES}",
-                    "the team's log shows no file events, so uploads would be invisible",
-                    "Move the team to a plan with file events (Business Plus, Advanced or Enterprise), or unset the "
-                    "DROPBOX_ variables to leave dropbox out.",
-                )
-        self._shows_files = True
+        with self._features:
+            if self._shows_files:
+                return
+            answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
+            for value in answer.values:
+                told = value.get(FILE_EVENTS)
+                if isinstance(told, dict) and told.get("enabled") is False:
+                    raise AccessError(
+                        self.provider,
+                        f"POST {FEATURES}",
+                        "the team's log shows no file events, so uploads would be invisible",
+                        "Move the team to a plan with file events (Business Plus, Advanced or Enterprise), or unset "
+                        "the DROPBOX_ variables to leave dropbox out.",
+                    )
+            self._shows_files = True
 
     def _step(self, start: datetime, end: datetime) -> Iterator[Page]:
         """Reads a stretch, from its start again where the cursor is lost.

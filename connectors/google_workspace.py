@@ -38,12 +38,11 @@ class GoogleWorkspaceConnector:
 
     provider = "google_workspace"
     retention = RETENTION
-    # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
-    lateness = timedelta(hours=72)
 
     def __init__(self, settings: GoogleWorkspaceSettings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
         self._customer = settings.customer_id
+        self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
         reports = limits.per_minute(self.provider, settings.requests_per_minute)
         self._api = Delegation(settings, SCOPE, reports).api(settings.api_url, settings.admin_email)

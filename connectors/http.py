@@ -6,6 +6,8 @@ sends is ever followed, so a token can't reach a foreign host.
 
 from __future__ import annotations
 
+import io
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +15,7 @@ from urllib.parse import quote
 
 import msgspec
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from connectors.errors import AccessError, AnswerError, RefusedError, SignInError, UnavailableError
@@ -29,6 +32,11 @@ Headers = Mapping[str, str]
 
 TIMEOUTS = (5.0, 60.0)
 """Seconds to connect, and between two pieces of an answer."""
+LONGEST_ANSWER = 300.0
+"""Seconds in which an answer must be whole, however steadily its bytes drip."""
+LARGEST_ANSWER = 128 * 2**20
+"""Bytes: some twenty times the largest page that a provider's limits allow for."""
+_PIECE = 2**18
 _CONNECTIONS = 16
 """Connections kept open: as many as threads that ask at once."""
 _SHOWN = 300
@@ -59,8 +67,12 @@ class Refusal:
     remedy: str = ""
 
 
+class _TooLargeError(requests.RequestException):
+    """An answer that is larger than any page."""
+
+
 class _Session(requests.Session):
-    """A session that keeps to the quota, never waits for ever, follows no redirect and reads no ``.netrc``."""
+    """A session that keeps to the quota, follows no redirect, reads no ``.netrc`` and waits within bounds."""
 
     def __init__(self, limiter: Limiter) -> None:
         super().__init__()
@@ -68,9 +80,34 @@ class _Session(requests.Session):
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """As ``requests.Session.request``, with the rules above."""
-        options |= {"timeout": TIMEOUTS, "allow_redirects": False, "auth": options.get("auth") or _as_is}
+        options |= {
+            "timeout": TIMEOUTS,
+            "allow_redirects": False,
+            "auth": options.get("auth") or _as_is,
+            "stream": True,
+        }
         self._limiter.wait()
-        return super().request(method, url, *args, **options)
+        response = super().request(method, url, *args, **options)
+        with response:
+            body = _whole(response.raw)
+        response.raw = io.BytesIO(body)
+        return response
+
+
+def _whole(raw: urllib3.BaseHTTPResponse) -> bytes:
+    """The body of an answer, unless it takes too long or is too large."""
+    deadline = time.monotonic() + LONGEST_ANSWER
+    body = bytearray()
+    try:
+        while piece := raw.read1(_PIECE, decode_content=True):
+            body += piece
+            if len(body) > LARGEST_ANSWER:
+                raise _TooLargeError
+            if time.monotonic() > deadline:
+                raise requests.Timeout(f"the answer was not whole after {LONGEST_ANSWER:.0f} s")
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.ConnectionError(error) from error
+    return bytes(body)
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -178,7 +215,7 @@ class Api:
         bearer = self._token.value() if self._token else ""
         response = self._exchange(method, path, request, bearer, content)
         if response.status_code == 401 and self._token:
-            self._token.forget()
+            self._token.forget(bearer)
             bearer = self._token.value()
             response = self._exchange(method, path, request, bearer, content)
         return response, bearer
@@ -189,6 +226,9 @@ class Api:
         headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
         try:
             return self._client.session.request(method, self._root + path, headers=headers, **content)
+        except _TooLargeError:
+            cause = f"the answer is larger than {LARGEST_ANSWER // 2**20} MiB"
+            raise self.error(request, cause, "Check the configured address of the API and the proxy.") from None
         except _BROKEN as error:
             # The whole text of the error would hold the address with its query.
             reason = getattr(error.args[0], "reason", None) if error.args else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -72,14 +73,14 @@ class Office365Connector:
 
     provider = "office365"
     retention = RETENTION
-    # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
-    lateness = timedelta(hours=24)
 
     def __init__(self, settings: Office365Settings, now: Callable[[], datetime], limits: Limits) -> None:
         self._now = now
+        self._subscriptions = threading.Lock()
         self._subscribed = False
         self._publisher = settings.publisher_id
         self._feed = f"/api/v1.0/{settings.tenant_id}/activity/feed"
+        self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
 
         def api(
@@ -126,22 +127,26 @@ class Office365Connector:
 
     def _subscribe(self) -> None:
         """Starts the subscriptions that are missing. Starting one again within 15 minutes would be throttled."""
-        if self._subscribed:
-            return
-        publisher = {"PublisherIdentifier": self._publisher}
-        path = f"{self._feed}/subscriptions"
-        there = self._api.get(f"{path}/list", list[_Subscription], publisher)
-        enabled = {subscription.kind for subscription in there if subscription.status == "enabled"}
-        for kind in CONTENT_TYPES:
-            if kind in enabled:
-                continue
-            try:
-                self._api.answer("POST", f"{path}/start", msgspec.Raw, params={"contentType": kind, **publisher})
-            except RefusedError as error:
-                if error.code != ENABLED_ALREADY:
-                    raise
-            logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
-        self._subscribed = True
+        with self._subscriptions:
+            if self._subscribed:
+                return
+            publisher = {"PublisherIdentifier": self._publisher}
+            path = f"{self._feed}/subscriptions"
+            there = self._api.get(f"{path}/list", list[_Subscription], publisher)
+            enabled = {subscription.kind for subscription in there if subscription.status == "enabled"}
+            for kind in CONTENT_TYPES:
+                if kind not in enabled:
+                    self._start(f"{path}/start", {"contentType": kind, **publisher})
+            self._subscribed = True
+
+    def _start(self, path: str, parameters: dict[str, str]) -> None:
+        try:
+            self._api.answer("POST", path, msgspec.Raw, params=parameters)
+        except RefusedError as error:
+            if error.code != ENABLED_ALREADY:
+                raise
+        kind = parameters["contentType"]
+        logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
 
     def _window(self, kind: str, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """Reads at most 24 hours of one content type, again from the start where the list's page is lost."""

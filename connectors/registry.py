@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.base import Connector
 from connectors.box import BoxConnector
@@ -20,7 +20,7 @@ from connectors.settings import (
     ProviderSettings,
 )
 
-__all__ = ["PROVIDERS", "build", "configured", "recovers_sizes", "variables"]
+__all__ = ["PROVIDERS", "build", "configured", "horizons", "recovers_sizes", "variables"]
 
 _SETTINGS: dict[str, type[ProviderSettings]] = {
     kind.provider: kind for kind in (BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings)
@@ -42,6 +42,16 @@ def configured(environment: Mapping[str, str]) -> list[str]:
         ConfigurationError: A provider is half configured, or one of its values can't be used.
     """
     return [provider for provider, kind in _SETTINGS.items() if kind.read(environment)]
+
+
+def horizons(provider: str, environment: Mapping[str, str]) -> tuple[timedelta, timedelta]:
+    """A configured provider's lateness horizon, and its overlap.
+
+    Raises:
+        ConfigurationError: The provider is not or half configured, or one of its values can't be used.
+    """
+    settings = _settings(provider, environment)
+    return settings.lateness, settings.overlap
 
 
 def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
@@ -68,9 +78,8 @@ def build(
     Raises:
         ConfigurationError: The provider is not or half configured, or one of its values can't be used.
     """
-    settings = _SETTINGS[provider].read(environment)
     limits = limits or Limits(None)
-    match settings:
+    match settings := _settings(provider, environment):
         case BoxSettings():
             return BoxConnector(settings, now, limits)
         case DropboxSettings():
@@ -79,5 +88,12 @@ def build(
             return GoogleWorkspaceConnector(settings, now, limits)
         case Office365Settings():
             return Office365Connector(settings, now, limits)
-    required = ", ".join(_SETTINGS[provider].required())
-    raise ConfigurationError(f"{provider} is not configured. Set {required}.")
+    raise TypeError(f"no connector for {type(settings).__name__}")
+
+
+def _settings(provider: str, environment: Mapping[str, str]) -> ProviderSettings:
+    settings = _SETTINGS[provider].read(environment)
+    if settings is None:
+        required = ", ".join(_SETTINGS[provider].required())
+        raise ConfigurationError(f"{provider} is not configured. Set {required}.")
+    return settings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -26,13 +27,31 @@ def _url(text: str) -> str:
 
 Url = Annotated[str, AfterValidator(_url)]
 Count = Annotated[int, Field(ge=1)]
+Hours = Annotated[int, Field(ge=1, le=24 * 30)]
 
 
 class ProviderSettings(BaseModel):
-    """Settings of one provider; every field's alias is its environment variable."""
+    """Settings of one provider; every field's alias is its environment variable.
+
+    Attributes:
+        lateness_hours: So long after its end the events of a slice are final.
+        overlap_hours: Slices that ended no longer ago than this, and are not final, are read again by every tick.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
     provider: ClassVar[str]
+    lateness_hours: int
+    overlap_hours: int
+
+    @property
+    def lateness(self) -> timedelta:
+        """``lateness_hours``."""
+        return timedelta(hours=self.lateness_hours)
+
+    @property
+    def overlap(self) -> timedelta:
+        """``overlap_hours``."""
+        return timedelta(hours=self.overlap_hours)
 
     @classmethod
     def variables(cls) -> list[str]:
@@ -91,6 +110,10 @@ class BoxSettings(ProviderSettings):
     # Box allows about 1000 a minute.
     requests_per_minute: Count = Field(800, alias="BOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(4, alias="BOX_PARALLEL_SLICES")
+    # No figure is documented for late events in the history: its incidents lasted hours, so a day. Its stream tells
+    # of late events by itself, so a tick reads little again.
+    lateness_hours: Hours = Field(24, alias="BOX_LATENESS_HOURS")
+    overlap_hours: Hours = Field(1, alias="BOX_OVERLAP_HOURS")
 
     @property
     def token_url(self) -> str:
@@ -110,6 +133,9 @@ class DropboxSettings(ProviderSettings):
     # Dropbox publishes no figure, so little is asked for.
     requests_per_minute: Count = Field(300, alias="DROPBOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="DROPBOX_PARALLEL_SLICES")
+    # Dropbox says that actions appear in a few hours, and within 24 at most; twice that is safe.
+    lateness_hours: Hours = Field(48, alias="DROPBOX_LATENESS_HOURS")
+    overlap_hours: Hours = Field(6, alias="DROPBOX_OVERLAP_HOURS")
 
     @property
     def token_url(self) -> str:
@@ -132,6 +158,9 @@ class GoogleWorkspaceSettings(ProviderSettings):
     requests_per_minute: Count = Field(1800, alias="GOOGLE_REQUESTS_PER_MINUTE")
     drive_requests_per_minute: Count = Field(6000, alias="GOOGLE_DRIVE_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(4, alias="GOOGLE_PARALLEL_SLICES")
+    # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
+    lateness_hours: Hours = Field(72, alias="GOOGLE_LATENESS_HOURS")
+    overlap_hours: Hours = Field(6, alias="GOOGLE_OVERLAP_HOURS")
 
 
 class Office365Settings(ProviderSettings):
@@ -150,6 +179,9 @@ class Office365Settings(ProviderSettings):
     requests_per_minute: Count = Field(1500, alias="OFFICE365_REQUESTS_PER_MINUTE")
     graph_requests_per_minute: Count = Field(60, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="OFFICE365_PARALLEL_SLICES")
+    # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
+    lateness_hours: Hours = Field(24, alias="OFFICE365_LATENESS_HOURS")
+    overlap_hours: Hours = Field(1, alias="OFFICE365_OVERLAP_HOURS")
 
     @property
     def publisher_id(self) -> str:

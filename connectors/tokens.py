@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ EARLY = 60.0
 
 
 class Token:
-    """A bearer token, asked for when it is first needed.
+    """A bearer token for any number of threads, asked for when it is first needed.
 
     Args:
         sign_in: Gives a new token and its life in seconds.
@@ -20,6 +21,7 @@ class Token:
 
     def __init__(self, sign_in: Callable[[], tuple[str, float]]) -> None:
         self._sign_in = sign_in
+        self._lock = threading.Lock()
         self._value = ""
         self._renew_at = 0.0
 
@@ -29,13 +31,16 @@ class Token:
         Raises:
             ConnectorError: Signing in failed.
         """
-        # Lives are counted by the monotonic clock: they are real seconds, even where time is played out.
-        if not self._value or time.monotonic() >= self._renew_at:
-            self._value, life = self._sign_in()
-            # A token that lives for less than two minutes would otherwise be new for every request.
-            self._renew_at = time.monotonic() + life - min(EARLY, life / 2)
-        return self._value
+        with self._lock:
+            # Lives are counted by the monotonic clock: they are real seconds, even where time is played out.
+            if not self._value or time.monotonic() >= self._renew_at:
+                self._value, life = self._sign_in()
+                # A token that lives for less than two minutes would otherwise be new for every request.
+                self._renew_at = time.monotonic() + life - min(EARLY, life / 2)
+            return self._value
 
-    def forget(self) -> None:
-        """Makes the next use sign in anew: the provider no longer takes the token."""
-        self._value = ""
+    def forget(self, refused: str) -> None:
+        """Makes the next use sign in anew, unless that happened already: the provider no longer takes this token."""
+        with self._lock:
+            if self._value == refused:
+                self._value = ""

@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,7 +17,7 @@ from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
 from assets.rules import baselines, scores, thresholds, user_hours
-from connectors import ConfigurationError, configured, recovers_sizes, variables
+from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
@@ -75,24 +76,29 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
         "clock": clock,
         "detector": Detector(budget=settings.budget, organisation_domains=settings.domains),
-        **{f"{provider}_source": _source(provider, values) for provider in providers},
+        **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
     job = pull_job()
+    reach = {provider: horizons(provider, values) for provider in providers}
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
         jobs=[job] if providers else [],
-        schedules=schedules(job, resources["clock"], providers, settings) if providers else [],
+        schedules=schedules(job, resources["clock"], reach, settings) if providers else [],
         resources=resources,
         executor=dg.in_process_executor,
     )
 
 
-def _source(provider: str, values: Mapping[str, str]) -> Source:
+def _source(provider: str, values: Mapping[str, str], home: Path) -> Source:
     """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
     names = [name for name in variables(provider) if values.get(name)]
-    return Source(provider=provider, environment={name: dg.EnvVar(name) for name in names})
+    return Source(
+        provider=provider,
+        environment={name: dg.EnvVar(name) for name in names},
+        limits=str(home.absolute() / "limits"),
+    )
 
 
 def _definitions() -> dg.Definitions:

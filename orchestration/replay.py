@@ -29,7 +29,6 @@ _STEP = timedelta(days=6)
 """Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
-_ALL_HOURS = 24 * 366
 _PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -183,7 +182,7 @@ def materialise(
         NotPulledError: A provider did not answer; says which, and why.
     """
     providers = configured(values)
-    config = run_config(providers, again_hours=_ALL_HOURS).to_config_dict()
+    config = run_config(providers, reconcile=True).to_config_dict()
     job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
     result = job.execute_in_process(
         instance=instance,

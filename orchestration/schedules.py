@@ -1,6 +1,6 @@
 """The one job, the tick every 15 minutes and the daily reconcile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,8 +17,7 @@ Job = Any
 
 JOB = "watch_uploads"
 
-_TICK_HOURS = 3
-_RECONCILE_HOURS = 72
+_DAY = timedelta(days=1)
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -35,11 +34,9 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def run_config(providers: Sequence[str], *, again_hours: int) -> dg.RunConfig:
-    """Configuration of a run: how far back slices that are not final are pulled again."""
-    return dg.RunConfig(
-        ops={f"{provider}__audit_events": PullConfig(again_hours=again_hours) for provider in providers}
-    )
+def run_config(providers: Iterable[str], *, reconcile: bool) -> dg.RunConfig:
+    """Configuration of a run: whether all slices that are not final are pulled again."""
+    return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(reconcile=reconcile) for provider in providers})
 
 
 def pull_job() -> Job:
@@ -52,17 +49,19 @@ def pull_job() -> Job:
     )
 
 
-def schedules(job: Job, clock: Clock, providers: Sequence[str], settings: Settings) -> list[dg.ScheduleDefinition]:
+def schedules(
+    job: Job, clock: Clock, horizons: Mapping[str, tuple[timedelta, timedelta]], settings: Settings
+) -> list[dg.ScheduleDefinition]:
     """The tick and the reconcile over one job.
 
     Args:
         job: The job.
         clock: Says which day it is.
-        providers: Configured providers.
+        horizons: Lateness horizon and overlap of each configured provider.
         settings: First and last day of the partitions.
     """
 
-    def schedule(name: str, cron: str, *, days: int, again_hours: int, description: str) -> dg.ScheduleDefinition:
+    def schedule(name: str, cron: str, *, days: int, reconcile: bool, description: str) -> dg.ScheduleDefinition:
         @dg.schedule(name=name, job=job, cron_schedule=cron, description=description)
         def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
             today = clock.now().date()
@@ -74,25 +73,26 @@ def schedules(job: Job, clock: Clock, providers: Sequence[str], settings: Settin
             waiting = dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED, tags={"dagster/schedule_name": name})
             if context.instance.get_runs_count(waiting):
                 return dg.SkipReason(f"The last {name} has not finished.")
-            return dg.RunRequest(
-                tags=range_tags(first, last), run_config=run_config(providers, again_hours=again_hours)
-            )
+            return dg.RunRequest(tags=range_tags(first, last), run_config=run_config(horizons, reconcile=reconcile))
 
         return _schedule
 
+    lateness = max(-(-lateness // _DAY) for lateness, _ in horizons.values())
+    overlap = max(-(-overlap // _DAY) for _, overlap in horizons.values())
     return [
         schedule(
             "tick",
             "*/15 * * * *",
-            days=1,
-            again_hours=_TICK_HOURS,
-            description="Yesterday and today: new slices, and those of the last three hours again.",
+            days=overlap,
+            reconcile=False,
+            description="Yesterday and today: new slices, and those within each provider's overlap again.",
         ),
         schedule(
             "reconcile",
             "40 4 * * *",
-            days=3,
-            again_hours=_RECONCILE_HOURS,
-            description="The last three days: all slices that are not final again, for events that came late.",
+            days=lateness,
+            reconcile=True,
+            description="The days within the longest lateness horizon: all slices that are not final again, for "
+            "events that came late.",
         ),
     ]

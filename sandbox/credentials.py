@@ -24,6 +24,7 @@ GOOGLE_SERVICE_ACCOUNT = "uploadwatch@sandbox-project.iam.gserviceaccount.com"
 OFFICE365_TENANT_ID = guid(digest("tenant"))
 KEY_FILE = "google_service_account.json"
 ENVIRONMENT_FILE = "sandbox.env"
+_UNLIMITED = "1000000"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,10 @@ def _write(path: Path, text: str) -> None:
 
 
 def write_client_files(state: Path, url: str, credentials: Credentials, providers: Collection[str]) -> None:
-    """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs."""
+    """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs.
+
+    The quotas that a client is to keep are out of reach: what this API takes is said by its own throttling.
+    """
     state.mkdir(parents=True, exist_ok=True)
     lines = {"UPLOADWATCH_SANDBOX_URL": url, "UPLOADWATCH_ORGANISATION_DOMAINS": ",".join(organisation())}
     if "box" in providers:
@@ -101,6 +105,7 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "BOX_CLIENT_SECRET": credentials.box_client_secret,
             "BOX_ENTERPRISE_ID": BOX_ENTERPRISE_ID,
             "BOX_API_URL": url,
+            "BOX_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
     if "dropbox" in providers:
         lines |= {
@@ -108,6 +113,7 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "DROPBOX_APP_SECRET": credentials.dropbox_app_secret,
             "DROPBOX_REFRESH_TOKEN": credentials.dropbox_refresh_token,
             "DROPBOX_API_URL": url,
+            "DROPBOX_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
     if "google_workspace" in providers:
         key_file = (state / KEY_FILE).resolve()
@@ -119,6 +125,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "GOOGLE_DRIVE_URL": url,
             "GOOGLE_TOKEN_URL": f"{url}/token",
             "GOOGLE_RECOVER_SIZES": "true",
+            "GOOGLE_REQUESTS_PER_MINUTE": _UNLIMITED,
+            "GOOGLE_DRIVE_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
     if "office365" in providers:
         lines |= {
@@ -129,6 +137,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "OFFICE365_LOGIN_URL": url,
             "OFFICE365_GRAPH_URL": url,
             "OFFICE365_RECOVER_SIZES": "true",
+            "OFFICE365_REQUESTS_PER_MINUTE": _UNLIMITED,
+            "OFFICE365_GRAPH_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
     _write(state / ENVIRONMENT_FILE, "".join(f"{name}={shlex.quote(value)}\n" for name, value in lines.items()))
 

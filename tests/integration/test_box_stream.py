@@ -26,8 +26,11 @@ def stream_of(variables: Mapping[str, str]) -> Streaming:
 def read(stream: Streaming, position: str) -> tuple[list[str], str]:
     """Names of the files streamed since a position, and the position after them."""
     names, last = [], position
-    for page, following in stream.streamed(position):
-        names += [json.loads(event)["source"]["item_name"] for event in page.events]
+    for hours, following in stream.streamed(position):
+        events = [(hour, json.loads(event)) for hour, page in hours.items() for event in page.events]
+        for hour, event in events:
+            assert hour == datetime.fromisoformat(event["created_at"]).replace(minute=0, second=0, microsecond=0)
+            names.append(event["source"]["item_name"])
         last = following
     return names, last
 

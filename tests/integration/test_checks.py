@@ -9,7 +9,8 @@ import duckdb
 import pytest
 
 from assets.lake import Lake
-from assets.landing import Manifest, land
+from assets.landing import land
+from assets.manifest import Manifest
 from connectors import Gap, Page
 from detection.tables import TABLES
 from orchestration.definitions import build_defs

@@ -10,7 +10,8 @@ import zstandard
 
 from assets.coverage import evaluations
 from assets.lake import Lake
-from assets.landing import Manifest, due, land
+from assets.landing import due, land
+from assets.manifest import Manifest
 from connectors import Gap, Page
 
 DAY = date(2026, 3, 2)
@@ -27,11 +28,13 @@ def hours(slices: list[tuple[datetime, datetime]]) -> list[int]:
 
 
 def pull(
-    manifest: Manifest, now: datetime, *, again: float = 72, retention: float = 365
+    manifest: Manifest, now: datetime, *, again: float | None = 72, retention: float = 365
 ) -> list[tuple[datetime, datetime]]:
     """Pulls what is due and returns it."""
     kept = timedelta(days=retention)
-    found = due(manifest, DAY, now=now, lateness=24 * HOUR, retention=kept, again=again * HOUR)
+    found = due(
+        manifest, DAY, now=now, lateness=24 * HOUR, retention=kept, again=None if again is None else again * HOUR
+    )
     for start, end in found:
         land(manifest, start, end, [Page((b"{}",))], now=now)
     return found
