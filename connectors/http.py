@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import msgspec
 import requests
@@ -77,6 +77,14 @@ class _Session(requests.Session):
     def __init__(self, limiter: Limiter) -> None:
         super().__init__()
         self._limiter = limiter
+        self._of_host: dict[tuple[str, str], Any] = {}
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """As in ``requests``, but the environment's proxies and certificates are read once a host, not each time."""
+        scheme, host, *_ = urlsplit(url)
+        if (scheme, host) not in self._of_host:
+            self._of_host[scheme, host] = super().merge_environment_settings(url, {}, None, verify, cert)
+        return {**self._of_host[scheme, host], "stream": stream}
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
         """As ``requests.Session.request``, with the rules above."""

@@ -53,7 +53,10 @@ def lines(events: Iterable[msgspec.Raw]) -> tuple[bytes, ...]:
 
     What is no object is wrapped in one, so that it can be rejected with a reason and nothing is lost.
     """
-    return tuple(_line(bytes(event)) for event in events)
+    texts = map(bytes, events)
+    return tuple(
+        text if text.startswith(b"{") and b"\n" not in text and b"\r" not in text else _line(text) for text in texts
+    )
 
 
 def _line(event: bytes) -> bytes:

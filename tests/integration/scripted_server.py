@@ -57,8 +57,18 @@ class Scripted:
 
 
 @contextmanager
-def scripted(answer: Callable[[Asked], Answer], *, life: float = 3600) -> Iterator[Scripted]:
-    """Serves what `answer` gives; requests for a token get `token-1`, `token-2` ... that live for `life` seconds."""
+def scripted(
+    answer: Callable[[Asked], Answer],
+    *,
+    life: float = 3600,
+    sign_in: Callable[[Asked], Answer] | None = None,
+    meet: Callable[[Asked], object] = lambda _asked: None,
+) -> Iterator[Scripted]:
+    """Serves what `answer` gives.
+
+    Requests for a token get what `sign_in` gives, or `token-1`, `token-2` ... that live for `life` seconds. `meet` is
+    called for each request, by a thread of its own, before it is answered: it may wait for others.
+    """
     told = Scripted("")
     lock = threading.Lock()
 
@@ -70,9 +80,12 @@ def scripted(answer: Callable[[Asked], Answer], *, life: float = 3600) -> Iterat
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Asked(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
+            meet(request)
             with lock:
                 told.asked.append(request)
-                if request.signs_in:
+                if request.signs_in and sign_in:
+                    reply = sign_in(request)
+                elif request.signs_in:
                     count = sum(other.signs_in for other in told.asked)
                     reply = Answer({"access_token": f"token-{count}", "expires_in": life})
                 else:
