@@ -104,10 +104,12 @@ class Gate:
                 scope = {**scope, PAGE_LIMIT: entry.fault.events}
                 return entry, await self._pass_on(asked, scope)
         answer = await self._pass_on(asked, scope)
-        earlier = self._earlier.get(asked.api, [])
+        # The list of Office 365's blobs and what is in them are two kinds of pages.
+        pages = "list" if asked.path.endswith("/content") else asked.api
+        earlier = self._earlier.get(pages, [])
         events = events_of(asked.api, asked.path, answer)
         if events:
-            self._earlier[asked.api] = events
+            self._earlier[pages] = events
         for entry in due:
             if isinstance(entry.fault, Reset | Slow | ClockSkew):
                 return entry, answer
