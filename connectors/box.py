@@ -15,6 +15,7 @@ import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
 from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed, time_of
+from connectors.errors import RefusedError
 from connectors.http import Api, Client, Refusal, error_body
 from connectors.limits import Limits
 from connectors.oauth import form_token
@@ -83,8 +84,19 @@ class BoxConnector:
             # A bound in the future is an error, and none is the same.
             parameters["created_before"] = stamp(before)
         seen: set[str] = set()
+        restarted = False
         while True:
-            answer = self._api.get(PATH, Entries, parameters)
+            try:
+                answer = self._api.get(PATH, Entries, parameters)
+            except RefusedError as error:
+                if error.status != 400 or restarted or "stream_position" not in parameters:
+                    raise
+                # Events have ids, so those that come again do no harm.
+                logger.warning("box takes the position no longer, reading %s anew", stamp(start))
+                del parameters["stream_position"]
+                restarted = True
+                seen.clear()
+                continue
             # Box gives short pages while more remains: only an empty one is the end. Its position may be "0",
             # which would start the year anew, so it is of no use.
             if not answer.entries or _all_after(answer.entries, before):

@@ -41,6 +41,7 @@ GRAPH_HOSTS = ("graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft
 _CAUSE = "Office 365 keeps audit content for 7 days"
 _CODE = re.compile(r"""['"]code['"]\s*:\s*['"]([^'"]+)['"]""")
 _MESSAGE = re.compile(r"""['"]message['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""", re.IGNORECASE)
+_NO_TENANT = re.compile(r"Tenant \S+ does not exist")
 _SIGN_IN_REMEDY = (
     "Check OFFICE365_TENANT_ID, OFFICE365_CLIENT_ID and OFFICE365_CLIENT_SECRET; a client secret may have expired."
 )
@@ -224,7 +225,8 @@ def _read_refusal(response: requests.Response) -> Refusal:
     text = response.text
     code, message = _CODE.search(text), _MESSAGE.search(text)
     told = code[1] if code else ""
-    remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or told.startswith(("AF2001", "AF20023")) else ""
-    return Refusal(
-        told, (message[1] or message[2] or "") if message else "", told in ("AF429", "AF50000"), None, remedy
-    )
+    said = (message[1] or message[2] or "") if message else ""
+    # Where nobody switched auditing on, Microsoft says that the tenant is not there, with an exception's text for code.
+    set_up = told.startswith(("AF2001", "AF20023")) or _NO_TENANT.search(said)
+    remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or set_up else ""
+    return Refusal(told, said, told in ("AF429", "AF50000"), None, remedy)

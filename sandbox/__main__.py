@@ -12,6 +12,7 @@ import typer
 from sandbox import google_activities, office365_records
 from sandbox.clock import SECOND, parse_time
 from sandbox.data import Events, load
+from sandbox.faults import Plan, PlanError
 from sandbox.people import organisation_domains, settle
 from sandbox.server import Sandbox, serve
 from sandbox.workload_format import WorkloadError
@@ -38,6 +39,10 @@ def serve_command(
     requests_per_minute: Annotated[
         int, typer.Option(help="How many requests each API takes a minute; 0 is no limit.")
     ] = 0,
+    faults: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="A fault plan, JSON: see docs/sandbox.md."),
+    ] = None,
 ) -> None:
     """Serve the providers in a workload until stopped; DIR/sandbox.env tells a client how to reach them."""
     try:
@@ -50,7 +55,11 @@ def serve_command(
     start = parse_time(now, zone_required=True) if now else _last_publication(events)
     if start is None:
         raise typer.BadParameter(f"{now!r} is no ISO 8601 time with a zone", param_hint="--now")
-    sandbox = Sandbox(events, start, requests_per_minute=requests_per_minute)
+    try:
+        plan = Plan.load(faults) if faults else Plan()
+    except PlanError as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from None
+    sandbox = Sandbox(events, start, requests_per_minute=requests_per_minute, plan=plan)
     served = ", ".join(_told(provider, found) for provider, found in events.items())
     serve(sandbox, state, port, lambda url: typer.echo(f"sandbox: serving {url} with {served}"))
 

@@ -15,7 +15,7 @@ from sandbox.clock import DAY, HOUR, Clock, parse_time, write_times
 from sandbox.credentials import BOX_ENTERPRISE_ID, Credentials, Tokens, same
 from sandbox.data import Events
 from sandbox.people import Person, digest, guid, person, responsible
-from sandbox.responses import Refusal, json_response
+from sandbox.responses import Refusal, json_response, page_limit
 
 TOKEN_LIFE = 3938
 DEFAULT_LIMIT = 100
@@ -93,13 +93,13 @@ class Box:
         limit = query.get("limit", str(DEFAULT_LIMIT))
         if not limit.isdecimal() or not 0 < int(limit) <= MAXIMUM_LIMIT:
             raise error(400, "bad_request", "Invalid limit parameter")
-        wanted = _wanted(query.get("event_type", ""))
+        wanted, size = _wanted(query.get("event_type", "")), page_limit(request, int(limit))
         position = query.get("stream_position", "0")
         if stream == "admin_logs":
             window = self._window(query.get("created_after"), query.get("created_before"))
-            return self._history(position, int(limit), window, wanted)
+            return self._history(position, size, window, wanted)
         if stream == "admin_logs_streaming":
-            return self._streaming(position, int(limit), wanted)
+            return self._streaming(position, size, wanted)
         raise error(400, "bad_request", f"The stream_type {stream} is not served by this sandbox")
 
     def _window(self, after: str | None, before: str | None) -> tuple[int, int]:

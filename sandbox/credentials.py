@@ -78,6 +78,10 @@ class Tokens:
         grant = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
         return grant if grant and grant.expires > time.monotonic() else None
 
+    def revoke(self, authorization: str) -> None:
+        """The token in an `Authorization: Bearer ...` header is good no longer."""
+        self._grants.pop(authorization.partition(" ")[2].strip(), None)
+
 
 def same(told: str, known: str) -> bool:
     """Whether a client told the right secret."""

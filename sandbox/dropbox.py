@@ -16,7 +16,7 @@ from sandbox.clock import MINUTE, Clock, parse_time, write_times
 from sandbox.credentials import Credentials, Tokens, same
 from sandbox.data import Events
 from sandbox.dropbox_events import CATEGORIES, account_id, event_type, team_event
-from sandbox.responses import Refusal, json_response
+from sandbox.responses import Refusal, json_response, page_limit
 
 TOKEN_LIFE = 14_400
 MAXIMUM_LIMIT = 1000
@@ -148,7 +148,8 @@ class Dropbox:
             position = int(np.searchsorted(self._published_in_order, start))
         else:
             position = int(np.searchsorted(self._time, start))
-        return self._page(Cursor(start, end, query.limit, query.account_id or "", category, kind, position, calls=0))
+        cursor = Cursor(start, end, query.limit, query.account_id or "", category, kind, position, calls=0)
+        return self._page(cursor, page_limit(request, query.limit))
 
     async def get_events_continue(self, request: Request) -> Response:
         """`POST /2/team_log/get_events/continue`."""
@@ -157,7 +158,7 @@ class Dropbox:
             cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(told.cursor), type=Cursor)
         except (ValueError, msgspec.MsgspecError):
             raise _refused("bad_cursor") from None
-        return self._page(cursor)
+        return self._page(cursor, page_limit(request, cursor.limit))
 
     async def _argument(self, request: Request, route: str, kind: type[_T]) -> _T:
         grant = self._tokens.grant(request.headers.get("authorization", ""))
@@ -171,8 +172,8 @@ class Dropbox:
         except msgspec.MsgspecError as error:
             raise _malformed(route, f"request body: {error}") from None
 
-    def _page(self, cursor: Cursor) -> Response:
-        limit = _shortened(cursor)
+    def _page(self, cursor: Cursor, limit: int) -> Response:
+        limit = min(limit, _shortened(cursor))
         if cursor.end is None:
             limit_position = int(np.searchsorted(self._published_in_order, self._clock.now, "right"))
         else:

@@ -17,7 +17,7 @@ from sandbox.credentials import GOOGLE_SERVICE_ACCOUNT, Credentials, Tokens
 from sandbox.data import Events
 from sandbox.google_activities import APPLICATIONS, EVENT_NAMES, activity
 from sandbox.people import admin_email, person
-from sandbox.responses import Refusal, json_response, raw_response
+from sandbox.responses import Refusal, json_response, page_limit, raw_response
 
 TOKEN_LIFE = 3599
 RETENTION = 180 * DAY
@@ -40,11 +40,15 @@ def too_many_requests(_wait: int) -> Refusal:
 
 
 class PageToken(msgspec.Struct, array_like=True):
-    """Where a chain of pages has come to; it holds for the query it was given for."""
+    """Where a chain of pages has come to; it holds for the query it was given for.
+
+    `pages` counts those given, so that the token after an empty page is another one.
+    """
 
     query: list[str]
     low: int
     high: int
+    pages: int = 0
 
 
 class GoogleWorkspace:
@@ -103,7 +107,8 @@ class GoogleWorkspace:
         else:
             token = PageToken(asked, *self._window(asked[3], asked[4]))
         kinds = {kind for kind in APPLICATIONS[application] if not name or name in EVENT_NAMES[kind]}
-        rows = self._take(token, int(told), kinds, user)
+        rows = self._take(token, page_limit(request, int(told)), kinds, user)
+        token.pages += 1
         times = write_times(self._events.time[rows], "ms")
         items = [activity(self._events, row, application, f"{text}Z") for row, text in zip(rows, times, strict=True)]
         return _page(items, _write_token(token) if token.low < token.high else "")

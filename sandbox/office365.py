@@ -20,7 +20,7 @@ from sandbox.credentials import OFFICE365_TENANT_ID, Credentials, Tokens, same
 from sandbox.data import Events
 from sandbox.office365_records import CONTENT, records
 from sandbox.people import digest
-from sandbox.responses import Refusal, json_response
+from sandbox.responses import Refusal, json_response, page_limit
 
 TOKEN_LIFE = 3599
 RETENTION = 7 * DAY
@@ -142,13 +142,13 @@ class Office365:
             if not page.isdecimal() or not first <= int(page) <= last:
                 raise error(400, "AF20031", f"Invalid nextPage Input: {page}.")
             first = int(page)
-        base = f"{request.base_url}api"
-        listed = [_listing(blob, base) for blob in self._blobs.get(content_type, [])[first : min(last, first + LISTED)]]
+        base, following = f"{request.base_url}api", first + page_limit(request, LISTED)
+        listed = [_listing(blob, base) for blob in self._blobs.get(content_type, [])[first : min(last, following)]]
         headers = {}
-        if first + LISTED < last:
+        if following < last:
             # The link names the older path and leaves the publisher out, as Microsoft's does.
             told = {name: query[name] for name in ("contentType", "startTime", "endTime") if name in query}
-            told["nextPage"] = str(first + LISTED)
+            told["nextPage"] = str(following)
             link = f"{base}/v1/{OFFICE365_TENANT_ID}/activity/feed/subscriptions/content?{urlencode(told)}"
             headers["NextPageUri"] = link
         return json_response(listed, headers=headers)

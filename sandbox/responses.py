@@ -1,4 +1,4 @@
-"""JSON answers, and the errors that handlers raise to be answered with."""
+"""JSON answers, the length of pages, and the errors that handlers raise to be answered with."""
 
 from __future__ import annotations
 
@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
 
+PAGE_LIMIT = "sandbox.page_limit"
+"""Where the gate puts the number of events that a page may hold at most, for a page that falls short."""
 _encode = msgspec.json.Encoder().encode
+
+
+def page_limit(request: Request, usual: int) -> int:
+    """How many events the page asked for may hold."""
+    return min(usual, request.scope.get(PAGE_LIMIT, usual))
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

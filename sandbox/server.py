@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -15,76 +15,29 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
 from sandbox.box import Box
 from sandbox.clock import Clock, parse_time, write_time
 from sandbox.credentials import Credentials, Tokens, write_client_files
 from sandbox.data import Events
 from sandbox.dropbox import Dropbox
+from sandbox.faults import Plan, PlanError
 from sandbox.files import Files
+from sandbox.gate import Gate
 from sandbox.google_drive import GoogleDrive
 from sandbox.google_workspace import GoogleWorkspace
 from sandbox.office365 import Office365
 from sandbox.office365_graph import Graph
 from sandbox.responses import Refusal, json_response
 
-_TOO_MANY: dict[str, Callable[[int], Refusal]] = {
-    "box": lambda wait: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded", wait),
-    "dropbox": dropbox.too_many_requests,
-    "google_workspace": google_workspace.too_many_requests,
-    "google_drive": google_drive.too_many_requests,
-    "office365": office365.too_many_requests,
-    "graph": office365_graph.too_many_requests,
-}
-_PATHS = (
-    ("/2.0/", "box"),
-    ("/2/", "dropbox"),
-    ("/admin/", "google_workspace"),
-    ("/drive/", "google_drive"),
-    ("/api/", "office365"),
-    ("/v1.0/", "graph"),
-)
-
-
-def provider_of(path: str) -> str | None:
-    """Which API a path belongs to; None for tokens and for the sandbox's own paths."""
-    return next((name for prefix, name in _PATHS if path.startswith(prefix)), None)
-
-
-class Gate:
-    """What stands before every API: the limit of requests per minute, and the place for further obstacles."""
-
-    def __init__(self, app: ASGIApp, requests_per_minute: int) -> None:
-        self._app = app
-        self._limit = requests_per_minute
-        self._minutes: dict[str, tuple[int, int]] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer in the provider's stead."""
-        provider = provider_of(scope["path"]) if scope["type"] == "http" else None
-        if provider is not None and (wait := self._wait(provider)):
-            await _TOO_MANY[provider](wait).response()(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
-
-    def _wait(self, provider: str) -> int:
-        """Seconds until this provider takes requests again; 0 when it does now."""
-        if not self._limit:
-            return 0
-        now = time.monotonic()
-        minute, used = self._minutes.get(provider, (0, 0))
-        if minute != now // 60:
-            minute, used = int(now // 60), 0
-        self._minutes[provider] = (minute, used + 1)
-        return int(60 - now % 60) + 1 if used >= self._limit else 0
-
 
 class Sandbox:
     """The providers of one workload, served together."""
 
-    def __init__(self, workload: dict[str, Events], now: int, *, requests_per_minute: int = 0) -> None:
+    def __init__(
+        self, workload: dict[str, Events], now: int, *, requests_per_minute: int = 0, plan: Plan | None = None
+    ) -> None:
         self.clock, self.tokens, self.credentials = Clock(now), Tokens(), Credentials()
         self.providers = tuple(workload)
         shared = (self.clock, self.tokens, self.credentials)
@@ -93,6 +46,7 @@ class Sandbox:
         routes = [
             Route("/_sandbox/health", _health),
             Route("/_sandbox/clock", self._clock, methods=["GET", "PUT"]),
+            Route("/_sandbox/faults", self._faults, methods=["GET", "PUT"]),
             Route("/oauth2/token", self._token, methods=["POST"]),
         ]
         routes += self._box.routes() if self._box else []
@@ -106,7 +60,7 @@ class Sandbox:
             routes += Office365(events, *shared).routes()
             routes += Graph(events, Files(events), self.clock, self.tokens).routes()
         application = Starlette(routes=routes, exception_handlers={Refusal: _refuse})
-        self.app = Gate(application, requests_per_minute)
+        self.app = Gate(application, requests_per_minute, plan or Plan(), self.tokens)
 
     async def _token(self, request: Request) -> Response:
         """Box and Dropbox have the same token path; the kind of grant tells them apart."""
@@ -128,6 +82,14 @@ class Sandbox:
                 raise Refusal(400, {"error": 'the clock takes {"now": "2026-01-05T00:00:00Z"}'})
             self.clock.now = now
         return json_response({"now": write_time(self.clock.now)})
+
+    async def _faults(self, request: Request) -> Response:
+        if request.method == "PUT":
+            try:
+                self.app.plan = Plan.read(await request.body())
+            except PlanError as error:
+                raise Refusal(400, {"error": str(error)}) from None
+        return json_response(self.app.plan.told())
 
 
 async def _health(request: Request) -> Response:
@@ -152,6 +114,13 @@ class _Server(uvicorn.Server):
         self._ready()
 
 
+def _connection(**given: Any) -> asyncio.Protocol:
+    """A connection that requests can reach as `scope["state"]["connection"]`, to break it off."""
+    state = dict(given["app_state"])
+    state["connection"] = AutoHTTPProtocol(**{**given, "app_state": state})
+    return state["connection"]
+
+
 def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]) -> None:
     """Serve on 127.0.0.1 until stopped; once it takes connections, write the client's files, call `ready`."""
     listener = socket.create_server(("127.0.0.1", port))
@@ -163,5 +132,9 @@ def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]
         write_client_files(state, url, sandbox.credentials, sandbox.providers)
         ready(url)
 
-    config = uvicorn.Config(sandbox.app, log_level="warning", access_log=False, lifespan="off")
+    # The function is called as the class it stands for would be.
+    connection: Any = _connection
+    config = uvicorn.Config(
+        sandbox.app, http=connection, log_level="warning", access_log=False, lifespan="off", date_header=False
+    )
     asyncio.run(_Server(config, announce).serve([listener]))

@@ -1,0 +1,203 @@
+"""What stands before every API: the limit of requests per minute, the header Date, and the faults of a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
+
+import msgspec
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
+from sandbox.credentials import Tokens
+from sandbox.fault_answers import Answer, Asked, changed, events_of, instead
+from sandbox.faults import ClockSkew, Plan, Played, Reset, ShortPage, Slow, TokenExpired
+from sandbox.responses import PAGE_LIMIT, Refusal
+
+_TOO_MANY: dict[str, Callable[[int], Refusal]] = {
+    "box": lambda wait: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded", wait),
+    "dropbox": dropbox.too_many_requests,
+    "google_workspace": google_workspace.too_many_requests,
+    "google_drive": google_drive.too_many_requests,
+    "office365": office365.too_many_requests,
+    "graph": office365_graph.too_many_requests,
+}
+_PATHS = (
+    ("/2.0/", "box"),
+    ("/2/", "dropbox"),
+    ("/admin/", "google_workspace"),
+    ("/drive/", "google_drive"),
+    ("/api/", "office365"),
+    ("/v1.0/", "graph"),
+)
+_SHARED_TOKEN_PATH = "/oauth2/token"
+_PIECES = 10
+_MOMENT = 0.05
+"""Seconds in which a client has read what was sent before the connection is reset."""
+
+
+def api_of(path: str, body: bytes) -> str | None:
+    """Which API a request is for; None for the sandbox's own paths."""
+    if path == _SHARED_TOKEN_PATH:
+        # Box and Dropbox share the path; the kind of grant tells them apart.
+        grant = dict(parse_qsl(body.decode("utf-8", "replace"))).get("grant_type")
+        return "dropbox_token" if grant == "refresh_token" else "box_token"
+    if path == "/token":
+        return "google_token"
+    if path.endswith("/oauth2/v2.0/token"):
+        return "office365_token"
+    return next((name for prefix, name in _PATHS if path.startswith(prefix)), None)
+
+
+class Gate:
+    """Passes requests on, or answers in the provider's stead."""
+
+    def __init__(self, app: ASGIApp, requests_per_minute: int, plan: Plan, tokens: Tokens) -> None:
+        self.plan = plan
+        self._app = app
+        self._limit = requests_per_minute
+        self._tokens = tokens
+        self._minutes: dict[str, tuple[int, int]] = {}
+        self._earlier: dict[str, list[msgspec.Raw]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await _read(receive)
+        asked = Asked(
+            api_of(scope["path"], body) or "",
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body,
+        )
+        if asked.api in _TOO_MANY and (wait := self._wait(asked.api)):
+            await _TOO_MANY[asked.api](wait).response()(scope, receive, _dated(send, 0))
+            return
+        address = unquote_plus(f"{asked.path}?{asked.query}")
+        due = self.plan.due(asked.api, address) if asked.api else []
+        if not due:
+            await self._app(scope, _given(body), _dated(send, 0))
+            return
+        played, answer = await self._play(due, asked, scope)
+        if played is not None:
+            played.count()
+        await self._tell(played, answer, scope, send)
+
+    async def _play(self, due: list[Played], asked: Asked, scope: Scope) -> tuple[Played | None, Answer]:
+        """The first fault that can be played, and the answer that it comes to."""
+        for entry in due:
+            if (answer := instead(entry.fault, asked)) is not None:
+                if isinstance(entry.fault, TokenExpired):
+                    self._tokens.revoke(asked.headers.get("authorization", ""))
+                return entry, answer
+            if isinstance(entry.fault, ShortPage):
+                scope = {**scope, PAGE_LIMIT: entry.fault.events}
+                return entry, await self._pass_on(asked, scope)
+        answer = await self._pass_on(asked, scope)
+        # The list of Office 365's blobs and what is in them are two kinds of pages.
+        pages = "list" if asked.path.endswith("/content") else asked.api
+        earlier = self._earlier.get(pages, [])
+        events = events_of(asked.api, asked.path, answer)
+        if events:
+            self._earlier[pages] = events
+        for entry in due:
+            if isinstance(entry.fault, Reset | Slow | ClockSkew):
+                return entry, answer
+            if (altered := changed(entry.fault, asked, answer, earlier)) is not None:
+                return entry, altered
+        return None, answer
+
+    async def _pass_on(self, asked: Asked, scope: Scope) -> Answer:
+        """The API's own answer."""
+        status, headers, parts = 500, list[tuple[bytes, bytes]](), list[bytes]()
+
+        async def keep(message: Message) -> None:
+            nonlocal status, headers
+            if message["type"] == "http.response.start":
+                status, headers = message["status"], list(message.get("headers", []))
+            else:
+                parts.append(message.get("body", b""))
+
+        await self._app(scope, _given(asked.body), keep)
+        told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        return Answer(status, b"".join(parts), told)
+
+    async def _tell(self, played: Played | None, answer: Answer, scope: Scope, send: Send) -> None:
+        fault = played.fault if played else None
+        told = {**answer.headers, "content-length": str(len(answer.body))}
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
+        send = _dated(send, fault.seconds if isinstance(fault, ClockSkew) else 0)
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        if isinstance(fault, Reset):
+            await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
+            await asyncio.sleep(_MOMENT)
+            _reset(scope["state"]["connection"].transport)
+            # Until the server has seen it, it would think the answer forgotten.
+            await asyncio.sleep(_MOMENT)
+        elif isinstance(fault, Slow):
+            size = -(-len(answer.body) // _PIECES) or 1
+            for start in range(0, len(answer.body), size):
+                await asyncio.sleep(fault.seconds / _PIECES)
+                piece = answer.body[start : start + size]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body"})
+        else:
+            await send({"type": "http.response.body", "body": answer.body})
+
+    def _wait(self, api: str) -> int:
+        """Seconds until this API takes requests again; 0 when it does now."""
+        if not self._limit:
+            return 0
+        now = time.monotonic()
+        minute, used = self._minutes.get(api, (0, 0))
+        if minute != now // 60:
+            minute, used = int(now // 60), 0
+        self._minutes[api] = (minute, used + 1)
+        return int(60 - now % 60) + 1 if used >= self._limit else 0
+
+
+async def _read(receive: Receive) -> bytes:
+    parts, more = list[bytes](), True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _given(body: bytes) -> Receive:
+    """A channel that gives a body that was read before."""
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
+
+
+def _dated(send: Send, skew: int) -> Send:
+    """Adds the header Date, so many seconds after the present."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            date = format_datetime(datetime.now(UTC) + timedelta(seconds=skew), usegmt=True)
+            message["headers"] = [*message.get("headers", []), (b"date", date.encode())]
+        await send(message)
+
+    return told
+
+
+def _reset(transport: Any) -> None:
+    """Ends a connection in a way that the client sees as reset, not as closed."""
+    linger = struct.pack("ii", 1, 0)
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()
