@@ -79,7 +79,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         (
             "kind",
             "VARCHAR",
-            "sign_in, sign_in_failed, mfa_disabled, password_reset, provider_alert and so on",
+            "sign_in, sign_in_failed, mfa_disabled, password_reset, credentials_changed, provider_alert and so on",
         ),
         ("operation", "VARCHAR", "The provider's own name of the event"),
         ("file_id", "VARCHAR", "The file concerned, if one is"),

@@ -21,8 +21,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.classify import classify as classified
+from orchestration.classify import outcome_table
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
+from orchestration.settings import Settings, environment
 
 __all__ = ["main"]
 
@@ -41,7 +44,7 @@ HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", h
 
 
 class Format(StrEnum):
-    """How alerts are printed."""
+    """How results are printed."""
 
     TABLE = "table"
     JSON = "json"
@@ -150,6 +153,21 @@ def alerts(
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     else:
         out.print(alert_table(found))
+
+
+@app.command()
+def classify(
+    files: Annotated[list[Path], typer.Argument(help="Answers, arrays or lines.", exists=True, dir_okay=False)],
+    provider: Annotated[str, typer.Option(help="Whose events they are.")],
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
+) -> None:
+    """Shows what becomes of every audit event of a file: upload, activity, ignored or rejected, and why."""
+    (name,) = _providers([provider])
+    found = classified(name, files, organisation_domains=Settings.read(environment()).domains)
+    if format_ is Format.JSON:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    else:
+        out.print(outcome_table(found))
 
 
 @app.command()

@@ -13,7 +13,7 @@ from detection.normalise.reading import create_raw, create_raw_by_line, create_r
 from detection.sql import into, load, version
 from detection.tables import empty
 
-__all__ = ["PROVIDERS", "normalise", "rules_version", "size_questions"]
+__all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version", "size_questions"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
@@ -88,10 +88,39 @@ def size_questions(
     return questions
 
 
+def outcomes(
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    *,
+    raw_files: Sequence[str],
+    organisation_domains: Sequence[str],
+) -> pa.Table:
+    """What :func:`normalise` makes of every line, whatever its day, for a person to check by eye.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`PROVIDERS`.
+        raw_files: Files of events. To tell lines apart, give each a file of its own.
+        organisation_domains: As for :func:`normalise`.
+
+    Returns:
+        One row a line: file; outcome (upload, activity, ignored or rejected), reason (of the latter two), kind,
+        operation, time (TIMESTAMP, UTC), user, actor_class, file_name (the first file's), files, bytes (of an
+        upload's files together, NULL where one is not known), detail. Of lines alike in one file, the one that
+        counts comes first.
+    """
+    _prepare(con, provider, None, raw_files, [], organisation_domains)
+    into(con, "uploads", "normalise/uploads")
+    found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
+    _clear(con)
+    con.execute("DROP TABLE uploads")
+    return found
+
+
 def _prepare(
     con: duckdb.DuckDBPyConnection,
     provider: str,
-    day: date,
+    day: date | None,
     raw_files: Sequence[str],
     size_files: Sequence[str],
     organisation_domains: Sequence[str],
@@ -99,7 +128,7 @@ def _prepare(
     if provider not in LAYOUTS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
-    parameters = {
+    parameters: dict[str, object] = {
         "provider": provider,
         "day": day,
         "organisation_domains": [domain.lower() for domain in organisation_domains],

@@ -303,6 +303,8 @@ def test_another_day_is_told(tmp_path: Path) -> None:
         ("FAILED_LOGIN", "sign_in_failed"),
         ("ADD_LOGIN_ACTIVITY_DEVICE", "new_device"),
         ("DISABLE_MULTI_FACTOR_AUTH", "mfa_disabled"),
+        ("ENABLE_TWO_FACTOR_AUTH", "credentials_changed"),
+        ("EMAIL_ALIAS_CONFIRM", "credentials_changed"),
         ("ITEM_SHARED_UPDATE", "share_external"),
         ("FILE_MARKED_MALICIOUS", "provider_alert"),
         ("COPY", "copy on the server: no new bytes"),

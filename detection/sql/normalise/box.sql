@@ -16,6 +16,10 @@ WITH named AS (
             WHEN operation = 'ADMIN_LOGIN' THEN 'admin_impersonation'
             WHEN operation IN ('ADD_LOGIN_ACTIVITY_DEVICE', 'ADD_DEVICE_ASSOCIATION') THEN 'new_device'
             WHEN operation = 'DISABLE_MULTI_FACTOR_AUTH' THEN 'mfa_disabled'
+            WHEN operation IN (
+                'ENABLE_MULTI_FACTOR_AUTH', 'ENABLE_TWO_FACTOR_AUTH', 'EMAIL_ALIAS_CONFIRM', 'EMAIL_ALIAS_REMOVE',
+                'EMAIL_ALIAS_PRIMARY'
+            ) THEN 'credentials_changed'
             -- Box has no password event; an administrator's change of the account is the nearest.
             WHEN operation = 'EDIT_USER' THEN 'password_reset'
             WHEN operation IN (
@@ -39,8 +43,8 @@ judged AS (
             -- Without a type, a size or a version can only be a file's.
             WHEN item IS NULL AND coalesce(size_text, version_id) IS NOT NULL THEN meaning
         END AS kind,
-        operation IN ('ADMIN_LOGIN', 'DISABLE_MULTI_FACTOR_AUTH', 'EDIT_USER') AND source_type = 'user'
-            AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
+        meaning IN ('admin_impersonation', 'mfa_disabled', 'credentials_changed', 'password_reset')
+            AND source_type = 'user' AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
         operation = 'SHIELD_ALERT' AND coalesce(alert_user_email, alert_user_id) IS NOT NULL AS about_alert
     FROM named
 )
@@ -95,7 +99,7 @@ SELECT
         WHEN operation = 'SHIELD_ALERT' THEN concat('Box Shield: ', coalesce(alert_rule, 'alert'))
         WHEN operation = 'EDIT_USER' THEN 'account changed by an administrator'
         WHEN meaning = 'share' THEN concat('shared with ', shared_with)
-        WHEN meaning = 'provider_alert' THEN lower(replace(operation, '_', ' '))
+        WHEN meaning IN ('provider_alert', 'credentials_changed') THEN lower(replace(operation, '_', ' '))
     END AS detail,
     shared_with,
     CAST(NULL AS VARCHAR) AS site_id,

@@ -21,8 +21,12 @@ WITH named AS (
             WHEN operation = 'tfa_reset' THEN 'mfa_disabled'
             WHEN operation = 'tfa_change_status' AND new_value = 'disabled' THEN 'mfa_disabled'
             WHEN operation IN (
+                'tfa_change_status', 'tfa_add_backup_phone', 'tfa_change_backup_phone', 'tfa_remove_backup_phone',
+                'tfa_add_security_key', 'tfa_remove_security_key', 'passkey_add', 'passkey_remove'
+            ) THEN 'credentials_changed'
+            WHEN operation IN (
                 'admin_alerting_triggered_alert', 'ransomware_alert_create_report',
-                'ransomware_restore_process_started'
+                'ransomware_restore_process_started', 'ransomware_restore_process_completed'
             ) THEN 'provider_alert'
             WHEN operation IN (
                 'shared_link_create', 'file_transfers_transfer_send', 'file_transfers_file_add'
@@ -193,8 +197,10 @@ SELECT
         WHEN operation = 'account_lock_or_unlocked' THEN 'account locked'
         WHEN kind IN ('sign_in', 'sign_in_failed') THEN login_method
         WHEN kind = 'new_device' THEN device_name
-        WHEN kind IN ('password_reset', 'mfa_disabled', 'provider_alert', 'share_external', 'admin_impersonation')
-            THEN replace(operation, '_', ' ')
+        WHEN kind IN (
+            'password_reset', 'mfa_disabled', 'credentials_changed', 'provider_alert', 'share_external',
+            'admin_impersonation'
+        ) THEN replace(operation, '_', ' ')
     END AS detail,
     CAST(NULL AS VARCHAR) AS shared_with,
     CAST(NULL AS VARCHAR) AS site_id,

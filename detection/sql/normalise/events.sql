@@ -1,5 +1,5 @@
 -- The rules that hold for every provider: which day, which user, which key, which size. One row for each file of
--- an upload and for every other line; `counted` marks one row of each line.
+-- an upload and for every other line; `counted` marks one row of each line. No day means every day.
 WITH timed AS (
     SELECT
         * EXCLUDE (version, file_name, folder, owner, app, detail, file_id, user_id, kind),
@@ -69,8 +69,7 @@ decided AS (
         *,
         -- What cannot be read belongs to the day on which it was published, wherever that is known.
         CASE
-            WHEN rejected_because IS NOT NULL AND coalesce(publication_day, CAST($day AS DATE)) = CAST($day AS DATE)
-                THEN 'rejected'
+            WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE) THEN 'rejected'
             WHEN rejected_because IS NOT NULL OR CAST(time AS DATE) <> CAST($day AS DATE) THEN 'another day'
             WHEN kind IN ('upload', 'edit') THEN 'upload'
             WHEN kind IS NOT NULL THEN 'activity'

@@ -31,7 +31,8 @@ chosen AS (
                 pool,
                 lambda e: e.name IN (
                     'download', 'trash', 'delete', 'login_success', 'login_failure', '2sv_disable', 'password_edit',
-                    'titanium_unenroll'
+                    'titanium_unenroll', '2sv_enroll', 'titanium_enroll', 'recovery_email_edit',
+                    'recovery_phone_edit', 'recovery_secret_qa_edit'
                 ) OR e.type IN ('account_warning', 'attack_warning')
             )[1],
             list_filter(pool, lambda e: e.name IS NOT NULL)[1]
@@ -87,6 +88,10 @@ named AS (
             WHEN operation = 'login_failure' THEN 'sign_in_failed'
             WHEN operation IN ('2sv_disable', 'titanium_unenroll') THEN 'mfa_disabled'
             WHEN operation = 'password_edit' THEN 'password_reset'
+            WHEN operation IN (
+                '2sv_enroll', 'titanium_enroll', 'recovery_email_edit', 'recovery_phone_edit',
+                'recovery_secret_qa_edit'
+            ) THEN 'credentials_changed'
             WHEN
                 main.type IN ('account_warning', 'attack_warning')
                 OR operation IN ('risky_sensitive_action_allowed', 'risky_sensitive_action_blocked')
@@ -147,7 +152,7 @@ SELECT
         WHEN suspicious = 'true' THEN 'marked suspicious by Google'
         WHEN operation = 'email_forwarding_out_of_domain' THEN 'mail is forwarded outside the organisation'
         WHEN kind IN ('sign_in', 'sign_in_failed') THEN login_type
-        WHEN kind IN ('provider_alert', 'mfa_disabled', 'password_reset', 'share_external')
+        WHEN kind IN ('provider_alert', 'mfa_disabled', 'password_reset', 'credentials_changed', 'share_external')
             THEN replace(operation, '_', ' ')
     END AS detail,
     CAST(NULL AS VARCHAR) AS shared_with,
