@@ -7,6 +7,7 @@ What it shows late is met by reading a window again until the lateness horizon h
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -35,6 +36,7 @@ _SIGN_IN_REMEDY = (
 _ACCESS_REMEDY = (
     "Give the application the scope 'Manage enterprise properties' and authorise it again in the Admin Console."
 )
+logger = logging.getLogger(__name__)
 
 
 class BoxConnector:

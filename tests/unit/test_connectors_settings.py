@@ -66,6 +66,8 @@ def test_every_provider_names_its_variables() -> None:
         "BOX_CLIENT_SECRET",
         "BOX_ENTERPRISE_ID",
         "BOX_API_URL",
+        "BOX_LATENESS_HOURS",
+        "BOX_OVERLAP_HOURS",
         "BOX_PARALLEL_SLICES",
         "BOX_REQUESTS_PER_MINUTE",
         "BOX_TOKEN_URL",
