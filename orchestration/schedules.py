@@ -18,6 +18,8 @@ Job = Any
 JOB = "watch_uploads"
 
 _DAY = timedelta(days=1)
+_LEAST_RECONCILED = 3
+"""Days that a reconcile covers however short the horizons are: a stop over a weekend is made up for by itself."""
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -90,7 +92,7 @@ def schedules(
         schedule(
             "reconcile",
             "40 4 * * *",
-            days=lateness,
+            days=max(lateness, _LEAST_RECONCILED),
             reconcile=True,
             description="The days within the longest lateness horizon: all slices that are not final again, for "
             "events that came late.",
