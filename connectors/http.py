@@ -6,6 +6,7 @@ sends is ever followed, so a token can't reach a foreign host.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,6 +33,8 @@ TIMEOUTS = (5.0, 60.0)
 _CONNECTIONS = 16
 """Connections kept open: as many as threads that ask at once."""
 _SHOWN = 300
+# A signed assertion, such as Google's sign-in posts, is as good as a password while it lives.
+_SIGNED = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _BROKEN = (
     requests.ConnectionError,
     requests.Timeout,
@@ -100,6 +103,7 @@ class Client:
         for secret in (*self._secrets, *secrets):
             if secret:
                 text = text.replace(secret, "***")
+        text = _SIGNED.sub("***", text)
         return " ".join(text.split())[:_SHOWN]
 
 
