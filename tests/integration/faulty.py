@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,11 @@ TOKEN = {"google_workspace": "google_token"}
 Fault = dict[str, Any]
 
 
+def of(*providers: str) -> pytest.MarkDecorator:
+    """Runs a test with the days of these providers."""
+    return pytest.mark.parametrize("served", providers, indirect=True)
+
+
 def token_of(provider: str) -> str:
     """Name of the API that gives the provider's tokens."""
     return TOKEN.get(provider, f"{provider}_token")
@@ -43,39 +47,43 @@ def rows(provider: str, count: int = 90) -> list[dict[str, Any]]:
 
 @dataclass
 class Pulled:
-    """What a run left in its lake, and what it said."""
+    """What a run left in its lake, and what it said.
 
-    home: Path
-    provider: str
+    Attributes:
+        checks: Outcomes of the checks, by name.
+        metadata: Metadata of the audit events.
+        manifest: The manifest of the day.
+        events: The lines that landed, with how often each is there.
+        uploads: The uploads that were read out of them; none where they were not read.
+    """
+
     checks: Mapping[str, dg.AssetCheckEvaluation]
     metadata: Mapping[str, Any]
-
-    @property
-    def manifest(self) -> Manifest:
-        return Manifest(self.home / "lake" / self.provider / "audit_events" / f"day={DAY}")
-
-    @property
-    def events(self) -> Counter[bytes]:
-        """The lines that landed, with how often each is there."""
-        found: Counter[bytes] = Counter()
-        for path in self.manifest.files:
-            with Path(path).open("rb") as file:
-                found.update(zstandard.ZstdDecompressor().stream_reader(file).read().splitlines())
-        return found
-
-    @property
-    def uploads(self) -> Counter[tuple[Any, ...]]:
-        """The uploads that were read out of them."""
-        path = str(self.home / "lake" / self.provider / "uploads" / f"day={DAY}" / "part.parquet")
-        with duckdb.connect() as con:
-            query = 'SELECT event_key, asset, "user", file_name, bytes FROM read_parquet(?)'
-            return Counter(con.execute(query, [path]).fetchall())
+    manifest: Manifest
+    events: Counter[bytes]
+    uploads: Counter[tuple[Any, ...]]
 
     @property
     def failure(self) -> str:
         """What the check says of a provider that did not answer; "" where it did."""
         found = self.checks["pulled"]
         return "" if found.passed else found.description or ""
+
+
+def landed(manifest: Manifest) -> Counter[bytes]:
+    """The lines of a day."""
+    found: Counter[bytes] = Counter()
+    for path in manifest.files:
+        with Path(path).open("rb") as file:
+            found.update(zstandard.ZstdDecompressor().stream_reader(file).read().splitlines())
+    return found
+
+
+def read_uploads(path: Path) -> Counter[tuple[Any, ...]]:
+    """The uploads of a day."""
+    query = 'SELECT event_key, asset, "user", file_name, bytes FROM read_parquet(?)'
+    with duckdb.connect() as con:
+        return Counter(con.execute(query, [str(path)]).fetchall())
 
 
 class Provider:
@@ -118,9 +126,14 @@ class Provider:
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
         [made] = result.asset_materializations_for_node(f"{self.provider}__audit_events")
-        metadata = {name: value.value for name, value in made.metadata.items()}
+        lake = home / "lake" / self.provider
+        manifest = Manifest(lake / "audit_events" / f"day={DAY}")
         return Pulled(
-            home, self.provider, {found.check_name: found for found in result.get_asset_check_evaluations()}, metadata
+            {found.check_name: found for found in result.get_asset_check_evaluations()},
+            {name: value.value for name, value in made.metadata.items()},
+            manifest,
+            landed(manifest),
+            read_uploads(lake / "uploads" / f"day={DAY}" / "part.parquet") if read else Counter(),
         )
 
 
@@ -129,11 +142,6 @@ def provider_day(folder: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -
     """A sandbox with one provider's day."""
     with serving(folder, rows(provider), NOW) as client:
         yield Provider(client, provider, monkeypatch)
-
-
-def told(line: bytes) -> dict[str, Any]:
-    """An event."""
-    return dict(json.loads(line))
 
 
 def at(hour: int, minute: int = 0) -> datetime:
