@@ -24,7 +24,7 @@ from connectors.settings import DropboxSettings
 from connectors.spans import ceiling, floor, past, split, stamp
 from connectors.verbatim import lines
 
-__all__ = ["EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
+__all__ = ["CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
 
 EVENTS = "/2/team_log/get_events"
 CONTINUE = "/2/team_log/get_events/continue"

@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.doctor import doctor
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
 
@@ -31,6 +32,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(doctor)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)
