@@ -59,7 +59,8 @@ def doctor(
         activation=timedelta(days=Parameters().activation_days),
     )
     if format_ is Format.JSON:
-        sys.stdout.write(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=1) + "\n")
+        told = [{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings]
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
     else:
         Console().print(_table(findings))
     if any(finding.state is State.FAILURE for finding in findings):

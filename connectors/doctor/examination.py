@@ -176,17 +176,16 @@ class Examination(ABC):
     def newest_event(self) -> Told:
         """How old the newest event is, against the lateness horizon."""
         now, horizon = self.context.now, self.context.connector.lateness
-        reach = min(self.context.connector.retention, LOOKS[-1])
         newer = now
         for look in LOOKS:
-            older = max(now - look, now - reach)
+            older = max(now - look, self.oldest())
             times = self.seen(older, newer) if older < newer else []
             if times:
                 age = max(now - max(times), timedelta())
                 found = f"the newest event seen is {told(age)} old; late ones may come for {told(horizon)}"
                 return Told(State.OK, found) if age <= horizon else Told(State.WARNING, found, self.quiet())
-            newer = older
-        return Told(State.WARNING, f"no event in the last {told(reach)}", self.quiet())
+            newer = min(newer, older)
+        return Told(State.WARNING, f"no event in the last {told(now - newer)}", self.quiet())
 
     def quiet(self) -> str:
         """What to do about a log without new events."""
@@ -198,10 +197,8 @@ class Examination(ABC):
         kept = self.context.connector.retention
         keeps = f"the provider keeps {kept.days} days" if kept.days < 3650 else "the provider names no limit"
         if kept > needed and (times := self.seen(self.oldest(), now - needed)):
-            found = (
-                f"answers back to {min(times):%Y-%m-%d} at least ({keeps}): alerts begin once {needed.days} days or "
-            )
-            return Told(State.OK, f"{found}more are backfilled")
+            found = f"answers back to {min(times):%Y-%m-%d} at least ({keeps})"
+            return Told(State.OK, f"{found}: alerts begin once {needed.days} days or more are backfilled")
         ages = [age for age in AGES if age < kept]
         for older, younger in zip([min(kept, AGES[0]), *ages], ages, strict=False):
             times = self.seen(max(now - older, self.oldest()), now - younger) if older > younger else []

@@ -13,7 +13,7 @@ from connectors.limits import Limiter, Limits
 
 __all__ = ["Watch"]
 
-PATIENCE = 5.0
+PATIENCE = 3.0
 """Seconds within which a request that failed is repeated: someone waits in front of a screen."""
 REQUESTS = 120
 """Requests a minute at most, below the quota of every provider."""
