@@ -24,7 +24,7 @@ from connectors.settings import BoxSettings
 from connectors.spans import SECOND, ceiling, floor, past, stamp
 from connectors.verbatim import lines
 
-__all__ = ["BoxConnector"]
+__all__ = ["BoxConnector", "open_api"]
 
 RETENTION = timedelta(days=365)
 # A bound that is a moment older than a year is an error, so keep clear of it while a request is on its way.
@@ -49,17 +49,7 @@ class BoxConnector:
         self._now = now
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
-        limiter = limits.per_minute(self.provider, settings.requests_per_minute)
-        client = Client(self.provider, settings.secrets(), limiter)
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": settings.client_id,
-            "client_secret": settings.client_secret.get_secret_value(),
-            "box_subject_type": "enterprise",
-            "box_subject_id": settings.enterprise_id,
-        }
-        token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
-        self._api = Api(client, settings.api_url, _read_refusal, token)
+        self._api = open_api(settings, limits)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of the event."""
@@ -118,6 +108,21 @@ class BoxConnector:
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """Gives nothing: Box's log carries the sizes."""
         return iter(())
+
+
+def open_api(settings: BoxSettings, limits: Limits) -> Api:
+    """Box's API as the application's service account sees it."""
+    limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
+    client = Client(settings.provider, settings.secrets(), limiter)
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret.get_secret_value(),
+        "box_subject_type": "enterprise",
+        "box_subject_id": settings.enterprise_id,
+    }
+    token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
+    return Api(client, settings.api_url, _read_refusal, token)
 
 
 def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:

@@ -25,7 +25,7 @@ from connectors.settings import DropboxSettings
 from connectors.spans import ceiling, floor, past, split, stamp
 from connectors.verbatim import lines
 
-__all__ = ["DropboxConnector"]
+__all__ = ["CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
 
 EVENTS = "/2/team_log/get_events"
 CONTINUE = "/2/team_log/get_events/continue"
@@ -69,16 +69,7 @@ class DropboxConnector:
         self._shows_files = False
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
-        limiter = limits.per_minute(self.provider, settings.requests_per_minute)
-        client = Client(self.provider, settings.secrets(), limiter)
-        form = {
-            "grant_type": "refresh_token",
-            "client_id": settings.app_key,
-            "client_secret": settings.app_secret.get_secret_value(),
-            "refresh_token": settings.refresh_token.get_secret_value(),
-        }
-        token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
-        self._api = Api(client, settings.api_url, _read_refusal, token)
+        self._api = open_api(settings, limits)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
@@ -158,6 +149,20 @@ class DropboxConnector:
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """Gives nothing: Dropbox's log carries the sizes."""
         return iter(())
+
+
+def open_api(settings: DropboxSettings, limits: Limits) -> Api:
+    """Dropbox's API as the team's application sees it."""
+    limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
+    client = Client(settings.provider, settings.secrets(), limiter)
+    form = {
+        "grant_type": "refresh_token",
+        "client_id": settings.app_key,
+        "client_secret": settings.app_secret.get_secret_value(),
+        "refresh_token": settings.refresh_token.get_secret_value(),
+    }
+    token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
+    return Api(client, settings.api_url, _read_refusal, token)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:

@@ -41,7 +41,15 @@ class ConnectorError(Exception):
 
 
 class UnavailableError(ConnectorError):
-    """The provider could not be reached, failed or throttled until all attempts were used up."""
+    """The provider could not be reached, failed or throttled until all attempts were used up.
+
+    Attributes:
+        throttled: Whether it had too many requests.
+    """
+
+    def __init__(self, provider: str, request: str, cause: str, remedy: str, *, throttled: bool = False) -> None:
+        super().__init__(provider, request, cause, remedy)
+        self.throttled = throttled
 
 
 class AnswerError(ConnectorError):

@@ -178,6 +178,20 @@ class Api:
         self._token = token
         self._signs_in = signs_in
 
+    @property
+    def client(self) -> Client:
+        """The session that its requests go by."""
+        return self._client
+
+    def sign_in(self) -> None:
+        """Signs in now, not with the first request.
+
+        Raises:
+            ConnectorError: Signing in failed.
+        """
+        if self._token:
+            self._token.value()
+
     def error(self, request: str, cause: str, remedy: str) -> AnswerError:
         """An error about an answer of this API."""
         return AnswerError(self._client.provider, request, cause, remedy)
@@ -262,7 +276,7 @@ class Api:
         if throttled or status == 408 or status >= 500:
             wait = refusal.wait if refusal.wait is not None else retry_after(response)
             remedy = "The provider throttles or fails: run again later."
-            error = UnavailableError(provider, request, cause, remedy)
+            error = UnavailableError(provider, request, cause, remedy, throttled=throttled)
             return Again(error, wait, throttled=throttled) if wait is None or wait <= LONGEST_WAIT else error
         kind = SignInError if self._signs_in else AccessError if status in (401, 403) else RefusedError
         remedy = refusal.remedy or "Read the provider's message; the request itself can't be repeated."

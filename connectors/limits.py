@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -54,6 +55,7 @@ class Limiter:
         period: In such a time.
         stop: Once it is set, whoever waits gets a ``StoppedError``.
         clock: Nanoseconds since 1970.
+        patience: Seconds after its first attempt within which a request that failed may be repeated.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Limiter:
         *,
         stop: threading.Event | None = None,
         clock: Callable[[], int] = time.time_ns,
+        patience: float = math.inf,
     ) -> None:
         if requests < 1 or period <= timedelta():
             raise ValueError(f"{requests} requests in {period}: give at least one request and a time above zero")
@@ -73,6 +76,7 @@ class Limiter:
         self._path = state
         self._stop = stop or threading.Event()
         self._clock = clock
+        self.patience = patience
         self._memory = b""
         # Threads wait here, without polling; only processes meet at the file.
         self._threads = threading.Lock()

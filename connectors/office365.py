@@ -23,7 +23,7 @@ from connectors.settings import Office365Settings
 from connectors.spans import SECOND, ceiling, floor, past, split
 from connectors.verbatim import lines
 
-__all__ = ["Office365Connector"]
+__all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
 CONTENT_TYPES = ("Audit.SharePoint", "Audit.AzureActiveDirectory", "Audit.General")
 RETENTION = timedelta(days=7)
@@ -84,24 +84,8 @@ class Office365Connector:
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
 
-        def api(
-            root: str, hosts: Sequence[str], read_refusal: Callable[[requests.Response], Refusal], limiter: Limiter
-        ) -> Api:
-            client = Client(self.provider, settings.secrets(), limiter)
-            host = urlsplit(root).hostname or ""
-            form = {
-                "grant_type": "client_credentials",
-                "client_id": settings.client_id,
-                "client_secret": settings.client_secret.get_secret_value(),
-                "scope": f"https://{host if host in hosts else hosts[0]}/.default",
-            }
-            url = f"{settings.login_url}/{settings.tenant_id}/oauth2/v2.0/token"
-            return Api(client, root, read_refusal, form_token(client, url, form, _SIGN_IN_REMEDY))
-
-        feed = limits.per_minute(self.provider, settings.requests_per_minute)
-        graph = limits.per_minute("graph", settings.graph_requests_per_minute)
-        self._api = api(settings.api_url, MANAGEMENT_HOSTS, _read_refusal, feed)
-        self._sizes = GraphSizes(api(settings.graph_url, GRAPH_HOSTS, read_graph_refusal, graph))
+        self._api = open_feed(settings, limits)
+        self._sizes = GraphSizes(open_graph(settings, limits))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob."""
@@ -218,6 +202,37 @@ class Office365Connector:
             cause = f"content {content.id} could not be had: {error.cause}"
             return Gap(content.created, content.created + SECOND, cause)
         return Page(lines(records))
+
+
+def open_feed(settings: Office365Settings, limits: Limits) -> Api:
+    """The Management Activity API of the tenant."""
+    limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
+    return _api(settings, settings.api_url, MANAGEMENT_HOSTS, _read_refusal, limiter)
+
+
+def open_graph(settings: Office365Settings, limits: Limits) -> Api:
+    """Microsoft Graph of the tenant."""
+    limiter = limits.per_minute("graph", settings.graph_requests_per_minute)
+    return _api(settings, settings.graph_url, GRAPH_HOSTS, read_graph_refusal, limiter)
+
+
+def _api(
+    settings: Office365Settings,
+    root: str,
+    hosts: Sequence[str],
+    read_refusal: Callable[[requests.Response], Refusal],
+    limiter: Limiter,
+) -> Api:
+    client = Client(settings.provider, settings.secrets(), limiter)
+    host = urlsplit(root).hostname or ""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret.get_secret_value(),
+        "scope": f"https://{host if host in hosts else hosts[0]}/.default",
+    }
+    url = f"{settings.login_url}/{settings.tenant_id}/oauth2/v2.0/token"
+    return Api(client, root, read_refusal, form_token(client, url, form, _SIGN_IN_REMEDY))
 
 
 def _read_refusal(response: requests.Response) -> Refusal:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import requests
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from connectors.errors import ConnectorError
 from connectors.limits import Limiter
@@ -42,7 +42,7 @@ class Again(Exception):  # noqa: N818 -- no error yet: it is one when all attemp
 
 
 def retrying(attempt: Callable[[], T], limiter: Limiter) -> T:
-    """Calls ``attempt`` until it no longer raises ``Again``.
+    """Calls ``attempt`` until it no longer raises ``Again``, or the attempts or the limiter's patience are used up.
 
     Where the provider throttles or names a time to wait, all others that the limiter keeps back wait, too.
 
@@ -61,7 +61,7 @@ def retrying(attempt: Callable[[], T], limiter: Limiter) -> T:
             limiter.pause(seconds)
 
     retry = Retrying(
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(limiter.patience),
         wait=_wait,
         retry=retry_if_exception_type(Again),
         before_sleep=pause,

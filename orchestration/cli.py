@@ -23,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
+from orchestration.doctor import doctor
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
 from orchestration.settings import Settings, environment
@@ -34,6 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(doctor)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)

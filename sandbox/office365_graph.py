@@ -59,8 +59,14 @@ class Graph:
         """The paths served."""
         return [
             Route("/v1.0/$batch", self.batch, methods=["POST"]),
+            Route("/v1.0/sites/root", self.get_root),
             Route("/v1.0/sites/{rest:path}", self.get_item),
         ]
+
+    async def get_root(self, request: Request) -> Response:
+        """`GET /v1.0/sites/root`: the tenant's root site."""
+        self._authorise(request)
+        return json_response({"id": "example.sharepoint.com", "webUrl": "https://example.sharepoint.com"})
 
     async def get_item(self, request: Request) -> Response:
         """`GET /v1.0/sites/{site}/lists/{list}/items/{item}/driveItem`."""

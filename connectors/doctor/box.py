@@ -1,0 +1,88 @@
+"""Box: what a deployment needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from connectors.box import open_api
+from connectors.box_stream import PATH
+from connectors.doctor.examination import Context, Examination, Quota, read, time_of
+from connectors.doctor.findings import State, Told
+from connectors.errors import AccessError, ConnectorError, SignInError
+from connectors.settings import BoxSettings
+from connectors.spans import stamp
+
+__all__ = ["BoxExamination"]
+
+_MANAGER = (
+    "Admin Console > Integrations (Apps in some tenants) > Platform Apps Manager > Server Authentication Apps: find "
+    "the app by its Client ID"
+)
+_APP = "Developer Console > My Platform Apps > the app"
+
+
+class _Event(msgspec.Struct):
+    created_at: str | None = None
+
+
+class _Events(msgspec.Struct):
+    entries: list[_Event]
+
+
+class BoxExamination(Examination):
+    """See ``Examination``."""
+
+    kind = BoxSettings
+
+    def __init__(self, environment: Mapping[str, str], context: Context) -> None:
+        super().__init__(environment, context)
+        self._settings = read(BoxSettings, environment)
+        self._api = open_api(self._settings, context.watch)
+        context.watch.attend(self._api)
+
+    def configuration(self) -> Told:
+        """See ``Examination``."""
+        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+
+    def sign_in(self) -> Told:
+        """See ``Examination``."""
+        self._api.sign_in()
+        return Told(State.OK, f"signed in as the app's service account of enterprise {self._settings.enterprise_id}")
+
+    def audit_log(self) -> Told:
+        """See ``Examination``: the history, and the stream that tells of late events."""
+        self._api.get(PATH, _Events, {"stream_type": "admin_logs", "limit": 1})
+        self._api.get(PATH, _Events, {"stream_type": "admin_logs_streaming", "limit": 1, "stream_position": "now"})
+        return Told(State.OK, "the enterprise's events may be read: admin_logs and admin_logs_streaming")
+
+    def seen(self, start: datetime, end: datetime) -> list[datetime]:
+        """See ``Examination``; the oldest of the window come first."""
+        window: dict[str, str | int] = {"stream_type": "admin_logs", "limit": 500, "created_after": stamp(start)}
+        if end < self.context.now:
+            # A bound in the future is an error.
+            window["created_before"] = stamp(end)
+        times = (time_of(event.created_at) for event in self._api.get(PATH, _Events, window).entries)
+        return [time for time in times if time]
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """See ``Examination``."""
+        configured = self._settings.requests_per_minute
+        return (Quota("BOX_REQUESTS_PER_MINUTE", configured, 1000, "Box allows about 1,000 a user"),)
+
+    def remedy(self, check: str, error: ConnectorError) -> str:
+        """See ``Examination``."""
+        if isinstance(error, SignInError):
+            return (
+                f"{_APP} > Configuration: compare Client ID and Client Secret with BOX_CLIENT_ID and "
+                "BOX_CLIENT_SECRET, and General Settings > Enterprise ID with BOX_ENTERPRISE_ID. Then "
+                f"{_MANAGER}; it must be authorized and enabled."
+            )
+        if isinstance(error, AccessError):
+            return (
+                f"{_APP} > Configuration > Application Scopes: tick 'Manage enterprise properties' and save. Then "
+                f"{_MANAGER}, and choose Reauthorize App: a changed scope holds only after that."
+            )
+        return error.remedy

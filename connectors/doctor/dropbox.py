@@ -1,0 +1,117 @@
+"""Dropbox Business: what a deployment needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.findings import State, Told
+from connectors.dropbox import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
+from connectors.errors import AccessError, ConnectorError, SignInError
+from connectors.settings import DropboxSettings
+from connectors.spans import stamp
+
+__all__ = ["DropboxExamination"]
+
+PAGES = 5
+"""Pages of a window that may be empty before it counts as empty."""
+_CONSENT = (
+    "let a team admin open the consent page and approve the app anew, and put the new refresh token into "
+    "DROPBOX_REFRESH_TOKEN: a token keeps the scopes that it was given with"
+)
+
+
+class _Event(msgspec.Struct):
+    timestamp: str | None = None
+
+
+class _Events(msgspec.Struct):
+    events: list[_Event]
+    cursor: str
+    has_more: bool
+
+
+class _Features(msgspec.Struct):
+    values: list[dict[str, object]]
+
+
+class DropboxExamination(Examination):
+    """See ``Examination``."""
+
+    kind = DropboxSettings
+
+    def __init__(self, environment: Mapping[str, str], context: Context) -> None:
+        super().__init__(environment, context)
+        self._settings = read(DropboxSettings, environment)
+        self._api = open_api(self._settings, context.watch)
+        context.watch.attend(self._api)
+
+    def configuration(self) -> Told:
+        """See ``Examination``."""
+        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+
+    def sign_in(self) -> Told:
+        """See ``Examination``."""
+        self._api.sign_in()
+        return Told(State.OK, "the refresh token gives access tokens")
+
+    def audit_log(self) -> Told:
+        """See ``Examination``."""
+        self._api.post(EVENTS, _Events, {"limit": 1})
+        return Told(State.OK, "the team's log may be read (scope events.read)")
+
+    def plan(self) -> Told:
+        """Whether the team's plan logs file events: without them uploads are invisible."""
+        answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
+        told = next((value[FILE_EVENTS] for value in answer.values if FILE_EVENTS in value), None)
+        enabled = told.get("enabled") if isinstance(told, dict) else None
+        if enabled is True:
+            return Told(State.OK, "the team's plan logs file events")
+        to_do = (
+            "Admin Console > Billing: move the team to a plan whose log shows file events (Business Plus, Advanced or "
+            "Enterprise; plans' names differ by contract, so ask Dropbox), or unset the DROPBOX_ variables."
+        )
+        if enabled is False:
+            return Told(State.FAILURE, "the team's plan logs no file events, so uploads are invisible", to_do)
+        return Told(State.WARNING, f"Dropbox does not tell whether the plan logs file events ({FILE_EVENTS})", to_do)
+
+    own = (Check("plan", plan),)
+
+    def seen(self, start: datetime, end: datetime) -> list[datetime]:
+        """See ``Examination``; in no order."""
+        time = {"start_time": stamp(start), "end_time": stamp(end)}
+        answer = self._api.post(EVENTS, _Events, {"limit": 100, "time": time})
+        for _ in range(PAGES):
+            times = [time for time in (time_of(event.timestamp) for event in answer.events) if time]
+            if times or not answer.has_more:
+                return times
+            answer = self._api.post(CONTINUE, _Events, {"cursor": answer.cursor})
+        return []
+
+    def oldest(self) -> datetime:
+        """The beginning of the log."""
+        return FIRST
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """See ``Examination``."""
+        configured = self._settings.requests_per_minute
+        return (Quota("DROPBOX_REQUESTS_PER_MINUTE", configured, None, "Dropbox publishes no figure"),)
+
+    def remedy(self, check: str, error: ConnectorError) -> str:
+        """See ``Examination``."""
+        if isinstance(error, SignInError) and error.code == "invalid_client":
+            return (
+                "App Console > the app > Settings: compare App key and App secret with DROPBOX_APP_KEY and "
+                "DROPBOX_APP_SECRET."
+            )
+        if isinstance(error, SignInError):
+            return f"The refresh token is wrong, of another app, or revoked: {_CONSENT}."
+        if isinstance(error, AccessError):
+            return (
+                "App Console > the app > Permissions > Team Scopes: tick events.read and team_info.read, and Submit. "
+                f"Then {_CONSENT}."
+            )
+        return error.remedy

@@ -1,0 +1,250 @@
+"""What every provider is asked alike, and the frame for what only one is asked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, ClassVar, TypeVar
+
+from connectors.base import Connector
+from connectors.doctor.findings import State, Told
+from connectors.doctor.watching import Watch
+from connectors.errors import ConfigurationError, ConnectorError
+from connectors.settings import ProviderSettings
+
+__all__ = ["Check", "Context", "Examination", "Quota", "read", "time_of"]
+
+S = TypeVar("S", bound=ProviderSettings)
+
+SKEW_WARNS = timedelta(minutes=1)
+SKEW_FAILS = timedelta(minutes=5)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+LOOKS = (_HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 3 * _DAY, 7 * _DAY, 30 * _DAY)
+"""How far back the newest event is looked for, step by step: a busy log is not read for long."""
+AGES = (14 * _DAY, 7 * _DAY, 3 * _DAY, _DAY, timedelta())
+"""Between which ages the beginning of a short history is looked for."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an examination is given.
+
+    Attributes:
+        connector: The connector of the deployment, for its retention and lateness horizon.
+        now: The present as the provider sees it, UTC.
+        activation: So much history a source needs before it raises alerts.
+        watch: Limits of the requests, and notes of the answers.
+    """
+
+    connector: Connector
+    now: datetime
+    activation: timedelta
+    watch: Watch
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: Its name.
+        ask: Asks it of an examination. A ``ConnectorError`` means that it failed.
+        needs: Checks without which it can't be asked.
+    """
+
+    name: str
+    ask: Callable[[Any], Told]
+    needs: tuple[str, ...] = ("sign_in",)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How often an API is asked.
+
+    Attributes:
+        variable: Environment variable that says so.
+        configured: Requests a minute.
+        documented: Requests a minute that the provider allows; None where it publishes no such figure.
+        source: What the provider says.
+    """
+
+    variable: str
+    configured: int
+    documented: int | None
+    source: str
+
+
+class Examination(ABC):
+    """The checks of one provider.
+
+    Attributes:
+        kind: The provider's settings.
+        own: Checks that only this provider has.
+    """
+
+    kind: ClassVar[type[ProviderSettings]]
+    own: ClassVar[tuple[Check, ...]] = ()
+
+    def __init__(self, environment: Mapping[str, str], context: Context) -> None:
+        """Opens the APIs; nothing is asked yet.
+
+        Raises:
+            ConfigurationError: A value of the environment can't be used.
+        """
+        self.context = context
+        self.throttled = False
+
+    @classmethod
+    def checks(cls) -> tuple[Check, ...]:
+        """All checks in their order; what only looks at the answers of others comes last."""
+        return (
+            Check("sign_in", lambda self: self.sign_in(), needs=()),
+            Check("audit_log", lambda self: self.audit_log()),
+            *cls.own,
+            Check("newest_event", lambda self: self.newest_event(), needs=("sign_in", "audit_log")),
+            Check("retention", lambda self: self.retention(), needs=("sign_in", "audit_log")),
+            Check("clock", lambda self: self.clock(), needs=()),
+            Check("quota", lambda self: self.quota(), needs=()),
+        )
+
+    @abstractmethod
+    def configuration(self) -> Told:
+        """What is to be said of settings that are complete."""
+
+    @abstractmethod
+    def sign_in(self) -> Told:
+        """Signs in.
+
+        Raises:
+            ConnectorError: The credentials are refused, or nobody answers.
+        """
+
+    @abstractmethod
+    def audit_log(self) -> Told:
+        """Whether the audit log may be read.
+
+        Raises:
+            ConnectorError: It may not.
+        """
+
+    @abstractmethod
+    def seen(self, start: datetime, end: datetime) -> list[datetime]:
+        """Times of some events of a window, UTC; empty only where it holds none.
+
+        Raises:
+            ConnectorError: The provider refused.
+        """
+
+    @abstractmethod
+    def quotas(self) -> tuple[Quota, ...]:
+        """How often its APIs are asked."""
+
+    @abstractmethod
+    def remedy(self, check: str, error: ConnectorError) -> str:
+        """What to do about an error that a check met, in the words of the provider's console."""
+
+    def clock(self) -> Told:
+        """Compares this machine's clock with the server's."""
+        skews = self.context.watch.skews
+        if not skews:
+            return Told(State.NOT_CHECKED, "no answer told the time")
+        seconds = median(skews)
+        side = "behind" if seconds > 0 else "ahead of"
+        if abs(seconds) <= SKEW_WARNS.total_seconds():
+            return Told(State.OK, f"within {SKEW_WARNS.total_seconds():.0f} s of the provider's")
+        found = f"this machine's clock is {abs(seconds):.0f} s {side} the provider's"
+        state = State.FAILURE if abs(seconds) > SKEW_FAILS.total_seconds() else State.WARNING
+        to_do = "Synchronise this machine's clock (timedatectl set-ntp true): sign-in and the life of tokens need it."
+        return Told(state, found, to_do)
+
+    def quota(self) -> Told:
+        """Compares the configured rates with what the provider allows, and tells whether it throttled just now."""
+        quotas, waits = self.quotas(), self.context.watch.waits
+        found = "; ".join(f"{quota.variable} is {quota.configured:,} a minute, {quota.source}" for quota in quotas)
+        above = [quota for quota in quotas if quota.documented and quota.configured > quota.documented]
+        to_do = [f"Set {quota.variable} below {quota.documented:,}." for quota in above]
+        if self.throttled or waits:
+            asked = f" and asked to wait {max(waits):.0f} s" if waits else ""
+            found += f". The provider throttled or failed just now{asked}"
+            lower = " or ".join(quota.variable for quota in quotas)
+            to_do.append(f"See what else uses this quota, and lower {lower} if it lasts.")
+        return Told(State.WARNING if to_do else State.OK, found, " ".join(to_do))
+
+    def newest_event(self) -> Told:
+        """How old the newest event is, against the lateness horizon."""
+        now, horizon = self.context.now, self.context.connector.lateness
+        newer = now
+        for look in LOOKS:
+            older = max(now - look, self.oldest())
+            times = self.seen(older, newer) if older < newer else []
+            if times:
+                age = max(now - max(times), timedelta())
+                found = f"the newest event seen is {told(age)} old; late ones may come for {told(horizon)}"
+                return Told(State.OK, found) if age <= horizon else Told(State.WARNING, found, self.quiet())
+            newer = min(newer, older)
+        return Told(State.WARNING, f"no event in the last {told(now - newer)}", self.quiet())
+
+    def quiet(self) -> str:
+        """What to do about a log without new events."""
+        return "If people worked in that time, look at the provider's status page and ask its support."
+
+    def retention(self) -> Told:
+        """How far back the log answers, and so when alerts begin."""
+        now, needed = self.context.now, self.context.activation
+        kept = self.context.connector.retention
+        keeps = f"the provider keeps {kept.days} days" if kept.days < 3650 else "the provider names no limit"
+        if kept > needed and (times := self.seen(self.oldest(), now - needed)):
+            found = f"answers back to {min(times):%Y-%m-%d} at least ({keeps})"
+            return Told(State.OK, f"{found}: alerts begin once {needed.days} days or more are backfilled")
+        ages = [age for age in AGES if age < kept]
+        for older, younger in zip([min(kept, AGES[0]), *ages], ages, strict=False):
+            times = self.seen(max(now - older, self.oldest()), now - younger) if older > younger else []
+            if times:
+                age = now - min(times)
+                begins = min(times) + needed
+                found = (
+                    f"the oldest event seen is {told(age)} old ({keeps}): once they are backfilled, alerts begin about "
+                    f"{begins:%Y-%m-%d}"
+                )
+                if age >= min(kept, needed) - _DAY:
+                    return Told(State.OK, found)
+                return Told(State.WARNING, found, "Wait: a log that is new can't be hurried.")
+        return Told(State.WARNING, f"no event seen ({keeps}): alerts begin {needed.days} days after the first", "Wait.")
+
+    def oldest(self) -> datetime:
+        """The earliest time that may be asked for; a little later than the provider's limit, for requests take time."""
+        return self.context.now - self.context.connector.retention + timedelta(minutes=5)
+
+
+def read(kind: type[S], environment: Mapping[str, str]) -> S:
+    """The settings of a provider that is configured.
+
+    Raises:
+        ConfigurationError: It is not.
+    """
+    settings = kind.read(environment)
+    if settings is None:
+        raise ConfigurationError(f"{kind.provider} is not configured. Set {', '.join(kind.required())}.")
+    return settings
+
+
+def told(span: timedelta) -> str:
+    """A span of time for people: ``3 days``, ``5 hours``, ``12 minutes``."""
+    for unit, length in (("day", _DAY), ("hour", _HOUR)):
+        if span >= (2 if unit == "day" else 1) * length:
+            count = span // length
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    count = span // timedelta(minutes=1)
+    return f"{count} minute{'' if count == 1 else 's'}"
+
+
+def time_of(text: str | None) -> datetime | None:
+    """A time as a provider writes it, UTC; None where it is none. Without a zone it counts as UTC."""
+    try:
+        time = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

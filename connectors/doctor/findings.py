@@ -1,0 +1,45 @@
+"""What a diagnosis finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Finding", "State", "Told"]
+
+
+class State(StrEnum):
+    """How a check ended."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a check tells.
+
+    Attributes:
+        state: How it ended.
+        found: What was found, for people to read; may hold text of the provider.
+        to_do: What to do about it, in the words of the provider's console; "" for nothing.
+    """
+
+    state: State
+    found: str
+    to_do: str = ""
+
+
+@dataclass(frozen=True)
+class Finding(Told):
+    """What a check tells, and of what.
+
+    Attributes:
+        provider: Name of the provider.
+        check: Name of the check.
+    """
+
+    provider: str = ""
+    check: str = ""

@@ -1,0 +1,167 @@
+"""Office 365: what a deployment needs of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import msgspec
+
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
+from connectors.doctor.findings import State, Told
+from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
+from connectors.office365 import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
+from connectors.settings import Office365Settings
+from connectors.spans import split
+
+__all__ = ["Office365Examination"]
+
+SITES = "/v1.0/sites/root"
+UPLOADS = "Audit.SharePoint"
+CLOUDS = {
+    "manage.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
+    "manage-gcc.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
+    "manage.office365.us": ("login.microsoftonline.us", "graph.microsoft.us"),
+    "manage.protection.apps.mil": ("login.microsoftonline.us", "dod-graph.microsoft.us"),
+}
+"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API."""
+_APP = "Microsoft Entra admin center > App registrations > the app"
+_FEED_READ = "Office 365 Management APIs > Application permissions > ActivityFeed.Read"
+_SITES_READ = "Microsoft Graph > Application permissions > Sites.Read.All"
+_AUDITING = (
+    "Microsoft Purview portal > Audit: choose 'Start recording user and admin activity', or in Exchange Online "
+    "PowerShell: Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true. It takes up to 60 minutes."
+)
+_NO_TENANT = re.compile(r"Tenant \S+ does not exist")
+# Where nobody switched auditing on, Microsoft says that the tenant is not there.
+_WRONG = {
+    "AADSTS7000215": f"{_APP} > Certificates & secrets: OFFICE365_CLIENT_SECRET must be a secret's Value, not its ID.",
+    "AADSTS7000222": f"The secret expired: {_APP} > Certificates & secrets > New client secret.",
+    "AADSTS700016": f"{_APP} > Overview: compare Application (client) ID and Directory (tenant) ID with the variables.",
+    "AADSTS90002": f"{_APP} > Overview: compare Directory (tenant) ID with OFFICE365_TENANT_ID. In a government cloud, "
+    "set OFFICE365_LOGIN_URL, too.",
+}
+"""What to do about the codes with which Entra ID refuses a sign-in."""
+
+
+class _Subscription(msgspec.Struct):
+    kind: str = msgspec.field(name="contentType")
+    # Microsoft's own sample leaves it out where it is enabled.
+    status: str = "enabled"
+
+
+class _Content(msgspec.Struct):
+    created: datetime = msgspec.field(name="contentCreated")
+
+
+class Office365Examination(Examination):
+    """See ``Examination``."""
+
+    kind = Office365Settings
+
+    def __init__(self, environment: Mapping[str, str], context: Context) -> None:
+        super().__init__(environment, context)
+        self._settings = settings = read(Office365Settings, environment)
+        self._feed = f"/api/v1.0/{settings.tenant_id}/activity/feed/subscriptions"
+        self._publisher = {"PublisherIdentifier": settings.publisher_id}
+        self._api, self._graph = open_feed(settings, context.watch), open_graph(settings, context.watch)
+        context.watch.attend(self._api, self._graph)
+
+    def configuration(self) -> Told:
+        """See ``Examination``; hosts of different clouds are a warning."""
+        settings = self._settings
+        belonging = CLOUDS.get(urlsplit(settings.api_url).hostname or "")
+        if belonging:
+            variables = {"OFFICE365_LOGIN_URL": settings.login_url, "OFFICE365_GRAPH_URL": settings.graph_url}
+            odd = [
+                f"{name}=https://{host}"
+                for (name, url), host in zip(variables.items(), belonging, strict=True)
+                if urlsplit(url).hostname != host
+            ]
+            if odd:
+                found = f"complete, but not all addresses are of the cloud of {settings.api_url}"
+                return Told(State.WARNING, found, f"Set {' and '.join(odd)}.")
+        return Told(State.OK, f"complete; asks {settings.api_url}")
+
+    def sign_in(self) -> Told:
+        """See ``Examination``."""
+        self._api.sign_in()
+        return Told(State.OK, f"the app signs in to tenant {self._settings.tenant_id}")
+
+    def audit_log(self) -> Told:
+        """See ``Examination``."""
+        self._subscriptions()
+        return Told(State.OK, "the Management Activity API may be read (permission ActivityFeed.Read)")
+
+    def auditing(self) -> Told:
+        """Whether the subscriptions are enabled. Missing ones are started, as the first pull would do.
+
+        Whether auditing is switched on at all shows only when one is started, and nothing is kept for a deployment
+        before.
+        """
+        enabled = {found.kind for found in self._subscriptions() if found.status == "enabled"}
+        missing = [kind for kind in CONTENT_TYPES if kind not in enabled]
+        for kind in missing:
+            try:
+                parameters = {"contentType": kind, **self._publisher}
+                self._api.answer("POST", f"{self._feed}/start", msgspec.Raw, params=parameters)
+            except RefusedError as error:
+                if error.code != ENABLED_ALREADY:
+                    raise
+        if missing:
+            found = f"started just now: {', '.join(missing)}"
+            return Told(State.WARNING, found, "Wait: the first content may take up to 12 hours.")
+        return Told(State.OK, f"enabled: {', '.join(CONTENT_TYPES)}")
+
+    def sizes(self) -> Told:
+        """Whether Graph may be asked for sizes."""
+        if not self._settings.recover_sizes:
+            found = "off: most of Office 365's uploads are logged without sizes, so detection there counts files alone"
+            to_do = "To look sizes up, grant Sites.Read.All and set OFFICE365_RECOVER_SIZES."
+            return Told(State.NOT_CHECKED, found, to_do)
+        self._graph.get(SITES, msgspec.Raw, {"$select": "id"})
+        return Told(State.OK, "Microsoft Graph may be asked for sizes (permission Sites.Read.All)")
+
+    own = (Check("auditing", auditing, needs=("sign_in", "audit_log")), Check("sizes", sizes))
+
+    def seen(self, start: datetime, end: datetime) -> list[datetime]:
+        """See ``Examination``; of the blobs that carry uploads, by publication."""
+        times: list[datetime] = []
+        for first, last in split(start, end, timedelta(hours=24)):
+            window = {"contentType": UPLOADS, "startTime": f"{first:%FT%T}", "endTime": f"{last:%FT%T}"}
+            found = self._api.get(f"{self._feed}/content", list[_Content], {**window, **self._publisher})
+            # Times without a zone are UTC in this API.
+            times += [content.created.replace(tzinfo=content.created.tzinfo or UTC) for content in found]
+        return times
+
+    def quiet(self) -> str:
+        """See ``Examination``."""
+        return f"A new subscription's first content may take up to 12 hours. {super().quiet()}"
+
+    def quotas(self) -> tuple[Quota, ...]:
+        """See ``Examination``."""
+        settings = self._settings
+        feed = Quota("OFFICE365_REQUESTS_PER_MINUTE", settings.requests_per_minute, 2000, "Microsoft allows 2,000")
+        if not settings.recover_sizes:
+            return (feed,)
+        source = "and Microsoft allows more or less by the tenant's size"
+        return feed, Quota("OFFICE365_GRAPH_REQUESTS_PER_MINUTE", settings.graph_requests_per_minute, None, source)
+
+    def remedy(self, check: str, error: ConnectorError) -> str:
+        """See ``Examination``."""
+        if isinstance(error, SignInError):
+            known = (to_do for code, to_do in _WRONG.items() if f"{code}:" in error.cause)
+            return next(known, f"{_APP} > Overview and > Certificates & secrets: compare them with the variables.")
+        if isinstance(error, RefusedError) and error.code.startswith("AF2001"):
+            return f"{_APP} > Overview: OFFICE365_TENANT_ID must be the Directory (tenant) ID, in the app's own tenant."
+        if isinstance(error, RefusedError) and error.code == "AF20023":
+            return "An administrator disabled the subscription: ask who, and why, before it is started again."
+        if isinstance(error, AccessError):
+            permission = _SITES_READ if check == "sizes" else _FEED_READ
+            return f"{_APP} > API permissions > Add a permission > {permission}, then Grant admin consent."
+        return _AUDITING if _NO_TENANT.search(error.cause) else error.remedy
+
+    def _subscriptions(self) -> list[_Subscription]:
+        return self._api.get(f"{self._feed}/list", list[_Subscription], self._publisher)

@@ -1,0 +1,89 @@
+"""``uploadwatch doctor``: what the diagnosis of the providers finds, as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assets.resources import Clock
+from connectors import PROVIDERS
+from connectors.doctor import Finding, State, examine
+from detection.parameters import Parameters
+from orchestration.settings import Settings, environment
+
+__all__ = ["doctor"]
+
+_COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILURE: "bold red", State.NOT_CHECKED: "dim"}
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def doctor(
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
+) -> None:
+    """Checks what each configured provider needs: sign-in, permissions, plan, clock, quota, and how far the log goes.
+
+    Each finding says what to do, in the words of the provider's console. A warning is no failure: the exit status is 0
+    unless something failed, or no provider asked for is configured.
+
+    Nothing is changed at a provider, but for subscriptions of Office 365 that are missing: they are started, as the
+    first pull would do.
+    """
+    unknown = sorted(set(provider or ()) - set(PROVIDERS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.")
+    values = environment()
+    now = Clock(fixed=Settings.read(values).now).now()
+    findings = examine(
+        [name for name in PROVIDERS if not provider or name in provider],
+        values,
+        now=now,
+        clock=lambda: datetime.now(UTC),
+        activation=timedelta(days=Parameters().activation_days),
+    )
+    if format_ is Format.JSON:
+        told = [{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings]
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+    else:
+        Console().print(_table(findings))
+    if any(finding.state is State.FAILURE for finding in findings):
+        raise typer.Exit(1)
+
+
+def _table(findings: Sequence[Finding]) -> Table:
+    """The findings for the terminal; what a provider says is shown as text, whatever markup it carries."""
+    table = Table(title=_summary(findings), expand=True)
+    table.add_column("Provider", no_wrap=True)
+    table.add_column("Check", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("Found, and what to do")
+    for provider, group in groupby(findings, key=lambda finding: finding.provider):
+        for number, finding in enumerate(group):
+            lines = escape(finding.found) + (f"\n[italic]{escape(finding.to_do)}[/]" if finding.to_do else "")
+            state = f"[{_COLOURS[finding.state]}]{finding.state}[/]"
+            table.add_row("" if number else f"[bold]{provider}[/]", finding.check.replace("_", " "), state, lines)
+        table.add_section()
+    return table
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    states = [finding.state for finding in findings]
+    failed, warned = states.count(State.FAILURE), states.count(State.WARNING)
+    return f"{failed} failed, {warned} warned, {states.count(State.OK)} ok"
