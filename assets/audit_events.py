@@ -81,6 +81,6 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
                 partition_key=day.isoformat(),
             )
 
-        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", failure)])
+        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", [failure] if failure else [])])
 
     return _asset

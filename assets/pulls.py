@@ -1,5 +1,7 @@
 """The check that a provider answered: its failure is told, and does not keep the other providers from detection."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from connectors import ConnectorError
@@ -19,12 +21,13 @@ def pull_check(provider: str, table: str) -> dg.AssetCheckSpec:
     )
 
 
-def pulled(provider: str, table: str, failure: ConnectorError | None) -> dg.AssetCheckResult:
-    """The check's result; the failure says provider, request, cause and remedy."""
+def pulled(provider: str, table: str, failures: Sequence[ConnectorError]) -> dg.AssetCheckResult:
+    """The check's result; each failure says provider, request, cause and remedy."""
+    told = list(dict.fromkeys(str(failure) for failure in failures))
     return dg.AssetCheckResult(
         check_name=PULLED,
         asset_key=[provider, table],
-        passed=failure is None,
+        passed=not told,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=str(failure) if failure else "everything asked was answered",
+        description=" ".join(told) or "everything asked was answered",
     )

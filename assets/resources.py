@@ -1,11 +1,13 @@
 """Types of the resources that the assets are given: the clock, the provider's connector, the detector's settings."""
 
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
 
-from connectors import Connector, build
+from connectors import Connector, Limits, build
 from detection.parameters import Parameters
 
 __all__ = ["Clock", "Detector", "Source"]
@@ -33,14 +35,21 @@ class Source(dg.ConfigurableResource[None]):
     Attributes:
         provider: Name of the provider.
         environment: Its variables as the connector names them; each given as an ``EnvVar``.
+        limits: Directory by which all runs share the provider's quotas.
     """
 
     provider: str
     environment: dict[str, str]
+    limits: str
 
-    def connector(self, clock: Clock) -> Connector:
-        """A connector that signs in when first used."""
-        return build(self.provider, self.environment, now=clock.now)
+    def connector(self, clock: Clock, stop: threading.Event | None = None) -> Connector:
+        """A connector that signs in when first used.
+
+        Args:
+            clock: The clock.
+            stop: Once it is set, whoever waits for the connector gets a ``connectors.StoppedError``.
+        """
+        return build(self.provider, self.environment, now=clock.now, limits=Limits(Path(self.limits), stop))
 
 
 class Detector(dg.ConfigurableResource[None]):

@@ -3,6 +3,8 @@
 import os
 import warnings
 from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,6 +18,8 @@ from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
 from assets.rules import baselines, scores, thresholds, user_hours
+from assets.size_checks import size_coverage
+from assets.sizes import sized_uploads, typical_sizes
 from connectors import ConfigurationError, configured, recovers_sizes, variables
 from detection.sql import ENGINE
 from orchestration.schedules import pull_job, schedules
@@ -56,13 +60,18 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     )
     assets: list[dg.AssetsDefinition] = []
     checks: list[dg.AssetChecksDefinition] = []
+    recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     for provider in providers:
-        sizes = recovers_sizes(provider, values)
+        sizes = provider in recovering
         assets.append(audit_events(provider, partitions))
+        assets.append(normalised(provider, partitions))
         if sizes:
-            assets.append(file_sizes(provider, partitions))
-        assets.append(normalised(provider, partitions, sizes=sizes))
+            assets.append(file_sizes(provider, partitions, budget=timedelta(minutes=settings.size_minutes)))
+        assets.append(sized_uploads(provider, partitions, sizes=sizes))
         checks.extend(provider_checks(provider))
+        checks.append(size_coverage(provider, sizes=sizes))
+    if recovering:
+        assets.append(typical_sizes(providers, recovering, partitions))
     if providers:
         assets.append(user_hours(providers, partitions))
         assets.extend([baselines(partitions), scores(providers, partitions), thresholds(partitions)])
@@ -75,7 +84,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
         "clock": clock,
         "detector": Detector(budget=settings.budget, organisation_domains=settings.domains),
-        **{f"{provider}_source": _source(provider, values) for provider in providers},
+        **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
     job = pull_job()
@@ -89,10 +98,14 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     )
 
 
-def _source(provider: str, values: Mapping[str, str]) -> Source:
+def _source(provider: str, values: Mapping[str, str], home: Path) -> Source:
     """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
     names = [name for name in variables(provider) if values.get(name)]
-    return Source(provider=provider, environment={name: dg.EnvVar(name) for name in names})
+    return Source(
+        provider=provider,
+        environment={name: dg.EnvVar(name) for name in names},
+        limits=str(home.absolute() / "limits"),
+    )
 
 
 def _definitions() -> dg.Definitions:
