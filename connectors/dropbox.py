@@ -16,6 +16,8 @@ import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
+from connectors.dropbox_files import DropboxFiles
+from connectors.dropbox_files import read_refusal as read_files_refusal
 from connectors.errors import AccessError, RefusedError
 from connectors.http import Api, Client, Refusal, error_body
 from connectors.limits import Limits
@@ -56,7 +58,7 @@ class _Features(msgspec.Struct):
 
 
 class DropboxConnector:
-    """See ``connectors.base.Connector``. Uploads come with their sizes, so there are none to look up."""
+    """See ``connectors.base.Connector``. Most uploads come with their sizes."""
 
     provider = "dropbox"
     # No limit is documented; the log begins in January 2017.
@@ -78,6 +80,7 @@ class DropboxConnector:
         }
         token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
         self._api = Api(client, settings.api_url, _read_refusal, token)
+        self._files = DropboxFiles(Api(client, settings.api_url, read_files_refusal, token))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
@@ -154,8 +157,8 @@ class DropboxConnector:
             yield lines(answer.events)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """Gives nothing: Dropbox's log carries the sizes."""
-        return iter(())
+        """See ``connectors.base.Connector``; asks as the member of each question."""
+        return self._files.look_up(questions)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:

@@ -99,7 +99,7 @@ class Office365Connector:
         feed = limits.per_minute(self.provider, settings.requests_per_minute)
         graph = limits.per_minute("graph", settings.graph_requests_per_minute)
         self._api = api(settings.api_url, MANAGEMENT_HOSTS, _read_refusal, feed)
-        self._sizes = GraphSizes(api(settings.graph_url, GRAPH_HOSTS, read_graph_refusal, graph))
+        self._sizes = GraphSizes(api(settings.graph_url, GRAPH_HOSTS, read_graph_refusal, graph), graph)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob."""

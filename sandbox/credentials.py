@@ -91,8 +91,13 @@ def _write(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def write_client_files(state: Path, url: str, credentials: Credentials, providers: Collection[str]) -> None:
-    """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs."""
+def write_client_files(
+    state: Path, url: str, credentials: Credentials, providers: Collection[str], without_sizes: Collection[str]
+) -> None:
+    """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs.
+
+    Box and Dropbox tell sizes in their logs, so that they are to be looked up only where a workload says otherwise.
+    """
     state.mkdir(parents=True, exist_ok=True)
     lines = {"UPLOADWATCH_SANDBOX_URL": url, "UPLOADWATCH_ORGANISATION_DOMAINS": ",".join(organisation())}
     if "box" in providers:
@@ -102,6 +107,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "BOX_ENTERPRISE_ID": BOX_ENTERPRISE_ID,
             "BOX_API_URL": url,
         }
+        if "box" in without_sizes:
+            lines["BOX_RECOVER_SIZES"] = "true"
     if "dropbox" in providers:
         lines |= {
             "DROPBOX_APP_KEY": credentials.dropbox_app_key,
@@ -109,6 +116,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "DROPBOX_REFRESH_TOKEN": credentials.dropbox_refresh_token,
             "DROPBOX_API_URL": url,
         }
+        if "dropbox" in without_sizes:
+            lines["DROPBOX_RECOVER_SIZES"] = "true"
     if "google_workspace" in providers:
         key_file = (state / KEY_FILE).resolve()
         _write(key_file, _service_account(url, credentials))

@@ -8,6 +8,9 @@ from typing import Any
 import msgspec
 from starlette.responses import Response
 
+SPEND = "sandbox.spend"
+"""Key of a request's scope under which the gate counts what one request asks for besides itself."""
+
 _encode = msgspec.json.Encoder().encode
 
 

@@ -19,16 +19,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
 from sandbox.box import Box
+from sandbox.box_files import BoxFiles
 from sandbox.clock import Clock, parse_time, write_time
 from sandbox.credentials import Credentials, Tokens, write_client_files
 from sandbox.data import Events
 from sandbox.dropbox import Dropbox
+from sandbox.dropbox_files import DropboxFiles
 from sandbox.files import Files
 from sandbox.google_drive import GoogleDrive
 from sandbox.google_workspace import GoogleWorkspace
 from sandbox.office365 import Office365
 from sandbox.office365_graph import Graph
-from sandbox.responses import Refusal, json_response
+from sandbox.responses import SPEND, Refusal, json_response
 
 _TOO_MANY: dict[str, Callable[[int], Refusal]] = {
     "box": lambda wait: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded", wait),
@@ -67,6 +69,8 @@ class Gate:
         if provider is not None and (wait := self._wait(provider)):
             await _TOO_MANY[provider](wait).response()(scope, receive, send)
             return
+        if provider is not None:
+            scope = {**scope, SPEND: lambda: self._wait(provider)}
         await self._app(scope, receive, send)
 
     def _wait(self, provider: str) -> int:
@@ -87,6 +91,7 @@ class Sandbox:
     def __init__(self, workload: dict[str, Events], now: int, *, requests_per_minute: int = 0) -> None:
         self.clock, self.tokens, self.credentials = Clock(now), Tokens(), Credentials()
         self.providers = tuple(workload)
+        self.without_sizes = {provider for provider, events in workload.items() if 0 in events.size_in_log}
         shared = (self.clock, self.tokens, self.credentials)
         self._box = Box(workload["box"], *shared) if "box" in workload else None
         self._dropbox = Dropbox(workload["dropbox"], *shared) if "dropbox" in workload else None
@@ -95,8 +100,12 @@ class Sandbox:
             Route("/_sandbox/clock", self._clock, methods=["GET", "PUT"]),
             Route("/oauth2/token", self._token, methods=["POST"]),
         ]
-        routes += self._box.routes() if self._box else []
-        routes += self._dropbox.routes() if self._dropbox else []
+        if self._box:
+            events = workload["box"]
+            routes += self._box.routes() + BoxFiles(events, Files(events), self.clock, self.tokens).routes()
+        if self._dropbox:
+            events = workload["dropbox"]
+            routes += self._dropbox.routes() + DropboxFiles(events, Files(events), self.clock, self.tokens).routes()
         if "google_workspace" in workload:
             events = workload["google_workspace"]
             routes += GoogleWorkspace(events, *shared).routes()
@@ -160,7 +169,7 @@ def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def announce() -> None:
-        write_client_files(state, url, sandbox.credentials, sandbox.providers)
+        write_client_files(state, url, sandbox.credentials, sandbox.providers, sandbox.without_sizes)
         ready(url)
 
     config = uvicorn.Config(sandbox.app, log_level="warning", access_log=False, lifespan="off")

@@ -67,6 +67,7 @@ def test_every_provider_names_its_variables() -> None:
         "BOX_ENTERPRISE_ID",
         "BOX_API_URL",
         "BOX_PARALLEL_SLICES",
+        "BOX_RECOVER_SIZES",
         "BOX_REQUESTS_PER_MINUTE",
         "BOX_TOKEN_URL",
     ]
