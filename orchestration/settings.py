@@ -41,7 +41,7 @@ class Settings(BaseModel):
     end_date: date | None = None
     now: str = ""
     budget: float = Field(default=2.0, gt=0, le=1000)
-    size_minutes: float = Field(default=3.0, gt=0, le=240)
+    size_minutes: float = Field(default=5.0, gt=0, le=240)
     organisation_domains: str = ""
 
     @property
