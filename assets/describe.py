@@ -22,9 +22,17 @@ _DESCRIPTIONS = {
         "Sizes of uploaded files that the audit log of {provider} leaves out, looked up in its file API and kept by "
         "file and version."
     ),
+    "logged_uploads": (
+        "One row per uploaded file by the time of the event, duplicates removed, with its size if the log of "
+        "{provider} tells it, and what is needed to ask for it if not."
+    ),
+    "typical_sizes": (
+        "What a file of each extension usually weighs, per provider and in all: the median of the sizes measured in "
+        "the 30 days before, where 20 or more were. Stands in for files that are gone, as an estimate."
+    ),
     "uploads": (
-        "One row per uploaded file by the time of the event, duplicates removed. A size that is unknown is NULL, "
-        "never zero, and `size_source` says where a size comes from."
+        "One row per uploaded file with its size. A size that is unknown is NULL, never zero; `size_source` says "
+        "where a size comes from; an estimate for a file that is gone stands in `estimated_bytes` alone."
     ),
     "activity": "Sign-ins, changes of credentials, provider alerts, downloads, shares and deletions.",
     "rejects": "Events that could not be read, with the reason. Nothing is dropped in silence.",

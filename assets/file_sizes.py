@@ -1,26 +1,35 @@
 """``<provider>/file_sizes``: sizes that the audit log does not carry, asked of the provider's file API."""
 
-from datetime import UTC, date, datetime
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import duckdb
 import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
+from assets.calendar import SINGLE_RUN
 from assets.describe import described
 from assets.lake import Lake
-from assets.normalised import raw_days, raw_files
 from assets.pulls import pull_check, pulled
 from assets.refresh import range_of, touched_days
 from assets.resources import Clock, Detector, Source
-from connectors import ConnectorError, FileQuestion, FileSize
-from detection.normalise import size_questions
+from connectors import ConnectorError, FileQuestion, FileSize, StoppedError
+from detection.sql import into
 
 __all__ = ["file_sizes"]
 
+_MOST = 200_000
+"""So many files are asked about in one run at most, however large its budget: they are held in memory."""
+_KEPT_EVERY = 5_000
+"""After so many answers they are written, so that little is lost where a run is killed."""
+_STATES = ("open", "refused within a day", "too fresh", "nobody to ask as")
 _SCHEMA = pa.schema(
     [
         ("file_id", pa.string()),
+        ("asked_version", pa.string()),
         ("state", pa.string()),
         ("bytes", pa.int64()),
         ("version", pa.string()),
@@ -30,15 +39,21 @@ _SCHEMA = pa.schema(
 )
 
 
-def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset of one provider's recovered sizes: a cache by file and version, per day of the upload."""
+def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budget: timedelta) -> dg.AssetsDefinition:
+    """The asset of one provider's recovered sizes: a cache by file and version, per day of the upload.
+
+    Args:
+        provider: Name of the provider.
+        partitions: Days.
+        budget: So long a run may look sizes up; what is left then is asked by the next.
+    """
     table = f"{provider}/file_sizes"
 
     @dg.asset(
         key=[provider, "file_sizes"],
-        deps=[dg.AssetDep([provider, "audit_events"], partition_mapping=raw_days(provider))],
+        deps=[[provider, "logged_uploads"]],
         partitions_def=partitions,
-        backfill_policy=dg.BackfillPolicy.single_run(),
+        backfill_policy=SINGLE_RUN,
         pool=provider,
         required_resource_keys={"lake", "clock", "engine", "detector", f"{provider}_source"},
         check_specs=[pull_check(provider, "file_sizes")],
@@ -50,71 +65,134 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         engine: DuckDBResource = context.resources.engine
         detector: Detector = context.resources.detector
         source: Source = getattr(context.resources, f"{provider}_source")
-        days_of: dict[str, set[date]] = {}
-        questions: list[FileQuestion] = []
         days = touched_days(context, lake, table)
+        floor = detector.parameters.floor_files
         with engine.get_connection() as con:
-            for day in days:
-                asked = size_questions(
-                    con,
-                    provider,
-                    day=day,
-                    raw_files=raw_files(lake, provider, day),
-                    size_files=lake.parts(table, [day]),
-                    organisation_domains=detector.organisation_domains,
-                )
-                for row in asked.to_pylist():
-                    questions.append(FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}))
-                    days_of.setdefault(row["file_id"], set()).add(day)
+            _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
+            into(con, "questions", "sizes/questions", {"most": _MOST})
+            asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
+            cache = _Cache(con, lake, table, {(row["file_id"], row["version"]): row.pop("days") for row in asked})
+            questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in asked]
             context.log.info("%s: sizes of %d files to look up", provider, len(questions))
-            found: dict[date, list[dict[str, object]]] = {}
-            failure: ConnectorError | None = None
-            try:
-                for answer in source.connector(clock).file_sizes(questions) if questions else ():
-                    for day in days_of[answer.file_id]:
-                        found.setdefault(day, []).append(_row(answer, clock.now()))
-            except ConnectorError as error:
-                failure = error
-            # What was answered before a failure need not be asked again.
+            failures: list[ConnectorError] = []
+            with _stopping_after(budget) as stop, cache:
+                connector = source.connector(clock, stop)
+                try:
+                    for answer in connector.file_sizes(questions) if questions else ():
+                        cache.add(answer, clock.now())
+                except StoppedError:
+                    context.log.info("%s: %s are over, the rest is left for the next run", provider, budget)
+                except ConnectorError as error:
+                    failures.append(error)
             for day in days:
-                _merge(con, lake, table, day, found.get(day, []))
+                if not lake.part(table, day).exists():
+                    cache.write(day, [])
+            _find_open(con, lake, provider, range_of(context), now=clock.now(), floor_files=floor)
             for day in range_of(context):
                 note = lake.note(table, day)
                 context.add_asset_metadata(
-                    {"dagster/row_count": note.rows if note else 0, "looked up": len(found.get(day, []))},
+                    {
+                        "dagster/row_count": note.rows if note else 0,
+                        "looked up": cache.looked_up.get(day, 0),
+                        **_left(con, day),
+                    },
                     partition_key=day.isoformat(),
                 )
-
-        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", [failure] if failure else [])])
+        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", failures)])
 
     return _asset
 
 
-def _row(answer: FileSize, now: datetime) -> dict[str, object]:
-    modified = answer.modified_at.astimezone(UTC).replace(tzinfo=None) if answer.modified_at else None
-    return {
-        "file_id": answer.file_id,
-        "state": answer.state,
-        "bytes": answer.bytes,
-        "version": answer.version,
-        "modified_at": modified,
-        "checked_at": now.replace(tzinfo=None),
-    }
+def _find_open(
+    con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Iterable[date], *, now: datetime, floor_files: int
+) -> None:
+    """Makes ``open_uploads``: the uploads of these days whose size is not known."""
+    con.execute("DROP TABLE IF EXISTS open_uploads")
+    for day in days:
+        lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
+        lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day])
+        bound = {"day": day, "now": now.replace(tzinfo=None), "floor_files": floor_files}
+        into(con, "open_of_day", "sizes/open", bound)
+        con.execute("CREATE TEMP TABLE IF NOT EXISTS open_uploads AS SELECT * FROM open_of_day WHERE FALSE")
+        con.execute("INSERT INTO open_uploads SELECT * FROM open_of_day")
 
 
-def _merge(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, day: date, rows: list[dict[str, object]]) -> None:
-    """Adds answers to a day's cache; a newer answer about the same version takes the older one's place."""
-    if not rows and lake.part(table, day).exists():
-        return
-    lake.view(con, "cached", [table], [day])
-    con.register("answered", pa.Table.from_pylist(rows, schema=_SCHEMA))
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE merged AS
-        SELECT * FROM (SELECT * FROM cached UNION ALL SELECT * FROM answered)
-        QUALIFY row_number() OVER (PARTITION BY file_id, state, version ORDER BY checked_at DESC) = 1
-        ORDER BY file_id, state, version
-        """
-    )
-    con.unregister("answered")
-    lake.write(con, "merged", table, day, "answers of the file API")
+def _left(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
+    """How many files of a day are without a size, by the reason."""
+    found = con.execute(
+        "SELECT state, count(DISTINCT file_id) FROM open_uploads WHERE day = $day GROUP BY state", {"day": day}
+    ).fetchall()
+    files = dict(found)
+    return {f"left: {state}": files.get(state, 0) for state in _STATES}
+
+
+@contextmanager
+def _stopping_after(budget: timedelta) -> Iterator[threading.Event]:
+    """An event that is set once the budget is used up."""
+    stop = threading.Event()
+    timer = threading.Timer(budget.total_seconds(), stop.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield stop
+    finally:
+        timer.cancel()
+
+
+class _Cache:
+    """Answers, written to the days of the uploads as they come; in whatever way a run ends, they are kept.
+
+    Args:
+        con: Connection.
+        lake: Where they are written.
+        table: Table of the lake.
+        days_of: Days of the uploads by the file's id and version.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, lake: Lake, table: str, days_of: dict[tuple[str, str], Sequence[date]]
+    ) -> None:
+        self.looked_up: dict[date, int] = {}
+        self._con, self._lake, self._table, self._days_of = con, lake, table, days_of
+        self._waiting: dict[date, list[dict[str, object]]] = {}
+        self._count = 0
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, *_: object) -> None:
+        """Writes what is not written yet."""
+        self._flush()
+
+    def add(self, answer: FileSize, now: datetime) -> None:
+        """Takes an answer in."""
+        modified = answer.modified_at.astimezone(UTC).replace(tzinfo=None) if answer.modified_at else None
+        row: dict[str, object] = {
+            "file_id": answer.file_id,
+            "asked_version": answer.asked_version,
+            "state": answer.state,
+            "bytes": answer.bytes,
+            "version": answer.version,
+            "modified_at": modified,
+            "checked_at": now.replace(tzinfo=None),
+        }
+        for day in self._days_of[answer.file_id, answer.asked_version]:
+            self._waiting.setdefault(day, []).append(row)
+            self.looked_up[day] = self.looked_up.get(day, 0) + 1
+        self._count += 1
+        if self._count % _KEPT_EVERY == 0:
+            self._flush()
+
+    def write(self, day: date, rows: Sequence[dict[str, object]]) -> None:
+        """Adds answers to a day's cache; a newer answer about the same version takes the older one's place."""
+        self._lake.view(self._con, "cached", [self._table], [day])
+        # The file that is read is the one that is replaced.
+        self._con.register("answered", pa.Table.from_pylist(list(rows), schema=_SCHEMA))
+        into(self._con, "merged", "sizes/cache")
+        self._con.unregister("answered")
+        self._lake.write(self._con, "merged", self._table, day, "answers of the file API")
+
+    def _flush(self) -> None:
+        for day, rows in self._waiting.items():
+            self.write(day, rows)
+        self._waiting.clear()

@@ -1,6 +1,5 @@
-"""``<provider>/uploads``, ``activity`` and ``rejects``: audit events read into columns."""
+"""``<provider>/logged_uploads``, ``activity`` and ``rejects``: audit events read into columns."""
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -47,19 +46,10 @@ def raw_events(lake: Lake, provider: str, day: date) -> int:
     return sum(manifest.events for manifest in _manifests(lake, provider, day))
 
 
-def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes: bool) -> dg.AssetsDefinition:
-    """The assets that read one provider's audit events.
-
-    Args:
-        provider: Name of the provider.
-        partitions: Days.
-        sizes: Whether sizes are recovered, so that there is a table of them.
-    """
-    tables = ("uploads", "activity", "rejects")
-    deps: Sequence[dg.AssetDep] = [
-        dg.AssetDep([provider, "audit_events"], partition_mapping=raw_days(provider)),
-        *([dg.AssetDep([provider, "file_sizes"])] if sizes else []),
-    ]
+def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The assets that read one provider's audit events."""
+    tables = ("logged_uploads", "activity", "rejects")
+    deps = [dg.AssetDep([provider, "audit_events"], partition_mapping=raw_days(provider))]
 
     @dg.multi_asset(
         name=f"{provider}__normalise",
@@ -71,12 +61,11 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}|{sizes}"
-        sized = [f"{provider}/file_sizes"] if sizes else []
+        rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
 
         def made_from(day: date) -> str:
             raw = (manifest.digest for manifest in _manifests(lake, provider, day))
-            return lake.digest(sized, [day], rules, *raw)
+            return lake.digest([], [day], rules, *raw)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             normalise(
@@ -84,21 +73,19 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes
                 provider,
                 day=day,
                 raw_files=raw_files(lake, provider, day),
-                size_files=lake.parts(f"{provider}/file_sizes", [day]) if sizes else [],
                 organisation_domains=detector.organisation_domains,
             )
-            [(uploads, known)] = con.execute("SELECT count(*), count(bytes) FROM uploads").fetchall()
             ignored = con.execute("SELECT reason, events FROM ignored ORDER BY reason").fetchall()
-            return {
-                "ignored": dg.MetadataValue.json(dict(ignored)),
-                "size coverage": dg.MetadataValue.text(f"{known} of {uploads} uploads" if uploads else "no uploads"),
-            }
+            return {"ignored": dg.MetadataValue.json(dict(ignored))}
 
         refresh(
             context,
             lake,
             engine,
-            outputs={table: f"{provider}/{table}" for table in (*tables, "ignored")},
+            outputs={
+                "uploads": f"{provider}/logged_uploads",
+                **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
+            },
             made_from=made_from,
             compute=compute,
         )

@@ -65,7 +65,7 @@ def ours(provider: str, files: Sequence[str]) -> int:
     """Events into uploads, activity, rejects and counts."""
     with duckdb.connect(config=dict(ENGINE)) as con:
         con.execute("SET enable_progress_bar = FALSE")
-        normalise(con, provider, day=DAY, raw_files=files, size_files=[], organisation_domains=["example.com"])
+        normalise(con, provider, day=DAY, raw_files=files, organisation_domains=["example.com"])
         return int(con.execute("SELECT count(*) FROM uploads").fetchall()[0][0])
 
 

@@ -42,11 +42,14 @@ class FileQuestion:
     """A file whose size the log did not carry.
 
     Attributes:
-        user: Email of the account that can see the file (Google); "" otherwise.
+        user: In whose name to ask: an e-mail (Google), an account's id (Box), a team member's id (Dropbox); "" for
+            the application's own (Office 365).
         file_id: The provider's id of the file.
         since: Time of the event, UTC.
         site_id: Office 365 only: the site's GUID.
         list_id: Office 365 only: the document library's GUID.
+        folder_id: Where the file went: the folder's id (Box) or its path (Dropbox, "" for the root).
+        version: The provider's id of the version that was uploaded; "" where the log does not tell (all but Box).
     """
 
     user: str
@@ -54,6 +57,8 @@ class FileQuestion:
     since: datetime
     site_id: str = ""
     list_id: str = ""
+    folder_id: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +67,12 @@ class FileSize:
 
     Attributes:
         file_id: As in the question.
-        state: ``found``, ``gone`` (deleted, in the bin, or visible to nobody asked) or ``denied``.
-        bytes: Size of the current version; None where the file has none or is not found.
-        version: The current version's id; "" unknown.
-        modified_at: Time of the current version, UTC.
+        state: ``found``, ``gone`` (deleted, in the bin, or visible to nobody asked), ``denied``, or ``failed`` where
+            the provider did not take the question.
+        bytes: Size of the version found; None where it has none or is not found.
+        version: That version's id; "" unknown.
+        modified_at: Time of that version, UTC.
+        asked_version: ``version`` of the question.
     """
 
     file_id: str
@@ -73,6 +80,7 @@ class FileSize:
     bytes: int | None = None
     version: str = ""
     modified_at: datetime | None = None
+    asked_version: str = ""
 
 
 class Connector(Protocol):
@@ -111,13 +119,18 @@ class Connector(Protocol):
         ...
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """Looks up the present sizes of files.
+        """Looks up sizes of files.
+
+        Args:
+            questions: The more important ones first: they are asked first, together with what one request tells of
+                others.
 
         Yields:
-            At most one answer for each file, in no order. A file without an answer may be asked again later.
+            At most one answer for each file and version, in no order. What has no answer may be asked again later.
 
         Raises:
             ConnectorError: The file API can't be used at all; answers given before stay true.
+            StoppedError: The caller was asked to stop; likewise.
         """
         ...
 

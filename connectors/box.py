@@ -15,6 +15,7 @@ import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
+from connectors.box_files import BoxFiles
 from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed, time_of
 from connectors.errors import RefusedError
 from connectors.http import Api, Client, Refusal, error_body
@@ -40,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 
 class BoxConnector:
-    """See ``connectors.base.Connector``. Uploads come with their sizes, so there are none to look up."""
+    """See ``connectors.base.Connector``. Most uploads come with their sizes."""
 
     provider = "box"
     retention = RETENTION
@@ -106,8 +107,8 @@ class BoxConnector:
         return streamed(self._api, position)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """Gives nothing: Box's log carries the sizes."""
-        return iter(())
+        """See ``connectors.base.Connector``; asks as the account of each question."""
+        return BoxFiles(self._api).look_up(questions)
 
 
 def open_api(settings: BoxSettings, limits: Limits) -> Api:

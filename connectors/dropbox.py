@@ -17,6 +17,8 @@ import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
+from connectors.dropbox_files import DropboxFiles
+from connectors.dropbox_files import read_refusal as read_files_refusal
 from connectors.errors import AccessError, RefusedError
 from connectors.http import Api, Client, Refusal, error_body
 from connectors.limits import Limits
@@ -57,7 +59,7 @@ class _Features(msgspec.Struct):
 
 
 class DropboxConnector:
-    """See ``connectors.base.Connector``. Uploads come with their sizes, so there are none to look up."""
+    """See ``connectors.base.Connector``. Most uploads come with their sizes."""
 
     provider = "dropbox"
     # No limit is documented; the log begins in January 2017.
@@ -70,6 +72,7 @@ class DropboxConnector:
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
         self._api = open_api(settings, limits)
+        self._files = DropboxFiles(self._api.reading(read_files_refusal))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
@@ -147,8 +150,8 @@ class DropboxConnector:
             yield lines(answer.events)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """Gives nothing: Dropbox's log carries the sizes."""
-        return iter(())
+        """See ``connectors.base.Connector``; asks as the member of each question."""
+        return self._files.look_up(questions)
 
 
 def open_api(settings: DropboxSettings, limits: Limits) -> Api:

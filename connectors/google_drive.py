@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ import msgspec
 from connectors.base import FileQuestion, FileSize
 from connectors.errors import AccessError, RefusedError, SignInError
 from connectors.http import Api
+from connectors.lookups import BULK_FROM, grouped, in_parallel
 from connectors.spans import stamp
 
 __all__ = ["SCOPE", "DriveSizes"]
@@ -20,12 +21,6 @@ __all__ = ["SCOPE", "DriveSizes"]
 SCOPE = "https://www.googleapis.com/auth/drive.metadata.readonly"
 PATH = "/drive/v3/files"
 FIELDS = "id,size,headRevisionId,modifiedTime,trashed"
-BULK_FROM = 3
-"""So many files of one user are worth a list of what that user's files changed."""
-LIST_PAGES = 50
-"""A list of so many pages (1000 files each) costs more than asking for the files one by one."""
-SINGLES = 1000
-"""Files of one user asked one by one in one call; those beyond get no answer, and are asked the next time."""
 MARGIN = timedelta(hours=1)
 _DENIED_SIGN_IN = frozenset({"unauthorized_client", "invalid_grant", "access_denied"})
 _SWITCHED_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
@@ -69,38 +64,34 @@ class DriveSizes:
         Raises:
             ConnectorError: Drive can't be used at all. That one user's files can't be seen is no error.
         """
-        asked: dict[str, dict[str, datetime]] = {}
-        for question in questions:
-            files = asked.setdefault(question.user, {})
-            files[question.file_id] = min(question.since, files.get(question.file_id, question.since))
-        waiting = Counter(file_id for files in asked.values() for file_id in files)
+        groups = grouped(questions, lambda q: (q.user,))
+        waiting = Counter(file_id for group in groups for file_id, _ in group)
         denied: set[str] = set()
-        for user, files in asked.items():
-            wanted = {file_id: since for file_id, since in files.items() if waiting[file_id]}
-            for answer in self._of_user(user, wanted):
-                waiting[answer.file_id] -= 1
-                if answer.state == "denied":
-                    denied.add(answer.file_id)
-                if answer.state == "found":
-                    waiting[answer.file_id] = 0
-                    yield answer
-                elif not waiting[answer.file_id]:
-                    yield FileSize(answer.file_id, "denied" if answer.file_id in denied else answer.state)
+        for answer in in_parallel(groups, self._of_user):
+            if not waiting[answer.file_id]:
+                continue
+            waiting[answer.file_id] -= 1
+            if answer.state == "denied":
+                denied.add(answer.file_id)
+            if answer.state == "found":
+                waiting[answer.file_id] = 0
+                yield answer
+            elif not waiting[answer.file_id]:
+                yield FileSize(answer.file_id, "denied" if answer.file_id in denied else answer.state)
 
-    def _of_user(self, user: str, files: Mapping[str, datetime]) -> Iterator[FileSize]:
+    def _of_user(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
+        user = next(iter(asked.values())).user
+        left = {question.file_id: question.since for question in asked.values()}
         if "@" not in user:
-            yield from (FileSize(file_id, "denied") for file_id in files)
+            yield from (FileSize(file_id, "denied") for file_id in left)
             return
         api = self._apis.setdefault(user, self._api_for(user))
-        left = dict(files)
         try:
-            if len(files) >= BULK_FROM:
-                for answer in self._listed(api, files):
+            if len(left) >= BULK_FROM:
+                for answer in _listed(api, left):
                     del left[answer.file_id]
                     yield answer
-            if len(left) > SINGLES:
-                logger.warning("google_workspace: %d files of %s are left for the next look-up", len(left), user)
-            for file_id in list(left)[:SINGLES]:
+            for file_id in list(left):
                 answer = _single(api, file_id)
                 del left[file_id]
                 yield answer
@@ -110,26 +101,31 @@ class DriveSizes:
             logger.warning("google_workspace: the files of %s can't be looked up: %s", user, error)
             yield from (FileSize(file_id, "denied") for file_id in left)
 
-    def _listed(self, api: Api, files: Mapping[str, datetime]) -> Iterator[FileSize]:
-        """Those of the files that are among what changed since the first event; ends when all were met."""
-        parameters: dict[str, str | int] = {
-            "q": f"modifiedTime > '{stamp(min(files.values()) - MARGIN)}'",
-            "corpora": "user",
-            "includeItemsFromAllDrives": "true",
-            "supportsAllDrives": "true",
-            "pageSize": 1000,
-            "fields": f"nextPageToken,files({FIELDS})",
-        }
-        left = set(files)
-        for _ in range(LIST_PAGES):
-            answer = api.get(PATH, _Files, parameters)
-            for file in answer.files:
-                if file.id in left:
-                    left.discard(file.id)
-                    yield file.told()
-            if not left or not answer.next_page or answer.next_page == parameters.get("pageToken"):
-                return
-            parameters["pageToken"] = answer.next_page
+
+def _listed(api: Api, left: dict[str, datetime]) -> Iterator[FileSize]:
+    """Those of the files that are among what changed since the first event.
+
+    Ends when all were met, or when asking for each is cheaper than the next page. What is given is out of ``left``
+    before the next is asked for.
+    """
+    since = stamp(min(left.values()) - MARGIN)
+    parameters: dict[str, str | int] = {
+        # A client that syncs sets the time of the file on its disk as that of the change.
+        "q": f"modifiedTime > '{since}' or createdTime > '{since}'",
+        "corpora": "user",
+        "includeItemsFromAllDrives": "true",
+        "supportsAllDrives": "true",
+        "pageSize": 1000,
+        "fields": f"nextPageToken,files({FIELDS})",
+    }
+    for _ in range(len(left)):
+        answer = api.get(PATH, _Files, parameters)
+        for file in answer.files:
+            if file.id in left:
+                yield file.told()
+        if not left or not answer.next_page or answer.next_page == parameters.get("pageToken"):
+            return
+        parameters["pageToken"] = answer.next_page
 
 
 def _single(api: Api, file_id: str) -> FileSize:

@@ -1,27 +1,41 @@
-"""Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph twenty at a time."""
+"""Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
+
+Where a document library saw many uploads, it tells of all that changed since in pages (delta). What is left is asked
+for twenty at a time (batch): each of the twenty counts on its own, so a batch saves round trips, not quota.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
+import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import UnavailableError
+from connectors.errors import AccessError, RefusedError, UnavailableError
 from connectors.http import Api, Refusal, error_body
+from connectors.lookups import grouped, in_parallel
 from connectors.retries import ATTEMPTS, LONGEST_WAIT, backoff
+from connectors.spans import stamp
 
 __all__ = ["GraphSizes", "read_refusal"]
 
 PATH = "/v1.0/$batch"
 BATCH = 20
 SELECT = "id,size,lastModifiedDateTime,cTag"
+DELTA_FROM = 10
+"""So many files of one library are worth asking what changed in it: that takes two requests or more."""
+PAGE = 1000
+MARGIN = timedelta(minutes=5)
+_MARKS = ("token", "$skiptoken", "$deltatoken")
+_FUNCTION = re.compile(r"\(token='([^']+)'\)$")
+_GROUP = 500
+"""Files of small libraries that are looked up together, so that a stop loses little."""
 _REMEDY = "Give the application the permission Sites.Read.All and an administrator's consent."
 logger = logging.getLogger(__name__)
 
@@ -43,6 +57,24 @@ class _Answers(msgspec.Struct):
     responses: list[_Answer]
 
 
+class _Drive(msgspec.Struct):
+    id: str
+
+
+class _Ids(msgspec.Struct):
+    item: str = msgspec.field(default="", name="listItemUniqueId")
+
+
+class _Changed(_Item):
+    ids: _Ids = msgspec.field(default_factory=_Ids, name="sharepointIds")
+    deleted: dict[str, object] | None = None
+
+
+class _Changes(msgspec.Struct):
+    value: list[_Changed]
+    next_page: str = msgspec.field(default="", name="@odata.nextLink")
+
+
 class GraphSizes:
     """Looks sizes up.
 
@@ -54,23 +86,87 @@ class GraphSizes:
         self._api = api
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file. A question without site or list, or with an id that Graph refuses, gets none.
+        """One answer per file. A question without site or list gets none.
 
         Raises:
             ConnectorError: Graph can't be used, or throttles without end.
         """
-        askable = {question.file_id: question for question in questions if question.site_id and question.list_id}
-        without = len({question.file_id for question in questions}) - len(askable)
-        if without:
-            logger.warning("office365: %d files are not looked up: their events name no site and list", without)
-        waiting = iter(askable.values())
+        askable = [question for question in questions if question.site_id and question.list_id]
+        if len(askable) < len(questions):
+            missing = len(questions) - len(askable)
+            logger.warning("office365: %d files are not looked up: their events name no site and list", missing)
+        libraries = grouped(askable, lambda q: (q.site_id, q.list_id))
+        groups: list[dict[tuple[str, str], FileQuestion]] = []
+        small: dict[tuple[str, str], FileQuestion] = {}
+        for library in libraries:
+            if len(library) >= DELTA_FROM:
+                groups.append(library)
+                continue
+            if not small or len(small) >= _GROUP:
+                small = {}
+                groups.append(small)
+            small |= library
+        return in_parallel(groups, self._group)
+
+    def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
+        """The files of one library, or of several small ones."""
+        left = {question.file_id: question for question in asked.values()}
+        if len({(question.site_id, question.list_id) for question in left.values()}) == 1 and len(left) >= DELTA_FROM:
+            for answer in self._changed(left):
+                del left[answer.file_id]
+                yield answer
+        waiting = iter(left.values())
         while batch := list(islice(waiting, BATCH)):
             yield from self._batch({str(number): question for number, question in enumerate(batch)})
+
+    def _changed(self, left: dict[str, FileQuestion]) -> list[FileSize]:
+        """Those of a library's files that are among what changed in it since the first event.
+
+        Ends when all were met, or when asking for each is cheaper than the next page. Where the library can't be
+        asked, there are none.
+        """
+        first = next(iter(left.values()))
+        site, library = (quote(part, safe="") for part in (first.site_id, first.list_id))
+        since = min(question.since for question in left.values()) - MARGIN
+        parameters: dict[str, str | int] = {
+            "$select": f"{SELECT},deleted,sharepointIds",
+            "$top": PAGE,
+            # SharePoint takes a time in the place of a token.
+            "token": stamp(since),
+        }
+        found: dict[str, FileSize] = {}
+        asked = {file_id.lower(): file_id for file_id in left}
+        try:
+            drive = self._api.get(f"/v1.0/sites/{site}/lists/{library}/drive", _Drive, {"$select": "id"})
+            path = f"/v1.0/drives/{quote(drive.id, safe='!')}/root/delta"
+            for _ in range(len(left)):
+                answer = self._api.get(path, _Changes, parameters)
+                for item in answer.value:
+                    # An item may come more than once; the last is true. One that is deleted keeps its id only.
+                    file_id = asked.get(item.ids.item.lower())
+                    if file_id and item.deleted is None:
+                        found[file_id] = FileSize(file_id, "found", item.size, item.tag, item.modified)
+                    elif file_id:
+                        found[file_id] = FileSize(file_id, "gone")
+                mark = _mark(answer.next_page)
+                if len(found) == len(left) or not mark or mark.items() <= parameters.items():
+                    break
+                parameters = {"$select": parameters["$select"], "$top": PAGE, **mark}
+        except RefusedError as error:
+            if isinstance(error, AccessError):
+                # Told file by file, since other libraries may be open to the application.
+                logger.warning("office365: what changed in a library can't be read: %s", error)
+            elif error.status not in (400, 404, 410):
+                raise
+        return list(found.values())
 
     def _batch(self, asked: dict[str, FileQuestion]) -> Iterator[FileSize]:
         """Asks until every file has an answer: each is counted, and throttled, on its own."""
         for attempt in range(1, ATTEMPTS + 1):
             steps = [{"id": key, "method": "GET", "url": _url(question)} for key, question in asked.items()]
+            # The request itself waits for one.
+            if len(steps) > 1:
+                self._api.client.limiter.wait(len(steps) - 1)
             told = 0.0
             for answer in self._api.post(PATH, _Answers, {"requests": steps}).responses:
                 question = asked.get(answer.id)
@@ -80,19 +176,19 @@ class GraphSizes:
                     told = max(told, _retry_after(answer))
                     continue
                 del asked[answer.id]
-                if size := self._told(question, answer):
-                    yield size
+                yield self._told(question, answer)
             if not asked:
                 return
             if attempt == ATTEMPTS or told > LONGEST_WAIT:
                 break
             pause = told or backoff(attempt)
             logger.warning("office365: Graph throttles %d files of a batch, again in %.1f s", len(asked), pause)
-            time.sleep(pause)
+            self._api.client.limiter.pause(pause)
+            self._api.client.limiter.rest(pause)
         cause = f"{len(asked)} files of a batch were throttled or failed to the last attempt"
         raise UnavailableError("office365", f"POST {PATH}", cause, "Run again later.")
 
-    def _told(self, question: FileQuestion, answer: _Answer) -> FileSize | None:
+    def _told(self, question: FileQuestion, answer: _Answer) -> FileSize:
         if answer.status == 200:
             try:
                 item = msgspec.json.decode(answer.body, type=_Item)
@@ -100,13 +196,17 @@ class GraphSizes:
                 cause = f"a file of the batch is told of in another shape: {error}"
                 raise self._api.error(f"POST {PATH}", cause, "Report it: the provider changed its API.") from None
             return FileSize(question.file_id, "found", item.size, item.tag, item.modified)
-        if answer.status in (404, 410):
-            return FileSize(question.file_id, "gone")
-        if answer.status in (401, 403):
-            return FileSize(question.file_id, "denied")
         # One event with an odd id must not cost all other files their sizes.
-        logger.warning("office365: Graph does not take file %r: HTTP %d", question.file_id, answer.status)
-        return None
+        states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
+        return FileSize(question.file_id, states.get(answer.status, "failed"))
+
+
+def _mark(link: str) -> dict[str, str]:
+    """The parameters of a link that say where to go on: the link may name any host, and a token must not go there."""
+    url = urlsplit(link)
+    if told := _FUNCTION.search(unquote(url.path)):
+        return {"token": told[1]}
+    return {name: value for name, value in parse_qsl(url.query) if name.lower() in _MARKS}
 
 
 def _url(question: FileQuestion) -> str:

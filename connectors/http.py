@@ -161,6 +161,7 @@ class Api:
         read_refusal: Reads an error answer.
         token: Bearer token; None for none.
         signs_in: Whether this is the API that gives tokens, so that a refusal is of the credentials.
+        headers: Sent with every request.
     """
 
     def __init__(
@@ -171,12 +172,22 @@ class Api:
         token: Token | None = None,
         *,
         signs_in: bool = False,
+        headers: Headers | None = None,
     ) -> None:
         self._client = client
         self._root = root
         self._read_refusal = read_refusal
         self._token = token
         self._signs_in = signs_in
+        self._headers = headers or {}
+
+    def with_headers(self, headers: Headers) -> Api:
+        """The same API, with these headers sent with every request."""
+        return Api(self._client, self._root, self._read_refusal, self._token, signs_in=self._signs_in, headers=headers)
+
+    def reading(self, read_refusal: Callable[[requests.Response], Refusal]) -> Api:
+        """The same API, for requests whose errors read otherwise."""
+        return Api(self._client, self._root, read_refusal, self._token, headers=self._headers)
 
     @property
     def client(self) -> Client:
@@ -249,7 +260,7 @@ class Api:
     def _exchange(
         self, method: str, path: str, request: str, bearer: str, content: Mapping[str, Any]
     ) -> requests.Response:
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        headers = {**self._headers, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
         try:
             return self._client.session.request(method, self._root + path, headers=headers, **content)
         except _TooLargeError:

@@ -92,15 +92,16 @@ class Limiter:
         """
         return self._take(wanted)[0]
 
-    def wait(self) -> None:
-        """Waits until one request may go, and takes it.
+    def wait(self, requests: int = 1) -> None:
+        """Waits until so many requests may go, and takes them.
 
         Raises:
             StoppedError: The caller was asked to stop.
         """
         while True:
-            granted, pause = self._take(1)
-            if granted:
+            granted, pause = self._take(requests)
+            requests -= granted
+            if requests <= 0:
                 return
             self.rest(pause)
 

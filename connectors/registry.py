@@ -61,7 +61,7 @@ def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
         ConfigurationError: The provider is half configured, or one of its values can't be used.
     """
     settings = _SETTINGS[provider].read(environment)
-    return isinstance(settings, GoogleWorkspaceSettings | Office365Settings) and settings.recover_sizes
+    return settings is not None and settings.recover_sizes
 
 
 def build(

@@ -36,10 +36,12 @@ class ProviderSettings(BaseModel):
     Attributes:
         lateness_hours: So long after its end the events of a slice are final.
         overlap_hours: Slices that ended no longer ago than this, and are not final, are read again by every tick.
+        recover_sizes: Whether sizes that the provider's log does not carry are to be looked up.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
     provider: ClassVar[str]
+    recover_sizes: bool
     lateness_hours: int
     overlap_hours: int
 
@@ -107,6 +109,7 @@ class BoxSettings(ProviderSettings):
     enterprise_id: str = Field(alias="BOX_ENTERPRISE_ID", pattern=r"^\d+$")
     api_url: Url = Field("https://api.box.com", alias="BOX_API_URL")
     token_url_: Url | None = Field(None, alias="BOX_TOKEN_URL")
+    recover_sizes: bool = Field(False, alias="BOX_RECOVER_SIZES")
     # Box allows about 1000 a minute.
     requests_per_minute: Count = Field(800, alias="BOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(4, alias="BOX_PARALLEL_SLICES")
@@ -130,6 +133,7 @@ class DropboxSettings(ProviderSettings):
     refresh_token: SecretStr = Field(alias="DROPBOX_REFRESH_TOKEN")
     api_url: Url = Field("https://api.dropboxapi.com", alias="DROPBOX_API_URL")
     token_url_: Url | None = Field(None, alias="DROPBOX_TOKEN_URL")
+    recover_sizes: bool = Field(False, alias="DROPBOX_RECOVER_SIZES")
     # Dropbox publishes no figure, so little is asked for.
     requests_per_minute: Count = Field(300, alias="DROPBOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="DROPBOX_PARALLEL_SLICES")
@@ -175,9 +179,10 @@ class Office365Settings(ProviderSettings):
     graph_url: Url = Field("https://graph.microsoft.com", alias="OFFICE365_GRAPH_URL")
     publisher_id_: str = Field("", alias="OFFICE365_PUBLISHER_ID")
     recover_sizes: bool = Field(False, alias="OFFICE365_RECOVER_SIZES")
-    # Microsoft allows 2000 a minute of the feed. In Graph each of a batch's twenty files counts, by the tenant's size.
+    # Microsoft allows 2000 a minute of the feed, and the smallest tenant 1250 resource units a minute of Graph: one for
+    # a file, in a batch or not, or for a page of changes.
     requests_per_minute: Count = Field(1500, alias="OFFICE365_REQUESTS_PER_MINUTE")
-    graph_requests_per_minute: Count = Field(60, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
+    graph_requests_per_minute: Count = Field(1000, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="OFFICE365_PARALLEL_SLICES")
     # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
     lateness_hours: Hours = Field(24, alias="OFFICE365_LATENESS_HOURS")

@@ -63,6 +63,7 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
     for alert_id, *figures in con.execute(
         """
         SELECT alert_id, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
+            peak_estimated_files, peak_estimated_bytes,
             baseline_files_windows, baseline_files_sum, baseline_files_max,
             baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in
         FROM folded_alerts

@@ -22,6 +22,7 @@ class Parameters(BaseModel):
         floor_files: A window with fewer files is never a detection by files.
         floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
         prior_windows: Weight of the organisation in a user's baseline, in active windows.
+        least_measured: An extension of which fewer files were measured in the training days has no typical size.
         least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
     """
 
@@ -35,6 +36,7 @@ class Parameters(BaseModel):
     floor_files: int = Field(default=50, ge=1)
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)
+    least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
 
     @property

@@ -29,6 +29,20 @@ _ACTOR = (
     ("user", "VARCHAR", "Lower-case e-mail; where there is none, provider and id, or provider and class"),
     ("actor_class", "VARCHAR", "person, service, app, guest, anonymous or system"),
 )
+_UPLOAD = (
+    *_EVENT,
+    ("asset", "INTEGER", "Which of the event's files this is, from 0"),
+    ("time", "TIMESTAMP", "When it happened, UTC"),
+    *_ACTOR,
+    ("kind", "VARCHAR", "upload, or edit for a new version of a file"),
+    ("operation", "VARCHAR", "The provider's own name of the event"),
+    ("file_id", "VARCHAR", "The provider's id of the file"),
+    ("version", "VARCHAR", "The provider's id of the version"),
+    ("file_name", "VARCHAR", "Name of the file, as the provider gives it"),
+    ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
+    ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
+    ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
+)
 _CLIENT = (
     ("app", "VARCHAR", "Client application as the provider names it"),
     ("ip", "VARCHAR", "Address of the client"),
@@ -53,23 +67,26 @@ _AMOUNT = (
     ("sized_files", "BIGINT", "Files among them whose size is known"),
     ("bytes", "BIGINT", "Bytes of the files whose size is known; NULL where none is"),
 )
+_ESTIMATE = (
+    ("estimated_files", "BIGINT", "Files among them that are gone, with an estimate of their size"),
+    ("estimated_bytes", "BIGINT", "Sum of these estimates, part of no other figure; NULL where there is none"),
+)
 
 TABLES: Mapping[str, tuple[Column, ...]] = {
+    "logged_uploads": _columns(
+        *_UPLOAD,
+        ("bytes", "BIGINT", "Size as the log tells it; NULL means that it does not"),
+        *_CLIENT,
+        ("asker", "VARCHAR", "In whose name the file's size may be asked; empty: the application's own; NULL: nobody"),
+        ("site_id", "VARCHAR", "Office 365: GUID of the site"),
+        ("list_id", "VARCHAR", "Office 365: GUID of the document library"),
+        ("folder_id", "VARCHAR", "Box: id of the folder; Dropbox: its path"),
+    ),
     "uploads": _columns(
-        *_EVENT,
-        ("asset", "INTEGER", "Which of the event's files this is, from 0"),
-        ("time", "TIMESTAMP", "When it happened, UTC"),
-        *_ACTOR,
-        ("kind", "VARCHAR", "upload, or edit for a new version of a file"),
-        ("operation", "VARCHAR", "The provider's own name of the event"),
-        ("file_id", "VARCHAR", "The provider's id of the file"),
-        ("version", "VARCHAR", "The provider's id of the version"),
-        ("file_name", "VARCHAR", "Name of the file, as the provider gives it"),
-        ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
-        ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
-        ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
-        ("bytes", "BIGINT", "Size of the file; NULL means unknown, never zero"),
-        ("size_source", "VARCHAR", "log, recovered, later_version, gone or unknown"),
+        *_UPLOAD,
+        ("bytes", "BIGINT", "Size of the file; NULL means unknown, never zero, and never holds an estimate"),
+        ("size_source", "VARCHAR", "log, recovered, later_version, estimated, gone or unknown"),
+        ("estimated_bytes", "BIGINT", "What such a file usually weighs, where it is gone; NULL where measured"),
         *_CLIENT,
     ),
     "activity": _columns(
@@ -100,11 +117,24 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "file_sizes": _columns(
         ("file_id", "VARCHAR", "The provider's id of the file"),
-        ("state", "VARCHAR", "found, gone or denied"),
+        ("asked_version", "VARCHAR", "The version asked about; empty where the log names none"),
+        ("state", "VARCHAR", "found, gone, denied, or failed where the provider did not take the question"),
         ("bytes", "BIGINT", "Size when it was looked up"),
         ("version", "VARCHAR", "Version then"),
         ("modified_at", "TIMESTAMP", "When that version was made, UTC"),
         ("checked_at", "TIMESTAMP", "When it was looked up, UTC"),
+    ),
+    "measured_sizes": _columns(
+        ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+        ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
+        ("bucket", "BIGINT", "Hundred times the common logarithm of bytes + 1, rounded down"),
+        ("files", "BIGINT", "Files of that size"),
+    ),
+    "typical_sizes": _columns(
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
+        ("files", "BIGINT", "Files measured in the 30 days before"),
+        ("bytes", "BIGINT", "Median of their sizes, to within 2 %"),
     ),
     "user_hours": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
@@ -112,6 +142,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("monitored", "BOOLEAN", "Whether the detector watches this actor"),
         ("hour", "TIMESTAMP", "Start of the hour, UTC"),
         *_AMOUNT,
+        *_ESTIMATE,
         ("extensions", "MAP(VARCHAR, BIGINT)", "Files by extension"),
         ("countries", "MAP(VARCHAR, BIGINT)", "Files by country"),
         ("apps", "MAP(VARCHAR, BIGINT)", "Files by client application"),
@@ -188,6 +219,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
         ("last_window_end", "TIMESTAMP", "End of the last window that folded in, exclusive, UTC"),
         *_AMOUNT,
+        *_ESTIMATE,
         ("scope", "VARCHAR", "Scope of the rarest window"),
         ("metric", "VARCHAR", "Metric of the rarest window"),
         ("score", "DOUBLE", "Score of the rarest window"),
@@ -198,6 +230,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("peak_files", "BIGINT", "Files in it"),
         ("peak_sized_files", "BIGINT", "Files in it whose size is known"),
         ("peak_bytes", "BIGINT", "Bytes in it"),
+        ("peak_estimated_files", "BIGINT", "Files in it that are gone, with an estimate of their size"),
+        ("peak_estimated_bytes", "BIGINT", "Sum of these estimates, not part of the bytes in it"),
         *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
         ("suppressed_count", "BIGINT", "Further windows that folded into the alert"),
         ("last_suppressed_at", "TIMESTAMP", "Start of the last of them, UTC"),

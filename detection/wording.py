@@ -27,7 +27,8 @@ def variation(*, suspicious: bool) -> Variation:
 class Window(NamedTuple):
     """The figures that the sentence names, of the alert's rarest three hours.
 
-    Sizes are bytes over the files whose size is known; the baseline is over the user's active windows.
+    Sizes are bytes over the files whose size is known; the estimate is over files that are gone, and part of no other
+    figure; the baseline is over the user's active windows.
     """
 
     user: str
@@ -36,6 +37,8 @@ class Window(NamedTuple):
     files: int
     sized_files: int
     bytes: int | None
+    estimated_files: int
+    estimated_bytes: int | None
     files_windows: int
     files_sum: int | None
     files_max: int | None
@@ -73,6 +76,13 @@ def _amount(files: float, sized: int, size_: float | None) -> str:
     return f"{count} ({size(size_)})"
 
 
+def _estimate(w: Window) -> str:
+    if not w.estimated_files or w.estimated_bytes is None:
+        return ""
+    files = "1 file that is" if w.estimated_files == 1 else f"{w.estimated_files:,} files that are"
+    return f", and about {size(w.estimated_bytes)} more in {files} gone"
+
+
 def _usual(w: Window) -> str:
     if not w.files_windows or w.files_sum is None or w.files_max is None:
         return f"no upload by this user is on record in the {w.training_days} days before"
@@ -92,6 +102,6 @@ def sentence(w: Window) -> str:
     where = " and ".join(TITLES.get(provider, provider) for provider in w.providers)
     return (
         f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {user} uploaded "
-        f"{_amount(w.files, w.sized_files, w.bytes)} to {where}; {_usual(w)}, and only "
+        f"{_amount(w.files, w.sized_files, w.bytes)} to {where}{_estimate(w)}; {_usual(w)}, and only "
         f"1 in {w.one_in:,} user-days in the organisation is this unusual."
     )

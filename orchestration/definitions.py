@@ -3,6 +3,7 @@
 import os
 import warnings
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
 from assets.rules import baselines, scores, thresholds, user_hours
+from assets.size_checks import size_coverage
+from assets.sizes import sized_uploads, typical_sizes
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
 from orchestration.schedules import pull_job, schedules
@@ -57,13 +60,18 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     )
     assets: list[dg.AssetsDefinition] = []
     checks: list[dg.AssetChecksDefinition] = []
+    recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     for provider in providers:
-        sizes = recovers_sizes(provider, values)
+        sizes = provider in recovering
         assets.append(audit_events(provider, partitions))
+        assets.append(normalised(provider, partitions))
         if sizes:
-            assets.append(file_sizes(provider, partitions))
-        assets.append(normalised(provider, partitions, sizes=sizes))
+            assets.append(file_sizes(provider, partitions, budget=timedelta(minutes=settings.size_minutes)))
+        assets.append(sized_uploads(provider, partitions, sizes=sizes))
         checks.extend(provider_checks(provider))
+        checks.append(size_coverage(provider, sizes=sizes))
+    if recovering:
+        assets.append(typical_sizes(providers, recovering, partitions))
     if providers:
         assets.append(user_hours(providers, partitions))
         assets.extend([baselines(partitions), scores(providers, partitions), thresholds(partitions)])

@@ -60,6 +60,8 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             "files": row["files"],
             "sized_files": row["sized_files"],
             "bytes": row["bytes"],
+            "estimated_files": row["estimated_files"],
+            "estimated_bytes": row["estimated_bytes"],
             "score": row["score"],
             "one_in": row["one_in"],
             "baseline": {"files": _baseline(row, "files"), "bytes": _baseline(row, "bytes")},

@@ -226,6 +226,21 @@ def _user(actor: Person) -> dict[str, str]:
     return {"type": "user", "id": str(actor.number), "name": actor.name, "login": login}
 
 
+def file_id(file: str) -> str:
+    """The id in Box of the file with this key."""
+    return str(700_000_000_000 + int(file[:9], 16))
+
+
+def version_id(events: Events, row: int) -> str:
+    """The id of the version that the event at a row made."""
+    return str(800_000_000_000 + events.seed[row] % 90_000_000_000)
+
+
+def folder_id(events: Events, row: int) -> str:
+    """The id of the folder of the file at a row."""
+    return _folder(responsible(person(events.user[row])).email, events.folder[row])["id"]
+
+
 @lru_cache(maxsize=65536)
 def _folder(owner: str, folder: str) -> dict[str, str]:
     name = folder.strip("/").rpartition("/")[2]
@@ -239,14 +254,14 @@ def _about_file(event: dict[str, Any], events: Events, row: int) -> None:
     owner = responsible(person(events.user[row]))
     event["source"] = {
         "item_type": "file",
-        "item_id": str(700_000_000_000 + int(events.file[row][:9], 16)),
+        "item_id": file_id(events.file[row]),
         "item_name": events.file_name[row],
         "parent": _folder(owner.email, events.folder[row]),
         "owned_by": _user(owner),
     }
     app = events.app[row]
     details: dict[str, Any] = {
-        "version_id": str(800_000_000_000 + events.seed[row] % 90_000_000_000),
+        "version_id": version_id(events, row),
         "service_id": _SERVICES.get(app) or str(int(digest("box service", app)[:5], 16)),
         "service_name": app or "Box Web Application",
     }

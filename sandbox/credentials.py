@@ -102,9 +102,12 @@ def _write(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def write_client_files(state: Path, url: str, credentials: Credentials, providers: Collection[str]) -> None:
+def write_client_files(
+    state: Path, url: str, credentials: Credentials, providers: Collection[str], without_sizes: Collection[str]
+) -> None:
     """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs.
 
+    Box and Dropbox tell sizes in their logs, so that they are to be looked up only where a workload says otherwise.
     The quotas that a client is to keep are out of reach: what this API takes is said by its own throttling.
     """
     state.mkdir(parents=True, exist_ok=True)
@@ -117,6 +120,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "BOX_API_URL": url,
             "BOX_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
+        if "box" in without_sizes:
+            lines["BOX_RECOVER_SIZES"] = "true"
     if "dropbox" in providers:
         lines |= {
             "DROPBOX_APP_KEY": credentials.dropbox_app_key,
@@ -125,6 +130,8 @@ def write_client_files(state: Path, url: str, credentials: Credentials, provider
             "DROPBOX_API_URL": url,
             "DROPBOX_REQUESTS_PER_MINUTE": _UNLIMITED,
         }
+        if "dropbox" in without_sizes:
+            lines["DROPBOX_RECOVER_SIZES"] = "true"
     if "google_workspace" in providers:
         key_file = (state / KEY_FILE).resolve()
         _write(key_file, _service_account(url, credentials))

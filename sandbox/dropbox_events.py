@@ -64,6 +64,16 @@ def account_id(user: str) -> str:
     return f"dbid:AAH{person(user).digest}"
 
 
+def member_id(actor: Person) -> str:
+    """The id of a team member."""
+    return f"dbmid:AAF{actor.digest}"
+
+
+def file_id(file: str) -> str:
+    """The id in Dropbox of the file with this key."""
+    return f"id:{file[:22]}"
+
+
 def team_event(events: Events, rows: range, timestamp: str) -> dict[str, Any]:
     """One event of the team log about the rows, which tell of one user, one second and one folder."""
     row = rows[0]
@@ -96,7 +106,7 @@ def _member(actor: Person) -> dict[str, Any]:
         "email": actor.email,
     }
     if actor.kind != "guest":
-        member["team_member_id"] = f"dbmid:AAF{actor.digest}"
+        member["team_member_id"] = member_id(actor)
     return member
 
 
@@ -154,7 +164,7 @@ def _asset(events: Events, row: int) -> dict[str, Any]:
             },
         },
         "display_name": name,
-        "file_id": f"id:{events.file[row][:22]}",
+        "file_id": file_id(events.file[row]),
     }
     if events.logs_size(row, by_default=True):
         asset["file_size"] = events.size[row]

@@ -47,6 +47,16 @@ class Files:
             return None
         return past[-1]
 
+    def versions(self, file: str, now: int) -> list[int]:
+        """The rows of all versions of a file by `now`, the current one last; none when the file is gone."""
+        if self.head(file, now) is None:
+            return []
+        return [row for row in self._by_file[file] if self._events.time[row] <= now]
+
+    def known(self) -> list[str]:
+        """The keys of all files that ever were."""
+        return list(self._by_file)
+
     def deleted(self, file: str, head: int, now: int) -> bool:
         """Whether the version was deleted by `now`."""
         since = self._events.time[head]

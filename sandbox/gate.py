@@ -19,7 +19,7 @@ from sandbox import box, dropbox, google_drive, google_workspace, office365, off
 from sandbox.credentials import Tokens
 from sandbox.fault_answers import Answer, Asked, changed, events_of, instead
 from sandbox.faults import ClockSkew, Fault, Plan, Played, Reset, ShortPage, Slow, TokenExpired
-from sandbox.responses import PAGE_LIMIT, Refusal
+from sandbox.responses import PAGE_LIMIT, SPEND, Refusal
 
 _TOO_MANY: dict[str, Callable[[int], Refusal]] = {
     "box": lambda wait: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded", wait),
@@ -83,6 +83,8 @@ class Gate:
         if asked.api in _TOO_MANY and (wait := self._wait(asked.api)):
             await _TOO_MANY[asked.api](wait).response()(scope, receive, _dated(send, 0))
             return
+        if asked.api in _TOO_MANY:
+            scope = {**scope, SPEND: lambda: self._wait(asked.api)}
         address = unquote_plus(f"{asked.path}?{asked.query}")
         due = self.plan.due(asked.api, address) if asked.api else []
         if not due:

@@ -25,7 +25,9 @@ MAXIMUM_PAGE = 1000
 LISTS_KEPT = 64
 _LISTED = "nextPageToken,files(kind,id,name,mimeType)"
 _SHOWN = "kind,id,name,mimeType"
-_MODIFIED_SINCE = re.compile(r"^\s*modifiedTime\s*>\s*'([^']+)'\s*(?:and\s+trashed\s*=\s*(true|false)\s*)?$")
+_MODIFIED_SINCE = re.compile(
+    r"^\s*modifiedTime\s*>\s*'([^']+)'\s*(?:or\s+createdTime\s*>\s*'\1'\s*)?(?:and\s+trashed\s*=\s*(true|false)\s*)?$"
+)
 
 
 def too_many_requests(_wait: int) -> Refusal:

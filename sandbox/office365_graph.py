@@ -1,8 +1,10 @@
-"""Microsoft Graph: sizes and versions of files, one by one or twenty in a batch."""
+"""Microsoft Graph: sizes and versions of files, one by one, twenty in a batch, or all that changed in a drive."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,16 +13,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import Clock, write_time
+from sandbox.clock import Clock, parse_time, write_time
 from sandbox.credentials import Tokens
 from sandbox.data import Events
 from sandbox.files import Files
 from sandbox.office365_records import follow_up_time, has_follow_up, place
-from sandbox.people import digest
-from sandbox.responses import Refusal, json_response
+from sandbox.people import digest, guid
+from sandbox.responses import SPEND, Refusal, json_response
 
 BATCH_LIMIT = 20
+DEFAULT_PAGE = 200
+MAXIMUM_PAGE = 1000
+_DRIVE = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/drive$")
+_MARK = re.compile(r"^sandbox-(\d+)-(\d+)-(\d+)$")
 _ITEM = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/items/([^/]+)/driveItem$")
+
+
+Spend = Callable[[], int]
+"""Counts one more request; gives the seconds until it may go, 0 for now."""
 
 
 class Step(msgspec.Struct):
@@ -61,6 +71,7 @@ class Graph:
             Route("/v1.0/$batch", self.batch, methods=["POST"]),
             Route("/v1.0/sites/root", self.get_root),
             Route("/v1.0/sites/{rest:path}", self.get_item),
+            Route("/v1.0/drives/{drive}/root/delta", self.delta),
         ]
 
     async def get_root(self, request: Request) -> Response:
@@ -69,9 +80,14 @@ class Graph:
         return json_response({"id": "example.sharepoint.com", "webUrl": "https://example.sharepoint.com"})
 
     async def get_item(self, request: Request) -> Response:
-        """`GET /v1.0/sites/{site}/lists/{list}/items/{item}/driveItem`."""
+        """`GET /v1.0/sites/{site}/lists/{list}/items/{item}/driveItem`, and `.../lists/{list}/drive`."""
         self._authorise(request)
         path = request.url.path.removeprefix("/v1.0")
+        if library := _DRIVE.match(path):
+            drive = _drive_id(*(part.lower() for part in library.groups()))
+            if drive not in self._by_drive:
+                raise error(404, "itemNotFound", "The specified list was not found")
+            return json_response({"id": drive, "driveType": "documentLibrary"})
         return json_response(self._item(path, request.query_params.get("$select", "")))
 
     async def batch(self, request: Request) -> Response:
@@ -86,12 +102,68 @@ class Graph:
             raise error(400, "BadRequest", message)
         if len({step.id for step in steps}) != len(steps):
             raise error(400, "BadRequest", "Batch request steps must have ids of their own.")
-        answers = [self._answer(step) for step in steps]
+        # The batch itself counts for its first request.
+        spend: Spend = request.scope.get(SPEND, lambda: 0)
+        answers = [self._answer(step, spend() if place else 0) for place, step in enumerate(steps)]
         return json_response({"responses": sorted(answers, key=lambda answer: digest("order", answer["id"]))})
 
-    def _answer(self, step: Step) -> dict[str, Any]:
+    async def delta(self, request: Request) -> Response:
+        """`GET /v1.0/drives/{drive}/root/delta`: what changed in a drive since the time that is given as the token."""
+        self._authorise(request)
+        query = request.query_params
+        files = self._by_drive.get(request.path_params["drive"])
+        if files is None:
+            raise error(404, "itemNotFound", "The resource could not be found.")
+        size = query.get("$top", str(DEFAULT_PAGE))
+        if not size.isdecimal() or not 1 <= int(size) <= MAXIMUM_PAGE:
+            raise error(400, "invalidRequest", "Invalid page size")
+        since, now, place = self._position(query.get("token", ""))
+        changed = sorted(
+            (self._modified(row), file, row)
+            for file in files
+            if (row := self._files.head(file, now)) is not None and self._modified(row) > since
+        )
+        page = changed[place : place + int(size)]
+        body: dict[str, Any] = {"value": [self._change(file, row, query.get("$select", "")) for _, file, row in page]}
+        mark, link = f"sandbox-{since}-{now}-{place + len(page)}", str(request.url).partition("?")[0]
+        more = place + len(page) < len(changed)
+        body["@odata.nextLink" if more else "@odata.deltaLink"] = f"{link}?token={mark}"
+        return json_response(body)
+
+    def _position(self, token: str) -> tuple[int, int, int]:
+        """Since when changes are wanted, until when, and how many of them were given."""
+        if found := _MARK.match(token):
+            since, now, place = (int(part) for part in found.groups())
+            return since, now, place
+        since_time = parse_time(token, zone_required=True) if token else 0
+        if since_time is None:
+            raise error(410, "resyncRequired", "Resync required.")
+        return since_time, self._clock.now, 0
+
+    def _change(self, file: str, row: int, select: str) -> dict[str, Any]:
+        if self._files.deleted(file, row, self._clock.now):
+            return {"id": f"01{file.upper()}", "deleted": {"state": "deleted"}}
+        item = self._described(row, select)
+        if not select or "sharepointIds" in select:
+            there = place(self._events.user[row], self._events.folder[row])
+            item["sharepointIds"] = {"listId": there.list_id, "listItemUniqueId": guid(file), "siteId": there.site}
+        return item
+
+    @cached_property
+    def _by_drive(self) -> dict[str, list[str]]:
+        drives: dict[str, dict[str, None]] = {}
+        events = self._events
+        for row, kind in enumerate(events.kind):
+            if kind in ("upload", "edit"):
+                there = place(events.user[row], events.folder[row])
+                drives.setdefault(_drive_id(there.site, there.list_id), {})[events.file[row]] = None
+        return {drive: list(files) for drive, files in drives.items()}
+
+    def _answer(self, step: Step, wait: int) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         try:
+            if wait:
+                raise too_many_requests(wait)
             if step.method.upper() != "GET":
                 raise error(405, "BadRequest", "The sandbox's batches read only.")
             url = urlsplit(step.url)
@@ -118,11 +190,10 @@ class Graph:
 
     def _described(self, row: int, select: str) -> dict[str, Any]:
         events = self._events
-        modified = follow_up_time(events, row) if has_follow_up(events, row) else int(events.time[row])
         item: dict[str, Any] = {
             "id": f"01{events.file[row].upper()}",
             "name": events.file_name[row],
-            "lastModifiedDateTime": write_time(modified),
+            "lastModifiedDateTime": write_time(self._modified(row)),
             "eTag": f'"{{{events.file[row].upper()}}},1"',
             "cTag": f'"c:{{{events.file[row].upper()}}},{events.seed[row] % 1000}"',
         }
@@ -131,9 +202,17 @@ class Graph:
         wanted = {name.strip() for name in select.split(",")} if select else set(item)
         return {name: value for name, value in item.items() if name in wanted}
 
+    def _modified(self, row: int) -> int:
+        events = self._events
+        return follow_up_time(events, row) if has_follow_up(events, row) else int(events.time[row])
+
     def _authorise(self, request: Request) -> None:
         grant = self._tokens.grant(request.headers.get("authorization", ""))
         if grant is None:
             raise error(401, "InvalidAuthenticationToken", "Access token is empty or has expired.")
         if grant.audience != "graph":
             raise error(401, "InvalidAuthenticationToken", "Access token validation failure. Invalid audience.")
+
+
+def _drive_id(site: str, list_id: str) -> str:
+    return f"b!{digest('drive', site, list_id)}"

@@ -11,6 +11,9 @@ from starlette.responses import Response
 
 PAGE_LIMIT = "sandbox.page_limit"
 """Where the gate puts the number of events that a page may hold at most, for a page that falls short."""
+SPEND = "sandbox.spend"
+"""Key of a request's scope under which the gate counts what one request asks for besides itself."""
+
 _encode = msgspec.json.Encoder().encode
 
 

@@ -18,10 +18,12 @@ from starlette.routing import Route
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from sandbox.box import Box
+from sandbox.box_files import BoxFiles
 from sandbox.clock import Clock, parse_time, write_time
 from sandbox.credentials import Credentials, Tokens, write_client_files
 from sandbox.data import Events
 from sandbox.dropbox import Dropbox
+from sandbox.dropbox_files import DropboxFiles
 from sandbox.faults import Plan, PlanError
 from sandbox.files import Files
 from sandbox.gate import Gate
@@ -40,6 +42,7 @@ class Sandbox:
     ) -> None:
         self.clock, self.tokens, self.credentials = Clock(now), Tokens(), Credentials()
         self.providers = tuple(workload)
+        self.without_sizes = {provider for provider, events in workload.items() if 0 in events.size_in_log}
         shared = (self.clock, self.tokens, self.credentials)
         self._box = Box(workload["box"], *shared) if "box" in workload else None
         self._dropbox = Dropbox(workload["dropbox"], *shared) if "dropbox" in workload else None
@@ -50,8 +53,12 @@ class Sandbox:
             Route("/_sandbox/tokens", self._given),
             Route("/oauth2/token", self._token, methods=["POST"]),
         ]
-        routes += self._box.routes() if self._box else []
-        routes += self._dropbox.routes() if self._dropbox else []
+        if self._box:
+            events = workload["box"]
+            routes += self._box.routes() + BoxFiles(events, Files(events), self.clock, self.tokens).routes()
+        if self._dropbox:
+            events = workload["dropbox"]
+            routes += self._dropbox.routes() + DropboxFiles(events, Files(events), self.clock, self.tokens).routes()
         if "google_workspace" in workload:
             events = workload["google_workspace"]
             routes += GoogleWorkspace(events, *shared).routes()
@@ -133,7 +140,7 @@ def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     def announce() -> None:
-        write_client_files(state, url, sandbox.credentials, sandbox.providers)
+        write_client_files(state, url, sandbox.credentials, sandbox.providers, sandbox.without_sizes)
         ready(url)
 
     # The function is called as the class it stands for would be.

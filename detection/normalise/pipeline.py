@@ -11,15 +11,14 @@ import pyarrow as pa
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.reading import create_raw, create_raw_by_line, create_raw_by_text
 from detection.sql import into, load, version
-from detection.tables import empty
 
-__all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version", "size_questions"]
+__all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
 _TABLES = ("uploads", "activity", "rejects", "ignored")
-_STEPS = ("events", "events_again", "repeated", "pairs", "sizes", "file_sizes", "text_lines")
+_STEPS = ("events", "events_again", "repeated", "pairs", "text_lines")
 
 
 def normalise(
@@ -28,14 +27,13 @@ def normalise(
     *,
     day: date,
     raw_files: Sequence[str],
-    size_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
     """Makes the temporary tables uploads, activity, rejects and ignored of one day.
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
-    event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size not known. Columns are
-    those of :data:`detection.tables.TABLES`.
+    event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
+    tell. Columns are those of :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
 
     Args:
         con: Connection; its time zone is set to UTC.
@@ -43,7 +41,6 @@ def normalise(
         day: Day of the events, UTC.
         raw_files: Landed events. For office365 those published on the day and the two days after it, with
             ``day=YYYY-MM-DD`` in their paths; for the others those of the day.
-        size_files: Parquet files of sizes looked up (file_id, state, bytes, version, modified_at, checked_at).
         organisation_domains: The organisation's mail domains. Users of Box and Google of other domains are
             guests; without domains nobody is.
 
@@ -51,41 +48,10 @@ def normalise(
         ValueError: The provider is not known.
         duckdb.Error: A file cannot be read at all.
     """
-    _prepare(con, provider, day, raw_files, size_files, organisation_domains)
+    _prepare(con, provider, day, raw_files, organisation_domains)
     for table in _TABLES:
         into(con, table, f"normalise/{table}", {"day": day})
     _clear(con)
-
-
-def size_questions(
-    con: duckdb.DuckDBPyConnection,
-    provider: str,
-    *,
-    day: date,
-    raw_files: Sequence[str],
-    size_files: Sequence[str],
-    organisation_domains: Sequence[str],
-) -> pa.Table:
-    """Files uploaded on a day whose size is in neither the log nor the cache.
-
-    A file is known from a lookup that found it, or found it gone, five minutes or more after the upload.
-
-    Args:
-        con: Connection; its time zone is set to UTC.
-        provider: One of :data:`PROVIDERS`.
-        day: Day of the uploads, UTC.
-        raw_files: As for :func:`normalise`.
-        size_files: As for :func:`normalise`.
-        organisation_domains: As for :func:`normalise`; a guest's files are asked for in their owner's name.
-
-    Returns:
-        user (e-mail of someone who can see the file; empty for office365), file_id, since (TIMESTAMP, UTC: the
-        earliest such upload), site_id, list_id (empty but for office365).
-    """
-    _prepare(con, provider, day, raw_files, size_files, organisation_domains)
-    questions: pa.Table = con.sql(load("normalise/questions")).to_arrow_table()
-    _clear(con)
-    return questions
 
 
 def outcomes(
@@ -109,7 +75,7 @@ def outcomes(
         upload's files together, NULL where one is not known), detail. Of lines alike in one file, the one that
         counts comes first.
     """
-    _prepare(con, provider, None, raw_files, [], organisation_domains)
+    _prepare(con, provider, None, raw_files, organisation_domains)
     into(con, "uploads", "normalise/uploads")
     found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
     _clear(con)
@@ -122,7 +88,6 @@ def _prepare(
     provider: str,
     day: date | None,
     raw_files: Sequence[str],
-    size_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
     if provider not in LAYOUTS:
@@ -134,14 +99,9 @@ def _prepare(
         "organisation_domains": [domain.lower() for domain in organisation_domains],
     }
     _read(con, provider, raw_files, parameters)
-    known = "SELECT * FROM read_parquet($files)" if size_files else empty("file_sizes")
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE file_sizes AS {known}", {"files": list(size_files)} if size_files else {}
-    )
     into(con, "repeated", "normalise/repeated")
     con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
     into(con, "pairs", "normalise/pairs")
-    into(con, "sizes", "normalise/sizes")
 
 
 def _read(
@@ -193,5 +153,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
-    steps = (provider, "events", "numbered", "repeated", "once", "pairs", "sizes", "questions", *_TABLES)
+    steps = (provider, "events", "numbered", "repeated", "once", "pairs", *_TABLES)
     return f"{version(*(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"

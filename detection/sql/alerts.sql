@@ -1,7 +1,7 @@
 -- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
 -- Reads: openings, detections, user_hours. Only alerts that open at or after $since.
--- files, sized_files and bytes are sums over the distinct hours of the alert's windows; peak_* are those of the one
--- window that is rarest in the organisation, against whose baseline the alert is explained.
+-- files, sized_files, bytes and the estimates are sums over the distinct hours of the alert's windows; peak_* are
+-- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
 WITH folded AS (
   SELECT o.opening, d.*
   FROM openings o
@@ -28,7 +28,8 @@ peaks AS (
   FROM folded
 ),
 covered AS (
-  SELECT DISTINCT f."user", f.opening, h.provider, h.actor_class, h.hour, h.files, h.sized_files, h.bytes
+  SELECT DISTINCT f."user", f.opening, h.provider, h.actor_class, h.hour, h.files, h.sized_files, h.bytes,
+    h.estimated_files, h.estimated_bytes
   FROM folded f
   JOIN user_hours h
     ON h."user" = f."user"
@@ -44,10 +45,29 @@ totals AS (
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
     CAST(sum(bytes) AS BIGINT) AS bytes,
+    CAST(sum(estimated_files) AS BIGINT) AS estimated_files,
+    CAST(sum(estimated_bytes) AS BIGINT) AS estimated_bytes,
     list(DISTINCT provider ORDER BY provider) AS providers,
     min(actor_class) AS actor_class
   FROM covered
   GROUP BY "user", opening
+),
+-- Estimates are in no score, so detections do not carry them.
+peak_estimates AS (
+  SELECT
+    p."user",
+    p.opening,
+    CAST(sum(h.estimated_files) AS BIGINT) AS estimated_files,
+    CAST(sum(h.estimated_bytes) AS BIGINT) AS estimated_bytes
+  FROM peaks p
+  JOIN user_hours h
+    ON h."user" = p."user"
+    AND h.monitored
+    AND h.hour >= p.window_start
+    AND h.hour < p.window_end
+    AND (p.scope = 'all' OR h.provider = p.scope)
+  WHERE p.place = 1
+  GROUP BY p."user", p.opening
 )
 SELECT
   sha256(concat_ws('|', s."user", 'massive_upload', CAST(s.opening AS VARCHAR))) AS alert_id,
@@ -59,6 +79,8 @@ SELECT
   t.files,
   t.sized_files,
   t.bytes,
+  t.estimated_files,
+  t.estimated_bytes,
   p.scope,
   p.metric,
   p.score,
@@ -69,6 +91,8 @@ SELECT
   p.files AS peak_files,
   p.sized_files AS peak_sized_files,
   p.bytes AS peak_bytes,
+  e.estimated_files AS peak_estimated_files,
+  e.estimated_bytes AS peak_estimated_bytes,
   p.baseline_files_windows, p.baseline_files_min, p.baseline_files_sum, p.baseline_files_max,
   p.baseline_bytes_windows, p.baseline_bytes_min, p.baseline_bytes_sum, p.baseline_bytes_max,
   s.suppressed_count,
@@ -76,4 +100,5 @@ SELECT
 FROM spans s
 JOIN peaks p ON p."user" = s."user" AND p.opening = s.opening AND p.place = 1
 JOIN totals t ON t."user" = s."user" AND t.opening = s.opening
+JOIN peak_estimates e ON e."user" = s."user" AND e.opening = s.opening
 ORDER BY s.opening, s."user"

@@ -6,7 +6,7 @@
 WITH stated AS (
   SELECT
     alert_id AS alert_key, "user", first_window_start, last_window_end,
-    sha256(concat_ws('|', name, sentence, files, bytes, suppressed_count, first_window_start, last_window_end)) AS digest
+    sha256(concat_ws('|', name, sentence, files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end)) AS digest
   FROM alerts
 ),
 pairs AS (

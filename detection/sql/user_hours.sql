@@ -1,6 +1,6 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one upload. All that follows is sums over it.
 -- Reads: uploads. Monitored are people and guests, and apps that act in the name of a person known by e-mail.
--- The maps count files by extension, country and app, keys in order.
+-- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country and app, keys in order.
 WITH hours AS (
   SELECT
     provider,
@@ -9,7 +9,9 @@ WITH hours AS (
     date_trunc('hour', time) AS hour,
     count(*) AS files,
     count(bytes) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
+    CAST(sum(bytes) AS BIGINT) AS bytes,
+    count(estimated_bytes) AS estimated_files,
+    CAST(sum(estimated_bytes) AS BIGINT) AS estimated_bytes
   FROM uploads
   GROUP BY provider, "user", actor_class, date_trunc('hour', time)
 ),
@@ -44,6 +46,8 @@ SELECT
   h.files,
   h.sized_files,
   h.bytes,
+  h.estimated_files,
+  h.estimated_bytes,
   e.counted AS extensions,
   c.counted AS countries,
   a.counted AS apps

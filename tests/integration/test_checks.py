@@ -65,6 +65,7 @@ def test_all_pass_where_all_is_well(lake, monkeypatch):
         "gaps": True,
         "unique_events": True,
         "rows_conserved": True,
+        "size_coverage": True,
         "deduplicated": True,
     }
 

@@ -442,6 +442,8 @@ def test_graph_asks_again_for_what_was_throttled_in_a_batch(tmp_path: Path) -> N
     throttled: set[str] = set()
 
     def answer(asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer({"error": {"code": "itemNotFound"}}, 404)
         steps = json.loads(asked.body)["requests"]
         assert len(steps) <= 20
         responses = []
@@ -464,11 +466,37 @@ def test_graph_asks_again_for_what_was_throttled_in_a_batch(tmp_path: Path) -> N
         connector = build("office365", environment(server.url, tmp_path), now=lambda: NOW)
         questions = [FileQuestion("", file, START, "site", "list") for file in [*files, "../$odd"]]
         answers = list(connector.file_sizes([*questions, FileQuestion("", "placeless", START)]))
-    assert len(answers) == len(files)
+    assert len(answers) == len(files) + 1
     states = {answer.file_id: (answer.state, answer.bytes) for answer in answers}
     assert states.pop("gone") == ("gone", None)
+    assert states.pop("../$odd") == ("failed", None)
     assert states.pop("closed") == ("denied", None)
     assert set(states.values()) == {("found", 5)}
+
+
+@pytest.mark.parametrize("link", ["{root}?token=more", "{root}(token='more')", "{root}?$skiptoken=more&other=1"])
+def test_graph_changes_go_on_where_a_link_says_and_never_to_its_host(link: str, tmp_path: Path) -> None:
+    """Prevents a token from going to a host that a server names, and the first of two tellings from standing."""
+    root = "https://elsewhere.example.org/v1.0/drives/b!1/root/delta"
+
+    def item(number: int, size: int) -> dict[str, object]:
+        return {"size": size, "cTag": "c", "sharepointIds": {"listItemUniqueId": f"FILE-{number}"}}
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/drive"):
+            return Answer({"id": "b!1"})
+        assert asked.path == "/v1.0/drives/b!1/root/delta"
+        if "more" in asked.query.values():
+            return Answer({"value": [item(0, 99), {"id": "x", "deleted": {}}, *(item(n, n) for n in range(6, 12))]})
+        assert asked.query["token"] == "2026-01-04T23:55:00Z"
+        return Answer({"value": [item(n, n) for n in range(6)], "@odata.nextLink": link.format(root=root)})
+
+    with scripted(answer) as server:
+        connector = build("office365", environment(server.url, tmp_path), now=lambda: NOW)
+        questions = [FileQuestion("", f"file-{number}", START, "site", "list") for number in range(12)]
+        found = {answer.file_id: answer.bytes for answer in connector.file_sizes(questions)}
+        assert len(server.of("/v1.0/")) == 3
+    assert found == {**{f"file-{n}": n for n in range(12)}, "file-0": 99}
 
 
 def test_drive_list_ends_once_all_files_were_met_and_files_outside_it_are_asked_alone(tmp_path: Path) -> None:

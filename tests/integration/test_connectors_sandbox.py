@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sandbox_server import Client, serving, uploads
 
-from connectors import Connector, FileQuestion, FileSize, Gap, Page, SignInError, build, configured
+from connectors import Connector, Gap, Page, SignInError, build, configured
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -137,67 +137,6 @@ def test_office365_late_events_come_with_the_day_of_their_publication(tmp_path: 
         connector = connector_of(client, "office365", NEXT + timedelta(days=1))
         assert read(connector)[0] == []
         assert len(names("office365", read(connector, NEXT, NEXT + timedelta(days=1))[0])) == 40
-
-
-def asked(provider: str, events: Sequence[Event]) -> list[FileQuestion]:
-    """The questions that a day's uploads leave open."""
-    if provider == "office365":
-        return [
-            FileQuestion("", event["ListItemUniqueId"], DAY, event["Site"], event["ListId"])
-            for event in events
-            if event["Operation"] == "FileUploaded"
-        ]
-    found = []
-    for event in events:
-        parameters = {value["name"]: value for value in event["events"][0]["parameters"]}
-        user = event["actor"].get("email") or ""
-        found.append(FileQuestion(user, parameters["doc_id"]["value"], datetime.fromisoformat(event["id"]["time"])))
-    return found
-
-
-def sizes(connector: Connector, questions: Sequence[FileQuestion]) -> dict[str, FileSize]:
-    answers = list(connector.file_sizes(questions))
-    assert len({answer.file_id for answer in answers}) == len(answers)
-    return {answer.file_id: answer for answer in answers}
-
-
-@pytest.mark.parametrize("provider", ["google_workspace", "office365"])
-@pytest.mark.parametrize("count", [2, 1500])
-def test_sizes_are_found_and_gone_files_told(tmp_path: Path, provider: str, count: int) -> None:
-    """Prevents a size of nothing for a file that is gone, and lists that end before all files were met."""
-    rows = workload(provider, count)
-    gone = {row["file_name"] for row in rows[::40]}
-    for row in rows:
-        row["file_gone"] = row["file_name"] in gone
-    with serving(tmp_path, rows, "2026-01-06T00:00:00Z") as client:
-        connector = connector_of(client, provider)
-        events = [event for event in read(connector)[0] if file_names(provider, event)]
-        questions = asked(provider, events)
-        answers = sizes(connector, questions + questions[:5])
-    true = {row["file_name"]: row["bytes"] for row in rows}
-    assert len(answers) == count
-    for question, event in zip(questions, events, strict=True):
-        answer, name = answers[question.file_id], file_names(provider, event)[0]
-        if name in gone:
-            assert (answer.state, answer.bytes) == ("gone", None)
-        else:
-            assert (answer.state, answer.bytes) == ("found", true[name])
-            assert answer.version
-            assert answer.modified_at is not None
-            assert answer.modified_at.tzinfo is not None
-
-
-def test_one_user_who_cannot_be_acted_as_does_not_stop_the_others(tmp_path: Path) -> None:
-    """Prevents one guest from costing a whole organisation its sizes."""
-    with serving(tmp_path, workload("google_workspace", 10), "2026-01-06T00:00:00Z") as client:
-        connector = connector_of(client, "google_workspace")
-        questions = asked("google_workspace", read(connector)[0])
-        strangers = [
-            FileQuestion(user, "x" + user, DAY) for user in ("", "a@partner.example.net", "nobody@example.com")
-        ]
-        answers = sizes(connector, strangers + questions)
-    assert {answers[stranger.file_id].state for stranger in strangers} == {"denied"}
-    assert {answers[question.file_id].state for question in questions} == {"found"}
 
 
 SECRETS = {

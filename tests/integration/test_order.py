@@ -25,6 +25,11 @@ def workload(tmp_path_factory) -> Path:
         *burst("dropbox", "both@example.com", moment(16, 9.5), files=300, minutes=40),
         *burst("box", "late@example.com", moment(16, 12), files=400, minutes=30),
         *burst("box", "late@example.com", moment(16, 10.5), files=300, minutes=20, late=20),
+        # Sizes that are looked up, and estimates for what is gone.
+        *(
+            event | {"size_in_log": False, "file_gone": n % 10 == 0}
+            for n, event in enumerate(burst("box", "gone@example.com", moment(17, 9), files=500, minutes=40))
+        ),
     ]
     return write(tmp_path_factory.mktemp("order") / "workload.parquet", events, days=DAYS, seed=8)
 
@@ -62,6 +67,8 @@ def at_once(workload, tmp_path_factory) -> dict[str, bytes]:
         assert {"one@example.com", "two@example.com", "both@example.com", "late@example.com"} <= {
             alert["user"] for alert in whole.alerts
         }
+        [gone] = whole.of("gone@example.com")
+        assert (gone["sized_files"], gone["estimated_files"]) == (450, 50)
         whole.run(0, DAYS - 1, moment(DAYS + 3, 0))
         assert whole.alert_files() == found
     return found

@@ -34,6 +34,10 @@ def everything(tmp_path_factory):
         *burst("google_workspace", "late@example.com", moment(17, 20.6), files=400, minutes=20, late=30),
         *burst("office365", "twice@example.com", moment(16, 8), files=800, minutes=30),
         *burst("office365", "twice@example.com", moment(16, 16), files=700, minutes=30),
+        *(
+            event | {"file_gone": n % 10 == 0}
+            for n, event in enumerate(burst("office365", "gone@example.com", moment(17, 9), files=600, minutes=50))
+        ),
     ]
     folder = tmp_path_factory.mktemp("everything")
     workload = write(folder / "workload.parquet", events, days=DAYS)
@@ -56,6 +60,16 @@ def test_sizes_reach_the_alert(everything, provider):
     [alert] = everything.of(f"at.{provider}@example.com")
     assert alert["sized_files"] == 900
     assert alert["bytes"] == 900 * 2_000_000
+
+
+def test_files_that_are_gone_are_estimated_apart(everything):
+    """Prevents a guess in an alert's bytes, and silence about what was deleted after the upload."""
+    [alert] = everything.of("gone@example.com")
+    assert (alert["files"], alert["sized_files"], alert["bytes"]) == (600, 540, 540 * 2_000_000)
+    assert alert["estimated_files"] == 60
+    assert alert["estimated_bytes"] == pytest.approx(60 * 2_000_000, rel=0.03)
+    assert "(1.1 GB in the 540 whose size is known) to Office 365, and about " in alert["sentence"]
+    assert "MB more in 60 files that are gone; no upload by this user" in alert["sentence"]
 
 
 def test_nothing_is_raised_before_a_source_has_fourteen_days(everything):
@@ -111,6 +125,7 @@ def test_every_check_passed(everything):
         "pulled",
         "unique_events",
         "rows_conserved",
+        "size_coverage",
         "deduplicated",
     }
     assert [(e.asset_key, e.check_name, e.description) for e in evaluations if not e.passed] == []

@@ -116,7 +116,7 @@ def test_a_pull_that_is_left_stops_its_threads(tmp_path: Path) -> None:
 
 def names_of_uploads(folder: Path) -> list[str]:
     with duckdb.connect() as con:
-        normalise(con, "box", day=DAY, raw_files=manifest_of(folder).files, size_files=[], organisation_domains=[])
+        normalise(con, "box", day=DAY, raw_files=manifest_of(folder).files, organisation_domains=[])
         return [name for (name,) in con.execute("SELECT file_name FROM uploads ORDER BY 1").fetchall()]
 
 

@@ -69,6 +69,7 @@ def test_every_provider_names_its_variables() -> None:
         "BOX_LATENESS_HOURS",
         "BOX_OVERLAP_HOURS",
         "BOX_PARALLEL_SLICES",
+        "BOX_RECOVER_SIZES",
         "BOX_REQUESTS_PER_MINUTE",
         "BOX_TOKEN_URL",
     ]

@@ -59,13 +59,19 @@ def test_halves_at_two_providers_add_up_and_an_idle_user_changes_nothing():
 
 def test_the_sentence_says_what_is_not_known():
     """Prevents unknown sizes from reading as nothing, and a newcomer's missing history as an average of zero."""
-    newcomer = Window("ann\n@example.com", ("box",), DAY, 60, 0, None, 0, None, None, 0, None, None, 900, 30)
+    newcomer = Window("ann\n@example.com", ("box",), DAY, 60, 0, None, 0, None, 0, None, None, 0, None, None, 900, 30)
     said = sentence(newcomer)
     assert "60 files (sizes unknown) to Box" in said
     assert "no upload by this user is on record in the 30 days before" in said
     assert "\n" not in said
     partly = newcomer._replace(sized_files=50, bytes=5_000_000, files_windows=1, files_sum=1, files_max=1)
     assert "60 files (5.0 MB in the 50 whose size is known)" in sentence(partly)
+    assert "gone" not in sentence(partly)
+    one_gone = partly._replace(estimated_files=1, estimated_bytes=2_000_000)
+    assert "whose size is known) to Box, and about 2.0 MB more in 1 file that is gone; in the 30 days" in sentence(
+        one_gone
+    )
+    assert "about 2.0 MB more in 9 files that are gone" in sentence(one_gone._replace(estimated_files=9))
     assert "1 active three-hour window held 1 file on average and 1 file at most" in sentence(partly)
 
 

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from detection.normalise import normalise, size_questions
+from detection.normalise import normalise
 from detection.tables import TABLES
 
 DAY = date(2026, 3, 4)
@@ -50,9 +48,9 @@ def land(directory: Path, lines: list[Event | bytes], name: str = "0000-2400") -
     return str(path)
 
 
-def run(*files: str, domains: tuple[str, ...] = (), sizes: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
+def run(*files: str, domains: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    normalise(con, "box", day=DAY, raw_files=files, size_files=sizes, organisation_domains=domains)
+    normalise(con, "box", day=DAY, raw_files=files, organisation_domains=domains)
     return con
 
 
@@ -89,10 +87,13 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "folder": "All Files",
             "owner": "owner@example.com",
             "bytes": 1234,
-            "size_source": "log",
             "app": "Box Drive",
             "ip": "198.51.100.7",
             "country": None,
+            "asker": "71",
+            "site_id": None,
+            "list_id": None,
+            "folder_id": "0",
         }
     ]
 
@@ -100,7 +101,7 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("table", ["uploads", "activity", "rejects", "ignored"])
 def test_columns_are_those_promised_even_without_files(tmp_path: Path, table: str) -> None:
     """An empty day must give tables of the same columns, or everything downstream fails on the first quiet day."""
-    wanted = [(column.name, column.type) for column in TABLES[table]]
+    wanted = [(column.name, column.type) for column in TABLES["logged_uploads" if table == "uploads" else table]]
     for con in (run(), run(land(tmp_path, [])), run(land(tmp_path, [event()]))):
         assert [row[:2] for row in con.execute(f"DESCRIBE {table}").fetchall()] == wanted
 
@@ -144,7 +145,7 @@ def test_only_files_are_uploads(tmp_path: Path, source: Any, details: Any, expec
 def test_size_is_a_whole_number_or_unknown(tmp_path: Path, size: Any, expected: int | None) -> None:
     """A rounded, negative or absurd size would be summed as if it were true; an unknown one is never zero."""
     (row,) = rows(run(land(tmp_path, [event(additional_details={"size": size})])), "uploads")
-    assert (row["bytes"], row["size_source"]) == (expected, "unknown" if expected is None else "log")
+    assert row["bytes"] == expected
 
 
 def test_details_as_text_are_opened(tmp_path: Path) -> None:
@@ -351,105 +352,11 @@ def test_an_alert_is_about_its_subject(tmp_path: Path) -> None:
     assert (row["user"], row["user_id"], row["detail"]) == ("ada@example.com", "71", "Box Shield: Odd place")
 
 
-def sizes(directory: Path, *known: tuple[str, str, int | None, str | None, str]) -> str:
-    path = directory / "part.parquet"
-    parse = datetime.fromisoformat
-    table = pa.table(
-        {
-            "file_id": [file for file, *_ in known],
-            "state": [state for _, state, *_ in known],
-            "bytes": pa.array([size for _, _, size, *_ in known], pa.int64()),
-            "version": ["" for _ in known],
-            "modified_at": pa.array([parse(m) if m else None for *_, m, _ in known], pa.timestamp("us")),
-            "checked_at": pa.array([parse(checked) for *_, checked in known], pa.timestamp("us")),
-        }
-    )
-    pq.write_table(table, path)
-    return str(path)
-
-
-@pytest.mark.parametrize(
-    ("known", "expected"),
-    [
-        ([], (None, "unknown")),
-        ([("501", "found", 10, "2026-03-04T12:04:00", "2026-03-04T13:00:00")], (10, "recovered")),
-        ([("501", "found", 10, "2026-03-04T12:06:00", "2026-03-04T13:00:00")], (10, "later_version")),
-        ([("501", "found", 10, "2026-03-04T11:00:00", "2026-03-04T11:30:00")], (None, "unknown")),
-        ([("501", "gone", None, None, "2026-03-04T13:00:00")], (None, "gone")),
-        ([("501", "denied", None, None, "2026-03-04T13:00:00")], (None, "unknown")),
-        ([("502", "found", 10, "2026-03-04T12:00:00", "2026-03-04T13:00:00")], (None, "unknown")),
-        ([("501", "found", -4, "2026-03-04T12:00:00", "2026-03-04T13:00:00")], (None, "unknown")),
-        (
-            [
-                ("501", "found", 10, "2026-03-04T12:00:00", "2026-03-04T13:00:00"),
-                ("501", "found", 20, "2026-03-04T12:05:00", "2026-03-04T14:00:00"),
-                ("501", "found", 30, "2026-03-04T15:00:00", "2026-03-04T16:00:00"),
-                ("501", "gone", None, None, "2026-03-05T00:00:00"),
-            ],
-            (20, "recovered"),
-        ),
-        (
-            [
-                ("501", "found", 40, "2026-03-04T17:00:00", "2026-03-04T18:00:00"),
-                ("501", "found", 30, "2026-03-04T15:00:00", "2026-03-04T16:00:00"),
-            ],
-            (30, "later_version"),
-        ),
-    ],
-)
-def test_sizes_looked_up(tmp_path: Path, known: list[Any], expected: tuple[int | None, str]) -> None:
-    """A size of another version passed off as the upload's, or of a lookup before the upload, is a wrong size."""
-    raw = land(tmp_path, [event(additional_details=None)])
-    (row,) = rows(run(raw, sizes=(sizes(tmp_path, *known),)), "uploads")
-    assert (row["bytes"], row["size_source"]) == expected
-
-
-def test_size_in_the_log_wins(tmp_path: Path) -> None:
-    """The log tells the size of the very upload, a lookup only that of the file."""
-    known = sizes(tmp_path, ("501", "found", 9, "2026-03-04T12:00:00", "2026-03-04T13:00:00"))
-    (row,) = rows(run(land(tmp_path, [event()]), sizes=(known,)), "uploads")
-    assert (row["bytes"], row["size_source"]) == (1234, "log")
-
-
-@pytest.mark.parametrize(
-    ("known", "asked"),
-    [
-        ([], [11]),
-        ([("501", "found", 10, "2026-03-04T12:00:00", "2026-03-04T12:05:00")], []),
-        ([("501", "gone", None, None, "2026-03-04T12:05:00")], []),
-        ([("501", "found", 10, "2026-03-04T12:00:00", "2026-03-04T12:04:59")], [12]),
-        ([("501", "denied", None, None, "2026-03-04T14:00:00")], [11]),
-    ],
-)
-def test_size_questions(tmp_path: Path, known: list[Any], asked: list[int]) -> None:
-    """Asking again for what is known wastes the quota; not asking leaves the size unknown for good."""
-    raw = land(
-        tmp_path,
-        [
-            event(additional_details=None),
-            event(event_id="e2", additional_details=None, created_at="2026-03-04T11:00:00Z"),
-            event(event_id="e3"),
-        ],
-    )
-    found = size_questions(
-        duckdb.connect(),
-        "box",
-        day=DAY,
-        raw_files=[raw],
-        size_files=[sizes(tmp_path, *known)] if known else [],
-        organisation_domains=(),
-    )
-    assert found.column_names == ["user", "file_id", "since", "site_id", "list_id"]
-    assert found.to_pylist() == [
-        {
-            "user": "ada@example.com",
-            "file_id": "501",
-            "since": datetime(2026, 3, 4, hour),
-            "site_id": "",
-            "list_id": "",
-        }
-        for hour in asked
-    ]
+def test_a_size_is_asked_in_the_name_of_an_own_account(tmp_path: Path) -> None:
+    """Box takes only the organisation's own accounts to act as: a guest's upload is its owner's to see."""
+    own, guest = event(), event(event_id="e2", created_by={"id": "81", "login": "eve@else.net"})
+    found = rows(run(land(tmp_path, [own, guest]), domains=("example.com",)), "uploads")
+    assert [(row["asker"], row["folder_id"], row["version"]) for row in found] == [("71", "0", "9"), ("72", "0", "9")]
 
 
 def test_nothing_is_left_behind_and_settings_stay(tmp_path: Path) -> None:
@@ -465,4 +372,4 @@ def test_nothing_is_left_behind_and_settings_stay(tmp_path: Path) -> None:
 def test_unknown_provider() -> None:
     """A misspelt provider must be named, not fail on a missing query."""
     with pytest.raises(ValueError, match="dropbx"):
-        normalise(duckdb.connect(), "dropbx", day=DAY, raw_files=[], size_files=[], organisation_domains=[])
+        normalise(duckdb.connect(), "dropbx", day=DAY, raw_files=[], organisation_domains=[])

@@ -53,7 +53,7 @@ def run(directory: Path, *slices: list[Event]) -> duckdb.DuckDBPyConnection:
         path.write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
         files.append(str(path))
     con = duckdb.connect()
-    normalise(con, "dropbox", day=DAY, raw_files=files, size_files=[], organisation_domains=["example.com"])
+    normalise(con, "dropbox", day=DAY, raw_files=files, organisation_domains=["example.com"])
     return con
 
 
@@ -68,10 +68,10 @@ def ignored(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 def test_every_file_of_an_event_counts(tmp_path: Path) -> None:
     """Read as one upload an event, a burst of a thousand files would be a handful."""
     con = run(tmp_path, [event(assets=[file("a.txt", 1), file("b.BIN", 2), file("c", "x")])])
-    assert uploads(con, "asset, file_name, extension, folder, bytes, size_source") == [
-        (0, "a.txt", "txt", "/Team", 1, "log"),
-        (1, "b.BIN", "bin", "/Team", 2, "log"),
-        (2, "c", "", "/Team", None, "unknown"),
+    assert uploads(con, "asset, file_name, extension, folder, bytes") == [
+        (0, "a.txt", "txt", "/Team", 1),
+        (1, "b.BIN", "bin", "/Team", 2),
+        (2, "c", "", "/Team", None),
     ]
     assert len({key for (key,) in uploads(con, "event_key")}) == 1
     assert uploads(con, "ip, country, app")[0] == ("203.0.113.5", "NL", "desktop")
@@ -88,8 +88,8 @@ def test_folder_totals_are_not_uploads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("assets", ["absent", [], None, "text", {}])
 def test_upload_without_files_is_one_of_unknown_size(tmp_path: Path, assets: Any) -> None:
     """The list of files is optional: without it the upload happened all the same."""
-    found = uploads(run(tmp_path, [event(assets=assets)]), '"user", asset, bytes, size_source')
-    assert found == [("ada@example.com", 0, None, "unknown")]
+    found = uploads(run(tmp_path, [event(assets=assets)]), '"user", asset, bytes')
+    assert found == [("ada@example.com", 0, None)]
 
 
 def test_names_stand_in_for_missing_files(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import zstandard
 
-from detection.normalise import normalise, size_questions
+from detection.normalise import normalise
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]
@@ -47,7 +47,7 @@ def land(directory: Path, lines: list[Event]) -> list[str]:
 def run(directory: Path, *lines: Event, domains: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     files = land(directory, list(lines))
-    normalise(con, "google_workspace", day=DAY, raw_files=files, size_files=[], organisation_domains=domains)
+    normalise(con, "google_workspace", day=DAY, raw_files=files, organisation_domains=domains)
     return con
 
 
@@ -75,7 +75,7 @@ def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> Non
         (
             *("google_workspace", "drive:2026-03-04T12:00:00.250Z:-77", 0, datetime(2026, 3, 4, 12, 0, 0, 250000)),
             *("1001", "ada@example.com", "person", "upload", "upload", "D1", None, "Plan.pdf", "pdf", "Reports"),
-            *("Own@example.com", None, "unknown", None, "2001:db8::9", "DE"),
+            *("Own@example.com", None, None, "2001:db8::9", "DE", "ada@example.com", None, None, None),
         )
     ]
 
@@ -170,11 +170,9 @@ def test_a_size_is_asked_of_someone_who_can_see_the_file(tmp_path: Path) -> None
     ]
     for n, line in enumerate(lines):
         line["id"] = {**line["id"], "uniqueQualifier": str(n)}
-    files = land(tmp_path, lines)
-    asked = size_questions(
-        duckdb.connect(), "google_workspace", day=DAY, raw_files=files, size_files=[], organisation_domains=()
-    )
-    assert [(row["user"], row["file_id"]) for row in asked.to_pylist()] == [
+    con = run(tmp_path, *lines)
+    assert con.execute("SELECT asker, file_id FROM uploads ORDER BY file_id").fetchall() == [
         ("ada@example.com", "D1"),
         ("own@example.com", "D2"),
+        (None, "D3"),
     ]

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 import zstandard
 
-from detection.normalise import normalise, size_questions
+from detection.normalise import normalise
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]
@@ -49,7 +49,7 @@ def land(directory: Path, published: date, lines: list[Event]) -> str:
 
 def run(day: date, *files: str) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
-    normalise(con, "office365", day=day, raw_files=files, size_files=[], organisation_domains=["example.com"])
+    normalise(con, "office365", day=day, raw_files=files, organisation_domains=["example.com"])
     return con
 
 
@@ -84,10 +84,13 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "folder": "Documents/2026",
             "owner": "ada_example_com",
             "bytes": 77,
-            "size_source": "log",
             "app": None,
             "ip": "203.0.113.5",
             "country": None,
+            "asker": "",
+            "site_id": "site-1",
+            "list_id": "list-1",
+            "folder_id": None,
         }
     ]
 
@@ -228,16 +231,17 @@ def test_the_office_server_is_nowhere(tmp_path: Path) -> None:
     assert con.execute("SELECT ip FROM uploads").fetchall() == [(None,)]
 
 
-def test_size_questions_name_site_and_list(tmp_path: Path) -> None:
-    """Without site and list the file cannot be found; a pair whose save tells the size asks nothing."""
+def test_a_size_is_asked_by_site_and_list(tmp_path: Path) -> None:
+    """Without site and list the file cannot be found; a pair whose save tells the size leaves nothing to ask."""
     lines = [
         at("12:00:00", "u1", "FileUploaded"),
         at("13:00:00", "u2", "FileUploaded", ListItemUniqueId="item-2"),
         at("13:00:01", "m2", ListItemUniqueId="item-2", FileSizeBytes=9),
-        at("14:00:00", "u3", "FileSyncUploadedFull", ListItemUniqueId="item-3", FileSyncBytesCommitted="12"),
+        at("14:00:00", "u3", "FileUploaded", ListItemUniqueId="item-3", ListId=None),
     ]
-    files = [land(tmp_path, DAY, lines)]
-    (asked,) = size_questions(
-        duckdb.connect(), "office365", day=DAY, raw_files=files, size_files=[], organisation_domains=()
-    ).to_pylist()
-    assert (asked["user"], asked["file_id"], asked["site_id"], asked["list_id"]) == ("", "item-1", "site-1", "list-1")
+    con = run(DAY, land(tmp_path, DAY, lines))
+    assert con.execute("SELECT file_id, asker, site_id, list_id, bytes FROM uploads ORDER BY file_id").fetchall() == [
+        ("item-1", "", "site-1", "list-1", None),
+        ("item-2", "", "site-1", "list-1", 9),
+        ("item-3", None, "site-1", None, None),
+    ]

@@ -26,8 +26,10 @@ def evaluate(schedule: str, **variables: str) -> tuple[str, str, dict[str, bool]
     """First and last day of what a schedule asks for, and for each provider whether all that is not final."""
     values = {**BOX, **DROPBOX, "UPLOADWATCH_NOW": "2026-03-10T12:00:00+00:00", **variables}
     defs = build_defs(values)
-    with dg.DagsterInstance.get() as instance:
-        context = dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def())
+    with (
+        dg.DagsterInstance.get() as instance,
+        dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def()) as context,
+    ):
         told = defs.resolve_schedule_def(schedule).evaluate_tick(context)
     [request] = told.run_requests
     config = {name.removesuffix("__audit_events"): op["config"] for name, op in request.run_config["ops"].items()}

@@ -102,6 +102,10 @@ SELECT
         WHEN meaning IN ('provider_alert', 'credentials_changed') THEN lower(replace(operation, '_', ' '))
     END AS detail,
     shared_with,
+    -- Files are asked for in the name of an account, by its id.
+    actor_id AS asker,
+    owner_id AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,
-    CAST(NULL AS VARCHAR) AS list_id
+    CAST(NULL AS VARCHAR) AS list_id,
+    parent_id AS folder_id
 FROM judged

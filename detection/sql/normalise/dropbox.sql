@@ -203,6 +203,10 @@ SELECT
         ) THEN replace(operation, '_', ' ')
     END AS detail,
     CAST(NULL AS VARCHAR) AS shared_with,
+    -- Files are asked for in the name of a member of the team.
+    CASE WHEN member_id LIKE 'dbmid:%' THEN member_id END AS asker,
+    CAST(NULL AS VARCHAR) AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,
-    CAST(NULL AS VARCHAR) AS list_id
+    CAST(NULL AS VARCHAR) AS list_id,
+    regexp_extract(each_file.path, '^(.*)/[^/]*$', 1) AS folder_id
 FROM spread

@@ -136,6 +136,12 @@ SELECT
     END AS ip,
     CASE WHEN regexp_matches(country_text, '^[A-Za-z]{2}$') THEN upper(country_text) END AS country,
     detail,
+    -- Only the organisation's own can be asked as: a stranger's file is asked for in its owner's name.
+    CASE
+        WHEN kind IN ('upload', 'edit') AND class IN ('person', 'app') THEN coalesce(asker, owner_asker)
+        WHEN kind IN ('upload', 'edit') THEN owner_asker
+    END AS asker,
     site_id,
-    list_id
+    list_id,
+    CASE WHEN kind IN ('upload', 'edit') THEN folder_id END AS folder_id
 FROM decided

@@ -156,6 +156,10 @@ SELECT
             THEN replace(operation, '_', ' ')
     END AS detail,
     CAST(NULL AS VARCHAR) AS shared_with,
+    -- Files are asked for in the name of an account, by its address.
+    CASE WHEN actor_email LIKE '%_@_%' THEN lower(actor_email) END AS asker,
+    CASE WHEN owner LIKE '%_@_%' THEN lower(owner) END AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,
-    CAST(NULL AS VARCHAR) AS list_id
+    CAST(NULL AS VARCHAR) AS list_id,
+    CAST(NULL AS VARCHAR) AS folder_id
 FROM named

@@ -114,6 +114,10 @@ SELECT
         WHEN kind IN ('provider_alert', 'mfa_disabled', 'password_reset', 'new_device') THEN operation
     END AS detail,
     CAST(NULL AS VARCHAR) AS shared_with,
+    -- Files are asked for in the application's own name, by site and list.
+    CASE WHEN site_id <> '' AND list_id <> '' THEN '' END AS asker,
+    CASE WHEN site_id <> '' AND list_id <> '' THEN '' END AS owner_asker,
     site_id,
-    list_id
+    list_id,
+    CAST(NULL AS VARCHAR) AS folder_id
 FROM told

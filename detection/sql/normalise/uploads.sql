@@ -1,4 +1,4 @@
--- The uploads of the day, each once, with the size from wherever it is known.
+-- The uploads of the day, each once, with what the log alone tells, and what a look-up of the size needs.
 WITH delivered AS (
     SELECT * FROM once WHERE outcome = 'upload'
 ),
@@ -23,17 +23,16 @@ SELECT
     delivered.extension,
     delivered.folder,
     delivered.owner,
-    coalesce(greatest(delivered.bytes, paired.bytes), sizes.bytes) AS bytes,
-    CASE
-        WHEN coalesce(delivered.bytes, paired.bytes) IS NOT NULL THEN 'log'
-        ELSE coalesce(sizes.size_source, 'unknown')
-    END AS size_source,
+    greatest(delivered.bytes, paired.bytes) AS bytes,
     delivered.app,
     delivered.ip,
-    delivered.country
+    delivered.country,
+    delivered.asker,
+    delivered.site_id,
+    delivered.list_id,
+    delivered.folder_id
 FROM delivered
 LEFT JOIN paired ON delivered.event_key = paired.upload_key
-LEFT JOIN sizes ON delivered.event_key = sizes.event_key AND delivered.asset = sizes.asset
 WHERE delivered.event_key NOT IN (SELECT pairs.edit_key FROM pairs)
 -- The hash stands for the key: as good an order, and a number sorts faster than a text.
 ORDER BY delivered.time, hash(delivered.event_key), delivered.asset

@@ -1,0 +1,139 @@
+"""``<provider>/uploads`` and ``typical_sizes``: uploads with their sizes, and what files usually weigh."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, settings, window
+from assets.describe import described
+from assets.lake import Lake
+from assets.refresh import refresh
+from assets.resources import Detector
+from detection.sql import into, version
+
+__all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
+
+SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
+"""Where the size of an upload may be from; a size was measured in the first three."""
+
+
+def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
+    """For each source of sizes the number of files in ``uploads``, and their share."""
+    into(con, "coverage", "sizes/coverage")
+    files: dict[str, int] = dict(con.execute("SELECT size_source, files FROM coverage").fetchall())
+    whole = sum(files.values()) or 1
+    return {
+        source: {"files": files.get(source, 0), "share": round(files.get(source, 0) / whole, 4)} for source in SOURCES
+    }
+
+
+def _answer(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, *, sizes: bool) -> None:
+    """Makes ``logged_uploads`` and ``answers`` of a day; where sizes are not recovered, there are no answers."""
+    lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
+    lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day] if sizes else [])
+    into(con, "answers", "sizes/answers")
+
+
+def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes: bool) -> dg.AssetsDefinition:
+    """The asset of one provider's uploads.
+
+    Args:
+        provider: Name of the provider.
+        partitions: Days.
+        sizes: Whether sizes are recovered, so that there are answers and estimates.
+    """
+    logged = f"{provider}/logged_uploads"
+    also = [f"{provider}/file_sizes", "typical_sizes"] if sizes else []
+
+    @dg.asset(
+        key=[provider, "uploads"],
+        deps=[table.split("/") for table in (logged, *also)],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        **described("uploads", provider),
+    )
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource) -> None:
+        def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+            _answer(con, lake, provider, day, sizes=sizes)
+            lake.view(con, "typical_sizes", ["typical_sizes"], [day] if sizes else [])
+            into(con, "uploads", "sizes/uploads")
+            return {"size coverage": dg.MetadataValue.json(coverage(con))}
+
+        refresh(
+            context,
+            lake,
+            engine,
+            outputs={"uploads": f"{provider}/uploads"},
+            made_from=lambda day: lake.digest([logged, *also], [day], version("sizes/answers", "sizes/uploads")),
+            compute=compute,
+        )
+
+    return _asset
+
+
+def typical_sizes(
+    providers: Sequence[str], recovering: Sequence[str], partitions: dg.PartitionsDefinition[str]
+) -> dg.AssetsDefinition:
+    """The asset of what files usually weigh.
+
+    Args:
+        providers: Providers whose sizes count.
+        recovering: Those among them whose sizes are recovered.
+        partitions: Days.
+    """
+    before = window(-TRAINING_DAYS, -1)
+    measured = [f"{provider}/measured_sizes" for provider in providers]
+
+    @dg.asset(
+        name="typical_sizes",
+        deps=[
+            *(dg.AssetDep([provider, "logged_uploads"], partition_mapping=before) for provider in providers),
+            *(dg.AssetDep([provider, "file_sizes"], partition_mapping=before) for provider in recovering),
+        ],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        **described("typical_sizes"),
+    )
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+        parameters = detector.parameters
+        for provider in providers:
+            _measure(context, lake, engine, provider, sizes=provider in recovering)
+
+        def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
+            lake.view(con, "measured_sizes", measured, past(day, parameters))
+            into(con, "typical_sizes", "sizes/typical", parameters.model_dump())
+
+        rules = version("sizes/typical") + settings(parameters, "training_days", "least_measured")
+        refresh(
+            context,
+            lake,
+            engine,
+            outputs={"typical_sizes": "typical_sizes"},
+            made_from=lambda day: lake.digest(measured, past(day, parameters), rules),
+            compute=compute,
+        )
+
+    return _asset
+
+
+def _measure(
+    context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, provider: str, *, sizes: bool
+) -> None:
+    """Counts a provider's measured sizes of each day, so that a month is a sum of small tables."""
+    tables = [f"{provider}/logged_uploads", *([f"{provider}/file_sizes"] if sizes else [])]
+
+    def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        _answer(con, lake, provider, day, sizes=sizes)
+        into(con, "measured_sizes", "sizes/measured")
+
+    refresh(
+        context,
+        lake,
+        engine,
+        outputs={"measured_sizes": f"{provider}/measured_sizes"},
+        made_from=lambda day: lake.digest(tables, [day], version("sizes/answers", "sizes/measured")),
+        compute=compute,
+    )

@@ -1,0 +1,153 @@
+"""Sizes of files in Box, asked for in the name of an account of the enterprise that can see them.
+
+A folder with several such files is listed, the latest first; what the list does not show is asked for one by one. The
+log names the version that was uploaded, and where that is no longer the file's own, Box still tells of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.base import FileQuestion, FileSize
+from connectors.errors import AccessError, RefusedError
+from connectors.http import Api
+from connectors.lookups import BULK_FROM, grouped, in_parallel
+
+__all__ = ["BoxFiles"]
+
+FIELDS = "id,type,size,modified_at,file_version"
+PAGE = 1000
+LAST_OFFSET = 10_000
+"""Box refuses offsets beyond."""
+REFUSALS = 3
+"""After so many refusals in a row an account is taken to see none of its files: it may have left."""
+_WHOLE = frozenset({"insufficient_scope", "unauthorized"})
+"""Refusals that are about the application, not about a file or an account."""
+
+
+class _Version(msgspec.Struct):
+    id: str | int = ""
+
+
+class _Item(msgspec.Struct):
+    id: str | int
+    type: str = "file"
+    size: int | None = None
+    modified: datetime | None = msgspec.field(default=None, name="modified_at")
+    version: _Version | None = msgspec.field(default=None, name="file_version")
+
+
+class _Items(msgspec.Struct):
+    entries: list[_Item] = []
+    total: int = msgspec.field(default=0, name="total_count")
+
+
+class BoxFiles:
+    """Looks sizes up.
+
+    Args:
+        api: Box's API.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
+        """One answer per file and version.
+
+        Raises:
+            ConnectorError: Box can't be used at all. That a file or an account is refused is no error.
+        """
+        return in_parallel(grouped(questions, lambda q: (q.user, q.folder_id)), self._group)
+
+    def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
+        """The files of one account in one folder."""
+        first = next(iter(asked.values()))
+        api = self._api.with_headers({"As-User": first.user})
+        by_file: dict[str, list[FileQuestion]] = {}
+        for question in asked.values():
+            by_file.setdefault(question.file_id, []).append(question)
+        if len(by_file) >= BULK_FROM and first.folder_id:
+            for item in _listed(api, first.folder_id, by_file):
+                for question in by_file.pop(str(item.id), ()):
+                    yield _of_version(api, question, item)
+        refused = 0
+        for question in [question for questions in by_file.values() for question in questions]:
+            if refused == REFUSALS:
+                yield FileSize(question.file_id, "denied", asked_version=question.version)
+                continue
+            answer = _single(api, question)
+            refused = refused + 1 if answer.state == "denied" else 0
+            yield answer
+
+
+def _listed(api: Api, folder: str, left: Mapping[str, object]) -> Iterator[_Item]:
+    """What lies in a folder, until all files were met or asking one by one is cheaper than the next page."""
+    offset, pages = 0, len(left)
+    while left and pages and offset <= LAST_OFFSET:
+        parameters: dict[str, str | int] = {
+            "fields": FIELDS,
+            "limit": PAGE,
+            "offset": offset,
+            # Folders come first whatever is asked for; among files the latest.
+            "sort": "date",
+            "direction": "DESC",
+        }
+        try:
+            answer = api.get(f"/2.0/folders/{quote(folder, safe='')}/items", _Items, parameters)
+        except RefusedError as error:
+            if _about_all(error):
+                raise
+            # The folder is gone, or not this account's to see; a file in it may still be.
+            return
+        yield from (item for item in answer.entries if item.type == "file")
+        offset, pages = offset + PAGE, pages - 1
+        if offset >= answer.total or not answer.entries:
+            return
+
+
+def _single(api: Api, question: FileQuestion) -> FileSize:
+    path = f"/2.0/files/{quote(question.file_id, safe='')}"
+    try:
+        item = api.get(path, _Item, {"fields": FIELDS})
+    except RefusedError as error:
+        return _refused(question, error)
+    return _of_version(api, question, item)
+
+
+def _of_version(api: Api, question: FileQuestion, item: _Item) -> FileSize:
+    """The size of the version that was uploaded; of the present one where Box no longer has it."""
+    present = FileSize(
+        question.file_id,
+        "found",
+        item.size,
+        str(item.version.id) if item.version else "",
+        item.modified,
+        question.version,
+    )
+    if question.version in ("", present.version):
+        return present
+    path = f"/2.0/files/{quote(question.file_id, safe='')}/versions/{quote(question.version, safe='')}"
+    try:
+        found = api.get(path, _Item, {"fields": "id,size,modified_at"})
+    except RefusedError as error:
+        if _about_all(error):
+            raise
+        return present
+    return FileSize(question.file_id, "found", found.size, str(found.id), found.modified, question.version)
+
+
+def _refused(question: FileQuestion, error: RefusedError) -> FileSize:
+    if _about_all(error):
+        raise error
+    # In the bin is 404, too.
+    states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
+    return FileSize(question.file_id, states.get(error.status, "failed"), asked_version=question.version)
+
+
+def _about_all(error: RefusedError) -> bool:
+    return isinstance(error, AccessError) and error.code in _WHOLE

@@ -1,0 +1,133 @@
+"""Sizes of files in Dropbox, asked for in the name of the team member who can see them.
+
+A folder with several such files is listed; what the list does not show is asked for one by one, by its id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+import requests
+
+from connectors.base import FileQuestion, FileSize
+from connectors.errors import AccessError, RefusedError
+from connectors.http import Api, Refusal, error_body
+from connectors.lookups import BULK_FROM, grouped, in_parallel
+
+__all__ = ["DropboxFiles", "read_refusal"]
+
+FILE = "/2/files/get_metadata"
+FOLDER = "/2/files/list_folder"
+CONTINUE = "/2/files/list_folder/continue"
+PAGE = 2000
+_REMEDY = (
+    "Give the application the scopes files.metadata.read and team_data.member, and let a team administrator consent "
+    "anew."
+)
+_ONE_MEMBER = frozenset({"invalid_select_user", "user_suspended"})
+_DENIED = ("path/restricted_content", "path/no_permission")
+
+
+class _Entry(msgspec.Struct):
+    tag: str = msgspec.field(default="file", name=".tag")
+    id: str = ""
+    size: int | None = None
+    rev: str = ""
+    # The client's own time may be that of the file on its disk, years ago.
+    modified: datetime | None = msgspec.field(default=None, name="server_modified")
+
+
+class _Entries(msgspec.Struct):
+    entries: list[_Entry] = []
+    cursor: str = ""
+    has_more: bool = False
+
+
+class DropboxFiles:
+    """Looks sizes up.
+
+    Args:
+        api: Dropbox's API, with ``read_refusal``.
+    """
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
+        """One answer per file.
+
+        Raises:
+            ConnectorError: Dropbox can't be used at all. That a file or a member is refused is no error.
+        """
+        return in_parallel(grouped(questions, lambda q: (q.user, q.folder_id)), self._group)
+
+    def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
+        """The files of one member in one folder."""
+        first = next(iter(asked.values()))
+        api = self._api.with_headers({"Dropbox-API-Select-User": first.user})
+        left = {question.file_id: question for question in asked.values()}
+        try:
+            if len(left) >= BULK_FROM:
+                for entry in _listed(api, first.folder_id, left):
+                    if question := left.pop(entry.id, None):
+                        yield _told(question, entry)
+            for file_id in list(left):
+                answer = _single(api, left[file_id])
+                del left[file_id]
+                yield answer
+        except AccessError as error:
+            if error.code not in _ONE_MEMBER:
+                raise
+            # No longer of the team: then none of the files can be asked for.
+            yield from (FileSize(file_id, "denied") for file_id in left)
+
+
+def _listed(api: Api, folder: str, left: dict[str, FileQuestion]) -> Iterator[_Entry]:
+    """What lies in a folder, until all files were met or asking one by one is cheaper than the next page."""
+    pages = len(left)
+    try:
+        answer = api.post(FOLDER, _Entries, {"path": folder, "limit": PAGE})
+        while True:
+            yield from (entry for entry in answer.entries if entry.tag == "file")
+            pages -= 1
+            if not (left and pages and answer.has_more):
+                return
+            answer = api.post(CONTINUE, _Entries, {"cursor": answer.cursor})
+    except RefusedError as error:
+        # The folder was moved or deleted, its path is none, or the cursor is lost; each file still has its id.
+        if error.status not in (400, 409):
+            raise
+
+
+def _single(api: Api, question: FileQuestion) -> FileSize:
+    try:
+        return _told(question, api.post(FILE, _Entry, {"path": question.file_id}))
+    except RefusedError as error:
+        if error.status == 409 and error.code.startswith("path/not_found"):
+            return FileSize(question.file_id, "gone")
+        if error.status == 409 and error.code.startswith(_DENIED):
+            return FileSize(question.file_id, "denied")
+        if error.status in (400, 409):
+            return FileSize(question.file_id, "failed")
+        raise
+
+
+def _told(question: FileQuestion, entry: _Entry) -> FileSize:
+    if entry.tag == "deleted":
+        return FileSize(question.file_id, "gone")
+    return FileSize(question.file_id, "found", entry.size, entry.rev, entry.modified)
+
+
+def read_refusal(response: requests.Response) -> Refusal:
+    """Reads an error answer of the file API: a code such as ``path/not_found``, of the whole summary."""
+    body = error_body(response)
+    told = body.get("error")
+    if not isinstance(told, dict):
+        return Refusal(message=response.text, remedy=_REMEDY if response.status_code in (401, 403) else "")
+    # The summary ends in a random number of dots, so that nobody compares it whole.
+    code = str(body.get("error_summary", "")).rstrip("./") or str(told.get(".tag", ""))
+    wait = told.get("retry_after")
+    remedy = _REMEDY if response.status_code in (401, 403) else ""
+    return Refusal(code, str(body.get("user_message", "")), wait=float(wait) if wait else None, remedy=remedy)

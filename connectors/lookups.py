@@ -1,0 +1,85 @@
+"""Looking files up in groups: what one list can tell of together, several groups at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Lock
+
+from connectors.base import FileQuestion, FileSize
+from connectors.errors import ConnectorError, StoppedError
+
+__all__ = ["BULK_FROM", "THREADS", "grouped", "in_parallel"]
+
+BULK_FROM = 3
+"""So many files that one list may tell of are worth asking for it."""
+THREADS = 8
+"""Groups looked up at once. Round trips take longer than the quota asks for; the quota is the limiter's business."""
+
+Key = tuple[str, ...]
+
+
+def grouped(
+    questions: Sequence[FileQuestion], key: Callable[[FileQuestion], Key]
+) -> list[dict[tuple[str, str], FileQuestion]]:
+    """Groups of questions by their key, those of the most important question first.
+
+    Returns:
+        Each group's questions by file and version, the earliest of those about the same.
+    """
+    groups: dict[Key, dict[tuple[str, str], FileQuestion]] = {}
+    for question in questions:
+        group = groups.setdefault(key(question), {})
+        known = group.get((question.file_id, question.version))
+        if known is None or question.since < known.since:
+            group[question.file_id, question.version] = question
+    return list(groups.values())
+
+
+def in_parallel(
+    groups: Sequence[dict[tuple[str, str], FileQuestion]],
+    look_up: Callable[[dict[tuple[str, str], FileQuestion]], Iterator[FileSize]],
+) -> Iterator[FileSize]:
+    """The answers of all groups as they come, groups begun in their order.
+
+    After an error no group is begun; what those in progress still tell is given before it is raised.
+
+    Raises:
+        ConnectorError: As ``look_up``.
+        StoppedError: As ``look_up``.
+    """
+    waiting, turn, ended = iter(groups), Lock(), False
+    answers: SimpleQueue[FileSize | None] = SimpleQueue()
+    failures: list[ConnectorError | StoppedError] = []
+
+    def work() -> None:
+        try:
+            while not failures and not ended:
+                with turn:
+                    group = next(waiting, None)
+                if group is None:
+                    return
+                for answer in look_up(group):
+                    answers.put(answer)
+        except (ConnectorError, StoppedError) as error:
+            failures.append(error)
+        finally:
+            answers.put(None)
+
+    running = min(THREADS, len(groups))
+    with ThreadPoolExecutor(max(running, 1), thread_name_prefix="sizes") as pool:
+        futures = [pool.submit(work) for _ in range(running)]
+        try:
+            while running:
+                answer = answers.get()
+                if answer is None:
+                    running -= 1
+                else:
+                    yield answer
+        finally:
+            ended = True
+        for future in futures:
+            future.result()
+    if failures:
+        raise failures[0]

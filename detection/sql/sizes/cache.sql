@@ -1,0 +1,20 @@
+-- The cache of a day with further answers: of the answers about one version of a file the newest counts.
+-- Reads: cached (file_sizes as it was) and answered.
+WITH told AS (
+  SELECT * FROM cached
+  UNION ALL
+  SELECT * FROM answered
+),
+numbered AS (
+  SELECT
+    *,
+    row_number() OVER (
+      PARTITION BY file_id, asked_version, state, version
+      ORDER BY checked_at DESC, modified_at DESC, bytes DESC
+    ) AS place
+  FROM told
+)
+SELECT file_id, asked_version, state, bytes, version, modified_at, checked_at
+FROM numbered
+WHERE place = 1
+ORDER BY file_id, asked_version, state, version

@@ -1,0 +1,69 @@
+-- The uploads of one day whose size neither the log nor an earlier look-up tells, and how telling each is.
+-- Reads: logged_uploads and file_sizes of the day.
+-- An upload is settled once its file was found, or found gone, five minutes after it or later: what is read then is
+-- no upload in progress. A file that was denied, or that the provider did not take, may be asked about again a day
+-- later. An upload without anybody in whose name to ask is never asked about.
+WITH user_days AS (
+  SELECT "user", count(*) AS files
+  FROM logged_uploads
+  GROUP BY "user"
+),
+ranked AS (
+  SELECT
+    "user",
+    files >= $floor_files AND cume_dist() OVER (ORDER BY files) > 0.95 AS unusual
+  FROM user_days
+),
+unsized AS (
+  SELECT
+    u.asker,
+    u.file_id,
+    coalesce(u.version, '') AS version,
+    u.time,
+    coalesce(u.site_id, '') AS site_id,
+    coalesce(u.list_id, '') AS list_id,
+    coalesce(u.folder_id, '') AS folder_id,
+    -- Data is carried away in archives, media, disk images and dumps of databases and mailboxes.
+    u.extension IN (
+      '7z', 'ace', 'arj', 'bz2', 'cab', 'gz', 'lz', 'lz4', 'lzma', 'rar', 'tar', 'tbz2', 'tgz', 'txz', 'xz', 'z',
+      'zip', 'zipx', 'zst',
+      'avi', 'braw', 'flac', 'm2ts', 'm4v', 'mkv', 'mov', 'mp4', 'mpeg', 'mpg', 'mts', 'mxf', 'r3d', 'wav', 'webm',
+      'wmv',
+      'dmg', 'e01', 'img', 'iso', 'ova', 'qcow2', 'vdi', 'vhd', 'vhdx', 'vmdk', 'wim',
+      'accdb', 'bak', 'bson', 'db', 'dmp', 'dump', 'edb', 'ldf', 'mdb', 'mdf', 'ndf', 'nsf', 'ost', 'parquet', 'pst',
+      'sql', 'sqlite', 'sqlite3'
+    ) AS telling,
+    r.unusual
+  FROM logged_uploads u
+  JOIN ranked r ON r."user" = u."user"
+  WHERE u.bytes IS NULL AND u.file_id IS NOT NULL
+),
+answered AS (
+  SELECT
+    file_id,
+    asked_version,
+    max(checked_at) FILTER (WHERE state IN ('found', 'gone')) AS settled_at,
+    max(checked_at) FILTER (WHERE state NOT IN ('found', 'gone')) AS refused_at
+  FROM file_sizes
+  GROUP BY file_id, asked_version
+)
+SELECT
+  CAST($day AS DATE) AS day,
+  u.asker,
+  u.file_id,
+  u.version,
+  u.time,
+  u.site_id,
+  u.list_id,
+  u.folder_id,
+  u.telling,
+  u.unusual,
+  CASE
+    WHEN u.asker IS NULL THEN 'nobody to ask as'
+    WHEN a.refused_at > $now - INTERVAL 1 DAY THEN 'refused within a day'
+    WHEN u.time > $now - INTERVAL 5 MINUTE THEN 'too fresh'
+    ELSE 'open'
+  END AS state
+FROM unsized u
+LEFT JOIN answered a ON a.file_id = u.file_id AND a.asked_version = u.version
+WHERE NOT coalesce(a.settled_at >= u.time + INTERVAL 5 MINUTE, FALSE)

@@ -1,0 +1,21 @@
+-- The files to look up, in the order in which they may decide an alert: archives and their like first, then those of
+-- users with an unusual day, then the rest; the newest first among equals. Reads: open_uploads of all days.
+SELECT
+  asker AS "user",
+  file_id,
+  version,
+  min(time) AS since,
+  site_id,
+  list_id,
+  folder_id,
+  list(DISTINCT day ORDER BY day) AS days
+FROM open_uploads
+WHERE state = 'open'
+GROUP BY asker, file_id, version, site_id, list_id, folder_id
+ORDER BY
+  max(CASE WHEN telling THEN 2 WHEN unusual THEN 1 ELSE 0 END) DESC,
+  max(time) DESC,
+  file_id,
+  version,
+  "user"
+LIMIT $most

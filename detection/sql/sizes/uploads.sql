@@ -1,0 +1,35 @@
+-- The uploads of a day with the size from wherever it is known, and an estimate where the file is gone.
+-- Reads: logged_uploads, answers, and typical_sizes of the day. An estimate stands in a column of its own, so that
+-- no sum of bytes ever holds one.
+SELECT
+  u.provider,
+  u.event_key,
+  u.asset,
+  u.time,
+  u.user_id,
+  u."user",
+  u.actor_class,
+  u.kind,
+  u.operation,
+  u.file_id,
+  u.version,
+  u.file_name,
+  u.extension,
+  u.folder,
+  u.owner,
+  coalesce(u.bytes, a.bytes) AS bytes,
+  CASE
+    WHEN u.bytes IS NOT NULL THEN 'log'
+    WHEN a.size_source = 'gone' AND coalesce(o.bytes, t.bytes) IS NOT NULL THEN 'estimated'
+    ELSE coalesce(a.size_source, 'unknown')
+  END AS size_source,
+  CASE WHEN u.bytes IS NULL AND a.size_source = 'gone' THEN coalesce(o.bytes, t.bytes) END AS estimated_bytes,
+  u.app,
+  u.ip,
+  u.country
+FROM logged_uploads u
+LEFT JOIN answers a ON a.event_key = u.event_key AND a.asset = u.asset
+LEFT JOIN typical_sizes o ON o.scope = u.provider AND o.extension = u.extension
+LEFT JOIN typical_sizes t ON t.scope = 'all' AND t.extension = u.extension
+-- The hash stands for the key: as good an order, and a number sorts faster than a text.
+ORDER BY u.time, hash(u.event_key), u.asset
