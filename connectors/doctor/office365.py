@@ -22,11 +22,11 @@ SITES = "/v1.0/sites/root"
 UPLOADS = "Audit.SharePoint"
 CLOUDS = {
     "manage.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
-    "manage-gcc.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
+    "manage-gcc.office.com": ("login.microsoftonline.com", ""),
     "manage.office365.us": ("login.microsoftonline.us", "graph.microsoft.us"),
     "manage.protection.apps.mil": ("login.microsoftonline.us", "dod-graph.microsoft.us"),
 }
-"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API."""
+"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API; "" where sources differ."""
 _APP = "Microsoft Entra admin center > App registrations > the app"
 _FEED_READ = "Office 365 Management APIs > Application permissions > ActivityFeed.Read"
 _SITES_READ = "Microsoft Graph > Application permissions > Sites.Read.All"
@@ -78,7 +78,7 @@ class Office365Examination(Examination):
             odd = [
                 f"{name}=https://{host}"
                 for (name, url), host in zip(variables.items(), belonging, strict=True)
-                if urlsplit(url).hostname != host
+                if host and urlsplit(url).hostname != host
             ]
             if odd:
                 found = f"complete, but not all addresses are of the cloud of {settings.api_url}"
