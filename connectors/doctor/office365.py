@@ -117,7 +117,7 @@ class Office365Examination(Examination):
 
     def sizes(self) -> Told:
         """Whether Graph may be asked for sizes."""
-        if not self._settings.recover_sizes:
+        if not self.context.recovers_sizes:
             found = "off: most of Office 365's uploads are logged without sizes, so detection there counts files alone"
             to_do = "To look sizes up, grant Sites.Read.All and set OFFICE365_RECOVER_SIZES."
             return Told(State.NOT_CHECKED, found, to_do)
@@ -144,7 +144,7 @@ class Office365Examination(Examination):
         """See ``Examination``."""
         settings = self._settings
         feed = Quota("OFFICE365_REQUESTS_PER_MINUTE", settings.requests_per_minute, 2000, "Microsoft allows 2,000")
-        if not settings.recover_sizes:
+        if not self.context.recovers_sizes:
             return (feed,)
         source = "and Microsoft allows more or less by the tenant's size"
         return feed, Quota("OFFICE365_GRAPH_REQUESTS_PER_MINUTE", settings.graph_requests_per_minute, None, source)
