@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
+from connectors.base import FileQuestion
 from connectors.box import open_api
 from connectors.box_stream import PATH
-from connectors.doctor.examination import Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, SignInError
 from connectors.settings import BoxSettings
@@ -22,14 +23,38 @@ _MANAGER = (
     "the app by its Client ID"
 )
 _APP = "Developer Console > My Platform Apps > the app"
+_READ_FILES = (
+    f"{_APP} > Configuration: App Access Level 'App + Enterprise Access', Application Scopes 'Read all files and "
+    f"folders', and 'Make API calls using the as-user header'; save. Then {_MANAGER}, and choose Reauthorize App."
+)
+TRIED = 20
+"""Uploads whose sizes are looked up for a try: some of their users may have left."""
+
+
+class _Account(msgspec.Struct):
+    id: str | int = ""
+
+
+class _File(msgspec.Struct):
+    item_id: str | int = ""
+    item_type: str = ""
 
 
 class _Event(msgspec.Struct):
     created_at: str | None = None
 
 
+class _Upload(_Event):
+    created_by: _Account | None = None
+    source: _File | None = None
+
+
 class _Events(msgspec.Struct):
     entries: list[_Event]
+
+
+class _Uploads(msgspec.Struct):
+    entries: list[_Upload]
 
 
 class BoxExamination(Examination):
@@ -58,6 +83,21 @@ class BoxExamination(Examination):
         self._api.get(PATH, _Events, {"stream_type": "admin_logs_streaming", "limit": 1, "stream_position": "now"})
         return Told(State.OK, "the enterprise's events may be read: admin_logs and admin_logs_streaming")
 
+    def sizes(self) -> Told:
+        """Whether sizes may be asked for in the name of those who uploaded."""
+        if not self.context.recovers_sizes:
+            return Told(State.OK, "off: nearly all uploads are logged with their sizes")
+        window: dict[str, str | int] = {"stream_type": "admin_logs", "event_type": "UPLOAD", "limit": TRIED}
+        window["created_after"] = stamp(self.context.now - timedelta(days=7))
+        questions = [
+            FileQuestion(str(upload.created_by.id), str(upload.source.item_id), self.context.now)
+            for upload in self._api.get(PATH, _Uploads, window).entries
+            if upload.created_by and upload.source and upload.source.item_type == "file"
+        ]
+        return self.looked_up(questions, _READ_FILES)
+
+    own = (Check("sizes", sizes),)
+
     def seen(self, start: datetime, end: datetime) -> list[datetime]:
         """See ``Examination``; the oldest of the window come first."""
         window: dict[str, str | int] = {"stream_type": "admin_logs", "limit": 500, "created_after": stamp(start)}
@@ -80,6 +120,8 @@ class BoxExamination(Examination):
                 "BOX_CLIENT_SECRET, and General Settings > Enterprise ID with BOX_ENTERPRISE_ID. Then "
                 f"{_MANAGER}; it must be authorized and enabled."
             )
+        if isinstance(error, AccessError) and check == "sizes":
+            return _READ_FILES
         if isinstance(error, AccessError):
             return (
                 f"{_APP} > Configuration > Application Scopes: tick 'Manage enterprise properties' and save. Then "

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
+from connectors.base import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
 from connectors.doctor.findings import State, Told
 from connectors.dropbox import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
@@ -22,10 +23,36 @@ _CONSENT = (
     "let a team admin open the consent page and approve the app anew, and put the new refresh token into "
     "DROPBOX_REFRESH_TOKEN: a token keeps the scopes that it was given with"
 )
+_READ_FILES = (
+    f"App Console > the app > Permissions: tick files.metadata.read and team_data.member, and Submit. Then {_CONSENT}."
+)
+TRIED = 20
+"""Uploads whose sizes are looked up for a try: some of their users may have left."""
 
 
 class _Event(msgspec.Struct):
     timestamp: str | None = None
+
+
+class _Asset(msgspec.Struct):
+    file_id: str = ""
+
+
+class _Member(msgspec.Struct, frozen=True):
+    team_member_id: str = ""
+
+
+class _Actor(msgspec.Struct, frozen=True):
+    user: _Member = _Member()
+
+
+class _Upload(msgspec.Struct):
+    actor: _Actor = _Actor()
+    assets: list[_Asset] = []
+
+
+class _Uploads(msgspec.Struct):
+    events: list[_Upload]
 
 
 class _Events(msgspec.Struct):
@@ -78,7 +105,21 @@ class DropboxExamination(Examination):
             return Told(State.FAILURE, "the team's plan logs no file events, so uploads are invisible", to_do)
         return Told(State.WARNING, f"Dropbox does not tell whether the plan logs file events ({FILE_EVENTS})", to_do)
 
-    own = (Check("plan", plan),)
+    def sizes(self) -> Told:
+        """Whether sizes may be asked for in the name of those who uploaded."""
+        if not self.context.recovers_sizes:
+            return Told(State.OK, "off: nearly all uploads are logged with their sizes")
+        now = self.context.now
+        time = {"start_time": stamp(now - timedelta(days=7)), "end_time": stamp(now)}
+        asked = {"limit": TRIED, "time": time, "event_type": {".tag": "file_add"}}
+        questions = [
+            FileQuestion(upload.actor.user.team_member_id, upload.assets[0].file_id, now)
+            for upload in self._api.post(EVENTS, _Uploads, asked).events
+            if upload.actor.user.team_member_id and upload.assets and upload.assets[0].file_id
+        ]
+        return self.looked_up(questions, _READ_FILES)
+
+    own = (Check("plan", plan), Check("sizes", sizes))
 
     def seen(self, start: datetime, end: datetime) -> list[datetime]:
         """See ``Examination``; in no order."""
@@ -109,6 +150,8 @@ class DropboxExamination(Examination):
             )
         if isinstance(error, SignInError):
             return f"The refresh token is wrong, of another app, or revoked: {_CONSENT}."
+        if isinstance(error, AccessError) and check == "sizes":
+            return _READ_FILES
         if isinstance(error, AccessError):
             return (
                 "App Console > the app > Permissions > Team Scopes: tick events.read and team_info.read, and Submit. "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from statistics import median
 from typing import Any, ClassVar, TypeVar
 
-from connectors.base import Connector
+from connectors.base import Connector, FileQuestion
 from connectors.doctor.findings import State, Told
 from connectors.doctor.watching import Watch
 from connectors.errors import ConfigurationError, ConnectorError
@@ -33,13 +33,15 @@ class Context:
     """What an examination is given.
 
     Attributes:
-        connector: The connector of the deployment, for its retention and lateness horizon.
+        connector: The connector of the deployment, with the limits of ``watch``.
+        recovers_sizes: Whether the deployment looks sizes up.
         now: The present as the provider sees it, UTC.
         activation: So much history a source needs before it raises alerts.
         watch: Limits of the requests, and notes of the answers.
     """
 
     connector: Connector
+    recovers_sizes: bool
     now: datetime
     activation: timedelta
     watch: Watch
@@ -145,6 +147,23 @@ class Examination(ABC):
     @abstractmethod
     def remedy(self, check: str, error: ConnectorError) -> str:
         """What to do about an error that a check met, in the words of the provider's console."""
+
+    def looked_up(self, questions: Sequence[FileQuestion], denied: str) -> Told:
+        """Looks up the sizes of a few recent uploads, each as the account that can see it, as the deployment would.
+
+        Args:
+            questions: The uploads.
+            denied: What to do where all are denied.
+
+        Raises:
+            ConnectorError: The file API can't be used at all.
+        """
+        if not questions:
+            return Told(State.NOT_CHECKED, "no upload of the last week to try with")
+        states = {answer.state for answer in self.context.connector.file_sizes(questions)}
+        if states & {"found", "gone"}:
+            return Told(State.OK, "sizes of recent uploads can be looked up")
+        return Told(State.FAILURE, f"none of {len(questions)} recent uploads can be looked up", denied)
 
     def clock(self) -> Told:
         """Compares this machine's clock with the server's."""

@@ -97,7 +97,7 @@ class GoogleWorkspaceExamination(Examination):
 
     def sizes(self) -> Told:
         """Whether Drive may be asked for sizes."""
-        if not self._settings.recover_sizes:
+        if not self.context.recovers_sizes:
             found = "off: Google logs no sizes, so detection there counts files alone"
             return Told(State.NOT_CHECKED, found, "To look sizes up, delegate the scope and set GOOGLE_RECOVER_SIZES.")
         self._drive.sign_in()
@@ -128,7 +128,7 @@ class GoogleWorkspaceExamination(Examination):
         """See ``Examination``."""
         settings = self._settings
         reports = Quota("GOOGLE_REQUESTS_PER_MINUTE", settings.requests_per_minute, 2400, "Google allows 2,400")
-        if not settings.recover_sizes:
+        if not self.context.recovers_sizes:
             return (reports,)
         source = "and what Google allows stands in the Cloud project's quotas"
         return reports, Quota("GOOGLE_DRIVE_REQUESTS_PER_MINUTE", settings.drive_requests_per_minute, None, source)

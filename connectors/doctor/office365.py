@@ -22,11 +22,11 @@ SITES = "/v1.0/sites/root"
 UPLOADS = "Audit.SharePoint"
 CLOUDS = {
     "manage.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
-    "manage-gcc.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
+    "manage-gcc.office.com": ("login.microsoftonline.com", ""),
     "manage.office365.us": ("login.microsoftonline.us", "graph.microsoft.us"),
     "manage.protection.apps.mil": ("login.microsoftonline.us", "dod-graph.microsoft.us"),
 }
-"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API."""
+"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API; "" where sources differ."""
 _APP = "Microsoft Entra admin center > App registrations > the app"
 _FEED_READ = "Office 365 Management APIs > Application permissions > ActivityFeed.Read"
 _SITES_READ = "Microsoft Graph > Application permissions > Sites.Read.All"
@@ -78,7 +78,7 @@ class Office365Examination(Examination):
             odd = [
                 f"{name}=https://{host}"
                 for (name, url), host in zip(variables.items(), belonging, strict=True)
-                if urlsplit(url).hostname != host
+                if host and urlsplit(url).hostname != host
             ]
             if odd:
                 found = f"complete, but not all addresses are of the cloud of {settings.api_url}"
@@ -117,7 +117,7 @@ class Office365Examination(Examination):
 
     def sizes(self) -> Told:
         """Whether Graph may be asked for sizes."""
-        if not self._settings.recover_sizes:
+        if not self.context.recovers_sizes:
             found = "off: most of Office 365's uploads are logged without sizes, so detection there counts files alone"
             to_do = "To look sizes up, grant Sites.Read.All and set OFFICE365_RECOVER_SIZES."
             return Told(State.NOT_CHECKED, found, to_do)
@@ -144,7 +144,7 @@ class Office365Examination(Examination):
         """See ``Examination``."""
         settings = self._settings
         feed = Quota("OFFICE365_REQUESTS_PER_MINUTE", settings.requests_per_minute, 2000, "Microsoft allows 2,000")
-        if not settings.recover_sizes:
+        if not self.context.recovers_sizes:
             return (feed,)
         source = "and Microsoft allows more or less by the tenant's size"
         return feed, Quota("OFFICE365_GRAPH_REQUESTS_PER_MINUTE", settings.graph_requests_per_minute, None, source)

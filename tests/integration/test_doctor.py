@@ -21,6 +21,7 @@ from doctor import (
 )
 from sandbox_server import Client
 
+from connectors import variables
 from connectors.doctor import State, examine
 
 __all__ = ["sandbox", "served"]
@@ -42,8 +43,8 @@ def test_a_good_set_up_is_green(sandbox: Client, provider: str) -> None:
     found = ask(sandbox, provider)
     assert states(found) == {}
     assert list(found)[:3] == ["configuration", "sign_in", "audit_log"]
-    own = {"dropbox": {"plan"}, "google_workspace": {"plan", "sizes"}, "office365": {"auditing", "sizes"}}
-    shared = {"newest_event", "retention", "clock", "quota"}
+    own = {"dropbox": {"plan"}, "google_workspace": {"plan"}, "office365": {"auditing"}}
+    shared = {"sizes", "newest_event", "retention", "clock", "quota"}
     assert set(list(found)[3:]) == shared | own.get(provider, set())
     assert not any(finding.to_do for finding in found.values())
 
@@ -140,6 +141,22 @@ def test_sizes_without_their_permission_are_a_failure(sandbox: Client, provider:
     assert states(found) == {"sizes": State.FAILURE}
     wanted = {"google_workspace": "drive.metadata.readonly", "office365": "Sites.Read.All"}
     assert wanted[provider] in found["sizes"].to_do
+
+
+@pytest.mark.skipif("BOX_RECOVER_SIZES" not in variables("box"), reason="sizes are not looked up there")
+@pytest.mark.parametrize(
+    ("provider", "path", "wanted"), [("box", "/2.0/f", "as-user"), ("dropbox", "/2/files/", "files.metadata.read")]
+)
+def test_sizes_are_tried_as_those_who_uploaded(sandbox: Client, provider: str, path: str, wanted: str) -> None:
+    """Prevents a right to act as users that nobody granted from being met in a run only."""
+    switch = {f"{provider.upper()}_RECOVER_SIZES": "true"}
+    found = ask(sandbox, provider, **switch)
+    assert states(found) == {}
+    assert "can be looked up" in found["sizes"].found
+    play(sandbox, {"api": provider, "kind": "missing_scope", "path": path})
+    refused = ask(sandbox, provider, **switch)
+    assert states(refused) == {"sizes": State.FAILURE}
+    assert wanted in refused["sizes"].to_do
 
 
 @pytest.mark.parametrize(
