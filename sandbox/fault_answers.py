@@ -20,6 +20,12 @@ WAIT = 1
 _WRONG_CLIENT = "AADSTS7000215: Invalid client secret provided."
 _PLACES = {"box": "stream_position", "google_workspace": "pageToken", "office365": "nextPage"}
 _MARKS = {"box": "next_stream_position", "google_workspace": "nextPageToken"}
+_PAGES = {
+    "box": ("/events",),
+    "dropbox": ("/team_log/",),
+    "google_workspace": ("/activity/",),
+    "office365": ("/subscriptions/content", "/audit/"),
+}
 _EVENTS = {"box": "entries", "dropbox": "events", "google_workspace": "items"}
 
 
@@ -74,15 +80,13 @@ def changed(fault: Fault, asked: Asked, answer: Answer, earlier: list[msgspec.Ra
 
 def events_of(api: str, path: str, answer: Answer) -> list[msgspec.Raw] | None:
     """The events of a page (or the blobs of Office 365's list); None where the answer is no page."""
-    if answer.status != 200 or path.endswith(("/token", "/subscriptions/list", "/subscriptions/start")):
+    if answer.status != 200 or not any(part in path for part in _PAGES.get(api, ())):
         return None
-    try:
-        if api == "office365":
-            return msgspec.json.decode(answer.body, type=list[msgspec.Raw])
-        events = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw]).get(_EVENTS.get(api, ""))
-        return None if events is None else msgspec.json.decode(events, type=list[msgspec.Raw])
-    except msgspec.MsgspecError:
-        return None
+    if api == "office365":
+        return msgspec.json.decode(answer.body, type=list[msgspec.Raw])
+    # Google leaves the list out where it is empty.
+    events = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw]).get(_EVENTS[api], msgspec.Raw(b"[]"))
+    return msgspec.json.decode(events, type=list[msgspec.Raw])
 
 
 def _answer(refusal: Refusal) -> Answer:

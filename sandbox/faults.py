@@ -330,7 +330,10 @@ class Played:
 
 
 class Plan:
-    """The faults in play, in their order: a request is met by the first that is due."""
+    """The faults in play, in their order.
+
+    A request is met by the first that is due and can be played; a page may be short besides.
+    """
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
         self.entries = [Played(fault, wait=fault.pass_first) for fault in faults]

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
 from sandbox.credentials import Tokens
 from sandbox.fault_answers import Answer, Asked, changed, events_of, instead
-from sandbox.faults import ClockSkew, Plan, Played, Reset, ShortPage, Slow, TokenExpired
+from sandbox.faults import ClockSkew, Fault, Plan, Played, Reset, ShortPage, Slow, TokenExpired
 from sandbox.responses import PAGE_LIMIT, Refusal
 
 _TOO_MANY: dict[str, Callable[[int], Refusal]] = {
@@ -89,33 +89,37 @@ class Gate:
             await self._app(scope, _given(body), _dated(send, 0))
             return
         played, answer = await self._play(due, asked, scope)
-        if played is not None:
-            played.count()
-        await self._tell(played, answer, scope, send)
+        for entry in played:
+            entry.count()
+        await self._tell(played[-1].fault if played else None, answer, scope, send)
 
-    async def _play(self, due: list[Played], asked: Asked, scope: Scope) -> tuple[Played | None, Answer]:
-        """The first fault that can be played, and the answer that it comes to."""
+    async def _play(self, due: list[Played], asked: Asked, scope: Scope) -> tuple[list[Played], Answer]:
+        """The first fault that can be played, and the answer that it comes to; a page may also be short."""
         for entry in due:
             if (answer := instead(entry.fault, asked)) is not None:
                 if isinstance(entry.fault, TokenExpired):
                     self._tokens.revoke(asked.headers.get("authorization", ""))
-                return entry, answer
+                return [entry], answer
+        short = []
+        for entry in due:
             if isinstance(entry.fault, ShortPage):
-                scope = {**scope, PAGE_LIMIT: entry.fault.events}
-                return entry, await self._pass_on(asked, scope)
+                scope, short = {**scope, PAGE_LIMIT: entry.fault.events}, [entry]
+                break
         answer = await self._pass_on(asked, scope)
         # The list of Office 365's blobs and what is in them are two kinds of pages.
         pages = "list" if asked.path.endswith("/content") else asked.api
         earlier = self._earlier.get(pages, [])
         events = events_of(asked.api, asked.path, answer)
+        if events is None:
+            short = []
         if events:
             self._earlier[pages] = events
         for entry in due:
             if isinstance(entry.fault, Reset | Slow | ClockSkew):
-                return entry, answer
+                return [*short, entry], answer
             if (altered := changed(entry.fault, asked, answer, earlier)) is not None:
-                return entry, altered
-        return None, answer
+                return [*short, entry], altered
+        return short, answer
 
     async def _pass_on(self, asked: Asked, scope: Scope) -> Answer:
         """The API's own answer."""
@@ -132,8 +136,7 @@ class Gate:
         told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
         return Answer(status, b"".join(parts), told)
 
-    async def _tell(self, played: Played | None, answer: Answer, scope: Scope, send: Send) -> None:
-        fault = played.fault if played else None
+    async def _tell(self, fault: Fault | None, answer: Answer, scope: Scope, send: Send) -> None:
         told = {**answer.headers, "content-length": str(len(answer.body))}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
         send = _dated(send, fault.seconds if isinstance(fault, ClockSkew) else 0)

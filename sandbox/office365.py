@@ -28,6 +28,8 @@ LONGEST_WINDOW = DAY
 BLOB_SPAN = 15 * MINUTE
 BLOB_EVENTS = 400
 LISTED = 60
+# The mark of a page holds how many there were before, so that the one after an empty page is another.
+_MARK = 1_000_000
 CONTENT_TYPES = (
     "Audit.AzureActiveDirectory",
     "Audit.Exchange",
@@ -137,18 +139,20 @@ class Office365:
         low, high = self._window(query.get("startTime", ""), query.get("endTime", ""))
         created = self._created.get(content_type, np.array([], dtype=np.int64))
         first, last = np.searchsorted(created, [low, min(high, self._clock.now + 1)]).tolist()
+        pages = 0
         if "nextPage" in query:
             page = query["nextPage"]
-            if not page.isdecimal() or not first <= int(page) <= last:
+            pages, position = divmod(int(page) if page.isdecimal() else -1, _MARK)
+            if not first <= position <= last:
                 raise error(400, "AF20031", f"Invalid nextPage Input: {page}.")
-            first = int(page)
+            first = position
         base, following = f"{request.base_url}api", first + page_limit(request, LISTED)
         listed = [_listing(blob, base) for blob in self._blobs.get(content_type, [])[first : min(last, following)]]
         headers = {}
         if following < last:
             # The link names the older path and leaves the publisher out, as Microsoft's does.
             told = {name: query[name] for name in ("contentType", "startTime", "endTime") if name in query}
-            told["nextPage"] = str(following)
+            told["nextPage"] = str((pages + 1) * _MARK + following)
             link = f"{base}/v1/{OFFICE365_TENANT_ID}/activity/feed/subscriptions/content?{urlencode(told)}"
             headers["NextPageUri"] = link
         return json_response(listed, headers=headers)

@@ -1,0 +1,149 @@
+"""Runs of the pull against the sandbox with faults in play, and what the lake holds afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+import zstandard
+from sandbox_server import Client, serving, uploads
+
+from assets.landing import Manifest
+from orchestration.definitions import build_defs
+
+PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
+DAY = "2026-01-05"
+NOW = "2026-01-06T00:00:00Z"
+READ = ("uploads", "activity", "rejects")
+TOKEN = {"google_workspace": "google_token"}
+Fault = dict[str, Any]
+
+
+def of(*providers: str) -> pytest.MarkDecorator:
+    """Runs a test with the days of these providers."""
+    return pytest.mark.parametrize("served", providers, indirect=True)
+
+
+def token_of(provider: str) -> str:
+    """Name of the API that gives the provider's tokens."""
+    return TOKEN.get(provider, f"{provider}_token")
+
+
+def rows(provider: str, count: int = 90) -> list[dict[str, Any]]:
+    """Uploads, one every eight minutes of the day, and a sign-in."""
+    found = uploads(provider, count)
+    for number, row in enumerate(found):
+        row["time"] = f"{DAY}T{number * 8 // 60:02}:{number * 8 % 60:02}:00"
+    return [*found, {"provider": provider, "kind": "sign_in", "time": f"{DAY}T12:01:00", "user": "ann.lee@example.com"}]
+
+
+@dataclass
+class Pulled:
+    """What a run left in its lake, and what it said.
+
+    Attributes:
+        checks: Outcomes of the checks, by name.
+        metadata: Metadata of the audit events.
+        manifest: The manifest of the day.
+        events: The lines that landed, with how often each is there.
+        uploads: The uploads that were read out of them; none where they were not read.
+    """
+
+    checks: Mapping[str, dg.AssetCheckEvaluation]
+    metadata: Mapping[str, Any]
+    manifest: Manifest
+    events: Counter[bytes]
+    uploads: Counter[tuple[Any, ...]]
+
+    @property
+    def failure(self) -> str:
+        """What the check says of a provider that did not answer; "" where it did."""
+        found = self.checks["pulled"]
+        return "" if found.passed else found.description or ""
+
+
+def landed(manifest: Manifest) -> Counter[bytes]:
+    """The lines of a day."""
+    found: Counter[bytes] = Counter()
+    for path in manifest.files:
+        with Path(path).open("rb") as file:
+            found.update(zstandard.ZstdDecompressor().stream_reader(file).read().splitlines())
+    return found
+
+
+def read_uploads(path: Path) -> Counter[tuple[Any, ...]]:
+    """The uploads of a day."""
+    query = 'SELECT event_key, asset, "user", file_name, bytes FROM read_parquet(?)'
+    with duckdb.connect() as con:
+        return Counter(con.execute(query, [str(path)]).fetchall())
+
+
+class Provider:
+    """A sandbox with one provider's day, and runs over it."""
+
+    def __init__(self, client: Client, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.client, self.provider = client, provider
+        for name, value in client.environment.items():
+            monkeypatch.setenv(name, value)
+
+    def play(self, *faults: Fault) -> None:
+        """Puts a plan in play."""
+        plan = [{"api": self.provider, **fault} for fault in faults]
+        answer = self.client.plain.put(f"{self.client.url}/_sandbox/faults", json=plan)
+        assert answer.status_code == 200, answer.text
+
+    def played(self) -> list[int]:
+        """How often each fault of the plan was played."""
+        return [fault["played"] for fault in self.client.plain.get(f"{self.client.url}/_sandbox/faults").json()]
+
+    def pull(
+        self, home: Path, *, now: str = NOW, read: bool = False, settings: Mapping[str, str] | None = None
+    ) -> Pulled:
+        """A real run over the day: the audit events and their checks, and uploads where they are to be read."""
+        self.client.set_clock(now)
+        values = {
+            **self.client.environment,
+            **(settings or {}),
+            "UPLOADWATCH_HOME": str(home),
+            "UPLOADWATCH_START_DATE": DAY,
+            "UPLOADWATCH_NOW": now,
+        }
+        keys = [dg.AssetKey([self.provider, table]) for table in ("audit_events", *(READ if read else ()))]
+        selection = dg.AssetSelection.assets(*keys) - dg.AssetSelection.checks_for_assets(*keys[1:])
+        job = dg.define_asset_job("pull", selection=selection, executor_def=dg.in_process_executor)
+        defs = dg.Definitions.merge(build_defs(values), dg.Definitions(jobs=[job]))
+        result = defs.resolve_job_def("pull").execute_in_process(
+            instance=dg.DagsterInstance.ephemeral(),
+            partition_key=DAY,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
+        [made] = result.asset_materializations_for_node(f"{self.provider}__audit_events")
+        lake = home / "lake" / self.provider
+        manifest = Manifest(lake / "audit_events" / f"day={DAY}")
+        return Pulled(
+            {found.check_name: found for found in result.get_asset_check_evaluations()},
+            {name: value.value for name, value in made.metadata.items()},
+            manifest,
+            landed(manifest),
+            read_uploads(lake / "uploads" / f"day={DAY}" / "part.parquet") if read else Counter(),
+        )
+
+
+@contextmanager
+def provider_day(folder: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A sandbox with one provider's day."""
+    with serving(folder, rows(provider), NOW) as client:
+        yield Provider(client, provider, monkeypatch)
+
+
+def at(hour: int, minute: int = 0) -> datetime:
+    """A time of the day."""
+    return datetime(2026, 1, 5, hour, minute, tzinfo=UTC)
