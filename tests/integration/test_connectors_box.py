@@ -23,7 +23,8 @@ def quiet(asked: Asked) -> Answer:
     """Three pages of one event, then an empty one with the position that starts all anew."""
     page = int(asked.query.get("stream_position", 0))
     entries = [{"n": page}] if page < 3 else []
-    return Answer({"chunk_size": len(entries), "next_stream_position": page + 1 if entries else "0", "entries": entries})
+    position = page + 1 if entries else "0"
+    return Answer({"chunk_size": len(entries), "next_stream_position": position, "entries": entries})
 
 
 def pull(answer: Callable[[Asked], Answer], folder: Path, *, now: datetime = NOW, **more: Any) -> tuple[list[Any], Any]:

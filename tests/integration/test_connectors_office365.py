@@ -139,7 +139,7 @@ def test_a_blob_is_read_whatever_its_type_is_called(tmp_path: Path) -> None:
     assert len(pull(answer, tmp_path)[0]) == 3
 
 
-def test_a_subscription_that_ended_meanwhile_is_started_once(tmp_path: Path) -> None:
+def test_a_subscription_that_ended_meanwhile_is_started_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Prevents a run that fails for good because someone stopped a subscription after it had been looked at."""
     started: list[str] = []
 
@@ -152,6 +152,7 @@ def test_a_subscription_that_ended_meanwhile_is_started_once(tmp_path: Path) -> 
 
     assert pull(answer, tmp_path)[0] == [f"{kind}$1" for kind in KINDS]
     assert started == [SHAREPOINT]
+    assert "its first content may take up to 12 hours" in caplog.text
     never = lambda asked: refused("AF20022") if asked.path.endswith("/content") else quiet(asked)  # noqa: E731
     with pytest.raises(RefusedError, match="AF20022"):
         pull(never, tmp_path)
