@@ -41,7 +41,9 @@ def serve_command(
     ] = 0,
     faults: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="A fault plan, JSON: see docs/sandbox.md."),
+        typer.Option(
+            exists=True, dir_okay=False, help="A fault plan, JSON: see docs/sandbox.md; sandbox/plans/hard.json is one."
+        ),
     ] = None,
 ) -> None:
     """Serve the providers in a workload until stopped; DIR/sandbox.env tells a client how to reach them."""

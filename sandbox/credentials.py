@@ -61,14 +61,20 @@ class Grant:
 
 
 class Tokens:
-    """Tokens given out and not yet expired. They age by the wall clock, not by the sandbox's."""
+    """Tokens given out and not yet expired. They age by the wall clock, not by the sandbox's.
+
+    Attributes:
+        given: All tokens ever given out, so that a test can look whether any went astray.
+    """
 
     def __init__(self) -> None:
         self._grants: dict[str, Grant] = {}
+        self.given: list[str] = []
 
     def issue(self, audience: str, life: int, subject: str = "", scopes: Collection[str] = ()) -> str:
         """A new token that lives `life` seconds."""
         token = secrets.token_urlsafe(32)
+        self.given.append(token)
         self._grants[token] = Grant(audience, subject, frozenset(scopes), time.monotonic() + life)
         return token
 

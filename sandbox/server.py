@@ -47,6 +47,7 @@ class Sandbox:
             Route("/_sandbox/health", _health),
             Route("/_sandbox/clock", self._clock, methods=["GET", "PUT"]),
             Route("/_sandbox/faults", self._faults, methods=["GET", "PUT"]),
+            Route("/_sandbox/tokens", self._given),
             Route("/oauth2/token", self._token, methods=["POST"]),
         ]
         routes += self._box.routes() if self._box else []
@@ -82,6 +83,9 @@ class Sandbox:
                 raise Refusal(400, {"error": 'the clock takes {"now": "2026-01-05T00:00:00Z"}'})
             self.clock.now = now
         return json_response({"now": write_time(self.clock.now)})
+
+    async def _given(self, request: Request) -> Response:
+        return json_response(self.tokens.given)
 
     async def _faults(self, request: Request) -> Response:
         if request.method == "PUT":

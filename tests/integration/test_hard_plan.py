@@ -1,0 +1,63 @@
+"""Many faults at once, at all four providers: the alerts are those of calm days, to the letter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from orchestration.replay import Home, play, sandbox
+from orchestration.report import read_alerts
+from tests.integration.pipeline import FIRST, burst, moment, write
+
+PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
+DAYS = 17
+PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"
+
+
+def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[Mapping[str, Any]]]:
+    """The alerts, as JSON, after a workload was played under a plan; and how often each fault was played."""
+    with sandbox(workload, home / "sandbox", now=moment(0, 0), faults=faults) as stand_in:
+        play(
+            Home(home),
+            stand_in,
+            workload,
+            FIRST,
+            FIRST + timedelta(days=DAYS - 1),
+            providers=PROVIDERS,
+            settings={"UPLOADWATCH_BUDGET": "20"},
+            progress=lambda _start, _end: None,
+        )
+        fates = requests.get(f"{stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults", timeout=30).json()
+    return json.dumps(read_alerts(home)), fates
+
+
+@pytest.fixture(scope="module")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    events = [
+        *(
+            e
+            for n, p in enumerate(PROVIDERS)
+            for e in burst(p, f"at.{p}@example.com", moment(15, 9 + n), files=700, minutes=50)
+        ),
+        *burst("google_workspace", "late@example.com", moment(15, 20), files=400, minutes=30),
+        *burst("google_workspace", "late@example.com", moment(15, 20.6), files=300, minutes=20, late=6),
+        *burst("office365", "late.too@example.com", moment(15, 5), files=600, minutes=40, late=9),
+    ]
+    return write(tmp_path_factory.mktemp("hard") / "workload.parquet", events, days=DAYS, people=12)
+
+
+def test_the_hard_plan_leaves_the_same_alerts(workload: Path, tmp_path: Path) -> None:
+    """Prevents events lost, doubled or moved by faults that work alone but not together, and retries by hand."""
+    calm, _ = played(workload, tmp_path / "calm", None)
+    hard, fates = played(workload, tmp_path / "hard", PLAN)
+    assert hard == calm
+    found = json.loads(calm)
+    assert {alert["user"] for alert in found} >= {f"at.{provider}@example.com" for provider in PROVIDERS}
+    assert [alert["files"] for alert in found if alert["user"] == "late@example.com"] == [700]
+    assert [fate for fate in fates if not fate["played"]] == []
