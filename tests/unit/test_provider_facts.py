@@ -15,7 +15,7 @@ from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSet
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 PARTS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
-PROVIDERS = ("Office 365", "Box")
+PROVIDERS = ("Office 365", "Box", "Dropbox")
 FACTS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in PAGE.splitlines()
@@ -60,7 +60,7 @@ def has(module: object, name: str) -> bool:
 
 def functions(file: str) -> set[str]:
     """Names of the functions of a test file."""
-    [path] = [path for path in (ROOT / "tests").glob(f"*/{file}")]
+    [path] = (ROOT / "tests").glob(f"*/{file}")
     return {node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
 
 
