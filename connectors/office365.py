@@ -25,12 +25,16 @@ from connectors.verbatim import lines
 
 __all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
-CONTENT_TYPES = ("Audit.SharePoint", "Audit.AzureActiveDirectory", "Audit.General")
+FILES = "Audit.SharePoint"
+"""Uploads to SharePoint and to OneDrive; the other types tell of sign-ins and alerts."""
+CONTENT_TYPES = (FILES, "Audit.AzureActiveDirectory", "Audit.General")
 RETENTION = timedelta(days=7)
 # Five minutes less: the start is checked when the request arrives, not when it was worked out.
 REACH = timedelta(hours=167, minutes=55)
 LONGEST_WINDOW = timedelta(hours=24)
 RESTARTS = 3
+NO_SUBSCRIPTION = "AF20022"
+CLOSED = (NO_SUBSCRIPTION, "AF20023")
 ENABLED_ALREADY = "AF20024"
 LOST_PAGE = "AF20031"
 BAD_WINDOW = ("AF20030", "AF20055")
@@ -88,7 +92,11 @@ class Office365Connector:
         self._sizes = GraphSizes(open_graph(settings, limits))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob."""
+        """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob.
+
+        A type of content that an administrator closed is a gap, but for that of the uploads: without it nothing is
+        to land, so that it is asked for again.
+        """
         start, end = past(start, end, self._now())
         start, end = floor(start), min(ceiling(end), floor(self._now()))
         oldest = self._oldest()
@@ -99,8 +107,13 @@ class Office365Connector:
             return
         self._subscribe()
         for kind in CONTENT_TYPES:
-            for first, last in split(start, end, LONGEST_WINDOW):
-                yield from self._window(kind, first, last)
+            try:
+                for first, last in split(start, end, LONGEST_WINDOW):
+                    yield from self._window(kind, first, last)
+            except RefusedError as error:
+                if kind == FILES or error.code not in CLOSED:
+                    raise
+                yield Gap(start, end, f"{kind} is closed: {error.cause}")
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """See ``connectors.base.Connector``; asks Microsoft Graph."""
@@ -116,27 +129,29 @@ class Office365Connector:
             if self._subscribed:
                 return
             publisher = {"PublisherIdentifier": self._publisher}
-            path = f"{self._feed}/subscriptions"
-            there = self._api.get(f"{path}/list", list[_Subscription], publisher)
+            there = self._api.get(f"{self._feed}/subscriptions/list", list[_Subscription], publisher)
             enabled = {subscription.kind for subscription in there if subscription.status == "enabled"}
             for kind in CONTENT_TYPES:
                 if kind not in enabled:
-                    self._start(f"{path}/start", {"contentType": kind, **publisher})
+                    self._start(kind)
             self._subscribed = True
 
-    def _start(self, path: str, parameters: dict[str, str]) -> None:
+    def _start(self, kind: str) -> None:
+        parameters = {"contentType": kind, "PublisherIdentifier": self._publisher}
         try:
-            self._api.answer("POST", path, msgspec.Raw, params=parameters)
+            self._api.answer("POST", f"{self._feed}/subscriptions/start", msgspec.Raw, params=parameters)
         except RefusedError as error:
+            if error.code in CLOSED:
+                # The list of its content is refused, too, and says for which window.
+                return
             if error.code != ENABLED_ALREADY:
                 raise
-        kind = parameters["contentType"]
         logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
 
     def _window(self, kind: str, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """Reads at most 24 hours of one content type, again from the start where the list's page is lost."""
         given: set[str] = set()
-        page, seen, restarts = "", set[str](), 0
+        page, seen, restarts, started = "", set[str](), 0, False
         while True:
             if not page and start < (oldest := self._oldest()):
                 yield Gap(start, min(end, oldest), f"{_CAUSE}: {kind} grew too old while earlier windows were read")
@@ -146,6 +161,10 @@ class Office365Connector:
             try:
                 contents, page = self._list(kind, start, end, page)
             except RefusedError as error:
+                if error.code == NO_SUBSCRIPTION and not started:
+                    started = True
+                    self._start(kind)
+                    continue
                 too_old = error.code in BAD_WINDOW and start < self._oldest() + timedelta(hours=1)
                 if restarts == RESTARTS or not (too_old or error.code == LOST_PAGE):
                     raise

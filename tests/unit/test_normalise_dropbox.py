@@ -108,6 +108,74 @@ def test_alike_in_one_pull_are_two_and_in_two_pulls_one(tmp_path: Path) -> None:
     assert set(uploads(con, "event_key")) == set(uploads(again, "event_key"))
 
 
+def test_files_of_a_request_are_told_by_its_list_or_by_their_names(tmp_path: Path) -> None:
+    """Whoever drops files into a request has no account: the files count, under nobody's name."""
+    told = {
+        "actor": {".tag": "anonymous"},
+        "context": {".tag": "team_member", "email": "owner@example.com"},
+        "details": {"submitted_file_names": ["a.pdf", "b.pdf"], "submitter_email": "eve@else.net"},
+    }
+    folder = file("inbox", 9000, "folder")
+    con = run(
+        tmp_path,
+        [
+            event("file_request_receive_file", assets=[folder], **told),
+            event("file_request_receive_file", assets=[folder, file("c.pdf", 7)], **told),
+        ],
+    )
+    assert sorted(uploads(con, "file_name, bytes")) == [("a.pdf", None), ("b.pdf", None), ("c.pdf", 7)]
+    assert set(uploads(con, '"user", actor_class')) == {("dropbox:anonymous", "anonymous")}
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, 0), (2**50, 2**50), (2**50 + 1, None), (2**64 - 1, None), ("5", 5), (None, None), ("absent", None)],
+)
+def test_sizes_may_be_large_or_missing(tmp_path: Path, size: Any, expected: int | None) -> None:
+    """The size came late to Dropbox's events, and is a number of 64 bits: above a pebibyte it is no file's."""
+    one = {key: value for key, value in file("a.txt", size).items() if value != "absent"}
+    assert uploads(run(tmp_path, [event(assets=[one])]), "bytes") == [(expected,)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"origin": None}, (None, None, None)),
+        ({"origin": {"geo_location": None, "access_method": {".tag": "api", "request_id": "x"}}}, (None, None, "api")),
+        ({"origin": {"geo_location": {"ip_address": "2001:DB8::5"}}}, ("2001:db8::5", None, None)),
+        ({"origin": {"host": {"host_id": 7}, "access_method": {".tag": "sign_in_as"}}}, (None, None, "sign_in_as")),
+    ],
+)
+def test_where_it_came_from_is_optional(tmp_path: Path, changes: Event, expected: tuple[Any, ...]) -> None:
+    """Everything about the origin may be missing, and with it goes nothing else."""
+    assert uploads(run(tmp_path, [event(**changes)]), "ip, country, app") == [expected]
+
+
+def test_an_event_that_dropbox_could_not_convert_counts(tmp_path: Path) -> None:
+    """Details may be missing, descriptions vary, files may have no path or id: the upload happened all the same."""
+    bare = event(
+        event_type={".tag": "file_add", "description": "(file_operations) Added files and/or folders"},
+        event_category={".tag": "brand_new"},
+        details={".tag": "missing_details", "source_event_fields": ["a"]},
+        assets=[{".tag": "file"}, {".tag": "file", "path": {"namespace_relative": {"relative_path": "/Team/b.txt"}}}],
+        participants=[{".tag": "user", "user": None}],
+        involve_non_team_member=None,
+    )
+    assert uploads(run(tmp_path, [bare]), "file_id, file_name, folder") == [(None, None, None), (None, None, "/Team")]
+
+
+def test_an_alert_says_its_category(tmp_path: Path) -> None:
+    """The alert's name is free text: its category is what can be relied on."""
+    details = {
+        "alert_name": "Many files",
+        "alert_category": {".tag": "massive_file_operation"},
+        "alert_severity": {".tag": "high"},
+    }
+    con = run(tmp_path, [event("admin_alerting_triggered_alert", details=details, assets="absent")])
+    found = con.execute('SELECT "user", detail FROM activity').fetchall()
+    assert found == [("ada@example.com", "Dropbox alert: massive_file_operation: Many files")]
+
+
 GUEST = {".tag": "non_team_member", "email": "eve@else.net"}
 APP = {".tag": "app", "app": {".tag": "team_linked_app", "app_id": "dbaid:1", "display_name": "Sync"}}
 
@@ -120,6 +188,17 @@ APP = {".tag": "app", "app": {".tag": "team_linked_app", "app_id": "dbaid:1", "d
         ({"actor": {".tag": "user", "user": GUEST}}, ("eve@else.net", "guest", None, "desktop")),
         ({"actor": APP}, ("ada@example.com", "app", "dbmid:A", "Sync")),
         ({"actor": APP, "context": {".tag": "team"}}, ("dropbox:dbaid:1", "app", "dbaid:1", "Sync")),
+        (
+            {"actor": {".tag": "user", "user": {**GUEST, ".tag": "trusted_non_team_member"}}},
+            ("eve@else.net", "guest", None, "desktop"),
+        ),
+        (
+            {"actor": {".tag": "reseller", "reseller": {"reseller_email": "rs@else.net"}}},
+            ("rs@else.net", "guest", None, "desktop"),
+        ),
+        ({"actor": APP, "context": {".tag": "organization_team"}}, ("dropbox:dbaid:1", "app", "dbaid:1", "Sync")),
+        ({"actor": "absent", "context": {".tag": "anonymous"}}, ("dropbox:anonymous", "anonymous", None, "desktop")),
+        ({"actor": {".tag": "other"}, "context": "absent"}, ("dropbox:anonymous", "anonymous", None, "desktop")),
         ({"actor": {".tag": "anonymous"}}, ("dropbox:anonymous", "anonymous", None, "desktop")),
         ({"actor": {".tag": "dropbox"}}, ("dropbox:system", "system", None, "desktop")),
         (
@@ -186,7 +265,10 @@ KINDS = {
     "copy on the server: no new bytes": "file_save_copy_reference shared_content_copy shared_link_copy file_copy "
     "file_restore file_revert file_rollback_changes rewind_folder file_move file_rename",
     "not an upload or activity": "logout device_unlink device_link_fail device_change_ip_web file_add_comment "
-    "file_edit_comment ransomware_alert_create_report_failed tfa_change_policy passkey_login_policy_changed",
+    "file_edit_comment create_folder shmodel_link_create sf_add_group emm_error showcase_file_added "
+    "paper_content_create device_sync_backup_status_changed external_drive_backup_status_changed app_link_team "
+    "app_link_user integration_connected member_change_admin_role member_change_email "
+    "ransomware_alert_create_report_failed tfa_change_policy passkey_login_policy_changed",
 }
 
 

@@ -90,7 +90,17 @@ def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> Non
         ([part("edit", True, doc_type="spreadsheet")], "edit in a Google editor"),
         ([part("edit", False), part("rename", True)], "not an upload or activity"),
         ([part("edit", False)], "edit in a Google editor"),
-        ([part("copy", True)], "copy on the server: no new bytes"),
+        ([part("create", True, doc_type="shortcut")], "not a file"),
+        ([part("create", True, doc_type="shared_drive")], "not a file"),
+        ([part("create", True, doc_type="unknown")], "upload"),
+        ([part("edit", False), part("upload", True), part("create", True)], "upload"),
+        ([part("copy", True), part("source_copy", False)], "copy on the server: no new bytes"),
+        ([part("add_to_folder", True)], "copy on the server: no new bytes"),
+        ([part("untrash", True)], "copy on the server: no new bytes"),
+        ([part("change_owner", True, "acl_change")], "copy on the server: no new bytes"),
+        ([part("sync_item_content", True)], "not an upload or activity"),
+        ([part("prefetch_item_content", True)], "not an upload or activity"),
+        ([part("view", True)], "not an upload or activity"),
         ([part("move", True)], "copy on the server: no new bytes"),
         ([part("download", True)], "download"),
         ([part("trash", True)], "delete"),
@@ -106,6 +116,15 @@ def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> Non
         ([part("upload", None)], "upload"),
         ([part("login_success", None, "login", is_suspicious=True)], "sign_in"),
         ([part("login_failure", None, "login")], "sign_in_failed"),
+        ([part("login_challenge", None, "login")], "not an upload or activity"),
+        ([part("login_verification", None, "login")], "not an upload or activity"),
+        ([part("logout", None, "login")], "not an upload or activity"),
+        ([part("email_forwarding_out_of_domain", None, "email_forwarding_change")], "share_external"),
+        ([part("account_disabled_hijacked", None, "account_warning")], "provider_alert"),
+        ([part("risky_sensitive_action_allowed", None, "login")], "provider_alert"),
+        ([part("titanium_enroll", None, "titanium_change")], "credentials_changed"),
+        ([part("recovery_email_edit", None, "recovery_info_change")], "credentials_changed"),
+        ([part("recovery_secret_qa_edit", None, "recovery_info_change")], "credentials_changed"),
         ([part("2sv_disable", None, "2sv_change")], "mfa_disabled"),
         ([part("password_edit", None, "password_change")], "password_reset"),
         ([part("titanium_unenroll", None, "titanium_change")], "mfa_disabled"),
@@ -135,6 +154,13 @@ def test_one_event_without_a_list_is_read(tmp_path: Path) -> None:
         ({"actor": {"email": "", "profileId": "105250506097979753968"}}, ("google_workspace:anonymous", "anonymous")),
         ({"actor": {}}, ("google_workspace:anonymous", "anonymous")),
         ({"actor": {"profileId": "3"}}, ("google_workspace:3", "person")),
+        ({"actor": {"callerType": "USER", "email": "ada@example.com"}}, ("ada@example.com", "person")),
+        ({"actor": {"email": "ada@example.com"}, "isAgenticAction": True}, ("ada@example.com", "app")),
+        (
+            {"actor": {"email": "ada@example.com", "agentAttributionInfo": {"agentName": "helper"}}},
+            ("ada@example.com", "app"),
+        ),
+        ({"actor": {"callerType": "KEY", "key": "other"}}, ("google_workspace:service", "service")),
         ({"actor": {"callerType": "KEY", "key": "SYSTEM"}}, ("google_workspace:system", "system")),
         (
             {"actor": {"email": "bot@p.iam.gserviceaccount.com", "profileId": "4"}},
@@ -150,6 +176,70 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> Non
     """Google's stand-in id for nobody must not become a user whom all strangers share with no mark."""
     con = run(tmp_path, activity(*CHAIN, **changes), domains=("example.com",))
     assert con.execute('SELECT "user", actor_class FROM uploads').fetchall() == [expected]
+
+
+def test_a_collaborator_without_an_account_is_a_guest(tmp_path: Path) -> None:
+    """Without the organisation's domains, this mark of Google's is all that tells."""
+    con = run(tmp_path, activity(part("upload", True, actor_is_collaborator_account=True)))
+    assert con.execute("SELECT actor_class FROM uploads").fetchall() == [("guest",)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "ip", "country"),
+    [
+        ({"ipAddress": "203.0.113.5", "networkInfo": {"ipAsn": [64500], "regionCode": "nl"}}, "203.0.113.5", "NL"),
+        ({"ipAddress": None, "networkInfo": None}, None, None),
+        ({"networkInfo": {"ipAsn": ["64500"], "subdivisionCode": "NL-NH"}}, "2001:db8::9", None),
+    ],
+)
+def test_where_it_came_from_is_optional(tmp_path: Path, changes: Event, ip: str | None, country: str | None) -> None:
+    """What the system makes has no address, and old events no network."""
+    con = run(tmp_path, activity(*CHAIN, **changes))
+    assert con.execute("SELECT ip, country FROM uploads").fetchall() == [(ip, country)]
+
+
+def test_values_come_in_many_fields(tmp_path: Path) -> None:
+    """Numbers are text, some values are messages, and exporters write them their own way: the upload counts."""
+    odd = [
+        {"name": "size", "intValue": "12"},
+        {"name": "size", "intValue": 12},
+        {"name": "labels", "multiIntValue": ["1", "2"]},
+        {"name": "change", "messageValue": {"parameter": [{"name": "a", "value": "b"}]}},
+        {"name": "changes", "multiMessageValue": [{"parameter": []}]},
+        {"name": "primary_event", "value": "odd", "boolValue": None},
+        "text",
+        None,
+    ]
+    whole = part("upload", True)
+    whole["parameters"] += odd
+    con = run(tmp_path, activity(whole, resourceDetails=[{"id": "D1", "appliedLabels": []}], userDeviceInfo={"x": 1}))
+    assert con.execute("SELECT kind, file_id, file_name FROM uploads").fetchall() == [("upload", "D1", "Plan.pdf")]
+
+
+def test_ids_are_unique_within_application_and_time(tmp_path: Path) -> None:
+    """The qualifier alone is not unique: taken for the id, uploads of different times would be one."""
+    lines = [
+        activity(*CHAIN),
+        activity(*CHAIN),
+        activity(*CHAIN, id={"time": "2026-03-04T12:00:01Z", "uniqueQualifier": "-77", "applicationName": "drive"}),
+        activity(*CHAIN, id={"time": "2026-03-04T12:00:00Z", "uniqueQualifier": -77, "applicationName": "login"}),
+    ]
+    con = run(tmp_path, *lines)
+    assert con.execute("SELECT count(*) FROM uploads").fetchall() == [(3,)]
+    assert con.execute("SELECT * FROM ignored").fetchall() == [("duplicate delivery", 1)]
+
+
+def test_a_time_in_seconds_is_shown_as_a_reject(tmp_path: Path) -> None:
+    """Google's description speaks of seconds, every activity seen has a date: a guess would move uploads by years."""
+    line = activity(*CHAIN, id={"time": "1772625600", "uniqueQualifier": "1", "applicationName": "drive"})
+    assert told(run(tmp_path, line)) == [("time cannot be read", None)]
+
+
+def test_a_sign_in_that_google_suspects_says_so(tmp_path: Path) -> None:
+    """Google's own doubt would otherwise look like any other sign-in."""
+    login = part("login_success", None, "login", is_suspicious=True, login_challenge_method=["password", "password"])
+    con = run(tmp_path, activity(login))
+    assert con.execute("SELECT kind, detail FROM activity").fetchall() == [("sign_in", "marked suspicious by Google")]
 
 
 def test_a_warning_is_about_its_victim(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +193,24 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> Non
     ("changes", "expected"),
     [
         ({"Operation": "FileSyncUploadedFull"}, "upload"),
+        ({"Operation": "FileSyncUploadedPartial"}, "upload"),
+        ({"Operation": "FileModified"}, "edit"),
         ({"Operation": "FileModifiedExtended"}, "edit"),
         ({"ItemType": "Folder"}, "not a file"),
+        ({"ItemType": None}, "upload"),
         ({"Operation": "FileCopied"}, "copy on the server: no new bytes"),
+        ({"Operation": "FileRestored"}, "copy on the server: no new bytes"),
+        ({"Operation": "FileMoved"}, "copy on the server: no new bytes"),
+        ({"Operation": "FileRenamed"}, "copy on the server: no new bytes"),
+        ({"Operation": "FileCheckedIn"}, "copy on the server: no new bytes"),
+        ({"Operation": "FolderCreated", "ItemType": "Folder"}, "not an upload or activity"),
+        ({"Operation": "FileDownloaded"}, "download"),
+        ({"Operation": "FileMalwareDetected", "UserId": "app@sharepoint"}, "provider_alert"),
+        ({"Operation": "UnmanagedSyncClientBlocked"}, "provider_alert"),
+        ({"Operation": "AlertUpdated"}, "not an upload or activity"),
+        ({"Operation": "Add member to role.", "RecordType": 8}, "not an upload or activity"),
+        ({"Operation": "CompanyLinkCreated", "RecordType": 14}, "not an upload or activity"),
+        ({"Operation": "SharingInvitationCreated", "RecordType": 14}, "share_external"),
         ({"Operation": "FileSyncDownloadedFull"}, "download"),
         ({"Operation": "UserLoggedIn", "RecordType": 15}, "sign_in"),
         ({"Operation": "UserLoginFailed", "RecordType": 15, "ResultStatus": "Success"}, "sign_in_failed"),
@@ -208,6 +223,111 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> Non
 def test_operations(tmp_path: Path, changes: Event, expected: str) -> None:
     """A failed sign-in may have the status of a success, and a folder is no file."""
     assert counts(run(DAY, land(tmp_path, DAY, [record(**changes)]))) == {expected: 1}
+
+
+@pytest.mark.parametrize(
+    "when", ["2026-03-04T12:00:00", "2026-03-04T12:00:00Z", "2026-03-04T12:00:00.0000000", "2026-03-04T13:00:00+01:00"]
+)
+def test_times_without_a_zone_are_utc(tmp_path: Path, when: str) -> None:
+    """Microsoft mostly leaves the zone out: read as local time, uploads would move by hours and days."""
+    con = run(DAY, land(tmp_path, DAY, [record(CreationTime=when)]))
+    assert con.execute("SELECT time FROM uploads").fetchall() == [(datetime(2026, 3, 4, 12),)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "actor_class"),
+    [
+        *((kind, "person") for kind in (0, 2, "2", 9, 99, "odd", None)),
+        *((kind, "system") for kind in (3, 4, 7, 8)),
+        *((kind, "service") for kind in (5, 6, "5")),
+    ],
+)
+def test_the_type_of_user_tells_people_from_machines(tmp_path: Path, kind: Any, actor_class: str) -> None:
+    """An application's nightly copy counted as a person's would raise an alert every night."""
+    con = run(DAY, land(tmp_path, DAY, [record(UserType=kind)]))
+    assert con.execute("SELECT actor_class FROM uploads").fetchall() == [(actor_class,)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "ip"),
+    [
+        ({"ClientIP": "203.0.113.5:50012"}, "203.0.113.5"),
+        ({"ClientIP": "[2001:DB8::5]:50012"}, "2001:db8::5"),
+        ({"ClientIP": "2001:db8::5"}, "2001:db8::5"),
+        ({"ClientIP": "::ffff:203.0.113.5"}, "203.0.113.5"),
+        ({"ClientIP": "", "ActorIpAddress": "203.0.113.6"}, "203.0.113.6"),
+        ({"ClientIP": None, "ActorIpAddress": "203.0.113.6"}, "203.0.113.6"),
+        ({"ClientIP": None}, None),
+        ({"ClientIP": "<null>"}, None),
+        ({"ClientIP": "Not Available"}, None),
+    ],
+)
+def test_addresses_come_in_many_shapes(tmp_path: Path, changes: Event, ip: str | None) -> None:
+    """A port, brackets or no address at all in the field made other collectors drop the record."""
+    con = run(DAY, land(tmp_path, DAY, [record(GeoLocation="NAM", **changes)]))
+    # Where Microsoft's data centre is says nothing of the user's country.
+    assert con.execute("SELECT ip, country FROM uploads").fetchall() == [(ip, None)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"FileSizeBytes": 77}, 77),
+        ({"FileSizeBytes": "77"}, 77),
+        ({"FileSyncBytesCommitted": "78"}, 78),
+        ({"FileSyncBytesCommitted": 78}, 78),
+        ({"FileSizeBytes": 77, "FileSyncBytesCommitted": "78"}, 77),
+        ({"FileSizeBytes": None, "FileSyncBytesCommitted": "78"}, 78),
+        ({}, None),
+    ],
+)
+def test_sizes_are_numbers_or_text_or_missing(tmp_path: Path, changes: Event, size: int | None) -> None:
+    """Neither field is documented: one is a number and one a text, and both may be missing."""
+    con = run(DAY, land(tmp_path, DAY, [record(**changes)]))
+    assert con.execute("SELECT bytes FROM uploads").fetchall() == [(size,)]
+
+
+def test_fields_that_drift_cost_no_record(tmp_path: Path) -> None:
+    """Types change from record to record: one odd field must neither lose its record nor those beside it."""
+    odd: list[Event] = [
+        {"Parameters": "-Identity x", "HighPriorityMediaProcessing": "False", "DoNotDistributeEvent": True},
+        {"Parameters": [{"Name": "a", "Value": "b"}], "HighPriorityMediaProcessing": False},
+        {"ModifiedProperties": ["Name", "Size"], "ExtendedProperties": [{"Name": "x", "Value": "{}"}]},
+        {"ModifiedProperties": [{"Name": "Size", "OldValue": "", "NewValue": "1"}], "DoNotDistributeEvent": "True"},
+        {"AppAccessContext": "text", "Version": 2.5, "EventData": "<a>1</a><b>2</b>", "RecordType": "6"},
+        {"AppAccessContext": {"ClientAppName": 5, "IssuedAtTime": "1601-01-01T00:00:00"}, "Workload": ["OneDrive"]},
+    ]
+    con = run(DAY, land(tmp_path, DAY, [record(Id=str(n), **changes) for n, changes in enumerate(odd)]))
+    assert counts(con) == {"upload": len(odd)}
+
+
+def test_a_name_is_found_in_the_address_of_the_file(tmp_path: Path) -> None:
+    """Some records carry the whole address only."""
+    address = "https://example.sharepoint.com/sites/x/Documents/2026/Plan.final.PPTX"
+    con = run(DAY, land(tmp_path, DAY, [record(SourceFileName="", SourceFileExtension="", ObjectId=address)]))
+    assert con.execute("SELECT file_name, extension FROM uploads").fetchall() == [("Plan.final.PPTX", "pptx")]
+
+
+def test_the_same_record_twice_counts_once(tmp_path: Path) -> None:
+    """Microsoft repeats records by design, in one blob, in another, and in one published a day later."""
+    files = [land(tmp_path, DAY, [record(), record()]), land(tmp_path, DAY + timedelta(days=1), [record()])]
+    assert counts(run(DAY, *files)) == {"upload": 1, "duplicate delivery": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "user"),
+    [
+        ({"Data": json.dumps({"f3u": "ada@example.com"}), "Name": "Mass download by a single user"}, "ada@example.com"),
+        ({"Data": "{'f3u': 'no JSON'}", "EntityType": "User", "AlertEntityId": "ada@example.com"}, "ada@example.com"),
+        ({"Data": "{}", "EntityType": "MailMessage", "AlertEntityId": "<x@y>"}, "office365:system"),
+        ({}, "office365:system"),
+    ],
+)
+def test_an_alert_names_its_user_in_a_text_or_as_an_entity(tmp_path: Path, changes: Event, user: str) -> None:
+    """Filed under the name of the service that raises them, alerts would never meet the account they warn of."""
+    alert = record(Operation="AlertTriggered", RecordType=40, UserId="SecurityComplianceAlerts", UserType=4, **changes)
+    con = run(DAY, land(tmp_path, DAY, [alert]))
+    assert con.execute('SELECT "user", kind FROM activity').fetchall() == [(user, "provider_alert")]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,10 @@ judged AS (
             -- Without a type, a size or a version can only be a file's.
             WHEN item IS NULL AND coalesce(size_text, version_id) IS NOT NULL THEN meaning
         END AS kind,
-        meaning IN ('admin_impersonation', 'mfa_disabled', 'credentials_changed', 'password_reset')
+        -- Who fails to sign in may have no name as an actor.
+        meaning IN (
+            'sign_in_failed', 'admin_impersonation', 'mfa_disabled', 'credentials_changed', 'password_reset'
+        )
             AND source_type = 'user' AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
         operation = 'SHIELD_ALERT' AND coalesce(alert_user_email, alert_user_id) IS NOT NULL AS about_alert
     FROM named
