@@ -15,7 +15,7 @@ from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSet
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 PARTS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
-PROVIDERS = ("Office 365", "Box", "Dropbox")
+PROVIDERS = ("Office 365", "Box", "Dropbox", "Google Workspace")
 FACTS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in PAGE.splitlines()
