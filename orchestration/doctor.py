@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -49,6 +50,8 @@ def doctor(
     unknown = sorted(set(provider or ()) - set(PROVIDERS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.")
+    # Attempts that failed are told by the findings; without a handler they would stand between the lines.
+    logging.getLogger("connectors").addHandler(logging.NullHandler())
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
     findings = examine(
