@@ -21,7 +21,6 @@ from doctor import (
 )
 from sandbox_server import Client
 
-from connectors import variables
 from connectors.doctor import State, examine
 
 __all__ = ["sandbox", "served"]
@@ -143,7 +142,6 @@ def test_sizes_without_their_permission_are_a_failure(sandbox: Client, provider:
     assert wanted[provider] in found["sizes"].to_do
 
 
-@pytest.mark.skipif("BOX_RECOVER_SIZES" not in variables("box"), reason="sizes are not looked up there")
 @pytest.mark.parametrize(
     ("provider", "path", "wanted"), [("box", "/2.0/f", "as-user"), ("dropbox", "/2/files/", "files.metadata.read")]
 )
