@@ -1,7 +1,7 @@
 """``<provider>/file_sizes``: sizes that the audit log does not carry, asked of the provider's file API."""
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 
@@ -71,7 +71,11 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
             _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
             into(con, "questions", "sizes/questions", {"most": _MOST})
             asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
-            cache = _Cache(con, lake, table, {(row["file_id"], row["version"]): row.pop("days") for row in asked})
+            days_of: dict[tuple[str, str], set[date]] = {}
+            for row in asked:
+                # The same file may be asked for in several names.
+                days_of.setdefault((row["file_id"], row["version"]), set()).update(row.pop("days"))
+            cache = _Cache(con, lake, table, days_of)
             questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in asked]
             context.log.info("%s: sizes of %d files to look up", provider, len(questions))
             failures: list[ConnectorError] = []
@@ -150,7 +154,7 @@ class _Cache:
     """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, lake: Lake, table: str, days_of: dict[tuple[str, str], Sequence[date]]
+        self, con: duckdb.DuckDBPyConnection, lake: Lake, table: str, days_of: Mapping[tuple[str, str], Iterable[date]]
     ) -> None:
         self.looked_up: dict[date, int] = {}
         self._con, self._lake, self._table, self._days_of = con, lake, table, days_of

@@ -25,6 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from connectors import PROVIDERS, FileQuestion, Limiter, Limits, Page, build
+from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings
 from detection.normalise import normalise
 from detection.sql import into
 from detection.tables import empty
@@ -41,7 +42,12 @@ MILLION = 1_000_000
 MINUTES = 24 * 60
 TICK_MINUTES = 15
 APIS = {"box": "box", "dropbox": "dropbox", "google_workspace": "google_drive", "office365": "graph"}
-CONFIGURED = {"box": 800, "dropbox": 300, "google_workspace": 6000, "office365": 1000}
+CONFIGURED: dict[str, int] = {
+    "box": BoxSettings.model_fields["requests_per_minute"].default,
+    "dropbox": DropboxSettings.model_fields["requests_per_minute"].default,
+    "google_workspace": GoogleWorkspaceSettings.model_fields["drive_requests_per_minute"].default,
+    "office365": Office365Settings.model_fields["graph_requests_per_minute"].default,
+}
 """Requests a minute that the connectors keep to by default."""
 DOCUMENTED = {"box": 1000, "dropbox": None, "google_workspace": 12_000, "office365": 1250}
 """Requests a minute that the providers name; Office 365's are those of the smallest tenant. Dropbox names none."""

@@ -169,3 +169,14 @@ def test_killed_processes_leave_nothing_to_wait_for(tmp_path: Path):
     while not limiter.take(1):
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_several_requests_are_waited_for_together():
+    """Prevents a batch from passing for one request, and one that is larger than a period's from never going."""
+    limiter = Limiter(None, 10, timedelta(seconds=0.6))
+    limiter.wait(7)
+    assert limiter.take(9) == 3
+    began = time.monotonic()
+    limiter.wait(15)
+    assert time.monotonic() - began >= 1.0
+    assert limiter.take(99) <= 5
