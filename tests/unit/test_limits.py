@@ -179,4 +179,4 @@ def test_several_requests_are_waited_for_together():
     began = time.monotonic()
     limiter.wait(15)
     assert time.monotonic() - began >= 1.0
-    assert limiter.take(9) == 5
+    assert limiter.take(99) <= 5
