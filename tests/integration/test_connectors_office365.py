@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import pytest
 from scripted_server import Answer, Asked, environment, scripted
 
-from connectors import Gap, Page, RefusedError, SignInError, build
+from connectors import FileQuestion, Gap, Page, RefusedError, SignInError, build
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -70,6 +70,25 @@ def test_signs_in_with_the_scope_of_its_cloud(api: str, scope: str, tmp_path: Pa
         "client_secret": "hidden-office-secret",
         "scope": scope,
     }
+
+
+@pytest.mark.parametrize(
+    ("graph", "scope"),
+    [
+        ("https://graph.microsoft.com", "https://graph.microsoft.com/.default"),
+        ("https://graph.microsoft.us", "https://graph.microsoft.us/.default"),
+        ("https://dod-graph.microsoft.us", "https://dod-graph.microsoft.us/.default"),
+    ],
+)
+def test_sizes_are_asked_with_a_token_of_their_own(graph: str, scope: str, tmp_path: Path) -> None:
+    """Prevents the feed's token from being shown to Graph, which takes only its own, in its own cloud."""
+    with scripted(quiet, sign_in=lambda _: Answer({"error": "invalid_client"}, 401)) as server:
+        connector = build(
+            "office365", environment(server.url, tmp_path) | {"OFFICE365_GRAPH_URL": graph}, now=lambda: NOW
+        )
+        with pytest.raises(SignInError):
+            list(connector.file_sizes([FileQuestion("", "file", START, "site", "list")]))
+    assert {parse_qs(asked.body.decode())["scope"][0] for asked in server.asked} == {scope}
 
 
 @pytest.mark.parametrize("publisher", ["", "99999999-8888-7777-6666-555555555555"])
