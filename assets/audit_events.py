@@ -82,7 +82,7 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
 
         done = pull(connector, wanted, now=clock.now, stop=stop, landed=landed)
         late: dict[date, int] = {}
-        if isinstance(connector, Streaming) and now.date() in days:
+        if isinstance(connector, Streaming) and now.date() in days and not done.halted:
             kept = {*days, *lake.landed_days(table)}
             position = Path(lake.root) / table / "stream_position"
             try:

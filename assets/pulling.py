@@ -12,7 +12,7 @@ from pathlib import Path
 from assets.lake import replace_text
 from assets.landing import land, land_late
 from assets.manifest import Manifest, Slice
-from connectors import AccessError, Connector, ConnectorError, Page, SignInError, Streaming
+from connectors import AccessError, Connector, ConnectorError, Page, SignInError, Streaming, UnavailableError
 
 __all__ = ["Pulled", "land_stream", "pull"]
 
@@ -28,10 +28,12 @@ class Pulled:
     Attributes:
         slices: Slices that landed.
         failures: Why others did not; what had landed of them before stays.
+        halted: Whether the provider is better left alone for now.
     """
 
     slices: list[Slice] = field(default_factory=list)
     failures: list[ConnectorError] = field(default_factory=list)
+    halted: bool = False
 
     @property
     def hours(self) -> set[datetime]:
@@ -49,8 +51,8 @@ def pull(
 ) -> Pulled:
     """Pulls slices, as many at once as the connector takes; each page is on disk before the next is asked for.
 
-    One slice that fails keeps no other from landing. But where the credentials are refused, or after the third
-    failure, no further one is asked for.
+    One slice that fails keeps no other from landing. But where the credentials are refused or the provider asks to be
+    left alone, or after the third failure, no further one is asked for.
 
     Args:
         connector: The provider.
@@ -60,29 +62,34 @@ def pull(
         landed: Called in the caller's thread for each slice that has landed.
     """
     done = Pulled()
-    halted = threading.Event()
 
     def one(manifest: Manifest, start: datetime, end: datetime) -> Slice | None:
-        return None if halted.is_set() else land(manifest, start, end, connector.pages(start, end), now=now())
+        if done.halted:
+            return None
+        try:
+            return land(manifest, start, end, connector.pages(start, end), now=now())
+        except ConnectorError as error:
+            done.failures.append(error)
+            if _ends_all(error) or len(done.failures) >= _FAILURES:
+                done.halted = True
+            return None
 
     with ThreadPoolExecutor(connector.parallel_slices, thread_name_prefix=connector.provider) as threads:
         try:
             for future in as_completed([threads.submit(one, *each) for each in wanted]):
-                try:
-                    piece = future.result()
-                except ConnectorError as error:
-                    done.failures.append(error)
-                    if isinstance(error, AccessError | SignInError) or len(done.failures) >= _FAILURES:
-                        halted.set()
-                    continue
-                if piece:
+                if piece := future.result():
                     done.slices.append(piece)
                     landed(piece)
         except BaseException:
-            halted.set()
+            done.halted = True
             stop.set()
             raise
     return done
+
+
+def _ends_all(error: ConnectorError) -> bool:
+    """Whether no other slice would fare better."""
+    return isinstance(error, AccessError | SignInError) or (isinstance(error, UnavailableError) and error.throttled)
 
 
 def land_stream(

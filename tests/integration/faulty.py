@@ -16,13 +16,13 @@ import pytest
 import zstandard
 from sandbox_server import Client, serving, uploads
 
-from assets.landing import Manifest
+from assets.manifest import Manifest
 from orchestration.definitions import build_defs
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = "2026-01-05"
 NOW = "2026-01-06T00:00:00Z"
-READ = ("uploads", "activity", "rejects")
+READ = ("logged_uploads", "uploads", "activity", "rejects")
 TOKEN = {"google_workspace": "google_token"}
 Fault = dict[str, Any]
 
@@ -91,6 +91,9 @@ class Provider:
 
     def __init__(self, client: Client, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client, self.provider = client, provider
+        # The whole day is one slice, so that it is plain which requests a fault meets.
+        one_slice = {f"{provider.removesuffix('_workspace').upper()}_PARALLEL_SLICES": "1"}
+        client.environment = {**client.environment, **one_slice}
         for name, value in client.environment.items():
             monkeypatch.setenv(name, value)
 

@@ -94,7 +94,7 @@ def test_an_hour_of_throttling_is_not_slept_through(served: tuple[Provider, Pull
 def test_a_redirect_is_told_and_not_followed(served: tuple[Provider, Pulled], tmp_path: Path) -> None:
     """Prevents a token from being carried elsewhere, and a wrong address of the API from reading as silence."""
     day, calm = served
-    said = refused(day, tmp_path, calm, {"kind": "redirect", "to": "http://127.0.0.1:9"})
+    said = refused(day, tmp_path, calm, {"kind": "redirect", "to": "http://127.0.0.1:9", "times": "always"})
     assert "redirects are not followed" in said
     assert "Correct the configured address" in said
 
