@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 
 import pytest
 from faulty import Provider, Pulled, provider_day
 
+Day = tuple[Provider, Pulled]
+
 
 @pytest.fixture(scope="module")
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Provider, Pulled]]:
+def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Day]]:
+    """Gives each provider's day in a sandbox of its own and a calm run over it, made when first asked for."""
+    with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+
+        @cache
+        def made(provider: str) -> Day:
+            day = stack.enter_context(provider_day(tmp_path_factory.mktemp("served"), provider, patch))
+            return day, day.pull(tmp_path_factory.mktemp("calm"), read=True)
+
+        yield made
+
+
+@pytest.fixture
+def served(request: pytest.FixtureRequest, days: Callable[[str], Day]) -> Day:
     """A provider's day in the sandbox, and a calm run over it; the parameter is the provider."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        provider_day(tmp_path_factory.mktemp("served"), request.param, patch) as day,
-    ):
-        yield day, day.pull(tmp_path_factory.mktemp("calm"), read=True)
+    return days(request.param)
