@@ -35,7 +35,8 @@ _SIGN_IN_REMEDY = (
     "Admin Console."
 )
 _ACCESS_REMEDY = (
-    "Give the application the scope 'Manage enterprise properties' and authorise it again in the Admin Console."
+    "Give the application the scope 'Manage enterprise properties' (for sizes 'Read all files and folders', and calls "
+    "with the as-user header) and authorise it again in the Admin Console."
 )
 logger = logging.getLogger(__name__)
 
