@@ -53,7 +53,7 @@ def normalise(
     """
     _prepare(con, provider, day, raw_files, size_files, organisation_domains)
     for table in _TABLES:
-        into(con, table, f"normalise/{table}", {"day": day})
+        into(con, table, f"normalise/{table}", {"provider": provider, "day": day})
     _clear(con)
 
 
@@ -83,7 +83,7 @@ def size_questions(
         earliest such upload), site_id, list_id (empty but for office365).
     """
     _prepare(con, provider, day, raw_files, size_files, organisation_domains)
-    questions: pa.Table = con.sql(load("normalise/questions")).to_arrow_table()
+    questions: pa.Table = con.sql(load("normalise/questions"), params={"provider": provider}).to_arrow_table()
     _clear(con)
     return questions
 
@@ -110,7 +110,7 @@ def outcomes(
         counts comes first.
     """
     _prepare(con, provider, None, raw_files, [], organisation_domains)
-    into(con, "uploads", "normalise/uploads")
+    into(con, "uploads", "normalise/uploads", {"provider": provider})
     found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
     _clear(con)
     con.execute("DROP TABLE uploads")
@@ -140,7 +140,7 @@ def _prepare(
     )
     into(con, "repeated", "normalise/repeated")
     con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
-    into(con, "pairs", "normalise/pairs")
+    into(con, "pairs", "normalise/pairs", parameters)
     into(con, "sizes", "normalise/sizes")
 
 

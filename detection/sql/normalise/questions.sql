@@ -2,7 +2,7 @@
 WITH unsized AS (
     SELECT
         CASE
-            WHEN provider = 'office365' THEN ''
+            WHEN $provider = 'office365' THEN ''
             WHEN has_address AND actor_class IN ('person', 'app') THEN "user"
             WHEN owner LIKE '%_@_%' THEN lower(owner)
         END AS asker,
@@ -12,7 +12,7 @@ WITH unsized AS (
         coalesce(list_id, '') AS list_id
     FROM events
     WHERE
-        outcome = 'upload' AND bytes IS NULL AND file_id IS NOT NULL
+        is_upload AND bytes IS NULL AND file_id IS NOT NULL
         AND event_key NOT IN (SELECT pairs.edit_key FROM pairs)
         AND event_key NOT IN (SELECT pairs.upload_key FROM pairs WHERE pairs.bytes IS NOT NULL)
 ),

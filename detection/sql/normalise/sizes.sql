@@ -2,7 +2,7 @@
 WITH unsized AS (
     SELECT DISTINCT event_key, asset, file_id, time
     FROM events
-    WHERE outcome = 'upload' AND bytes IS NULL AND file_id IS NOT NULL
+    WHERE is_upload AND bytes IS NULL AND file_id IS NOT NULL
 ),
 
 looked_up AS (
