@@ -50,7 +50,7 @@ def normalise(
     """
     _prepare(con, provider, day, raw_files, organisation_domains)
     for table in _TABLES:
-        into(con, table, f"normalise/{table}", {"day": day})
+        into(con, table, f"normalise/{table}", {"provider": provider, "day": day})
     _clear(con)
 
 
@@ -76,7 +76,7 @@ def outcomes(
         counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
-    into(con, "uploads", "normalise/uploads")
+    into(con, "uploads", "normalise/uploads", {"provider": provider})
     found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
     _clear(con)
     con.execute("DROP TABLE uploads")
@@ -101,7 +101,7 @@ def _prepare(
     _read(con, provider, raw_files, parameters)
     into(con, "repeated", "normalise/repeated")
     con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
-    into(con, "pairs", "normalise/pairs")
+    into(con, "pairs", "normalise/pairs", parameters)
 
 
 def _read(

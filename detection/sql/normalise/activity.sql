@@ -1,6 +1,6 @@
 -- The activity of the day, each event once.
 SELECT
-    provider,
+    $provider AS provider,
     event_key,
     time,
     user_id,
@@ -15,6 +15,6 @@ SELECT
     country,
     detail
 FROM once
-WHERE outcome = 'activity'
+WHERE is_activity
 -- As uploads are.
 ORDER BY time, hash(event_key)

@@ -3,6 +3,7 @@ WITH named AS (
     SELECT
         *,
         coalesce(item_type, source_type) AS item,
+        lower(actor_login) AS login,
         coalesce(size, CASE WHEN operation LIKE 'ITEM\_%' ESCAPE '\' THEN source_size END)
             AS size_text,
         -- The ITEM_ names come from the stream of one user; they mean the same.
@@ -79,12 +80,12 @@ SELECT
         ) THEN 'copy on the server: no new bytes'
     END AS ignored_because,
     CASE WHEN about_alert THEN alert_user_id WHEN about_source THEN source_id ELSE actor_id END AS user_id,
-    CASE WHEN about_alert THEN alert_user_email WHEN about_source THEN source_login ELSE actor_login END
+    CASE WHEN about_alert THEN lower(alert_user_email) WHEN about_source THEN lower(source_login) ELSE login END
         AS email,
     CASE
         WHEN about_alert OR about_source THEN 'person'
         WHEN actor_id = '2' OR actor_name IN ('Unknown User', 'Anonymous User') THEN 'anonymous'
-        WHEN lower(actor_login) LIKE '%@boxdevedition.com' THEN 'service'
+        WHEN login LIKE '%@boxdevedition.com' THEN 'service'
         ELSE 'person'
     END AS actor_class,
     TRUE AS guest_by_domain,

@@ -164,7 +164,7 @@ SELECT
         ) THEN 'copy on the server: no new bytes'
     END AS ignored_because,
     coalesce(member_id, app_id) AS user_id,
-    email,
+    lower(email) AS email,
     CASE
         WHEN about_context AND member_tag = 'team_member' THEN 'person'
         WHEN about_context AND member_tag LIKE '%non_team_member' THEN 'guest'

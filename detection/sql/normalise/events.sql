@@ -1,19 +1,22 @@
 -- The rules that hold for every provider: which day, which user, which key, which size. One row for each file of
 -- an upload and for every other line; `counted` marks one row of each line. No day means every day.
+-- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
         * EXCLUDE (version, file_name, folder, owner, app, detail, file_id, user_id, kind),
-        CAST(TRY_CAST(time_text AS TIMESTAMPTZ) AS TIMESTAMP) AS time_read,
+        -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
+        make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
         -- Being shared with is told apart from being shared inside the organisation by the domain.
         CASE
             WHEN kind IS NULL OR kind <> 'share' THEN kind
             WHEN shared_with IS NULL OR shared_with NOT LIKE '%_@_%' THEN NULL
             WHEN list_contains(CAST($organisation_domains AS VARCHAR []), split_part(lower(shared_with), '@', 2))
                 THEN NULL
-            WHEN split_part(lower(shared_with), '@', 2) = split_part(lower(email), '@', 2) THEN NULL
+            WHEN split_part(lower(shared_with), '@', 2) = split_part(email, '@', 2) THEN NULL
             ELSE 'share_external'
         END AS kind,
-        CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN lower(email) END AS address,
+        coalesce(kind IN ('upload', 'edit'), FALSE) AS brings_content,
+        CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN email END AS address,
         -- An empty text is no text, and what is ignored needs none.
         CASE WHEN kind IS NOT NULL AND user_id <> '' THEN user_id END AS user_id,
         CASE WHEN kind IS NOT NULL AND file_id <> '' THEN file_id END AS file_id,
@@ -22,8 +25,7 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND folder <> '' THEN folder END AS folder,
         CASE WHEN kind IS NOT NULL AND owner <> '' THEN owner END AS owner,
         CASE WHEN kind IS NOT NULL AND app <> '' THEN app END AS app,
-        CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail,
-        CASE WHEN kind IN ('upload', 'edit') THEN TRY_CAST(size_text AS BIGINT) END AS size
+        CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail
     FROM classified
 ),
 
@@ -33,7 +35,8 @@ dated AS (
         CASE
             WHEN time_read >= TIMESTAMP '1990-01-01 00:00:00' AND time_read < TIMESTAMP '2200-01-01 00:00:00'
                 THEN time_read
-        END AS time
+        END AS time,
+        CASE WHEN brings_content THEN TRY_CAST(size_text AS BIGINT) END AS size
     FROM timed
 ),
 
@@ -68,30 +71,27 @@ decided AS (
     SELECT
         *,
         -- What cannot be read belongs to the day on which it was published, wherever that is known.
+        rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE) AS is_rejected,
         CASE
-            WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE) THEN 'rejected'
+            WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE)
+                THEN rejected_because
             WHEN rejected_because IS NOT NULL OR CAST(time AS DATE) <> CAST($day AS DATE) THEN 'another day'
-            WHEN kind IN ('upload', 'edit') THEN 'upload'
-            WHEN kind IS NOT NULL THEN 'activity'
-            ELSE 'ignored'
-        END AS outcome
+            WHEN kind IS NULL THEN coalesce(ignored_because, 'not an upload or activity')
+        END AS reason
     FROM checked
 )
 
 SELECT
-    $provider AS provider,
-    outcome,
-    CASE
-        WHEN outcome = 'rejected' THEN rejected_because
-        WHEN outcome = 'another day' THEN outcome
-        WHEN outcome = 'ignored' THEN coalesce(ignored_because, 'not an upload or activity')
-    END AS reason,
+    reason IS NULL AND brings_content AS is_upload,
+    reason IS NULL AND NOT brings_content AS is_activity,
+    is_rejected,
+    reason,
     -- What the way of reading could not do justice to, so that a slower one is to try.
-    outcome <> 'another day' AND CASE
+    coalesce(reason <> 'another day', TRUE) AND CASE
         WHEN by_text THEN event IS NULL AND unreadable IS NULL
-        ELSE outcome = 'rejected' OR doubtful OR coalesce(event_id, '') = ''
+        ELSE is_rejected OR doubtful OR coalesce(event_id, '') = ''
     END AS unsure,
-    CASE WHEN outcome = 'rejected' THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
+    CASE WHEN is_rejected THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
     hash(file) AS file_hash,
     counted,
     CASE
@@ -110,15 +110,12 @@ SELECT
     address IS NOT NULL AS has_address,
     class AS actor_class,
     kind,
+    brings_content,
     operation,
     file_id,
     version,
     file_name,
-    CASE
-        WHEN kind IN ('upload', 'edit') THEN lower(coalesce(
-            nullif(extension_text, ''), regexp_extract(file_name, '[^./\\]\.([A-Za-z0-9_-]{1,16})$', 1), ''
-        ))
-    END AS extension,
+    extension_text,
     folder,
     owner,
     -- A whole number only: a fraction, an exponent or text would be read as some other size.

@@ -44,6 +44,7 @@ read_out AS (
     SELECT
         *,
         main.name AS operation,
+        lower(actor_email) AS login,
         list_filter(main.parameters, lambda p: p.name = 'doc_id')[1].value AS doc_id,
         list_filter(main.parameters, lambda p: p.name = 'doc_title')[1].value AS doc_title,
         coalesce(list_filter(main.parameters, lambda p: p.name = 'doc_type')[1].value, '') AS doc_type,
@@ -124,10 +125,10 @@ SELECT
         WHEN operation = 'edit' THEN 'edit in a Google editor'
     END AS ignored_because,
     CASE WHEN NOT about_affected THEN profile_id END AS user_id,
-    CASE WHEN about_affected THEN affected ELSE actor_email END AS email,
+    CASE WHEN about_affected THEN lower(affected) ELSE login END AS email,
     CASE
         WHEN about_affected THEN 'person'
-        WHEN lower(actor_email) LIKE '%gserviceaccount.com' THEN 'service'
+        WHEN login LIKE '%gserviceaccount.com' THEN 'service'
         WHEN caller_type = 'KEY' AND caller_key = 'SYSTEM' THEN 'system'
         WHEN caller_type = 'KEY' THEN 'service'
         -- Google's stand-in for someone without an account.

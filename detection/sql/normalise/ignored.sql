@@ -2,7 +2,7 @@
 WITH left_out AS (
     SELECT reason, count(*) FILTER (WHERE counted) AS events
     FROM events
-    WHERE outcome IN ('ignored', 'another day')
+    WHERE reason IS NOT NULL AND NOT is_rejected
     GROUP BY reason
     UNION ALL
     SELECT 'duplicate delivery' AS reason, sum(deliveries - 1) AS events
@@ -10,7 +10,7 @@ WITH left_out AS (
     UNION ALL
     SELECT 'part of another upload' AS reason, count(DISTINCT event_key) AS events
     FROM events
-    WHERE outcome = 'upload' AND event_key IN (SELECT pairs.edit_key FROM pairs)
+    WHERE is_upload AND event_key IN (SELECT pairs.edit_key FROM pairs)
 )
 
 SELECT reason, CAST(events AS BIGINT) AS events

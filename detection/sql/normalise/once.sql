@@ -5,14 +5,14 @@ WITH numbered AS (
         *,
         row_number() OVER (
             PARTITION BY event_key, asset
-            ORDER BY outcome DESC, time, kind, operation, file_id, file_name, bytes, "user", ip, app, file_hash
+            ORDER BY is_upload DESC, time, kind, operation, file_id, file_name, bytes, "user", ip, app, file_hash
         ) AS delivery
     FROM events
-    WHERE outcome IN ('upload', 'activity') AND event_key IN (SELECT repeated.event_key FROM repeated)
+    WHERE (is_upload OR is_activity) AND event_key IN (SELECT repeated.event_key FROM repeated)
 )
 
 SELECT * EXCLUDE (delivery) FROM numbered WHERE delivery = 1
 UNION ALL
 SELECT *
 FROM events
-WHERE outcome IN ('upload', 'activity') AND event_key NOT IN (SELECT repeated.event_key FROM repeated)
+WHERE (is_upload OR is_activity) AND event_key NOT IN (SELECT repeated.event_key FROM repeated)

@@ -16,13 +16,12 @@ taken AS (
 
 judged AS (
     SELECT
-        lines.* EXCLUDE (outcome, reason),
+        lines.* EXCLUDE (reason),
         CASE
-            WHEN lines.outcome NOT IN ('upload', 'activity') THEN lines.reason
+            WHEN lines.reason IS NOT NULL THEN lines.reason
             WHEN taken.event_key IS NULL OR lines.delivery > 1 THEN 'duplicate delivery'
             WHEN lines.event_key IN (SELECT pairs.edit_key FROM pairs) THEN 'part of another upload'
-        END AS reason,
-        lines.outcome
+        END AS reason
     FROM lines
     LEFT JOIN taken ON lines.event_key = taken.event_key AND lines.file_hash = taken.file_hash
 ),
@@ -38,8 +37,12 @@ amounts AS (
 
 SELECT
     files.file,
-    CASE WHEN judged.reason IS NOT NULL AND judged.outcome <> 'rejected' THEN 'ignored' ELSE judged.outcome END
-        AS outcome,
+    CASE
+        WHEN judged.is_rejected THEN 'rejected'
+        WHEN judged.reason IS NOT NULL THEN 'ignored'
+        WHEN judged.is_upload THEN 'upload'
+        ELSE 'activity'
+    END AS outcome,
     judged.reason,
     judged.kind,
     judged.operation,
@@ -48,8 +51,8 @@ SELECT
     CASE WHEN judged.kind IS NOT NULL THEN judged."user" END AS "user",
     CASE WHEN judged.kind IS NOT NULL THEN judged.actor_class END AS actor_class,
     judged.file_name,
-    CASE WHEN judged.outcome = 'upload' AND judged.reason IS NULL THEN amounts.files END AS files,
-    CASE WHEN judged.outcome = 'upload' AND judged.reason IS NULL THEN amounts.bytes END AS bytes,
+    CASE WHEN judged.is_upload AND judged.reason IS NULL THEN amounts.files END AS files,
+    CASE WHEN judged.is_upload AND judged.reason IS NULL THEN amounts.bytes END AS bytes,
     judged.detail
 FROM judged
 INNER JOIN files ON judged.file_hash = files.file_hash

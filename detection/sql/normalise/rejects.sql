@@ -1,10 +1,10 @@
 -- What could not be read, with the reason.
 SELECT
-    provider,
+    $provider AS provider,
     CAST($day AS DATE) AS day,
     reason,
     event,
     event_key
 FROM events
-WHERE outcome = 'rejected' AND counted
+WHERE is_rejected AND counted
 ORDER BY reason, event_key, event

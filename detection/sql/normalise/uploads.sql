@@ -1,6 +1,6 @@
 -- The uploads of the day, each once, with what the log alone tells, and what a look-up of the size needs.
 WITH delivered AS (
-    SELECT * FROM once WHERE outcome = 'upload'
+    SELECT * FROM once WHERE is_upload
 ),
 
 paired AS (
@@ -8,7 +8,7 @@ paired AS (
 )
 
 SELECT
-    delivered.provider,
+    $provider AS provider,
     delivered.event_key,
     delivered.asset,
     delivered.time,
@@ -20,7 +20,12 @@ SELECT
     delivered.file_id,
     delivered.version,
     delivered.file_name,
-    delivered.extension,
+    -- The whole match without its first two characters: a group within it would cost several times as much.
+    lower(coalesce(
+        nullif(delivered.extension_text, ''),
+        substr(regexp_extract(delivered.file_name, '[^./\\]\.[A-Za-z0-9_-]{1,16}$', 0), 3),
+        ''
+    )) AS extension,
     delivered.folder,
     delivered.owner,
     greatest(delivered.bytes, paired.bytes) AS bytes,
