@@ -83,6 +83,7 @@ def _replay(
             TimeElapsedColumn(),
             console=out,
         ) as bar,
+        home.instance() as instance,
     ):
         task = bar.add_task(f"{first}", total=(last - first).days + 1)
 
@@ -100,6 +101,7 @@ def _replay(
             providers=providers,
             settings=settings,
             progress=progress,
+            instance=instance,
             attempts=attempts,
         )
 

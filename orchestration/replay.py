@@ -208,6 +208,7 @@ def play(
     providers: Sequence[str],
     settings: Mapping[str, str],
     progress: Callable[[date, date], None],
+    instance: dg.DagsterInstance,
     attempts: int = 1,
 ) -> None:
     """Materialises all days from first to last, in steps short enough for what the providers keep.
@@ -224,6 +225,7 @@ def play(
         providers: Providers to configure.
         settings: Further ``UPLOADWATCH_`` variables.
         progress: Called with the first and last day of each step once it is done.
+        instance: Dagster's instance that the runs are told to.
         attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.
 
     Raises:
@@ -240,18 +242,17 @@ def play(
     }
     home.path.mkdir(parents=True, exist_ok=True)
     home.variables_file.write_text(json.dumps(noted, indent=1), encoding="utf-8")
-    with home.instance() as instance:
-        start = first
-        while start <= last:
-            end = min(start + _STEP - timedelta(days=1), last)
-            now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
-            stand_in.set_clock(now)
-            for attempt in range(1, attempts + 1):
-                try:
-                    materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
-                    break
-                except NotPulledError:
-                    if attempt == attempts:
-                        raise
-            progress(start, end)
-            start = end + timedelta(days=1)
+    start = first
+    while start <= last:
+        end = min(start + _STEP - timedelta(days=1), last)
+        now = datetime.combine(end + timedelta(days=1), datetime.min.time(), UTC)
+        stand_in.set_clock(now)
+        for attempt in range(1, attempts + 1):
+            try:
+                materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
+                break
+            except NotPulledError:
+                if attempt == attempts:
+                    raise
+        progress(start, end)
+        start = end + timedelta(days=1)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pyarrow as pa
 
@@ -98,11 +99,23 @@ class Watched:
 
 
 def watch(
-    workload: Path, home: Path, *, days: int, providers: Sequence[str], settings: Mapping[str, str] | None = None
+    workload: Path,
+    home: Path,
+    *,
+    days: int,
+    providers: Sequence[str],
+    settings: Mapping[str, str] | None = None,
+    kept: bool = False,
 ) -> Watched:
-    """Plays a workload through the sandbox into a home, in the steps that the command takes."""
+    """Plays a workload through the sandbox into a home, in the steps that the command takes.
+
+    Dagster's own storage is in memory, which takes half the time, or in the home where it is to be kept.
+    """
     place = Home(home)
-    with sandbox(workload, home / "sandbox", now=moment(0, 0)) as stand_in:
+    with (
+        sandbox(workload, home / "sandbox", now=moment(0, 0)) as stand_in,
+        place.instance() if kept else dg.DagsterInstance.ephemeral() as instance,
+    ):
         play(
             place,
             stand_in,
@@ -112,5 +125,6 @@ def watch(
             providers=providers,
             settings=settings or {},
             progress=lambda _start, _end: None,
+            instance=instance,
         )
     return Watched(place)

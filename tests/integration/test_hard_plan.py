@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 import requests
 
@@ -22,7 +23,10 @@ PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"
 
 def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[Mapping[str, Any]]]:
     """The alerts, as JSON, after a workload was played under a plan; and how often each fault was played."""
-    with sandbox(workload, home / "sandbox", now=moment(0, 0), faults=faults) as stand_in:
+    with (
+        sandbox(workload, home / "sandbox", now=moment(0, 0), faults=faults) as stand_in,
+        dg.DagsterInstance.ephemeral() as instance,
+    ):
         play(
             Home(home),
             stand_in,
@@ -32,6 +36,7 @@ def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[M
             providers=PROVIDERS,
             settings={"UPLOADWATCH_BUDGET": "20"},
             progress=lambda _start, _end: None,
+            instance=instance,
         )
         fates = requests.get(f"{stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults", timeout=30).json()
     return json.dumps(read_alerts(home)), fates

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from orchestration.replay import Home, Sandbox, deployment, materialise, sandbox
@@ -47,7 +48,7 @@ class Deployed(Watched):
     def run(self, first: int, last: int, now: datetime) -> None:
         """One run over the days from first to last, counted from 0, with the clock at ``now``."""
         self._stand_in.set_clock(now)
-        with self.home.instance() as instance:
+        with dg.DagsterInstance.ephemeral() as instance:
             days = (FIRST + timedelta(days=first), FIRST + timedelta(days=last))
             materialise(instance, self._values, *days, now=now)
 

@@ -41,7 +41,9 @@ def everything(tmp_path_factory):
     ]
     folder = tmp_path_factory.mktemp("everything")
     workload = write(folder / "workload.parquet", events, days=DAYS)
-    return watch(workload, folder / "home", days=DAYS, providers=PROVIDERS, settings={"UPLOADWATCH_BUDGET": "20"})
+    return watch(
+        workload, folder / "home", days=DAYS, providers=PROVIDERS, settings={"UPLOADWATCH_BUDGET": "20"}, kept=True
+    )
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
