@@ -65,6 +65,6 @@ def test_the_hard_plan_leaves_the_same_alerts(workload: Path, tmp_path: Path) ->
     found = json.loads(calm)
     assert {alert["user"] for alert in found} >= {f"at.{provider}@example.com" for provider in PROVIDERS}
     assert [alert["files"] for alert in found if alert["user"] == "late@example.com"] == [500]
-    # How many requests a pull takes decides which of the later faults are reached.
-    assert {fate["api"] for fate in fates if fate["played"]} == {fate["api"] for fate in fates}
-    assert sum(fate["played"] > 0 for fate in fates) >= 0.9 * len(fates)
+    # A place can be lost only by a request that bears one, and slices in parallel share those in any order.
+    assert [fate for fate in fates if not fate["played"] and fate["kind"] != "lost_place"] == []
+    assert {"lost_place"} <= {fate["kind"] for fate in fates if fate["played"]}
