@@ -108,17 +108,12 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
 
 
 def _find_open(
-    con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Iterable[date], *, now: datetime, floor_files: int
+    con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Sequence[date], *, now: datetime, floor_files: int
 ) -> None:
     """Makes ``open_uploads``: the uploads of these days whose size is not known."""
-    con.execute("DROP TABLE IF EXISTS open_uploads")
-    for day in days:
-        lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
-        lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day])
-        bound = {"day": day, "now": now.replace(tzinfo=None), "floor_files": floor_files}
-        into(con, "open_of_day", "sizes/open", bound)
-        con.execute("CREATE TEMP TABLE IF NOT EXISTS open_uploads AS SELECT * FROM open_of_day WHERE FALSE")
-        con.execute("INSERT INTO open_uploads SELECT * FROM open_of_day")
+    lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], days)
+    lake.view(con, "dated_sizes", [f"{provider}/file_sizes"], days, dated=True)
+    into(con, "open_uploads", "sizes/open", {"now": now.replace(tzinfo=None), "floor_files": floor_files})
 
 
 def _left(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:

@@ -153,7 +153,15 @@ class Lake(dg.ConfigurableResource[None]):
         replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
         return note, changed
 
-    def view(self, con: duckdb.DuckDBPyConnection, name: str, tables: Sequence[str], days: Iterable[date]) -> None:
+    def view(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        name: str,
+        tables: Sequence[str],
+        days: Iterable[date],
+        *,
+        dated: bool = False,
+    ) -> None:
         """Makes partitions readable under ``name`` in ``con``; those that do not exist have no rows.
 
         Args:
@@ -161,11 +169,13 @@ class Lake(dg.ConfigurableResource[None]):
             name: Name of the view.
             tables: Tables of one kind, such as the uploads of several providers.
             days: Days wanted.
+            dated: Whether each row tells its partition, as ``day``.
         """
         wanted = list(days)
+        hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
         paths = ", ".join(f"'{_quoted(path)}'" for table in tables for path in self.parts(table, wanted))
         kind = tables[0].rpartition("/")[2] if tables else name
-        query = f"SELECT * FROM read_parquet([{paths}], hive_partitioning = false)" if paths else empty(kind)  # noqa: S608 -- our own paths
+        query = f"SELECT * FROM read_parquet([{paths}], {hive})" if paths else empty(kind, dated=dated)  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
 

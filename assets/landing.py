@@ -89,24 +89,23 @@ def land(manifest: Manifest, start: datetime, end: datetime, answers: Iterable[P
                 gaps.append({"start": answer.start.isoformat(), "end": answer.end.isoformat(), "cause": answer.cause})
             else:
                 pages += 1
-                out.write(answer.events)
+                out.write(answer.lines)
     landed = Slice(start, end, now, pages, out.events, out.sha.hexdigest(), gaps)
     manifest.add(landed)
     return landed
 
 
-def land_late(manifest: Manifest, events: tuple[bytes, ...], *, now: datetime) -> Late:
+def land_late(manifest: Manifest, lines: bytes, *, now: datetime) -> Late:
     """Writes events that a stream told of into a file of their own, and notes it in the manifest.
 
     Args:
         manifest: Manifest of the day on which they happened.
-        events: One JSON object each.
+        lines: One JSON object and a line break each.
         now: The clock's time.
     """
-    digest = hashlib.sha256(b"".join(event + b"\n" for event in events)).hexdigest()
-    landed = Late(now, len(events), digest)
+    landed = Late(now, lines.count(b"\n"), hashlib.sha256(lines).hexdigest())
     with _lines(manifest.directory / landed.file) as out:
-        out.write(events)
+        out.write(lines)
     manifest.add(landed)
     return landed
 
@@ -119,10 +118,9 @@ class _Lines:
         self.sha = hashlib.sha256()
         self.events = 0
 
-    def write(self, events: tuple[bytes, ...]) -> None:
+    def write(self, lines: bytes) -> None:
         """Adds events, a line each."""
-        lines = b"\n".join((*events, b"")) if events else b""
-        self.events += len(events)
+        self.events += lines.count(b"\n")
         self.sha.update(lines)
         self._out.write(lines)
 

@@ -121,23 +121,21 @@ def land_stream(
     lost = 0
     start = position.read_text(encoding="utf-8") if position.exists() else ""
     for pages, following in stream.streamed(start):
-        for day, events in _by_day(pages, hours, now).items():
+        for day, lines in _by_day(pages, hours, now).items():
             manifest = manifests(day)
             if manifest is None:
-                lost += len(events)
+                lost += lines.count(b"\n")
             else:
-                found[day] = found.get(day, 0) + land_late(manifest, events, now=now).events
+                found[day] = found.get(day, 0) + land_late(manifest, lines, now=now).events
         replace_text(position, following)
     return found, lost
 
 
-def _by_day(
-    pages: Mapping[datetime | None, Page], hours: set[datetime], now: datetime
-) -> dict[date, tuple[bytes, ...]]:
+def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: datetime) -> dict[date, bytes]:
     """The events of hours that were not pulled; those without a time belong to today, to be rejected there."""
-    days: dict[date, tuple[bytes, ...]] = {}
+    days: dict[date, bytes] = {}
     for hour, page in pages.items():
         if hour not in hours:
             day = (hour or now).astimezone(UTC).date()
-            days[day] = days.get(day, ()) + page.events
+            days[day] = days.get(day, b"") + page.lines
     return days

@@ -105,8 +105,8 @@ def _questions(provider: str, environment: dict[str, str], folder: Path) -> list
     with duckdb.connect() as con:
         normalise(con, provider, day=DAY.date(), raw_files=[str(raw)], organisation_domains=["example.com"])
         con.execute("ALTER TABLE uploads RENAME TO logged_uploads")
-        con.execute(f"CREATE TEMP TABLE file_sizes AS {empty('file_sizes')}")
-        bound = {"day": DAY.date(), "now": NOW.replace(tzinfo=None), "floor_files": 50}
+        con.execute(f"CREATE TEMP TABLE dated_sizes AS {empty('file_sizes', dated=True)}")
+        bound = {"now": NOW.replace(tzinfo=None), "floor_files": 50}
         into(con, "open_uploads", "sizes/open", bound)
         into(con, "questions", "sizes/questions", {"most": 10**6})
         rows = con.sql("SELECT * EXCLUDE (days) FROM questions").to_arrow_table().to_pylist()

@@ -15,11 +15,16 @@ class Page:
     """The events of one answer.
 
     Attributes:
-        events: Each one JSON object, the bytes as received but for line breaks between tokens (a space) and what
-            is no Unicode (U+FFFD). Never holds a line break. May be empty.
+        lines: Each event one JSON object and a line break, the bytes as received but for line breaks between tokens
+            (a space) and what is no Unicode (U+FFFD). May be empty.
     """
 
-    events: tuple[bytes, ...]
+    lines: bytes
+
+    @property
+    def events(self) -> list[bytes]:
+        """The events, each without its line break."""
+        return self.lines.splitlines()
 
 
 @dataclass(frozen=True)

@@ -119,16 +119,16 @@ class DropboxConnector:
         for restarts in range(RESTARTS + 1):
             repeated = given.copy()
             try:
-                for events in self._chain(start, end):
+                for page in self._chain(start, end):
                     fresh = []
-                    for event in events:
+                    for event in page.splitlines(keepends=True):
                         digest = hashlib.blake2b(event, digest_size=16).digest()
                         if repeated[digest]:
                             repeated[digest] -= 1
                         else:
                             given[digest] += 1
                             fresh.append(event)
-                    yield Page(tuple(fresh))
+                    yield Page(b"".join(fresh))
             except RefusedError as error:
                 if error.code not in ("reset", "bad_cursor") or restarts == RESTARTS:
                     raise
@@ -136,7 +136,7 @@ class DropboxConnector:
             else:
                 return
 
-    def _chain(self, start: datetime, end: datetime) -> Iterator[tuple[bytes, ...]]:
+    def _chain(self, start: datetime, end: datetime) -> Iterator[bytes]:
         time = {"start_time": stamp(start), "end_time": stamp(end)}
         answer = self._api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
         yield lines(answer.events)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import math
 import os
 import threading
@@ -12,7 +13,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-from filelock import FileLock
 
 from connectors.errors import StoppedError
 
@@ -22,7 +22,6 @@ _SLOTS = 60
 """Parts of a period in which requests are counted together."""
 _SIZE = 1024
 """Bytes of the state file: always written whole, so that what is read is never the rest of something longer."""
-_POLL = 0.002
 _SECOND = 1_000_000_000
 
 
@@ -49,8 +48,7 @@ class Limiter:
     two periods at most; one that is put forward lets go what the skipped time would have.
 
     Args:
-        state: File shared by all processes that use the API, made when needed; beside it stands a lock file. None:
-            this object only.
+        state: File shared by all processes that use the API, made when needed. None: this object only.
         requests: So many requests.
         period: In such a time.
         stop: Once it is set, whoever waits gets a ``StoppedError``.
@@ -80,9 +78,6 @@ class Limiter:
         self._memory = b""
         # Threads wait here, without polling; only processes meet at the file.
         self._threads = threading.Lock()
-        if state:
-            # A lock that is only a file would outlive a killed process, so better none than that.
-            self._file = FileLock(f"{state}.lock", poll_interval=_POLL, thread_local=False, fallback_to_soft=False)
 
     def take(self, wanted: int) -> int:
         """Takes as many of the requests as may go at this moment, without waiting.
@@ -141,15 +136,15 @@ class Limiter:
                 yield state
                 self._memory = msgspec.json.encode(state)
                 return
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with (
-                self._file,
-                os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file,
-            ):
-                state = self._now(file.read())
+            handle = _opened(self._path)
+            try:
+                # The kernel lets go of it when the process ends, however that comes about.
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                state = self._now(os.pread(handle, _SIZE, 0))
                 yield state
-                file.seek(0)
-                file.write(msgspec.json.encode(state).ljust(_SIZE))
+                os.pwrite(handle, msgspec.json.encode(state).ljust(_SIZE), 0)
+            finally:
+                os.close(handle)
 
     def _now(self, kept: bytes) -> _State:
         """What was kept, brought to this moment."""
@@ -169,6 +164,15 @@ class Limiter:
         state.taken = ([0] * min(new, _SLOTS + 1) + (state.taken or [0]))[: _SLOTS + 1]
         state.seen = now
         return state
+
+
+def _opened(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, 0o666)
 
 
 class Limits:

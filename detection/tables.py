@@ -257,7 +257,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 """Columns of every table by the last part of its name."""
 
 
-def empty(table: str) -> str:
-    """A query that gives the table's columns and no row."""
-    columns = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES[table])
+def empty(table: str, *, dated: bool = False) -> str:
+    """A query that gives the table's columns, and ``day`` if dated, and no row."""
+    types = {column.name: column.type for column in TABLES[table]} | ({"day": "DATE"} if dated else {})
+    columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in types.items())
     return f"SELECT {columns} WHERE FALSE"

@@ -132,8 +132,8 @@ def _frames(content: bytes) -> Iterator[bytes]:
         content = frame.unused_data
 
 
-def _unwrapped(provider: str, text: bytes) -> tuple[bytes, ...] | None:
-    """The events in a JSON text, each on one line; None if it is not JSON."""
+def _unwrapped(provider: str, text: bytes) -> list[bytes] | None:
+    """The events in a JSON text, none with a line break; None if it is not JSON."""
     try:
         whole = decode(text, msgspec.Raw)
     except msgspec.DecodeError:
@@ -142,8 +142,8 @@ def _unwrapped(provider: str, text: bytes) -> tuple[bytes, ...] | None:
         held = msgspec.json.decode(whole, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
         listed = held if isinstance(held, list) else msgspec.json.decode(held[_PAGE[provider]], type=list[msgspec.Raw])
     except (KeyError, msgspec.ValidationError):
-        return lines([whole])
-    return lines(listed)
+        listed = [whole]
+    return lines(listed).splitlines()
 
 
 def outcome_table(rows: Sequence[dict[str, Any]]) -> Table:

@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from assets.pulls import PULLED
 from connectors import configured, variables
 from orchestration.definitions import build_defs
+from orchestration.event_log import BatchingSqliteEventLogStorage
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import REPLAY_NOTE
 
@@ -72,7 +73,14 @@ class Home:
         """Dagster's instance in this home."""
         storage = self.path / "dagster"
         storage.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_PROJECT / "dagster.yaml", storage / "dagster.yaml")
+        event_log = {
+            "module": BatchingSqliteEventLogStorage.__module__,
+            "class": BatchingSqliteEventLogStorage.__name__,
+            "config": {"base_dir": str(storage / "history" / "runs")},
+        }
+        settings = (_PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+        text = f"{settings}event_log_storage: {json.dumps(event_log)}\n"
+        (storage / "dagster.yaml").write_text(text, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(storage)
         return dg.DagsterInstance.get()
 

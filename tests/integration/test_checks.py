@@ -26,7 +26,7 @@ def lake(tmp_path) -> Lake:
     lake = Lake(root=str(tmp_path / "lake"))
     start = datetime.combine(DAY, datetime.min.time(), UTC)
     manifest = Manifest(lake.directory("box/audit_events", DAY))
-    land(manifest, start, start + timedelta(days=1), [Page((b"{}", b"{}"))], now=NOW)
+    land(manifest, start, start + timedelta(days=1), [Page(b"{}\n{}\n")], now=NOW)
     write(lake, "box/uploads", "event_key, asset, time", [f"('e1', 0, TIMESTAMP '{DAY} 09:00:00')"])
     write(lake, "box/activity", "event_key, time", [f"('e2', TIMESTAMP '{DAY} 09:00:00')"])
     for table in ("box/rejects", "box/ignored", "alerts"):

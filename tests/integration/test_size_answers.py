@@ -62,12 +62,12 @@ class Recovery:
         raw.write_bytes(b"\n".join(event for page in pages for event in page.events))
         normalise(self._con, provider, day=DAY.date(), raw_files=[str(raw)], organisation_domains=["example.com"])
         self._con.execute("ALTER TABLE uploads RENAME TO logged_uploads")
-        self._con.execute(f"CREATE TEMP TABLE file_sizes AS {empty('file_sizes')}")
+        self._con.execute(f"CREATE TEMP TABLE dated_sizes AS {empty('file_sizes', dated=True)}")
         self.names = dict(self._con.execute("SELECT file_id, file_name FROM logged_uploads").fetchall())
         self.reading = self._limits.apis[self._api].requests if self._api in self._limits.apis else 0
 
     def questions(self) -> list[FileQuestion]:
-        bound = {"day": DAY.date(), "now": NEXT.replace(tzinfo=None), "floor_files": 50}
+        bound = {"now": NEXT.replace(tzinfo=None), "floor_files": 50}
         into(self._con, "open_uploads", "sizes/open", bound)
         into(self._con, "questions", "sizes/questions", {"most": 10**6})
         rows = self._con.sql("SELECT * EXCLUDE (days) FROM questions").to_arrow_table().to_pylist()

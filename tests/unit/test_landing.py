@@ -36,7 +36,7 @@ def pull(
         manifest, DAY, now=now, lateness=24 * HOUR, retention=kept, again=None if again is None else again * HOUR
     )
     for start, end in found:
-        land(manifest, start, end, [Page((b"{}",))], now=now)
+        land(manifest, start, end, [Page(b"{}\n")], now=now)
     return found
 
 
@@ -66,14 +66,14 @@ def test_what_landed_is_what_was_received(tmp_path: Path):
     """Prevents lines that are lost, and a failure midway from leaving half a slice that looks whole."""
     manifest = Manifest(tmp_path)
     gap = Gap(at(0), at(1), "retention")
-    piece = land(manifest, at(0), at(24), [gap, Page((b'{"a":1}', b'{"b":2}')), Page(())], now=at(0, day=3))
+    piece = land(manifest, at(0), at(24), [gap, Page(b'{"a":1}\n{"b":2}\n'), Page(b"")], now=at(0, day=3))
     with (tmp_path / piece.file).open("rb") as file:
         assert zstandard.ZstdDecompressor().stream_reader(file).read() == b'{"a":1}\n{"b":2}\n'
     assert (piece.pages, piece.events) == (2, 2)
     assert Manifest(tmp_path).slices[piece.file].gaps[0]["cause"] == "retention"
 
     def fails():
-        yield Page((b"{}",))
+        yield Page(b"{}\n")
         raise ConnectionError("reset")
 
     with pytest.raises(ConnectionError):

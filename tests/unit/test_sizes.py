@@ -126,7 +126,10 @@ def test_the_log_wins_and_an_estimate_is_no_size(con: duckdb.DuckDBPyConnection)
 def opened(con: duckdb.DuckDBPyConnection, uploads: Sequence[Row], answers: Sequence[Row]) -> list[tuple[Any, ...]]:
     make(con, "logged_uploads", uploads)
     make(con, "file_sizes", answers)
-    into(con, "open_uploads", "sizes/open", {"day": NOON.date(), "now": NOW, "floor_files": 50})
+    # An answer is kept with the day of the upload that asked.
+    day = f"CASE WHEN checked_at < '{NOON.date()}' THEN DATE '{NOON.date()}' - 1 ELSE DATE '{NOON.date()}' END"
+    con.execute(f"CREATE OR REPLACE TEMP VIEW dated_sizes AS SELECT *, {day} AS day FROM file_sizes")
+    into(con, "open_uploads", "sizes/open", {"now": NOW, "floor_files": 50})
     return con.execute("SELECT file_id, state FROM open_uploads ORDER BY time, file_id").fetchall()
 
 
@@ -149,6 +152,18 @@ def test_nothing_is_asked_twice_without_need(
 ) -> None:
     """Prevents a quota spent on what is known, and on refusals repeated at every tick."""
     assert opened(con, [upload()], known) == ([("file-e1", state)] if state else [])
+
+
+def test_days_do_not_mix(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents an answer kept with one day from leaving another day's upload of the file without any."""
+    yesterday = NOON - timedelta(days=1)
+    saves = [upload("e1", time=yesterday), upload("e1")]
+    assert opened(con, saves, [answer(checked_at=yesterday + HOUR)]) == [("file-e1", "open")]
+    burst = [upload(f"b{n}", time=yesterday) for n in range(60)]
+    busy = [upload(f"o{n}", user=f"u{n % 30}@example.com") for n in range(60)]
+    opened(con, [*burst, *busy, upload()], [])
+    found = con.execute("SELECT day, bool_or(unusual) FROM open_uploads GROUP BY day ORDER BY day").fetchall()
+    assert found == [(yesterday.date(), True), (NOON.date(), False)]
 
 
 def test_what_can_not_be_asked_says_why(con: duckdb.DuckDBPyConnection) -> None:

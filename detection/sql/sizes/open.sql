@@ -1,21 +1,23 @@
--- The uploads of one day whose size neither the log nor an earlier look-up tells, and how telling each is.
--- Reads: logged_uploads and file_sizes of the day.
+-- The uploads whose size neither the log nor an earlier look-up tells, and how telling each is.
+-- Reads: logged_uploads of some days, dated_sizes: file_sizes of those days, and the day of each.
 -- An upload is settled once its file was found, or found gone, five minutes after it or later: what is read then is
 -- no upload in progress. A file that was denied, or that the provider did not take, may be asked about again a day
 -- later. An upload without anybody in whose name to ask is never asked about.
 WITH user_days AS (
-  SELECT "user", count(*) AS files
+  SELECT CAST(time AS DATE) AS day, "user", count(*) AS files
   FROM logged_uploads
-  GROUP BY "user"
+  GROUP BY ALL
 ),
 ranked AS (
   SELECT
+    day,
     "user",
-    files >= $floor_files AND cume_dist() OVER (ORDER BY files) > 0.95 AS unusual
+    files >= $floor_files AND cume_dist() OVER (PARTITION BY day ORDER BY files) > 0.95 AS unusual
   FROM user_days
 ),
 unsized AS (
   SELECT
+    r.day,
     u.asker,
     u.file_id,
     coalesce(u.version, '') AS version,
@@ -35,20 +37,21 @@ unsized AS (
     ) AS telling,
     r.unusual
   FROM logged_uploads u
-  JOIN ranked r ON r."user" = u."user"
+  JOIN ranked r ON r.day = CAST(u.time AS DATE) AND r."user" = u."user"
   WHERE u.bytes IS NULL AND u.file_id IS NOT NULL
 ),
 answered AS (
   SELECT
+    day,
     file_id,
     asked_version,
     max(checked_at) FILTER (WHERE state IN ('found', 'gone')) AS settled_at,
     max(checked_at) FILTER (WHERE state NOT IN ('found', 'gone')) AS refused_at
-  FROM file_sizes
-  GROUP BY file_id, asked_version
+  FROM dated_sizes
+  GROUP BY day, file_id, asked_version
 )
 SELECT
-  CAST($day AS DATE) AS day,
+  u.day,
   u.asker,
   u.file_id,
   u.version,
@@ -65,5 +68,5 @@ SELECT
     ELSE 'open'
   END AS state
 FROM unsized u
-LEFT JOIN answered a ON a.file_id = u.file_id AND a.asked_version = u.version
+LEFT JOIN answered a ON a.day = u.day AND a.file_id = u.file_id AND a.asked_version = u.version
 WHERE NOT coalesce(a.settled_at >= u.time + INTERVAL 5 MINUTE, FALSE)
