@@ -160,7 +160,7 @@ def deployment(
         first: First day of the partitions.
         last: Last day of the partitions.
         providers: Providers to configure.
-        settings: Further ``UPLOADWATCH_`` variables.
+        settings: Further variables.
     """
     values = {
         **stand_in.variables(providers),
@@ -231,7 +231,7 @@ def play(
         first: First day.
         last: Last day.
         providers: Providers to configure.
-        settings: Further ``UPLOADWATCH_`` variables.
+        settings: Further variables.
         progress: Called with the first and last day of each step once it is done.
         instance: Dagster's instance that the runs are told to.
         attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.

@@ -34,7 +34,8 @@ def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[M
             FIRST,
             FIRST + timedelta(days=DAYS - 1),
             providers=PROVIDERS,
-            settings={"UPLOADWATCH_BUDGET": "20"},
+            # One slice after the other, so that the plan meets the same requests in every run.
+            settings={"UPLOADWATCH_BUDGET": "20", **{f"{name.upper()}_PARALLEL_SLICES": "1" for name in PROVIDERS}},
             progress=lambda _start, _end: None,
             instance=instance,
         )
@@ -65,6 +66,4 @@ def test_the_hard_plan_leaves_the_same_alerts(workload: Path, tmp_path: Path) ->
     found = json.loads(calm)
     assert {alert["user"] for alert in found} >= {f"at.{provider}@example.com" for provider in PROVIDERS}
     assert [alert["files"] for alert in found if alert["user"] == "late@example.com"] == [500]
-    # A place can be lost only by a request that bears one, and slices in parallel share those in any order.
-    assert [fate for fate in fates if not fate["played"] and fate["kind"] != "lost_place"] == []
-    assert {"lost_place"} <= {fate["kind"] for fate in fates if fate["played"]}
+    assert [fate for fate in fates if not fate["played"]] == []
