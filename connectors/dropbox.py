@@ -22,6 +22,7 @@ from connectors.dropbox_files import read_refusal as read_files_refusal
 from connectors.errors import AccessError, RefusedError
 from connectors.http import Api, Client, Refusal, error_body
 from connectors.limits import Limits
+from connectors.marks import Marks
 from connectors.oauth import form_token
 from connectors.settings import DropboxSettings
 from connectors.spans import ceiling, floor, past, split, stamp
@@ -140,13 +141,11 @@ class DropboxConnector:
         time = {"start_time": stamp(start), "end_time": stamp(end)}
         answer = self._api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
         yield lines(answer.events)
+        marks = Marks(self._api, f"POST {CONTINUE}", "Dropbox")
         # Pages may be short or empty while more remains: has_more alone tells.
         while answer.has_more:
-            cursor = answer.cursor
-            answer = self._api.post(CONTINUE, _Events, {"cursor": cursor})
-            if answer.has_more and answer.cursor == cursor:
-                cause = "the cursor did not move although more events are announced"
-                raise self._api.error(f"POST {CONTINUE}", cause, "Run again; if it lasts, ask Dropbox's support.")
+            marks.add(answer.cursor, empty=not answer.events)
+            answer = self._api.post(CONTINUE, _Events, {"cursor": answer.cursor})
             yield lines(answer.events)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:

@@ -14,6 +14,7 @@ from connectors.google_drive import SCOPE as DRIVE_SCOPE
 from connectors.google_drive import DriveSizes
 from connectors.google_sign_in import Delegation
 from connectors.limits import Limits
+from connectors.marks import Marks
 from connectors.settings import GoogleWorkspaceSettings
 from connectors.spans import SECOND, ceiling, floor, past, stamp
 from connectors.verbatim import lines
@@ -74,7 +75,8 @@ class GoogleWorkspaceConnector:
         if before <= floor(now):
             # A bound in the future is an error, and none means now.
             window["endTime"] = stamp(before)
-        path, token, seen, restarted = PATH + application, "", set[str](), False
+        path, token, restarted = PATH + application, "", False
+        marks = Marks(self._api, f"GET {path}", "Google")
         while True:
             parameters = {**window, "pageToken": token} if token else window
             try:
@@ -84,16 +86,13 @@ class GoogleWorkspaceConnector:
                     raise
                 logger.warning("google_workspace no longer takes the page token, reading %s anew", stamp(start))
                 token, restarted = "", True
-                seen.clear()
+                marks.clear()
                 continue
             yield Page(lines(answer.items or ()))
             token = answer.next_page or ""
             if not token:
                 return
-            if token in seen:
-                cause = "the same page token came again, so the pages would never end"
-                raise self._api.error(f"GET {path}", cause, "Run again; if it lasts, ask Google's support.")
-            seen.add(token)
+            marks.add(token, empty=not answer.items)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """See ``connectors.base.Connector``; asks Drive as the user of each question."""

@@ -18,6 +18,7 @@ from connectors.graph import GraphSizes
 from connectors.graph import read_refusal as read_graph_refusal
 from connectors.http import Api, Client, Refusal
 from connectors.limits import Limiter, Limits
+from connectors.marks import Marks
 from connectors.oauth import form_token
 from connectors.settings import Office365Settings
 from connectors.spans import SECOND, ceiling, floor, past, split
@@ -151,7 +152,8 @@ class Office365Connector:
     def _window(self, kind: str, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """Reads at most 24 hours of one content type, again from the start where the list's page is lost."""
         given: set[str] = set()
-        page, seen, restarts, started = "", set[str](), 0, False
+        page, restarts, started = "", 0, False
+        marks = Marks(self._api, f"GET {self._feed}/subscriptions/content", "Microsoft")
         while True:
             if not page and start < (oldest := self._oldest()):
                 yield Gap(start, min(end, oldest), f"{_CAUSE}: {kind} grew too old while earlier windows were read")
@@ -175,7 +177,7 @@ class Office365Connector:
                     if start >= end:
                         return
                 restarts, page = restarts + 1, ""
-                seen.clear()
+                marks.clear()
                 continue
             for content in contents:
                 if content.id not in given:
@@ -183,10 +185,7 @@ class Office365Connector:
                     yield self._blob(content)
             if not page:
                 return
-            if page in seen:
-                cause = "the same page of content came again, so the list would never end"
-                raise self._api.error(f"GET {self._feed}/subscriptions/content", cause, "Run again.")
-            seen.add(page)
+            marks.add(page, empty=not contents)
 
     def _list(self, kind: str, start: datetime, end: datetime, page: str) -> tuple[list[_Content], str]:
         """One page of the list of blobs, and the mark of the next; "" at the end."""

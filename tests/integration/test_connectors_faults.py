@@ -322,7 +322,7 @@ def test_dropbox_cursor_that_stands_still_is_an_error(tmp_path: Path) -> None:
     def still(asked: Asked) -> Answer:
         return Answer({"events": [], "cursor": "c", "has_more": True}) if "team_log" in asked.path else plain(asked)
 
-    with scripted(still) as server, pytest.raises(AnswerError, match="did not move"):
+    with scripted(still) as server, pytest.raises(AnswerError, match="came again"):
         read(build("dropbox", environment(server.url, tmp_path), now=lambda: NOW).pages(START, END))
 
 

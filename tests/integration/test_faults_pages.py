@@ -54,9 +54,9 @@ def test_a_lost_place_is_found_again(served: tuple[Provider, Pulled], tag: str, 
 
 STUCK = {
     "box": "leads back to events already read",
-    "dropbox": "the cursor did not move",
-    "google_workspace": "the same page token came again",
-    "office365": "the same page of content came again",
+    "dropbox": "the same mark of a page came again",
+    "google_workspace": "the same mark of a page came again",
+    "office365": "the same mark of a page came again",
 }
 
 
