@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
@@ -111,15 +112,26 @@ def land_late(manifest: Manifest, lines: bytes, *, now: datetime) -> Late:
 
 
 class _Lines:
-    """Lines on their way to a compressed file, counted and digested."""
+    """Lines on their way to a compressed file, counted and digested in a thread, so that the next page is asked for."""
 
-    def __init__(self, out: zstandard.ZstdCompressionWriter) -> None:
+    def __init__(self, out: zstandard.ZstdCompressionWriter, thread: Executor) -> None:
         self._out = out
+        self._thread = thread
+        self._last: Future[None] | None = None
         self.sha = hashlib.sha256()
         self.events = 0
 
     def write(self, lines: bytes) -> None:
-        """Adds events, a line each."""
+        """Adds events, a line each; waits until those before are written, so that no more than a page is held."""
+        self.finish()
+        self._last = self._thread.submit(self._write, lines)
+
+    def finish(self) -> None:
+        """Waits for what is being written; raises what went wrong with it."""
+        if self._last:
+            self._last.result()
+
+    def _write(self, lines: bytes) -> None:
         self.events += lines.count(b"\n")
         self.sha.update(lines)
         self._out.write(lines)
@@ -131,7 +143,9 @@ def _lines(path: Path) -> Iterator[_Lines]:
     with (
         replacing(path) as temporary,
         temporary.open("wb") as file,
-        # Compressing has a thread of its own, so that the next page is asked for meanwhile.
-        zstandard.ZstdCompressor(level=3, threads=1).stream_writer(file) as out,
+        zstandard.ZstdCompressor(level=3).stream_writer(file) as out,
+        ThreadPoolExecutor(1, thread_name_prefix="landing") as thread,
     ):
-        yield _Lines(out)
+        written = _Lines(out, thread)
+        yield written
+        written.finish()

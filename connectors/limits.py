@@ -7,6 +7,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -76,6 +77,7 @@ class Limiter:
         self._clock = clock
         self.patience = patience
         self._memory = b""
+        self._handle: int | None = None
         # Threads wait here, without polling; only processes meet at the file.
         self._threads = threading.Lock()
 
@@ -136,15 +138,18 @@ class Limiter:
                 yield state
                 self._memory = msgspec.json.encode(state)
                 return
-            handle = _opened(self._path)
+            if self._handle is None:
+                # Kept open: opening a file can cost more than all the rest of a request.
+                self._handle = _opened(self._path)
+                weakref.finalize(self, os.close, self._handle)
+            # The kernel lets go of it when the process ends, however that comes about.
+            fcntl.flock(self._handle, fcntl.LOCK_EX)
             try:
-                # The kernel lets go of it when the process ends, however that comes about.
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                state = self._now(os.pread(handle, _SIZE, 0))
+                state = self._now(os.pread(self._handle, _SIZE, 0))
                 yield state
-                os.pwrite(handle, msgspec.json.encode(state).ljust(_SIZE), 0)
+                os.pwrite(self._handle, msgspec.json.encode(state).ljust(_SIZE), 0)
             finally:
-                os.close(handle)
+                fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def _now(self, kept: bytes) -> _State:
         """What was kept, brought to this moment."""

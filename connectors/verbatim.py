@@ -17,6 +17,7 @@ _ESCAPES = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )
 _CONTROL = bytes(0x20 if byte < 0x20 else byte for byte in range(256))
+_OBJECT = ord("{")
 _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
@@ -53,10 +54,14 @@ def lines(events: Sequence[msgspec.Raw]) -> bytes:
 
     What is no object is wrapped in one, so that it can be rejected with a reason and nothing is lost.
     """
-    # Nearly all pages are compact JSON of objects, which a look at the whole shows sooner than one at each event.
-    text = b"\n".join((b"", *events))
-    if b"\r" not in text and text.count(b"\n") == text.count(b"\n{") == len(events):
-        return text[1:] + b"\n" if events else b""
+    # Nearly all pages are compact JSON of objects, which the whole and each first byte show sooner than each event.
+    text = b"\n".join((*events, b""))
+    if (
+        b"\r" not in text
+        and text.count(b"\n") == len(events)
+        and all(memoryview(each)[0] == _OBJECT for each in events)
+    ):
+        return text
     return b"".join(_line(bytes(event)) for event in events)
 
 

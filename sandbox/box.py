@@ -207,8 +207,11 @@ def _read_position(position: str, events: int) -> int:
 
 
 def _shortened(start: int, limit: int) -> int:
-    """How much of the limit a page uses: Box gives short pages while more remains."""
-    return max(1, limit * 3 // 4) if start % 5 == 3 else limit
+    """How much of the limit a page uses: Box gives short pages while more remains.
+
+    About one in five, mixed so that a chain of positions is neither short throughout nor never.
+    """
+    return max(1, limit * 3 // 4) if (start * 2_654_435_761 >> 16) % 5 == 3 else limit
 
 
 def _page(entries: list[dict[str, Any]], following: int | str) -> Response:
