@@ -1,79 +1,20 @@
-"""``detections``, ``evaluations`` and ``alerts``: which windows are out of line, and the alerts they become."""
+"""``alerts``: what the detections become."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, midnight, past, settings, window
-from assets.coverage import activate, evaluations, first_days
+from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
-from assets.refresh import days_between, refresh, touched_days
+from assets.refresh import Step, days_between, refresh, touched_days
 from assets.resources import Detector
 from detection.alerts import LOOK_BACK, fold
-from detection.sql import into, version
 
-__all__ = ["alerts", "detections"]
-
-
-def detections(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The assets of detections, and of what was evaluated."""
-
-    @dg.multi_asset(
-        name="detections",
-        specs=[
-            dg.AssetSpec(
-                table,
-                deps=[
-                    dg.AssetDep("scores", partition_mapping=window(-TRAINING_DAYS, 0)),
-                    "baselines",
-                    "thresholds",
-                ],
-                partitions_def=partitions,
-                **described(table),
-            )
-            for table in ("detections", "evaluations")
-        ],
-        backfill_policy=SINGLE_RUN,
-    )
-    # No annotation of what it gives: Dagster refuses None for several outputs.
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        parameters = detector.parameters
-        activation = timedelta(days=parameters.activation_days)
-        rules = version("detections", "active_scopes") + settings(parameters, "activation_days")
-        began = first_days(lake, providers)
-
-        def made_from(day: date) -> str:
-            judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-            watched = evaluations(lake, providers, began, day, activation)
-            return lake.digest(["scores"], past(day, parameters), rules, judged, str(watched))
-
-        def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            for table in ("scores", "thresholds", "baselines"):
-                lake.view(con, table, [table], [day])
-            lake.view(con, "past_scores", ["scores"], past(day, parameters))
-            activate(con, began, day, parameters)
-            into(con, "detections", "detections", parameters.bind(midnight(day)))
-            watched = evaluations(lake, providers, began, day, activation)
-            con.execute(
-                "CREATE OR REPLACE TEMP TABLE evaluations "
-                "(scope VARCHAR, window_start TIMESTAMP, state VARCHAR, reason VARCHAR)"
-            )
-            con.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?)", watched)
-
-        refresh(
-            context,
-            lake,
-            engine,
-            outputs={"detections": "detections", "evaluations": "evaluations"},
-            made_from=made_from,
-            compute=compute,
-        )
-
-    return _asset
+__all__ = ["alerts"]
 
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -123,9 +64,11 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             context,
             lake,
             engine,
-            outputs={"day_alerts": "alerts"},
-            made_from=lambda _day: None,
-            compute=compute,
+            Step(
+                outputs={"day_alerts": "alerts"},
+                made_from=lambda _day: None,
+                compute=compute,
+            ),
         )
 
     return _asset

@@ -11,10 +11,8 @@ from assets.calendar import midnight
 from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import days_between
-from detection.parameters import Parameters
-from detection.sql import into
 
-__all__ = ["activate", "evaluations", "first_days"]
+__all__ = ["evaluations", "first_days", "tell_sources"]
 
 _HOUR = timedelta(hours=1)
 
@@ -31,20 +29,11 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
     return found
 
 
-def activate(con: duckdb.DuckDBPyConnection, first: Mapping[str, date], day: date, parameters: Parameters) -> None:
-    """Makes the table ``active_scopes`` of one day.
-
-    Args:
-        con: Connection.
-        first: From :func:`first_days`.
-        day: The day.
-        parameters: Settings of the detector.
-    """
+def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
+    """Makes the table ``sources`` (provider, first_day) from :func:`first_days`."""
     con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
     for provider, began in first.items():
         con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
-    activation = timedelta(days=parameters.activation_days)
-    into(con, "active_scopes", "active_scopes", {**parameters.bind(midnight(day)), "activation": activation})
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:

@@ -9,7 +9,7 @@ from dagster_duckdb import DuckDBResource
 from assets.describe import described
 from assets.lake import Lake
 from assets.manifest import Manifest
-from assets.refresh import days_between, refresh
+from assets.refresh import Step, days_between, refresh
 from assets.resources import Detector
 from detection.normalise import normalise, rules_version
 
@@ -82,12 +82,14 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
             context,
             lake,
             engine,
-            outputs={
-                "uploads": f"{provider}/logged_uploads",
-                **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
-            },
-            made_from=made_from,
-            compute=compute,
+            Step(
+                outputs={
+                    "uploads": f"{provider}/logged_uploads",
+                    **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
+                },
+                made_from=made_from,
+                compute=compute,
+            ),
         )
 
     return _assets

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import dagster as dg
@@ -11,7 +13,7 @@ from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
 
-__all__ = ["days_between", "range_of", "refresh", "touched_days"]
+__all__ = ["Step", "days_between", "range_of", "refresh", "touched_days"]
 
 _REACH = timedelta(days=14)
 """How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
@@ -39,47 +41,69 @@ def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str) -> l
     return sorted({*wanted, *reached})
 
 
-def refresh(
-    context: dg.AssetExecutionContext,
-    lake: Lake,
-    engine: DuckDBResource,
-    *,
-    outputs: Mapping[str, str],
-    made_from: Callable[[date], str | None],
-    compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None],
-) -> None:
+@dataclass(frozen=True)
+class Step:
+    """How the tables of one day are made.
+
+    Attributes:
+        outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
+        made_from: Digest of a day's inputs, code and settings; None where that is not known before computing.
+        compute: Makes the relations of one day; what it returns is attached as the day's metadata.
+    """
+
+    outputs: Mapping[str, str]
+    made_from: Callable[[date], str | None]
+    compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None]
+
+
+def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
     What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
-    those days, too. A day whose inputs are as they were keeps its file.
+    those days, too. A table whose inputs are as they were keeps its file. Days ascend, and a day's steps follow one
+    another, so that a step may read what those before it wrote, of the day and of days before.
 
     Args:
         context: The run.
         lake: Where the tables are.
         engine: Where they are computed.
-        outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
-        made_from: Digest of a day's inputs, code and settings; None where that is not known before computing.
-        compute: Makes the relations of one day; what it returns is attached as the day's metadata.
+        *steps: What is made, in order.
     """
     wanted = range_of(context)
-    days = touched_days(context, lake, next(iter(outputs.values())))
+    days = touched_days(context, lake, next(iter(steps[0].outputs.values())))
     computed = 0
-    with engine.get_connection() as con:
+    with ExitStack() as stack:
+        # Each step has its own connection, since what one makes as a table the next may read as a view.
+        connections = [stack.enter_context(engine.get_connection()) for _ in steps]
         for day in days:
-            digest = made_from(day)
-            notes = {table: lake.note(table, day) for table in outputs.values()}
-            extra: Mapping[str, dg.MetadataValue] | None = None
-            changed = False
-            if digest is None or any(note is None or note.made_from != digest for note in notes.values()):
-                extra = compute(con, day)
-                computed += 1
-                for relation, table in outputs.items():
-                    notes[table], differs = lake.write(con, relation, table, day, digest or "")
-                    changed = changed or differs
             in_range = wanted[0] <= day <= wanted[-1]
-            if in_range or changed:
-                _tell(context, notes, day, extra or {}, in_range=in_range)
+            made = [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
+            computed += any(each.computed for each in made)
+            for each in made:
+                if in_range or each.changed:
+                    _tell(context, each.notes, day, each.extra, in_range=in_range)
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
+
+
+@dataclass(frozen=True)
+class _Made:
+    notes: Mapping[str, Note | None]
+    extra: Mapping[str, dg.MetadataValue]
+    computed: bool
+    changed: bool
+
+
+def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, day: date) -> _Made:
+    digest = step.made_from(day)
+    notes = {table: lake.note(table, day) for table in step.outputs.values()}
+    if digest is not None and all(note is not None and note.made_from == digest for note in notes.values()):
+        return _Made(notes, {}, computed=False, changed=False)
+    extra = step.compute(con, day) or {}
+    changed = False
+    for relation, table in step.outputs.items():
+        notes[table], differs = lake.write(con, relation, table, day, digest or "")
+        changed = changed or differs
+    return _Made(notes, extra, computed=True, changed=changed)
 
 
 def _tell(

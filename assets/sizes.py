@@ -10,7 +10,7 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, settings, window
 from assets.describe import described
 from assets.lake import Lake
-from assets.refresh import refresh
+from assets.refresh import Step, refresh
 from assets.resources import Detector
 from detection.sql import into, version
 
@@ -66,9 +66,11 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
             context,
             lake,
             engine,
-            outputs={"uploads": f"{provider}/uploads"},
-            made_from=lambda day: lake.digest([logged, *also], [day], version("sizes/answers", "sizes/uploads")),
-            compute=compute,
+            Step(
+                outputs={"uploads": f"{provider}/uploads"},
+                made_from=lambda day: lake.digest([logged, *also], [day], version("sizes/answers", "sizes/uploads")),
+                compute=compute,
+            ),
         )
 
     return _asset
@@ -111,9 +113,11 @@ def typical_sizes(
             context,
             lake,
             engine,
-            outputs={"typical_sizes": "typical_sizes"},
-            made_from=lambda day: lake.digest(measured, past(day, parameters), rules),
-            compute=compute,
+            Step(
+                outputs={"typical_sizes": "typical_sizes"},
+                made_from=lambda day: lake.digest(measured, past(day, parameters), rules),
+                compute=compute,
+            ),
         )
 
     return _asset
@@ -133,7 +137,9 @@ def _measure(
         context,
         lake,
         engine,
-        outputs={"measured_sizes": f"{provider}/measured_sizes"},
-        made_from=lambda day: lake.digest(tables, [day], version("sizes/answers", "sizes/measured")),
-        compute=compute,
+        Step(
+            outputs={"measured_sizes": f"{provider}/measured_sizes"},
+            made_from=lambda day: lake.digest(tables, [day], version("sizes/answers", "sizes/measured")),
+            compute=compute,
+        ),
     )

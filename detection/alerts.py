@@ -47,7 +47,8 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
         parameters: Settings of the detector.
         since: UTC without zone.
     """
-    into(con, "openings", "openings", {"deduplication": timedelta(hours=parameters.deduplication_hours)})
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections")
+    into(con, "openings", "openings", parameters.bind(since))
     into(con, "folded_alerts", "alerts", {"since": since})
     into(con, "seen", "seen")
     into(

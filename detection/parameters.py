@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from math import log10
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +14,7 @@ class Parameters(BaseModel):
 
     Attributes:
         budget: Alerts per 1000 monitored users and day that the operator is ready to read.
+        service_budget: The same for service accounts and apps, which are few and judged among themselves.
         activation_days: A source raises no alert before this many days of its history exist.
         warm_up_days: Nothing is scored, not even for calibration, before a scope has so much history.
         training_days: How far back a baseline and the calibration of thresholds look.
@@ -22,13 +22,20 @@ class Parameters(BaseModel):
         floor_files: A window with fewer files is never a detection by files.
         floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
         prior_windows: Weight of the organisation in a user's baseline, in active windows.
+        least_spread: A spread is taken for no less than this, in decades: somebody who always uploads the same
+            would else be found unusual for one file more.
+        organisation_weight: How much a score counts what is large for the organisation, beside what is unusual for
+            the user.
+        beyond_weight: What a decade beyond the user's largest window adds to a score.
         least_measured: An extension of which fewer files were measured in the training days has no typical size.
         least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
+        prior_threshold: That threshold at a budget of 2, as measured on organisations of real people.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: float = Field(default=2.0, gt=0, le=1000)
+    service_budget: float = Field(default=20.0, gt=0, le=1000)
     activation_days: int = Field(default=14, ge=1)
     warm_up_days: int = Field(default=7, ge=1)
     training_days: int = Field(default=30, ge=1)
@@ -36,13 +43,12 @@ class Parameters(BaseModel):
     floor_files: int = Field(default=50, ge=1)
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)
+    least_spread: float = Field(default=0.1, gt=0)
+    organisation_weight: float = Field(default=0.5, ge=0)
+    beyond_weight: float = Field(default=4.0, ge=0)
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
-
-    @property
-    def prior_threshold(self) -> float:
-        """Score asked where too few user-days exist to calibrate: measured on organisations of real people."""
-        return round(max(7.7 - 3.0 * log10(self.budget), 1.0), 6)
+    prior_threshold: float = Field(default=6.5, gt=0)
 
     def bind(self, day: datetime) -> dict[str, object]:
         """Values for the queries' parameters on one day.
@@ -52,8 +58,8 @@ class Parameters(BaseModel):
         """
         return {
             **self.model_dump(),
-            "prior_threshold": self.prior_threshold,
-            "least_spread": 0.1,
+            "activation": timedelta(days=self.activation_days),
+            "deduplication": timedelta(hours=self.deduplication_hours),
             "day_start": day,
             "day_end": day + timedelta(days=1),
             "training_start": day - timedelta(days=self.training_days),

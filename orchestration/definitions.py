@@ -10,16 +10,17 @@ from typing import Any
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets.alerts import alerts, detections
+from assets.alerts import alerts
 from assets.audit_events import audit_events
 from assets.checks import alert_checks, provider_checks
 from assets.file_sizes import file_sizes
+from assets.judgement import judgement
 from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
-from assets.rules import baselines, scores, thresholds, user_hours
 from assets.size_checks import size_coverage
 from assets.sizes import sized_uploads, typical_sizes
+from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
 from orchestration.schedules import pull_job, schedules
@@ -74,8 +75,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(typical_sizes(providers, recovering, partitions))
     if providers:
         assets.append(user_hours(providers, partitions))
-        assets.extend([baselines(partitions), scores(providers, partitions), thresholds(partitions)])
-        assets.append(detections(providers, partitions))
+        assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
         checks.extend(alert_checks())
     clock = Clock(fixed=settings.now)

@@ -33,7 +33,7 @@ covered AS (
   FROM folded f
   JOIN user_hours h
     ON h."user" = f."user"
-    AND h.monitored
+    AND h.population IS NOT NULL
     AND h.hour >= f.window_start
     AND h.hour < f.window_end
     AND (f.scope = 'all' OR h.provider = f.scope)
@@ -62,7 +62,7 @@ peak_estimates AS (
   FROM peaks p
   JOIN user_hours h
     ON h."user" = p."user"
-    AND h.monitored
+    AND h.population IS NOT NULL
     AND h.hour >= p.window_start
     AND h.hour < p.window_end
     AND (p.scope = 'all' OR h.provider = p.scope)
@@ -81,6 +81,7 @@ SELECT
   t.bytes,
   t.estimated_files,
   t.estimated_bytes,
+  p.population,
   p.scope,
   p.metric,
   p.score,

@@ -1,20 +1,23 @@
--- Baselines for one day: per scope the organisation's row ("user" is NULL) and a row for each user.
--- Reads: user_hours of the training days. Scopes are each provider, and 'all' for the providers together.
+-- Baselines for one day: per population and scope the organisation's row ("user" is NULL) and a row for each user.
+-- Reads: user_hours of the training days, excluded_hours ("user" and hour: hours of alerts, which are not usual).
+-- Scopes are each provider, and 'all' for the providers together.
 -- Metrics are log10(files + 1) and log10(bytes + 1000) of active three-hour windows, in whole ten-thousandths:
 -- integer sums give the same figures in any order of rows, threads and pieces.
 -- A user's centre and spread are shrunk towards the organisation's with the weight of $prior_windows windows.
 WITH hours AS (
-  SELECT "user", provider, hour, files, sized_files, bytes
-  FROM user_hours
-  WHERE monitored AND hour >= $training_start AND hour < $day_start
+  SELECT u.population, u."user", u.provider, u.hour, u.files, u.sized_files, u.bytes
+  FROM user_hours u
+  LEFT JOIN excluded_hours e ON e."user" = u."user" AND e.hour = u.hour
+  WHERE u.population IS NOT NULL AND u.hour >= $training_start AND u.hour < $day_start AND e.hour IS NULL
 ),
 scoped AS (
-  SELECT provider AS scope, "user", hour, files, sized_files, bytes FROM hours
+  SELECT population, provider AS scope, "user", hour, files, sized_files, bytes FROM hours
   UNION ALL
-  SELECT 'all' AS scope, "user", hour, files, sized_files, bytes FROM hours
+  SELECT population, 'all' AS scope, "user", hour, files, sized_files, bytes FROM hours
 ),
 windows AS (
   SELECT
+    population,
     scope,
     "user",
     date_trunc('day', hour) AS day,
@@ -22,7 +25,7 @@ windows AS (
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
     CAST(sum(bytes) AS BIGINT) AS bytes
   FROM scoped
-  GROUP BY scope, "user", date_trunc('day', hour), floor(extract(hour FROM hour) / 3)
+  GROUP BY population, scope, "user", date_trunc('day', hour), floor(extract(hour FROM hour) / 3)
 ),
 metrics AS (
   SELECT
@@ -33,6 +36,7 @@ metrics AS (
 ),
 users AS (
   SELECT
+    population,
     scope,
     "user",
     min(day) AS first_day,
@@ -49,11 +53,12 @@ users AS (
     CAST(sum(bytes) AS BIGINT) AS bytes_sum,
     max(bytes) FILTER (WHERE sized_files > 0) AS bytes_max
   FROM metrics
-  GROUP BY scope, "user"
+  GROUP BY population, scope, "user"
 ),
 -- Within-user sums of squares in whole numbers: S2 - S1 * S1 / n, rounded to the nearest.
 organisation_sums AS (
   SELECT
+    population,
     scope,
     count(*) AS users,
     min(first_day) AS first_day,
@@ -74,7 +79,7 @@ organisation_sums AS (
     CAST(sum(CASE WHEN bytes_windows > 1 THEN CAST(round(bytes_s2 - 1.0 * bytes_s1 * bytes_s1 / bytes_windows) AS BIGINT) END) AS BIGINT) AS bytes_within_ss,
     CAST(sum(CASE WHEN bytes_windows > 1 THEN bytes_windows - 1 END) AS BIGINT) AS bytes_within_df
   FROM users
-  GROUP BY scope
+  GROUP BY population, scope
 ),
 organisation AS (
   SELECT
@@ -88,6 +93,7 @@ organisation AS (
   FROM organisation_sums
 )
 SELECT
+  population,
   scope,
   CAST(NULL AS VARCHAR) AS "user",
   users,
@@ -103,6 +109,7 @@ SELECT
 FROM organisation
 UNION ALL
 SELECT
+  u.population,
   u.scope,
   u."user",
   1 AS users,
@@ -124,5 +131,5 @@ SELECT
   ) AS bytes_spread,
   CAST(NULL AS DOUBLE) AS bytes_newcomer_spread
 FROM users u
-JOIN organisation o ON o.scope = u.scope
-ORDER BY scope, "user" NULLS FIRST
+JOIN organisation o ON o.population = u.population AND o.scope = u.scope
+ORDER BY population, scope, "user" NULLS FIRST

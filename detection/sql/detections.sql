@@ -3,9 +3,14 @@
 -- active_scopes (scopes past their activation period).
 -- one_in: of how many monitored user-days one is this unusual, (1 + user-days) / (1 + those at or above).
 WITH maxima AS (
-  SELECT "user", date_trunc('day', window_start) AS day, max(files_score) AS files_score, max(bytes_score) AS bytes_score
+  SELECT
+    population,
+    "user",
+    date_trunc('day', window_start) AS day,
+    max(files_score) AS files_score,
+    max(bytes_score) AS bytes_score
   FROM past_scores
-  GROUP BY "user", date_trunc('day', window_start)
+  GROUP BY population, "user", date_trunc('day', window_start)
 ),
 above AS (
   SELECT
@@ -18,8 +23,8 @@ above AS (
     s.bytes_score >= b.threshold AS bytes_above
   FROM scores s
   JOIN active_scopes a ON a.scope = s.scope
-  JOIN thresholds f ON f.metric = 'files'
-  JOIN thresholds b ON b.metric = 'bytes'
+  JOIN thresholds f ON f.population = s.population AND f.metric = 'files'
+  JOIN thresholds b ON b.population = s.population AND b.metric = 'bytes'
   WHERE s.files_score >= f.threshold OR s.bytes_score >= b.threshold
 ),
 rarity AS (
@@ -28,7 +33,7 @@ rarity AS (
     count(m."user") FILTER (WHERE m.files_score >= a.files_score) AS files_at_or_above,
     count(m."user") FILTER (WHERE m.bytes_score >= a.bytes_score) AS bytes_at_or_above
   FROM above a
-  LEFT JOIN maxima m ON m.files_score >= a.files_score OR m.bytes_score >= a.bytes_score
+  LEFT JOIN maxima m ON m.population = a.population AND (m.files_score >= a.files_score OR m.bytes_score >= a.bytes_score)
   GROUP BY a.scope, a."user", a.window_start
 ),
 judged AS (
@@ -48,7 +53,7 @@ judged AS (
   JOIN rarity r ON r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
 )
 SELECT
-  j.scope, j."user", j.window_start, j.window_start + INTERVAL 3 HOUR AS window_end,
+  j.population, j.scope, j."user", j.window_start, j.window_start + INTERVAL 3 HOUR AS window_end,
   j.files, j.sized_files, j.bytes,
   j.metric,
   CASE WHEN j.metric = 'files' THEN j.files_score ELSE j.bytes_score END AS score,
@@ -59,5 +64,5 @@ SELECT
   coalesce(u.files_windows, 0) AS baseline_files_windows, u.files_min AS baseline_files_min, u.files_sum AS baseline_files_sum, u.files_max AS baseline_files_max,
   coalesce(u.bytes_windows, 0) AS baseline_bytes_windows, u.bytes_min AS baseline_bytes_min, u.bytes_sum AS baseline_bytes_sum, u.bytes_max AS baseline_bytes_max
 FROM judged j
-LEFT JOIN baselines u ON u.scope = j.scope AND u."user" = j."user"
+LEFT JOIN baselines u ON u.population = j.population AND u.scope = j.scope AND u."user" = j."user"
 ORDER BY j."user", j.window_start, j.scope

@@ -1,15 +1,15 @@
 -- The detections that open an alert, and until when others fold into it.
--- Reads: detections of all days. Per user, in time order: the first detection opens an alert, all that start within
+-- Reads: all_detections, those of all days looked at. Per user, in time order: the first detection opens an alert, all that start within
 -- the deduplication period of that opening fold into it, the next one after that opens the next. A pure function of
 -- the detections that exist: their order of arrival, pieces and repeats change nothing.
 WITH RECURSIVE openings AS (
   SELECT "user", min(window_start) AS opening
-  FROM detections
+  FROM all_detections
   GROUP BY "user"
   UNION ALL
   SELECT o."user", min(d.window_start) AS opening
   FROM openings o
-  JOIN detections d ON d."user" = o."user" AND d.window_start >= o.opening + $deduplication
+  JOIN all_detections d ON d."user" = o."user" AND d.window_start >= o.opening + $deduplication
   GROUP BY o."user", o.opening
 )
 SELECT "user", opening, opening + $deduplication AS closes

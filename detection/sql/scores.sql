@@ -1,15 +1,17 @@
 -- Scores of the three-hour windows that start on one day (every hour, UTC) and reach a floor.
 -- Reads: user_hours of the day and the next, baselines of the day (alone), active_scopes.
--- score = (m - user's centre) / user's spread + (m - organisation's centre) / organisation's spread:
--- unusual for the user, and large for the organisation. NULL where the metric is under its floor,
+-- score = (m - user's centre) / user's spread                      unusual for the user,
+--       + $organisation_weight * (m - organisation's centre) / organisation's spread    large for the organisation,
+--       + $beyond_weight * (m - the user's largest m) * n / (n + $prior_windows)        and beyond the user's largest,
+-- the last only where above, and trusted as far as n active windows allow. NULL where the metric is under its floor,
 -- not above what is usual for the user, or (bytes) where no file of the window has a known size.
 -- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
 -- their scores would raise the thresholds for a month.
 -- A provider is its own scope; the scope 'all' is for windows in which two or more active providers meet.
 WITH hours AS (
-  SELECT "user", provider, hour, files, sized_files, bytes
+  SELECT population, "user", provider, hour, files, sized_files, bytes
   FROM user_hours
-  WHERE monitored AND hour >= $day_start AND hour < $day_end + INTERVAL 2 HOUR
+  WHERE population IS NOT NULL AND hour >= $day_start AND hour < $day_end + INTERVAL 2 HOUR
 ),
 slid AS (
   SELECT *, hour AS window_start FROM hours
@@ -20,6 +22,7 @@ slid AS (
 ),
 windows AS (
   SELECT
+    population,
     provider AS scope,
     "user",
     window_start,
@@ -28,9 +31,10 @@ windows AS (
     CAST(sum(bytes) AS BIGINT) AS bytes
   FROM slid
   WHERE window_start >= $day_start AND window_start < $day_end
-  GROUP BY provider, "user", window_start
+  GROUP BY population, provider, "user", window_start
   UNION ALL
   SELECT
+    population,
     'all' AS scope,
     "user",
     window_start,
@@ -41,7 +45,7 @@ windows AS (
   WHERE
     window_start >= $day_start AND window_start < $day_end
     AND provider IN (SELECT scope FROM active_scopes)
-  GROUP BY "user", window_start
+  GROUP BY population, "user", window_start
   HAVING count(DISTINCT provider) > 1
 ),
 measured AS (
@@ -54,20 +58,22 @@ measured AS (
 ),
 compared AS (
   SELECT
-    m.scope, m."user", m.window_start, m.files, m.sized_files, m.bytes,
+    m.population, m.scope, m."user", m.window_start, m.files, m.sized_files, m.bytes,
     coalesce(u.files_windows, 0) AS baseline_windows,
     (m.m_files - coalesce(u.files_centre, o.files_centre)) / coalesce(u.files_spread, o.files_newcomer_spread) AS files_own,
     (m.m_files - o.files_centre) / o.files_spread AS files_organisation,
+    greatest(coalesce(m.m_files - log10(u.files_max + 1), 0), 0) * coalesce(1.0 * u.files_windows / (u.files_windows + $prior_windows), 0) AS files_beyond,
     (m.m_bytes - coalesce(u.bytes_centre, o.bytes_centre)) / coalesce(u.bytes_spread, o.bytes_newcomer_spread) AS bytes_own,
-    (m.m_bytes - o.bytes_centre) / o.bytes_spread AS bytes_organisation
+    (m.m_bytes - o.bytes_centre) / o.bytes_spread AS bytes_organisation,
+    greatest(coalesce(m.m_bytes - log10(u.bytes_max + 1000), 0), 0) * coalesce(1.0 * u.bytes_windows / (u.bytes_windows + $prior_windows), 0) AS bytes_beyond
   FROM measured m
-  JOIN baselines o ON o.scope = m.scope AND o."user" IS NULL AND o.history_days >= $warm_up_days
-  LEFT JOIN baselines u ON u.scope = m.scope AND u."user" = m."user"
+  JOIN baselines o ON o.population = m.population AND o.scope = m.scope AND o."user" IS NULL AND o.history_days >= $warm_up_days
+  LEFT JOIN baselines u ON u.population = m.population AND u.scope = m.scope AND u."user" = m."user"
 )
 SELECT
-  scope, "user", window_start, files, sized_files, bytes, baseline_windows,
-  CASE WHEN files_own > 0 THEN round(files_own + files_organisation, 6) END AS files_score,
-  CASE WHEN bytes_own > 0 THEN round(bytes_own + bytes_organisation, 6) END AS bytes_score
+  population, scope, "user", window_start, files, sized_files, bytes, baseline_windows,
+  CASE WHEN files_own > 0 THEN round(files_own + $organisation_weight * files_organisation + $beyond_weight * files_beyond, 6) END AS files_score,
+  CASE WHEN bytes_own > 0 THEN round(bytes_own + $organisation_weight * bytes_organisation + $beyond_weight * bytes_beyond, 6) END AS bytes_score
 FROM compared
 WHERE files_own > 0 OR bytes_own > 0
 ORDER BY "user", window_start, scope

@@ -1,68 +1,127 @@
--- Thresholds of one day for each metric, so that the alert budget is met.
--- Reads: past_scores and past_baselines (scores and baselines of the calibration days).
--- Scores are in standard deviations of their own scope, so one threshold serves all scopes. Each user and day counts
--- with its highest score of any window and scope, and is placed by its better rank by files or by bytes: the best
--- placed (budget x monitored user-days / 1000) would have been alerts. So files and bytes take equal shares of the
--- budget, and a burst that stands out by both is spent once.
-WITH organisation AS (
-  SELECT coalesce(CAST(sum(users) AS BIGINT), 0) AS user_days, count(*) AS calibration_days
+-- Thresholds of one day for each population and metric, so that the alert budget is met.
+-- Reads: calibration, past_baselines (of the calibration days), accounts.
+-- Scores are in standard deviations of their own scope, so one threshold serves all scopes. What may be reached in the
+-- calibration days (asked) is the budget over their monitored user-days, more or less by what is left on the account.
+-- Each user and day is placed by files and by bytes, and counts with its better place; places are shared so that as
+-- many user-days count as are asked for. A place between two scores, or beyond the highest, lies on the line that the
+-- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place.
+WITH days AS (
+  SELECT
+    population,
+    coalesce(CAST(sum(users) AS BIGINT), 0) AS user_days,
+    count(*) AS calibration_days
   FROM past_baselines
   WHERE scope = 'all' AND "user" IS NULL AND history_days >= $warm_up_days
+  GROUP BY population
 ),
-maxima AS (
-  SELECT 'files' AS metric, "user", date_trunc('day', window_start) AS day, max(files_score) AS score
-  FROM past_scores
-  WHERE files_score IS NOT NULL
-  GROUP BY "user", date_trunc('day', window_start)
+wanted AS (
+  SELECT
+    a.population,
+    a.budget,
+    a.watched_users,
+    a.opened,
+    a.allowed,
+    a.balance,
+    coalesce(d.user_days, 0) AS user_days,
+    coalesce(d.calibration_days, 0) AS calibration_days,
+    a.budget * coalesce(d.user_days, 0) / 1000 AS expected
+  FROM accounts a
+  LEFT JOIN days d ON d.population = a.population
+),
+asked AS (
+  SELECT
+    *,
+    expected * exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS asked
+  FROM wanted
+),
+scored AS (
+  SELECT population, 'files' AS metric, "user", day, files_score AS score FROM calibration WHERE files_score IS NOT NULL
   UNION ALL
-  SELECT 'bytes' AS metric, "user", date_trunc('day', window_start) AS day, max(bytes_score) AS score
-  FROM past_scores
-  WHERE bytes_score IS NOT NULL
-  GROUP BY "user", date_trunc('day', window_start)
+  SELECT population, 'bytes' AS metric, "user", day, bytes_score AS score FROM calibration WHERE bytes_score IS NOT NULL
 ),
 ranked AS (
-  SELECT metric, "user", day, score, row_number() OVER (PARTITION BY metric ORDER BY score DESC, day, "user") AS place
-  FROM maxima
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY population, metric ORDER BY score DESC, day, "user") AS place,
+    count(*) OVER (PARTITION BY population, metric) AS number
+  FROM scored
 ),
+-- How many user-days count when each metric is cut at the same place: between one and two for each place.
 best AS (
-  SELECT "user", day, min(place) AS place
-  FROM ranked
-  GROUP BY "user", day
+  SELECT r.population, min(r.place) AS place
+  FROM ranked r
+  GROUP BY r.population, r."user", r.day
 ),
-spent AS (
-  SELECT place, row_number() OVER (ORDER BY place, day, "user") AS spent
-  FROM best
-),
-allowed AS (
-  SELECT coalesce(max(s.place), 0) AS place
-  FROM spent s
-  CROSS JOIN organisation o
-  WHERE s.spent <= $budget * o.user_days / 1000
+shares AS (
+  SELECT
+    a.population,
+    greatest(1.0, 1.0 * count(b.place) FILTER (WHERE b.place <= greatest(10, a.expected)) / greatest(10, a.expected)) AS counted
+  FROM asked a
+  LEFT JOIN best b ON b.population = a.population
+  GROUP BY a.population, a.expected
 ),
 metrics AS (
   SELECT 'files' AS metric
   UNION ALL
   SELECT 'bytes' AS metric
+),
+places AS (
+  SELECT
+    a.*,
+    m.metric,
+    greatest(a.asked / s.counted, 0.01) AS place,
+    coalesce((SELECT max(r.number) FROM ranked r WHERE r.population = a.population AND r.metric = m.metric), 0) AS number
+  FROM asked a
+  JOIN shares s ON s.population = a.population
+  CROSS JOIN metrics m
+),
+tails AS (
+  SELECT
+    *,
+    least(20, number - 1) AS low,
+    greatest(3, CAST(floor(least(20, number - 1) / 5.0) AS BIGINT)) AS high,
+    least(CAST(floor(place) AS BIGINT), number) AS above
+  FROM places
+),
+fitted AS (
+  SELECT
+    t.population, t.metric, t.budget, t.watched_users, t.opened, t.allowed, t.balance, t.user_days, t.calibration_days,
+    t.asked, t.place, t.number, t.low, t.high, t.above,
+    max(r.score) FILTER (WHERE r.place = t.low) AS low_score,
+    max(r.score) FILTER (WHERE r.place = t.high) AS high_score,
+    max(r.score) FILTER (WHERE r.place = t.above) AS above_score,
+    max(r.score) FILTER (WHERE r.place = least(t.above + 1, t.number)) AS below_score
+  FROM tails t
+  LEFT JOIN ranked r ON r.population = t.population AND r.metric = t.metric
+  GROUP BY ALL
+),
+placed AS (
+  SELECT
+    *,
+    CASE
+      WHEN user_days < $least_user_days OR number < 5
+        THEN greatest($prior_threshold - 2.3 * log10(budget / 2), 1.0)
+      WHEN place >= low THEN above_score + (below_score - above_score) * least(place - above, 1)
+      ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * ln(low / place)
+    END AS threshold
+  FROM fitted
 )
 SELECT
-  m.metric,
-  CASE
-    WHEN o.user_days < $least_user_days THEN $prior_threshold
-    ELSE coalesce(
-      min(r.score) FILTER (WHERE r.place <= a.place),
-      max(r.score) + 0.000001,
-      $prior_threshold
-    )
-  END AS threshold,
-  o.user_days,
-  o.calibration_days,
-  count(r.score) AS scored_user_days,
-  count(r.score) FILTER (WHERE r.place <= a.place) AS user_days_above,
-  CASE WHEN o.user_days < $least_user_days THEN 'low' ELSE 'normal' END AS confidence,
-  CAST($budget AS DOUBLE) AS budget
-FROM metrics m
-CROSS JOIN organisation o
-CROSS JOIN allowed a
-LEFT JOIN ranked r ON r.metric = m.metric
-GROUP BY m.metric, o.user_days, o.calibration_days, a.place
-ORDER BY m.metric
+  p.population,
+  p.metric,
+  round(p.threshold, 6) AS threshold,
+  p.budget,
+  p.watched_users,
+  p.opened,
+  p.allowed,
+  p.balance,
+  round(p.asked, 6) AS asked,
+  p.user_days,
+  p.calibration_days,
+  p.number AS scored_user_days,
+  count(r.score) FILTER (WHERE r.score >= p.threshold) AS user_days_above,
+  CASE WHEN p.user_days < $least_user_days THEN 'low' ELSE 'normal' END AS confidence
+FROM placed p
+LEFT JOIN ranked r ON r.population = p.population AND r.metric = p.metric
+GROUP BY ALL
+ORDER BY p.population, p.metric

@@ -1,5 +1,6 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one upload. All that follows is sums over it.
--- Reads: uploads. Monitored are people and guests, and apps that act in the name of a person known by e-mail.
+-- Reads: uploads. population: people (with guests, and apps that act in the name of a person known by e-mail) or
+-- services (service accounts and other apps); NULL for those that are counted but not judged.
 -- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country and app, keys in order.
 WITH hours AS (
   SELECT
@@ -41,7 +42,10 @@ SELECT
   h.provider,
   h."user",
   h.actor_class,
-  h.actor_class IN ('person', 'guest') OR (h.actor_class = 'app' AND h."user" LIKE '%@%') AS monitored,
+  CASE
+    WHEN h.actor_class IN ('person', 'guest') OR (h.actor_class = 'app' AND h."user" LIKE '%@%') THEN 'people'
+    WHEN h.actor_class IN ('service', 'app') THEN 'services'
+  END AS population,
   h.hour,
   h.files,
   h.sized_files,

@@ -19,9 +19,9 @@ DAY = timedelta(days=1)
 
 def openings(windows: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
     with duckdb.connect() as con:
-        con.execute('CREATE TABLE detections ("user" VARCHAR, window_start TIMESTAMP)')
+        con.execute('CREATE TABLE all_detections ("user" VARCHAR, window_start TIMESTAMP)')
         if windows:
-            con.executemany("INSERT INTO detections VALUES (?, ?)", windows)
+            con.executemany("INSERT INTO all_detections VALUES (?, ?)", windows)
         into(con, "openings", "openings", {"deduplication": DAY})
         return con.execute('SELECT "user", opening FROM openings ORDER BY 1, 2').fetchall()
 

@@ -25,9 +25,10 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
     with duckdb.connect() as con:
         con.execute(
             'CREATE TABLE user_hours (provider VARCHAR, "user" VARCHAR, hour TIMESTAMP, files BIGINT, '
-            "bytes BIGINT, sized_files BIGINT DEFAULT 1, monitored BOOLEAN DEFAULT TRUE)"
+            "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people')"
         )
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
+        con.execute('CREATE TABLE excluded_hours ("user" VARCHAR, hour TIMESTAMP)')
         into(con, "baselines", "baselines", bound)
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', rows)
         con.execute("CREATE TABLE active_scopes (scope VARCHAR)")

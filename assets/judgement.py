@@ -1,0 +1,140 @@
+"""``baselines`` to ``detections``: what is usual, how unusual a window is, from when it counts, and what is over it.
+
+One asset function for all, since a day's baselines leave out what was detected on the days before: the days are a
+chain, and each goes through all steps before the next begins.
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, past, settings, window
+from assets.coverage import evaluations, first_days, tell_sources
+from assets.describe import described
+from assets.lake import Lake
+from assets.refresh import Step, refresh
+from assets.resources import Detector
+from assets.reviews import reviews_digest, view_reviews
+from detection.chain import QUERIES, calibrate, detect, learn, score
+from detection.parameters import Parameters
+from detection.sql import version
+
+__all__ = ["judgement"]
+
+_SETTINGS = {
+    "baselines": ("training_days", "prior_windows", "least_spread"),
+    "scores": (
+        "floor_files",
+        "floor_bytes",
+        "warm_up_days",
+        "activation_days",
+        "prior_windows",
+        "organisation_weight",
+        "beyond_weight",
+    ),
+    "thresholds": (
+        "budget",
+        "service_budget",
+        "training_days",
+        "activation_days",
+        "deduplication_hours",
+        "least_user_days",
+        "prior_threshold",
+        "warm_up_days",
+    ),
+    "detections": ("activation_days",),
+}
+"""The settings that each table's rows depend on."""
+
+
+def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The assets of baselines, scores, thresholds, detections, and of what was evaluated."""
+    hours = dg.AssetDep("user_hours", partition_mapping=window(-TRAINING_DAYS, 1))
+    deps: dict[str, list[dg.AssetDep | str]] = {
+        "baselines": [hours],
+        "scores": [hours, "baselines"],
+        "thresholds": ["scores", "baselines"],
+        "detections": ["scores", "thresholds", "baselines"],
+        "evaluations": ["scores", "thresholds", "baselines"],
+    }
+
+    @dg.multi_asset(
+        name="judgement",
+        specs=[dg.AssetSpec(table, deps=deps[table], partitions_def=partitions, **described(table)) for table in deps],
+        backfill_policy=SINGLE_RUN,
+    )
+    # No annotation of what it gives: Dagster refuses None for several outputs.
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
+        refresh(context, lake, engine, *_steps(lake, providers, detector.parameters))
+
+    return _asset
+
+
+def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters) -> list[Step]:
+    began = first_days(lake, providers)
+    activation = timedelta(days=parameters.activation_days)
+
+    def rules(table: str) -> str:
+        return version(*QUERIES[table]) + settings(parameters, *_SETTINGS[table])
+
+    def learned_from(day: date) -> str:
+        tables = ["user_hours", "detections"]
+        return lake.digest(tables, past(day, parameters), rules("baselines"), reviews_digest(lake, day))
+
+    def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        lake.view(con, "user_hours", ["user_hours"], past(day, parameters))
+        lake.view(con, "past_detections", ["detections"], past(day, parameters))
+        view_reviews(con, lake)
+        learn(con, day, parameters)
+
+    def scored_from(day: date) -> str:
+        judged = lake.digest(["baselines"], [day])
+        return lake.digest(["user_hours"], [day, day + DAY], rules("scores"), judged, str(began))
+
+    def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
+        lake.view(con, "baselines", ["baselines"], [day])
+        tell_sources(con, began)
+        score(con, day, parameters)
+
+    def calibrated_from(day: date) -> str:
+        before = lake.digest(["thresholds"], [day - DAY], str(began), reviews_digest(lake, day))
+        tables = ["scores", "baselines", "detections"]
+        return lake.digest(tables, past(day, parameters), rules("thresholds"), before)
+
+    def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        for table in ("scores", "baselines", "detections"):
+            lake.view(con, f"past_{table}", [table], past(day, parameters))
+        for table in ("baselines", "thresholds"):
+            lake.view(con, f"last_{table}", [table], [day - DAY])
+        view_reviews(con, lake)
+        tell_sources(con, began)
+        calibrate(con, day, parameters)
+
+    def detected_from(day: date) -> str:
+        judged = lake.digest(["scores", "thresholds", "baselines"], [day])
+        watched = evaluations(lake, providers, began, day, activation)
+        return lake.digest(["scores"], past(day, parameters), rules("detections"), judged, str(watched))
+
+    def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        for table in ("scores", "thresholds", "baselines"):
+            lake.view(con, table, [table], [day])
+        lake.view(con, "past_scores", ["scores"], past(day, parameters))
+        tell_sources(con, began)
+        detect(con, day, parameters)
+        watched = evaluations(lake, providers, began, day, activation)
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE evaluations "
+            "(scope VARCHAR, window_start TIMESTAMP, state VARCHAR, reason VARCHAR)"
+        )
+        con.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?)", watched)
+
+    return [
+        Step({"baselines": "baselines"}, learned_from, baselines),
+        Step({"scores": "scores"}, scored_from, scores),
+        Step({"thresholds": "thresholds"}, calibrated_from, thresholds),
+        Step({"detections": "detections", "evaluations": "evaluations"}, detected_from, detections),
+    ]

@@ -1,0 +1,77 @@
+"""Reviews: what people said of alerts, kept for good in one file beside the lake's tables."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from datetime import date, datetime
+from pathlib import Path
+
+import duckdb
+
+from assets.calendar import midnight
+from assets.lake import Lake, replacing
+from detection.tables import empty
+
+__all__ = ["add_review", "reviews_digest", "view_reviews"]
+
+
+def _path(lake: Lake) -> Path:
+    return Path(lake.root) / "reviews.parquet"
+
+
+def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`."""
+    if _path(lake).exists():
+        con.read_parquet(str(_path(lake))).create_view("reviews", replace=True)
+    else:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS {empty('reviews')}")
+
+
+def reviews_digest(lake: Lake, day: date) -> str:
+    """Digest of the reviews that count on a day: those given before it began."""
+    if not _path(lake).exists():
+        return ""
+    with duckdb.connect() as con:
+        rows = con.execute(
+            "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(_path(lake)), midnight(day)]
+        ).fetchall()
+    return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
+
+
+def add_review(
+    con: duckdb.DuckDBPyConnection, lake: Lake, alert_id: str, *, verdict: str, by: str, note: str, now: datetime
+) -> None:
+    """Adds a review of a published alert to those that there are.
+
+    Args:
+        con: Connection in which ``ledger`` holds the published alerts, see :func:`assets.publishing.publish`.
+        lake: Where the reviews are.
+        alert_id: The alert.
+        verdict: benign or confirmed.
+        by: Who says so.
+        note: Why.
+        now: When, UTC.
+
+    Raises:
+        LookupError: There is no such alert.
+    """
+    Path(lake.root).mkdir(parents=True, exist_ok=True)
+    # Two people may review at once, and both reviews are kept.
+    with (Path(lake.root) / ".reviews.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        view_reviews(con, lake)
+        said = con.execute(
+            """
+            SELECT (SELECT count(*) FROM reviews) + 1, alert_id, "user", first_window_start, last_window_end, ?, ?, ?, ?
+            FROM ledger
+            WHERE alert_id = ?
+            """,
+            [verdict, by, note, now.replace(tzinfo=None), alert_id],
+        ).fetchall()
+        if not said:
+            raise LookupError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
+        con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
+        con.execute("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said[0])
+        with replacing(_path(lake)) as temporary:
+            con.table("all_reviews").write_parquet(str(temporary))

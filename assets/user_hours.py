@@ -1,0 +1,46 @@
+"""``user_hours``: sums per user, provider and hour, from which all that follows is made."""
+
+from collections.abc import Sequence
+from datetime import date
+
+import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from assets.calendar import SINGLE_RUN
+from assets.describe import described
+from assets.lake import Lake
+from assets.refresh import Step, refresh
+from detection.sql import into, version
+
+__all__ = ["user_hours"]
+
+
+def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset of sums per user, provider and hour."""
+    uploads = [f"{provider}/uploads" for provider in providers]
+
+    @dg.asset(
+        name="user_hours",
+        deps=[table.split("/") for table in uploads],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        **described("user_hours"),
+    )
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource) -> None:
+        def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
+            lake.view(con, "uploads", uploads, [day])
+            into(con, "user_hours", "user_hours")
+
+        refresh(
+            context,
+            lake,
+            engine,
+            Step(
+                outputs={"user_hours": "user_hours"},
+                made_from=lambda day: lake.digest(uploads, [day], version("user_hours")),
+                compute=compute,
+            ),
+        )
+
+    return _asset

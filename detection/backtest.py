@@ -1,0 +1,71 @@
+"""What the detector would have raised over stored history, with other settings: the chain played in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+
+import duckdb
+
+from detection.chain import calibrate, detect, learn, score
+from detection.parameters import Parameters
+from detection.sql import into
+from detection.tables import empty
+
+__all__ = ["play"]
+
+_DAY = timedelta(days=1)
+_KEPT = {"baselines": "SELECT * FROM baselines WHERE \"user\" IS NULL", "scores": "FROM scores"}
+_KEPT |= {table: f"FROM {table}" for table in ("thresholds", "detections")}
+
+
+def play(
+    con: duckdb.DuckDBPyConnection,
+    first: date,
+    last: date,
+    parameters: Parameters,
+    *,
+    passed: Callable[[date], None] = lambda _day: None,
+) -> None:
+    """Judges each day from ``first`` to ``last`` and folds what is found.
+
+    Reads ``hours`` (user-hours of these days, of the training days before and of the day after), ``sources`` and
+    ``reviews``. Makes the temporary tables ``played_baselines`` (the organisation's rows), ``played_scores``,
+    ``played_thresholds`` and ``played_detections``, each with the ``day`` it is of, and ``openings``.
+
+    Args:
+        con: Connection, nothing else of which is changed but the chain's own temporary tables.
+        first: First day judged. Thresholds are calibrated once there are days behind it, so begin well before the
+            days that are looked at.
+        last: Last day judged.
+        parameters: Settings to try.
+        passed: Called with each day once it is judged.
+    """
+    for table in _KEPT:
+        con.execute(f"CREATE OR REPLACE TEMP TABLE played_{table} AS {empty(table, dated=True)}")
+    day = first
+    while day <= last:
+        _judge(con, day, parameters)
+        for table, kept in _KEPT.items():
+            con.execute(f"INSERT INTO played_{table} BY NAME SELECT *, CAST(? AS DATE) AS day FROM ({kept})", [day])  # noqa: S608 -- our own names
+        passed(day)
+        day += _DAY
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS SELECT * EXCLUDE (day) FROM played_detections")
+    into(con, "openings", "openings", parameters.bind(datetime.combine(first, time())))
+
+
+def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+    training = day - timedelta(days=parameters.training_days)
+    _view(con, "user_hours", f"SELECT * FROM hours WHERE hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
+    for table in _KEPT:
+        rows = f"SELECT * EXCLUDE (day) FROM played_{table} WHERE day"
+        _view(con, f"past_{table}", f"{rows} >= '{training}' AND day < '{day}'")
+        _view(con, f"last_{table}", f"{rows} = '{day - _DAY}'")
+    learn(con, day, parameters)
+    score(con, day, parameters)
+    calibrate(con, day, parameters)
+    detect(con, day, parameters)
+
+
+def _view(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
+    con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')

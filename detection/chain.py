@@ -1,0 +1,76 @@
+"""One day's judgement in steps: what is usual, how unusual each window is, from when it counts, and what is over it.
+
+A day's steps read what the days before came to, so days are judged in ascending order. Each step is a function from
+tables in a connection to a table there; whoever calls them says where the tables come from: the lake or a backtest.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import duckdb
+
+from detection.parameters import Parameters
+from detection.sql import into
+
+__all__ = ["QUERIES", "activate", "calibrate", "detect", "learn", "score"]
+
+QUERIES = {
+    "baselines": ("verdicts", "excluded_hours", "baselines"),
+    "scores": ("active_scopes", "scores"),
+    "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "calibration", "thresholds"),
+    "detections": ("active_scopes", "detections"),
+}
+"""The queries that each step's table depends on."""
+
+_DAY = timedelta(days=1)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+    """Makes ``baselines`` from ``user_hours`` and ``past_detections`` of the training days, and ``reviews``."""
+    bound = parameters.bind(_midnight(day))
+    into(con, "verdicts", "verdicts", bound)
+    into(con, "excluded_hours", "excluded_hours", bound)
+    into(con, "baselines", "baselines", bound)
+
+
+def activate(
+    con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, *, table: str = "active_scopes"
+) -> None:
+    """Makes the scopes that are past their activation on a day, from ``sources`` (provider, first_day)."""
+    into(con, table, "active_scopes", parameters.bind(_midnight(day)))
+
+
+def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+    """Makes ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``."""
+    activate(con, day, parameters)
+    into(con, "scores", "scores", parameters.bind(_midnight(day)))
+
+
+def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+    """Makes ``thresholds`` from what the days before came to.
+
+    Reads ``past_scores``, ``past_baselines`` and ``past_detections`` of the training days, ``last_baselines`` and
+    ``last_thresholds`` of the day before, ``reviews`` and ``sources``.
+    """
+    bound = parameters.bind(_midnight(day))
+    into(con, "verdicts", "verdicts", bound)
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections")
+    into(con, "past_openings", "openings", bound)
+    activate(con, day - _DAY, parameters, table="last_active_scopes")
+    into(con, "accounts", "accounts", bound)
+    into(con, "calibration", "calibration", bound)
+    into(con, "thresholds", "thresholds", bound)
+
+
+def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+    """Makes ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
+
+    Reads ``past_scores`` of the training days and ``sources``, too.
+    """
+    activate(con, day, parameters)
+    into(con, "detections", "detections", parameters.bind(_midnight(day)))

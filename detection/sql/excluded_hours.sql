@@ -1,0 +1,21 @@
+-- Hours of past detections, which are not usual and so in no baseline, unless the alert was found to be benign.
+-- Reads: past_detections (those of the training days), verdicts.
+WITH kept AS (
+  SELECT d."user", d.window_start
+  FROM past_detections d
+  LEFT JOIN verdicts v
+    ON v."user" = d."user"
+    AND v.verdict = 'benign'
+    AND d.window_start >= v.first_window_start
+    AND d.window_start < v.last_window_end
+  WHERE v.verdict IS NULL
+)
+SELECT DISTINCT "user", hour
+FROM (
+  SELECT "user", window_start AS hour FROM kept
+  UNION ALL
+  SELECT "user", window_start + INTERVAL 1 HOUR AS hour FROM kept
+  UNION ALL
+  SELECT "user", window_start + INTERVAL 2 HOUR AS hour FROM kept
+) AS hours
+ORDER BY "user", hour

@@ -1,0 +1,14 @@
+-- What people said of alerts by the start of a day: each alert's latest verdict, and the span it is about.
+-- Reads: reviews. A verdict counts from the day after it was given, so that no day that is over is judged anew.
+SELECT
+  "user",
+  first_window_start,
+  last_window_end,
+  verdict
+FROM (
+  SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
+  FROM reviews
+  WHERE reviewed_at < $day_start
+) AS told
+WHERE place = 1
+ORDER BY "user", first_window_start, verdict
