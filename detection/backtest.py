@@ -56,16 +56,16 @@ def play(
 
 def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     training = day - timedelta(days=parameters.training_days)
-    _view(con, "user_hours", f"SELECT * FROM hours WHERE hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
+    _view(con, "user_hours", "hours", f"hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
     for table in _KEPT:
-        rows = f"SELECT * EXCLUDE (day) FROM played_{table} WHERE day"
-        _view(con, f"past_{table}", f"{rows} >= '{training}' AND day < '{day}'")
-        _view(con, f"last_{table}", f"{rows} = '{day - _DAY}'")
+        _view(con, f"past_{table}", f"played_{table}", f"day >= '{training}' AND day < '{day}'")
+        _view(con, f"last_{table}", f"played_{table}", f"day = '{day - _DAY}'")
     learn(con, day, parameters)
     score(con, day, parameters)
     calibrate(con, day, parameters)
     detect(con, day, parameters)
 
 
-def _view(con: duckdb.DuckDBPyConnection, name: str, query: str) -> None:
-    con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+def _view(con: duckdb.DuckDBPyConnection, name: str, table: str, condition: str) -> None:
+    query = f'CREATE OR REPLACE TEMP VIEW "{name}" AS SELECT * FROM {table} WHERE {condition}'  # noqa: S608 -- our own
+    con.execute(query)
