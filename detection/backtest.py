@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 import duckdb
 
@@ -12,10 +13,25 @@ from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import empty
 
-__all__ = ["play"]
+__all__ = ["Raised", "play", "raised"]
 
 _DAY = timedelta(days=1)
-_KEPT = {"baselines": "SELECT * FROM baselines WHERE \"user\" IS NULL", "scores": "FROM scores"}
+
+
+class Raised(NamedTuple):
+    """An alert as it would have been raised: times UTC without zone, sizes in bytes of its largest window."""
+
+    user: str
+    population: str
+    first_window_start: datetime
+    first_window_end: datetime
+    last_window_end: datetime
+    files: int
+    bytes: int | None
+    score: float
+
+
+_KEPT = {"baselines": 'SELECT * FROM baselines WHERE "user" IS NULL', "scores": "FROM scores"}
 _KEPT |= {table: f"FROM {table}" for table in ("thresholds", "detections")}
 
 
@@ -52,6 +68,27 @@ def play(
         day += _DAY
     con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS SELECT * EXCLUDE (day) FROM played_detections")
     into(con, "openings", "openings", parameters.bind(datetime.combine(first, time())))
+
+
+def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
+    """The alerts that :func:`play` came to and that open on or after a day, by opening and user."""
+    return [
+        Raised(*row)
+        for row in con.execute(
+            """
+            SELECT
+              o."user", min(d.population), o.opening, o.opening + INTERVAL 3 HOUR, max(d.window_end),
+              max(d.files), max(d.bytes), max(d.score)
+            FROM openings o
+            JOIN played_detections d
+              ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
+            WHERE o.opening >= ?
+            GROUP BY o."user", o.opening
+            ORDER BY o.opening, o."user"
+            """,
+            [first],
+        ).fetchall()
+    ]
 
 
 def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +20,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
+from orchestration.formats import Format, lake_of
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
+from orchestration.review import review
 from orchestration.settings import Settings, environment
+from orchestration.status import status
 
 __all__ = ["main"]
 
@@ -35,7 +38,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(doctor)
+for _command in (doctor, review, backtest, status):
+    app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)
@@ -43,13 +47,6 @@ _DEMO_DAYS = 60
 _ATTEMPTS = 5
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def _days(workload: Path) -> tuple[date, date]:
@@ -148,10 +145,7 @@ def alerts(
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
     """Prints the alerts of a home."""
-    if not (home / "lake").is_dir():
-        raise FileNotFoundError(
-            f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME."
-        )
+    lake_of(home)
     found = read_alerts(home)
     if format_ is Format.JSON:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
@@ -251,7 +245,7 @@ def main() -> None:
     load_dotenv(".env")
     try:
         app()
-    except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, RuntimeError) as error:
+    except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, LookupError, RuntimeError) as error:
         # What a provider says in an error may look like markup.
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         raise SystemExit(1) from error

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from itertools import groupby
 from typing import Annotated
 
@@ -21,18 +20,12 @@ from assets.resources import Clock
 from connectors import PROVIDERS
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
+from orchestration.formats import Format
 from orchestration.settings import Settings, environment
 
 __all__ = ["doctor"]
 
 _COLOURS = {State.OK: "green", State.WARNING: "yellow", State.FAILURE: "bold red", State.NOT_CHECKED: "dim"}
-
-
-class Format(StrEnum):
-    """How findings are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 def doctor(

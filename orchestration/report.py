@@ -105,6 +105,7 @@ class Score:
     Attributes:
         wanted: Harmful labelled incidents that an alert is expected for, by scenario.
         found: Those that an alert names the user of, in time, by scenario.
+        hours: Hours from an incident's first event to the end of the alert's opening window, of those found.
         as_suspicious: Incidents expected by a suspicious user that were found under the variation.
         suspicious: Incidents expected by a suspicious user.
         look_alikes: Alerts on harmless labelled look-alikes.
@@ -113,6 +114,7 @@ class Score:
 
     wanted: dict[str, int]
     found: dict[str, int]
+    hours: dict[str, list[float]]
     as_suspicious: int
     suspicious: int
     look_alikes: int
@@ -136,6 +138,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
     explained: dict[str, bool] = {}
     wanted: dict[str, int] = {}
     found: dict[str, int] = {}
+    hours: dict[str, list[float]] = {}
     suspicious = as_suspicious = 0
     for row in rows:
         start, end = _time(row["start"]) - timedelta(hours=3), _time(row["end"]) + timedelta(hours=3)
@@ -153,12 +156,16 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
         if malicious and row["expected"] in ("alert", "suspicious"):
             wanted[row["scenario"]] = wanted.get(row["scenario"], 0) + 1
             found[row["scenario"]] = found.get(row["scenario"], 0) + bool(hits)
+            if hits:
+                seen = min(_time(hit["first_window_start"]) for hit in hits) + timedelta(hours=3)
+                hours.setdefault(row["scenario"], []).append((seen - _time(row["start"])) / timedelta(hours=1))
         if row["expected"] == "suspicious":
             suspicious += 1
             as_suspicious += any(hit["severity"] == "Low" for hit in hits)
     return Score(
         wanted,
         found,
+        hours,
         as_suspicious,
         suspicious,
         look_alikes=sum(not malicious for malicious in explained.values()),

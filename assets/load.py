@@ -1,0 +1,46 @@
+"""The load of alerts: what the budget allowed and what was raised, day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+
+from assets.lake import Lake
+
+__all__ = ["load_of_days"]
+
+
+def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> list[dict[str, Any]]:
+    """Each day's load, by population and day.
+
+    A day's account is settled on the next, whose thresholds say how many users were watched; the last day has none
+    yet, and shows the budget with nobody watched until then.
+
+    Args:
+        con: Connection to make views in.
+        lake: Where thresholds and alerts are.
+        days: Days wanted, ascending.
+
+    Returns:
+        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day) and
+        balance (of the account after the day).
+    """
+    lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
+    lake.view(con, "alerts", ["alerts"], days, dated=True)
+    cursor = con.execute(
+        """
+        WITH raised AS (SELECT population, day, count(*) AS alerts FROM alerts GROUP BY population, day)
+        SELECT
+          s.population, s.day - INTERVAL 1 DAY AS day, s.budget, s.watched_users, s.allowed,
+          coalesce(r.alerts, 0) AS raised, s.balance
+        FROM settled s
+        LEFT JOIN raised r ON r.population = s.population AND r.day = s.day - INTERVAL 1 DAY
+        WHERE s.metric = 'files'
+        ORDER BY s.population, s.day
+        """
+    )
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, (*row[:1], row[1].date(), *row[2:]), strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,191 @@
+"""``uploadwatch backtest``: what other budgets would have raised over the history that a home holds."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from assets.coverage import first_days, tell_sources
+from assets.lake import Lake
+from assets.plots import budget_plot
+from assets.refresh import days_between
+from assets.reviews import view_reviews
+from connectors import PROVIDERS
+from detection.backtest import Raised, play, raised
+from detection.parameters import Parameters
+from orchestration.formats import Format, lake_of
+from orchestration.report import Score, score
+
+__all__ = ["backtest"]
+
+_LEAD = timedelta(days=90)
+"""History judged before the first day looked at: training, calibration, and the account's settling."""
+_TOP = 10
+
+
+def backtest(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+    budget: Annotated[str, typer.Option(help="Alerts per 1000 monitored users and day; several by commas.")] = "2",
+    labels: Annotated[
+        Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture of budget against recall, PNG; needs labels.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
+) -> None:
+    """Plays budgets over stored history, beside the alerts: load, top users, what would change, and recall with labels.
+
+    Nothing in the home is changed.
+    """
+    budgets = _budgets(budget)
+    if plot and not labels:
+        raise typer.BadParameter("a picture of recall needs labels: give --labels too")
+    start, end = first.date(), last.date()
+    if start > end:
+        raise typer.BadParameter(f"--from {start} is after --to {end}")
+    lake = lake_of(home)
+    found = [_figures(lake, start, end, each, labels) for each in budgets]
+    if plot:
+        plot.write_bytes(budget_plot([(each["budget"], each["recall"], each["precision"]) for each in found]))
+    if format_ is Format.JSON:
+        sys.stdout.write(json.dumps({"from": str(start), "to": str(end), "budgets": found}, indent=1) + "\n")
+    else:
+        _show(start, end, found)
+
+
+def _budgets(text: str) -> list[float]:
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(f"{text!r}: give numbers, such as 2 or 1,2,5", param_hint="--budget") from None
+    if not all(0 < each <= 1000 for each in found):
+        raise typer.BadParameter(f"{text!r}: a budget is above 0 and at most 1000", param_hint="--budget")
+    return found
+
+
+def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | None) -> dict[str, Any]:
+    began = first_days(lake, PROVIDERS)
+    if not began:
+        raise FileNotFoundError(f"{lake.root} holds no audit events: there is nothing to play.")
+    first = max(start - _LEAD, min(began.values()))
+    with (
+        duckdb.connect() as con,
+        Progress(
+            TextColumn(f"budget {budget:g}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as bar,
+    ):
+        task = bar.add_task("", total=(end - first).days + 1)
+        parameters = Parameters(budget=budget)
+        training = timedelta(days=parameters.training_days)
+        lake.view(con, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
+        con.execute("CREATE TEMP TABLE hours AS FROM stored")
+        view_reviews(con, lake)
+        tell_sources(con, began)
+        play(con, first, end, parameters, passed=lambda _day: bar.update(task, advance=1))
+        alerts = raised(con, start)
+        [(users, allowed)] = con.execute(
+            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0) FROM played_thresholds "
+            "WHERE metric = 'files' AND population = 'people' AND day > ?",
+            [start],
+        ).fetchall()
+        lake.view(con, "alerts", ["alerts"], days_between(start, end))
+        kept = con.execute('SELECT "user", first_window_start, last_window_end FROM alerts').fetchall()
+    people = [alert for alert in alerts if alert.population == "people"]
+    return {
+        "budget": budget,
+        "alerts": len(alerts),
+        "by_services": len(alerts) - len(people),
+        "watched_user_days": int(users),
+        "allowed": round(allowed, 2),
+        "realised_per_1000": round(1000 * len(people) / users, 3) if users else None,
+        "top_users": [
+            {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
+        ],
+        **_changes(alerts, kept),
+        **(_labelled(alerts, labels) if labels else {}),
+    }
+
+
+def _changes(alerts: Sequence[Raised], kept: Sequence[tuple[str, datetime, datetime]]) -> dict[str, Any]:
+    def meet(alert: Raised, other: tuple[str, datetime, datetime]) -> bool:
+        return alert.user == other[0] and alert.first_window_start < other[2] and alert.last_window_end > other[1]
+
+    return {
+        "would_come": sum(not any(meet(alert, other) for other in kept) for alert in alerts),
+        "would_go": sum(not any(meet(alert, other) for alert in alerts) for other in kept),
+    }
+
+
+def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
+    def told(alert: Raised) -> dict[str, Any]:
+        return {
+            "alert_id": f"{alert.user}|{alert.first_window_start}",
+            "user": alert.user,
+            "severity": "Informational",
+            "first_window_start": alert.first_window_start.replace(tzinfo=UTC).isoformat(),
+            "last_window_end": alert.last_window_end.replace(tzinfo=UTC).isoformat(),
+        }
+
+    result: Score = score([told(alert) for alert in alerts], labels, providers=PROVIDERS)
+    false = result.look_alikes + result.unlabelled
+    return {
+        "recall": round(sum(result.found.values()) / max(1, sum(result.wanted.values())), 3),
+        "precision": round((len(alerts) - false) / len(alerts), 3) if alerts else None,
+        "scenarios": {
+            name: {
+                "wanted": wanted,
+                "found": result.found[name],
+                "median_hours_to_detect": round(statistics.median(result.hours[name]), 1)
+                if name in result.hours
+                else None,
+            }
+            for name, wanted in sorted(result.wanted.items())
+        },
+    }
+
+
+def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
+    out = Console()
+    table = Table(title=f"Backtest from {start} to {end}")
+    for title in ("Budget", "Realised", "Alerts", "by services", "Would come", "Would go", "Recall", "Precision"):
+        table.add_column(title, justify="right")
+    for each in found:
+        realised = each["realised_per_1000"]
+        table.add_row(
+            f"{each['budget']:g}",
+            "-" if realised is None else f"{realised:.2f}",
+            str(each["alerts"]),
+            str(each["by_services"]),
+            f"+{each['would_come']}",
+            f"-{each['would_go']}",
+            *("-" if each.get(name) is None else f"{each[name]:.2f}" for name in ("recall", "precision")),
+        )
+    out.print(table)
+    for each in found:
+        users = ", ".join(f"{escape(user['user'])} ({user['alerts']})" for user in each["top_users"])
+        out.print(f"[bold]Budget {each['budget']:g}[/], most alerts: {users or 'none'}")
+        for name, seen in each.get("scenarios", {}).items():
+            hours = seen["median_hours_to_detect"]
+            when = f", {hours:g} h after its first event" if hours is not None else ""
+            out.print(f"  {name.replace('_', ' ')}: {seen['found']} of {seen['wanted']}{when}")

@@ -1,0 +1,48 @@
+"""``uploadwatch review``: what a person says of an alert, which decides what counts as usual from the next day on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from assets.publishing import publish
+from assets.resources import Clock
+from assets.reviews import add_review
+from orchestration.formats import lake_of
+from orchestration.settings import Settings, environment
+
+__all__ = ["review"]
+
+
+def review(
+    alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
+    by: Annotated[str, typer.Option(help="Who says so.")],
+    note: Annotated[str, typer.Option(help="Why.")],
+    benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+) -> None:
+    """Marks an alert as benign or confirmed; the latest review counts, all are kept.
+
+    From the next day on, the windows of a benign alert are part of the user's baseline, and those of a confirmed one
+    neither of the baseline nor of the calibration.
+    """
+    lake = lake_of(home)
+    verdict = "benign" if benign else "confirmed"
+    with duckdb.connect() as con:
+        publish(con, lake)
+        found = con.execute("SELECT alert_id FROM ledger WHERE starts_with(alert_id, ?)", [alert.lower()]).fetchall()
+        if len(found) != 1 or not alert:
+            raise LookupError(
+                f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
+                "Take it from `uploadwatch alerts --format json`."
+            )
+        now = Clock(fixed=Settings.read(environment()).now).now()
+        add_review(con, lake, found[0][0], verdict=verdict, by=by, note=note, now=now)
+    Console().print(f"{found[0][0]} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
