@@ -4,11 +4,12 @@ Per seed the sandbox makes an organisation with incidents and look-alikes. Every
 after recovery: the true ones but for files that are gone and whose size the log does not carry. Judged are the days
 after activation. The detector learns from the days before each day alone.
 
-The other rules run at their published settings, and once more with their threshold set so that on the days judged they
-come to our budget: chosen in hindsight, which favours them. The detector itself runs over or under its budget; a line
-of its own has it brought to the budget in the same way, so that what its scores are worth shows apart from what its
-calibration costs. Alerts are counted one per user and day for all. Intervals are Wilson's at 95 %, over the incidents
-or alerts of all seeds; a scenario begins on the same day in every workload, so they do not cover other days.
+The other rules run at their published settings, and at our budget twice. *Held out*: the threshold of each day is
+calibrated on the 30 days before it, as the detector's are. *In hindsight*: one threshold is chosen so that the days
+judged come to the budget, which no deployment can do. The detector's own lines are the same two, so that what its
+scores are worth shows apart from what calibration costs. Alerts are counted one per user and day for all. Intervals are
+Wilson's at 95 %, over the incidents or alerts of all seeds; a scenario begins on the same days in every workload, so
+they do not cover other days.
 
 Run: ``python -m bench.detection [--seeds 7,8,9] [--people N] [--days N] [--budget B] [--json]``
 """
@@ -29,7 +30,7 @@ from typing import Any
 import duckdb
 
 from bench.detection_peers import PEERS
-from bench.detection_score import Candidate, Outcome, alerts, calibrate, judge, wilson
+from bench.detection_score import Alert, Candidate, Outcome, alerts, calibrate, held_out, judge, wilson
 from detection.parameters import Parameters
 from detection.sql import ENGINE, into
 from sandbox.workload import FEWEST_DAYS, make_workload
@@ -37,7 +38,8 @@ from sandbox.workload_format import Label, write_workload
 
 START = date(2026, 1, 5)
 OURS = "uploadwatch"
-AT_BUDGET = "at the budget"
+HELD_OUT = "budget, held out"
+HINDSIGHT = "budget, in hindsight"
 FEW = 5
 """With fewer incidents of a scenario its interval says next to nothing."""
 INSTALL = ".venv/bin/pip install --require-hashes --no-deps -r requirements-bench.lock"
@@ -98,17 +100,18 @@ def load(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     into(con, "user_hours", "user_hours")
 
 
-def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> int:
-    """Monitored users summed over the days; as in calibration, these are users with uploads in the 30 days before."""
+def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
+    """Monitored users by day; as in calibration, these are users with uploads in the 30 days before."""
     rows = con.execute(
         """
-        SELECT count(DISTINCT (d.day, h."user"))
+        SELECT d.day, count(DISTINCT h."user")
         FROM (SELECT unnest(CAST($days AS DATE[])) AS day) d
-        JOIN user_hours h ON h.monitored AND h.hour >= d.day - INTERVAL 30 DAY AND h.hour < d.day
+        LEFT JOIN user_hours h ON h.monitored AND h.hour >= d.day - INTERVAL 30 DAY AND h.hour < d.day
+        GROUP BY d.day
         """,
         {"days": [day.isoformat() for day in days]},
     ).fetchall()
-    return int(rows[0][0])
+    return dict(rows)
 
 
 def ours(con: duckdb.DuckDBPyConnection, days: Sequence[date], budget: float) -> list[Candidate]:
@@ -159,29 +162,47 @@ def ours(con: duckdb.DuckDBPyConnection, days: Sequence[date], budget: float) ->
 
 @dataclass(frozen=True)
 class Measured:
-    """One workload's outcomes by rule and setting, and the thresholds that met the budget, by rule."""
+    """One workload's outcomes by rule and setting, and the thresholds chosen in hindsight, by rule."""
 
     outcomes: Mapping[tuple[str, str], Outcome]
     thresholds: Mapping[str, float]
 
 
-def compare(con: duckdb.DuckDBPyConnection, days: Sequence[date], labels: Sequence[Label], budget: float) -> Measured:
-    """Runs all rules that can be run over the tables of one workload."""
-    watched = user_days(con, days)
+def compare(
+    con: duckdb.DuckDBPyConnection, days: Sequence[date], judged: Sequence[date], labels: Sequence[Label], budget: float
+) -> Measured:
+    """Runs all rules that can be run over the tables of one workload.
+
+    Args:
+        con: Connection with the tables that :func:`load` makes.
+        days: Days to learn thresholds from, and to judge.
+        judged: Those to judge.
+        labels: What happened.
+        budget: Alerts per 1000 monitored users and day.
+    """
+    by_day = user_days(con, days)
+    watched = sum(by_day[day] for day in judged)
     allowed = int(budget * watched / 1000)
-    own = ours(con, days, budget)
-    thresholds = {OURS: calibrate(own, allowed)}
-    outcomes = {
-        (OURS, f"budget {budget:g}"): judge(alerts(own, 1), labels, watched),
-        (OURS, AT_BUDGET): judge(alerts(own, thresholds[OURS]), labels, watched),
-    }
+    outcomes: dict[tuple[str, str], Outcome] = {}
+    thresholds: dict[str, float] = {}
+
+    def add(name: str, setting: str, raised: Sequence[Alert]) -> None:
+        outcomes[name, setting] = judge(raised, labels, watched)
+
+    own = ours(con, judged, budget)
+    thresholds[OURS] = calibrate(own, allowed)
+    add(OURS, HELD_OUT, alerts(own, 1))
+    add(OURS, HINDSIGHT, alerts(own, thresholds[OURS]))
     for name, peer in PEERS.items():
         if not peer.available:
             continue
         candidates = peer.rule(con, days)
-        thresholds[name] = calibrate(candidates, allowed)
-        for setting, least in {**peer.published, AT_BUDGET: thresholds[name]}.items():
-            outcomes[name, setting] = judge(alerts(candidates, least), labels, watched)
+        inside = [candidate for candidate in candidates if candidate.begin.date() in set(judged)]
+        for setting, least in peer.published.items():
+            add(name, setting, alerts(inside, least))
+        thresholds[name] = calibrate(inside, allowed)
+        add(name, HELD_OUT, held_out(candidates, by_day, judged, budget))
+        add(name, HINDSIGHT, alerts(inside, thresholds[name]))
     return Measured(outcomes, thresholds)
 
 
@@ -214,15 +235,18 @@ def measure(seeds: Sequence[int], people: int, days: int, budget: float) -> dict
     Returns:
         What was asked, incidents of each scenario in all, rules left out with the reason, and by rule and setting
         the realised alerts per 1000 monitored users and day (in all, and of the seeds the least and the most), recall
-        by scenario and in all, precision, and of the rules at the budget the threshold of each seed.
+        by scenario and in all, precision, and of lines in hindsight the threshold of each seed.
     """
-    activation = Parameters().activation_days
-    judged = [START + timedelta(days=number) for number in range(activation, days)]
+    parameters = Parameters()
+    learnt, judged = (
+        [START + timedelta(days=number) for number in range(first, days)]
+        for first in (parameters.warm_up_days, parameters.activation_days)
+    )
     outcomes: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     thresholds: dict[str, list[float]] = defaultdict(list)
     for seed in seeds:
         with _workload(seed, people, days) as (con, labels):
-            measured = compare(con, judged, labels, budget)
+            measured = compare(con, learnt, judged, labels, budget)
         for key, outcome in measured.outcomes.items():
             outcomes[key].append(outcome)
         for name, threshold in measured.thresholds.items():
@@ -240,7 +264,7 @@ def measure(seeds: Sequence[int], people: int, days: int, budget: float) -> dict
                 "all": _share(total.found.total(), total.wanted.total()),
                 **{name: _share(total.found[name], count) for name, count in sorted(total.wanted.items())},
             },
-            **({"thresholds": thresholds[name]} if setting == AT_BUDGET else {}),
+            **({"thresholds": thresholds[name]} if setting == HINDSIGHT else {}),
         }
     incidents = next(iter(rules.values()))["recall"]
     return {
@@ -264,15 +288,15 @@ def _percent(share: Mapping[str, Any]) -> str:
 
 
 def report(result: Mapping[str, Any]) -> str:
-    """The result as text: a line a rule, then a line a scenario with a column a rule."""
+    """The result as text: a line a rule, then a line a scenario with a column for each rule at the budget."""
     rules = result["rules"]
     incidents = {name: count for name, count in result["incidents"].items() if name != "all"}
     lines = [
         f"{len(result['seeds'])} workloads of {result['people']} people, {result['judged_days']} days judged, "
         f"{result['incidents']['all']} incidents to find; asked for: {result['budget']:g} alerts per 1000 monitored "
         "users and day.",
-        f"'{AT_BUDGET}': threshold chosen in hindsight on the days judged. In brackets: of the seeds the least and the "
-        "most; 95 % intervals.",
+        "Held out: each day's threshold from the days before it. In hindsight: one threshold from the days judged.",
+        "In brackets: of the workloads the least and the most; 95 % intervals.\n",
         f"{'':4}{'rule':46}{'realised':>20}{'precision':>17}{'recall':>17}",
     ]
     for number, (name, rule) in enumerate(rules.items(), start=1):
@@ -281,9 +305,10 @@ def report(result: Mapping[str, Any]) -> str:
         lines.append(
             f"{number:2}  {name:46}{realised:>20}{_percent(rule['precision']):>17}{_percent(rule['recall']['all']):>17}"
         )
-    lines.append(f"\n{'found of each scenario':24}{'of':>4}" + "".join(f"{n:5}" for n in range(1, len(rules) + 1)))
+    columns = {number: rule for number, (name, rule) in enumerate(rules.items(), start=1) if "(budget" in name}
+    lines.append(f"\n{'found of each scenario':24}{'of':>4}" + "".join(f"{number:5}" for number in columns))
     for scenario, count in incidents.items():
-        found = "".join(f"{rule['recall'][scenario]['hits']:5}" for rule in rules.values())
+        found = "".join(f"{rule['recall'][scenario]['hits']:5}" for rule in columns.values())
         lines.append(f"{scenario:24}{count:4}{found}")
     per_seed = sorted({count // len(result["seeds"]) for count in incidents.values()})
     lines.append(

@@ -6,18 +6,19 @@ from which a budget is met, matching, intervals. The rules are ``bench.detection
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from math import inf, sqrt
 from typing import NamedTuple
 
 from sandbox.workload_format import Label
 
-__all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "judge", "wilson"]
+__all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "held_out", "judge", "wilson"]
 
 _Z95 = 1.959964
+_TRAINING = timedelta(days=30)
 
 
 class Candidate(NamedTuple):
@@ -93,11 +94,47 @@ def calibrate(candidates: Iterable[Candidate], allowed: int) -> float:
 
     Equals are all in or all out, so that a rule of whole numbers stays within the budget, too.
     """
+    return _cut(_best(candidates).values(), allowed)
+
+
+def held_out(
+    candidates: Sequence[Candidate], user_days: Mapping[date, int], days: Iterable[date], budget: float
+) -> list[Alert]:
+    """The alerts of days whose thresholds are calibrated on nothing but the 30 days before each.
+
+    Args:
+        candidates: Of the days to judge and of those to learn from.
+        user_days: Monitored users by day; days without are not learnt from.
+        days: Days to judge.
+        budget: Alerts per 1000 monitored users and day.
+    """
+    strengths: dict[date, list[float]] = defaultdict(list)
+    for (_, day), strength in _best(candidates).items():
+        strengths[day].append(strength)
+    of_day: dict[date, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        of_day[candidate.begin.date()].append(candidate)
+    raised = []
+    for day in days:
+        past = [before for before in user_days if timedelta(0) < day - before <= _TRAINING]
+        allowed = int(budget * sum(user_days[before] for before in past) / 1000)
+        least = _cut([strength for before in past for strength in strengths[before]], allowed)
+        raised += alerts(of_day[day], least)
+    return raised
+
+
+def _best(candidates: Iterable[Candidate]) -> dict[tuple[str, date], float]:
+    """The greatest strength of each user and UTC day."""
     best: dict[tuple[str, date], float] = {}
     for user, begin, _, strength in candidates:
         key = (user, begin.date())
         best[key] = max(best.get(key, -inf), strength)
-    ranked = sorted(best.values(), reverse=True)
+    return best
+
+
+def _cut(strengths: Iterable[float], allowed: int) -> float:
+    """The lowest strength that no more than so many reach."""
+    ranked = sorted(strengths, reverse=True)
     if len(ranked) <= allowed:
         return ranked[-1] if ranked else inf
     first_out = ranked[allowed]

@@ -25,7 +25,7 @@ from bench.detection_peers import (
     hourly_outlier,
     mean_deviation,
 )
-from bench.detection_score import Alert, Candidate, alerts, calibrate, judge, wilson
+from bench.detection_score import Alert, Candidate, alerts, calibrate, held_out, judge, wilson
 from detection.sql import into
 from sandbox.workload_format import SCHEMA, Label, write_workload
 
@@ -219,7 +219,17 @@ def test_ours_fires_on_a_burst_and_knows_nothing_of_later_days(con: duckdb.DuckD
     assert {alert.user for alert in alerts(found, 1)} == {"user3"}
     make(con, usual, burst, uploads("user4", DAY + 9 * HOUR, 2), uploads("user5", DAY + ONE_DAY + 9 * HOUR, 5_000))
     assert ours(con, [DAY.date()], 2.0) == found
-    assert user_days(con, [DAY.date(), (DAY - 20 * ONE_DAY).date()]) == len(people)
+
+
+def test_monitored_users_are_those_with_uploads_in_the_thirty_days_before(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents a day's own uploads from deciding how many alerts it may have, and a quiet day from having no users."""
+    make(
+        con,
+        uploads("old", DAY - 30 * ONE_DAY) + uploads("gone", DAY - 31 * ONE_DAY) + uploads("new", DAY),
+        uploads("service", DAY - ONE_DAY, actor_class="service"),
+    )
+    days = [(DAY + n * ONE_DAY).date() for n in (-60, 0, 1)]
+    assert user_days(con, days) == dict(zip(days, (0, 1, 1), strict=True))
 
 
 def test_a_workload_is_read_as_after_recovery(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
@@ -319,6 +329,20 @@ def test_calibration_meets_the_budget(strengths: list[float], allowed: int, rais
     least = calibrate(candidates, allowed)
     assert len(alerts(candidates, least)) == raised
     assert raised or least == inf
+
+
+def test_a_held_out_threshold_is_of_the_thirty_days_before() -> None:
+    """Prevents the strongest of the day judged, or of a forgotten month, from raising the threshold of that day."""
+    strengths = {-31: 99, -30: 5, -2: 4, -1: 6, 0: 50, 1: 3}
+    candidates = [
+        Candidate(f"user{day}", DAY + day * ONE_DAY, DAY + (day + 1) * ONE_DAY, strength)
+        for day, strength in strengths.items()
+    ]
+    candidates.append(Candidate("under", DAY, DAY + HOUR, 4))
+    users = {(DAY + day * ONE_DAY).date(): 250 if day > -31 else 0 for day in strengths}
+    # three days of 250 users are learnt from either time: 4 in 1000 are three alerts
+    assert [alert.user for alert in held_out(candidates, users, [DAY.date()], 4)] == ["under", "user0"]
+    assert held_out(candidates, users, [(DAY + ONE_DAY).date()], 4) == []
 
 
 def test_an_interval_is_wide_where_little_was_tried() -> None:
