@@ -1,0 +1,169 @@
+"""How the candidates of a rule become alerts, and how alerts compare with the labels of a workload.
+
+Belongs here: what all rules share, so that none is scored by another measure: one alert per user and day, the strength
+from which a budget is met, matching, intervals. The rules are ``bench.detection_peers`` and ``bench.detection.ours``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from math import inf, sqrt
+from typing import NamedTuple
+
+from sandbox.workload_format import Label
+
+__all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "held_out", "judge", "wilson"]
+
+_Z95 = 1.959964
+_TRAINING = timedelta(days=30)
+
+
+class Candidate(NamedTuple):
+    """Something a rule looked at, and how strongly it would fire.
+
+    Attributes:
+        user: Whom the alert would be on.
+        begin: Start of the time that was tested, UTC without zone.
+        end: Its end, exclusive.
+        strength: The rule's own number, compared with its threshold; larger is stranger.
+    """
+
+    user: str
+    begin: datetime
+    end: datetime
+    strength: float
+
+
+class Alert(NamedTuple):
+    """All that a rule fires on for one user in one day, as one alert."""
+
+    user: str
+    begin: datetime
+    end: datetime
+
+
+@dataclass
+class Outcome:
+    """Counts of one rule at one setting; they add up over workloads.
+
+    Attributes:
+        alerts: Alerts, one per user and day.
+        true: Those on a harmful labelled incident.
+        user_days: Monitored users, summed over the days.
+        wanted: Harmful incidents that an alert is expected for, by scenario.
+        found: Those with an alert, by scenario; an incident counts once, however many alerts lie on it.
+    """
+
+    alerts: int = 0
+    true: int = 0
+    user_days: int = 0
+    wanted: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(
+            self.alerts + other.alerts,
+            self.true + other.true,
+            self.user_days + other.user_days,
+            self.wanted + other.wanted,
+            self.found + other.found,
+        )
+
+    @property
+    def realised_per_1000(self) -> float:
+        """Alerts per 1000 monitored users and day."""
+        return 1000 * self.alerts / self.user_days if self.user_days else 0.0
+
+
+def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
+    """One alert per user and UTC day, over everything of that day that reaches a strength."""
+    days: dict[tuple[str, date], Alert] = {}
+    for user, begin, end, strength in candidates:
+        if strength >= least:
+            key = (user, begin.date())
+            known = days.get(key, Alert(user, begin, end))
+            days[key] = Alert(user, min(known.begin, begin), max(known.end, end))
+    return sorted(days.values())
+
+
+def calibrate(candidates: Iterable[Candidate], allowed: int) -> float:
+    """The lowest strength at which no more than so many users and days are alerts.
+
+    Equals are all in or all out, so that a rule of whole numbers stays within the budget, too.
+    """
+    return _cut(_best(candidates).values(), allowed)
+
+
+def held_out(
+    candidates: Sequence[Candidate], user_days: Mapping[date, int], days: Iterable[date], budget: float
+) -> list[Alert]:
+    """The alerts of days whose thresholds are calibrated on nothing but the 30 days before each.
+
+    Args:
+        candidates: Of the days to judge and of those to learn from.
+        user_days: Monitored users by day; days without are not learnt from.
+        days: Days to judge.
+        budget: Alerts per 1000 monitored users and day.
+    """
+    strengths: dict[date, list[float]] = defaultdict(list)
+    for (_, day), strength in _best(candidates).items():
+        strengths[day].append(strength)
+    of_day: dict[date, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        of_day[candidate.begin.date()].append(candidate)
+    raised = []
+    for day in days:
+        past = [before for before in user_days if timedelta(0) < day - before <= _TRAINING]
+        allowed = int(budget * sum(user_days[before] for before in past) / 1000)
+        least = _cut([strength for before in past for strength in strengths[before]], allowed)
+        raised += alerts(of_day[day], least)
+    return raised
+
+
+def _best(candidates: Iterable[Candidate]) -> dict[tuple[str, date], float]:
+    """The greatest strength of each user and UTC day."""
+    best: dict[tuple[str, date], float] = {}
+    for user, begin, _, strength in candidates:
+        key = (user, begin.date())
+        best[key] = max(best.get(key, -inf), strength)
+    return best
+
+
+def _cut(strengths: Iterable[float], allowed: int) -> float:
+    """The lowest strength that no more than so many reach."""
+    ranked = sorted(strengths, reverse=True)
+    if len(ranked) <= allowed:
+        return ranked[-1] if ranked else inf
+    first_out = ranked[allowed]
+    return min((strength for strength in ranked[:allowed] if strength > first_out), default=inf)
+
+
+def judge(raised: Sequence[Alert], labels: Iterable[Label], user_days: int) -> Outcome:
+    """Compares alerts with labels: an alert is on an incident if it is on its user and their times overlap."""
+    true: set[Alert] = set()
+    outcome = Outcome(alerts=len(raised), user_days=user_days)
+    for label in labels:
+        if not label.malicious:
+            continue
+        users = set(label.users.split("+"))
+        start, end = label.start.replace(tzinfo=None), label.end.replace(tzinfo=None)
+        hits = [alert for alert in raised if alert.user in users and alert.begin <= end and alert.end > start]
+        true.update(hits)
+        if label.expected in {"alert", "suspicious"}:
+            outcome.wanted[label.scenario] += 1
+            outcome.found[label.scenario] += bool(hits)
+    outcome.true = len(true)
+    return outcome
+
+
+def wilson(hits: int, trials: int) -> tuple[float, float]:
+    """Wilson's interval of a share at 95 %; all from 0 to 1 where nothing was tried."""
+    if not trials:
+        return 0.0, 1.0
+    share, weight = hits / trials, _Z95**2 / trials
+    middle = (share + weight / 2) / (1 + weight)
+    reach = _Z95 / (1 + weight) * sqrt(share * (1 - share) / trials + weight / trials / 4)
+    return max(0.0, middle - reach), min(1.0, middle + reach)
