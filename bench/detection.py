@@ -23,7 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,10 @@ import duckdb
 
 from bench.detection_peers import PEERS
 from bench.detection_score import Alert, Candidate, Outcome, alerts, calibrate, held_out, judge, wilson
+from detection.backtest import play
 from detection.parameters import Parameters
 from detection.sql import ENGINE, into
+from detection.tables import empty
 from sandbox.workload import FEWEST_DAYS, make_workload
 from sandbox.workload_format import Label, write_workload
 
@@ -81,16 +83,16 @@ WITH rated AS (
     SELECT
         s.scope, s."user", s.window_start,
         greatest(coalesce(s.files_score / f.threshold, 0), coalesce(s.bytes_score / b.threshold, 0)) AS strength
-    FROM scores s
-    JOIN active_scopes a ON a.scope = s.scope
-    JOIN thresholds f ON f.metric = 'files'
-    JOIN thresholds b ON b.metric = 'bytes'
+    FROM played_scores s
+    JOIN played_thresholds f ON f.day = s.day AND f.population = s.population AND f.metric = 'files'
+    JOIN played_thresholds b ON b.day = s.day AND b.population = s.population AND b.metric = 'bytes'
+    WHERE s.day >= $from
 )
 SELECT
     r."user", r.window_start, r.window_start + INTERVAL 3 HOUR,
     CASE WHEN d."user" IS NULL THEN least(r.strength, 0.999999) ELSE greatest(r.strength, 1) END
 FROM rated r
-LEFT JOIN detections d ON d.scope = r.scope AND d."user" = r."user" AND d.window_start = r.window_start
+LEFT JOIN played_detections d ON d.scope = r.scope AND d."user" = r."user" AND d.window_start = r.window_start
 """
 
 
@@ -106,7 +108,7 @@ def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date
         """
         SELECT d.day, count(DISTINCT h."user")
         FROM (SELECT unnest(CAST($days AS DATE[])) AS day) d
-        LEFT JOIN user_hours h ON h.monitored AND h.hour >= d.day - INTERVAL 30 DAY AND h.hour < d.day
+        LEFT JOIN user_hours h ON h.population = 'people' AND h.hour >= d.day - INTERVAL 30 DAY AND h.hour < d.day
         GROUP BY d.day
         """,
         {"days": [day.isoformat() for day in days]},
@@ -115,49 +117,22 @@ def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date
 
 
 def ours(con: duckdb.DuckDBPyConnection, days: Sequence[date], budget: float) -> list[Candidate]:
-    """The detector's chain, day by day, each day with nothing but the days before it.
+    """The detector's chain, day by day, each day with nothing but the days before it; people alone, as for the others.
 
     Returns:
         All scored windows; strength is the score as a multiple of the day's threshold, and at least 1 is a detection.
     """
-    parameters = Parameters(budget=budget)
-    con.execute(
-        "CREATE OR REPLACE TEMP TABLE sources AS "
+    hours = con.execute("FROM user_hours WHERE population = 'people'").to_arrow_table()
+    began = con.execute(
         "SELECT provider, date_trunc('day', min(time)) AS first_day FROM uploads GROUP BY provider"
-    )
-    con.execute("DROP TABLE IF EXISTS kept_scores")
-    con.execute("DROP TABLE IF EXISTS kept_baselines")
-    (first,) = con.execute("SELECT min(first_day) FROM sources").fetchall()[0]
-    judged = set(days)
-    found: list[Candidate] = []
-    for number in range((max(days) - first.date()).days + 1):
-        day = datetime.combine(first, time()) + timedelta(days=number)
-        bound = {**parameters.bind(day), "activation": timedelta(days=parameters.activation_days)}
-        into(con, "baselines", "baselines", bound)
-        into(con, "active_scopes", "active_scopes", bound)
-        into(con, "scores", "scores", bound)
-        con.execute("CREATE TEMP TABLE IF NOT EXISTS kept_scores AS SELECT * FROM scores LIMIT 0")
-        con.execute(
-            "CREATE TEMP TABLE IF NOT EXISTS kept_baselines AS "
-            "SELECT CAST(NULL AS TIMESTAMP) AS day, * FROM baselines LIMIT 0"
-        )
-        past = {"since": bound["training_start"]}
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE past_scores AS SELECT * FROM kept_scores WHERE window_start >= $since", past
-        )
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE past_baselines AS "
-            "SELECT * EXCLUDE (day) FROM kept_baselines WHERE day >= $since",
-            past,
-        )
-        into(con, "thresholds", "thresholds", bound)
-        if day.date() in judged:
-            into(con, "detections", "detections", bound)
-            found += [Candidate(*row) for row in con.execute(_STRENGTHS).fetchall()]
-        con.execute("INSERT INTO kept_scores SELECT * FROM scores")
-        # calibration counts users by the organisation's row alone
-        con.execute('INSERT INTO kept_baselines SELECT $day, * FROM baselines WHERE "user" IS NULL', {"day": day})
-    return found
+    ).to_arrow_table()
+    first: datetime = min(began["first_day"].to_pylist())
+    with duckdb.connect() as own:
+        own.register("hours", hours)
+        own.register("sources", began)
+        own.execute(f"CREATE TEMP VIEW reviews AS {empty('reviews')}")
+        play(own, first.date(), max(days), Parameters(budget=budget))
+        return [Candidate(*row) for row in own.execute(_STRENGTHS, {"from": min(days)}).fetchall()]
 
 
 @dataclass(frozen=True)

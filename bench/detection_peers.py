@@ -106,7 +106,7 @@ def daily_z(metric: str, floor: int) -> Callable[[duckdb.DuckDBPyConnection, Seq
             WITH daily AS (
                 SELECT "user", date_trunc('day', hour) AS day, coalesce(sum({metric}), 0) AS amount
                 FROM user_hours
-                WHERE monitored
+                WHERE population = 'people'
                 GROUP BY "user", date_trunc('day', hour)
             ),
             bins AS (
@@ -150,7 +150,7 @@ def hourly_outlier(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list
         WITH hourly AS (
             SELECT "user", hour, CAST(sum(bytes) AS DOUBLE) AS amount
             FROM user_hours
-            WHERE monitored AND sized_files > 0
+            WHERE population = 'people' AND sized_files > 0
             GROUP BY "user", hour
         ),
         judged AS (
@@ -219,7 +219,7 @@ def ecod(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list[Candidate
             "user", time_bucket(INTERVAL 3 HOUR, hour) AS start,
             log10(sum(files) + 1) AS files, log10(coalesce(sum(bytes), 0) + 1000) AS bytes
         FROM user_hours
-        WHERE monitored
+        WHERE population = 'people'
         GROUP BY ALL
         ORDER BY start, "user"
         """

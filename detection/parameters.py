@@ -44,11 +44,11 @@ class Parameters(BaseModel):
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)
     least_spread: float = Field(default=0.1, gt=0)
-    organisation_weight: float = Field(default=0.5, ge=0)
+    organisation_weight: float = Field(default=1.0, ge=0)
     beyond_weight: float = Field(default=4.0, ge=0)
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
-    prior_threshold: float = Field(default=6.5, gt=0)
+    prior_threshold: float = Field(default=8.0, gt=0)
 
     def bind(self, day: datetime) -> dict[str, object]:
         """Values for the queries' parameters on one day.

@@ -100,7 +100,7 @@ placed AS (
     *,
     CASE
       WHEN user_days < $least_user_days OR number < 5
-        THEN greatest($prior_threshold - 2.3 * log10(budget / 2), 1.0)
+        THEN greatest($prior_threshold - 4.5 * log10(budget / 2), 1.0)
       WHEN place >= low THEN above_score + (below_score - above_score) * least(place - above, 1)
       ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * ln(low / place)
     END AS threshold

@@ -255,7 +255,8 @@ def test_a_workload_is_read_as_after_recovery(con: duckdb.DuckDBPyConnection, tm
     write_workload(pa.Table.from_pylist(rows, schema=SCHEMA), tmp_path / "workload.parquet")
     load(con, tmp_path / "workload.parquet")
     hours = con.execute(
-        'SELECT provider, "user", hour, files, sized_files, bytes FROM user_hours WHERE monitored ORDER BY ALL'
+        'SELECT provider, "user", hour, files, sized_files, bytes FROM user_hours '
+        "WHERE population = 'people' ORDER BY ALL"
     ).fetchall()
     assert hours == [
         ("box", "bob@example.com", DAY, 2, 1, 7),

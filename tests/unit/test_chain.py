@@ -1,0 +1,164 @@
+"""Days judged one after another: what is usual, the budget's account, and what reviews change; on hours made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from detection.backtest import Raised, play, raised
+from detection.parameters import Parameters
+from detection.tables import empty
+
+FIRST = date(2026, 1, 5)
+DAYS = 46
+GB = 10**9
+Hour = tuple[str, str, str, datetime, int, int]
+Review = tuple[str, datetime, datetime, str, datetime]
+
+
+def at(day: int, hour: int = 10) -> datetime:
+    """An hour of the nth day."""
+    return datetime(FIRST.year, FIRST.month, FIRST.day) + timedelta(days=day, hours=hour)
+
+
+def ordinary(people: int = 40, days: int = DAYS, seed: int = 1, tail: float = 1.0) -> list[Hour]:
+    """An organisation's hours: everybody most days, sizes over several decades."""
+    draw = np.random.default_rng(seed)
+    rows: list[Hour] = []
+    for day in range(days):
+        for person in np.flatnonzero(draw.random(people) < 0.6):
+            files = int(1 + 10 ** (tail * draw.normal(0.6, 0.5)))
+            size = int(10 ** (6 + tail * draw.normal(0.5, 0.7)))
+            rows.append(
+                ("box", f"person{person:03}@example.com", "people", at(day, 8 + int(draw.integers(9))), files, size)
+            )
+    return rows
+
+
+def burst(user: str, start: datetime, population: str = "people", files: int = 3000) -> Hour:
+    """An hour that nobody usually has."""
+    return ("box", user, population, start, files, 40 * GB)
+
+
+def judged(
+    rows: Sequence[Hour],
+    *,
+    reviews: Sequence[Review] = (),
+    days: int = DAYS,
+    since: int = 14,
+    parameters: Parameters | None = None,
+    first: date = FIRST,
+) -> list[Raised]:
+    """The alerts that the chain comes to from the nth day on."""
+    with duckdb.connect(config={"threads": 1}) as con:
+        names = ("provider", "user", "population", "hour", "files", "bytes")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        con.register("given", pa.table(columns))
+        con.execute("CREATE TABLE hours AS SELECT *, files AS sized_files FROM given")
+        con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
+        con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
+        for number, review in enumerate(reviews, 1):
+            user, opens, ends, verdict, when = review
+            con.execute(
+                "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?)",
+                [number, f"alert {user} {opens}", user, opens, ends, verdict, when],
+            )
+        play(con, first, first + timedelta(days=days - 1), parameters or Parameters(budget=20))
+        return raised(con, first + timedelta(days=since))
+
+
+def openings(alerts: Sequence[Raised], user: str) -> list[datetime]:
+    """When the alerts of a user open."""
+    return [alert.first_window_start for alert in alerts if alert.user == user]
+
+
+def scores_of(alerts: Sequence[Raised], user: str) -> list[float]:
+    """The highest score of each alert of a user."""
+    return [alert.score for alert in alerts if alert.user == user]
+
+
+USER = "person003@example.com"
+
+
+def test_a_second_burst_thirty_hours_after_the_first_is_a_second_alert():
+    """Prevents an attack from making itself usual: the first burst in the baseline hides the next."""
+    rows = [*ordinary(), burst(USER, at(30)), burst(USER, at(31, 16))]
+    assert len(openings(judged(rows), USER)) == 2
+
+
+def test_what_was_found_benign_is_usual_from_the_next_day_on():
+    """Prevents feedback without effect, and feedback that changes days that are over."""
+    rows = [*ordinary(days=32), *(burst(USER, at(day)) for day in (22, 25, 28))]
+    first, second, third = scores_of(judged(rows, days=32), USER)
+    verdict = (USER, at(22, 8), at(22, 13), "benign", at(25, 9))
+    assert scores_of(judged(rows, reviews=[verdict], days=32), USER)[:2] == [first, second]
+    assert scores_of(judged(rows, reviews=[verdict], days=32), USER)[2] < third
+    taken_back = (USER, at(22, 8), at(22, 13), "confirmed", at(25, 10))
+    assert scores_of(judged(rows, reviews=[verdict, taken_back], days=32), USER) == [first, second, third]
+
+
+def test_incidents_do_not_raise_the_bar_for_the_next_one():
+    """Prevents a dozen huge incidents from setting the threshold behind which a smaller one hides."""
+    smaller = ("box", "person009@example.com", "people", at(40), 400, 5 * GB)
+    rows = [*ordinary(), smaller]
+    alone = openings(judged(rows), "person009@example.com")
+    many = [burst(f"person{n:03}@example.com", at(25 + n // 6, 9 + n % 6)) for n in range(10, 18)]
+    assert alone == openings(judged([*rows, *many]), "person009@example.com") != []
+
+
+def test_the_budget_is_met():
+    """Prevents a setting that means nothing: what is asked for is what comes, within 15 %, over two months."""
+    budget, days = 10.0, 80
+    rows = ordinary(people=150, days=days, tail=1.3)
+    with_floors = Parameters(budget=budget, floor_files=5, floor_bytes=10**6)
+    alerts = judged(rows, days=days, since=30, parameters=with_floors)
+    asked = budget * 150 * (days - 30) / 1000
+    assert abs(len(alerts) - asked) <= 0.15 * asked, (len(alerts), asked)
+
+
+def test_service_accounts_spend_nothing_of_the_budget_of_people():
+    """Prevents a backup job from using up the alerts that people's bursts need."""
+    service = "service:backup"
+    steady = [("box", service, "services", at(day, 2), 5000, 90 * GB) for day in range(DAYS)]
+    loud = [burst(service, at(day, 4), "services", 10**6) for day in range(30, 44, 2)]
+    rows = [*ordinary(), burst(USER, at(44))]
+    people = [alert for alert in judged([*rows, *steady, *loud]) if alert.population == "people"]
+    assert people == judged(rows)
+
+
+def test_users_without_history_are_covered_from_the_first_day():
+    """Prevents a new account from being free to upload for as long as it has no baseline."""
+    rows = [*ordinary(), burst("new@example.com", at(20))]
+    assert openings(judged(rows), "new@example.com") == [at(20, 8)]
+
+
+def test_names_days_and_idle_users_change_nothing():
+    """Prevents alerts that depend on a name, on the calendar, or on somebody who uploads nothing to speak of."""
+    rows = [*ordinary(days=26), burst(USER, at(22))]
+    found = judged(rows, days=26)
+    assert found
+    renamed = [(p, f"z{u}", population, *rest) for p, u, population, *rest in rows]
+    assert [alert._replace(user=alert.user[1:]) for alert in judged(renamed, days=26)] == found
+    week = timedelta(days=7)
+    later = [(p, u, population, hour + week, *rest) for p, u, population, hour, *rest in rows]
+    shifted = judged(later, days=26, first=FIRST + week)
+    assert [
+        alert._replace(
+            first_window_start=alert.first_window_start - week,
+            first_window_end=alert.first_window_end - week,
+            last_window_end=alert.last_window_end - week,
+        )
+        for alert in shifted
+    ] == found
+    assert openings(judged([*rows, ("box", "idle@example.com", "people", at(10), 1, 10)], days=26), USER) == openings(
+        found, USER
+    )
+
+
+def test_nobody_there_raises_nothing():
+    """Prevents an error, or a threshold of zero, where nothing was uploaded yet."""
+    assert judged([burst(USER, at(3))], days=20) == []
