@@ -10,7 +10,8 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
-from assets.refresh import Step, days_between, refresh, touched_days
+from assets.load import load_metadata
+from assets.refresh import Step, days_between, range_of, refresh, touched_days
 from assets.resources import Detector
 from detection.alerts import LOOK_BACK, fold
 
@@ -38,6 +39,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         since = touched_days(context, lake, "alerts")[0]
+        wanted = range_of(context)
         folded = False
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
@@ -58,7 +60,12 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 [day],
             )
             sentences = con.execute("SELECT name, sentence FROM day_alerts").fetchall()
-            return {"alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]])}
+            told: dict[str, dg.MetadataValue] = {
+                "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]])
+            }
+            if day in wanted:
+                told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=day == wanted[-1])
+            return told
 
         refresh(
             context,

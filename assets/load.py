@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import dagster as dg
 import duckdb
 
 from assets.lake import Lake
+from assets.plots import load_plot
 
-__all__ = ["load_of_days"]
+__all__ = ["load_metadata", "load_of_days"]
 
 
 def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> list[dict[str, Any]]:
@@ -29,10 +32,10 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
         balance (of the account after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
-    lake.view(con, "alerts", ["alerts"], days, dated=True)
+    lake.view(con, "opened", ["alerts"], days, dated=True)
     cursor = con.execute(
         """
-        WITH raised AS (SELECT population, day, count(*) AS alerts FROM alerts GROUP BY population, day)
+        WITH raised AS (SELECT population, day, count(*) AS alerts FROM opened GROUP BY population, day)
         SELECT
           s.population, s.day - INTERVAL 1 DAY AS day, s.budget, s.watched_users, s.allowed,
           coalesce(r.alerts, 0) AS raised, s.balance
@@ -44,3 +47,29 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
     )
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, (*row[:1], row[1].date(), *row[2:]), strict=True)) for row in cursor.fetchall()]
+
+
+def load_metadata(
+    con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], *, picture: bool
+) -> dict[str, dg.MetadataValue]:
+    """What the budget asked for and what was raised over some days, for the UI.
+
+    Args:
+        con: Connection to make views in.
+        lake: Where thresholds and alerts are.
+        days: The days, ascending.
+        picture: Whether to draw it, too.
+    """
+    load = load_of_days(con, lake, days)
+    found: dict[str, dg.MetadataValue] = {}
+    for population in dict.fromkeys(row["population"] for row in load):
+        rows = [row for row in load if row["population"] == population]
+        users = sum(row["watched_users"] for row in rows)
+        if users:
+            raised = sum(row["raised"] for row in rows)
+            found[f"{population}: budget asked"] = dg.MetadataValue.float(rows[-1]["budget"])
+            found[f"{population}: budget realised"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
+    if found and picture:
+        image = base64.b64encode(load_plot(load)).decode()
+        found["alerts against the budget"] = dg.MetadataValue.md(f"![load](data:image/png;base64,{image})")
+    return found

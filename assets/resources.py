@@ -57,13 +57,15 @@ class Detector(dg.ConfigurableResource[None]):
 
     Attributes:
         budget: Alerts per 1000 monitored users and day.
+        service_budget: The same for service accounts and apps.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
     """
 
     budget: float = 2.0
+    service_budget: float = 20.0
     organisation_domains: list[str] = Field(default_factory=list)
 
     @property
     def parameters(self) -> Parameters:
         """All parameters of the rules."""
-        return Parameters(budget=self.budget)
+        return Parameters(budget=self.budget, service_budget=self.service_budget)

@@ -122,16 +122,16 @@ def ours(con: duckdb.DuckDBPyConnection, days: Sequence[date], budget: float) ->
     Returns:
         All scored windows; strength is the score as a multiple of the day's threshold, and at least 1 is a detection.
     """
-    hours = con.execute("FROM user_hours WHERE population = 'people'").to_arrow_table()
-    began = con.execute(
+    hours = con.sql("FROM user_hours WHERE population = 'people'").to_arrow_table()
+    began = con.sql(
         "SELECT provider, date_trunc('day', min(time)) AS first_day FROM uploads GROUP BY provider"
     ).to_arrow_table()
-    first: datetime = min(began["first_day"].to_pylist())
+    [(first,)] = con.execute("SELECT CAST(min(time) AS DATE) FROM uploads").fetchall()
     with duckdb.connect() as own:
         own.register("hours", hours)
         own.register("sources", began)
         own.execute(f"CREATE TEMP VIEW reviews AS {empty('reviews')}")
-        play(own, first.date(), max(days), Parameters(budget=budget))
+        play(own, first, max(days), Parameters(budget=budget))
         return [Candidate(*row) for row in own.execute(_STRENGTHS, {"from": min(days)}).fetchall()]
 
 

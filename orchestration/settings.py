@@ -29,6 +29,7 @@ class Settings(BaseModel):
         end_date: Day after the last one, for a closed stretch of history (``UPLOADWATCH_END_DATE``).
         now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
         budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
+        service_budget: The same for service accounts and apps (``UPLOADWATCH_SERVICE_BUDGET``).
         size_minutes: So long a run may look up sizes of one provider's files (``UPLOADWATCH_SIZE_MINUTES``).
         organisation_domains: Mail domains of the organisation, separated by commas
             (``UPLOADWATCH_ORGANISATION_DOMAINS``).
@@ -41,6 +42,7 @@ class Settings(BaseModel):
     end_date: date | None = None
     now: str = ""
     budget: float = Field(default=2.0, gt=0, le=1000)
+    service_budget: float = Field(default=20.0, gt=0, le=1000)
     size_minutes: float = Field(default=5.0, gt=0, le=240)
     organisation_domains: str = ""
 
