@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
 
 from orchestration.definitions import build_defs
@@ -175,3 +177,55 @@ def test_tick_and_reconcile_ask_for_the_last_days(everything):
     first_day = asked(now, UPLOADWATCH_START_DATE="2026-01-24", UPLOADWATCH_END_DATE="")
     assert first_day == dict.fromkeys(("tick", "reconcile"), ("2026-01-24", "2026-01-24"))
     assert asked("2026-03-01T00:00:00+00:00") == {"tick": None, "reconcile": None}
+
+
+def command(everything, home: Path, *arguments: str) -> str:
+    """What the command prints."""
+    call = [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments, "--home", str(home)]
+    values = {**os.environ, "UPLOADWATCH_NOW": "2026-01-22T12:00:00+00:00"}
+    run = subprocess.run(call, capture_output=True, text=True, env=values, check=False)
+    return run.stdout if run.returncode == 0 else f"{run.returncode}: {run.stderr}"
+
+
+def test_a_backtest_at_the_same_budget_comes_to_the_alerts_that_there_are(everything):
+    """Prevents a backtest that plays other rules than the detector's."""
+    span = ("--from", "2026-01-19", "--to", "2026-01-24")
+    told = command(everything, everything.home.path, "backtest", *span, "--budget", "20,1000", "--format", "json")
+    same, more = json.loads(told)["budgets"]
+    assert same["alerts"] == len(everything.alerts)
+    assert (same["would_come"], same["would_go"]) == (0, 0)
+    assert more["would_go"] == 0
+    assert more["alerts"] >= same["alerts"]
+    wrong = command(everything, everything.home.path, "backtest", *span, "--budget", "many")
+    assert "give numbers" in wrong
+
+
+def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
+    """Prevents a budget whose use nobody sees, and silence that looks like quiet."""
+    picture = tmp_path / "load.png"
+    told = command(everything, everything.home.path, "status", "--format", "json", "--plot", str(picture))
+    shown = json.loads(told)
+    people = [row for row in shown["load"] if row["population"] == "people"]
+    assert sum(row["raised"] for row in people) == len(everything.alerts)
+    assert people[-1]["allowed"] == pytest.approx(20 * people[-1]["watched_users"] / 1000)
+    states = {row["state"] for row in shown["windows"]}
+    assert {"evaluated", "in activation"} <= states
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "realised" in command(everything, everything.home.path, "status")
+
+
+def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):
+    """Prevents feedback that is lost, or goes to another alert than the one meant."""
+    home = tmp_path / "home"
+    shutil.copytree(everything.home.path / "lake", home / "lake")
+    alert = everything.alerts[0]["alert_id"]
+    said = ("--by", "ann", "--note", "[b]as agreed[/b]")
+    assert "[b]as agreed[/b]" in command(everything, home, "review", alert[:12], "--benign", *said)
+    assert "confirmed" in command(everything, home, "review", alert, "--confirmed", *said)
+    assert "0 alerts have" in command(everything, home, "review", "nonesuch", "--benign", *said)
+    with duckdb.connect() as con:
+        rows = con.execute(
+            "SELECT review, alert_id, verdict, reviewed_by FROM read_parquet(?) ORDER BY review",
+            [str(home / "lake" / "reviews.parquet")],
+        ).fetchall()
+    assert rows == [(1, alert, "benign", "ann"), (2, alert, "confirmed", "ann")]
