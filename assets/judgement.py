@@ -18,7 +18,7 @@ from assets.lake import Lake
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import reviews_digest, view_reviews
-from detection.chain import QUERIES, calibrate, detect, learn, score
+from detection.chain import QUERIES, RULES, calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import version
 
@@ -117,7 +117,8 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters) -> list
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
         watched = evaluations(lake, providers, began, day, activation)
-        return lake.digest(["scores"], past(day, parameters), rules("detections"), judged, str(watched))
+        stored = parameters.model_dump_json() + RULES
+        return lake.digest(["scores"], past(day, parameters), rules("detections"), judged, str(watched), stored)
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         for table in ("scores", "thresholds", "baselines"):

@@ -9,6 +9,7 @@ Layout below the root::
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -100,6 +101,14 @@ class Lake(dg.ConfigurableResource[None]):
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
         return [day for day in self.landed_days(table) if self.part(table, day).exists()]
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other processes from what is read, changed and written back: the ledger and the reviews."""
+        Path(self.root).mkdir(parents=True, exist_ok=True)
+        with (Path(self.root) / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def note(self, table: str, day: date) -> Note | None:
         """The note beside a partition; None where there is no partition or the note is not of this file."""

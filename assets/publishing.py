@@ -2,42 +2,48 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
 
 from assets.lake import Lake, replacing
+from assets.reviews import view_reviews
 from detection.sql import into
 from detection.tables import empty
 
 __all__ = ["publish"]
 
 
-def publish(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """Enters all alerts of the lake in the ledger and makes them readable under their published ids.
 
-    Makes the temporary tables ``shown`` (the alerts, each with its published ``alert_id``) and ``ledger`` (columns of
-    ``published`` in :data:`detection.tables.TABLES`). Nothing that was published leaves the ledger.
+    Makes the temporary tables ``shown`` (the alerts, each with its published ``alert_id``, its ``revision`` and the
+    latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions`` (columns of ``published`` and
+    ``revisions`` in :data:`detection.tables.TABLES`). Nothing that was published leaves the ledger, and what an alert
+    said in each revision is kept.
 
     Args:
         con: Connection to make the tables in.
         lake: Where the alerts and the ledger are.
+        now: When, UTC.
     """
-    path = Path(lake.root) / "published.parquet"
-    lake.view(con, "alerts", ["alerts"], lake.days("alerts"))
+    with lake.alone():
+        lake.view(con, "alerts", ["alerts"], lake.days("alerts"))
+        _view(con, lake, "published")
+        _view(con, lake, "revisions", name="past_revisions")
+        view_reviews(con, lake)
+        into(con, "ledger", "identity")
+        into(con, "shown", "shown")
+        into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
+        for table, file in (("revisions", "revisions"), ("ledger", "published")):
+            with replacing(Path(lake.root) / f"{file}.parquet") as temporary:
+                con.table(table).write_parquet(str(temporary))
+
+
+def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, *, name: str = "") -> None:
+    path = Path(lake.root) / f"{table}.parquet"
     if path.exists():
-        con.read_parquet(str(path)).create_view("published", replace=True)
+        con.read_parquet(str(path)).create_view(name or table, replace=True)
     else:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW published AS {empty('published')}")
-    into(con, "ledger", "identity")
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE shown AS
-        SELECT l.alert_id, a.* EXCLUDE (alert_id)
-        FROM alerts a
-        JOIN ledger l ON l.alert_key = a.alert_id
-        ORDER BY a.first_window_start, a."user"
-        """
-    )
-    with replacing(path) as temporary:
-        con.table("ledger").write_parquet(str(temporary))
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS {empty(table)}")

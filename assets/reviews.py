@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from datetime import date, datetime
 from pathlib import Path
@@ -56,10 +55,8 @@ def add_review(
     Raises:
         LookupError: There is no such alert.
     """
-    Path(lake.root).mkdir(parents=True, exist_ok=True)
     # Two people may review at once, and both reviews are kept.
-    with (Path(lake.root) / ".reviews.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lake.alone():
         view_reviews(con, lake)
         said = con.execute(
             """

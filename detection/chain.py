@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 import duckdb
 
 from detection.parameters import Parameters
-from detection.sql import into
+from detection.sql import into, version
 
-__all__ = ["QUERIES", "activate", "calibrate", "detect", "learn", "score"]
+__all__ = ["QUERIES", "RULES", "activate", "calibrate", "detect", "learn", "score"]
 
 QUERIES = {
     "baselines": ("verdicts", "excluded_hours", "baselines"),
@@ -22,6 +22,9 @@ QUERIES = {
     "detections": ("active_scopes", "detections"),
 }
 """The queries that each step's table depends on."""
+
+RULES = version(*sorted({query for queries in QUERIES.values() for query in queries}))
+"""Digest of all queries that judge a window; it is stored with each detection."""
 
 _DAY = timedelta(days=1)
 
@@ -73,4 +76,5 @@ def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) ->
     Reads ``past_scores`` of the training days and ``sources``, too.
     """
     activate(con, day, parameters)
-    into(con, "detections", "detections", parameters.bind(_midnight(day)))
+    stored = {"parameters": parameters.model_dump_json(), "rules": RULES}
+    into(con, "detections", "detections", {**parameters.bind(_midnight(day)), **stored})

@@ -15,7 +15,9 @@ from rich.table import Table
 
 from assets.lake import Lake
 from assets.publishing import publish
+from assets.resources import Clock
 from detection.wording import size
+from orchestration.settings import Settings, environment
 
 __all__ = ["Score", "alert_table", "read_alerts", "score"]
 
@@ -44,7 +46,7 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
     """
     lake = Lake(root=str(home / "lake"))
     with duckdb.connect() as con:
-        publish(con, lake)
+        publish(con, lake, Clock(fixed=Settings.read(environment()).now).now())
         cursor = con.execute('SELECT * FROM shown ORDER BY first_window_start, "user"')
         names = [column[0] for column in cursor.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -67,6 +69,10 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             "baseline": {"files": _baseline(row, "files"), "bytes": _baseline(row, "bytes")},
             "sentence": row["sentence"],
             "reasons": row["reasons"],
+            "revision": row["revision"],
+            "review": {"verdict": row["verdict"], "by": row["reviewed_by"], "note": row["review_note"]}
+            if row["verdict"]
+            else None,
             "suppressed_count": row["suppressed_count"],
             "last_suppressed_at": _utc(row["last_suppressed_at"]),
         }
@@ -90,6 +96,8 @@ def alert_table(alerts: Sequence[dict[str, Any]]) -> Table:
                 f"[dim]{alert['suppressed_count']} further windows folded in; "
                 f"{alert['files']:,} files in all ({amount})[/]"
             )
+        if review := alert["review"]:
+            lines.append(f"[green]{review['verdict']}[/], says {escape(review['by'])}: {escape(review['note'])}")
         table.add_row(
             alert["first_window_start"][:16].replace("T", " "),
             f"[bold red]{severity}[/]" if severity == "Low" else severity,

@@ -35,14 +35,14 @@ def review(
     """
     lake = lake_of(home)
     verdict = "benign" if benign else "confirmed"
+    now = Clock(fixed=Settings.read(environment()).now).now()
     with duckdb.connect() as con:
-        publish(con, lake)
+        publish(con, lake, now)
         found = con.execute("SELECT alert_id FROM ledger WHERE starts_with(alert_id, ?)", [alert.lower()]).fetchall()
         if len(found) != 1 or not alert:
             raise LookupError(
                 f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
                 "Take it from `uploadwatch alerts --format json`."
             )
-        now = Clock(fixed=Settings.read(environment()).now).now()
         add_review(con, lake, found[0][0], verdict=verdict, by=by, note=note, now=now)
     Console().print(f"{found[0][0]} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)

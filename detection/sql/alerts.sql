@@ -88,6 +88,8 @@ SELECT
   p.threshold,
   p.one_in,
   p.confidence,
+  p.parameters,
+  p.rules,
   p.window_start AS peak_window_start,
   p.files AS peak_files,
   p.sized_files AS peak_sized_files,

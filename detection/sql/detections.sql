@@ -60,6 +60,8 @@ SELECT
   CASE WHEN j.metric = 'files' THEN j.files_threshold ELSE j.bytes_threshold END AS threshold,
   CAST(floor((1.0 + j.user_days) / (1 + CASE WHEN j.metric = 'files' THEN j.files_at_or_above ELSE j.bytes_at_or_above END)) AS BIGINT) AS one_in,
   j.confidence,
+  CAST($parameters AS VARCHAR) AS parameters,
+  CAST($rules AS VARCHAR) AS rules,
   j.files_score, j.files_threshold, j.bytes_score, j.bytes_threshold,
   coalesce(u.files_windows, 0) AS baseline_files_windows, u.files_min AS baseline_files_min, u.files_sum AS baseline_files_sum, u.files_max AS baseline_files_max,
   coalesce(u.bytes_windows, 0) AS baseline_bytes_windows, u.bytes_min AS baseline_bytes_min, u.bytes_sum AS baseline_bytes_sum, u.bytes_max AS baseline_bytes_max

@@ -37,7 +37,7 @@ class Deployment:
                         [key, opening, end, f"until {end}"],
                     )
                 self.lake.write(con, "made", "alerts", day, "")
-            publish(con, self.lake)
+            publish(con, self.lake, NOON + 48 * HOUR)
             rows = con.execute("SELECT alert_id, alert_key, state, revision FROM ledger").fetchall()
         return {alert_id: (key, state, revision) for alert_id, key, state, revision in rows}
 
@@ -80,3 +80,20 @@ def test_two_alerts_never_share_a_published_id(deployment):
     both = (("b", NOON, NOON + 26 * HOUR), ("a", NOON + 24 * HOUR, NOON + 27 * HOUR))
     for _ in range(3):
         assert {key: state for _, (key, state, _) in deployment.publish(*both).items()} == {"a": "open", "b": "open"}
+
+
+def test_what_was_published_can_be_read_again(deployment):
+    """Prevents an alert that changed from hiding what a person read of it before."""
+    deployment.publish(("a", NOON, NOON + 3 * HOUR))
+    deployment.publish(("a", NOON, NOON + 5 * HOUR))
+    deployment.publish()
+    with duckdb.connect() as con:
+        kept = con.execute(
+            "SELECT alert_id, revision, state, sentence FROM read_parquet(?) ORDER BY revision",
+            [f"{deployment.lake.root}/revisions.parquet"],
+        ).fetchall()
+    assert kept == [
+        ("a", 1, "open", f"until {NOON + 3 * HOUR}"),
+        ("a", 2, "open", f"until {NOON + 5 * HOUR}"),
+        ("a", 3, "withdrawn", None),
+    ]

@@ -26,6 +26,7 @@ def alert(user: str, day: int, severity: str = "Informational") -> dict[str, obj
         "files": 3,
         "bytes": None,
         "sentence": "In three hours [link=http://evil.example]click[/link] uploaded 3 files.",
+        "review": None,
         "reasons": [{"name": "first_country", "strength": "weak", "evidence": "[red]x[/red]"}],
         "suppressed_count": 1,
     }

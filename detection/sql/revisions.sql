@@ -1,0 +1,15 @@
+-- All revisions of published alerts: those kept so far, and those that the ledger has come to now.
+-- Reads: past_revisions, ledger, alerts.
+SELECT
+  alert_id, revision, published_at, state, name, severity, "user", first_window_start, last_window_end,
+  files, sized_files, bytes, suppressed_count, sentence
+FROM past_revisions
+UNION ALL
+SELECT
+  l.alert_id, l.revision, CAST($now AS TIMESTAMP) AS published_at, l.state, a.name, a.severity, l."user", l.first_window_start,
+  l.last_window_end, a.files, a.sized_files, a.bytes, a.suppressed_count, a.sentence
+FROM ledger l
+LEFT JOIN alerts a ON a.alert_id = l.alert_key
+LEFT JOIN past_revisions p ON p.alert_id = l.alert_id AND p.revision = l.revision
+WHERE p.alert_id IS NULL
+ORDER BY first_window_start, alert_id, revision

@@ -1,0 +1,22 @@
+-- Alerts as they are shown: under their published ids, with their revision and what was last said of them.
+-- Reads: alerts, ledger, reviews.
+WITH latest AS (
+  SELECT alert_id, verdict, reviewed_by, note
+  FROM (
+    SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
+    FROM reviews
+  ) AS told
+  WHERE place = 1
+)
+SELECT
+  l.alert_id,
+  a.* EXCLUDE (alert_id),
+  l.alert_key,
+  l.revision,
+  v.verdict,
+  v.reviewed_by,
+  v.note AS review_note
+FROM alerts a
+JOIN ledger l ON l.alert_key = a.alert_id
+LEFT JOIN latest v ON v.alert_id = l.alert_id
+ORDER BY a.first_window_start, a."user"
