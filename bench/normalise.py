@@ -193,7 +193,8 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
     """Runs every way ``repeat`` times in turn.
 
     Returns:
-        Median seconds of each way (None where it does not apply), the events and uploads, and the two ratios.
+        Median seconds of each way that applies, the events and uploads, and the ratios: each the median of the
+        ratios within a round.
     """
     with tempfile.TemporaryDirectory() as directory:
         files = write_events(Path(directory), provider, events)
@@ -210,9 +211,14 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
                 elif way == "orjson_pandas" and found != uploads:
                     raise RuntimeError(f"{found} uploads by orjson, {uploads} by normalise")
         size = sum(Path(file).stat().st_size for file in files)
-    median = {way: statistics.median(values) for way, values in seconds.items()}
-    if "json_normalize" in median:
-        median["json_normalize"] *= events / sample
+    if "json_normalize" in seconds:
+        seconds["json_normalize"] = [value * events / sample for value in seconds["json_normalize"]]
+    # Round by round, since a machine's speed may change from one to the next.
+    ratio = {
+        way: statistics.median(each / own for each, own in zip(values, seconds["normalise"], strict=True))
+        for way, values in seconds.items()
+    }
+    slowdown = statistics.median(own / least for own, least in zip(seconds["normalise"], seconds["scan"], strict=True))
     result: dict[str, Any] = {
         "provider": provider,
         "events": events,
@@ -220,12 +226,12 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
         "compressed_bytes": size,
         "repeat": repeat,
         "json_normalize_scaled_from": sample if sample < events else None,
-        "seconds": {way: round(value, 3) for way, value in median.items()},
-        "slowdown_over_scan": round(median["normalise"] / median["scan"], 2),
+        "seconds": {way: round(statistics.median(values), 3) for way, values in seconds.items()},
+        "slowdown_over_scan": round(slowdown, 2),
     }
     for way in ("orjson_pandas", "json_normalize"):
-        if way in median:
-            result[f"speedup_over_{way}"] = round(median[way] / median["normalise"], 2)
+        if way in ratio:
+            result[f"speedup_over_{way}"] = round(ratio[way], 2)
     return result
 
 
@@ -245,7 +251,7 @@ def main() -> None:
         f"{result['events']:,} {result['provider']} events, {result['uploads']:,} uploads, median of {options.repeat}"
     )
     for way, seconds in result["seconds"].items():
-        ratio = seconds / result["seconds"]["normalise"]
+        ratio = 1 / result["slowdown_over_scan"] if way == "scan" else result.get(f"speedup_over_{way}", 1.0)
         scaled = result["json_normalize_scaled_from"] if way == "json_normalize" else None
         note = f"   scaled from {scaled:,} events" if scaled else ""
         print(f"{way:16} {result['events'] / seconds:12,.0f} events/s {seconds:8.2f} s {ratio:8.2f} x{note}")
