@@ -1,0 +1,66 @@
+-- impossible_travel: seen in two countries too far apart for the time between.
+-- Reads: sightings of people (an application's server stands anywhere), countries (centre and radius of a circle as
+-- large as the country). From centre to centre less both radii, so that neighbours with a border are never far apart.
+-- Who hopped the same way within the 30 days before has a tunnel that ends abroad, not a thief.
+WITH located AS (
+  SELECT DISTINCT s.alert_id, s.is_sign, s.time, s.provider, s.country, c.latitude, c.longitude, c.radius_km
+  FROM sightings s
+  JOIN countries c ON c.country = s.country
+  WHERE s.actor_class IN ('person', 'guest') AND (s.is_sign OR s.is_usual)
+),
+hops AS (
+  SELECT
+    alert_id,
+    is_sign,
+    time,
+    provider,
+    country,
+    latitude,
+    longitude,
+    radius_km,
+    lag(time) OVER in_time AS time_before,
+    lag(provider) OVER in_time AS provider_before,
+    lag(country) OVER in_time AS country_before,
+    lag(latitude) OVER in_time AS latitude_before,
+    lag(longitude) OVER in_time AS longitude_before,
+    lag(radius_km) OVER in_time AS radius_before
+  FROM located
+  WINDOW in_time AS (PARTITION BY alert_id ORDER BY time, country, provider)
+),
+measured AS (
+  SELECT
+    *,
+    12742 * asin(least(1.0, sqrt(
+      pow(sin(radians(latitude - latitude_before) / 2), 2)
+      + cos(radians(latitude)) * cos(radians(latitude_before)) * pow(sin(radians(longitude - longitude_before) / 2), 2)
+    ))) - radius_km - radius_before AS apart_km,
+    date_diff('minute', time_before, time) AS minutes
+  FROM hops
+  WHERE country <> country_before
+),
+impossible AS (
+  SELECT *, least(country, country_before) AS one_end, greatest(country, country_before) AS other_end
+  FROM measured
+  WHERE apart_km >= $least_km AND apart_km * 60 > minutes * $kilometres_per_hour
+),
+usual AS (
+  SELECT DISTINCT alert_id, one_end, other_end
+  FROM impossible
+  WHERE NOT is_sign
+),
+strange AS (
+  SELECT i.*, row_number() OVER (PARTITION BY i.alert_id ORDER BY i.time, i.country, i.country_before) AS place
+  FROM impossible i
+  LEFT JOIN usual u ON u.alert_id = i.alert_id AND u.one_end = i.one_end AND u.other_end = i.other_end
+  WHERE i.is_sign AND u.alert_id IS NULL
+)
+SELECT
+  alert_id,
+  'impossible_travel' AS name,
+  concat(
+    'in ', country_before, ' at ', strftime(time_before, '%Y-%m-%d %H:%M'), ' (', provider_before, '), in ', country,
+    ' at ', strftime(time, '%Y-%m-%d %H:%M'), ' UTC (', provider, '): at least ',
+    CAST(floor(apart_km / 100) * 100 AS BIGINT), ' km in ', minutes, ' minutes'
+  ) AS evidence
+FROM strange
+WHERE place = 1
