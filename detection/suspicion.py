@@ -89,7 +89,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     listed = [row.model_dump() for row in watch.risk_list]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
     con.register("countries", _countries())
-    for table in ("source_days", "spans", "sightings"):
+    for table in ("source_days", "spans", "seen_hours", "sightings"):
         into(con, table, f"reasons/{table}", _BOUND)
     found = []
     for query in _QUERIES:

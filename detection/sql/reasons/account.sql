@@ -5,7 +5,7 @@ WITH ends AS (
   SELECT
     alert_id,
     min(time) AS first_seen,
-    max(CASE WHEN NOT is_sign THEN time END) AS last_seen
+    max(CASE WHEN NOT is_sign THEN last_time END) AS last_seen
   FROM sightings
   GROUP BY alert_id
 ),

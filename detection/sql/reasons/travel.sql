@@ -1,17 +1,16 @@
 -- impossible_travel: seen in two countries too far apart for the time between.
--- Reads: sightings of people (an application's server stands anywhere), countries (centre and radius of a circle as
+-- Reads: spans, seen (people alone: an application's server stands anywhere), countries (centre and radius of a circle as
 -- large as the country). From centre to centre less both radii, so that neighbours with a border are never far apart.
 -- Who hopped the same way within the 30 days before has a tunnel that ends abroad, not a thief.
 WITH located AS (
-  SELECT DISTINCT s.alert_id, s.is_sign, s.time, s.provider, s.country, c.latitude, c.longitude, c.radius_km
-  FROM sightings s
-  JOIN countries c ON c.country = s.country
-  WHERE s.actor_class IN ('person', 'guest') AND (s.is_sign OR s.is_usual)
+  SELECT DISTINCT e."user", e.time, e.provider, e.country, c.latitude, c.longitude, c.radius_km
+  FROM seen e
+  JOIN countries c ON c.country = e.country
+  WHERE e.actor_class IN ('person', 'guest')
 ),
 hops AS (
   SELECT
-    alert_id,
-    is_sign,
+    "user",
     time,
     provider,
     country,
@@ -25,7 +24,7 @@ hops AS (
     lag(longitude) OVER in_time AS longitude_before,
     lag(radius_km) OVER in_time AS radius_before
   FROM located
-  WINDOW in_time AS (PARTITION BY alert_id ORDER BY time, country, provider)
+  WINDOW in_time AS (PARTITION BY "user" ORDER BY time, country, provider)
 ),
 measured AS (
   SELECT
@@ -39,9 +38,15 @@ measured AS (
   WHERE country <> country_before
 ),
 impossible AS (
-  SELECT *, least(country, country_before) AS one_end, greatest(country, country_before) AS other_end
-  FROM measured
-  WHERE apart_km >= $least_km AND apart_km * 60 > minutes * $kilometres_per_hour
+  SELECT
+    s.alert_id,
+    m.*,
+    least(m.country, m.country_before) AS one_end,
+    greatest(m.country, m.country_before) AS other_end,
+    m.time >= s.signs_from AS is_sign
+  FROM spans s
+  JOIN measured m ON m."user" = s."user" AND m.time >= s.usual_from AND m.time < s.signs_to
+  WHERE m.apart_km >= $least_km AND m.apart_km * 60 > m.minutes * $kilometres_per_hour
 ),
 usual AS (
   SELECT DISTINCT alert_id, one_end, other_end
