@@ -159,7 +159,7 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "impossible_travel": (
         {"extra": [HOME, ABROAD]},
         "in DE at 2026-03-20 07:40 (box), in SG at 2026-03-20 08:40 UTC (dropbox): at least 9800 km in 60 minutes",
-        {"extra": [event("sign_in", OPENS - 20 * MINUTE, country="FR")]},
+        {"extra": [event("sign_in", OPENS + 4 * MINUTE, country="IT")]},
     ),
     "first_country": (
         {"extra": [ABROAD]},
@@ -310,6 +310,57 @@ def test_two_rows_of_one_user_are_both_shown_in_one_order():
     ]
     said = [found(watch=Watch(risk_list=order))["risk_list"] for order in (rows, rows[::-1])]
     assert said == ["listed: leaver, since 2026-03-01; risky sign-ins"] * 2
+
+
+def test_a_listed_day_counts_to_its_end():
+    """Prevents a user whose last day on the list is that of the signs from being taken off at its beginning."""
+    assert "risk_list" in found(watch=listed(until="2026-03-19"))
+    assert "risk_list" not in found(watch=listed(until="2026-03-18"))
+
+
+def test_a_hop_of_long_ago_is_no_habit():
+    """Prevents one odd sighting from excusing impossible travel for good."""
+    long_ago = [row | {"time": row["time"] - 30 * DAY} for row in TUNNEL]
+    assert "impossible_travel" in found(HOME, ABROAD, long_ago)
+
+
+@pytest.mark.parametrize(("days", "dormant"), [(14.9, False), (15.1, True)])
+def test_an_account_is_dormant_after_fourteen_days(days, dormant):
+    """Prevents a holiday of two weeks from being a reason, and the day of the signs from counting as activity."""
+    last = event("sign_in", OPENS - timedelta(days=days))
+    assert ("dormant_account" in found(last, history=EARLY)) is dormant
+
+
+def test_only_what_uploads_the_files_of_the_alert_is_a_new_application():
+    """Prevents a browser that was opened the evening before from being a reason."""
+    assert "first_app" not in found(event("upload", OPENS - 5 * HOUR, app="Web"), event("sign_in", OPENS, app="Web"))
+
+
+def test_the_applications_of_another_provider_are_no_history():
+    """Prevents the first files at a second provider from being uploaded with a new application by necessity."""
+    assert "first_app" not in found(burst=many(3, "upload", OPENS, MINUTE, app="desktop", provider="dropbox"))
+
+
+def test_hours_of_few_active_days_say_nothing():
+    """Prevents somebody who is rarely seen from always being at work at an odd hour."""
+    burst = many(5, "upload", OPENS + 2 * HOUR, 10 * MINUTE)
+    seldom = [row for row in HISTORY if row["time"] > OPENS - 11 * DAY]
+    assert "off_hours" not in found(history=seldom, burst=burst)
+    assert "off_hours" in found(event("sign_in", OPENS - 20 * DAY), history=seldom, burst=burst)
+
+
+def test_a_traveller_in_a_new_country_is_told():
+    """Prevents the excuse for many networks from excusing a country, too."""
+    met = [
+        event("sign_in", OPENS - n * DAY, country=code)
+        for n, code in enumerate(["AT", "BE", "CH", "CZ", "DK", "FR", "IT", "LU", "NL", "PL"], 3)
+    ]
+    assert "first_country" in found(met, ABROAD)
+
+
+def test_a_few_downloads_are_no_mass():
+    """Prevents a user who never downloads from being suspicious for a handful of files."""
+    assert "mass_download_before" not in found(many(99, "download", OPENS - 5 * HOUR, MINUTE))
 
 
 def test_addresses_that_are_none_are_no_network():
