@@ -40,6 +40,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         since = touched_days(context, lake, "alerts")[0]
         wanted = range_of(context)
+        watch = detector.watch()
         folded = False
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
@@ -51,7 +52,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
-                fold(con, detector.parameters, since=midnight(since))
+                fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
             con.execute(
                 "CREATE OR REPLACE TEMP TABLE day_alerts AS "
@@ -61,7 +62,10 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             )
             sentences = con.execute("SELECT name, sentence FROM day_alerts").fetchall()
             told: dict[str, dg.MetadataValue] = {
-                "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]])
+                "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]]),
+                "users_on_risk_list": dg.MetadataValue.int(len({row.user for row in watch.risk_list})),
+                "networks_listed": dg.MetadataValue.int(len(watch.networks)),
+                "reasons_off": dg.MetadataValue.json(list(watch.off)),
             }
             if day in wanted:
                 told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=day == wanted[-1])

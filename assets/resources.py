@@ -9,6 +9,8 @@ from pydantic import Field
 
 from connectors import Connector, Limits, build
 from detection.parameters import Parameters
+from detection.risk import Networks, read_networks, read_risk_list
+from detection.suspicion import Watch
 
 __all__ = ["Clock", "Detector", "Source"]
 
@@ -59,13 +61,31 @@ class Detector(dg.ConfigurableResource[None]):
         budget: Alerts per 1000 monitored users and day.
         service_budget: The same for service accounts and apps.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
+        reasons_off: Reasons for a suspicious user that do not count.
+        risk_list: File of users to watch; empty for none.
+        networks: File of the networks of Tor and of hosting providers; empty for none.
     """
 
     budget: float = 2.0
     service_budget: float = 20.0
     organisation_domains: list[str] = Field(default_factory=list)
+    reasons_off: list[str] = Field(default_factory=list)
+    risk_list: str = ""
+    networks: str = ""
 
     @property
     def parameters(self) -> Parameters:
         """All parameters of the rules."""
         return Parameters(budget=self.budget, service_budget=self.service_budget)
+
+    def watch(self) -> Watch:
+        """What the operator set for the reasons; the files are read at each call, so a run sees them as they are.
+
+        Raises:
+            detection.risk.OperatorFileError: A file can't be used; says what to do.
+        """
+        return Watch(
+            off=self.reasons_off,
+            risk_list=read_risk_list(Path(self.risk_list)) if self.risk_list else [],
+            networks=read_networks(Path(self.networks)) if self.networks else Networks(),
+        )

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
 from detection.parameters import Parameters
-from detection.reasons import STRENGTH, is_suspicious
+from detection.reasons import is_suspicious
 from detection.sql import into
+from detection.suspicion import LOOK_BACK, Watch, find_reasons
 from detection.wording import Window, sentence, variation
 
 __all__ = ["LOOK_BACK", "fold"]
-
-LOOK_BACK = timedelta(days=90)
-"""How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
-
-_FAILED_SIGN_INS = 5
-_SIGN_PERIOD = timedelta(hours=24)
 
 _SAID = pa.schema(
     [
@@ -35,7 +29,9 @@ _SAID = pa.schema(
 )
 
 
-def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datetime) -> None:
+def fold(
+    con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datetime, watch: Watch | None = None
+) -> None:
     """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
     Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before),
@@ -46,20 +42,12 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
         con: Connection in which these tables exist.
         parameters: Settings of the detector.
         since: UTC without zone.
+        watch: What the operator set for the reasons.
     """
     con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections")
     into(con, "openings", "openings", parameters.bind(since))
     into(con, "folded_alerts", "alerts", {"since": since})
-    into(con, "seen", "seen")
-    into(
-        con,
-        "reasons",
-        "reasons",
-        {"sign_period": _SIGN_PERIOD, "failed_sign_ins": _FAILED_SIGN_INS},
-    )
-    reasons: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for alert_id, name, evidence in con.execute("SELECT alert_id, name, evidence FROM reasons").fetchall():
-        reasons[alert_id].append({"name": name, "strength": STRENGTH[name], "evidence": evidence})
+    reasons = find_reasons(con, watch or Watch())
     said = []
     for alert_id, *figures in con.execute(
         """
@@ -70,7 +58,7 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
         FROM folded_alerts
         """
     ).fetchall():
-        found = reasons[alert_id]
+        found = reasons.get(alert_id, [])
         name, severity = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
         said.append(
             {

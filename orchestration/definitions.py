@@ -84,7 +84,12 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
         "clock": clock,
         "detector": Detector(
-            budget=settings.budget, service_budget=settings.service_budget, organisation_domains=settings.domains
+            budget=settings.budget,
+            service_budget=settings.service_budget,
+            organisation_domains=settings.domains,
+            reasons_off=settings.off,
+            risk_list=str(settings.risk_list.absolute()) if settings.risk_list else "",
+            networks=str(settings.networks.absolute()) if settings.networks else "",
         ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),

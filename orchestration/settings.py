@@ -8,9 +8,10 @@ from datetime import date
 from pathlib import Path
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from connectors import ConfigurationError
+from detection.reasons import known
 
 __all__ = ["REPLAY_NOTE", "Settings", "environment"]
 
@@ -33,6 +34,10 @@ class Settings(BaseModel):
         size_minutes: So long a run may look up sizes of one provider's files (``UPLOADWATCH_SIZE_MINUTES``).
         organisation_domains: Mail domains of the organisation, separated by commas
             (``UPLOADWATCH_ORGANISATION_DOMAINS``).
+        reasons_off: Reasons for a suspicious user that do not count, separated by commas
+            (``UPLOADWATCH_REASONS_OFF``).
+        risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
+        networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +50,19 @@ class Settings(BaseModel):
     service_budget: float = Field(default=20.0, gt=0, le=1000)
     size_minutes: float = Field(default=5.0, gt=0, le=240)
     organisation_domains: str = ""
+    reasons_off: str = ""
+    risk_list: Path | None = None
+    networks: Path | None = None
+
+    @field_validator("reasons_off")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return ",".join(known([name.strip() for name in value.split(",") if name.strip()]))
+
+    @property
+    def off(self) -> list[str]:
+        """Names of the reasons that do not count."""
+        return [name for name in self.reasons_off.split(",") if name]
 
     @property
     def domains(self) -> list[str]:

@@ -1,9 +1,17 @@
--- When and from which country the users of alerts signed in or uploaded.
+-- When the users of alerts were at work, from where and with what, to the minute: a burst of thousands of files tells
+-- no more than its first file of each minute.
 -- Reads: folded_alerts, activity, uploads.
-SELECT a."user", a.time, a.country, a.provider
-FROM activity a
-WHERE a.kind = 'sign_in' AND a."user" IN (SELECT f."user" FROM folded_alerts f)
-UNION ALL
-SELECT u."user", u.time, u.country, u.provider
-FROM uploads u
-WHERE u."user" IN (SELECT f."user" FROM folded_alerts f)
+WITH acts AS (
+  SELECT a."user", a.time, a.provider, a.actor_class, FALSE AS is_upload, a.country, a.ip, a.app
+  FROM activity a
+  WHERE
+    a.kind IN ('sign_in', 'download', 'share_external', 'delete')
+    AND a."user" IN (SELECT f."user" FROM folded_alerts f)
+  UNION ALL
+  SELECT u."user", u.time, u.provider, u.actor_class, TRUE AS is_upload, u.country, u.ip, u.app
+  FROM uploads u
+  WHERE u."user" IN (SELECT f."user" FROM folded_alerts f)
+)
+SELECT "user", provider, actor_class, is_upload, country, ip, app, min(time) AS time
+FROM acts
+GROUP BY "user", provider, actor_class, is_upload, country, ip, app, date_trunc('minute', time)

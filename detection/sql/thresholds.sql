@@ -5,6 +5,7 @@
 -- Each user and day is placed by files and by bytes, and counts with its better place; places are shared so that as
 -- many user-days count as are asked for. A place between two scores, or beyond the highest, lies on the line that the
 -- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place.
+-- Where there is too little to calibrate on, a prior threshold stands in, which the account moves, too.
 WITH days AS (
   SELECT
     population,
@@ -31,6 +32,7 @@ wanted AS (
 asked AS (
   SELECT
     *,
+    exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS push,
     expected * exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS asked
   FROM wanted
 ),
@@ -86,7 +88,7 @@ tails AS (
 fitted AS (
   SELECT
     t.population, t.metric, t.budget, t.watched_users, t.opened, t.allowed, t.balance, t.user_days, t.calibration_days,
-    t.asked, t.place, t.number, t.low, t.high, t.above,
+    t.push, t.asked, t.place, t.number, t.low, t.high, t.above,
     max(r.score) FILTER (WHERE r.place = t.low) AS low_score,
     max(r.score) FILTER (WHERE r.place = t.high) AS high_score,
     max(r.score) FILTER (WHERE r.place = t.above) AS above_score,
@@ -100,7 +102,7 @@ placed AS (
     *,
     CASE
       WHEN user_days < $least_user_days OR number < 5
-        THEN greatest($prior_threshold - 4.5 * log10(budget / 2), 1.0)
+        THEN greatest($prior_threshold - 4.5 * log10(push * budget / 2), 1.0)
       WHEN place >= low THEN above_score + (below_score - above_score) * least(place - above, 1)
       ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * ln(low / place)
     END AS threshold

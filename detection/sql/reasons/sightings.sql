@@ -1,0 +1,21 @@
+-- Where and when the user of each alert was at work within the look-back, next to the alert's periods.
+-- Reads: spans, seen_hours.
+SELECT
+  s.alert_id,
+  s.opens,
+  s.signs_from,
+  s.signs_to,
+  e.time,
+  e.last_time,
+  e.time >= s.signs_from AS is_sign,
+  e.time >= s.usual_from AND e.time < s.signs_from AS is_usual,
+  e.provider,
+  e.is_upload,
+  e.country,
+  e.network,
+  e.kind,
+  e.listed,
+  e.ip,
+  e.app
+FROM spans s
+JOIN seen_hours e ON e."user" = s."user" AND e.time >= s.history_from AND e.time < s.signs_to

@@ -1,0 +1,32 @@
+-- failed_sign_ins_then_success: a password was guessed.
+-- Reads: spans, activity.
+WITH guessed AS (
+  SELECT
+    s.alert_id,
+    a.time AS success,
+    a.provider,
+    count(*) AS failures,
+    min(f.time) AS first_failure
+  FROM spans s
+  JOIN activity a ON a."user" = s."user" AND a.kind = 'sign_in' AND a.time >= s.signs_from AND a.time < s.signs_to
+  JOIN activity f
+    ON f."user" = s."user"
+    AND f.kind = 'sign_in_failed'
+    AND f.time < a.time
+    AND f.time >= a.time - INTERVAL 1 HOUR
+  GROUP BY s.alert_id, a.time, a.provider
+  HAVING count(*) >= $failed_sign_ins
+),
+guessed_first AS (
+  SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY failures DESC, success, provider) AS place
+  FROM guessed
+)
+SELECT
+  alert_id,
+  'failed_sign_ins_then_success' AS name,
+  concat(
+    failures, ' failed sign-ins from ', strftime(first_failure, '%Y-%m-%d %H:%M'), ', then a success at ',
+    strftime(success, '%Y-%m-%d %H:%M'), ' UTC (', provider, ')'
+  ) AS evidence
+FROM guessed_first
+WHERE place = 1
