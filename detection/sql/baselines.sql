@@ -7,8 +7,10 @@
 WITH hours AS (
   SELECT u.population, u."user", u.provider, u.hour, u.files, u.sized_files, u.bytes
   FROM user_hours u
-  LEFT JOIN excluded_hours e ON e."user" = u."user" AND e.hour = u.hour
-  WHERE u.population IS NOT NULL AND u.hour >= $training_start AND u.hour < $day_start AND e.hour IS NULL
+  WHERE
+    u.population IS NOT NULL AND u.hour >= $training_start AND u.hour < $day_start
+    -- As a left join whose right side has no row, DuckDB 2.0.1 takes sums of the left side for not above zero.
+    AND NOT EXISTS (SELECT 1 FROM excluded_hours e WHERE e."user" = u."user" AND e.hour = u.hour)
 ),
 scoped AS (
   SELECT population, provider AS scope, "user", hour, files, sized_files, bytes FROM hours

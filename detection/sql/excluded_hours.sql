@@ -3,12 +3,15 @@
 WITH kept AS (
   SELECT d."user", d.window_start
   FROM past_detections d
-  LEFT JOIN verdicts v
-    ON v."user" = d."user"
-    AND v.verdict = 'benign'
-    AND d.window_start >= v.first_window_start
-    AND d.window_start < v.last_window_end
-  WHERE v.verdict IS NULL
+  WHERE NOT EXISTS (
+    SELECT 1
+    FROM verdicts v
+    WHERE
+      v."user" = d."user"
+      AND v.verdict = 'benign'
+      AND d.window_start >= v.first_window_start
+      AND d.window_start < v.last_window_end
+  )
 )
 SELECT DISTINCT "user", hour
 FROM (

@@ -10,6 +10,5 @@ SELECT
   l.last_window_end, a.files, a.sized_files, a.bytes, a.suppressed_count, a.sentence
 FROM ledger l
 LEFT JOIN alerts a ON a.alert_id = l.alert_key
-LEFT JOIN past_revisions p ON p.alert_id = l.alert_id AND p.revision = l.revision
-WHERE p.alert_id IS NULL
+WHERE NOT EXISTS (SELECT 1 FROM past_revisions p WHERE p.alert_id = l.alert_id AND p.revision = l.revision)
 ORDER BY first_window_start, alert_id, revision

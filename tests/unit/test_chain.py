@@ -16,7 +16,7 @@ from detection.tables import empty
 FIRST = date(2026, 1, 5)
 DAYS = 46
 GB = 10**9
-Hour = tuple[str, str, str, datetime, int, int]
+Hour = tuple[str, str, str, datetime, int, int | None]
 Review = tuple[str, datetime, datetime, str, datetime]
 
 
@@ -58,7 +58,9 @@ def judged(
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         con.register("given", pa.table(columns))
-        con.execute("CREATE TABLE hours AS SELECT *, files AS sized_files FROM given")
+        con.execute(
+            "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files FROM given"
+        )
         con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
         con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
         for number, review in enumerate(reviews, 1):
@@ -157,6 +159,13 @@ def test_names_days_and_idle_users_change_nothing():
     assert openings(judged([*rows, ("box", "idle@example.com", "people", at(10), 1, 10)], days=26), USER) == openings(
         found, USER
     )
+
+
+def test_sizes_are_learnt_while_nothing_was_detected_yet():
+    """Prevents baselines without bytes for as long as no hour is excluded: bursts of few large files went unseen."""
+    unsized: Hour = ("box", "person001@example.com", "people", at(2), 3, None)
+    rows = [*ordinary(days=18), unsized, ("box", USER, "people", at(15), 3, 200 * GB)]
+    assert openings(judged(rows, days=18), USER) == [at(15, 8)]
 
 
 def test_nobody_there_raises_nothing():
