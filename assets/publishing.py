@@ -25,6 +25,7 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """
     path = Path(lake.root) / "published.parquet"
     lake.view(con, "alerts", ["alerts"], lake.days("alerts"))
+    lake.view(con, "detections", ["detections"], lake.days("detections"))
     if path.exists():
         con.read_parquet(str(path)).create_view("published", replace=True)
     else:

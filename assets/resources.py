@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from connectors import Connector, Limits, build
+from detection import allow_list as allow_lists
 from detection.parameters import Parameters
 
 __all__ = ["Clock", "Detector", "Source"]
@@ -58,10 +59,20 @@ class Detector(dg.ConfigurableResource[None]):
     Attributes:
         budget: Alerts per 1000 monitored users and day.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
+        allow_list: Path of the allow-list; empty where there is none.
     """
 
     budget: float = 2.0
     organisation_domains: list[str] = Field(default_factory=list)
+    allow_list: str = ""
+
+    def entries(self) -> list[allow_lists.Entry]:
+        """Entries of the allow-list as the file holds them now.
+
+        Raises:
+            AllowListError: The file cannot be used. What needs no list goes on meanwhile: events are still pulled.
+        """
+        return allow_lists.read(Path(self.allow_list)) if self.allow_list else []
 
     @property
     def parameters(self) -> Parameters:

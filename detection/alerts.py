@@ -38,7 +38,8 @@ _SAID = pa.schema(
 def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datetime) -> None:
     """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
-    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before),
+    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
+    the allow-list allows are passed over),
     ``user_hours`` (from ``since`` on), ``uploads`` and ``activity`` (from :data:`LOOK_BACK` before it). Columns as
     in :data:`detection.tables.TABLES`, ordered by opening and user.
 
@@ -47,7 +48,7 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
         parameters: Settings of the detector.
         since: UTC without zone.
     """
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections")
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections WHERE allowed_by IS NULL")
     into(con, "openings", "openings", parameters.bind(since))
     into(con, "folded_alerts", "alerts", {"since": since})
     into(con, "seen", "seen")

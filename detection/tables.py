@@ -212,6 +212,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("bytes_score", "DOUBLE", "Score by bytes"),
         ("bytes_threshold", "DOUBLE", "Threshold by bytes"),
         *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
+        ("allowed_by", "VARCHAR", "Entry of the allow-list that keeps it from raising an alert; NULL where none does"),
     ),
     "evaluations": _columns(
         ("scope", "VARCHAR", "A provider, or all for the providers together"),

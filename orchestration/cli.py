@@ -25,7 +25,7 @@ from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.replay import Home, play, sandbox
-from orchestration.report import alert_table, read_alerts, score
+from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.settings import Settings, environment
 
 __all__ = ["main"]
@@ -156,7 +156,7 @@ def alerts(
     if format_ is Format.JSON:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     else:
-        out.print(alert_table(found))
+        out.print(alert_table(found, read_suppressed(home)))
 
 
 @app.command()

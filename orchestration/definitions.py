@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.alerts import alerts
+from assets.allow_list import allow_list_check
 from assets.audit_events import audit_events
 from assets.checks import alert_checks, provider_checks
 from assets.file_sizes import file_sizes
@@ -77,13 +78,17 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
-        checks.extend(alert_checks())
+        checks.extend([*alert_checks(), allow_list_check()])
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
         "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
         "clock": clock,
-        "detector": Detector(budget=settings.budget, organisation_domains=settings.domains),
+        "detector": Detector(
+            budget=settings.budget,
+            organisation_domains=settings.domains,
+            allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
+        ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }

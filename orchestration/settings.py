@@ -30,6 +30,8 @@ class Settings(BaseModel):
         now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
         budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
         size_minutes: So long a run may look up sizes of one provider's files (``UPLOADWATCH_SIZE_MINUTES``).
+        allow_list: TOML file of uploads that raise no alert, see :mod:`detection.allow_list`
+            (``UPLOADWATCH_ALLOW_LIST``).
         organisation_domains: Mail domains of the organisation, separated by commas
             (``UPLOADWATCH_ORGANISATION_DOMAINS``).
     """
@@ -42,6 +44,7 @@ class Settings(BaseModel):
     now: str = ""
     budget: float = Field(default=2.0, gt=0, le=1000)
     size_minutes: float = Field(default=5.0, gt=0, le=240)
+    allow_list: Path | None = None
     organisation_domains: str = ""
 
     @property

@@ -1,7 +1,8 @@
 -- The budget's account of each population at the start of a day: what is left of what was allowed.
 -- Reads: last_thresholds, last_baselines and last_active_scopes (of the day before), past_detections (of the training
 -- days) and past_openings (of the same).
--- Each day pays in what the budget allows for the users watched, each alert that opens takes one out. What is left is
+-- Each day pays in what the budget allows for the users watched, each alert that opens takes one out; what the
+-- allow-list allows opens none. What is left is
 -- kept within 60 days' allowance, so that neither a flood nor a silence is remembered for ever.
 WITH populations AS (
   SELECT 'people' AS population, CAST($budget AS DOUBLE) AS budget

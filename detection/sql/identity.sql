@@ -1,5 +1,5 @@
 -- The ledger of published alerts after this publication.
--- Reads: alerts (as folded now) and published (the ledger so far).
+-- Reads: alerts (as folded now), published (the ledger so far) and detections.
 -- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
 -- revision if what it says has changed. A published alert that lost its place to an earlier one is closed as merged,
 -- one without detections of its own as withdrawn. alert_key is the id that the alert would have without the ledger.
@@ -38,6 +38,16 @@ matched AS (
 ),
 kept AS (
   SELECT alert_id, alert_key FROM matched WHERE place = 1
+),
+allowed AS (
+  SELECT p.alert_id, min(d.allowed_by) AS allowed_by
+  FROM published p
+  JOIN detections d
+    ON d."user" = p."user"
+    AND d.allowed_by IS NOT NULL
+    AND d.window_start >= p.first_window_start
+    AND d.window_start < p.last_window_end
+  GROUP BY p.alert_id
 )
 SELECT
   coalesce(k.alert_id, a.alert_key) AS alert_id,
@@ -63,6 +73,7 @@ SELECT
   CASE
     WHEN p.state <> 'open' THEN p.reason
     WHEN m.alert_id IS NOT NULL THEN concat('joined with alert ', k.alert_id)
+    WHEN w.alert_id IS NOT NULL THEN concat('allowed by ', w.allowed_by)
     ELSE 'later data left it without a detection'
   END AS reason,
   CASE WHEN p.state <> 'open' THEN p.revision ELSE p.revision + 1 END AS revision,
@@ -70,6 +81,7 @@ SELECT
 FROM published p
 LEFT JOIN matched m ON m.alert_id = p.alert_id
 LEFT JOIN kept k ON k.alert_key = m.alert_key
+LEFT JOIN allowed w ON w.alert_id = p.alert_id
 WHERE p.alert_id NOT IN (SELECT alert_id FROM kept)
   AND p.alert_id NOT IN (SELECT s.alert_key FROM stated s LEFT JOIN kept t ON t.alert_key = s.alert_key WHERE t.alert_key IS NULL)
 ORDER BY "user", first_window_start, alert_id
