@@ -28,6 +28,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         deps=[
             dg.AssetDep("detections", partition_mapping=window(-1, 1)),
             dg.AssetDep("user_hours", partition_mapping=window(0, 2)),
+            dg.AssetDep("thresholds", partition_mapping=window(0, 1)),
             *(
                 dg.AssetDep(table.split("/"), partition_mapping=window(-LOOK_BACK.days, 2))
                 for table in (*uploads, *activity)
@@ -50,6 +51,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
+                lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since))
                 folded = True
             con.execute(
@@ -58,7 +60,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 'ORDER BY first_window_start, "user"',
                 [day],
             )
-            sentences = con.execute("SELECT name, sentence FROM day_alerts").fetchall()
+            sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()
             told = dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]])
             return {"alerts": told, **suppressed_metadata(con, day)}
 

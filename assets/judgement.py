@@ -45,6 +45,8 @@ _SETTINGS = {
         "least_user_days",
         "prior_threshold",
         "warm_up_days",
+        "flood_alerts",
+        "flood_factor",
     ),
     "detections": ("activation_days", "floor_files", "floor_bytes"),
 }

@@ -16,8 +16,9 @@ __all__ = ["publish"]
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Enters all alerts of the lake in the ledger and makes them readable under their published ids.
 
-    Makes the temporary tables ``shown`` (the alerts, each with its published ``alert_id``) and ``ledger`` (columns of
-    ``published`` in :data:`detection.tables.TABLES`). Nothing that was published leaves the ledger.
+    Makes the temporary tables ``shown`` (the alerts but for those in a flood, each with its published ``alert_id``) and
+    ``ledger`` (columns of ``published`` in :data:`detection.tables.TABLES`). Nothing that was published leaves the
+    ledger.
 
     Args:
         con: Connection to make the tables in.
@@ -37,6 +38,7 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         SELECT l.alert_id, a.* EXCLUDE (alert_id)
         FROM alerts a
         JOIN ledger l ON l.alert_key = a.alert_id
+        WHERE a.folded_into IS NULL
         ORDER BY a.first_window_start, a."user"
         """
     )

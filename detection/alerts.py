@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from detection.floods import fold_floods
 from detection.parameters import Parameters
 from detection.reasons import STRENGTH, is_suspicious
 from detection.sql import into
@@ -39,9 +40,9 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
     """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
     Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
-    the allow-list allows are passed over),
-    ``user_hours`` (from ``since`` on), ``uploads`` and ``activity`` (from :data:`LOOK_BACK` before it). Columns as
-    in :data:`detection.tables.TABLES`, ordered by opening and user.
+    the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), ``uploads`` and
+    ``activity`` (from :data:`LOOK_BACK` before it). Columns as in :data:`detection.tables.TABLES`, ordered by opening
+    and user.
 
     Args:
         con: Connection in which these tables exist.
@@ -85,7 +86,7 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
     con.register("said", pa.Table.from_pylist(said, schema=_SAID))
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE alerts AS
+        CREATE OR REPLACE TEMP TABLE single_alerts AS
         SELECT a.alert_id, s.name, s.severity, a.* EXCLUDE (alert_id), s.reasons, s.sentence
         FROM folded_alerts a
         JOIN said s USING (alert_id)
@@ -93,3 +94,4 @@ def fold(con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datet
         """
     )
     con.unregister("said")
+    fold_floods(con, parameters)

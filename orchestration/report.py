@@ -55,6 +55,7 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             "name": row["name"],
             "severity": row["severity"],
             "user": row["user"],
+            "users": row["users"],
             "providers": row["providers"],
             "first_window_start": _utc(row["first_window_start"]),
             "last_window_end": _utc(row["last_window_end"]),
