@@ -7,6 +7,7 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from assets.allow_list import suppressed_metadata
 from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
@@ -28,6 +29,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         deps=[
             dg.AssetDep("detections", partition_mapping=window(-1, 1)),
             dg.AssetDep("user_hours", partition_mapping=window(0, 2)),
+            dg.AssetDep("thresholds", partition_mapping=window(0, 1)),
             *(
                 dg.AssetDep(table.split("/"), partition_mapping=window(-LOOK_BACK.days, 2))
                 for table in (*uploads, *activity)
@@ -52,6 +54,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
+                lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
             con.execute(
@@ -60,12 +63,13 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 'ORDER BY first_window_start, "user"',
                 [day],
             )
-            sentences = con.execute("SELECT name, sentence FROM day_alerts").fetchall()
+            sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()
             told: dict[str, dg.MetadataValue] = {
                 "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]]),
                 "users_on_risk_list": dg.MetadataValue.int(len({row.user for row in watch.risk_list})),
                 "networks_listed": dg.MetadataValue.int(len(watch.networks)),
                 "reasons_off": dg.MetadataValue.json(list(watch.off)),
+                **suppressed_metadata(con, day),
             }
             if day in wanted:
                 told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=day == wanted[-1])

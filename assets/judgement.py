@@ -18,6 +18,7 @@ from assets.lake import Lake
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import reviews_digest, view_reviews
+from detection.allow_list import Entry, digest
 from detection.chain import QUERIES, RULES, calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import version
@@ -44,8 +45,10 @@ _SETTINGS = {
         "least_user_days",
         "prior_threshold",
         "warm_up_days",
+        "flood_alerts",
+        "flood_factor",
     ),
-    "detections": ("activation_days",),
+    "detections": ("activation_days", "floor_files", "floor_bytes"),
 }
 """The settings that each table's rows depend on."""
 
@@ -57,7 +60,7 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
         "baselines": [hours],
         "scores": [hours, "baselines"],
         "thresholds": ["scores", "baselines"],
-        "detections": ["scores", "thresholds", "baselines"],
+        "detections": [hours, "scores", "thresholds", "baselines"],
         "evaluations": ["scores", "thresholds", "baselines"],
     }
 
@@ -68,12 +71,12 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        refresh(context, lake, engine, *_steps(lake, providers, detector.parameters))
+        refresh(context, lake, engine, *_steps(lake, providers, detector.parameters, detector.entries()))
 
     return _asset
 
 
-def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters) -> list[Step]:
+def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries: Sequence[Entry]) -> list[Step]:
     began = first_days(lake, providers)
     activation = timedelta(days=parameters.activation_days)
 
@@ -118,14 +121,21 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters) -> list
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
         watched = evaluations(lake, providers, began, day, activation)
         stored = parameters.model_dump_json() + RULES
-        return lake.digest(["scores"], past(day, parameters), rules("detections"), judged, str(watched), stored)
+        allowed = digest(entries, day)
+        if allowed:
+            # The apps of the hours count then, which nothing else of these inputs tells of.
+            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed)
+        return lake.digest(
+            ["scores"], past(day, parameters), rules("detections"), judged, str(watched), stored, allowed
+        )
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
         lake.view(con, "past_scores", ["scores"], past(day, parameters))
+        lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         tell_sources(con, began)
-        detect(con, day, parameters)
+        detect(con, day, parameters, entries)
         watched = evaluations(lake, providers, began, day, activation)
         con.execute(
             "CREATE OR REPLACE TEMP TABLE evaluations "

@@ -18,10 +18,10 @@ __all__ = ["publish"]
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """Enters all alerts of the lake in the ledger and makes them readable under their published ids.
 
-    Makes the temporary tables ``shown`` (the alerts, each with its published ``alert_id``, its ``revision`` and the
-    latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions`` (columns of ``published`` and
-    ``revisions`` in :data:`detection.tables.TABLES`). Nothing that was published leaves the ledger, and what an alert
-    said in each revision is kept.
+    Makes the temporary tables ``shown`` (the alerts but for those in a flood, each with its published ``alert_id``,
+    its ``revision`` and the latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions``
+    (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). Nothing that was published leaves
+    the ledger, and what an alert said in each revision is kept.
 
     Args:
         con: Connection to make the tables in.
@@ -30,6 +30,7 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """
     with lake.alone():
         lake.view(con, "alerts", ["alerts"], lake.days("alerts"))
+        lake.view(con, "detections", ["detections"], lake.days("detections"))
         _view(con, lake, "published")
         _view(con, lake, "revisions", name="past_revisions")
         view_reviews(con, lake)

@@ -8,6 +8,7 @@ import dagster as dg
 from pydantic import Field
 
 from connectors import Connector, Limits, build
+from detection import allow_list as allow_lists
 from detection.parameters import Parameters
 from detection.risk import Networks, read_networks, read_risk_list
 from detection.suspicion import Watch
@@ -64,6 +65,7 @@ class Detector(dg.ConfigurableResource[None]):
         reasons_off: Reasons for a suspicious user that do not count.
         risk_list: File of users to watch; empty for none.
         networks: File of the networks of Tor and of hosting providers; empty for none.
+        allow_list: Path of the allow-list; empty where there is none.
     """
 
     budget: float = 2.0
@@ -72,6 +74,15 @@ class Detector(dg.ConfigurableResource[None]):
     reasons_off: list[str] = Field(default_factory=list)
     risk_list: str = ""
     networks: str = ""
+    allow_list: str = ""
+
+    def entries(self) -> list[allow_lists.Entry]:
+        """Entries of the allow-list as the file holds them now.
+
+        Raises:
+            AllowListError: The file cannot be used. What needs no list goes on meanwhile: events are still pulled.
+        """
+        return allow_lists.read(Path(self.allow_list)) if self.allow_list else []
 
     @property
     def parameters(self) -> Parameters:

@@ -41,7 +41,7 @@ def reviews_digest(lake: Lake, day: date) -> str:
 def add_review(
     con: duckdb.DuckDBPyConnection, lake: Lake, alert_id: str, *, verdict: str, by: str, note: str, now: datetime
 ) -> None:
-    """Adds a review of a published alert to those that there are.
+    """Adds a review of a published alert to those that there are; of a flood's, to each of the alerts folded into it.
 
     Args:
         con: Connection in which ``ledger`` holds the published alerts, see :func:`assets.publishing.publish`.
@@ -60,15 +60,17 @@ def add_review(
         view_reviews(con, lake)
         said = con.execute(
             """
-            SELECT (SELECT count(*) FROM reviews) + 1, alert_id, "user", first_window_start, last_window_end, ?, ?, ?, ?
+            SELECT (SELECT count(*) FROM reviews) + row_number() OVER (ORDER BY alert_id <> $about, alert_id),
+              alert_id, "user", first_window_start, last_window_end, $verdict, $by, $note, $now
             FROM ledger
-            WHERE alert_id = ?
+            WHERE alert_id = $about OR (state = 'folded' AND reason = concat('part of alert ', $about))
+            ORDER BY 1
             """,
-            [verdict, by, note, now.replace(tzinfo=None), alert_id],
+            {"verdict": verdict, "by": by, "note": note, "now": now.replace(tzinfo=None), "about": alert_id},
         ).fetchall()
         if not said:
             raise LookupError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
-        con.execute("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said[0])
+        con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
         with replacing(_path(lake)) as temporary:
             con.table("all_reviews").write_parquet(str(temporary))

@@ -7,6 +7,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from detection.floods import fold_floods
 from detection.parameters import Parameters
 from detection.reasons import is_suspicious
 from detection.sql import into
@@ -34,9 +35,10 @@ def fold(
 ) -> None:
     """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
-    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before),
-    ``user_hours`` (from ``since`` on), ``uploads`` and ``activity`` (from :data:`LOOK_BACK` before it). Columns as
-    in :data:`detection.tables.TABLES`, ordered by opening and user.
+    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
+    the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), ``uploads`` and
+    ``activity`` (from :data:`LOOK_BACK` before it). Columns as in :data:`detection.tables.TABLES`, ordered by opening
+    and user.
 
     Args:
         con: Connection in which these tables exist.
@@ -44,7 +46,7 @@ def fold(
         since: UTC without zone.
         watch: What the operator set for the reasons.
     """
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections")
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections WHERE allowed_by IS NULL")
     into(con, "openings", "openings", parameters.bind(since))
     into(con, "folded_alerts", "alerts", {"since": since})
     reasons = find_reasons(con, watch or Watch())
@@ -72,7 +74,7 @@ def fold(
     con.register("said", pa.Table.from_pylist(said, schema=_SAID))
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE alerts AS
+        CREATE OR REPLACE TEMP TABLE single_alerts AS
         SELECT a.alert_id, s.name, s.severity, a.* EXCLUDE (alert_id), s.reasons, s.sentence
         FROM folded_alerts a
         JOIN said s USING (alert_id)
@@ -80,3 +82,4 @@ def fold(
         """
     )
     con.unregister("said")
+    fold_floods(con, parameters)

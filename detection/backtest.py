@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 
 import duckdb
 
+from detection.allow_list import Entry
 from detection.chain import calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import into
@@ -41,6 +42,7 @@ def play(
     last: date,
     parameters: Parameters,
     *,
+    entries: Sequence[Entry] = (),
     passed: Callable[[date], None] = lambda _day: None,
 ) -> None:
     """Judges each day from ``first`` to ``last`` and folds what is found.
@@ -55,18 +57,22 @@ def play(
             days that are looked at.
         last: Last day judged.
         parameters: Settings to try.
+        entries: The allow-list to try.
         passed: Called with each day once it is judged.
     """
     for table in _KEPT:
         con.execute(f"CREATE OR REPLACE TEMP TABLE played_{table} AS {empty(table, dated=True)}")
     day = first
     while day <= last:
-        _judge(con, day, parameters)
+        _judge(con, day, parameters, entries)
         for table, kept in _KEPT.items():
             con.execute(f"INSERT INTO played_{table} BY NAME SELECT *, CAST(? AS DATE) AS day FROM ({kept})", [day])  # noqa: S608 -- our own names
         passed(day)
         day += _DAY
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS SELECT * EXCLUDE (day) FROM played_detections")
+    con.execute(
+        "CREATE OR REPLACE TEMP VIEW all_detections AS "
+        "SELECT * EXCLUDE (day) FROM played_detections WHERE allowed_by IS NULL"
+    )
     into(con, "openings", "openings", parameters.bind(datetime.combine(first, time())))
 
 
@@ -82,6 +88,7 @@ def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
             FROM openings o
             JOIN played_detections d
               ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
+              AND d.allowed_by IS NULL
             WHERE o.opening >= ?
             GROUP BY o."user", o.opening
             ORDER BY o.opening, o."user"
@@ -91,7 +98,7 @@ def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
     ]
 
 
-def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry]) -> None:
     training = day - timedelta(days=parameters.training_days)
     _view(con, "user_hours", "hours", f"hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
     for table in _KEPT:
@@ -100,7 +107,7 @@ def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) ->
     learn(con, day, parameters)
     score(con, day, parameters)
     calibrate(con, day, parameters)
-    detect(con, day, parameters)
+    detect(con, day, parameters, entries)
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, table: str, condition: str) -> None:

@@ -6,10 +6,12 @@ tables in a connection to a table there; whoever calls them says where the table
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 
 import duckdb
 
+from detection.allow_list import Entry, allow
 from detection.parameters import Parameters
 from detection.sql import into, version
 
@@ -19,7 +21,7 @@ QUERIES = {
     "baselines": ("verdicts", "excluded_hours", "baselines"),
     "scores": ("active_scopes", "scores"),
     "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "calibration", "thresholds"),
-    "detections": ("active_scopes", "detections"),
+    "detections": ("active_scopes", "detections", "allowed"),
 }
 """The queries that each step's table depends on."""
 
@@ -62,7 +64,7 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     """
     bound = parameters.bind(_midnight(day))
     into(con, "verdicts", "verdicts", bound)
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections")
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections WHERE allowed_by IS NULL")
     into(con, "past_openings", "openings", bound)
     activate(con, day - _DAY, parameters, table="last_active_scopes")
     into(con, "accounts", "accounts", bound)
@@ -70,11 +72,20 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     into(con, "thresholds", "thresholds", bound)
 
 
-def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
     """Makes ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
 
-    Reads ``past_scores`` of the training days and ``sources``, too.
+    Reads ``past_scores`` of the training days, ``user_hours`` of the day and the next, and ``sources``, too.
+
+    Args:
+        con: Connection.
+        day: The day.
+        parameters: Settings of the detector.
+        entries: The allow-list; what it allows is marked, and stays a detection.
     """
     activate(con, day, parameters)
+    bound = parameters.bind(_midnight(day))
     stored = {"parameters": parameters.model_dump_json(), "rules": RULES}
-    into(con, "detections", "detections", {**parameters.bind(_midnight(day)), **stored})
+    into(con, "found", "detections", {**bound, **stored})
+    allow(con, entries)
+    into(con, "detections", "allowed", bound)

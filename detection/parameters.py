@@ -30,6 +30,9 @@ class Parameters(BaseModel):
         least_measured: An extension of which fewer files were measured in the training days has no typical size.
         least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
         prior_threshold: That threshold at a budget of 2, as measured on organisations of real people.
+        flood_alerts: No more than so many alerts a day are ever a flood: a person can read them in an hour.
+        flood_factor: No flood is what stays within so many times the budget's allowance for the day: people do not
+            become ten times as unusual overnight, unless one thing moves them all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -49,6 +52,8 @@ class Parameters(BaseModel):
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
     prior_threshold: float = Field(default=8.0, gt=0)
+    flood_alerts: int = Field(default=20, ge=1)
+    flood_factor: float = Field(default=10.0, ge=1)
 
     def bind(self, day: datetime) -> dict[str, object]:
         """Values for the queries' parameters on one day.

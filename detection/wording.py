@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 
-__all__ = ["TITLES", "Variation", "Window", "sentence", "size", "variation"]
+__all__ = [
+    "FLOOD",
+    "TITLES",
+    "Common",
+    "Flood",
+    "Variation",
+    "Window",
+    "flood_sentence",
+    "sentence",
+    "size",
+    "variation",
+]
 
 Severity = Literal["Informational", "Low"]
 
@@ -15,6 +27,10 @@ class Variation(NamedTuple):
 
     name: str
     severity: Severity
+
+
+FLOOD = Variation("Massive upload to SaaS service: flood", "Informational")
+"""What the one alert is called that stands for all of a day on which too many opened."""
 
 
 def variation(*, suspicious: bool) -> Variation:
@@ -96,12 +112,64 @@ def _usual(w: Window) -> str:
     return f"in the {w.training_days} days before, {windows} held {typical} on average and {largest} at most"
 
 
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _where(providers: Sequence[str]) -> str:
+    return " and ".join(TITLES.get(provider, provider) for provider in providers)
+
+
 def sentence(w: Window) -> str:
     """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
-    user = "".join(character if character.isprintable() else "�" for character in w.user)
-    where = " and ".join(TITLES.get(provider, provider) for provider in w.providers)
     return (
-        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {user} uploaded "
-        f"{_amount(w.files, w.sized_files, w.bytes)} to {where}{_estimate(w)}; {_usual(w)}, and only "
+        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {_printable(w.user)} uploaded "
+        f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and only "
         f"1 in {w.one_in:,} user-days in the organisation is this unusual."
+    )
+
+
+class Common(NamedTuple):
+    """What users of a flood share.
+
+    Attributes:
+        dimension: provider, app, country or extension.
+        label: Its value, as the provider has it.
+        users_share: Share of the users, 0 to 1, with a file of it.
+        files_share: Share of their files, 0 to 1.
+    """
+
+    dimension: str
+    label: str
+    users_share: float
+    files_share: float
+
+
+class Flood(NamedTuple):
+    """The figures that the sentence of a flood names; ``allowed`` is the budget's allowance for the day, in alerts."""
+
+    day: date
+    users: int
+    allowed: float
+    providers: Sequence[str]
+    files: int
+    sized_files: int
+    bytes: int | None
+    common: Sequence[Common]
+
+
+def _share(c: Common) -> str:
+    label = TITLES.get(c.label, c.label) if c.dimension == "provider" else _printable(c.label) or "none"
+    if c.users_share == c.files_share == 1:
+        return f"{c.dimension} {label} (all)"
+    return f"{c.dimension} {label} ({100 * c.users_share:.0f} % of the users, {100 * c.files_share:.0f} % of the files)"
+
+
+def flood_sentence(f: Flood) -> str:
+    """What the users of a flood did together, and what they have in common."""
+    common = "; ".join(map(_share, f.common)) or "no provider, app, country or extension"
+    return (
+        f"On {f.day}, {f.users:,} users each uploaded so much that an alert would have opened, where the budget allows "
+        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes)} to {_where(f.providers)}. "
+        f"In common: {common}."
     )

@@ -24,10 +24,12 @@ from assets.plots import budget_plot
 from assets.refresh import days_between
 from assets.reviews import view_reviews
 from connectors import PROVIDERS
+from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from orchestration.formats import Format, lake_of
 from orchestration.report import Score, score
+from orchestration.settings import Settings, environment
 
 __all__ = ["backtest"]
 
@@ -102,7 +104,9 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
         tell_sources(con, began)
-        play(con, first, end, parameters, passed=lambda _day: bar.update(task, advance=1))
+        allow_list = Settings.read(environment()).allow_list
+        entries = read(allow_list) if allow_list else []
+        play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))
         alerts = raised(con, start)
         [(users, allowed)] = con.execute(
             "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0) FROM played_thresholds "

@@ -26,7 +26,7 @@ from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.formats import Format, lake_of
 from orchestration.replay import Home, play, sandbox
-from orchestration.report import alert_table, read_alerts, score
+from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.review import review
 from orchestration.settings import Settings, environment
 from orchestration.status import status
@@ -150,7 +150,7 @@ def alerts(
     if format_ is Format.JSON:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     else:
-        out.print(alert_table(found))
+        out.print(alert_table(found, read_suppressed(home)))
 
 
 @app.command()

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.alerts import alerts
+from assets.allow_list import allow_list_check
 from assets.audit_events import audit_events
 from assets.checks import alert_checks, provider_checks
 from assets.file_sizes import file_sizes
@@ -77,7 +78,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
-        checks.extend(alert_checks())
+        checks.extend([*alert_checks(), allow_list_check()])
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
@@ -90,6 +91,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             reasons_off=settings.off,
             risk_list=str(settings.risk_list.absolute()) if settings.risk_list else "",
             networks=str(settings.networks.absolute()) if settings.networks else "",
+            allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
         ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +13,14 @@ import duckdb
 from rich.markup import escape
 from rich.table import Table
 
+from assets.allow_list import suppressed
 from assets.lake import Lake
 from assets.publishing import publish
 from assets.resources import Clock
 from detection.wording import size
 from orchestration.settings import Settings, environment
 
-__all__ = ["Score", "alert_table", "read_alerts", "score"]
+__all__ = ["Score", "alert_table", "read_alerts", "read_suppressed", "score"]
 
 
 def _utc(value: datetime | None) -> str | None:
@@ -56,6 +57,7 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             "name": row["name"],
             "severity": row["severity"],
             "user": row["user"],
+            "users": row["users"],
             "providers": row["providers"],
             "first_window_start": _utc(row["first_window_start"]),
             "last_window_end": _utc(row["last_window_end"]),
@@ -80,9 +82,26 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
     ]
 
 
-def alert_table(alerts: Sequence[dict[str, Any]]) -> Table:
-    """Alerts as a table for the terminal; names from outside are shown as text, whatever markup they carry."""
-    table = Table(title=f"{len(alerts)} alerts", show_lines=True, expand=True)
+def read_suppressed(home: Path) -> dict[str, int]:
+    """Windows of a home that the allow-list keeps from raising an alert, by entry."""
+    lake = Lake(root=str(home / "lake"))
+    with duckdb.connect() as con:
+        lake.view(con, "detections", ["detections"], lake.days("detections"))
+        return suppressed(con)
+
+
+def alert_table(alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | None = None) -> Table:
+    """Alerts as a table for the terminal; names from outside are shown as text, whatever markup they carry.
+
+    Args:
+        alerts: From :func:`read_alerts`.
+        allowed: From :func:`read_suppressed`; told below the table.
+    """
+    table = Table(title=f"{len(alerts)} alerts", show_lines=True, expand=True, caption_justify="left")
+    if allowed:
+        table.caption = "\n".join(
+            f"{windows:,} windows suppressed by the allow-list: {escape(entry)}" for entry, windows in allowed.items()
+        )
     table.add_column("Opens (UTC)", no_wrap=True)
     table.add_column("Severity", no_wrap=True)
     table.add_column("What, and why")

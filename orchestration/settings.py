@@ -32,6 +32,8 @@ class Settings(BaseModel):
         budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
         service_budget: The same for service accounts and apps (``UPLOADWATCH_SERVICE_BUDGET``).
         size_minutes: So long a run may look up sizes of one provider's files (``UPLOADWATCH_SIZE_MINUTES``).
+        allow_list: TOML file of uploads that raise no alert, see :mod:`detection.allow_list`
+            (``UPLOADWATCH_ALLOW_LIST``).
         organisation_domains: Mail domains of the organisation, separated by commas
             (``UPLOADWATCH_ORGANISATION_DOMAINS``).
         reasons_off: Reasons for a suspicious user that do not count, separated by commas
@@ -49,6 +51,7 @@ class Settings(BaseModel):
     budget: float = Field(default=2.0, gt=0, le=1000)
     service_budget: float = Field(default=20.0, gt=0, le=1000)
     size_minutes: float = Field(default=5.0, gt=0, le=240)
+    allow_list: Path | None = None
     organisation_domains: str = ""
     reasons_off: str = ""
     risk_list: Path | None = None

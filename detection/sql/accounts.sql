@@ -1,8 +1,9 @@
 -- The budget's account of each population at the start of a day: what is left of what was allowed.
 -- Reads: last_thresholds, last_baselines and last_active_scopes (of the day before), past_detections (of the training
 -- days) and past_openings (of the same).
--- Each day pays in what the budget allows for the users watched, each alert that opens takes one out. What is left is
--- kept within 60 days' allowance, so that neither a flood nor a silence is remembered for ever.
+-- Each day pays in what the budget allows for the users watched, each alert that opens takes one out; what the
+-- allow-list allows opens none, and a flood is one. What is left is kept within 60 days' allowance, so that neither many
+-- nor none are remembered for ever.
 WITH populations AS (
   SELECT 'people' AS population, CAST($budget AS DOUBLE) AS budget
   UNION ALL
@@ -39,6 +40,21 @@ summed AS (
   LEFT JOIN watched w ON w.population = p.population
   LEFT JOIN opened o ON o.population = p.population
   LEFT JOIN before b ON b.population = p.population
+),
+-- As in floods.sql, where an alert for each of a flood's users is one: nobody reads more, so no more is charged.
+flood AS (
+  SELECT CASE WHEN sum(s.opened) > greatest($flood_alerts, $flood_factor * greatest(sum(round(s.allowed, 6)), (
+    SELECT coalesce(sum(l.allowed), 0)
+    FROM (SELECT population, max(allowed) AS allowed FROM last_thresholds GROUP BY population) AS l
+  ))) THEN 1 ELSE 0 END AS is_flood
+  FROM summed s
+),
+charged AS (
+  SELECT
+    s.population, s.budget, s.watched_users, s.allowed, s.balance,
+    CASE WHEN f.is_flood = 1 THEN least(1, s.opened) ELSE s.opened END AS opened
+  FROM summed s
+  CROSS JOIN flood f
 )
 SELECT
   population,
@@ -47,5 +63,5 @@ SELECT
   opened,
   round(allowed, 6) AS allowed,
   round(greatest(-60 * greatest(allowed, 1.0 / 30), least(60 * greatest(allowed, 1.0 / 30), balance + allowed - opened)), 6) AS balance
-FROM summed
+FROM charged
 ORDER BY population

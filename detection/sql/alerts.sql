@@ -1,11 +1,11 @@
 -- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
--- Reads: openings, detections, user_hours. Only alerts that open at or after $since.
+-- Reads: openings, all_detections, user_hours. Only alerts that open at or after $since.
 -- files, sized_files, bytes and the estimates are sums over the distinct hours of the alert's windows; peak_* are
 -- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
 WITH folded AS (
   SELECT o.opening, d.*
   FROM openings o
-  JOIN detections d ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
+  JOIN all_detections d ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
   WHERE o.opening >= $since
 ),
 spans AS (

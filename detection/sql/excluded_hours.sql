@@ -1,4 +1,5 @@
 -- Hours of past detections, which are not usual and so in no baseline, unless the alert was found to be benign.
+-- Those that the allow-list allows count among them: what is usual is to hold on the day after an entry's expiry, too.
 -- Reads: past_detections (those of the training days), verdicts.
 WITH kept AS (
   SELECT d."user", d.window_start

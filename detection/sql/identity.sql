@@ -1,12 +1,13 @@
 -- The ledger of published alerts after this publication.
--- Reads: alerts (as folded now) and published (the ledger so far).
+-- Reads: alerts (as folded now), published (the ledger so far) and detections.
 -- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
 -- revision if what it says has changed. A published alert that lost its place to an earlier one is closed as merged,
--- one without detections of its own as withdrawn. alert_key is the id that the alert would have without the ledger.
+-- one without detections of its own as withdrawn. One that is part of a flood keeps its place, folded, and its id for the
+-- time that it is single again. alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
-    alert_id AS alert_key, "user", first_window_start, last_window_end,
-    sha256(concat_ws('|', name, sentence, files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end)) AS digest
+    alert_id AS alert_key, "user", first_window_start, last_window_end, users, folded_into,
+    sha256(concat_ws('|', name, sentence, files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end, folded_into)) AS digest
   FROM alerts
 ),
 pairs AS (
@@ -23,9 +24,8 @@ pairs AS (
   FROM published p
   JOIN stated a
     ON a."user" = p."user"
-    AND a.first_window_start < p.last_window_end
-    AND a.last_window_end > p.first_window_start
-  WHERE p.state = 'open' OR p.alert_id = a.alert_key
+    AND (a.first_window_start < p.last_window_end AND a.last_window_end > p.first_window_start OR a.users > 1)
+  WHERE p.state IN ('open', 'folded') OR p.alert_id = a.alert_key
 ),
 matched AS (
   SELECT
@@ -38,6 +38,16 @@ matched AS (
 ),
 kept AS (
   SELECT alert_id, alert_key FROM matched WHERE place = 1
+),
+allowed AS (
+  SELECT p.alert_id, min(d.allowed_by) AS allowed_by
+  FROM published p
+  JOIN detections d
+    ON d."user" = p."user"
+    AND d.allowed_by IS NOT NULL
+    AND d.window_start >= p.first_window_start
+    AND d.window_start < p.last_window_end
+  GROUP BY p.alert_id
 )
 SELECT
   coalesce(k.alert_id, a.alert_key) AS alert_id,
@@ -45,8 +55,8 @@ SELECT
   a."user",
   a.first_window_start,
   a.last_window_end,
-  'open' AS state,
-  CAST(NULL AS VARCHAR) AS reason,
+  CASE WHEN a.folded_into IS NULL THEN 'open' ELSE 'folded' END AS state,
+  CASE WHEN a.folded_into IS NOT NULL THEN concat('part of alert ', a.folded_into) END AS reason,
   CASE WHEN p.digest = a.digest THEN p.revision ELSE coalesce(p.revision, 0) + 1 END AS revision,
   a.digest
 FROM stated a
@@ -59,17 +69,19 @@ SELECT
   p."user",
   p.first_window_start,
   p.last_window_end,
-  CASE WHEN p.state <> 'open' THEN p.state WHEN m.alert_id IS NOT NULL THEN 'merged' ELSE 'withdrawn' END AS state,
+  CASE WHEN p.state IN ('merged', 'withdrawn') THEN p.state WHEN m.alert_id IS NOT NULL THEN 'merged' ELSE 'withdrawn' END AS state,
   CASE
-    WHEN p.state <> 'open' THEN p.reason
+    WHEN p.state IN ('merged', 'withdrawn') THEN p.reason
     WHEN m.alert_id IS NOT NULL THEN concat('joined with alert ', k.alert_id)
+    WHEN w.alert_id IS NOT NULL THEN concat('allowed by ', w.allowed_by)
     ELSE 'later data left it without a detection'
   END AS reason,
-  CASE WHEN p.state <> 'open' THEN p.revision ELSE p.revision + 1 END AS revision,
+  CASE WHEN p.state IN ('merged', 'withdrawn') THEN p.revision ELSE p.revision + 1 END AS revision,
   p.digest
 FROM published p
 LEFT JOIN matched m ON m.alert_id = p.alert_id
 LEFT JOIN kept k ON k.alert_key = m.alert_key
+LEFT JOIN allowed w ON w.alert_id = p.alert_id
 WHERE p.alert_id NOT IN (SELECT alert_id FROM kept)
   AND p.alert_id NOT IN (SELECT s.alert_key FROM stated s LEFT JOIN kept t ON t.alert_key = s.alert_key WHERE t.alert_key IS NULL)
 ORDER BY "user", first_window_start, alert_id

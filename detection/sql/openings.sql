@@ -1,7 +1,8 @@
 -- The detections that open an alert, and until when others fold into it.
--- Reads: all_detections, those of all days looked at. Per user, in time order: the first detection opens an alert, all that start within
--- the deduplication period of that opening fold into it, the next one after that opens the next. A pure function of
--- the detections that exist: their order of arrival, pieces and repeats change nothing.
+-- Reads: all_detections, those of all days looked at that the allow-list does not allow. Per user, in time order: the
+-- first detection opens an alert, all that start within the deduplication period of that opening fold into it, the next
+-- one after that opens the next. A pure function of the detections that exist: their order of arrival, pieces and
+-- repeats change nothing.
 WITH RECURSIVE openings AS (
   SELECT "user", min(window_start) AS opening
   FROM all_detections

@@ -1,4 +1,4 @@
--- Alerts as they are shown: under their published ids, with their revision and what was last said of them.
+-- Alerts as they are shown, but for those in a flood: under their published ids, with their revision and what was last said of them.
 -- Reads: alerts, ledger, reviews.
 WITH latest AS (
   SELECT alert_id, verdict, reviewed_by, note
@@ -19,4 +19,5 @@ SELECT
 FROM alerts a
 JOIN ledger l ON l.alert_key = a.alert_id
 LEFT JOIN latest v ON v.alert_id = l.alert_id
+WHERE a.folded_into IS NULL
 ORDER BY a.first_window_start, a."user"

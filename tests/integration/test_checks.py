@@ -44,12 +44,12 @@ def write(lake: Lake, table: str, columns: str, rows: list[str]) -> None:
         lake.write(con, "made", table, DAY, "")
 
 
-def outcomes(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[bool, str | None]]:
+def outcomes(lake: Lake, monkeypatch: pytest.MonkeyPatch, **settings: str) -> dict[str, tuple[bool, str | None]]:
     """Runs the checks alone, and gives by name whether each passed and what it said."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     home = lake.root.removesuffix("/lake")
-    defs = build_defs({**KEYS, "UPLOADWATCH_HOME": home, "UPLOADWATCH_NOW": NOW.isoformat()})
+    defs = build_defs({**KEYS, "UPLOADWATCH_HOME": home, "UPLOADWATCH_NOW": NOW.isoformat(), **settings})
     asking = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["box", "audit_events"]), "pulled"))
     job = dg.define_asset_job("checks", selection=dg.AssetSelection.all_asset_checks() - asking)
     checks = dg.Definitions.merge(defs, dg.Definitions(jobs=[job]))
@@ -67,6 +67,7 @@ def test_all_pass_where_all_is_well(lake, monkeypatch):
         "rows_conserved": True,
         "size_coverage": True,
         "deduplicated": True,
+        "allow_list": True,
     }
 
 
@@ -104,6 +105,31 @@ def test_each_check_fails_where_it_should(lake, monkeypatch, check, table, colum
         write(lake, "box/activity", "", [])
     passed, description = outcomes(lake, monkeypatch)[check]
     assert not passed
+    assert said in (description or "")
+
+
+@pytest.mark.parametrize(
+    ("expires", "passed", "said"),
+    [
+        ("2026-03-09", False, "expired on 2026-03-09 and would have suppressed 1 window since: renew or remove it"),
+        ("2026-03-10", True, "0 windows"),
+        ("'soon'", False, "entry 1 (ann@example.com) that cannot be used"),
+    ],
+)
+def test_an_expired_entry_that_is_still_needed_says_so(lake, monkeypatch, tmp_path, expires, passed, said):
+    """Prevents an alert that surprises the owner of an expired entry, and a list that nobody clears up."""
+    window = f"'box', 'ann@example.com', 'people', TIMESTAMP '{DAY} 09:00:00'"
+    write(
+        lake,
+        "detections",
+        'scope, "user", population, window_start, window_end',
+        [f"({window}, TIMESTAMP '{DAY} 12:00:00')"],
+    )
+    write(lake, "user_hours", 'provider, "user", population, hour, files', [f"({window}, 900)"])
+    path = tmp_path / "allow.toml"
+    path.write_text(f"[[allow]]\nuser = 'ann@example.com'\nowner = 'o'\nreason = 'move'\nexpires = {expires}\n")
+    found, description = outcomes(lake, monkeypatch, UPLOADWATCH_ALLOW_LIST=str(path))["allow_list"]
+    assert found == passed
     assert said in (description or "")
 
 

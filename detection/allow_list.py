@@ -1,0 +1,158 @@
+"""The allow-list: uploads that somebody answers for until a date. They are detected and counted, but raise no alert."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import duckdb
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+
+from detection.wording import TITLES
+
+__all__ = ["AllowListError", "Entry", "allow", "digest", "read"]
+
+_Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+_FIELDS = "user, owner, reason and expires, and may have provider and app"
+_TABLE = pa.schema(
+    [
+        ("user", pa.string()),
+        ("domain", pa.string()),
+        ("provider", pa.string()),
+        ("app", pa.string()),
+        ("allowed_by", pa.string()),
+        ("first_day", pa.date32()),
+        ("last_day", pa.date32()),
+    ]
+)
+_DAY = timedelta(days=1)
+
+
+class AllowListError(ValueError):
+    """The file cannot be used; the message names the file, the entry, what is wrong with it, and the remedy."""
+
+
+class Entry(BaseModel):
+    """One entry: whose uploads, where and with what they are allowed, and who answers for it until when.
+
+    Attributes:
+        user: The user as alerts name it: an e-mail, or provider and id; or ``*@domain`` for all of a mail domain.
+        provider: The provider; None for every one.
+        app: The client application exactly as the provider names it; None for every one.
+        owner: Who answers for the entry.
+        reason: Why it is there.
+        expires: The last day, UTC, whose windows it allows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    user: _Text
+    provider: Literal["box", "dropbox", "google_workspace", "office365"] | None = None
+    app: _Text | None = None
+    owner: _Text
+    reason: _Text
+    expires: date
+
+    @field_validator("user")
+    @classmethod
+    def _named(cls, user: str) -> str:
+        user = user.lower()
+        if user.startswith("*@") and _DOMAIN.fullmatch(user.removeprefix("*@")):
+            return user
+        if "*" in user or ("@" not in user and ":" not in user):
+            raise ValueError("must be an e-mail, *@domain, or provider:id as alerts name the user")
+        return user
+
+    @property
+    def subject(self) -> str:
+        """What it allows, such as ``*@example.com at Box with Rclone``."""
+        where = f" at {TITLES[self.provider]}" if self.provider else ""
+        return self.user + where + (f" with {self.app}" if self.app else "")
+
+    @property
+    def said(self) -> str:
+        """What a suppressed detection is marked with: subject, owner and reason. Renewing an entry leaves it as is."""
+        return f"{self.subject} ({self.owner}: {self.reason})"
+
+
+def read(path: Path) -> list[Entry]:
+    """Reads an allow-list, a TOML file of ``[[allow]]`` tables with the fields of :class:`Entry`.
+
+    Raises:
+        AllowListError: The file cannot be read, or an entry is not one.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AllowListError(
+            f"the allow-list {path} cannot be read: {error.strerror}. Correct UPLOADWATCH_ALLOW_LIST, or the file's "
+            "permissions."
+        ) from error
+    except ValueError as error:
+        raise AllowListError(
+            f"the allow-list {path} is not TOML: {error}. Correct that place; dates stand without "
+            "quotes, texts in them."
+        ) from error
+    tables = content.pop("allow", [])
+    if content or not isinstance(tables, list):
+        named = ", ".join(sorted(content)) or "allow"
+        raise AllowListError(
+            f"the allow-list {path} has {named} outside of its entries. Begin every entry with a line [[allow]]."
+        )
+    return [_entry(path, number, table) for number, table in enumerate(tables, start=1)]
+
+
+def _entry(path: Path, number: int, table: object) -> Entry:
+    try:
+        return Entry.model_validate(table)
+    except ValidationError as error:
+        whose = f" ({table['user']})" if isinstance(table, dict) and table.get("user") else ""
+        what = "; ".join(
+            f"{'.'.join(str(part) for part in found['loc']) or 'entry'}: {found['msg']}" for found in error.errors()
+        )
+        raise AllowListError(
+            f"the allow-list {path} has an entry {number}{whose} that cannot be used: {what}. An entry "
+            f"needs {_FIELDS}; expires is a date without quotes, such as 2026-12-31. Correct the entry, or remove it."
+        ) from error
+
+
+def digest(entries: Iterable[Entry], day: date) -> str:
+    """Digest of what the entries mean for one day; empty where none holds on it.
+
+    That an entry expires after the day, or is renewed before it does, changes nothing in it.
+    """
+    holding = {(entry.user, entry.provider, entry.app, entry.said) for entry in entries if day <= entry.expires}
+    return hashlib.sha256(json.dumps(sorted(map(list, holding), key=repr)).encode()).hexdigest() if holding else ""
+
+
+def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: bool = False) -> None:
+    """Makes the temporary table ``allow_list``, which ``detection/sql/allowed.sql`` reads.
+
+    Args:
+        con: Connection.
+        entries: The entries.
+        expired: Makes each hold from the day after it expired on, to find what it would have allowed.
+    """
+    rows = [
+        {
+            "user": None if entry.user.startswith("*@") else entry.user,
+            "domain": entry.user.removeprefix("*@") if entry.user.startswith("*@") else None,
+            "provider": entry.provider,
+            "app": entry.app,
+            "allowed_by": entry.said,
+            "first_day": min(entry.expires, date.max - _DAY) + _DAY if expired else date.min,
+            "last_day": date.max if expired else entry.expires,
+        }
+        for entry in entries
+    ]
+    con.register("given_entries", pa.Table.from_pylist(rows, schema=_TABLE))
+    con.execute("CREATE OR REPLACE TEMP TABLE allow_list AS FROM given_entries")
+    con.unregister("given_entries")

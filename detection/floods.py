@@ -1,0 +1,76 @@
+"""The circuit breaker: a day on which too many alerts open is one alert that says what its users have in common."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import duckdb
+import pyarrow as pa
+
+from detection.parameters import Parameters
+from detection.sql import into
+from detection.wording import FLOOD, Common, Flood, flood_sentence
+
+__all__ = ["fold_floods"]
+
+_SHARE = 0.8
+"""Share of a flood's users, or of their files, from which a value is told as common to them."""
+_TOLD = 3
+"""Values that are told of one dimension, those with the most files."""
+
+_SAID = pa.schema(
+    [("alert_id", pa.string()), ("name", pa.string()), ("severity", pa.string()), ("sentence", pa.string())]
+)
+
+
+def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
+    """Makes the temporary table ``alerts`` of ``single_alerts`` and of one summary alert for each flood.
+
+    A pure function of these tables: late events that end a flood give back its single alerts. Those in a flood are kept
+    and name the summary alert in ``folded_into``. Columns as in :data:`detection.tables.TABLES`, ordered by opening and
+    user.
+
+    Args:
+        con: Connection in which ``single_alerts``, ``openings``, ``all_detections``, ``user_hours`` and
+            ``dated_thresholds`` exist.
+        parameters: Settings of the detector.
+    """
+    bound = {**parameters.model_dump(), "flood_share": _SHARE}
+    into(con, "flooded", "floods", bound)
+    into(con, "flood_alerts", "flood_alerts")
+    into(con, "common", "common", bound)
+    common: dict[str, list[Common]] = defaultdict(list)
+    for alert_id, *shared in con.execute(
+        "SELECT folded_into, dimension, label, users_share, files_share FROM common "
+        "ORDER BY folded_into, place, files_share DESC, users_share DESC, label"
+    ).fetchall():
+        if sum(each.dimension == shared[0] for each in common[alert_id]) < _TOLD:
+            common[alert_id].append(Common._make(shared))
+    said = [
+        {
+            "alert_id": alert_id,
+            "name": FLOOD.name,
+            "severity": FLOOD.severity,
+            "sentence": flood_sentence(Flood._make([*figures, common[alert_id]])),
+        }
+        for alert_id, *figures in con.execute(
+            "SELECT alert_id, day, users, allowed, providers, files, sized_files, bytes FROM flood_alerts"
+        ).fetchall()
+    ]
+    con.register("floods_said", pa.Table.from_pylist(said, schema=_SAID))
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE alerts AS
+        FROM (
+          SELECT s.*, CAST(1 AS BIGINT) AS users, f.folded_into
+          FROM single_alerts s
+          LEFT JOIN flooded f ON f.alert_id = s.alert_id
+          UNION ALL BY NAME
+          SELECT a.* EXCLUDE (day, allowed), t.* EXCLUDE (alert_id), [] AS reasons
+          FROM flood_alerts a
+          JOIN floods_said t ON t.alert_id = a.alert_id
+        )
+        ORDER BY first_window_start, "user"
+        """
+    )
+    con.unregister("floods_said")

@@ -1,0 +1,44 @@
+-- Detections with the entry of the allow-list that covers what their window holds, or NULL.
+-- Reads: found (detections), user_hours of their hours, allow_list.
+-- An hour at a provider is covered by an entry for its user if the entry names no app, or all files were by that app. A
+-- window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
+-- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back.
+WITH held AS (
+  SELECT
+    f.population, f.scope, f."user", f.window_start,
+    h.provider, h.actor_class, h.hour, h.files, h.bytes,
+    min(e.allowed_by) AS allowed_by
+  FROM found f
+  JOIN user_hours h
+    ON h."user" = f."user"
+    AND h.population = f.population
+    AND h.hour >= f.window_start
+    AND h.hour < f.window_end
+    AND (f.scope = 'all' OR h.provider = f.scope)
+  LEFT JOIN allow_list e
+    ON (e."user" = h."user" OR h."user" LIKE concat('%@', e.domain))
+    AND (e.provider IS NULL OR e.provider = h.provider)
+    AND (e.app IS NULL OR h.apps[e.app] = h.files)
+    AND CAST(f.window_start AS DATE) >= e.first_day
+    AND CAST(f.window_start AS DATE) <= e.last_day
+  GROUP BY f.population, f.scope, f."user", f.window_start, h.provider, h.actor_class, h.hour, h.files, h.bytes
+),
+covered AS (
+  SELECT
+    population, scope, "user", window_start,
+    min(allowed_by) AS allowed_by,
+    sum(CASE WHEN allowed_by IS NULL THEN files ELSE 0 END) AS other_files,
+    sum(CASE WHEN allowed_by IS NULL THEN coalesce(bytes, 0) ELSE 0 END) AS other_bytes
+  FROM held
+  GROUP BY population, scope, "user", window_start
+)
+SELECT
+  f.*,
+  CASE
+    WHEN c.other_files = 0 THEN c.allowed_by
+    WHEN f.scope = 'all' AND c.other_files < $floor_files AND c.other_bytes < $floor_bytes THEN c.allowed_by
+  END AS allowed_by
+FROM found f
+LEFT JOIN covered c
+  ON c.population = f.population AND c.scope = f.scope AND c."user" = f."user" AND c.window_start = f.window_start
+ORDER BY f."user", f.window_start, f.scope

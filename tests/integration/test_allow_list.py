@@ -1,0 +1,38 @@
+"""The allow-list through the whole pipeline: what it covers is counted, and nothing else is kept back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.integration.pipeline import burst, moment, watch, write
+
+DAYS = 18
+
+
+def test_what_is_allowed_is_counted_and_raises_no_alert(tmp_path):
+    """Prevents a list that is read but not heeded, or heeded without a word."""
+    events = [
+        event
+        for user in ("mover@example.com", "other@example.com")
+        for event in burst("box", user, moment(16, 10), files=900, minutes=50)
+    ]
+    listed = tmp_path / "allow.toml"
+    listed.write_text(
+        "[[allow]]\nuser = 'mover@example.com'\nprovider = 'box'\nowner = 'ops@example.com'\nreason = 'move'\n"
+        "expires = 2026-01-21\n"
+    )
+    settings = {"UPLOADWATCH_BUDGET": "20", "UPLOADWATCH_ALLOW_LIST": str(listed)}
+    workload = write(tmp_path / "workload.parquet", events, days=DAYS)
+    watched = watch(workload, tmp_path / "home", days=DAYS, providers=["box"], settings=settings)
+    assert watched.of("mover@example.com") == []
+    assert [alert["files"] for alert in watched.of("other@example.com")] == [900]
+    marked = watched.query(
+        "SELECT DISTINCT allowed_by FROM '{lake}/detections/*/part.parquet' WHERE \"user\" = 'mover@example.com'"
+    )
+    assert marked == [("mover@example.com at Box (ops@example.com: move)",)]
+    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "alerts"]
+    printed = subprocess.run(
+        [*command, "--home", str(watched.home.path)], check=True, capture_output=True, text=True
+    ).stdout
+    assert "windows suppressed by the allow-list: mover@example.com at Box" in " ".join(printed.split())
