@@ -59,7 +59,8 @@ def judged(
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         con.register("given", pa.table(columns))
         con.execute(
-            "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files FROM given"
+            "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
+            "'person' AS actor_class, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps FROM given"
         )
         con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
         con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")

@@ -176,7 +176,7 @@ class Deployment:
             self.lake.write(con, "alerts", "alerts", DAY.date(), "")
             self.lake.write(con, "detections", "detections", DAY.date(), "")
         with duckdb.connect() as con:
-            publish(con, self.lake)
+            publish(con, self.lake, DAY + 72 * HOUR)
             self.shown = {alert_id for (alert_id,) in con.execute("SELECT alert_id FROM shown").fetchall()}
             rows = con.execute('SELECT alert_id, "user", state, revision FROM ledger').fetchall()
             self.reasons = {reason for (reason,) in con.execute("SELECT reason FROM ledger").fetchall()}
@@ -240,7 +240,7 @@ def test_a_review_of_a_flood_is_one_of_all_its_users(tmp_path: Path):
     deployment.publish(users(30))
     [summary] = deployment.shown
     with duckdb.connect() as con:
-        publish(con, deployment.lake)
+        publish(con, deployment.lake, DAY + 72 * HOUR)
         add_review(con, deployment.lake, summary, verdict="benign", by="ann", note="move", now=datetime(2026, 3, 2, 9))
     with duckdb.connect() as con:
         view_reviews(con, deployment.lake)
