@@ -1,11 +1,12 @@
 """Measures what judging one day costs for an organisation of a million.
 
-A lake is generated: 30 days of user-hours, the day and the one after it, four providers, heavy tails, each figure drawn
-by a hash so that every run has the same rows. What the days before came to is made by the rules themselves where that is
-cheap: their scores by this day's baselines, which also stand for the baselines of the days before; one threshold for all
-of them, calibrated on these scores; and the windows over it as their detections. Then a process of its own judges the
-day as the assets do, from the lake into the lake, and folds its alerts. Uploads and activity are empty, so that folding
-is measured without the signs of a suspicious user; the maps of user-hours, which nothing here reads, are empty, too.
+A lake is generated: 30 days of user-hours, the day and the one after it, four providers, heavy tails, each figure
+drawn by a hash so that every run has the same rows. What the days before came to is made by the rules themselves where
+that is cheap: their scores by this day's baselines, which also stand for the baselines of the days before; one
+threshold for all of them, calibrated on these scores; and the windows over it as their detections. Then a process of
+its own judges the day as the assets do, from the lake into the lake, and folds its alerts. Uploads and activity are
+empty, so that folding is measured without the signs of a suspicious user; the maps of user-hours, which nothing here
+reads, are empty, too.
 
 Run: ``python -m bench.judgement [--users N] [--days N] [--rows-per-day N] [--memory GB] [--json]``
 """
@@ -44,14 +45,16 @@ _PARAMETERS = Parameters()
 _SPAWN = multiprocessing.get_context("spawn")
 
 # A person works at ten hours from a start of their own, on three days of five, and uploads in a share of these hours
-# that is theirs. Files and bytes are lognormal around the person's usual, and one hour in 2000 is up to 1000 times that.
+# that is theirs. Files and bytes are lognormal around the person's usual, one hour in 2000 is up to 1000 times that.
 _HOURS = """
 SELECT
   provider, NULL AS user_id, "user", actor_class,
   CASE actor_class WHEN 'service' THEN 'services' ELSE 'people' END AS population,
   hour, files,
   CASE WHEN sized THEN files ELSE 0 END AS sized_files,
-  CASE WHEN sized THEN CAST(least(files * 10 ** (5.3 + 0.7 * size_normal + 0.4 * person_size), 1e13) AS BIGINT) END AS bytes,
+  CASE
+    WHEN sized THEN CAST(least(files * 10 ** (5.3 + 0.7 * size_normal + 0.4 * person_size), 1e13) AS BIGINT)
+  END AS bytes,
   0 AS estimated_files, CAST(NULL AS BIGINT) AS estimated_bytes,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS extensions,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS countries,
@@ -69,7 +72,9 @@ FROM (
       format('person{:07d}@example.com', n) AS "user",
       CASE WHEN n % 200 = 0 THEN 'service' ELSE 'person' END AS actor_class,
       $day + to_hours(CAST(floor(14 * draw(n, 0, 1)) AS INTEGER) + slot) AS hour,
-      list_extract($providers, 1 + CAST(CASE WHEN draw(n, d + slot, 2) < 0.7 THEN n % 4 ELSE floor(4 * draw(n, d + slot, 3)) END AS INTEGER)) AS provider,
+      list_extract($providers, 1 + CAST(
+        CASE WHEN draw(n, d + slot, 2) < 0.7 THEN n % 4 ELSE floor(4 * draw(n, d + slot, 3)) END AS INTEGER
+      )) AS provider,
       normal(n, 0, 10) AS person_files,
       normal(n, 0, 12) AS person_size,
       normal(n, d + slot, 14) AS files_normal,
@@ -101,7 +106,9 @@ def _generate(root: str, users: int, rows: int, days: int, memory: str) -> None:
     """Writes user-hours of so many days before the day, the day itself and the next, and what the past came to."""
     lake = Lake(root=root)
     with closing(_connect(memory)) as con:
-        con.execute("CREATE MACRO draw(n, moment, salt) AS hash(n, CAST(moment AS BIGINT), salt) / 1.8446744073709552e19")
+        con.execute(
+            "CREATE MACRO draw(n, moment, salt) AS hash(n, CAST(moment AS BIGINT), salt) / 1.8446744073709552e19"
+        )
         con.execute(
             "CREATE MACRO normal(n, moment, salt) AS "
             "sqrt(-2 * ln(1 - draw(n, moment, salt))) * cos(2 * pi() * draw(n, moment, salt + 1))"
