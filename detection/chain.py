@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 
 import duckdb
 
@@ -18,7 +19,7 @@ from detection.sql import into, version
 __all__ = ["QUERIES", "RULES", "activate", "calibrate", "detect", "learn", "score"]
 
 QUERIES = {
-    "baselines": ("verdicts", "excluded_hours", "baselines"),
+    "baselines": ("verdicts", "excluded_hours", "user_sums", "baselines"),
     "scores": ("active_scopes", "scores"),
     "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "calibration", "thresholds"),
     "detections": ("active_scopes", "detections", "allowed"),
@@ -29,6 +30,11 @@ RULES = version(*sorted({query for queries in QUERIES.values() for query in quer
 """Digest of all queries that judge a window; it is stored with each detection."""
 
 _DAY = timedelta(days=1)
+_PIECE = 8_000_000
+"""User-hours summed at a time: the windows of a month of a million users would fill the memory. Partitions are in the
+order of their users, so that a range of users is read without the rest."""
+_BEYOND = "\U0010ffff"
+"""Behind every user in order."""
 
 
 def _midnight(day: date) -> datetime:
@@ -40,7 +46,26 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> 
     bound = parameters.bind(_midnight(day))
     into(con, "verdicts", "verdicts", bound)
     into(con, "excluded_hours", "excluded_hours", bound)
+    bounds = _bounds(con)
+    for number, (first, end) in enumerate(pairwise(bounds)):
+        piece = {**bound, "from_user": first, "to_user": end}
+        into(con, "more_user_sums" if number else "user_sums", "user_sums", piece)
+        if number:
+            con.execute("INSERT INTO user_sums FROM more_user_sums")
+            con.execute("DROP TABLE more_user_sums")
     into(con, "baselines", "baselines", bound)
+    con.execute("DROP TABLE user_sums")
+
+
+def _bounds(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Users between which there are about as many user-hours as are summed at a time; where exactly changes no sum."""
+    [(rows,)] = con.execute("SELECT count(*) FROM user_hours").fetchall()
+    pieces = -(-rows // _PIECE)
+    if pieces < 2:
+        return ["", _BEYOND]
+    sample = con.execute('SELECT "user" FROM user_hours USING SAMPLE 10000 ROWS').fetchall()
+    users = sorted(user for (user,) in sample if user is not None)
+    return ["", *sorted({users[len(users) * n // pieces] for n in range(1, pieces)}), _BEYOND]
 
 
 def activate(

@@ -1,64 +1,8 @@
 -- Baselines for one day: per population and scope the organisation's row ("user" is NULL) and a row for each user.
--- Reads: user_hours of the training days, excluded_hours ("user" and hour: hours of alerts, which are not usual).
--- Scopes are each provider, and 'all' for the providers together.
--- Metrics are log10(files + 1) and log10(bytes + 1000) of active three-hour windows, in whole ten-thousandths:
--- integer sums give the same figures in any order of rows, threads and pieces.
+-- Reads: user_sums, of all users.
 -- A user's centre and spread are shrunk towards the organisation's with the weight of $prior_windows windows.
-WITH hours AS (
-  SELECT u.population, u."user", u.provider, u.hour, u.files, u.sized_files, u.bytes
-  FROM user_hours u
-  WHERE
-    u.population IS NOT NULL AND u.hour >= $training_start AND u.hour < $day_start
-    -- As a left join whose right side has no row, DuckDB 2.0.1 takes sums of the left side for not above zero.
-    AND NOT EXISTS (SELECT 1 FROM excluded_hours e WHERE e."user" = u."user" AND e.hour = u.hour)
-),
-scoped AS (
-  SELECT population, provider AS scope, "user", hour, files, sized_files, bytes FROM hours
-  UNION ALL
-  SELECT population, 'all' AS scope, "user", hour, files, sized_files, bytes FROM hours
-),
-windows AS (
-  SELECT
-    population,
-    scope,
-    "user",
-    date_trunc('day', hour) AS day,
-    CAST(sum(files) AS BIGINT) AS files,
-    CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
-  FROM scoped
-  GROUP BY population, scope, "user", date_trunc('day', hour), floor(extract(hour FROM hour) / 3)
-),
-metrics AS (
-  SELECT
-    *,
-    CAST(round(10000 * log10(files + 1)) AS BIGINT) AS m_files,
-    CASE WHEN sized_files > 0 THEN CAST(round(10000 * log10(bytes + 1000)) AS BIGINT) END AS m_bytes
-  FROM windows
-),
-users AS (
-  SELECT
-    population,
-    scope,
-    "user",
-    min(day) AS first_day,
-    count(*) AS files_windows,
-    CAST(sum(m_files) AS BIGINT) AS files_s1,
-    CAST(sum(m_files * m_files) AS BIGINT) AS files_s2,
-    min(files) AS files_min,
-    CAST(sum(files) AS BIGINT) AS files_sum,
-    max(files) AS files_max,
-    count(m_bytes) AS bytes_windows,
-    CAST(coalesce(sum(m_bytes), 0) AS BIGINT) AS bytes_s1,
-    CAST(coalesce(sum(m_bytes * m_bytes), 0) AS BIGINT) AS bytes_s2,
-    min(bytes) FILTER (WHERE sized_files > 0) AS bytes_min,
-    CAST(sum(bytes) AS BIGINT) AS bytes_sum,
-    max(bytes) FILTER (WHERE sized_files > 0) AS bytes_max
-  FROM metrics
-  GROUP BY population, scope, "user"
-),
--- Within-user sums of squares in whole numbers: S2 - S1 * S1 / n, rounded to the nearest.
-organisation_sums AS (
+-- Within-user sums of squares are in whole numbers: S2 - S1 * S1 / n, rounded to the nearest.
+WITH organisation_sums AS (
   SELECT
     population,
     scope,
@@ -80,7 +24,7 @@ organisation_sums AS (
     CAST(sum(CASE WHEN files_windows > 1 THEN files_windows - 1 END) AS BIGINT) AS files_within_df,
     CAST(sum(CASE WHEN bytes_windows > 1 THEN CAST(round(bytes_s2 - 1.0 * bytes_s1 * bytes_s1 / bytes_windows) AS BIGINT) END) AS BIGINT) AS bytes_within_ss,
     CAST(sum(CASE WHEN bytes_windows > 1 THEN bytes_windows - 1 END) AS BIGINT) AS bytes_within_df
-  FROM users
+  FROM user_sums
   GROUP BY population, scope
 ),
 organisation AS (
@@ -132,6 +76,6 @@ SELECT
     + o.bytes_sd * o.bytes_sd / (u.bytes_windows + $prior_windows)
   ) AS bytes_spread,
   CAST(NULL AS DOUBLE) AS bytes_newcomer_spread
-FROM users u
+FROM user_sums u
 JOIN organisation o ON o.population = u.population AND o.scope = u.scope
 ORDER BY population, scope, "user" NULLS FIRST

@@ -27,14 +27,36 @@ above AS (
   JOIN thresholds b ON b.population = s.population AND b.metric = 'bytes'
   WHERE s.files_score >= f.threshold OR s.bytes_score >= b.threshold
 ),
+-- How many past user-days are at or above each score that is asked about: one pass in order of the score, since there
+-- may be thousands of windows and a million user-days.
+levels AS (
+  SELECT population, 'files' AS metric, files_score AS score, 1 AS past FROM maxima WHERE files_score IS NOT NULL
+  UNION ALL
+  SELECT population, 'bytes' AS metric, bytes_score AS score, 1 AS past FROM maxima WHERE bytes_score IS NOT NULL
+  UNION ALL
+  SELECT population, 'files' AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
+  UNION ALL
+  SELECT population, 'bytes' AS metric, bytes_score AS score, 0 AS past FROM above WHERE bytes_score IS NOT NULL
+),
+heights AS (
+  SELECT population, metric, score, CAST(sum(past) AS BIGINT) AS past
+  FROM levels
+  GROUP BY population, metric, score
+),
+counted AS (
+  SELECT
+    population, metric, score,
+    CAST(sum(past) OVER (PARTITION BY population, metric ORDER BY score DESC ROWS UNBOUNDED PRECEDING) AS BIGINT) AS at_or_above
+  FROM heights
+),
 rarity AS (
   SELECT
-    a.scope, a."user", a.window_start,
-    count(m."user") FILTER (WHERE m.files_score >= a.files_score) AS files_at_or_above,
-    count(m."user") FILTER (WHERE m.bytes_score >= a.bytes_score) AS bytes_at_or_above
+    a.population, a.scope, a."user", a.window_start,
+    coalesce(f.at_or_above, 0) AS files_at_or_above,
+    coalesce(b.at_or_above, 0) AS bytes_at_or_above
   FROM above a
-  LEFT JOIN maxima m ON m.population = a.population AND (m.files_score >= a.files_score OR m.bytes_score >= a.bytes_score)
-  GROUP BY a.scope, a."user", a.window_start
+  LEFT JOIN counted f ON f.population = a.population AND f.metric = 'files' AND f.score = a.files_score
+  LEFT JOIN counted b ON b.population = a.population AND b.metric = 'bytes' AND b.score = a.bytes_score
 ),
 judged AS (
   SELECT
@@ -50,7 +72,7 @@ judged AS (
     r.files_at_or_above,
     r.bytes_at_or_above
   FROM above a
-  JOIN rarity r ON r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
+  JOIN rarity r ON r.population = a.population AND r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
 )
 SELECT
   j.population, j.scope, j."user", j.window_start, j.window_start + INTERVAL 3 HOUR AS window_end,

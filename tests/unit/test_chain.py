@@ -8,7 +8,9 @@ from datetime import date, datetime, timedelta
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pytest
 
+from detection import chain
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.tables import empty
@@ -172,3 +174,26 @@ def test_sizes_are_learnt_while_nothing_was_detected_yet():
 def test_nobody_there_raises_nothing():
     """Prevents an error, or a threshold of zero, where nothing was uploaded yet."""
     assert judged([burst(USER, at(3))], days=20) == []
+
+
+def baselines_of(rows: Sequence[Hour]) -> list[tuple[object, ...]]:
+    """The baselines of the last day."""
+    with duckdb.connect(config={"threads": 1}) as con:
+        names = ("provider", "user", "population", "hour", "files", "bytes")
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        con.register("given", pa.table(columns))
+        con.execute("CREATE TABLE user_hours AS SELECT *, files AS sized_files FROM given")
+        for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
+            con.execute(f"CREATE TABLE {table} AS {empty(of)}")
+        chain.learn(con, FIRST + timedelta(days=DAYS), Parameters())
+        return con.execute("FROM baselines").fetchall()
+
+
+def test_baselines_do_not_depend_on_the_pieces_they_are_summed_in(monkeypatch: pytest.MonkeyPatch):
+    """Prevents users at the edge of a piece from being left out or counted twice."""
+    rows = [*ordinary(), burst("a-service@example.com", at(40), "services"), burst("zoë@example.com", at(41))]
+    rows += [("dropbox", *hour[1:]) for hour in rows[::3]]
+    whole = baselines_of(rows)
+    assert {row[1] for row in whole} == {"all", "box", "dropbox"}
+    monkeypatch.setattr(chain, "_PIECE", 97)
+    assert baselines_of(rows) == whole
