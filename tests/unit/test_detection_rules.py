@@ -29,6 +29,7 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
         )
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
         con.execute('CREATE TABLE excluded_hours ("user" VARCHAR, hour TIMESTAMP)')
+        into(con, "user_sums", "user_sums", {**bound, "from_user": "", "to_user": "~"})
         into(con, "baselines", "baselines", bound)
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', rows)
         con.execute("CREATE TABLE active_scopes (scope VARCHAR)")
