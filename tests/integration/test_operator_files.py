@@ -29,8 +29,12 @@ def home(tmp_path) -> Path:
     window = {"scope": "box", "window_start": NINE, "window_end": end, "metric": "files", "one_in": 900}
     score = {"score": 9.0, "threshold": 5.0}
     amount = {"files": 80, "sized_files": 0}
-    write(lake, "detections", {"user": user["user"], **window, **score, **amount, "baseline_files_windows": 0})
-    write(lake, "user_hours", {**user, "monitored": True, "hour": NINE, **amount})
+    write(
+        lake,
+        "detections",
+        {"user": user["user"], "population": "people", **window, **score, **amount, "baseline_files_windows": 0},
+    )
+    write(lake, "user_hours", {**user, "population": "people", "hour": NINE, **amount})
     write(lake, "box/uploads", {**user, "event_key": "e", "asset": 0, "time": NINE, "ip": "203.0.113.7"})
     write(lake, "box/activity", {**user, "event_key": "s", "time": NINE, "kind": "sign_in", "ip": "203.0.113.7"})
     return tmp_path
