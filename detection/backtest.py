@@ -25,7 +25,6 @@ class Raised(NamedTuple):
     user: str
     population: str
     first_window_start: datetime
-    first_window_end: datetime
     last_window_end: datetime
     files: int
     bytes: int | None
@@ -83,7 +82,7 @@ def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
         for row in con.execute(
             """
             SELECT
-              o."user", min(d.population), o.opening, o.opening + INTERVAL 3 HOUR, max(d.window_end),
+              o."user", min(d.population), o.opening, max(d.window_end),
               max(d.files), max(d.bytes), max(d.score)
             FROM openings o
             JOIN played_detections d

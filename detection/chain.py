@@ -21,8 +21,8 @@ __all__ = ["QUERIES", "RULES", "activate", "calibrate", "detect", "learn", "scor
 QUERIES = {
     "baselines": ("verdicts", "excluded_hours", "user_sums", "baselines"),
     "scores": ("active_scopes", "scores"),
-    "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "calibration", "thresholds"),
-    "detections": ("active_scopes", "detections", "allowed"),
+    "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "past_maxima", "calibration", "thresholds"),
+    "detections": ("active_scopes", "past_maxima", "detections", "allowed"),
 }
 """The queries that each step's table depends on."""
 
@@ -93,6 +93,7 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     into(con, "past_openings", "openings", bound)
     activate(con, day - _DAY, parameters, table="last_active_scopes")
     into(con, "accounts", "accounts", bound)
+    into(con, "past_maxima", "past_maxima")
     into(con, "calibration", "calibration", bound)
     into(con, "thresholds", "thresholds", bound)
 
@@ -111,6 +112,7 @@ def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
     activate(con, day, parameters)
     bound = parameters.bind(_midnight(day))
     stored = {"parameters": parameters.model_dump_json(), "rules": RULES}
+    into(con, "past_maxima", "past_maxima")
     into(con, "found", "detections", {**bound, **stored})
     allow(con, entries)
     into(con, "detections", "allowed", bound)

@@ -1,19 +1,9 @@
 -- What thresholds are calibrated on: each user and day's highest score by files and by bytes, over the past days.
--- Reads: past_scores and past_detections (of the calibration days), verdicts.
+-- Reads: past_maxima and past_detections (of the calibration days), verdicts.
 -- A user and day with an alert keeps its place, but no more height than one above the threshold it reached: an incident
 -- must not raise the bar behind which the next one hides. Confirmed and allowed ones are left out, benign ones count as
 -- they are.
-WITH maxima AS (
-  SELECT
-    population,
-    "user",
-    date_trunc('day', window_start) AS day,
-    max(files_score) AS files_score,
-    max(bytes_score) AS bytes_score
-  FROM past_scores
-  GROUP BY population, "user", date_trunc('day', window_start)
-),
-alerted AS (
+WITH alerted AS (
   SELECT
     d.population,
     d."user",
@@ -33,7 +23,7 @@ SELECT
   m.day,
   CASE WHEN a.benign = 0 THEN least(m.files_score, a.files_height) ELSE m.files_score END AS files_score,
   CASE WHEN a.benign = 0 THEN least(m.bytes_score, a.bytes_height) ELSE m.bytes_score END AS bytes_score
-FROM maxima m
+FROM past_maxima m
 LEFT JOIN alerted a ON a.population = m.population AND a."user" = m."user" AND a.day = m.day
 WHERE coalesce(a.left_out, 0) = 0
 ORDER BY m.population, m."user", m.day

@@ -1,18 +1,8 @@
 -- Detections of one day: windows whose score reaches the threshold of its metric.
--- Reads: scores, thresholds and baselines of the day, past_scores (those of the calibration days),
+-- Reads: scores, thresholds and baselines of the day, past_maxima (of the calibration days),
 -- active_scopes (scopes past their activation period).
 -- one_in: of how many monitored user-days one is this unusual, (1 + user-days) / (1 + those at or above).
-WITH maxima AS (
-  SELECT
-    population,
-    "user",
-    date_trunc('day', window_start) AS day,
-    max(files_score) AS files_score,
-    max(bytes_score) AS bytes_score
-  FROM past_scores
-  GROUP BY population, "user", date_trunc('day', window_start)
-),
-above AS (
+WITH above AS (
   SELECT
     s.*,
     f.threshold AS files_threshold,
@@ -30,9 +20,9 @@ above AS (
 -- How many past user-days are at or above each score that is asked about: one pass in order of the score, since there
 -- may be thousands of windows and a million user-days.
 levels AS (
-  SELECT population, 'files' AS metric, files_score AS score, 1 AS past FROM maxima WHERE files_score IS NOT NULL
+  SELECT population, 'files' AS metric, files_score AS score, 1 AS past FROM past_maxima WHERE files_score IS NOT NULL
   UNION ALL
-  SELECT population, 'bytes' AS metric, bytes_score AS score, 1 AS past FROM maxima WHERE bytes_score IS NOT NULL
+  SELECT population, 'bytes' AS metric, bytes_score AS score, 1 AS past FROM past_maxima WHERE bytes_score IS NOT NULL
   UNION ALL
   SELECT population, 'files' AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
   UNION ALL

@@ -83,5 +83,5 @@ LEFT JOIN matched m ON m.alert_id = p.alert_id
 LEFT JOIN kept k ON k.alert_key = m.alert_key
 LEFT JOIN allowed w ON w.alert_id = p.alert_id
 WHERE p.alert_id NOT IN (SELECT alert_id FROM kept)
-  AND p.alert_id NOT IN (SELECT s.alert_key FROM stated s LEFT JOIN kept t ON t.alert_key = s.alert_key WHERE t.alert_key IS NULL)
+  AND p.alert_id NOT IN (SELECT s.alert_key FROM stated s WHERE NOT EXISTS (SELECT 1 FROM kept t WHERE t.alert_key = s.alert_key))
 ORDER BY "user", first_window_start, alert_id

@@ -29,12 +29,13 @@ wanted AS (
   FROM accounts a
   LEFT JOIN days d ON d.population = a.population
 ),
-asked AS (
-  SELECT
-    *,
-    exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS push,
-    expected * exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS asked
+pushed AS (
+  SELECT *, exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS push
   FROM wanted
+),
+asked AS (
+  SELECT *, expected * push AS asked
+  FROM pushed
 ),
 scored AS (
   SELECT population, 'files' AS metric, "user", day, files_score AS score FROM calibration WHERE files_score IS NOT NULL

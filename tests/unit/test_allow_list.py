@@ -261,6 +261,7 @@ def test_what_is_allowed_is_left_out_of_the_calibration():
             'CREATE TABLE verdicts ("user" VARCHAR, first_window_start TIMESTAMP, last_window_end TIMESTAMP, '
             "verdict VARCHAR)"
         )
+        into(con, "past_maxima", "past_maxima")
         into(con, "calibration", "calibration")
         found = con.execute('SELECT "user", day, files_score FROM calibration ORDER BY 1, 2').fetchall()
     assert found == [("ann@example.com", datetime(2026, 3, 2), 9.0), ("ben@example.com", datetime(2026, 3, 1), 7.0)]

@@ -154,7 +154,6 @@ def test_names_days_and_idle_users_change_nothing():
     assert [
         alert._replace(
             first_window_start=alert.first_window_start - week,
-            first_window_end=alert.first_window_end - week,
             last_window_end=alert.last_window_end - week,
         )
         for alert in shifted
