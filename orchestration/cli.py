@@ -20,6 +20,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.backfill import backfill
 from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status):
+for _command in (doctor, backfill, review, backtest, status):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -1,0 +1,111 @@
+"""``uploadwatch backfill``: a range of days through the whole graph, in one run that the UI shows like any other."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from uuid import uuid4
+
+import dagster as dg
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from assets.resources import Clock
+from connectors import ConfigurationError, configured
+from orchestration.definitions import build_defs
+from orchestration.schedules import JOB, range_tags, run_config
+from orchestration.settings import Settings, environment
+
+__all__ = ["backfill"]
+
+_LOOK_SECONDS = 0.5
+_DAY = ["%Y-%m-%d"]
+
+
+def backfill(
+    first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day.")],
+) -> None:
+    """Carries all days from first to last through the whole graph, in one run of Dagster's.
+
+    It goes by the deployment's variables, and DAGSTER_HOME says where Dagster keeps the run. What is up to date is not
+    made again, so a backfill that was stopped goes on where it was.
+    """
+    values = environment()
+    if not values.get("DAGSTER_HOME"):
+        raise ConfigurationError(
+            "DAGSTER_HOME is not set, so Dagster would forget the run. Set it to the directory of your dagster.yaml."
+        )
+    providers = configured(values)
+    if not providers:
+        raise ConfigurationError("No provider is configured. Set the variables in docs/configuration.md.")
+    days = _within(Settings.read(values), first.date(), last.date())
+    os.environ.update({name: value for name, value in values.items() if name not in os.environ})
+    job = build_defs(values).resolve_job_def(JOB)
+    out = Console()
+    with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
+        run_id = str(uuid4())
+        with _progress(out, instance, run_id, steps=len(job.graph.node_dict)):
+            result = job.execute_in_process(
+                instance=instance,
+                run_id=run_id,
+                tags=range_tags(*days),
+                run_config={
+                    **run_config(providers, reconcile=True).to_config_dict(),
+                    "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+                },
+                raise_on_error=False,
+            )
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    for check in failed:
+        said = f"{check.severity.value} {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
+        out.print(escape(said), highlight=False)
+    if not result.success:
+        broken = [event.step_key for event in result.all_events if event.is_step_failure]
+        raise RuntimeError(f"run {run_id} failed in {', '.join(map(str, broken))}; its log in the UI says why.")
+    out.print(f"{days[0]} to {days[1]} done in run {run_id}; {len(failed)} checks did not pass.")
+
+
+def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
+    """The days asked for, once it is known that there are such partitions."""
+    today = Clock(fixed=settings.now).now().date()
+    latest = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
+    if not settings.start_date <= first <= last <= latest:
+        raise ConfigurationError(
+            f"{first} to {last} is no range of the days from {settings.start_date} to {latest}. "
+            "Choose days among them, or set UPLOADWATCH_START_DATE to begin earlier."
+        )
+    return first, last
+
+
+@contextmanager
+def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps: int) -> Iterator[None]:
+    """A bar of the run's steps, which the event log tells of."""
+    bar = Progress(
+        TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
+    )
+    task = bar.add_task("steps", total=steps)
+    over = threading.Event()
+
+    def follow() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            stats = instance.get_run_step_stats(run_id)
+            under_way = [each.step_key for each in stats if each.status is None or each.end_time is None]
+            bar.update(task, completed=len(stats) - len(under_way), description=", ".join(under_way) or "steps")
+
+    follower = threading.Thread(target=follow, daemon=True)
+    with bar:
+        follower.start()
+        try:
+            yield
+        finally:
+            over.set()
+            follower.join()
+        bar.update(task, completed=steps, description="steps")
