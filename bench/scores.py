@@ -210,8 +210,7 @@ def _tail(own: Rated, days: Sequence[date], watched: Mapping[date, int], trainin
         past = best[(best["day"] < day) & (best["day"] >= day - training * DAY)]
         user_day_count = sum(count for each, count in watched.items() if day - training * DAY <= each < day)
         chance = {
-            metric: pareto(past.loc[np.isfinite(past[metric]), metric].to_numpy(), user_day_count)
-            for metric in METRICS
+            metric: pareto(past.loc[np.isfinite(past[metric]), metric].to_numpy(), user_day_count) for metric in METRICS
         }
         for table, kept in ((real, found.real), (put_in, found.put_in)):
             kept.append(table.assign(**{metric: chance[metric](table[metric].to_numpy()) for metric in METRICS}))

@@ -48,6 +48,7 @@ def fold(
     """
     con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM detections WHERE allowed_by IS NULL")
     into(con, "openings", "openings", parameters.bind(since))
+    into(con, "covered", "covered", {"since": since})
     into(con, "folded_alerts", "alerts", {"since": since})
     reasons = find_reasons(con, watch or Watch())
     said = []
@@ -56,7 +57,7 @@ def fold(
         SELECT alert_id, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
             peak_estimated_files, peak_estimated_bytes,
             baseline_files_windows, baseline_files_sum, baseline_files_max,
-            baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in
+            baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in, population
         FROM folded_alerts
         """
     ).fetchall():

@@ -31,8 +31,7 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
     user.
 
     Args:
-        con: Connection in which ``single_alerts``, ``openings``, ``all_detections``, ``user_hours`` and
-            ``dated_thresholds`` exist.
+        con: Connection in which ``single_alerts``, ``covered`` and ``dated_thresholds`` exist.
         parameters: Settings of the detector.
     """
     bound = {**parameters.model_dump(), "flood_share": _SHARE}

@@ -62,6 +62,7 @@ class Window(NamedTuple):
     bytes_sum: int | None
     bytes_max: int | None
     one_in: int
+    population: str
     training_days: int
 
 
@@ -72,6 +73,8 @@ TITLES = {
     "office365": "Office 365",
 }
 """What each provider is called when spoken of to a person."""
+_COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
+"""The days that each population is compared with."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -125,7 +128,7 @@ def sentence(w: Window) -> str:
     return (
         f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {_printable(w.user)} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and only "
-        f"1 in {w.one_in:,} user-days in the organisation is this unusual."
+        f"1 in {w.one_in:,} {_COMPARED[w.population]} is this unusual."
     )
 
 

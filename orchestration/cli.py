@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -227,12 +228,26 @@ def ui(
     providers = noted.pop("providers").split(",")
     with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
         out.print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
-        subprocess.run(
+        _serve(
             [sys.executable, "-m", "dagster", "dev", "-w", str(_PROJECT / "workspace.yaml"), "-p", str(port)],
-            check=False,
-            cwd=place.path,
-            env={**_without_providers(os.environ), **stand_in.variables(providers), **noted},
+            place.path,
+            {**_without_providers(os.environ), **stand_in.variables(providers), **noted},
         )
+
+
+def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Runs a server that has processes of its own, and sees that none is left once this one is told to stop."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=60)
 
 
 def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:

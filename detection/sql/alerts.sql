@@ -1,5 +1,5 @@
 -- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
--- Reads: openings, all_detections, user_hours. Only alerts that open at or after $since.
+-- Reads: openings, all_detections, covered, user_hours. Only alerts that open at or after $since.
 -- files, sized_files, bytes and the estimates are sums over the distinct hours of the alert's windows; peak_* are
 -- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
 WITH folded AS (
@@ -26,17 +26,6 @@ peaks AS (
       ORDER BY one_in DESC, score - threshold DESC, window_start, scope
     ) AS place
   FROM folded
-),
-covered AS (
-  SELECT DISTINCT f."user", f.opening, h.provider, h.actor_class, h.hour, h.files, h.sized_files, h.bytes,
-    h.estimated_files, h.estimated_bytes
-  FROM folded f
-  JOIN user_hours h
-    ON h."user" = f."user"
-    AND h.population IS NOT NULL
-    AND h.hour >= f.window_start
-    AND h.hour < f.window_end
-    AND (f.scope = 'all' OR h.provider = f.scope)
 ),
 totals AS (
   SELECT

@@ -1,22 +1,9 @@
 -- What the users of a flood have in common: what most of them, or most of their files, share.
--- Reads: flooded, openings, all_detections, user_hours.
-WITH keys AS (
-  SELECT DISTINCT f.folded_into, h.provider, h."user", h.actor_class, h.hour
+-- Reads: flooded, covered.
+WITH hours AS (
+  SELECT f.folded_into, c.provider, c."user", c.files, c.extensions, c.countries, c.apps
   FROM flooded f
-  JOIN openings o ON o."user" = f."user" AND o.opening = f.first_window_start
-  JOIN all_detections d ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
-  JOIN user_hours h
-    ON h."user" = d."user"
-    AND h.population IS NOT NULL
-    AND h.hour >= d.window_start
-    AND h.hour < d.window_end
-    AND (d.scope = 'all' OR h.provider = d.scope)
-),
-hours AS (
-  SELECT k.folded_into, h.provider, h."user", h.files, h.extensions, h.countries, h.apps
-  FROM keys k
-  JOIN user_hours h
-    ON h.provider = k.provider AND h."user" = k."user" AND h.actor_class = k.actor_class AND h.hour = k.hour
+  JOIN covered c ON c."user" = f."user" AND c.opening = f.first_window_start
 ),
 totals AS (
   SELECT folded_into, count(DISTINCT "user") AS users, sum(files) AS files

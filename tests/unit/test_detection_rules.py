@@ -61,7 +61,8 @@ def test_halves_at_two_providers_add_up_and_an_idle_user_changes_nothing():
 
 def test_the_sentence_says_what_is_not_known():
     """Prevents unknown sizes from reading as nothing, and a newcomer's missing history as an average of zero."""
-    newcomer = Window("ann\n@example.com", ("box",), DAY, 60, 0, None, 0, None, 0, None, None, 0, None, None, 900, 30)
+    usual = (0, None, None)
+    newcomer = Window("ann\n@example.com", ("box",), DAY, 60, 0, None, 0, None, *usual, *usual, 900, "people", 30)
     said = sentence(newcomer)
     assert "60 files (sizes unknown) to Box" in said
     assert "no upload by this user is on record in the 30 days before" in said
@@ -75,6 +76,9 @@ def test_the_sentence_says_what_is_not_known():
     )
     assert "about 2.0 MB more in 9 files that are gone" in sentence(one_gone._replace(estimated_files=9))
     assert "1 active three-hour window held 1 file on average and 1 file at most" in sentence(partly)
+    assert "1 in 900 user-days in the organisation" in said
+    # Service accounts are compared among themselves.
+    assert "1 in 900 days of the organisation's service accounts" in sentence(newcomer._replace(population="services"))
 
 
 def test_sizes_are_said_in_decimal_units():

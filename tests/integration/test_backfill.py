@@ -1,0 +1,106 @@
+"""``uploadwatch backfill``: one run over a range, that can be stopped and goes on where it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestration.replay import Home, Sandbox, deployment, sandbox
+from tests.integration.pipeline import FIRST, burst, moment, write
+
+DAYS = 8
+LAST = FIRST + timedelta(days=DAYS - 1)
+COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()", "backfill"]
+
+
+@pytest.fixture(scope="module")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    folder = tmp_path_factory.mktemp("backfill")
+    events = burst("box", "one@example.com", moment(4, 10), files=300, minutes=50)
+    workload = write(folder / "workload.parquet", events, days=DAYS, people=10)
+    with sandbox(workload, folder / "sandbox", now=moment(DAYS, 0)) as running:
+        yield running
+
+
+def deployed(home: Path, stand_in: Sandbox) -> dict[str, str]:
+    """The environment of a deployment with a home of its own."""
+    place = Home(home)
+    place.instance().dispose()
+    values = deployment(place, stand_in, FIRST, LAST, providers=["box", "dropbox"], settings={})
+    return {
+        **os.environ,
+        **values,
+        "DAGSTER_HOME": str(home / "dagster"),
+        "UPLOADWATCH_NOW": moment(DAYS, 0).isoformat(),
+    }
+
+
+def command(first: str, last: str) -> list[str]:
+    return [*COMMAND, "--from", first, "--to", last]
+
+
+def tables(home: Path) -> dict[str, bytes]:
+    """The bytes of every table that is made from what was pulled."""
+    lake = home / "lake"
+    return {str(path.relative_to(lake)): path.read_bytes() for path in sorted(lake.rglob("part.parquet"))}
+
+
+def test_a_backfill_that_was_stopped_goes_on_where_it_was(stand_in: Sandbox, tmp_path: Path) -> None:
+    """Prevents a stop in the middle of months from losing days, doubling events, or pulling all of it again."""
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    days = command(FIRST.isoformat(), LAST.isoformat())
+    done = subprocess.run(days, env=deployed(whole, stand_in), capture_output=True, text=True, check=True)
+    assert "done in run" in done.stdout
+    values = deployed(stopped, stand_in)
+    with subprocess.Popen(days, env=values, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        landed = stopped / "lake" / "box" / "logged_uploads"
+        deadline = time.monotonic() + 60
+        while not list(landed.rglob("part.parquet")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode
+    before = tables(stopped)
+    assert before.keys() < tables(whole).keys()
+    raw = {path: path.stat().st_mtime_ns for path in (stopped / "lake" / "box" / "audit_events").rglob("*.zst")}
+    subprocess.run(days, env=values, capture_output=True, check=True)
+    assert tables(stopped) == tables(whole)
+    final = [path for path in raw if f"day={FIRST}" in str(path)]
+    assert final
+    assert [path.stat().st_mtime_ns for path in final] == [raw[path] for path in final]
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-01-04", "2026-01-06", "UPLOADWATCH_START_DATE"),
+        ("2026-01-06", "2026-02-01", "2026-01-12"),
+        ("2026-01-08", "2026-01-06", "no range of the days"),
+    ],
+)
+def test_days_that_are_no_partitions_are_refused(stand_in: Sandbox, tmp_path: Path, first: str, last: str, said: str):
+    """Prevents a traceback of Dagster's, or a run over nothing, where a day was mistyped."""
+    values = deployed(tmp_path, stand_in)
+    done = subprocess.run(command(first, last), env=values, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert said in " ".join(done.stderr.split())
+
+
+def test_a_run_that_would_be_forgotten_is_refused(stand_in: Sandbox, tmp_path: Path) -> None:
+    """Prevents hours of a backfill that the UI never shows."""
+    values = {name: value for name, value in deployed(tmp_path, stand_in).items() if name != "DAGSTER_HOME"}
+    done = subprocess.run(
+        command("2026-01-05", "2026-01-06"), env=values, capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert "DAGSTER_HOME" in done.stderr

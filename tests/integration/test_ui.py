@@ -1,0 +1,137 @@
+"""Dagster's UI in a real browser, on a home as the demo leaves it: what a person on call looks at and clicks.
+
+Needs Chromium. With UPLOADWATCH_SCREENSHOTS a directory, each page is kept there as a picture, for the README.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.integration.pipeline import burst, moment, watch, write
+
+CHROMIUM = Path(os.environ.get("UPLOADWATCH_TEST_CHROMIUM", "/usr/bin/chromium"))
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+FLAGS += [f"--disable-{part}" for part in ("background-networking", "component-update", "sync", "quic")]
+DAYS = 7
+PATIENCE = 60_000
+"""Milliseconds: the first page waits for the code location."""
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists() and "UPLOADWATCH_TEST_CHROMIUM" not in os.environ, reason=f"there is no {CHROMIUM}"
+)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The UI's address, as `make ui` serves it."""
+    folder = tmp_path_factory.mktemp("ui")
+    events = burst("box", "one@example.com", moment(5, 10), files=700, minutes=50)
+    workload = write(folder / "workload.parquet", events, days=DAYS, people=30)
+    home = watch(workload, folder / "home", days=DAYS, providers=["box", "dropbox"], kept=True, quick=True)
+    assert home.of("one@example.com")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "ui", "--port", str(port)]
+    with (folder / "ui.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--home", str(home.home.path)], stdout=log, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 90
+        while True:
+            try:
+                if requests.get(f"http://127.0.0.1:{port}/server_info", timeout=5).ok:
+                    break
+            except requests.ConnectionError:
+                said = (folder / "ui.log").read_text(errors="replace")[-2000:]
+                assert process.poll() is None, said
+                assert time.monotonic() < deadline, said
+                time.sleep(0.3)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def browser_page(address: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=address)
+        page.set_default_timeout(PATIENCE)
+        yield page
+        browser.close()
+
+
+@pytest.fixture(autouse=True)
+def kept(request: pytest.FixtureRequest, browser_page: Page) -> Iterator[None]:
+    yield
+    if folder := os.environ.get("UPLOADWATCH_SCREENSHOTS"):
+        browser_page.screenshot(path=Path(folder) / f"{request.node.name.removeprefix('test_')}.png")
+
+
+def test_the_graph_shows_what_leads_to_alerts(browser_page: Page) -> None:
+    """Prevents a code location that validates and yet does not show."""
+    browser_page.goto("/assets/alerts?view=lineage&lineageScope=upstream&lineageDepth=9")
+    for name in ("audit_events", "user_hours", "baselines", "detections", "alerts"):
+        expect(browser_page.get_by_text(name, exact=True).first).to_be_visible(timeout=PATIENCE)
+
+
+def test_every_partition_is_filled(browser_page: Page) -> None:
+    """Prevents runs over a range whose days the UI takes for missing."""
+    browser_page.goto("/assets/alerts?view=partitions")
+    expect(browser_page.get_by_text(f"Materialized ({DAYS})")).to_be_visible(timeout=PATIENCE)
+    expect(browser_page.get_by_text("Missing (0)")).to_be_visible()
+
+
+def test_checks_say_what_they_found(browser_page: Page) -> None:
+    """Prevents checks that pass or fail without a sentence."""
+    browser_page.goto("/assets/box/uploads?view=checks")
+    browser_page.get_by_text("rows_conserved", exact=True).first.click()
+    expect(browser_page.get_by_text("events are accounted for")).to_be_visible(timeout=PATIENCE)
+
+
+def test_an_alert_is_shown_with_its_picture(browser_page: Page) -> None:
+    """Prevents an asset page on which an alert is a row count."""
+    browser_page.goto("/assets/alerts?view=partitions&partition=2026-01-10")
+    expect(browser_page.get_by_text("one@example.com").first).to_be_visible(timeout=PATIENCE)
+    picture = browser_page.locator("img[src^='data:image/png']").first
+    if picture.count() == 0:
+        browser_page.get_by_role("button", name="Show Markdown").first.click()
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 200
+
+
+def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> None:
+    """Prevents a backfill that only the command can do, or that Dagster cuts into a run for each day."""
+    browser_page.goto("/locations/uploadwatch/jobs/watch_uploads")
+    browser_page.get_by_text("Materialize all").first.click()
+    days = browser_page.get_by_placeholder("ex: 2026")
+    days.fill("[2026-01-08...2026-01-11]")
+    days.press("Enter")
+    browser_page.get_by_role("button", name="Launch backfill").click()
+    query = (
+        "{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills "
+        "{ results { status runs(limit: 50) { status } } } } }"
+    )
+    deadline = time.monotonic() + 120
+    while True:
+        found = requests.post(f"{address}/graphql", json={"query": query}, timeout=30).json()
+        results = found["data"]["partitionBackfillsOrError"]["results"]
+        if results and results[0]["runs"] and all(run["status"] == "SUCCESS" for run in results[0]["runs"]):
+            break
+        assert time.monotonic() < deadline, found
+        assert not any(run["status"] == "FAILURE" for result in results for run in result["runs"]), found
+        time.sleep(1)
+    assert len(results[0]["runs"]) == 1
+    browser_page.goto("/runs?view=backfills")
+    expect(browser_page.get_by_text("4 partitions").first).to_be_visible(timeout=PATIENCE)
