@@ -12,7 +12,7 @@ from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
-from assets.refresh import Step, days_between, range_of, refresh, touched_days
+from assets.refresh import Step, days_between, range_of, refresh
 from assets.resources import Detector
 from detection.alerts import LOOK_BACK, fold
 
@@ -40,7 +40,6 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         **described("alerts"),
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
-        since = touched_days(context, lake, "alerts")[0]
         wanted = range_of(context)
         watch = detector.watch()
         folded = False
@@ -48,6 +47,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             nonlocal folded
             if not folded:
+                # Days ascend, and the first is the earliest that the run may change.
+                since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
                 lake.view(con, "detections", ["detections"], found)
