@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import dagster as dg
 import pyarrow.compute as pc
@@ -28,19 +29,14 @@ QUIET = 18
 DOWN = [{"api": "box", "kind": "failing", "status": 503, "retry_after": 0, "times": "always"}]
 
 
-def instance_settings(folder: Path) -> dict[str, object]:
-    """Dagster's settings, with the queue; a process for each run is what test_production.py is for."""
-    launcher = "dagster._core.launcher.sync_in_memory_run_launcher"
-    return {
-        "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"},
-        "run_launcher": {"module": launcher, "class": "SyncInMemoryRunLauncher"},
-        "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
-        "event_log_storage": {
-            "module": "orchestration.event_log",
-            "class": "BatchingSqliteEventLogStorage",
-            "config": {"base_dir": str(folder)},
-        },
-    }
+_LAUNCHER = "dagster._core.launcher.sync_in_memory_run_launcher"
+SETTINGS = {
+    "run_coordinator": {"module": "dagster._core.run_coordinator", "class": "QueuedRunCoordinator"},
+    # A process for each run is what test_production.py is for.
+    "run_launcher": {"module": _LAUNCHER, "class": "SyncInMemoryRunLauncher"},
+    "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
+}
+_MEMORY = Path("/dev/shm")  # noqa: S108 -- for a directory of its own
 
 
 class Running(Watched):
@@ -129,8 +125,12 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with dg.DagsterInstance.ephemeral() as instance:
             materialise(instance, values, FIRST, FIRST + timedelta(days=14), now=START)
         target = ModuleTarget("tests.integration.fast_deployment", None, str(Path(__file__).parents[2]), "uploadwatch")
-        settings = instance_settings(tmp_path / "event_log")
-        with instance_for_test(overrides=settings) as instance, WorkspaceProcessContext(instance, target) as workspace:
+        with (
+            # Dagster's storage waits for the disk at each of some thousand events.
+            TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as storage,
+            instance_for_test(overrides=SETTINGS, temp_dir=storage) as instance,
+            WorkspaceProcessContext(instance, target) as workspace,
+        ):
             yield Running(home, stand_in, workspace, values)
 
 
