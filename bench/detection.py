@@ -182,7 +182,7 @@ def compare(
 
 
 @contextmanager
-def _workload(seed: int, people: int, days: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Label]]]:
+def workload(seed: int, people: int, days: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Label]]]:
     """A connection with the tables of a workload, and its labels."""
     table, labels = make_workload(seed=seed, people=people, days=days, start=START)
     with tempfile.TemporaryDirectory() as directory, duckdb.connect(config=dict(ENGINE)) as con:
@@ -220,7 +220,7 @@ def measure(seeds: Sequence[int], people: int, days: int, budget: float) -> dict
     outcomes: dict[tuple[str, str], list[Outcome]] = defaultdict(list)
     thresholds: dict[str, list[float]] = defaultdict(list)
     for seed in seeds:
-        with _workload(seed, people, days) as (con, labels):
+        with workload(seed, people, days) as (con, labels):
             measured = compare(con, learnt, judged, labels, budget)
         for key, outcome in measured.outcomes.items():
             outcomes[key].append(outcome)

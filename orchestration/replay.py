@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import requests
@@ -174,7 +175,13 @@ def deployment(
 
 
 def materialise(
-    instance: dg.DagsterInstance, values: Mapping[str, str], first: date, last: date, *, now: datetime
+    instance: dg.DagsterInstance,
+    values: Mapping[str, str],
+    first: date,
+    last: date,
+    *,
+    now: datetime,
+    resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Runs the job once over the days from first to last, all slices that are not final pulled again.
 
@@ -184,6 +191,7 @@ def materialise(
         first: First day.
         last: Last day.
         now: What the clock shows, UTC.
+        resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
         dagster.DagsterError: A step failed.
@@ -191,7 +199,8 @@ def materialise(
     """
     providers = configured(values)
     config = run_config(providers, reconcile=True).to_config_dict()
-    job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
+    values = {**values, "UPLOADWATCH_NOW": now.isoformat()}
+    job = build_defs(values, resource_overrides=resource_overrides).resolve_job_def(JOB)
     result = job.execute_in_process(
         instance=instance,
         tags=range_tags(first, last),
@@ -218,6 +227,7 @@ def play(
     progress: Callable[[date, date], None],
     instance: dg.DagsterInstance,
     attempts: int = 1,
+    resource_overrides: Mapping[str, Any] | None = None,
 ) -> None:
     """Materialises all days from first to last, in steps short enough for what the providers keep.
 
@@ -235,6 +245,7 @@ def play(
         progress: Called with the first and last day of each step once it is done.
         instance: Dagster's instance that the runs are told to.
         attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.
+        resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
         dagster.DagsterError: A run failed.
@@ -257,7 +268,8 @@ def play(
         stand_in.set_clock(now)
         for attempt in range(1, attempts + 1):
             try:
-                materialise(instance, values, max(first, start - _OVERLAP), end, now=now)
+                days = (max(first, start - _OVERLAP), end)
+                materialise(instance, values, *days, now=now, resource_overrides=resource_overrides)
                 break
             except NotPulledError:
                 if attempt == attempts:

@@ -10,12 +10,12 @@ from connectors import PROVIDERS, variables
 from orchestration.definitions import build_defs
 from tests.integration.pipeline import burst, moment, watch, write
 
-DAYS = 17
+DAYS = 7
 
 
 @pytest.fixture(scope="module")
 def workload(tmp_path_factory):
-    events = [e for p in PROVIDERS for e in burst(p, f"at.{p}@example.com", moment(15, 9), files=600, minutes=50)]
+    events = [e for p in PROVIDERS for e in burst(p, f"at.{p}@example.com", moment(5, 9), files=600, minutes=50)]
     return write(tmp_path_factory.mktemp("single") / "workload.parquet", events, days=DAYS, people=30)
 
 
@@ -25,7 +25,7 @@ def test_one_provider_is_enough(workload, tmp_path, monkeypatch, provider):
     for other in PROVIDERS:
         for name in variables(other):
             monkeypatch.delenv(name, raising=False)
-    home = watch(workload, tmp_path, days=DAYS, providers=[provider], settings={"UPLOADWATCH_BUDGET": "20"})
+    home = watch(workload, tmp_path, days=DAYS, providers=[provider], quick=True)
     [alert] = home.of(f"at.{provider}@example.com")
     assert (alert["files"], alert["providers"]) == (600, [provider])
     assert {name for found in home.alerts for name in found["providers"]} == {provider}
@@ -41,7 +41,8 @@ def test_without_its_scope_sizes_are_unknown_and_files_detect(workload, tmp_path
         tmp_path,
         days=DAYS,
         providers=["google_workspace"],
-        settings={"UPLOADWATCH_BUDGET": "20", "GOOGLE_RECOVER_SIZES": "false"},
+        settings={"GOOGLE_RECOVER_SIZES": "false"},
+        quick=True,
     )
     [alert] = home.of("at.google_workspace@example.com")
     assert (alert["files"], alert["sized_files"], alert["bytes"]) == (600, 0, None)
