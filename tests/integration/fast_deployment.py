@@ -1,4 +1,4 @@
-"""The code location with a clock that runs as fast as the sandbox's is moved."""
+"""The code location with a clock that runs as fast as the sandbox's is moved, and a short activation."""
 
 from datetime import UTC, datetime
 
@@ -8,6 +8,7 @@ import requests
 from assets.resources import Clock
 from orchestration.definitions import build_defs
 from orchestration.settings import environment
+from tests.integration.pipeline import Quick
 
 
 class SandboxClock(Clock):
@@ -27,4 +28,5 @@ class SandboxClock(Clock):
 @dg.definitions
 def definitions() -> dg.Definitions:
     values = environment()
-    return build_defs(values, resource_overrides={"clock": SandboxClock(url=values["UPLOADWATCH_SANDBOX_URL"])})
+    clock = SandboxClock(url=values["UPLOADWATCH_SANDBOX_URL"])
+    return build_defs(values, resource_overrides={"clock": clock, "detector": Quick()})

@@ -17,9 +17,9 @@ from assets.lake import Lake, Note
 from orchestration.definitions import build_defs
 from orchestration.replay import Home, Sandbox, deployment, sandbox
 from orchestration.schedules import JOB, range_tags, run_config
-from tests.integration.pipeline import FIRST, burst, moment, write
+from tests.integration.pipeline import FIRST, Quick, burst, moment, write
 
-DAYS = 17
+DAYS = 9
 NOW = moment(DAYS + 1, 0)
 _SPAWN = multiprocessing.get_context("spawn")
 _PATIENCE = 4.0
@@ -57,7 +57,9 @@ def _wait_for(path: Path, seconds: float) -> bool:
 def materialise(values: Mapping[str, str], first: int, last: int, pause: tuple[str, str] | None = None) -> None:
     """One run over days counted from 0, as a process of its own makes it."""
     lake = Path(values["UPLOADWATCH_HOME"]) / "lake"
-    overrides = {"lake": Pausing(root=str(lake), table=pause[0], signals=pause[1])} if pause else {}
+    overrides: dict[str, object] = {"detector": Quick()}
+    if pause:
+        overrides["lake"] = Pausing(root=str(lake), table=pause[0], signals=pause[1])
     with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
         for name, value in values.items():
             patch.setenv(name, value)
@@ -96,10 +98,10 @@ def start() -> Iterator[Start]:
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("overlapping")
     events = [
-        *burst("box", "one@example.com", moment(14, 10), files=700, minutes=50),
-        *burst("box", "two@example.com", moment(15, 22.5), files=900, minutes=170),
+        *burst("box", "one@example.com", moment(6, 10), files=700, minutes=50),
+        *burst("box", "two@example.com", moment(7, 22.5), files=900, minutes=170),
         # Is in the baselines of days after it.
-        *burst("box", "two@example.com", moment(9, 9), files=300, minutes=40),
+        *burst("box", "two@example.com", moment(4, 9), files=300, minutes=40),
     ]
     workload = write(folder / "workload.parquet", events, days=DAYS, people=25, seed=11)
     with sandbox(workload, folder / "sandbox", now=NOW) as running:
@@ -118,8 +120,7 @@ def _home(provider: Sandbox, path: Path, monkeypatch: pytest.MonkeyPatch) -> dic
         monkeypatch.setenv(name, "")
     for name in ("HOME", "START_DATE", "END_DATE", "BUDGET"):
         monkeypatch.setenv(f"UPLOADWATCH_{name}", "")
-    settings = {"UPLOADWATCH_BUDGET": "20"}
-    return deployment(Home(path), provider, FIRST, last.date(), providers=["box"], settings=settings)
+    return deployment(Home(path), provider, FIRST, last.date(), providers=["box"], settings={})
 
 
 @pytest.fixture(scope="module")
