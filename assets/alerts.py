@@ -1,7 +1,10 @@
 """``alerts``: what the detections become."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -12,9 +15,9 @@ from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
-from assets.refresh import Step, days_between, range_of, refresh, touched_days
+from assets.refresh import Step, days_between, range_of, refresh
 from assets.resources import Detector
-from detection.alerts import LOOK_BACK, fold
+from detection.alerts import LOOK_BACK, RULES, fold
 
 __all__ = ["alerts"]
 
@@ -40,14 +43,36 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         **described("alerts"),
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
-        since = touched_days(context, lake, "alerts")[0]
         wanted = range_of(context)
         watch = detector.watch()
+        files = [Path(name).read_bytes() if name else b"" for name in (detector.risk_list, detector.networks)]
+        listed = [hashlib.sha256(content).hexdigest() for content in files]
+        rules = f"{RULES}|{detector.parameters.model_dump_json()}|{sorted(watch.off)}|{listed}"
         folded = False
+
+        @cache
+        def detected() -> str:
+            return lake.digest(["detections"], lake.days("detections"), rules)
+
+        def made_from(day: date) -> str | None:
+            if day in wanted:
+                # Is computed in any case, for what the UI says of it.
+                return None
+            note = lake.note("detections", day)
+            if note is not None and not note.rows:
+                # Without a detection no alert opens, whatever the look back holds.
+                return detected()
+            after = days_between(day, day + 2 * DAY)
+            explained = lake.digest(
+                [*uploads, *activity], days_between(day - LOOK_BACK, after[-1]), lake.digest(["user_hours"], after)
+            )
+            return lake.digest(["thresholds"], after, detected(), explained)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             nonlocal folded
             if not folded:
+                # Days ascend, and the first that is computed is the earliest that changes.
+                since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
                 lake.view(con, "detections", ["detections"], found)
@@ -72,7 +97,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 **suppressed_metadata(con, day),
             }
             if day in wanted:
-                told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=day == wanted[-1])
+                # A picture is large: a hundred ticks a day would fill the event log with the same one.
+                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "tick"
+                told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=picture)
             return told
 
         refresh(
@@ -81,7 +108,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             engine,
             Step(
                 outputs={"day_alerts": "alerts"},
-                made_from=lambda _day: None,
+                made_from=made_from,
                 compute=compute,
             ),
         )

@@ -55,23 +55,6 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
         def manifests(day: date) -> Manifest:
             return Manifest(lake.directory(table, day))
 
-        now = clock.now()
-        wanted = [
-            (manifests(day), start, end)
-            for day in days
-            for start, end in due(
-                manifests(day),
-                day,
-                now=now,
-                lateness=connector.lateness,
-                retention=connector.retention,
-                again=None if config.reconcile else connector.overlap,
-                # One day alone is cut, so that it can be pulled in parallel, too.
-                pieces=-(-connector.parallel_slices // len(days)),
-            )
-        ]
-        context.log.info("%s: %d slices to pull, %d at once", provider, len(wanted), connector.parallel_slices)
-
         def landed(piece: Slice) -> None:
             events, pages = f"{piece.events} events", f"{piece.pages} pages"
             context.log.info("%s: %s in %s from %s to %s", provider, events, pages, piece.start, piece.end)
@@ -80,27 +63,47 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
                     "%s: nothing to be had from %s to %s: %s", provider, gap["start"], gap["end"], gap["cause"]
                 )
 
-        done = pull(connector, wanted, now=clock.now, stop=stop, landed=landed)
-        late: dict[date, int] = {}
-        if isinstance(connector, Streaming) and now.date() in days and not done.halted:
-            kept = {*days, *lake.landed_days(table)}
-            position = Path(lake.root) / table / "stream_position"
-            try:
-                late, lost = land_stream(
-                    connector, position, lambda day: manifests(day) if day in kept else None, done.hours, now=now
+        # What is due depends on what has landed, so runs that overlap pull one after the other.
+        with lake.alone(table):
+            now = clock.now()
+            wanted = [
+                (manifests(day), start, end)
+                for day in days
+                for start, end in due(
+                    manifests(day),
+                    day,
+                    now=now,
+                    lateness=connector.lateness,
+                    retention=connector.retention,
+                    again=None if config.reconcile else connector.overlap,
+                    # One day alone is cut, so that it can be pulled in parallel, too.
+                    pieces=-(-connector.parallel_slices // len(days)),
                 )
-            except ConnectorError as error:
-                done.failures.append(error)
-            else:
-                if lost:
-                    context.log.warning("%s: %d events are of days outside the history that is kept", provider, lost)
-        for day in days:
-            _tell(context, manifests(day), sum(piece.start.date() == day for piece in done.slices))
-        for day in sorted(set(late) - set(days)):
-            metadata = {"dagster/row_count": manifests(day).events, "late events": late[day]}
-            context.log_event(
-                dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
-            )
+            ]
+            context.log.info("%s: %d slices to pull, %d at once", provider, len(wanted), connector.parallel_slices)
+            done = pull(connector, wanted, now=clock.now, stop=stop, landed=landed)
+            late: dict[date, int] = {}
+            if isinstance(connector, Streaming) and now.date() in days and not done.halted:
+                kept = {*days, *lake.landed_days(table)}
+                position = Path(lake.root) / table / "stream_position"
+                try:
+                    late, lost = land_stream(
+                        connector, position, lambda day: manifests(day) if day in kept else None, done.hours, now=now
+                    )
+                except ConnectorError as error:
+                    done.failures.append(error)
+                else:
+                    if lost:
+                        context.log.warning(
+                            "%s: %d events are of days outside the history that is kept", provider, lost
+                        )
+            for day in days:
+                _tell(context, manifests(day), sum(piece.start.date() == day for piece in done.slices))
+            for day in sorted(set(late) - set(days)):
+                metadata = {"dagster/row_count": manifests(day).events, "late events": late[day]}
+                context.log_event(
+                    dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
+                )
         return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", done.failures)])
 
     return _asset

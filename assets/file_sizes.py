@@ -65,9 +65,9 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         engine: DuckDBResource = context.resources.engine
         detector: Detector = context.resources.detector
         source: Source = getattr(context.resources, f"{provider}_source")
-        days = touched_days(context, lake, table)
         floor = detector.parameters.floor_files
-        with engine.get_connection() as con:
+        with lake.alone(table), engine.get_connection() as con:
+            days = touched_days(context, lake, table)
             _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
             into(con, "questions", "sizes/questions", {"most": _MOST})
             asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()

@@ -6,6 +6,7 @@ chain, and each goes through all steps before the next begins.
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 
 import dagster as dg
 import duckdb
@@ -77,7 +78,11 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
 
 
 def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries: Sequence[Entry]) -> list[Step]:
-    began = first_days(lake, providers)
+    @cache
+    def began() -> dict[str, date]:
+        # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
+        return first_days(lake, providers)
+
     activation = timedelta(days=parameters.activation_days)
 
     def rules(table: str) -> str:
@@ -95,16 +100,16 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
 
     def scored_from(day: date) -> str:
         judged = lake.digest(["baselines"], [day])
-        return lake.digest(["user_hours"], [day, day + DAY], rules("scores"), judged, str(began))
+        return lake.digest(["user_hours"], [day, day + DAY], rules("scores"), judged, str(began()))
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         lake.view(con, "baselines", ["baselines"], [day])
-        tell_sources(con, began)
+        tell_sources(con, began())
         score(con, day, parameters)
 
     def calibrated_from(day: date) -> str:
-        before = lake.digest(["thresholds"], [day - DAY], str(began), reviews_digest(lake, day))
+        before = lake.digest(["thresholds"], [day - DAY], str(began()), reviews_digest(lake, day))
         tables = ["scores", "baselines", "detections"]
         return lake.digest(tables, past(day, parameters), rules("thresholds"), before)
 
@@ -114,12 +119,12 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
         for table in ("baselines", "thresholds"):
             lake.view(con, f"last_{table}", [table], [day - DAY])
         view_reviews(con, lake)
-        tell_sources(con, began)
+        tell_sources(con, began())
         calibrate(con, day, parameters)
 
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        watched = evaluations(lake, providers, began, day, activation)
+        watched = evaluations(lake, providers, began(), day, activation)
         stored = parameters.model_dump_json() + RULES
         allowed = digest(entries, day)
         if allowed:
@@ -134,9 +139,9 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
             lake.view(con, table, [table], [day])
         lake.view(con, "past_scores", ["scores"], past(day, parameters))
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
-        tell_sources(con, began)
+        tell_sources(con, began())
         detect(con, day, parameters, entries)
-        watched = evaluations(lake, providers, began, day, activation)
+        watched = evaluations(lake, providers, began(), day, activation)
         con.execute(
             "CREATE OR REPLACE TEMP TABLE evaluations "
             "(scope VARCHAR, window_start TIMESTAMP, state VARCHAR, reason VARCHAR)"

@@ -103,10 +103,17 @@ class Lake(dg.ConfigurableResource[None]):
         return [day for day in self.landed_days(table) if self.part(table, day).exists()]
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keeps other processes from what is read, changed and written back: the ledger and the reviews."""
-        Path(self.root).mkdir(parents=True, exist_ok=True)
-        with (Path(self.root) / ".lock").open("w") as lock:
+    def alone(self, table: str = "") -> Iterator[None]:
+        """Keeps other runs, of any process of this machine, from what is read, changed and written back.
+
+        The kernel lets go of it when the process ends, however that comes about.
+
+        Args:
+            table: The table that is changed; of several made by one step the first. Empty: the ledger and the reviews.
+        """
+        directory = Path(self.root) / table
+        directory.mkdir(parents=True, exist_ok=True)
+        with (directory / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -63,6 +63,10 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
     those days, too. A table whose inputs are as they were keeps its file. Days ascend, and a day's steps follow one
     another, so that a step may read what those before it wrote, of the day and of days before.
 
+    Runs that overlap take turns, table by table. A digest is taken before its inputs are read, so that a run whose
+    inputs another run changes meanwhile notes the older ones, and the other, which comes to this table after it,
+    computes the day again.
+
     Args:
         context: The run.
         lake: Where the tables are.
@@ -70,9 +74,12 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
         *steps: What is made, in order.
     """
     wanted = range_of(context)
-    days = touched_days(context, lake, next(iter(steps[0].outputs.values())))
+    table = next(iter(steps[0].outputs.values()))
     computed = 0
     with ExitStack() as stack:
+        stack.enter_context(lake.alone(table))
+        # Another run may have made further days while this one waited.
+        days = touched_days(context, lake, table)
         # Each step has its own connection, since what one makes as a table the next may read as a view.
         connections = [stack.enter_context(engine.get_connection()) for _ in steps]
         for day in days:

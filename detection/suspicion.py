@@ -16,7 +16,7 @@ from detection.reasons import REASONS
 from detection.risk import Address, ListedUser, Networks
 from detection.sql import into
 
-__all__ = ["LOOK_BACK", "Watch", "find_reasons"]
+__all__ = ["LOOK_BACK", "QUERIES", "Watch", "find_reasons"]
 
 LOOK_BACK = timedelta(days=90)
 """How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
@@ -48,6 +48,11 @@ _QUERIES = (
     "other_alert",
     "risk_list",
 )
+_TABLES = ("source_days", "spans", "seen_hours", "sightings")
+
+QUERIES = ("seen", *(f"reasons/{name}" for name in (*_TABLES, *_QUERIES)))
+"""The queries that reasons depend on."""
+
 _ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
 _COUNTRIES = {
@@ -81,6 +86,10 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
         con: Connection in which these tables exist.
         watch: What the operator set.
     """
+    [(alerts,)] = con.execute("SELECT count(*) FROM folded_alerts").fetchall()
+    if not alerts:
+        # Asking would read months of uploads and activity.
+        return {}
     into(con, "seen", "seen")
     # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
@@ -89,7 +98,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     listed = [row.model_dump() for row in watch.risk_list]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
     con.register("countries", _countries())
-    for table in ("source_days", "spans", "seen_hours", "sightings"):
+    for table in _TABLES:
         into(con, table, f"reasons/{table}", _BOUND)
     found = []
     for query in _QUERIES:

@@ -24,6 +24,7 @@ from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
+from orchestration.retention import retention_schedule
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
@@ -102,7 +103,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets=assets,
         asset_checks=checks,
         jobs=[job] if providers else [],
-        schedules=schedules(job, resources["clock"], reach, settings) if providers else [],
+        schedules=[*schedules(job, resources["clock"], reach, settings), retention_schedule] if providers else [],
         resources=resources,
         executor=dg.in_process_executor,
     )

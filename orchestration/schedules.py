@@ -20,6 +20,8 @@ JOB = "watch_uploads"
 _DAY = timedelta(days=1)
 _LEAST_RECONCILED = 3
 """Days that a reconcile covers however short the horizons are: a stop over a weekend is made up for by itself."""
+_LONGEST = "7200"
+"""Seconds after which a run that a schedule began is ended, where runs are monitored: no later one would begin."""
 _UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -75,7 +77,10 @@ def schedules(
             waiting = dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED, tags={"dagster/schedule_name": name})
             if context.instance.get_runs_count(waiting):
                 return dg.SkipReason(f"The last {name} has not finished.")
-            return dg.RunRequest(tags=range_tags(first, last), run_config=run_config(horizons, reconcile=reconcile))
+            return dg.RunRequest(
+                tags={**range_tags(first, last), "dagster/max_runtime": _LONGEST},
+                run_config=run_config(horizons, reconcile=reconcile),
+            )
 
         return _schedule
 

@@ -1,0 +1,32 @@
+"""The code location with a clock that runs as fast as the sandbox's is moved, and a short activation."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import requests
+
+from assets.resources import Clock
+from orchestration.definitions import build_defs
+from orchestration.settings import environment
+from tests.integration.pipeline import Quick
+
+
+class SandboxClock(Clock):
+    """What the sandbox believes the time to be.
+
+    Attributes:
+        url: The sandbox.
+    """
+
+    url: str
+
+    def now(self) -> datetime:
+        told = requests.get(f"{self.url}/_sandbox/clock", timeout=30).json()["now"]
+        return datetime.fromisoformat(told).astimezone(UTC)
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    values = environment()
+    clock = SandboxClock(url=values["UPLOADWATCH_SANDBOX_URL"])
+    return build_defs(values, resource_overrides={"clock": clock, "detector": Quick()})
