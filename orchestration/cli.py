@@ -24,7 +24,9 @@ from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
+from orchestration.export import export
 from orchestration.formats import Format, lake_of
+from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.review import review
@@ -38,7 +40,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status):
+for _command in (doctor, review, backtest, status, export, reveal):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
