@@ -25,6 +25,7 @@ from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.export import export
+from orchestration.forget import forget
 from orchestration.formats import Format, lake_of
 from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
@@ -40,7 +41,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status, export, reveal):
+for _command in (doctor, review, backtest, status, export, reveal, forget):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ from connectors import ConfigurationError
 from detection.pseudonyms import KeyFormatError, Pseudonyms, TokenError
 from orchestration.settings import Settings, environment
 
-__all__ = ["KEY", "pseudonyms_of", "reveal"]
+__all__ = ["KEY", "known_pseudonyms", "pseudonyms_of", "reveal"]
 
 KEY = "UPLOADWATCH_PSEUDONYM_KEY"
 """Variable that holds the key."""
@@ -25,6 +25,11 @@ def pseudonyms_of(values: Mapping[str, str]) -> Pseudonyms | None:
         ConfigurationError: They do, and there is no key, or it cannot be used: names must not leave by mistake.
     """
     return _pseudonyms(values) if Settings.read(values).pseudonyms else None
+
+
+def known_pseudonyms(values: Mapping[str, str]) -> Pseudonyms | None:
+    """What makes tokens of names, where there is a key, whether tokens are in use now or not."""
+    return _pseudonyms(values) if values.get(KEY) else None
 
 
 def _pseudonyms(values: Mapping[str, str]) -> Pseudonyms:
