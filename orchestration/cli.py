@@ -30,6 +30,7 @@ from orchestration.formats import Format, lake_of
 from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
+from orchestration.retention import retention
 from orchestration.review import review
 from orchestration.settings import Settings, environment
 from orchestration.status import status
@@ -41,7 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status, export, reveal, forget):
+for _command in (doctor, review, backtest, status, export, reveal, forget, retention):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -27,6 +27,7 @@ from connectors import ConfigurationError, configured, horizons, recovers_sizes,
 from detection.sql import ENGINE
 from orchestration.export import check_region
 from orchestration.pseudonymity import KEY, pseudonyms_of
+from orchestration.retention import retention_job, retention_schedule
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
@@ -105,11 +106,15 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     }
     job = pull_job()
     reach = {provider: horizons(provider, values) for provider in providers}
+    cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        jobs=[job] if providers else [],
-        schedules=schedules(job, resources["clock"], reach, settings) if providers else [],
+        jobs=[*([job] if providers else []), *cleaning],
+        schedules=[
+            *(schedules(job, resources["clock"], reach, settings) if providers else []),
+            *(retention_schedule(each) for each in cleaning),
+        ],
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from assets.exporting import ExportFormat
+from assets.retention import kept_days
 from connectors import ConfigurationError
 from detection.reasons import known
 
@@ -45,6 +46,7 @@ class Settings(BaseModel):
         security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
         security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
             (``UPLOADWATCH_SECURITY_LAKE_ACCOUNT``).
+        retention: Days that tables are kept, such as ``audit_events=90,uploads=400`` (``UPLOADWATCH_RETENTION``).
         pseudonyms: Whether tokens stand in place of names in what leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
     """
 
@@ -66,6 +68,18 @@ class Settings(BaseModel):
     security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")
     pseudonyms: bool = False
+    retention: str = ""
+
+    @field_validator("retention")
+    @classmethod
+    def _kept(cls, value: str) -> str:
+        kept_days(value)
+        return value
+
+    @property
+    def kept_days(self) -> dict[str, int]:
+        """Days that tables are kept, by table; others are kept for good."""
+        return kept_days(self.retention)
 
     @field_validator("exports")
     @classmethod
