@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from detection.sql import ENGINE
 __all__ = ["Removed", "forget"]
 
 _SQLITE = b"SQLite format 3\0"
+_LEFT_BEHIND = re.compile(r"\..+\.[a-z0-9_]{8}")
+"""What :func:`assets.lake.replacing` calls a file that is not whole; one that is there now is of a killed process."""
 _MADE_UP = ("demo", "sandbox")
 """Directories of a replay's home that hold the made-up organisation and the stand-ins' credentials."""
 
@@ -138,7 +141,11 @@ def _table(lake: Lake, path: Path) -> str:
 
 
 def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, removed: Removed, *, write: bool) -> None:
-    if path.suffix == ".parquet":
+    if _LEFT_BEHIND.fullmatch(path.name):
+        removed.add(1, 0)
+        if write:
+            path.unlink()
+    elif path.suffix == ".parquet":
         removed.add(*forget_parquet(con, path, person, write=write))
     elif path.suffix == ".csv":
         removed.add(forget_csv(con, path, person, write=write), 0)

@@ -22,8 +22,10 @@ FORGOTTEN = "forgotten"
 """What stands in place of the person's address in what is about others."""
 
 _BEFORE = r"^|[^\w.%+'-]|\\[nrtbf]|\\u[0-9a-f]{4}"
-_AFTER = r"$|[^\w.-]|[.-](?:$|[^\w])"
-"""What comes before and after an address, plain or in JSON: ann@… is neither joann@… nor ann@….example."""
+"""What comes before an address, plain or in JSON: ann@… is not joann@…"""
+_AFTER = r"$|\W"
+_AFTER_STRICT = r"$|[^\w.-]|[.-](?:$|\W)"
+"""What comes after it. Where ann@example.com.au is somebody, ann@example.com.pst can't be told to be Ann's file."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Person:
         names: All values of the column ``user`` that are theirs: the address, and provider and id.
         tokens: Pseudonyms of these, where there is a key.
         alert_ids: Published alerts about them, by which files are named.
+        strict: Whether somebody else's address goes on where this one ends.
         resumed: Whether a run before was killed.
     """
 
@@ -42,6 +45,7 @@ class Person:
     names: list[str]
     tokens: list[str] = field(default_factory=list)
     alert_ids: list[str] = field(default_factory=list)
+    strict: bool = False
     resumed: bool = False
 
     @cached_property
@@ -56,7 +60,8 @@ class Person:
         """Regular expression of the same, for Python and DuckDB; its two groups are what stands before and after."""
         if not self.needles:
             return r"(\b)(\B)"  # matches nothing
-        return f"(?i)({_BEFORE})(?:{'|'.join(map(re.escape, self.needles))})({_AFTER})"
+        after = _AFTER_STRICT if self.strict else _AFTER
+        return f"(?i)({_BEFORE})(?:{'|'.join(map(re.escape, self.needles))})({after})"
 
     def redacted(self, text: str) -> str:
         """A text without the person's name."""
@@ -110,38 +115,50 @@ def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool
         if begun.user != user:
             raise LookupError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
         return replace(begun, resumed=True)
-    names = [user, *_ids(lake, user)]
+    ids, strict = _known(lake, user)
+    names = [user, *ids]
     tokens = [pseudonyms.of(name) for name in names] if pseudonyms else []
-    person = Person(user, names, tokens, _alerts(lake, names))
+    person = Person(user, names, tokens, _alerts(lake, names), strict)
     if keep:
         replace_text(plan, json.dumps(asdict(person)))
     return person
 
 
-def _ids(lake: Lake, user: str) -> list[str]:
-    """Names of provider and id, by which the lake knows somebody with an id that the user's own rows have, too."""
-    found = []
+def _known(lake: Lake, user: str) -> tuple[list[str], bool]:
+    """What the lake knows of a user.
+
+    Returns:
+        Names of provider and id, by which the lake knows somebody with an id that the user's own rows have, too; and
+        whether another user's address begins with this one.
+    """
+    found: list[str] = []
+    longer = False
     with duckdb.connect() as con:
         for provider in PROVIDERS:
             for table in ("logged_uploads", "activity"):
                 lake.view(con, table, [f"{provider}/{table}"], lake.days(f"{provider}/{table}"))
+            con.execute(
+                """
+                CREATE OR REPLACE TEMP TABLE acts AS
+                SELECT DISTINCT "user", user_id FROM logged_uploads
+                UNION
+                SELECT DISTINCT "user", user_id FROM activity
+                """
+            )
             rows = con.execute(
                 """
-                WITH acts AS MATERIALIZED (
-                  SELECT DISTINCT "user", user_id FROM logged_uploads
-                  UNION
-                  SELECT DISTINCT "user", user_id FROM activity
-                )
                 SELECT DISTINCT "user"
                 FROM acts
-                WHERE "user" <> $user
-                  AND "user" IN (SELECT concat($provider, ':', own.user_id) FROM acts own WHERE own."user" = $user)
+                WHERE "user" IN (SELECT concat($provider, ':', own.user_id) FROM acts own WHERE own."user" = $user)
+                  AND "user" <> $user
                 ORDER BY 1
                 """,
                 {"provider": provider, "user": user},
             ).fetchall()
             found += [name for (name,) in rows]
-    return found
+            query = 'SELECT count(*) FROM acts WHERE starts_with("user", $user) AND "user" <> $user'
+            longer = longer or con.execute(query, {"user": user}).fetchall() != [(0,)]
+    return found, longer
 
 
 def _alerts(lake: Lake, names: Sequence[str]) -> list[str]:

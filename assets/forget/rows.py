@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def _note(path: Path) -> Note | None:
         return None
 
 
-def _used(query: str, bound: dict[str, object]) -> dict[str, object]:
+def _used(query: str, bound: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that a query names; DuckDB refuses others."""
     return {name: value for name, value in bound.items() if f"${name}" in query}
 
 
