@@ -10,7 +10,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from assets.calendar import SINGLE_RUN
+from assets.calendar import SINGLE_RUN, window
 from assets.describe import described
 from assets.exporting import CLASSES, Destination, ExportFormat, export_day, open_lake, upload_tables
 from assets.lake import Lake, replace_text
@@ -62,7 +62,11 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
 
     @dg.asset(
         name="exports",
-        deps=["alerts", *([provider, "uploads"] for provider in providers)],
+        deps=[
+            "alerts",
+            # An alert that opens on the day has its evidence on that day and the two after it.
+            *(dg.AssetDep([provider, "uploads"], partition_mapping=window(0, 2)) for provider in providers),
+        ],
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         **described("exports"),

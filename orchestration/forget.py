@@ -15,7 +15,6 @@ from assets.forget import Removed, identify
 from assets.forget import forget as forget_person
 from assets.lake import Lake
 from assets.manifest import Manifest
-from assets.resources import Clock
 from connectors import configured, horizons
 from orchestration.formats import lake_of
 from orchestration.pseudonymity import known_pseudonyms
@@ -49,10 +48,11 @@ def forget(
             told=lambda where: status.update(f"looking through {where}"),
         )
     _show(removed, dry_run=dry_run)
-    if until := _sent_again(lake, Clock(fixed=settings.now).now(), values):
+    if until := _sent_again(lake, values):
         out.print(
-            f"Slices of the last days are not final: until {until:%Y-%m-%d %H:%M} UTC a run pulls them again, and the "
-            f"provider sends these events again. Say this again after that: uploadwatch forget {escape(person.user)}",
+            f"Slices of the last days are not final: they are pulled again, and the provider sends these events again, "
+            f"up to the first reconcile after {until:%Y-%m-%d %H:%M} UTC. Say this again after that: "
+            f"uploadwatch forget {escape(person.user)}",
             highlight=False,
             soft_wrap=True,
         )
@@ -71,8 +71,8 @@ def _show(removed: dict[str, Removed], *, dry_run: bool) -> None:
     Console().print(table)
 
 
-def _sent_again(lake: Lake, now: datetime, values: dict[str, str]) -> datetime | None:
-    """When the last of the slices that have landed is final; None where all are."""
+def _sent_again(lake: Lake, values: dict[str, str]) -> datetime | None:
+    """From when on a slice that is pulled is final, of the last that is not; None where all are."""
     ends = []
     for provider in configured(values):
         lateness, _ = horizons(provider, values)
@@ -81,5 +81,4 @@ def _sent_again(lake: Lake, now: datetime, values: dict[str, str]) -> datetime |
             ends += [
                 piece.end + lateness for piece in manifest.slices.values() if piece.pulled_at < piece.end + lateness
             ]
-    late = [end.astimezone(UTC) for end in ends if end > now]
-    return max(late, default=None)
+    return max((end.astimezone(UTC) for end in ends), default=None)

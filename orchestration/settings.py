@@ -84,7 +84,11 @@ class Settings(BaseModel):
     @field_validator("exports")
     @classmethod
     def _formats(cls, value: str) -> str:
-        return ",".join(ExportFormat(name.strip()) for name in value.split(",") if name.strip())
+        named = [name.strip() for name in value.split(",") if name.strip()]
+        unknown = [name for name in named if name not in list(ExportFormat)]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no format; choose from {', '.join(ExportFormat)}")
+        return ",".join(named)
 
     @property
     def export_formats(self) -> list[str]:
