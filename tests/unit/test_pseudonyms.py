@@ -75,6 +75,21 @@ def test_a_covered_table_names_nobody():
     assert (name, note) == ("risk_list", None)
 
 
+def test_why_an_alert_ended_names_nobody_and_keeps_the_other_alert():
+    """Prevents an entry of the allow-list that is exported in clear, and a finding that no longer names its flood."""
+    with duckdb.connect() as con:
+        PSEUDONYMS.register(con)
+        con.execute(
+            """
+            CREATE TABLE ledger AS
+            SELECT 'ann' AS "user", unnest(['part of alert f', 'allowed by ann (ops: backup)', NULL]) AS reason
+            """
+        )
+        PSEUDONYMS.cover(con, "ledger", "ledger")
+        reasons = [reason for (reason,) in con.execute("SELECT reason FROM ledger").fetchall()]
+    assert reasons == ["part of alert f", PSEUDONYMS.of("allowed by ann (ops: backup)"), None]
+
+
 def test_the_sentence_of_a_flood_stays_and_an_unexpected_one_is_covered():
     """Prevents a sentence worded otherwise from naming the user in clear."""
     flood = "On 2026-01-01, 30 users each uploaded so much."
