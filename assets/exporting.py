@@ -120,7 +120,7 @@ def export_day(con: duckdb.DuckDBPyConnection, lake: Lake, destination: Destinat
         day: The day of the uploads, and of the opening of the alerts, UTC.
 
     Returns:
-        Number of rows by table: file_hosting, detection_finding and alert_rows.
+        How many uploads, findings and alerts were written.
     """
     tables = upload_tables(lake)
     _evidences(con, lake, destination.pseudonyms, tables, day)

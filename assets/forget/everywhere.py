@@ -22,7 +22,7 @@ from assets.normalised import days_read_from, read_again
 from connectors import PROVIDERS
 from detection.sql import ENGINE
 
-__all__ = ["Removed", "forget"]
+__all__ = ["Removed", "forget", "forget_database"]
 
 _SQLITE = b"SQLite format 3\0"
 _LEFT_BEHIND = re.compile(r"\..+\.[a-z0-9_]{8}")
@@ -149,7 +149,7 @@ def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, rem
         removed.add(*forget_parquet(con, path, person, write=write))
     elif path.suffix == ".csv":
         removed.add(forget_csv(con, path, person, write=write), 0)
-    elif any(alert_id in path.name for alert_id in person.alert_ids):
+    elif any(alert_id in str(path) for alert_id in person.alert_ids):
         removed.add(1, 0)
         if write:
             path.unlink()
@@ -158,7 +158,10 @@ def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, rem
     elif not path.name.endswith(("-wal", "-shm", "-journal")):
         with path.open("rb") as file:
             is_database = file.read(len(_SQLITE)) == _SQLITE
-        removed.add(0, _database(path, person, write=write) if is_database else _text(path, person, write=write))
+        if is_database:
+            removed.add(*forget_database(path, person, write=write))
+        else:
+            removed.add(0, _text(path, person, write=write))
 
 
 def _lines(path: Path, person: Person, *, write: bool) -> int:
@@ -186,25 +189,32 @@ def _text(path: Path, person: Person, *, write: bool) -> int:
     return 1
 
 
-def _database(path: Path, person: Person, *, write: bool) -> int:
-    """Replaces the person's name in the texts of an SQLite database, such as Dagster's event log; returns how many."""
-    count = 0
+def forget_database(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
+    """Removes a person from an SQLite database, such as Dagster's event log.
+
+    Returns:
+        Rows about the person's alerts, which are removed, and texts in which the name was replaced.
+    """
+    removed = redacted = 0
     with closing(sqlite3.connect(path, timeout=60)) as con:
+        con.create_function("about", 1, lambda value: value in person.alert_ids)
         con.create_function("named", 1, lambda value: isinstance(value, str) and person.named_in(value))
         con.create_function("redacted", 1, person.redacted)
-        tables = con.execute(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall()
-        for (table,) in tables:
-            for _, column, *_ in con.execute(f'PRAGMA table_info("{table}")').fetchall():
-                where = f'FROM "{table}" WHERE named("{column}")'
-                count += con.execute(f"SELECT count(*) {where}").fetchone()[0]
-                if write:
-                    con.execute(f'UPDATE "{table}" SET "{column}" = redacted("{column}") WHERE named("{column}")')  # noqa: S608
+        tables = con.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        for (table,) in tables.fetchall():
+            columns = [column for _, column, *_ in con.execute(f'PRAGMA table_info("{table}")').fetchall()]
+            if "alert_id" in columns:
+                removed += con.execute(f'DELETE FROM "{table}" WHERE about(alert_id)').rowcount  # noqa: S608 -- the database's own names
+            for column in columns:
+                change = f'UPDATE "{table}" SET "{column}" = redacted("{column}") WHERE named("{column}")'  # noqa: S608 -- likewise
+                redacted += con.execute(change).rowcount
+        if not write:
+            con.rollback()
+            return removed, redacted
         con.commit()
-        if write and count:
+        if removed or redacted:
             # Without this the old pages keep what they held.
             con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             con.execute("VACUUM")
             con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return count
+    return removed, redacted

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from urllib.parse import quote
 
 import duckdb
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assets.forget.everywhere import forget_database
 from assets.forget.person import Person
 from assets.forget.rows import forget_parquet
 
@@ -92,3 +95,28 @@ def test_rows_of_others_keep_all_but_the_name(tmp_path):
     assert rows[0][4]["who"] == "forgotten"
     assert rows[1] == (None, None, 1, None, None, None)
     assert [kind for _, kind, *_ in types][1] == "MAP(VARCHAR, INTEGER)"
+
+
+def test_records_in_sqlite_lose_the_alert_and_the_name_to_the_last_page(tmp_path):
+    """Prevents a message about the person that waits to be sent, and pages of the file that keep what was replaced."""
+    path = tmp_path / "records.db"
+    ann = Person("ann@example.com", ["ann@example.com"], alert_ids=["a1"])
+    with closing(sqlite3.connect(path)) as con:
+        con.execute("PRAGMA journal_mode = WAL")
+        con.execute("CREATE TABLE messages (alert_id TEXT, body TEXT, size INTEGER)")
+        bodies = [("a1", "three hours"), ("a2", "shared with Ann@example.com"), ("a2", "joann@example.com")]
+        con.executemany("INSERT INTO messages VALUES (?, ?, 7)", bodies)
+        con.executemany("INSERT INTO messages VALUES ('a1', ?, 7)", [["ann@example.com " * 200]] * 50)
+        con.commit()
+    before = path.read_bytes()
+    assert forget_database(path, ann, write=False) == (51, 1)
+    assert path.read_bytes() == before
+    assert forget_database(path, ann, write=True) == (51, 1)
+    assert forget_database(path, ann, write=True) == (0, 0)
+    with closing(sqlite3.connect(path)) as con:
+        assert con.execute("SELECT * FROM messages").fetchall() == [
+            ("a2", "shared with forgotten", 7),
+            ("a2", "joann@example.com", 7),
+        ]
+    for file in tmp_path.iterdir():
+        assert b"ann@example.com" not in file.read_bytes().lower().replace(b"joann@", b"")
