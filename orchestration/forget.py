@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import dagster as dg
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +20,7 @@ from assets.manifest import Manifest
 from connectors import configured, horizons
 from orchestration.formats import lake_of
 from orchestration.pseudonymity import known_pseudonyms
+from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings, environment
 
 __all__ = ["forget"]
@@ -37,6 +40,8 @@ def forget(
     values = environment()
     settings = Settings.read(values)
     lake = lake_of(home)
+    if not dry_run:
+        _nothing_runs(values)
     out = Console(stderr=True)
     person = identify(lake, user, known_pseudonyms(values), keep=not dry_run)
     with out.status("looking") as status:
@@ -56,6 +61,21 @@ def forget(
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _nothing_runs(values: Mapping[str, str]) -> None:
+    """Refuses while Dagster has a run that would write back what it has read.
+
+    Raises:
+        RuntimeError: It has.
+    """
+    if values.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
+                raise RuntimeError(
+                    "A run is in progress or waits, and would write back what it has read. Switch the schedules off, "
+                    "and wait for it to end or terminate it."
+                )
 
 
 def _show(removed: dict[str, Removed], *, dry_run: bool) -> None:

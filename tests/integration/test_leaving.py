@@ -279,6 +279,15 @@ def test_a_killed_forget_is_taken_up_again(home, monkeypatch):
                 assert (piece.sha256, piece.events) == (digest, events)
 
 
+def test_a_run_in_progress_is_waited_for(home, tmp_path, monkeypatch):
+    """Prevents a run that holds the person's rows from writing them back after they were removed."""
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        instance.add_run(dg.DagsterRun(job_name="watch_uploads", status=dg.DagsterRunStatus.STARTED))
+    assert command(home, "forget", ANN).startswith("Error: A run is in progress")
+    assert "Would be removed" in command(home, "forget", ANN, "--dry-run")
+
+
 def test_who_is_nobody_in_particular_is_refused(home):
     """Prevents a slip of the pen that removes everybody without a name."""
     for nobody in ("ann", "box:anonymous", "@example.com", ""):
