@@ -191,7 +191,7 @@ def valid_exports() -> dg.AssetChecksDefinition:
 def _read(con: duckdb.DuckDBPyConnection, kind: ExportFormat, path: Path) -> None:
     """Makes ``exported_lines`` of a file."""
     if kind is ExportFormat.OCSF_PARQUET:
-        con.read_parquet(str(path)).create_view("exported_rows", replace=True)
+        con.read_parquet(str(path), hive_partitioning=False).create_view("exported_rows", replace=True)
         lines = f"SELECT {json_line(con, 'exported_rows')} AS line FROM exported_rows"  # noqa: S608 -- our own names
     else:
         name = str(path).replace("'", "''")

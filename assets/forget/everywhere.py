@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import duckdb
 
 from assets.forget.person import Person, plan_file
 from assets.forget.raw import forget_day
-from assets.forget.rows import forget_csv, forget_parquet
+from assets.forget.rows import forget_csv, forget_parquet, naming
 from assets.lake import Lake, replacing
 from assets.manifest import Manifest
 from assets.normalised import days_read_from, read_again
@@ -94,10 +95,15 @@ def forget(
                 _count_read(lake, provider, again, person, found)
                 _read_again(lake, provider, again, organisation_domains)
         with duckdb.connect() as con:
-            for path in _files(lake):
-                table = _table(lake, path)
+            for table, together in groupby(_files(lake), key=lambda path: _table(lake, path)):
                 told(table)
-                _forget_file(con, path, person, found[table], write=write)
+                paths = list(together)
+                parquet = [path for path in paths if path.suffix == ".parquet"]
+                for path in naming(con, parquet, person) if parquet else []:
+                    found[table].add(*forget_parquet(con, path, person, write=write))
+                for path in paths:
+                    if path.suffix != ".parquet":
+                        _forget_file(con, path, person, found[table], write=write)
         if write:
             plan_file(lake).unlink(missing_ok=True)
     return {table: removed for table, removed in sorted(found.items()) if removed.files}
@@ -145,8 +151,6 @@ def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, rem
         removed.add(1, 0)
         if write:
             path.unlink()
-    elif path.suffix == ".parquet":
-        removed.add(*forget_parquet(con, path, person, write=write))
     elif path.suffix == ".csv":
         removed.add(forget_csv(con, path, person, write=write), 0)
     elif any(alert_id in str(path) for alert_id in person.alert_ids):

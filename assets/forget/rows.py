@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -14,7 +14,15 @@ from duckdb.sqltypes import DuckDBPyType
 from assets.forget.person import FORGOTTEN, Person
 from assets.lake import Note, replace_text, replacing
 
-__all__ = ["forget_csv", "forget_parquet"]
+__all__ = ["forget_csv", "forget_parquet", "naming"]
+
+
+def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person) -> list[Path]:
+    """Those among the Parquet files of one table that :func:`forget_parquet` would change; one query for all."""
+    own, named, bound = _conditions(con, paths, person)
+    query = f"SELECT DISTINCT filename FROM held WHERE {own} OR {named}"  # noqa: S608 -- our own names
+    found = {Path(name) for (name,) in con.execute(query, _used(query, bound)).fetchall()}
+    return [path for path in paths if path in found]
 
 
 def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
@@ -32,20 +40,34 @@ def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *
     Returns:
         Rows removed, and rows of others in which the address was replaced.
     """
-    con.read_parquet(str(path)).create_view("held", replace=True)
-    columns = _typed(con.view("held"))
-    named = " OR ".join(_named(_quoted(name), kind) for name, kind in columns if _texts(kind)) or "FALSE"
-    bound = {"pattern": person.pattern, "names": person.names}
-    has_user = any(name == "user" for name, _ in columns)
-    own = 'coalesce(list_contains($names, "user"), FALSE)' if has_user else f"({named})"
-    counts = f"SELECT count(*) FILTER ({own}), count(*) FILTER (NOT {own} AND ({named})) FROM held"  # noqa: S608 -- our own names
+    own, named, bound = _conditions(con, [path], person)
+    counts = f"SELECT count(*) FILTER ({own}), count(*) FILTER (NOT {own} AND {named}) FROM held"  # noqa: S608 -- our own names
     [(removed, redacted)] = con.execute(counts, _used(counts, bound)).fetchall()
     if write and (removed or redacted):
+        columns = _columns(con)
         kept = ", ".join(f"{_redacted(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns)
         query = f"CREATE OR REPLACE TEMP TABLE kept AS SELECT {kept} FROM held WHERE NOT {own}"  # noqa: S608 -- our own names
         con.execute(query, _used(query, bound))
         _replace(con, path, _note(path))
     return int(removed), int(redacted)
+
+
+def _conditions(
+    con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
+) -> tuple[str, str, dict[str, object]]:
+    """Makes ``held`` of the files; gives when a row is the person's own, when it names the person, and parameters."""
+    held = con.read_parquet([str(path) for path in paths], hive_partitioning=False, filename=True, union_by_name=True)
+    held.create_view("held", replace=True)
+    columns = _columns(con)
+    named = " OR ".join(_named(_quoted(name), kind) for name, kind in columns if _texts(kind)) or "FALSE"
+    has_user = any(name == "user" for name, _ in columns)
+    own = 'coalesce(list_contains($names, "user"), FALSE)' if has_user else f"({named})"
+    return own, f"({named})", {"pattern": person.pattern, "names": person.names}
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:
+    """The columns of the file, without the one that names it."""
+    return [(name, kind) for name, kind in _typed(con.view("held")) if name != "filename"]
 
 
 def _replace(con: duckdb.DuckDBPyConnection, path: Path, note: Note | None) -> None:
