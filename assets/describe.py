@@ -52,8 +52,9 @@ _DESCRIPTIONS = {
         "**Massive upload to SaaS service.** One row per alert, on the day of its opening window; further detections "
         "of the same user within a day fold into it."
     ),
+    "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
 }
-_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}}
+_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}, "exports": {"duckdb", "json", "csv"}}
 
 
 def described(table: str, provider: str | None = None) -> dict[str, Any]:

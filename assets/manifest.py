@@ -108,6 +108,18 @@ class Manifest:
             text = json.dumps(entries, default=datetime.isoformat, indent=1)
             replace_text(self.directory / "manifest.json", text)
 
+    def replace(self, before: Slice | Late, after: Slice | Late) -> None:
+        """Notes that a file's content was replaced; that of late events has another name then."""
+        with self._lock:
+            if isinstance(before, Late):
+                self.late.pop(before.file, None)
+        self.add(after)
+
+    @property
+    def pieces(self) -> list[Slice | Late]:
+        """All that has landed, slices in order of time, then late events."""
+        return [*(self.slices[name] for name in sorted(self.slices)), *(self.late[name] for name in sorted(self.late))]
+
     @property
     def day(self) -> date:
         """The day, by the name of the directory."""

@@ -1,5 +1,6 @@
 """``<provider>/logged_uploads``, ``activity`` and ``rejects``: audit events read into columns."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -13,7 +14,7 @@ from assets.refresh import Step, days_between, refresh
 from assets.resources import Detector
 from detection.normalise import normalise, rules_version
 
-__all__ = ["normalised", "raw_days", "raw_events", "raw_files"]
+__all__ = ["days_read_from", "normalised", "raw_days", "raw_events", "raw_files", "read_again"]
 
 _LATEST_PUBLICATION = timedelta(days=2)
 """Office 365 is selected by publication; events are looked for in so many later days of publication."""
@@ -46,6 +47,45 @@ def raw_events(lake: Lake, provider: str, day: date) -> int:
     return sum(manifest.events for manifest in _manifests(lake, provider, day))
 
 
+def days_read_from(provider: str, day: date) -> list[date]:
+    """Days of uploads and activity that read the raw events of a day."""
+    return days_between(day - _LATEST_PUBLICATION, day) if provider == "office365" else [day]
+
+
+def read_again(
+    con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]
+) -> None:
+    """Reads a day's raw events again and writes its tables, as a run of the assets would."""
+    _compute(con, lake, provider, day, organisation_domains)
+    made_from = _made_from(lake, provider, day, organisation_domains)
+    for relation, table in _outputs(provider).items():
+        lake.write(con, relation, table, day, made_from)
+
+
+def _outputs(provider: str) -> dict[str, str]:
+    return {
+        "uploads": f"{provider}/logged_uploads",
+        **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
+    }
+
+
+def _made_from(lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]) -> str:
+    raw = (manifest.digest for manifest in _manifests(lake, provider, day))
+    return lake.digest([], [day], f"{rules_version(provider)}|{sorted(organisation_domains)}", *raw)
+
+
+def _compute(
+    con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]
+) -> None:
+    normalise(
+        con,
+        provider,
+        day=day,
+        raw_files=raw_files(lake, provider, day),
+        organisation_domains=organisation_domains,
+    )
+
+
 def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The assets that read one provider's audit events."""
     tables = ("logged_uploads", "activity", "rejects")
@@ -61,20 +101,8 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
-
-        def made_from(day: date) -> str:
-            raw = (manifest.digest for manifest in _manifests(lake, provider, day))
-            return lake.digest([], [day], rules, *raw)
-
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-            normalise(
-                con,
-                provider,
-                day=day,
-                raw_files=raw_files(lake, provider, day),
-                organisation_domains=detector.organisation_domains,
-            )
+            _compute(con, lake, provider, day, detector.organisation_domains)
             ignored = con.execute("SELECT reason, events FROM ignored ORDER BY reason").fetchall()
             return {"ignored": dg.MetadataValue.json(dict(ignored))}
 
@@ -83,11 +111,8 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
             lake,
             engine,
             Step(
-                outputs={
-                    "uploads": f"{provider}/logged_uploads",
-                    **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
-                },
-                made_from=made_from,
+                outputs=_outputs(provider),
+                made_from=lambda day: _made_from(lake, provider, day, detector.organisation_domains),
                 compute=compute,
             ),
         )

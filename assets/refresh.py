@@ -13,9 +13,9 @@ from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
 
-__all__ = ["Step", "days_between", "range_of", "refresh", "touched_days"]
+__all__ = ["REACH", "Step", "days_between", "range_of", "refresh", "touched_days"]
 
-_REACH = timedelta(days=14)
+REACH = timedelta(days=14)
 """How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
 days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
 
@@ -37,7 +37,7 @@ def range_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
 def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str) -> list[date]:
     """Days that the run may change: its range, and the table's existing days that its data can reach, ascending."""
     wanted = range_of(context)
-    reached = (day for day in lake.days(table) if day >= wanted[0] - _REACH)
+    reached = (day for day in lake.days(table) if day >= wanted[0] - REACH)
     return sorted({*wanted, *reached})
 
 

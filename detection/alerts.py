@@ -17,7 +17,7 @@ from detection.wording import Window, sentence, variation
 
 __all__ = ["LOOK_BACK", "RULES", "fold"]
 
-RULES = version("openings", "alerts", "floods", "flood_alerts", "common", *REASON_QUERIES)
+RULES = version("openings", "covered", "alerts", "floods", "flood_alerts", "common", *REASON_QUERIES)
 """Digest of all queries that an alert depends on."""
 
 _SAID = pa.schema(

@@ -26,9 +26,13 @@ from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
+from orchestration.export import export
+from orchestration.forget import forget
 from orchestration.formats import Format, lake_of
+from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
+from orchestration.retention import retention
 from orchestration.review import review
 from orchestration.settings import Settings, environment
 from orchestration.status import status
@@ -40,7 +44,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, backfill, review, backtest, status):
+for _command in (doctor, backfill, review, backtest, status, export, reveal, forget, retention):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]

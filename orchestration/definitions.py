@@ -14,6 +14,7 @@ from assets.alerts import alerts
 from assets.allow_list import allow_list_check
 from assets.audit_events import audit_events
 from assets.checks import alert_checks, provider_checks
+from assets.exports import Exporter, exports, valid_exports
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.lake import Lake
@@ -24,7 +25,10 @@ from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
-from orchestration.retention import retention_schedule
+from orchestration.export import check_region
+from orchestration.pseudonymity import KEY, pseudonyms_of
+from orchestration.retention import retention_job, retention_schedule
+from orchestration.run_retention import run_retention_schedule
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
@@ -80,6 +84,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
         checks.extend([*alert_checks(), allow_list_check()])
+        if settings.export_formats:
+            assets.append(exports(providers, partitions))
+            checks.append(valid_exports())
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
@@ -94,18 +101,35 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             networks=str(settings.networks.absolute()) if settings.networks else "",
             allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
         ),
+        "exporter": _exporter(settings, values),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
     job = pull_job()
     reach = {provider: horizons(provider, values) for provider in providers}
+    cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
         assets=assets,
         asset_checks=checks,
-        jobs=[job] if providers else [],
-        schedules=[*schedules(job, resources["clock"], reach, settings), retention_schedule] if providers else [],
+        jobs=[*([job] if providers else []), *cleaning],
+        schedules=[
+            *([*schedules(job, resources["clock"], reach, settings), run_retention_schedule] if providers else []),
+            *(retention_schedule(each) for each in cleaning),
+        ],
         resources=resources,
         executor=dg.in_process_executor,
+    )
+
+
+def _exporter(settings: Settings, values: Mapping[str, str]) -> Exporter:
+    """What is exported; the key reaches it as an environment variable, so that it can't be read in the UI."""
+    check_region(settings, settings.export_formats)
+    return Exporter(
+        out=str(settings.home.absolute() / "exports"),
+        formats=settings.export_formats,
+        region=settings.security_lake_region,
+        account=settings.security_lake_account,
+        pseudonym_key=dg.EnvVar(KEY) if pseudonyms_of(values) else "",
     )
 
 

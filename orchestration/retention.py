@@ -1,101 +1,83 @@
-"""The job that removes old runs from Dagster's storage, which would keep them all for ever.
+"""What is older than its days is removed: ``uploadwatch retention``, and the job that does it every day."""
 
-Ticks alone write a hundred runs a day, and some hundred events each. What the UI says of a day of an asset (that it is
-there, its rows, the run that made it) is read from these events. So a run stays as long as it is the last that made a
-day of an asset: once a day is final, that is one of its reconciles. The lake is not touched.
-"""
-
-from datetime import datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
 
 import dagster as dg
-import sqlalchemy as sa
-from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Evaluations
+import typer
+from rich.console import Console
+from rich.table import Table
 
-__all__ = ["remove_old_runs", "retention_schedule"]
+from assets.resources import Clock
+from assets.retention import Old, find_old, remove_old
+from detection.wording import size
+from orchestration.formats import lake_of
+from orchestration.settings import Settings, environment
 
-_AT_ONCE = 500
-_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-
-
-class RetentionConfig(dg.Config):
-    """How long runs are kept.
-
-    Attributes:
-        days: Runs that were created longer ago are removed.
-    """
-
-    days: int = 30
+__all__ = ["retention", "retention_job", "retention_schedule"]
 
 
-def remove_old_runs(instance: dg.DagsterInstance, before: datetime) -> tuple[int, int]:
-    """Removes finished runs, their events, and evaluations of checks, but for what the UI says of the assets now.
-
-    Args:
-        instance: Dagster's instance.
-        before: Runs created before are removed, UTC with zone.
-
-    Returns:
-        How many runs were removed, and how many older ones stay since a day of an asset is as they made it.
-    """
-    old: list[str] = []
-    while records := instance.get_run_records(
-        dg.RunsFilter(statuses=_FINISHED, created_before=before), limit=_AT_ONCE, cursor=old[-1] if old else None
-    ):
-        old += [record.dagster_run.run_id for record in records]
-    needed = _makers(instance)
-    removed = [run_id for run_id in old if run_id not in needed]
-    for run_id in removed:
-        instance.delete_run(run_id)
-    _remove_evaluations(instance, before)
-    return len(removed), len(old) - len(removed)
+def retention(
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
+) -> None:
+    """Removes the days of each table that are older than UPLOADWATCH_RETENTION says; without it, nothing."""
+    settings = Settings.read(environment())
+    lake = lake_of(home)
+    today = Clock(fixed=settings.now).now().date()
+    found = list((find_old if dry_run else remove_old)(lake, settings.kept_days, today))
+    out = Console()
+    if not settings.kept_days:
+        out.print("UPLOADWATCH_RETENTION is not set: everything is kept.")
+    elif not found:
+        out.print("Nothing is older than it is to be kept.")
+    else:
+        out.print(_shown(found, "Would be removed" if dry_run else "Removed"))
 
 
-def _makers(instance: dg.DagsterInstance) -> set[str]:
-    """The runs by which the assets, and their partitions, were last made."""
-    found = set()
-    for key in instance.get_asset_keys():
-        latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
-        ids = sorted(latest.values())
-        for start in range(0, len(ids), _AT_ONCE):
-            wanted = dg.AssetRecordsFilter(key, storage_ids=ids[start : start + _AT_ONCE])
-            found |= {record.run_id for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records}
-    return found
+def _summed(found: Iterable[Old]) -> dict[str, list[Old]]:
+    tables: dict[str, list[Old]] = defaultdict(list)
+    for old in found:
+        tables[old.table].append(old)
+    return dict(sorted(tables.items()))
 
 
-def _remove_evaluations(instance: dg.DagsterInstance, before: datetime) -> None:
-    """Removes evaluations of checks, which outlive their runs; the last of each check stays."""
-    storage = instance.event_log_storage
-    if not isinstance(storage, SqlEventLogStorage):
-        return
-    with storage.index_transaction() as connection:
-        latest = sa.select(sa.func.max(Evaluations.c.id)).group_by(Evaluations.c.asset_key, Evaluations.c.check_name)
-        old = Evaluations.c.create_timestamp < before.replace(tzinfo=None)
-        connection.execute(Evaluations.delete().where(old, Evaluations.c.id.not_in(latest)))
+def _shown(found: Iterable[Old], title: str) -> Table:
+    table = Table(title=title)
+    for name in ("Table", "Up to", "Partitions, files or rows", "Size"):
+        table.add_column(name, justify="left" if name == "Table" else "right")
+    for name, olds in _summed(found).items():
+        count = sum(1 if old.rows is None else old.rows for old in olds)
+        table.add_row(name, str(max(old.day for old in olds)), f"{count:,}", size(sum(old.size for old in olds)))
+    return table
 
 
-@dg.op(name="remove")
-def _remove(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
-    # Dagster's records age by the real time, whatever the clock of the assets shows.
-    [run] = context.instance.get_run_records(dg.RunsFilter(run_ids=[context.run_id]))
-    removed, kept = remove_old_runs(context.instance, run.create_timestamp - timedelta(days=config.days))
-    context.log.info("%d runs removed; %d older ones stay, since days of assets are as they made them", removed, kept)
+def retention_job(keep: Mapping[str, int]) -> Any:
+    """The job that removes what is older than it is to be kept, and says so in its log and metadata."""
+
+    @dg.op(name="remove_old", required_resource_keys={"lake", "clock"})
+    def _remove(context: dg.OpExecutionContext) -> None:
+        today: date = context.resources.clock.now().date()
+        for name, olds in _summed(remove_old(context.resources.lake, keep, today)).items():
+            context.log.info("%s: %d removed, up to %s", name, len(olds), max(old.day for old in olds))
+
+    @dg.job(name="retention", description="Removes the days of each table that are older than they are to be kept.")
+    def _job() -> None:
+        _remove()
+
+    return _job
 
 
-@dg.job(
-    name="remove_old_runs",
-    executor_def=dg.in_process_executor,
-    description="Removes runs of more than 30 days ago from Dagster's storage, but for those by which a day of an "
-    "asset was last made. The lake is not touched.",
-)
-def _job() -> None:
-    _remove()
-
-
-retention_schedule = dg.ScheduleDefinition(
-    name="remove_old_runs",
-    job=_job,
-    cron_schedule="20 5 * * *",
-    description="Keeps Dagster's storage from growing without end.",
-)
-"""The job once a day."""
+def retention_schedule(job: Any) -> dg.ScheduleDefinition:
+    """Once a day, after the reconcile."""
+    return dg.ScheduleDefinition(
+        name="retention",
+        job=job,
+        cron_schedule="10 6 * * *",
+        description="Removes what is older than UPLOADWATCH_RETENTION says.",
+    )

@@ -10,7 +10,7 @@ from assets.audit_events import PullConfig
 from assets.resources import Clock
 from orchestration.settings import Settings
 
-__all__ = ["JOB", "Job", "pull_job", "range_tags", "run_config", "schedules"]
+__all__ = ["JOB", "UNFINISHED", "Job", "pull_job", "range_tags", "run_config", "schedules"]
 
 Job = Any
 """What `dg.define_asset_job` gives; its type has no public name."""
@@ -22,12 +22,13 @@ _LEAST_RECONCILED = 3
 """Days that a reconcile covers however short the horizons are: a stop over a weekend is made up for by itself."""
 _LONGEST = "7200"
 """Seconds after which a run that a schedule began is ended, where runs are monitored: no later one would begin."""
-_UNFINISHED = [
+UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
 ]
+"""States of a run that is yet to end."""
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -74,7 +75,7 @@ def schedules(
             if first > last:
                 return dg.SkipReason(f"No partition between {today - timedelta(days=days)} and {today}.")
             # Ticks that wait behind a long run would all ask for the same days.
-            waiting = dg.RunsFilter(job_name=JOB, statuses=_UNFINISHED, tags={"dagster/schedule_name": name})
+            waiting = dg.RunsFilter(job_name=JOB, statuses=UNFINISHED, tags={"dagster/schedule_name": name})
             if context.instance.get_runs_count(waiting):
                 return dg.SkipReason(f"The last {name} has not finished.")
             return dg.RunRequest(

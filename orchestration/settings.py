@@ -10,6 +10,8 @@ from pathlib import Path
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from assets.exporting import ExportFormat
+from assets.retention import kept_days
 from connectors import ConfigurationError
 from detection.reasons import known
 
@@ -40,6 +42,12 @@ class Settings(BaseModel):
             (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
         networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
+        exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
+        security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
+        security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
+            (``UPLOADWATCH_SECURITY_LAKE_ACCOUNT``).
+        retention: Days that tables are kept, such as ``audit_events=90,uploads=400`` (``UPLOADWATCH_RETENTION``).
+        pseudonyms: Whether tokens stand in place of names in what leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +64,36 @@ class Settings(BaseModel):
     reasons_off: str = ""
     risk_list: Path | None = None
     networks: Path | None = None
+    exports: str = ""
+    security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
+    security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")
+    pseudonyms: bool = False
+    retention: str = ""
+
+    @field_validator("retention")
+    @classmethod
+    def _kept(cls, value: str) -> str:
+        kept_days(value)
+        return value
+
+    @property
+    def kept_days(self) -> dict[str, int]:
+        """Days that tables are kept, by table; others are kept for good."""
+        return kept_days(self.retention)
+
+    @field_validator("exports")
+    @classmethod
+    def _formats(cls, value: str) -> str:
+        named = [name.strip() for name in value.split(",") if name.strip()]
+        unknown = [name for name in named if name not in list(ExportFormat)]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: no format; choose from {', '.join(ExportFormat)}")
+        return ",".join(named)
+
+    @property
+    def export_formats(self) -> list[str]:
+        """Formats of the exported files."""
+        return [name for name in self.exports.split(",") if name]
 
     @field_validator("reasons_off")
     @classmethod

@@ -27,7 +27,7 @@ from dagster._daemon.daemon import get_default_daemon_logger
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from orchestration.replay import Home, Sandbox, deployment, sandbox
-from orchestration.retention import remove_old_runs
+from orchestration.run_retention import remove_old_runs
 from tests.integration.pipeline import FIRST, moment, write
 
 POSTGRES = os.environ.get("UPLOADWATCH_TEST_POSTGRES", "")

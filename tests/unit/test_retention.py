@@ -1,73 +1,139 @@
-"""Removal of old runs: what goes, and what the UI says of the assets afterwards."""
+"""Retention: what goes, what stays, and what may not be asked for."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
+import duckdb
 import pytest
-from dagster._core.test_utils import create_run_for_test
+from typer.testing import CliRunner
 
-from orchestration.retention import remove_old_runs, retention_schedule
+from assets.lake import Lake
+from assets.retention import LEAST_DAYS, TABLES, find_old, kept_days, remove_old
+from connectors import ConfigurationError
+from detection.tables import TABLES as COLUMNS
+from detection.tables import empty
+from orchestration.cli import app
+from orchestration.definitions import build_defs
+from orchestration.settings import Settings
 
-DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05", end_date="2026-01-08")
-
-
-@dg.asset(partitions_def=DAYS)
-def table(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
-    return dg.MaterializeResult(metadata={"made_by": context.run.run_id})
-
-
-@dg.asset_check(asset=table)
-def checked() -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(passed=True)
+TODAY = date(2026, 6, 30)
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def instance(tmp_path) -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as made:
-        yield made
+def lake(tmp_path: Path) -> Lake:
+    """A lake with uploads, alerts and raw events of 100 days, exports of them, and a ledger with an alert a day."""
+    lake = Lake(root=str(tmp_path / "lake"))
+    days = [TODAY - n * DAY for n in range(100)]
+    with duckdb.connect() as con:
+        for table in ("box/uploads", "alerts"):
+            con.execute(f"CREATE OR REPLACE TABLE rows AS {empty(table.rpartition('/')[2])}")
+            for day in days:
+                lake.write(con, "rows", table, day, "")
+        for name in ("published", "revisions", "reviews"):
+            con.execute(f"CREATE OR REPLACE TABLE rows AS {empty(name)}")
+            con.executemany(
+                'INSERT INTO rows (alert_id, "user", first_window_start) VALUES (?, ?, ?)',
+                [[str(day), "ann@example.com", datetime(day.year, day.month, day.day, 23)] for day in days],
+            )
+            con.table("rows").write_parquet(f"{lake.root}/{name}.parquet")
+    for day in days:
+        raw = lake.directory("box/audit_events", day)
+        raw.mkdir(parents=True)
+        (raw / "manifest.json").write_text("{}")
+        for path in (f"csv/uploads/day={day}.csv", f"ocsf-parquet/ext/x/region=eu/eventDay={day:%Y%m%d}/part.parquet"):
+            exported = tmp_path / "exports" / path
+            exported.parent.mkdir(parents=True, exist_ok=True)
+            exported.write_text("x")
+    return lake
 
 
-def made(instance: dg.DagsterInstance, day: str) -> str:
-    """A run that makes a day; its id."""
-    return dg.materialize([table, checked], partition_key=day, instance=instance).run_id
+def ledger(lake: Lake, name: str) -> list[str]:
+    """Ids of the alerts in one of the ledger's files."""
+    with duckdb.connect() as con:
+        return [
+            row[0] for row in con.execute(f"SELECT alert_id FROM '{lake.root}/{name}.parquet' ORDER BY 1").fetchall()
+        ]
 
 
-def makers(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Of each day the run that its latest materialisation names."""
-    found = {}
-    for record in instance.fetch_materializations(table.key, limit=100, ascending=True).records:
-        found[record.partition_key] = record.asset_materialization.metadata["made_by"].value
-    return found
+def test_a_table_keeps_its_days_and_others_keep_theirs(lake):
+    """Prevents a table that loses a day too many, or one that nobody set a number for."""
+    removed = list(remove_old(lake, {"uploads": 60}, TODAY))
+    assert lake.days("box/uploads") == [TODAY - n * DAY for n in range(59, -1, -1)]
+    assert [(old.table, old.rows) for old in removed] == [("box/uploads", None)] * 40
+    assert len(lake.days("alerts")) == len(lake.landed_days("box/audit_events")) == 100
+    assert list(remove_old(lake, {"uploads": 60}, TODAY)) == []
 
 
-def test_what_is_known_of_each_day_stays(instance):
-    """Prevents days that show as missing in the UI, and a storage that keeps every tick for ever."""
-    first = [made(instance, "2026-01-05") for _ in range(3)]
-    second = made(instance, "2026-01-06")
-    unfinished = create_run_for_test(instance, status=dg.DagsterRunStatus.STARTED)
-    known = makers(instance)
-
-    assert remove_old_runs(instance, datetime.now(UTC) - timedelta(days=30)) == (0, 0)
-    assert remove_old_runs(instance, datetime.now(UTC) + timedelta(days=1)) == (2, 2)
-
-    left = {run.run_id for run in instance.get_runs()}
-    assert left == {first[-1], second, unfinished.run_id}
-    assert makers(instance) == known == {"2026-01-05": first[-1], "2026-01-06": second}
-    assert set(instance.get_materialized_partitions(table.key)) == {"2026-01-05", "2026-01-06"}
-    assert not instance.all_logs(first[0])
-    [check_key] = checked.check_keys
-    [evaluation] = instance.event_log_storage.get_asset_check_execution_history(check_key, limit=10)
-    assert evaluation.run_id == second
+def test_old_alerts_leave_the_ledger_too(lake):
+    """Prevents alerts without a partition, which the next publication would tell everybody are withdrawn."""
+    list(remove_old(lake, {"alerts": 70}, TODAY))
+    kept = [str(TODAY - n * DAY) for n in range(69, -1, -1)]
+    assert [str(day) for day in lake.days("alerts")] == kept
+    for name in ("published", "revisions", "reviews"):
+        assert ledger(lake, name) == kept
 
 
-def test_the_job_keeps_what_is_younger_than_it_is_told(instance):
-    """Prevents a job that counts days from somewhere else than its own time."""
-    made(instance, "2026-01-05")
-    made(instance, "2026-01-05")
-    job = retention_schedule.job
-    assert job.execute_in_process(instance=instance).success
-    assert instance.get_runs_count() == 3
-    config = {"ops": {"remove": {"config": {"days": -1}}}}
-    assert job.execute_in_process(instance=instance, run_config=config).success
-    assert instance.get_runs_count() == 2
+def test_raw_events_go_with_their_manifest_and_exports_by_their_day(lake):
+    """Prevents a manifest of files that are gone, and exports that outlive what they were made from."""
+    list(remove_old(lake, {"audit_events": 90, "exports": 1}, TODAY))
+    assert len(lake.landed_days("box/audit_events")) == 90
+    left = sorted(str(path) for path in (Path(lake.root).parent / "exports").rglob("*") if path.is_file())
+    assert len(left) == 2
+    assert all("2026-06-30" in path or "20260630" in path for path in left)
+
+
+def test_a_dry_run_removes_nothing_and_tells_the_same(lake):
+    """Prevents a look that deletes, and a look that differs from what then happens."""
+    keep = dict.fromkeys(("uploads", "alerts", "audit_events", "exports"), LEAST_DAYS)
+    looked = list(find_old(lake, keep, TODAY))
+    assert list(find_old(lake, keep, TODAY)) == looked
+    assert list(remove_old(lake, keep, TODAY)) == looked
+    assert len(looked) == 3 * (100 - LEAST_DAYS) + 3 + 2 * (100 - LEAST_DAYS)
+
+
+@pytest.mark.parametrize(
+    "text", ["uploads=59", "audit_events=44", "alerts", "alerts=", "alerts=-1", "alerts=x", "users=90", "exports=0"]
+)
+def test_what_baselines_need_cannot_be_removed(text):
+    """Prevents a setting that silences detection weeks later, and a misspelt one that deletes nothing for ever."""
+    with pytest.raises(ConfigurationError, match="UPLOADWATCH_RETENTION cannot be used: "):
+        Settings.read({"UPLOADWATCH_RETENTION": text})
+
+
+def test_the_least_number_of_days_is_what_runs_read():
+    """Prevents a later change of reach or training that makes the least number of days too small."""
+    assert LEAST_DAYS == 30 + 14 + 14 + 2
+    assert kept_days(f"uploads={LEAST_DAYS}, exports=1") == {"uploads": LEAST_DAYS, "exports": 1}
+    assert kept_days("") == {}
+
+
+def test_every_table_with_days_can_be_given_a_number():
+    """Prevents a table that is added later and kept for ever whatever is set."""
+    without = {"reviews", "revisions", "published"}
+    assert set(COLUMNS) - without <= set(TABLES)
+
+
+def test_the_command_and_the_job_do_the_same(lake, tmp_path):
+    """Prevents a job that is not there, or that keeps other days than the command shows."""
+    home = tmp_path
+    variables = {
+        "UPLOADWATCH_HOME": str(home),
+        "UPLOADWATCH_RETENTION": "uploads=60",
+        "UPLOADWATCH_NOW": "2026-06-30T12:00Z",
+    }
+    shown = CliRunner().invoke(app, ["retention", "--dry-run", "--home", str(home)], env=variables)
+    assert "box/uploads" in shown.stdout
+    assert "2026-05-01" in shown.stdout
+    assert len(lake.days("box/uploads")) == 100
+    job = build_defs(variables).resolve_job_def("retention")
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert job.execute_in_process(instance=instance).success
+    assert len(lake.days("box/uploads")) == 60
+    assert "Nothing is older" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=variables).stdout
+    unset = {**variables, "UPLOADWATCH_RETENTION": ""}
+    assert "everything is kept" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=unset).stdout
+    assert not build_defs(unset).jobs

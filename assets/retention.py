@@ -1,0 +1,159 @@
+"""How long each table is kept: the days that are over it are removed, never what a run may still need."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from assets.calendar import TRAINING_DAYS, midnight
+from assets.lake import Lake, replacing
+from assets.refresh import REACH
+from connectors import PROVIDERS
+from detection.parameters import Parameters
+
+__all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "find_old", "kept_days", "remove_old"]
+
+EXPORTS = "exports"
+_OF_PROVIDERS = (
+    "audit_events",
+    "logged_uploads",
+    "file_sizes",
+    "measured_sizes",
+    "uploads",
+    "activity",
+    "rejects",
+    "ignored",
+)
+_OF_ALL = (
+    "typical_sizes",
+    "user_hours",
+    "baselines",
+    "scores",
+    "thresholds",
+    "detections",
+    "evaluations",
+    "alerts",
+)
+TABLES = (*_OF_PROVIDERS, *_OF_ALL, EXPORTS)
+"""What a number of days may be set for."""
+
+LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
+"""Tables of the lake are kept so long at least: a run judges days again as far back as late events reach, each looks
+back over its training days, and a source has to show that it is past its activation then."""
+
+_DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}))")
+_LEDGER = ("published", "revisions", "reviews")
+
+
+@dataclass(frozen=True)
+class Old:
+    """What is older than it is to be kept.
+
+    Attributes:
+        table: Name of the table, with its provider.
+        day: Its day, or the last one, where rows of a file are meant.
+        path: The partition, exported file, or file whose rows of these days are old.
+        rows: How many rows of that file; None where all of it is.
+        size: Bytes on disk of what goes whole.
+    """
+
+    table: str
+    day: date
+    path: Path
+    rows: int | None
+    size: int
+
+
+def kept_days(text: str) -> dict[str, int]:
+    """Reads a setting such as ``audit_events=90,uploads=400``; what it does not name is kept for good.
+
+    Raises:
+        ValueError: A table is not known, or the number of days cannot be used.
+    """
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        table, _, days = (each.strip() for each in part.partition("="))
+        if table not in TABLES:
+            raise ValueError(f"{table!r} is no table with days: choose from {', '.join(TABLES)}")
+        least = 1 if table == EXPORTS else LEAST_DAYS
+        if not days.isdecimal() or not least <= int(days) <= 36500:
+            reason = "" if table == EXPORTS else ", which baselines, activation and late events still need"
+            raise ValueError(f"{part}: give a whole number of days, {least} or more{reason}")
+        found[table] = int(days)
+    return found
+
+
+def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
+    """What is over its days, table by table.
+
+    Args:
+        lake: The lake; exported files are beside it.
+        keep: Days by table, from :func:`kept_days`.
+        today: The day, UTC, which counts as the first of them.
+    """
+    for table, days in keep.items():
+        first = today - timedelta(days=days - 1)
+        if table == EXPORTS:
+            yield from _old_exports(Path(lake.root).parent / EXPORTS, first)
+            continue
+        if table == "alerts":
+            # Before the partitions: an alert in the ledger that is in no partition would be closed as withdrawn.
+            yield from _old_rows(lake, first)
+        names = [f"{provider}/{table}" for provider in PROVIDERS] if table in _OF_PROVIDERS else [table]
+        for name in names:
+            for day in lake.landed_days(name):
+                if day < first:
+                    path = lake.directory(name, day)
+                    yield Old(name, day, path, None, sum(file.stat().st_size for file in path.iterdir()))
+
+
+def remove_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
+    """Removes what :func:`find_old` finds, and tells it."""
+    with lake.alone():
+        for old in find_old(lake, keep, today):
+            if old.rows is not None:
+                _drop_rows(old)
+            elif old.path.is_dir():
+                shutil.rmtree(old.path)
+            else:
+                old.path.unlink()
+            yield old
+
+
+def _old_exports(root: Path, first: date) -> Iterator[Old]:
+    for path in sorted(root.rglob("*")):
+        found = _DAY.search(str(path.relative_to(root)))
+        if found and path.is_file():
+            day = date(*(int(part) for part in found.groups() if part))
+            if day < first:
+                yield Old(EXPORTS, day, path, None, path.stat().st_size)
+
+
+def _old_rows(lake: Lake, first: date) -> Iterator[Old]:
+    for name in _LEDGER:
+        path = Path(lake.root) / f"{name}.parquet"
+        if path.exists():
+            with duckdb.connect() as con:
+                [(rows, last)] = con.execute(
+                    "SELECT count(*), CAST(max(first_window_start) AS DATE) FROM read_parquet($path) "
+                    "WHERE first_window_start < $first",
+                    {"path": str(path), "first": midnight(first)},
+                ).fetchall()
+            if rows:
+                yield Old(name, last, path, rows, 0)
+
+
+def _drop_rows(old: Old) -> None:
+    after: datetime = midnight(old.day + timedelta(days=1))
+    with duckdb.connect() as con, replacing(old.path) as temporary:
+        con.execute(
+            "CREATE TABLE kept AS SELECT * FROM read_parquet($path) WHERE first_window_start >= $after",
+            {"path": str(old.path), "after": after},
+        )
+        con.table("kept").write_parquet(str(temporary))

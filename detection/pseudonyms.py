@@ -1,0 +1,129 @@
+"""Pseudonyms: tokens in place of names, the same for the same name, that the holder of the key can turn back.
+
+AES-SIV (RFC 5297) without a nonce: deterministic, so that rows of one person still belong together, and authenticated,
+so that a token that was changed or made with another key is refused rather than read wrongly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from functools import lru_cache
+
+import duckdb
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from duckdb.sqltypes import VARCHAR
+
+from detection.wording import printable
+
+__all__ = ["COLUMNS", "PREFIX", "KeyFormatError", "Pseudonyms", "TokenError"]
+
+PREFIX = "pn_"
+"""How every token begins. None holds an ``@``, a quote, a line break or a sign that a spreadsheet calculates with."""
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
+    "shown": ("user", "sentence", "reasons", "reviewed_by", "review_note"),
+    "revisions": ("user", "sentence"),
+    "ledger": ("user", "reason"),
+    "reviews": ("user", "reviewed_by", "note"),
+}
+"""The columns of each table that name a person, or hold what somebody wrote."""
+
+_FLOOD = "(many users on "
+"""How the user of a flood's alert begins; its sentence names nobody."""
+_KEPT = 100_000
+_SIZES = (32, 48, 64)
+_PURPOSE = [b"uploadwatch pseudonym 1"]
+
+
+class KeyFormatError(ValueError):
+    """The key cannot be used; the message does not hold it."""
+
+
+class TokenError(ValueError):
+    """A token is not one of this key's."""
+
+
+class Pseudonyms:
+    """Tokens by one key.
+
+    Args:
+        key: 32, 48 or 64 bytes in Base64, of which half is for encryption and half for authentication.
+
+    Raises:
+        KeyFormatError: The key is of another form.
+    """
+
+    def __init__(self, key: str) -> None:
+        try:
+            raw = base64.b64decode(key.strip().replace("-", "+").replace("_", "/"), validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        if len(raw) not in _SIZES:
+            raise KeyFormatError("it is not 32, 48 or 64 bytes in Base64. Make one with: openssl rand -base64 64")
+        self._cipher = AESSIV(raw)
+        self._token = lru_cache(_KEPT)(self._encrypt)
+
+    def _encrypt(self, text: str) -> str:
+        sealed = self._cipher.encrypt(b"=" + text.encode("utf-8", "surrogatepass"), _PURPOSE)
+        return PREFIX + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def of(self, text: str) -> str:
+        """The token of a text: the same for the same text and key."""
+        return self._token(text)
+
+    def reveal(self, token: str) -> str:
+        """The text of a token.
+
+        Raises:
+            TokenError: It is no token of this key.
+        """
+        body = token.strip().removeprefix(PREFIX)
+        try:
+            sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
+            text = self._cipher.decrypt(sealed, _PURPOSE).decode("utf-8", "surrogatepass")
+        except (binascii.Error, ValueError, InvalidTag) as error:
+            raise TokenError(
+                "this is no token of this key: copy it whole, and use the key that it was made with"
+            ) from error
+        return text.removeprefix("=")
+
+    def register(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Makes the functions ``pseudonym(text)`` and ``pseudonymous(sentence, user)``; NULL stays NULL."""
+        con.create_function("pseudonym", self.of, [VARCHAR], VARCHAR)
+        con.create_function("pseudonymous", self.sentence, [VARCHAR, VARCHAR], VARCHAR)
+
+    def sentence(self, sentence: str, user: str) -> str:
+        """An alert's sentence, which keeps its figures and names the user by the token."""
+        named = printable(user)
+        if named in sentence:
+            return sentence.replace(named, self.of(user))
+        return sentence if user.startswith(_FLOOD) else self.of(sentence)
+
+    def cover(self, con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
+        """Makes a temporary table in which the :data:`COLUMNS` hold tokens; :meth:`register` comes first.
+
+        Args:
+            con: Connection.
+            table: Name of the new table, one of :data:`COLUMNS`; what has it may be the source.
+            source: Table or view with its columns.
+        """
+        covered = ", ".join(f'{_covered(column)} AS "{column}"' for column in COLUMNS[table])
+        con.execute(f'CREATE OR REPLACE TEMP TABLE "{table}" AS SELECT * REPLACE ({covered}) FROM "{source}"')  # noqa: S608 -- our own names
+
+
+def _covered(column: str) -> str:
+    if column == "reasons":
+        return (
+            "list_transform(reasons, lambda r: struct_pack("
+            "name := r.name, strength := r.strength, evidence := pseudonym(r.evidence)))"
+        )
+    if column == "reason":
+        # An entry of the allow-list names users and who answers for them; other reasons name alerts.
+        return "CASE WHEN starts_with(reason, 'allowed by') THEN pseudonym(reason) ELSE reason END"
+    if column == "sentence":
+        return 'pseudonymous(sentence, "user")'
+    return f'pseudonym("{column}")'

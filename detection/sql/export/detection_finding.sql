@@ -1,0 +1,183 @@
+-- Alerts that open on the day as OCSF Detection Finding (class 2004): one row for each form that was published, and for
+-- each review. The first form is a Create, the next ones Updates of the same finding; merged, withdrawn and reviewed is a
+-- Close. The baseline and the evidence are those of the form that stands now; earlier forms have what was kept of them.
+-- Reads: revisions, ledger, reviews, shown, evidences.
+WITH forms AS (
+  SELECT
+    r.alert_id, r.revision, r.published_at, r.state, r."user", r.first_window_start, r.last_window_end,
+    r.files, r.sized_files, r.bytes, r.suppressed_count,
+    last_value(r.name IGNORE NULLS) OVER earlier AS name,
+    last_value(r.severity IGNORE NULLS) OVER earlier AS severity,
+    last_value(r.sentence IGNORE NULLS) OVER earlier AS sentence,
+    first_value(r.published_at) OVER earlier AS created_at,
+    l.reason
+  FROM revisions r
+  LEFT JOIN ledger l ON l.alert_id = r.alert_id AND l.revision = r.revision
+  WINDOW earlier AS (PARTITION BY r.alert_id ORDER BY r.revision)
+),
+reviewed AS (
+  SELECT
+    f.* EXCLUDE (reason, published_at),
+    v.review, v.verdict, v.note, v.reviewed_by, v.reviewed_at,
+    row_number() OVER (PARTITION BY v.review ORDER BY f.revision DESC) AS place
+  FROM reviews v
+  JOIN forms f ON f.alert_id = v.alert_id AND f.published_at <= v.reviewed_at
+),
+told AS (
+  SELECT
+    alert_id, revision, published_at AS told_at, "user", first_window_start, last_window_end,
+    files, sized_files, bytes, suppressed_count, name, severity, sentence, created_at,
+    CASE WHEN state IN ('merged', 'withdrawn') THEN 3 WHEN revision = 1 THEN 1 ELSE 2 END AS activity,
+    CASE WHEN state = 'open' THEN 1 WHEN state = 'folded' THEN 3 ELSE 4 END AS status,
+    CASE WHEN state <> 'open' THEN concat_ws(': ', state, reason) END AS detail,
+    concat(alert_id, ':', revision) AS uid,
+    CAST(NULL AS VARCHAR) AS verdict, CAST(NULL AS VARCHAR) AS note, CAST(NULL AS VARCHAR) AS reviewed_by,
+    state
+  FROM forms
+  UNION ALL
+  SELECT
+    alert_id, revision, reviewed_at AS told_at, "user", first_window_start, last_window_end,
+    files, sized_files, bytes, suppressed_count, name, severity, sentence, created_at,
+    3 AS activity,
+    4 AS status,
+    concat('reviewed: ', verdict) AS detail,
+    concat(alert_id, ':review:', review) AS uid,
+    verdict, note, reviewed_by,
+    'reviewed' AS state
+  FROM reviewed
+  WHERE place = 1
+)
+SELECT
+  t.activity AS activity_id,
+  CASE t.activity WHEN 1 THEN 'Create' WHEN 2 THEN 'Update' ELSE 'Close' END AS activity_name,
+  2 AS category_uid,
+  'Findings' AS category_name,
+  2004 AS class_uid,
+  'Detection Finding' AS class_name,
+  200400 + t.activity AS type_uid,
+  concat('Detection Finding: ', CASE t.activity WHEN 1 THEN 'Create' WHEN 2 THEN 'Update' ELSE 'Close' END) AS type_name,
+  epoch_us(t.first_window_start) // 1000 AS time,
+  epoch_us(t.first_window_start) // 1000 AS start_time,
+  epoch_us(t.last_window_end) // 1000 AS end_time,
+  CASE WHEN t.severity = 'Low' THEN 2 ELSE 1 END AS severity_id,
+  t.severity,
+  t.status AS status_id,
+  CASE t.status WHEN 1 THEN 'New' WHEN 3 THEN 'Suppressed' ELSE 'Resolved' END AS status,
+  t.detail AS status_detail,
+  t.note AS comment,
+  t.suppressed_count + 1 AS count,
+  CASE s.confidence WHEN 'low' THEN 1 END AS confidence_id,
+  t.sentence AS message,
+  {
+    'version': '1.8.0',
+    'product': {'name': 'uploadwatch', 'vendor_name': 'uploadwatch'},
+    'uid': t.uid,
+    'logged_time': epoch_us(t.told_at) // 1000,
+    'sequence': t.revision
+  } AS metadata,
+  {
+    'uid': t.alert_id,
+    'title': t.name,
+    'desc': 'A user put an unusually large amount of data into the organisation''s cloud storage.',
+    'types': ['Massive upload'],
+    'created_time': epoch_us(t.created_at) // 1000,
+    'modified_time': epoch_us(t.told_at) // 1000,
+    'first_seen_time': epoch_us(t.first_window_start) // 1000,
+    'last_seen_time': epoch_us(t.last_window_end) // 1000,
+    'data_sources': list_transform(s.providers, lambda p: concat(p, ' audit log')),
+    'analytic': {
+      'name': 'Massive upload to SaaS service', 'uid': 'massive-upload', 'type_id': 3, 'type': 'Statistical',
+      'version': s.rules
+    },
+    'attacks': [
+      {
+        'tactic': {'uid': 'TA0010', 'name': 'Exfiltration'},
+        'technique': {'uid': 'T1567', 'name': 'Exfiltration Over Web Service'},
+        'sub_technique': {'uid': 'T1567.002', 'name': 'Exfiltration to Cloud Storage'}
+      },
+      {
+        'tactic': {'uid': 'TA0009', 'name': 'Collection'},
+        'technique': {'uid': 'T1074', 'name': 'Data Staged'},
+        'sub_technique': {'uid': 'T1074.002', 'name': 'Remote Data Staging'}
+      }
+    ],
+    'tags': [{'name': 'attack_mapping_source', 'value': 'uploadwatch'}],
+    'traits': list_transform(s.reasons, lambda r: {'name': r.name, 'category': r.strength, 'values': [r.evidence]}),
+    'related_events': e.related_events,
+    'related_events_count': t.files
+  } AS finding_info,
+  CASE
+    WHEN s.peak_files IS NOT NULL
+      THEN [
+        {
+          'analysis_targets': [{'name': t."user", 'type': 'User'}],
+          'anomalies': list_transform(
+            list_filter(
+              [
+                {'parameter': 'files_uploaded_3h', 'value': CAST(s.peak_files AS VARCHAR)},
+                {'parameter': 'bytes_uploaded_3h', 'value': CAST(s.peak_bytes AS VARCHAR)}
+              ],
+              lambda o: o.value IS NOT NULL
+            ),
+            lambda o: {
+              'observation_parameter': o.parameter,
+              'observation_type': 'Volume Analysis',
+              'observed_pattern': 'SURGE',
+              'observations': [
+                {
+                  'value': o.value,
+                  'timespan': {
+                    'start_time': epoch_us(s.peak_window_start) // 1000,
+                    'end_time': epoch_us(s.peak_window_start + INTERVAL 3 HOUR) // 1000,
+                    'duration_hours': 3,
+                    'type_id': 4,
+                    'type': 'Hours'
+                  }
+                }
+              ]
+            }
+          ),
+          'baselines': list_transform(
+            list_filter(
+              [
+                {'parameter': 'files_uploaded_3h_min', 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': 'files_uploaded_3h_mean', 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': 'files_uploaded_3h_max', 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': 'bytes_uploaded_3h_min', 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': 'bytes_uploaded_3h_mean', 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': 'bytes_uploaded_3h_max', 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
+              ],
+              lambda o: o.value IS NOT NULL AND o.windows > 0
+            ),
+            lambda o: {
+              'observation_parameter': o.parameter,
+              'observation_type': 'Volume Analysis',
+              'observed_pattern': 'NORMAL_VOLUME',
+              'observations': [{'value': o.value, 'count': o.windows}]
+            }
+          )
+        }
+      ]
+  END AS anomaly_analyses,
+  e.evidences,
+  list_transform(s.providers, lambda p: {'uid': p, 'name': p, 'type': 'SaaS service'}) AS resources,
+  {
+    'user': t."user",
+    'users': s.users,
+    'files': t.files,
+    'sized_files': t.sized_files,
+    'bytes': t.bytes,
+    'estimated_files': s.estimated_files,
+    'estimated_bytes': s.estimated_bytes,
+    'metric': s.metric,
+    'score': s.score,
+    'threshold': s.threshold,
+    'one_in': s.one_in,
+    'verdict': t.verdict,
+    'reviewed_by': t.reviewed_by
+  } AS unmapped
+FROM told t
+LEFT JOIN shown s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN evidences e ON e.alert_id = s.alert_id
+WHERE CAST(t.first_window_start AS DATE) = $day
+ORDER BY t.first_window_start, t.alert_id, t.told_at, t.uid

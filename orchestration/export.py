@@ -1,0 +1,74 @@
+"""``uploadwatch export``: the files that the asset ``exports`` writes, of chosen days and to a chosen directory."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from assets.exporting import Destination, ExportFormat, export_day, open_lake
+from assets.refresh import days_between
+from assets.resources import Clock
+from connectors import ConfigurationError
+from detection.sql import ENGINE
+from orchestration.formats import lake_of
+from orchestration.pseudonymity import pseudonyms_of
+from orchestration.settings import Settings, environment
+
+__all__ = ["check_region", "export"]
+
+
+def check_region(settings: Settings, formats: list[str]) -> None:
+    """Refuses OCSF as Parquet without the region that is part of its path.
+
+    Raises:
+        ConfigurationError: The region is not set.
+    """
+    if ExportFormat.OCSF_PARQUET in formats and not settings.security_lake_region:
+        raise ConfigurationError(
+            f"{ExportFormat.OCSF_PARQUET} needs UPLOADWATCH_SECURITY_LAKE_REGION, which is part of its path: set it to "
+            "the AWS region of the Security Lake, such as eu-central-1."
+        )
+
+
+def export(
+    first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
+    out: Annotated[Path, typer.Option(help="Directory to write to.", file_okay=False)],
+    format_: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; may be repeated.")],
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+) -> None:
+    """Writes uploads and alerts of these days as OCSF (JSON lines or Parquet) or CSV. Publishes the alerts."""
+    if first > last:
+        raise typer.BadParameter(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
+    values = environment()
+    settings = Settings.read(values)
+    check_region(settings, [*format_])
+    lake = lake_of(home)
+    destination = Destination(
+        out=out,
+        formats=tuple(dict.fromkeys(format_)),
+        region=settings.security_lake_region,
+        account=settings.security_lake_account,
+        pseudonyms=pseudonyms_of(values),
+    )
+    total = {"uploads": 0, "findings": 0, "alerts": 0}
+    with duckdb.connect(config=dict(ENGINE)) as con:
+        open_lake(con, lake, Clock(fixed=settings.now).now(), destination.pseudonyms)
+        days = days_between(first.date(), last.date())
+        for day in track(days, description="days", console=Console(stderr=True), transient=True):
+            rows = export_day(con, lake, destination, day)
+            total = {name: count + rows[name] for name, count in total.items()}
+    Console().print(
+        f"{total['uploads']:,} uploads, and {total['alerts']:,} alerts in {total['findings']:,} findings, of "
+        f"{len(days)} day{'' if len(days) == 1 else 's'} in {out}",
+        highlight=False,
+        soft_wrap=True,
+    )

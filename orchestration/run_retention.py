@@ -1,0 +1,101 @@
+"""The job that removes old runs from Dagster's storage, which would keep them all for ever.
+
+Ticks alone write a hundred runs a day, and some hundred events each. What the UI says of a day of an asset (that it is
+there, its rows, the run that made it) is read from these events. So a run stays as long as it is the last that made a
+day of an asset: once a day is final, that is one of its reconciles. The lake is not touched.
+"""
+
+from datetime import datetime, timedelta
+
+import dagster as dg
+import sqlalchemy as sa
+from dagster._core.storage.event_log import SqlEventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Evaluations
+
+__all__ = ["remove_old_runs", "run_retention_schedule"]
+
+_AT_ONCE = 500
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+
+class RunRetentionConfig(dg.Config):
+    """How long runs are kept.
+
+    Attributes:
+        days: Runs that were created longer ago are removed.
+    """
+
+    days: int = 30
+
+
+def remove_old_runs(instance: dg.DagsterInstance, before: datetime) -> tuple[int, int]:
+    """Removes finished runs, their events, and evaluations of checks, but for what the UI says of the assets now.
+
+    Args:
+        instance: Dagster's instance.
+        before: Runs created before are removed, UTC with zone.
+
+    Returns:
+        How many runs were removed, and how many older ones stay since a day of an asset is as they made it.
+    """
+    old: list[str] = []
+    while records := instance.get_run_records(
+        dg.RunsFilter(statuses=_FINISHED, created_before=before), limit=_AT_ONCE, cursor=old[-1] if old else None
+    ):
+        old += [record.dagster_run.run_id for record in records]
+    needed = _makers(instance)
+    removed = [run_id for run_id in old if run_id not in needed]
+    for run_id in removed:
+        instance.delete_run(run_id)
+    _remove_evaluations(instance, before)
+    return len(removed), len(old) - len(removed)
+
+
+def _makers(instance: dg.DagsterInstance) -> set[str]:
+    """The runs by which the assets, and their partitions, were last made."""
+    found = set()
+    for key in instance.get_asset_keys():
+        latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+        ids = sorted(latest.values())
+        for start in range(0, len(ids), _AT_ONCE):
+            wanted = dg.AssetRecordsFilter(key, storage_ids=ids[start : start + _AT_ONCE])
+            found |= {record.run_id for record in instance.fetch_materializations(wanted, limit=_AT_ONCE).records}
+    return found
+
+
+def _remove_evaluations(instance: dg.DagsterInstance, before: datetime) -> None:
+    """Removes evaluations of checks, which outlive their runs; the last of each check stays."""
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        return
+    with storage.index_transaction() as connection:
+        latest = sa.select(sa.func.max(Evaluations.c.id)).group_by(Evaluations.c.asset_key, Evaluations.c.check_name)
+        old = Evaluations.c.create_timestamp < before.replace(tzinfo=None)
+        connection.execute(Evaluations.delete().where(old, Evaluations.c.id.not_in(latest)))
+
+
+@dg.op(name="remove")
+def _remove(context: dg.OpExecutionContext, config: RunRetentionConfig) -> None:
+    # Dagster's records age by the real time, whatever the clock of the assets shows.
+    [run] = context.instance.get_run_records(dg.RunsFilter(run_ids=[context.run_id]))
+    removed, kept = remove_old_runs(context.instance, run.create_timestamp - timedelta(days=config.days))
+    context.log.info("%d runs removed; %d older ones stay, since days of assets are as they made them", removed, kept)
+
+
+@dg.job(
+    name="remove_old_runs",
+    executor_def=dg.in_process_executor,
+    description="Removes runs of more than 30 days ago from Dagster's storage, but for those by which a day of an "
+    "asset was last made. The lake is not touched.",
+)
+def _job() -> None:
+    _remove()
+
+
+run_retention_schedule = dg.ScheduleDefinition(
+    name="remove_old_runs",
+    job=_job,
+    cron_schedule="20 5 * * *",
+    description="Keeps Dagster's storage from growing without end.",
+)
+"""The job once a day."""

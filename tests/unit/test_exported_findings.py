@@ -1,0 +1,141 @@
+"""What becomes of an alert, told as activities of one finding."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from detection.export import json_line, map_alerts, map_uploads
+from detection.ocsf import check
+from detection.tables import TABLES, empty
+
+OPENS = datetime(2026, 3, 1, 22)
+HOUR = timedelta(hours=1)
+
+
+def fill(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]], columns: str = "") -> None:
+    """Makes a table of the lake's columns, and further ones, with these rows."""
+    also = "".join(f", CAST(NULL AS {kind}) AS {name}" for name, _, kind in (c.partition(":") for c in columns.split()))
+    con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * {also} FROM ({empty(table if not also else 'alerts')})")
+    if rows:
+        con.register("given", pa.Table.from_pylist(rows))
+        con.execute(f"INSERT INTO {table} BY NAME FROM given")
+        con.unregister("given")
+
+
+def revision(alert_id: str, number: int, state: str, **more: Any) -> dict[str, Any]:
+    """A form in which an alert was published."""
+    return {
+        "alert_id": alert_id,
+        "revision": number,
+        "published_at": OPENS + number * 24 * HOUR,
+        "state": state,
+        "user": "ann@example.com",
+        "first_window_start": OPENS,
+        "last_window_end": OPENS + 3 * HOUR,
+        **more,
+    }
+
+
+def findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The findings of the day, each valid by the schema."""
+    map_uploads(con, "ocsf_uploads")
+    map_alerts(con, OPENS.date())
+    line = json_line(con, "detection_finding")
+    con.execute(f"CREATE OR REPLACE TABLE exported AS SELECT {line} AS line FROM detection_finding")
+    assert check(con, "exported", "detection_finding").faults == ()
+    return [json.loads(line) for (line,) in con.execute("SELECT line FROM exported").fetchall()]
+
+
+def test_a_finding_is_created_updated_reviewed_and_closed():
+    """Prevents a receiver that sees a second alert in place of an update, or never hears of the end."""
+    said = {
+        "name": "Massive upload to SaaS service",
+        "severity": "Informational",
+        "sentence": "so much",
+        "files": 9,
+        "suppressed_count": 0,
+    }
+    with duckdb.connect() as con:
+        fill(con, "uploads", [])
+        fill(
+            con,
+            "revisions",
+            [
+                revision("a", 1, "open", **said),
+                revision("a", 2, "open", **said | {"severity": "Low", "files": 12, "suppressed_count": 2}),
+                revision("a", 3, "withdrawn"),
+                revision("b", 1, "folded", **said),
+                revision("c", 1, "open", **said) | {"first_window_start": OPENS + 5 * HOUR},
+            ],
+        )
+        ledger = {"user": "ann@example.com", "first_window_start": OPENS, "last_window_end": OPENS + 3 * HOUR}
+        fill(
+            con,
+            "published",
+            [
+                {"alert_id": "a", "revision": 3, "state": "withdrawn", "reason": "allowed by ops", **ledger},
+                {"alert_id": "b", "revision": 1, "state": "folded", "reason": "part of alert f", **ledger},
+            ],
+        )
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        review = {"review": 1, "alert_id": "a", "verdict": "confirmed", "note": "theft", "reviewed_by": "eve"}
+        fill(con, "reviews", [{**review, "reviewed_at": OPENS + 60 * HOUR}])
+        fill(con, "shown", [], "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR")
+        found = findings(con)
+    told = [(f["finding_info"]["uid"], f["activity_id"], f["status_id"], f.get("status_detail")) for f in found]
+    assert told == [
+        ("a", 1, 1, None),
+        ("a", 2, 1, None),
+        ("a", 3, 4, "reviewed: confirmed"),
+        ("a", 3, 4, "withdrawn: allowed by ops"),
+        ("b", 1, 3, "folded: part of alert f"),
+    ]
+    assert [f["severity_id"] for f in found] == [1, 2, 2, 2, 1]
+    assert {f["message"] for f in found} == {"so much"}
+    assert found[1]["count"] == 3
+    assert found[2]["comment"] == "theft"
+    assert len({f["metadata"]["uid"] for f in found}) == 5
+    times = [f["finding_info"]["modified_time"] for f in found[:4]]
+    assert times == sorted(times)
+    assert {f["finding_info"]["created_time"] for f in found[:4]} == {times[0]}
+
+
+def test_an_alert_without_history_sizes_or_reasons_is_valid():
+    """Prevents a newcomer's alert that the schema refuses: no baseline, no size, no file to show."""
+    with duckdb.connect() as con:
+        fill(con, "uploads", [])
+        fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=60)])
+        fill(con, "published", [])
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        fill(con, "reviews", [])
+        fill(
+            con,
+            "shown",
+            [
+                {
+                    **dict.fromkeys(column.name for column in TABLES["alerts"]),
+                    "alert_id": "a",
+                    "revision": 1,
+                    "user": "ann@example.com",
+                    "providers": ["box"],
+                    "first_window_start": OPENS,
+                    "last_window_end": OPENS + 3 * HOUR,
+                    "peak_window_start": OPENS,
+                    "peak_files": 60,
+                    "baseline_files_windows": 0,
+                    "baseline_bytes_windows": 0,
+                }
+            ],
+            "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR",
+        )
+        [found] = findings(con)
+    [analysis] = found["anomaly_analyses"]
+    assert [anomaly["observation_parameter"] for anomaly in analysis["anomalies"]] == ["files_uploaded_3h"]
+    assert analysis["baselines"] == []
+    assert "bytes" not in found["unmapped"]
+    assert "evidences" not in found
