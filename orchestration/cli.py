@@ -25,6 +25,7 @@ from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.formats import Format, lake_of
+from orchestration.import_history import history
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.review import review
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 for _command in (doctor, review, backtest, status):
     app.command()(_command)
+app.command("import")(history)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)
