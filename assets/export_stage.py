@@ -109,6 +109,9 @@ def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
         now: The clock's time; later events are rejected.
     """
     con.execute("SET TimeZone = 'UTC'")
+    # So that the progress can be asked for, and is not printed over ours.
+    con.execute("SET enable_progress_bar = TRUE")
+    con.execute("SET enable_progress_bar_print = FALSE")
     con.create_function("mended", mended, ["VARCHAR"], "VARCHAR")
     values = {
         "now": now.astimezone(UTC).replace(tzinfo=None),

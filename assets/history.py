@@ -158,7 +158,7 @@ def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Se
     number, of = "1", "1"
     if not has_ids(provider):
         number = "row_number() OVER (PARTITION BY file, event_key)"
-        of = "row_number() OVER (PARTITION BY regexp_extract(part, 'export=(\\d+)'), event_key ORDER BY part, place)"
+        of = "row_number() OVER (PARTITION BY regexp_extract(filename, 'export=(\\d+)'), event_key)"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE landed AS
@@ -172,12 +172,9 @@ def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Se
         SELECT event_key, n, unnest(arg_min(row, struct_pack(content := content, row := row)))
         FROM (
             SELECT
-                event_key, content, struct_pack(part := part, place := place, day := CAST(time AS DATE)) AS row,
-                {of} AS n
-            FROM (
-                SELECT event_key, content, time, filename AS part, file_row_number AS place
-                FROM read_parquet(getvariable('parts'), filename = TRUE, file_row_number = TRUE)
-            )
+                event_key, content, {of} AS n,
+                struct_pack(part := hash(filename), place := file_row_number, day := CAST(time AS DATE)) AS row
+            FROM read_parquet(getvariable('parts'), filename = TRUE, file_row_number = TRUE)
         )
         GROUP BY event_key, n
         """  # noqa: S608 -- ours
@@ -205,7 +202,7 @@ def _fresh_lines(con: duckdb.DuckDBPyConnection, day: _Day) -> Iterator[bytes]:
             """
             SELECT text || chr(10) AS line
             FROM read_parquet($parts, filename = TRUE, file_row_number = TRUE) AS staged
-            SEMI JOIN fresh ON staged.filename = fresh.part AND staged.file_row_number = fresh.place
+            SEMI JOIN fresh ON hash(staged.filename) = fresh.part AND staged.file_row_number = fresh.place
             """,
             params={"parts": day.parts},
         )

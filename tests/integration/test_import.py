@@ -30,7 +30,8 @@ def pulled(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     events = burst("office365", "ann.lee@example.com", moment(1, 9), files=2500, minutes=100)
     events += burst("office365", "bob.ray@example.com", moment(2, 20), files=2500, minutes=90, late=9)
     workload = write(folder / "workload.parquet", events, days=DAYS)
-    return watch(workload, folder / "home", days=DAYS, providers=["office365"])
+    settings = {"OFFICE365_RECOVER_SIZES": "false"}
+    return watch(workload, folder / "home", days=DAYS, providers=["office365"], settings=settings)
 
 
 def records(watched: Watched) -> list[dict[str, object]]:
@@ -95,7 +96,10 @@ def test_an_export_gives_the_uploads_that_the_api_would_have_given(tmp_path: Pat
     )
     assert run.returncode == 0, run.stderr[-3000:]
     for table in ("uploads", "activity"):
-        assert rows_of(deployment, table) == rows_of(pulled.home.path, table)
+        found, wanted = rows_of(deployment, table), rows_of(pulled.home.path, table)
+        # Not compared as wholes: their difference in words would take minutes.
+        assert [pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1]][:1] == []
+        assert found
     with duckdb.connect() as con:
         parts = str(deployment / "lake/evaluations/*/part.parquet")
         first = con.execute("SELECT min(reason) FROM read_parquet(?) WHERE scope = 'office365'", [parts]).fetchall()
