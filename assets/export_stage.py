@@ -17,7 +17,7 @@ import duckdb
 
 from assets.calendar import midnight
 from assets.export_rows import fast_rows, mended, slow_rows
-from assets.exports import Export, Kind
+from assets.exports import Export, ExportError, Kind
 from detection.normalise import identities_of_lines
 
 __all__ = ["Rejects", "Span", "Tell", "line_pieces", "prepare", "stage"]
@@ -138,6 +138,18 @@ def stage(
     Raises:
         ExportError: The file can't be read.
     """
+    try:
+        _stage(con, provider, export, directory, rejects, tell)
+    except duckdb.OutOfMemoryException as error:
+        raise ExportError(
+            f"{export.source} has rows so large that they do not fit into memory. Import it in smaller files, and "
+            "leave out what is no audit event."
+        ) from error
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection, provider: str, export: Export, directory: Path, rejects: Rejects, tell: Tell
+) -> None:
     what, name = f"reading {export.source.name}", export.source.name
     fast = fast_rows(export)
     if fast:

@@ -27,10 +27,12 @@ from detection.sql import ENGINE
 __all__ = ["ImportReport", "import_history"]
 
 _LIMITS: dict[str, str | int | float | list[str]] = {
-    "memory_limit": "512MB",
+    # More threads would hold more rows, and more than two gain little.
+    "threads": 2,
+    "memory_limit": "768MB",
     "preserve_insertion_order": False,
     # Rows that wait for their day's file; by itself it would be half a million in each thread.
-    "partitioned_write_flush_threshold": 16_384,
+    "partitioned_write_flush_threshold": 8_192,
 }
 _ROWS_AT_ONCE = 500_000
 """Days are compared with what has landed together, up to so many rows."""
