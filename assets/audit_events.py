@@ -111,14 +111,14 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
 
 def _tell(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: int) -> None:
     """Attaches a day's metadata."""
-    gaps = [gap for piece in manifest.slices.values() for gap in piece.gaps]
     context.add_asset_metadata(
         {
             "dagster/row_count": manifest.events,
             "slices": len(manifest.slices),
             "slices pulled": pulled_now,
             "late events": sum(piece.events for piece in manifest.late.values()),
-            "gaps": [f"{gap['start']} to {gap['end']}: {gap['cause']}" for gap in gaps[:20]],
+            "imported events": sum(piece.events for piece in manifest.imported.values()),
+            "gaps": [f"{gap['start']} to {gap['end']}: {gap['cause']}" for gap in manifest.gaps[:20]],
         },
         partition_key=manifest.day.isoformat(),
     )

@@ -79,12 +79,7 @@ def _gaps(provider: str) -> dg.AssetChecksDefinition:
         now = clock.now().astimezone(UTC)
         days = days_between(now.date() - timedelta(days=_LOOKED_AT), now.date())
         manifests = [Manifest(lake.directory(table, day)) for day in days]
-        lost = [
-            {"provider": provider, **gap}
-            for manifest in manifests
-            for name in sorted(manifest.slices)
-            for gap in manifest.slices[name].gaps
-        ]
+        lost = [{"provider": provider, **gap} for manifest in manifests for gap in manifest.gaps]
         problems = [f"{provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}" for gap in lost]
         for start, end in _not_pulled(manifests, now):
             lost.append(
@@ -104,9 +99,10 @@ def _gaps(provider: str) -> dg.AssetChecksDefinition:
 
 
 def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:
-    """Stretches of full hours, over for an hour, that no slice of the days covers, after the first that one does."""
+    """Stretches of full hours, over for an hour, that no slice or import covers, after the first that one does."""
     pulled: set[datetime] = set()
     for manifest in manifests:
+        pulled |= manifest.imported_hours
         for piece in manifest.slices.values():
             hours = int((piece.end - piece.start) / _HOUR)
             pulled |= {piece.start + n * _HOUR for n in range(hours)}

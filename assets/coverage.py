@@ -37,20 +37,9 @@ def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> N
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
-    """Hours that were pulled after they had ended, with the cause of a gap in them or an empty text."""
-    seen: dict[datetime, str] = {}
-    for day in days:
-        for piece in Manifest(lake.directory(f"{provider}/audit_events", day)).slices.values():
-            hour = piece.start
-            while hour + _HOUR <= min(piece.end, piece.pulled_at):
-                causes = [
-                    gap["cause"]
-                    for gap in piece.gaps
-                    if datetime.fromisoformat(gap["start"]) < hour + _HOUR and datetime.fromisoformat(gap["end"]) > hour
-                ]
-                seen[hour] = "; ".join(causes)
-                hour += _HOUR
-    return seen
+    """Hours that were seen whole, with the cause of a gap in them or an empty text."""
+    manifests = (Manifest(lake.directory(f"{provider}/audit_events", day)) for day in days)
+    return {hour: cause for manifest in manifests for hour, cause in manifest.seen.items()}
 
 
 def evaluations(

@@ -5,6 +5,7 @@ Layout below the root::
     <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
     <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see assets.landing
+    <provider>/import_rejects/               rows of exports that were no event, see assets.history_stage
 
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
 """

@@ -1,8 +1,9 @@
-"""How raw audit events land on disk: which slices of a day are due, and how a slice or late events are written."""
+"""How raw audit events land on disk: which slices of a day are due, and how they are written."""
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from pathlib import Path
 import zstandard
 
 from assets.lake import replacing
-from assets.manifest import Late, Manifest, Slice
+from assets.manifest import Imported, Late, Manifest, Slice
 from connectors import Gap, Page
 
-__all__ = ["due", "land", "land_late"]
+__all__ = ["due", "land", "land_import", "land_late"]
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -43,7 +44,8 @@ def due(
         day: The day, UTC.
         now: The clock's time.
         lateness: A slice pulled this long after its end is final.
-        retention: What landed and is older than this is left alone: the provider would answer with less.
+        retention: What landed or was imported and is older than this is left alone: the provider would answer with
+            less.
         again: Slices that ended longer ago than this are not pulled again, unless they were pulled before their end;
             None: all are that are not final.
         pieces: Slices into which a day that is over and was never pulled is cut; 24 at most.
@@ -56,7 +58,7 @@ def due(
         return []
     found = []
     hours = [midnight + _HOUR * n for n in range(_HOURS)]
-    uncovered = set(hours)
+    uncovered = set(hours) - {hour for hour in manifest.imported_hours if hour < now - retention}
     for piece in manifest.slices.values():
         uncovered -= {hour for hour in hours if piece.start <= hour < piece.end}
         kept_by_provider = piece.start > now - retention
@@ -108,6 +110,35 @@ def land_late(manifest: Manifest, lines: bytes, *, now: datetime) -> Late:
     with _lines(manifest.directory / landed.file) as out:
         out.write(lines)
     manifest.add(landed)
+    return landed
+
+
+def land_import(
+    manifest: Manifest, start: datetime, end: datetime, pieces: Iterable[bytes], *, now: datetime
+) -> Imported:
+    """Writes events of exported history into a file of their own, and notes it in the manifest.
+
+    Where there are none and the hours are seen already, nothing is written.
+
+    Args:
+        manifest: Manifest of the day on which they happened.
+        start: Start of the first hour that the export speaks for, UTC.
+        end: End of the last, UTC, exclusive.
+        pieces: Lines: one JSON object and a line break each.
+        now: The clock's time.
+    """
+    # The name tells the content, which is known once it has been written.
+    staged = manifest.directory / f".{uuid.uuid4().hex}"
+    with _lines(staged) as out:
+        for piece in pieces:
+            out.write(piece)
+    landed = Imported(start, end, now, out.events, out.sha.hexdigest())
+    if landed.events:
+        staged.replace(manifest.directory / landed.file)
+    else:
+        staged.unlink()
+    if landed.events or not landed.hours <= {hour for hour, cause in manifest.seen.items() if not cause}:
+        manifest.add(landed)
     return landed
 
 

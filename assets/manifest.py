@@ -2,24 +2,31 @@
 
 ``manifest.json`` stands beside the files. A slice is a stretch of the day, named by its bounds, such as
 ``0000-2400.ndjson.zst``. Events that a stream told of after their slice had been pulled are in files of their own,
-``late-<digest>.ndjson.zst``. All hold the provider's events as received, one JSON object a line.
+``late-<digest>.ndjson.zst``, and so are those imported from exported history, ``import-<bounds>-<digest>.ndjson.zst``.
+All hold the provider's events as received, one JSON object a line.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from assets.lake import replace_text
 
-__all__ = ["Late", "Manifest", "Slice"]
+__all__ = ["Imported", "Late", "Manifest", "Slice"]
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,7 @@ class Slice:
     @property
     def file(self) -> str:
         """Name of its file."""
-        end = "2400" if self.end.date() > self.start.date() else f"{self.end:%H%M}"
-        return f"{self.start:%H%M}-{end}.ndjson.zst"
+        return f"{_bounds(self.start, self.end)}.ndjson.zst"
 
 
 @dataclass(frozen=True)
@@ -71,40 +77,88 @@ class Late:
         return f"late-{self.sha256[:16]}.ndjson.zst"
 
 
+@dataclass(frozen=True)
+class Imported:
+    """Events of the day from exported history, and the hours that the export speaks for.
+
+    Attributes:
+        start: Start of the first hour, UTC.
+        end: End of the last hour, UTC.
+        imported_at: The clock's time.
+        events: Lines landed; none where all had landed before.
+        sha256: Digest of the lines.
+    """
+
+    start: datetime
+    end: datetime
+    imported_at: datetime
+    events: int
+    sha256: str
+
+    @property
+    def file(self) -> str:
+        """Name of its file: the same for the same events."""
+        return f"import-{_bounds(self.start, self.end)}-{self.sha256[:16]}.ndjson.zst"
+
+    @property
+    def hours(self) -> set[datetime]:
+        """Starts of its hours."""
+        return set(_hours(self.start, self.end))
+
+
+def _bounds(start: datetime, end: datetime) -> str:
+    return f"{start:%H%M}-{'2400' if end.date() > start.date() else f'{end:%H%M}'}"
+
+
+def _hours(start: datetime, end: datetime) -> list[datetime]:
+    """Starts of the full hours between."""
+    return [start + n * _HOUR for n in range((end - start) // _HOUR)]
+
+
 @dataclass
 class _Entries:
     slices: list[Slice] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
+    imported: list[Imported] = field(default_factory=list)
 
 
 _ENTRIES = TypeAdapter(_Entries)
 
 
 class Manifest:
-    """The manifest of one day, for any number of threads of one process.
+    """The manifest of one day, for any number of threads and processes.
 
     Attributes:
         directory: Directory of the partition.
         slices: Landed slices by file name.
         late: Files of late events by file name.
+        imported: Files of imported events by file name.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self._lock = threading.Lock()
-        path = directory / "manifest.json"
+        self._read()
+
+    def _read(self) -> None:
+        path = self.directory / "manifest.json"
         entries = _ENTRIES.validate_json(path.read_bytes()) if path.exists() else _Entries()
         self.slices = {piece.file: piece for piece in entries.slices}
         self.late = {piece.file: piece for piece in entries.late}
+        self.imported = {piece.file: piece for piece in entries.imported}
 
-    def add(self, landed: Slice | Late) -> None:
+    def add(self, landed: Slice | Late | Imported) -> None:
         """Notes what has landed, on disk, too; what has the same name takes its place."""
-        with self._lock:
+        with self._lock, _alone(self.directory):
+            # A run may pull the day while its history is imported: each keeps what the other noted.
+            self._read()
             if isinstance(landed, Slice):
                 self.slices[landed.file] = landed
-            else:
+            elif isinstance(landed, Late):
                 self.late[landed.file] = landed
-            entries = {"slices": _sorted(self.slices), "late": _sorted(self.late)}
+            else:
+                self.imported[landed.file] = landed
+            entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
             text = json.dumps(entries, default=datetime.isoformat, indent=1)
             replace_text(self.directory / "manifest.json", text)
 
@@ -131,8 +185,33 @@ class Manifest:
         return sum(piece.events for piece in self._pieces())
 
     @property
+    def imported_hours(self) -> set[datetime]:
+        """Starts of the hours that imported history speaks for, UTC."""
+        return {hour for piece in self.imported.values() for hour in piece.hours}
+
+    @property
+    def gaps(self) -> list[dict[str, str]]:
+        """What could not be had and no import brought: start, end and cause."""
+        imported = self.imported_hours
+        return [
+            gap
+            for name in sorted(self.slices)
+            for gap in self.slices[name].gaps
+            if not _touched(gap, self.slices[name]) <= imported
+        ]
+
+    @property
+    def seen(self) -> dict[datetime, str]:
+        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each."""
+        found: dict[datetime, str] = {}
+        for piece in self.slices.values():
+            for hour in _hours(piece.start, min(piece.end, piece.pulled_at)):
+                found[hour] = "; ".join(gap["cause"] for gap in piece.gaps if hour in _touched(gap, piece))
+        return {**found, **dict.fromkeys(self.imported_hours, "")}
+
+    @property
     def files(self) -> list[str]:
-        """Paths of the files that hold events, slices in order of time, then late events."""
+        """Paths of the files that hold events, slices in order of time, then imported and late events."""
         return [str(self.directory / name) for name, _ in self._held()]
 
     @property
@@ -141,13 +220,32 @@ class Manifest:
         return hashlib.sha256("|".join(f"{name}:{sha}" for name, sha in self._held()).encode()).hexdigest()
 
     def _held(self) -> list[tuple[str, str]]:
-        # The names of slices are numbers, and so come before those of late events.
+        # The names of slices are numbers, and so come before those of other events.
         return sorted((piece.file, piece.sha256) for piece in self._pieces() if piece.events)
 
-    def _pieces(self) -> Iterator[Slice | Late]:
+    def _pieces(self) -> Iterator[Slice | Late | Imported]:
         yield from self.slices.values()
         yield from self.late.values()
+        yield from self.imported.values()
 
 
-def _sorted(pieces: dict[str, Slice] | dict[str, Late]) -> list[dict[str, object]]:
+def _touched(gap: dict[str, str], piece: Slice) -> set[datetime]:
+    """Starts of the slice's hours in which the gap is."""
+    start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
+    return {hour for hour in _hours(piece.start, piece.end) if start < hour + _HOUR and end > hour}
+
+
+def _sorted(pieces: dict[str, Any]) -> list[dict[str, object]]:
     return [asdict(pieces[name]) for name in sorted(pieces)]
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Keeps other processes from the directory's manifest."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

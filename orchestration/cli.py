@@ -29,6 +29,7 @@ from orchestration.doctor import doctor
 from orchestration.export import export
 from orchestration.forget import forget
 from orchestration.formats import Format, lake_of
+from orchestration.import_history import history
 from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
@@ -46,6 +47,7 @@ app = typer.Typer(
 )
 for _command in (doctor, backfill, review, backtest, status, export, reveal, forget, retention):
     app.command()(_command)
+app.command("import")(history)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
 _DEMO_START = date(2026, 1, 5)

@@ -4,6 +4,15 @@ What belongs here: reading landed events into columns, and running the queries o
 What does not: which events count, which field means what, and how a user is named: that is said in the queries.
 """
 
+from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
 from detection.normalise.pipeline import PROVIDERS, normalise, outcomes, rules_version
 
-__all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
+__all__ = [
+    "PROVIDERS",
+    "has_ids",
+    "identities_of_files",
+    "identities_of_lines",
+    "normalise",
+    "outcomes",
+    "rules_version",
+]

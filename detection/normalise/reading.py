@@ -25,7 +25,7 @@ import zstandard
 
 from detection.normalise.fields import Layout, Shape
 
-__all__ = ["create_raw", "create_raw_by_line", "create_raw_by_text"]
+__all__ = ["create_raw", "create_raw_by_line", "create_raw_by_text", "create_raw_of"]
 
 _HALF_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -99,7 +99,7 @@ def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
             SELECT json, CAST(NULL AS VARCHAR) AS unreadable, filename AS file
             FROM read_ndjson_objects(getvariable('raw_files'), ignore_errors = TRUE, filename = TRUE)
         """
-    _over_text(con, layout, lines)
+    create_raw_of(con, layout, lines)
 
 
 def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
@@ -119,7 +119,7 @@ def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
     con.register("python_lines", table)
     con.execute("CREATE OR REPLACE TEMP TABLE text_lines AS SELECT line, file FROM python_lines")
     con.unregister("python_lines")
-    _over_text(
+    create_raw_of(
         con,
         layout,
         """
@@ -132,7 +132,14 @@ def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
     )
 
 
-def _over_text(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> None:
+def create_raw_of(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> None:
+    """Makes ``raw`` over any lines: as :func:`create_raw_by_text`.
+
+    Args:
+        con: Connection.
+        layout: What to take out of the events.
+        lines: Query that gives json (JSON, NULL where a line is none), unreadable (its text in that case) and file.
+    """
     pointers = ", ".join(f"'/{path}'" for path in layout.columns.values())
     fields = {name: f"taken[{n}]" for n, name in enumerate(layout.columns, 1)}
     fields |= {name: _list(path, shape) for name, (path, shape) in layout.lists.items()}

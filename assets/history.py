@@ -1,0 +1,211 @@
+"""Imports exported history: what a provider's API no longer gives lands as audit events of the days it is of.
+
+An export is read once, into files of one day each; from there each day's new events land in a file of their own. So
+memory does not grow with the export, and each event is compared with what has landed of its day only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import duckdb
+
+from assets.calendar import DAY
+from assets.history_files import open_export
+from assets.history_stage import Rejects, Span, Tell, line_pieces, prepare, stage
+from assets.lake import Lake
+from assets.landing import land_import
+from assets.manifest import Manifest
+from assets.normalised import raw_files
+from detection.normalise import has_ids, identities_of_files
+from detection.sql import ENGINE
+
+__all__ = ["ImportReport", "import_history"]
+
+_LIMITS: dict[str, str | int | float | list[str]] = {
+    # More threads would hold more rows, and more than two gain little.
+    "threads": 2,
+    "memory_limit": "768MB",
+    "preserve_insertion_order": False,
+    # Rows that wait for their day's file; by itself it would be half a million in each thread.
+    "partitioned_write_flush_threshold": 8_192,
+}
+_ROWS_AT_ONCE = 500_000
+"""Days are compared with what has landed together, up to so many rows."""
+_HOUR = timedelta(hours=1)
+
+
+@dataclass
+class ImportReport:
+    """What an import came to. Rows read are those landed, duplicate and rejected.
+
+    Attributes:
+        read: Rows of the files.
+        landed: New events by day.
+        duplicate: Rows of events that had landed, from the API or an import, or that were read before.
+        rejected: Rows that are no event of the provider, by the reason.
+        rejects: File that keeps these rows; None where there are none.
+    """
+
+    read: int = 0
+    landed: dict[date, int] = field(default_factory=dict)
+    duplicate: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    rejects: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Day:
+    """What the exports hold of a day: rows, the files that have them, and the hours that they speak for."""
+
+    day: date
+    rows: int
+    parts: list[str]
+    start: datetime
+    end: datetime
+
+
+def import_history(
+    lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, tell: Tell
+) -> ImportReport:
+    """Lands the events of exported files; those that have landed before are left out, so that it can be repeated.
+
+    Events land on the day on which they happened, at Office 365, too: a record of an export does not tell when it was
+    published, and a day of uploads reads the raw events of its own day first.
+
+    Args:
+        lake: Where they land.
+        provider: Whose events they are.
+        files: Exports, see :mod:`assets.history_files`.
+        span: Days on which events can land.
+        now: The clock's time; later events are rejected.
+        tell: Takes the progress.
+
+    Raises:
+        ExportError: A file can't be imported; nothing of any file has landed.
+    """
+    root = Path(lake.root)
+    root.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix=".import-", dir=root) as scratch,
+        duckdb.connect(config={**ENGINE, **_LIMITS, "temp_directory": f"{scratch}/spilled"}) as con,
+    ):
+        prepare(con, span, now)
+        rejects = Rejects(Path(scratch) / "rejects.ndjson")
+        for number, file in enumerate(files):
+            export = open_export(provider, file, Path(scratch))
+            stage(con, provider, export, Path(scratch) / f"export={number}", rejects, tell)
+        report = ImportReport(rejected=dict(rejects.counts), rejects=rejects.keep(root / provider / "import_rejects"))
+        days = _days(con, Path(scratch), now)
+        accepted, seen = sum(day.rows for day in days), 0
+        for batch in _batches(days):
+            fresh = _compare(con, lake, provider, batch)
+            for day in batch:
+                tell(f"landing {day.day}", seen / accepted)
+                manifest = Manifest(lake.directory(f"{provider}/audit_events", day.day))
+                land_import(manifest, day.start, day.end, _fresh_lines(con, day) if day.day in fresh else (), now=now)
+                seen += day.rows
+            report.landed.update(fresh)
+        tell("landed", 1)
+    report.read = accepted + sum(report.rejected.values())
+    report.duplicate = accepted - sum(report.landed.values())
+    return report
+
+
+def _days(con: duckdb.DuckDBPyConnection, scratch: Path, now: datetime) -> list[_Day]:
+    """The days of the exports, ascending.
+
+    An export speaks for each day that it has events of, on the first and the last of them from the first event's hour
+    and to the last one's: nobody knows how far it was to reach.
+    """
+    parts: dict[date, list[str]] = {}
+    for path in sorted(scratch.glob("export=*/place=*-*/*.parquet")):
+        parts.setdefault(date.fromisoformat(path.parent.name.removeprefix("place=")), []).append(str(path))
+    found = []
+    for day in sorted(parts):
+        [(rows, first, last)] = con.execute(
+            "SELECT count(*), date_trunc('hour', min(time)), date_trunc('hour', max(time)) FROM read_parquet(?)",
+            [parts[day]],
+        ).fetchall()
+        start, end = datetime.combine(day, time(), UTC), datetime.combine(day + DAY, time(), UTC)
+        if day == min(parts):
+            start = first.replace(tzinfo=UTC)
+        if day == max(parts):
+            # The hour in which the clock stands goes on.
+            end = max(start, min(last.replace(tzinfo=UTC) + _HOUR, now.replace(minute=0, second=0, microsecond=0)))
+        found.append(_Day(day, rows, parts[day], start, end))
+    return found
+
+
+def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
+    held: list[_Day] = []
+    for day in days:
+        if held and sum(each.rows for each in held) + day.rows > _ROWS_AT_ONCE:
+            yield held
+            held = []
+        held.append(day)
+    if held:
+        yield held
+
+
+def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Sequence[_Day]) -> dict[date, int]:
+    """Makes ``fresh``, the rows that are to land; gives how many events of each day have not landed yet."""
+    files = dict.fromkeys(file for day in days for file in raw_files(lake, provider, day.day))
+    identities_of_files(con, provider, list(files))
+    # Events without an id that are alike are several in one file and the same in two, as in numbered.sql.
+    number, of = "1", "1"
+    if not has_ids(provider):
+        number = "row_number() OVER (PARTITION BY file, event_key)"
+        of = "row_number() OVER (PARTITION BY regexp_extract(filename, 'export=(\\d+)'), event_key)"
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE landed AS
+        SELECT DISTINCT event_key, {number} AS n FROM identities WHERE event_key IS NOT NULL
+        """  # noqa: S608 -- ours
+    )
+    con.execute("SET VARIABLE parts = $parts", {"parts": [part for day in days for part in day.parts]})
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE once AS
+        SELECT event_key, n, unnest(arg_min(row, struct_pack(content := content, row := row)))
+        FROM (
+            SELECT
+                event_key, content, {of} AS n,
+                struct_pack(part := hash(filename), place := file_row_number, day := CAST(time AS DATE)) AS row
+            FROM read_parquet(getvariable('parts'), filename = TRUE, file_row_number = TRUE)
+        )
+        GROUP BY event_key, n
+        """  # noqa: S608 -- ours
+    )
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE missing AS
+        SELECT event_key, n, day FROM once
+        WHERE NOT EXISTS (FROM landed WHERE landed.event_key = once.event_key AND landed.n = once.n)
+        """
+    )
+    # A file holds all events that are alike, or else their numbers would begin anew.
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE fresh AS
+        SELECT part, place FROM once WHERE event_key IN (SELECT event_key FROM missing)
+        """
+    )
+    return dict(con.execute("SELECT day, count(*) FROM missing GROUP BY day ORDER BY day").fetchall())
+
+
+def _fresh_lines(con: duckdb.DuckDBPyConnection, day: _Day) -> Iterator[bytes]:
+    return line_pieces(
+        con.sql(
+            """
+            SELECT text || chr(10) AS line
+            FROM read_parquet($parts, filename = TRUE, file_row_number = TRUE) AS staged
+            SEMI JOIN fresh ON hash(staged.filename) = fresh.part AND staged.file_row_number = fresh.place
+            """,
+            params={"parts": day.parts},
+        )
+    )

@@ -1,0 +1,51 @@
+"""Tells which event a line is, so that what has landed already is known again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from detection.normalise.fields import LAYOUTS
+from detection.normalise.reading import create_raw, create_raw_of
+from detection.sql import load
+
+__all__ = ["has_ids", "identities_of_files", "identities_of_lines"]
+
+
+def has_ids(provider: str) -> bool:
+    """Whether the provider gives its events ids; otherwise events alike in one file are several events."""
+    return not LAYOUTS[provider].without_id
+
+
+def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Sequence[str]) -> None:
+    """Makes the view ``identities`` over landed files: file and event_key; the key is NULL where there is no id.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: Whose events they are.
+        files: Landed events; may be empty.
+    """
+    create_raw(con, LAYOUTS[provider], files)
+    _identify(con, provider)
+
+
+def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: str) -> None:
+    """Makes the view ``identities`` over lines that have not landed.
+
+    Its columns are file, text (the event, or what is no JSON), time (TIMESTAMP, UTC), event_key and
+    rejected_because (NULL where nothing is).
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: Whose events they are.
+        lines: Query that gives json (NULL where it is none), unreadable (the text in that case) and file.
+    """
+    create_raw_of(con, LAYOUTS[provider], lines)
+    _identify(con, provider)
+
+
+def _identify(con: duckdb.DuckDBPyConnection, provider: str) -> None:
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}")
+    con.execute(f"CREATE OR REPLACE TEMP VIEW identities AS {load('normalise/identities')}")

@@ -1,0 +1,96 @@
+"""``uploadwatch import``: lands exported history that a provider's API no longer gives."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from assets.history import ImportReport, import_history
+from assets.history_files import ExportError
+from assets.history_stage import Span
+from assets.lake import Lake
+from assets.resources import Clock
+from connectors import PROVIDERS, ConfigurationError
+from orchestration.settings import REPLAY_NOTE, Settings, environment
+
+__all__ = ["history"]
+
+
+def history(
+    files: Annotated[list[Path], typer.Argument(help="Exports: CSV of Purview, JSON or NDJSON; plain, .gz or .zst.")],
+    provider: Annotated[str, typer.Option(help="Whose events they are.")],
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+) -> None:
+    """Lands exported history as audit events of the days it is of, and says what to run so that it counts.
+
+    What has landed before, from the API or an import, is left out: importing again changes nothing.
+    """
+    if provider not in PROVIDERS:
+        raise typer.BadParameter(
+            f"{provider}: not a provider. Choose from {', '.join(PROVIDERS)}.", param_hint="--provider"
+        )
+    settings = Settings.read(environment())
+    if not settings.now and (home / REPLAY_NOTE).exists():
+        raise ConfigurationError(
+            f"{home} holds a replay of made-up history. Name a directory of its own for your organisation with --home "
+            "or UPLOADWATCH_HOME."
+        )
+    now = Clock(fixed=settings.now).now()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("", total=1.0)
+        report = import_history(
+            Lake(root=str(home.absolute() / "lake")),
+            provider,
+            files,
+            span=Span(settings.start_date, settings.end_date),
+            now=now,
+            tell=lambda what, share: bar.update(task, description=escape(what), completed=share),
+        )
+    last = settings.end_date - timedelta(days=1) if settings.end_date else now.date()
+    _show(provider, report, last)
+
+
+def _show(provider: str, report: ImportReport, last: date) -> None:
+    out = Console()
+    table = Table()
+    for title in ("Rows read", "landed", "duplicate", "rejected"):
+        table.add_column(title, justify="right")
+    landed, rejected = sum(report.landed.values()), sum(report.rejected.values())
+    table.add_row(*(f"{rows:,}" for rows in (report.read, landed, report.duplicate, rejected)))
+    out.print(table)
+    for reason, rows in sorted(report.rejected.items()):
+        out.print(f"rejected: {rows:,} {reason}", markup=False, highlight=False)
+    if report.rejects:
+        out.print(f"Rejected rows are kept in {report.rejects}", markup=False, highlight=False, soft_wrap=True)
+    if landed:
+        first = min(report.landed)
+        out.print(f"{len(report.landed)} days from {first} to {max(report.landed)} have new events. Now run:")
+        out.print(
+            f"  dagster asset materialize --select '*' --partition-range {first}...{last} -m orchestration.definitions",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif report.duplicate:
+        out.print("Nothing is new: every event had landed before.")
+    else:
+        raise ExportError(
+            f"no row is an audit event of {provider} that can land. See that the files hold its events, as "
+            "docs/import.md says."
+        )
