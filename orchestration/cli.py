@@ -25,6 +25,7 @@ from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.formats import Format, lake_of
+from orchestration.notify.commands import notify, outbox
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.review import review
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status):
+for _command in (doctor, review, backtest, status, notify, outbox):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]

@@ -24,6 +24,7 @@ from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
+from orchestration.notify.sensors import notification_sensors, notifier
 from orchestration.schedules import pull_job, schedules
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
@@ -42,7 +43,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        ConfigurationError: Half a provider's variables are set, a setting can't be used, or the home is a replay's.
+        ConfigurationError: A provider or channel is half configured, a setting can't be used, or the home is a replay's.
     """
     settings = Settings.read(values)
     providers = configured(values)
@@ -96,6 +97,10 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
+    # A replay notifies nobody: its alerts are made up, or over.
+    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days)
+    if notify:
+        resources.setdefault("notifier", notify)
     job = pull_job()
     reach = {provider: horizons(provider, values) for provider in providers}
     return dg.Definitions(
@@ -103,6 +108,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         asset_checks=checks,
         jobs=[job] if providers else [],
         schedules=schedules(job, resources["clock"], reach, settings) if providers else [],
+        sensors=notification_sensors(providers) if notify else [],
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -40,6 +40,8 @@ class Settings(BaseModel):
             (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
         networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
+        notify_max_age_days: Nobody is notified of alerts that ended longer ago
+            (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +58,8 @@ class Settings(BaseModel):
     reasons_off: str = ""
     risk_list: Path | None = None
     networks: Path | None = None
+    # Office 365 gives what happened in the last seven days: so much of a stop can be made up for with every provider.
+    notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
 
     @field_validator("reasons_off")
     @classmethod
