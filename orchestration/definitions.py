@@ -43,7 +43,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        ConfigurationError: A provider or channel is half configured, a setting can't be used, or the home is a replay's.
+        ConfigurationError: A provider or channel is half configured, a value can't be used, or the home is a replay's.
     """
     settings = Settings.read(values)
     providers = configured(values)

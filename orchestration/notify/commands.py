@@ -18,7 +18,7 @@ from assets.resources import Clock
 from connectors import ConfigurationError
 from orchestration.formats import Format, lake_of
 from orchestration.notify.channels import Channel, DeliveryError, open_channel
-from orchestration.notify.messages import test_message
+from orchestration.notify.messages import trial_message
 from orchestration.notify.outbox import Letter
 from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
@@ -66,7 +66,7 @@ def notify(
 
 def _works(channel: Channel, now: datetime, out: Console) -> bool:
     """Sends a test message past the outbox, and says whether the channel took it."""
-    message = test_message(now)
+    message = trial_message(now)
     try:
         channel.send(Letter(0, message.subject, message.revision, message.event, message.about, 0), now)
     except DeliveryError as error:

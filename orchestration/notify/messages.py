@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestration.notify.settings import SEVERITIES
 
-__all__ = ["EVENTS", "Message", "capped", "event_for", "feed_message", "key_of", "run_failed", "test_message"]
+__all__ = ["EVENTS", "Message", "capped", "event_for", "feed_message", "key_of", "run_failed", "trial_message"]
 
 EVENTS = ("alert.new", "alert.changed", "alert.withdrawn", "run.failed", "feed.stale", "feed.fresh", "test")
 _LONGEST = 2000
@@ -94,7 +94,7 @@ def feed_message(provider: str, turn: int, *, stale: bool, said: str) -> Message
     return Message("feed.stale" if stale else "feed.fresh", subject, turn, subject, about)
 
 
-def test_message(now: datetime) -> Message:
+def trial_message(now: datetime) -> Message:
     """A message by which a person sees that a channel works."""
     subject = f"test-{int(now.timestamp() * 1000)}"
     return Message("test", subject, 1, subject)
