@@ -23,6 +23,7 @@ from assets.publishing import publish
 from orchestration.cli import app
 from orchestration.notify.channels import open_channel
 from orchestration.notify.messages import EVENTS, feed_message, run_failed, trial_message
+from orchestration.notify.outbox import ATTEMPTS
 from orchestration.notify.rounds import Delivered, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
 
@@ -240,3 +241,29 @@ def test_a_deleted_outbox_repeats_under_the_same_keys(tmp_path: Path, soc: Recei
     shutil.move(tmp_path / "outbox.db", tmp_path / "gone")
     play(tmp_path, soc.variables, ANN)
     assert [request.headers["webhook-id"] for request in soc.server.asked] == ["a-1", "a-1"]
+
+
+def test_what_was_given_up_is_listed_with_its_reason_and_put_back(tmp_path: Path, monkeypatch):
+    """Prevents parked messages from being known to nobody, or from being lost once the channel is mended."""
+    down = {"UPLOADWATCH_NOTIFY_SOC_URL": "http://127.0.0.1:9/", "UPLOADWATCH_NOTIFY_SOC_SECRET": SECRET}
+    for name, value in {**down, "UPLOADWATCH_NOW": NOW.isoformat(), "COLUMNS": "200"}.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*command: str) -> tuple[int, str]:
+        result = CliRunner().invoke(app, [*command, "--home", str(tmp_path)], catch_exceptions=False)
+        return result.exit_code, result.output
+
+    write_alerts(tmp_path, ANN)
+    assert run("notify")[0] == 1
+    outbox = outbox_of(tmp_path)
+    for _ in range(ATTEMPTS - 1):
+        letter = outbox.next("soc", NOW + timedelta(days=9))
+        assert letter
+        outbox.failed(letter, "status 410", NOW)
+    assert re.search(r"ann@example.com .* parked .* 30 .* status 410", run("outbox")[1])
+    assert "1 messages were put back" in run("outbox", "--retry")[1]
+    with receiver() as soc:
+        for name, value in soc.variables.items():
+            monkeypatch.setenv(name, value)
+        assert run("notify") == (0, "0 alerts new or changed; 1 messages sent, 0 not taken\n")
+    assert soc.told() == [("a-1", "alert.new")]
