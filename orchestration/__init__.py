@@ -1,5 +1,5 @@
-"""Definitions, partitions, resources, the job, schedules, and the ``uploadwatch`` command.
+"""Definitions, partitions, resources, the job, schedules, notifications, and the ``uploadwatch`` command.
 
-What belongs here: the wiring of assets to resources, when runs start, and how people call the product. What does
-not: what an asset does (``assets``), rules (``detection``), HTTP (``connectors``).
+What belongs here: the wiring of assets to resources, when runs start, how people call the product and hear from it.
+What does not: what an asset does (``assets``), rules (``detection``), HTTP (``connectors``).
 """

@@ -30,6 +30,7 @@ from orchestration.export import export
 from orchestration.forget import forget
 from orchestration.formats import Format, lake_of
 from orchestration.import_history import history
+from orchestration.notify.commands import notify, outbox
 from orchestration.pseudonymity import reveal
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
@@ -45,7 +46,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, backfill, review, backtest, status, export, reveal, forget, retention):
+_COMMANDS = (
+    *(doctor, backfill, review, backtest, status, notify, outbox),
+    *(export, reveal, forget, retention),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
 out = Console()

@@ -26,6 +26,7 @@ from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
 from detection.sql import ENGINE
 from orchestration.export import check_region
+from orchestration.notify.sensors import notification_sensors, notifier
 from orchestration.pseudonymity import KEY, pseudonyms_of
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
@@ -47,7 +48,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        ConfigurationError: Half a provider's variables are set, a setting can't be used, or the home is a replay's.
+        ConfigurationError: A provider or channel is half configured, a value can't be used, or the home is a replay's.
     """
     settings = Settings.read(values)
     providers = configured(values)
@@ -105,6 +106,10 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
+    # A replay notifies nobody: its alerts are made up, or over.
+    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days)
+    if notify:
+        resources.setdefault("notifier", notify)
     job = pull_job()
     reach = {provider: horizons(provider, values) for provider in providers}
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
@@ -116,6 +121,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             *([*schedules(job, resources["clock"], reach, settings), run_retention_schedule] if providers else []),
             *(retention_schedule(each) for each in cleaning),
         ],
+        sensors=notification_sensors(providers) if notify else [],
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -20,10 +20,11 @@ from assets.resources import Clock
 from detection.wording import size
 from orchestration.settings import Settings, environment
 
-__all__ = ["Score", "alert_table", "read_alerts", "read_suppressed", "score"]
+__all__ = ["Score", "alert_table", "read_alerts", "read_suppressed", "score", "shown_alerts", "utc"]
 
 
-def _utc(value: datetime | None) -> str | None:
+def utc(value: datetime | None) -> str | None:
+    """A time of a table, UTC without zone, as ISO 8601."""
     return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
@@ -48,9 +49,23 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
     lake = Lake(root=str(home / "lake"))
     with duckdb.connect() as con:
         publish(con, lake, Clock(fixed=Settings.read(environment()).now).now())
-        cursor = con.execute('SELECT * FROM shown ORDER BY first_window_start, "user"')
-        names = [column[0] for column in cursor.description or []]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return shown_alerts(con)
+
+
+def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Published alerts as :func:`read_alerts` gives them.
+
+    Args:
+        con: Connection in which ``shown`` is, see :func:`assets.publishing.publish`.
+        since: Only alerts whose last window ended at this time or later, UTC without zone; None for all.
+    """
+    cursor = con.execute(
+        "SELECT * FROM shown WHERE last_window_end >= coalesce(?, TIMESTAMP '0001-01-01') "
+        'ORDER BY first_window_start, "user"',
+        [since],
+    )
+    names = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return [
         {
             "alert_id": row["alert_id"],
@@ -59,8 +74,8 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             "user": row["user"],
             "users": row["users"],
             "providers": row["providers"],
-            "first_window_start": _utc(row["first_window_start"]),
-            "last_window_end": _utc(row["last_window_end"]),
+            "first_window_start": utc(row["first_window_start"]),
+            "last_window_end": utc(row["last_window_end"]),
             "files": row["files"],
             "sized_files": row["sized_files"],
             "bytes": row["bytes"],
@@ -76,7 +91,7 @@ def read_alerts(home: Path) -> list[dict[str, Any]]:
             if row["verdict"]
             else None,
             "suppressed_count": row["suppressed_count"],
-            "last_suppressed_at": _utc(row["last_suppressed_at"]),
+            "last_suppressed_at": utc(row["last_suppressed_at"]),
         }
         for row in rows
     ]

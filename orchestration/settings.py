@@ -48,6 +48,8 @@ class Settings(BaseModel):
             (``UPLOADWATCH_SECURITY_LAKE_ACCOUNT``).
         retention: Days that tables are kept, such as ``audit_events=90,uploads=400`` (``UPLOADWATCH_RETENTION``).
         pseudonyms: Whether tokens stand in place of names in what leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
+        notify_max_age_days: Nobody is notified of alerts that ended longer ago
+            (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -94,6 +96,9 @@ class Settings(BaseModel):
     def export_formats(self) -> list[str]:
         """Formats of the exported files."""
         return [name for name in self.exports.split(",") if name]
+
+    # Office 365 gives what happened in the last seven days: so much of a stop can be made up for with every provider.
+    notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
 
     @field_validator("reasons_off")
     @classmethod

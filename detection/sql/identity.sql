@@ -1,9 +1,9 @@
 -- The ledger of published alerts after this publication.
 -- Reads: alerts (as folded now), published (the ledger so far) and detections.
 -- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
--- revision if what it says has changed. A published alert that lost its place to an earlier one is closed as merged,
--- one without detections of its own as withdrawn. One that is part of a flood keeps its place, folded, and its id for the
--- time that it is single again. alert_key is the id that the alert would have without the ledger.
+-- revision if what it says has changed or it was closed meanwhile. A published alert that lost its place to an earlier
+-- one is closed as merged, one without detections of its own as withdrawn. One that is part of a flood keeps its place,
+-- folded, and its id for the time that it is single again. alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
     alert_id AS alert_key, "user", first_window_start, last_window_end, users, folded_into,
@@ -57,7 +57,7 @@ SELECT
   a.last_window_end,
   CASE WHEN a.folded_into IS NULL THEN 'open' ELSE 'folded' END AS state,
   CASE WHEN a.folded_into IS NOT NULL THEN concat('part of alert ', a.folded_into) END AS reason,
-  CASE WHEN p.digest = a.digest THEN p.revision ELSE coalesce(p.revision, 0) + 1 END AS revision,
+  CASE WHEN p.digest = a.digest AND p.state IN ('open', 'folded') THEN p.revision ELSE coalesce(p.revision, 0) + 1 END AS revision,
   a.digest
 FROM stated a
 LEFT JOIN kept k ON k.alert_key = a.alert_key

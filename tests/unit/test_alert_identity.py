@@ -71,7 +71,7 @@ def test_an_alert_without_detections_is_withdrawn_and_can_come_back(deployment):
     deployment.publish(("a", NOON, NOON + 3 * HOUR))
     assert deployment.publish() == {"a": (None, "withdrawn", 2)}
     assert deployment.publish() == {"a": (None, "withdrawn", 2)}
-    assert deployment.publish(("a", NOON, NOON + 3 * HOUR))["a"][:2] == ("a", "open")
+    assert deployment.publish(("a", NOON, NOON + 3 * HOUR)) == {"a": ("a", "open", 3)}
 
 
 def test_two_alerts_never_share_a_published_id(deployment):

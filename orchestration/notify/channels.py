@@ -1,0 +1,217 @@
+"""Channels: a signed webhook, and all that apprise reaches. Nothing that they say or log holds a secret."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import unquote
+
+import apprise
+import msgspec
+import requests
+
+from connectors import ConfigurationError
+from connectors.retries import retry_after
+from orchestration.notify.messages import key_of
+from orchestration.notify.outbox import Letter
+from orchestration.notify.settings import ChannelSettings, signing_key
+from orchestration.notify.text import headline, text_of
+
+__all__ = ["Channel", "DeliveryError", "open_channel", "payload"]
+
+_TIMEOUTS = (5.0, 10.0)
+"""Seconds to connect, and until the answer begins."""
+_SHORTEST_SECRET = 4
+
+
+class DeliveryError(Exception):
+    """A channel did not take a message.
+
+    Attributes:
+        reason: Why, without secrets.
+        wait: Seconds after which the receiver wants to be asked again; None where it does not say.
+    """
+
+    def __init__(self, reason: str, wait: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait = wait
+
+
+class Channel(Protocol):
+    """Where messages go.
+
+    Attributes:
+        name: Name of the channel.
+        severity: Least severity of the alerts that go there.
+    """
+
+    name: str
+    severity: str
+
+    def send(self, letter: Letter, now: datetime) -> None:
+        """Hands a message over.
+
+        Raises:
+            DeliveryError: The channel did not take it.
+        """
+
+
+def open_channel(settings: ChannelSettings) -> Channel:
+    """The channel of these settings.
+
+    Raises:
+        ConfigurationError: The URL is none that apprise knows.
+    """
+    return _Webhook(settings) if settings.secret else _Apprise(settings)
+
+
+def payload(letter: Letter, now: datetime) -> bytes:
+    """The webhook's JSON, see ``docs/notifications.md``."""
+    told: dict[str, Any] = {
+        "id": key_of(letter.subject, letter.revision),
+        "event": letter.event,
+        "sent_at": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    if letter.about:
+        told[letter.event.partition(".")[0]] = letter.about
+    return msgspec.json.encode(told)
+
+
+class _Webhook:
+    """Posts JSON, signed as Standard Webhooks (www.standardwebhooks.com) says."""
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self.name = settings.name
+        self.severity = settings.severity
+        self._url = settings.url.get_secret_value()
+        self._key = signing_key(settings.secret.get_secret_value() if settings.secret else "")
+        self._session = requests.Session()
+
+    def send(self, letter: Letter, now: datetime) -> None:
+        body = payload(letter, now)
+        key, timestamp = key_of(letter.subject, letter.revision), str(int(now.timestamp()))
+        signature = hmac.digest(self._key, f"{key}.{timestamp}.".encode() + body, hashlib.sha256)
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": "uploadwatch",
+            "webhook-id": key,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
+        }
+        try:
+            with (
+                _quiet(),
+                self._session.post(
+                    self._url,
+                    data=body,
+                    headers=headers,
+                    timeout=_TIMEOUTS,
+                    allow_redirects=False,
+                    stream=True,
+                    auth=_as_is,
+                ) as answer,
+            ):
+                status, wait = answer.status_code, retry_after(answer)
+        except requests.Timeout:
+            raise DeliveryError("no answer in time") from None
+        except requests.exceptions.SSLError:
+            raise DeliveryError("its TLS certificate was refused") from None
+        except requests.RequestException as error:
+            # What the error says names the address, which may be a secret.
+            raise DeliveryError(f"it cannot be reached ({type(error).__name__})") from None
+        if status // 100 != 2:
+            raise DeliveryError(f"it answered with status {status}", wait)
+
+
+class _Apprise:
+    """Hands title and text to the service of an apprise URL."""
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self.name = settings.name
+        self.severity = settings.severity
+        url = settings.url.get_secret_value()
+        # Every part of the URL but its scheme may be what the service signs in with.
+        parts = {part for text in (url, unquote(url)) for part in re.split(r"[\s/:@?&=,#%]+", text.partition("://")[2])}
+        self._secrets = sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
+        asset = apprise.AppriseAsset(
+            app_id="uploadwatch",
+            app_desc="uploadwatch",
+            image_url_mask="",
+            image_url_logo="",
+            http_redirects=False,
+            storage_mode=apprise.PersistentStoreMode.MEMORY,
+        )
+        with _quiet():
+            service = apprise.Apprise.instantiate(url, asset=asset)
+        if service is None:
+            variable = f"UPLOADWATCH_NOTIFY_{self.name.upper()}"
+            raise ConfigurationError(
+                f"{variable}_URL cannot be used: it is no URL that apprise knows. Correct it; for a signed webhook set "
+                f"{variable}_SECRET, too."
+            )
+        self._service = apprise.Apprise(asset=asset)
+        self._service.add(service)
+
+    def send(self, letter: Letter, now: datetime) -> None:
+        with _quiet() as said:
+            taken = self._service.notify(
+                title=headline(letter.event, letter.about),
+                body=text_of(letter.event, letter.about),
+                body_format=apprise.NotifyFormat.TEXT,
+                notify_type=_tone(letter.event),
+            )
+        if not taken:
+            raise DeliveryError(self._scrubbed(said[-1]) if said else "it did not take the message")
+
+    def _scrubbed(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return " ".join(text.split())[:200]
+
+
+def _tone(event: str) -> apprise.NotifyType:
+    if event in ("run.failed", "feed.stale"):
+        return apprise.NotifyType.FAILURE
+    return apprise.NotifyType.WARNING if event in ("alert.new", "alert.changed") else apprise.NotifyType.INFO
+
+
+def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps ``requests`` from sending what ``.netrc`` holds for the host."""
+    return request
+
+
+class _Kept(logging.Handler):
+    """Keeps warnings."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record.getMessage())
+
+
+@contextmanager
+def _quiet() -> Iterator[list[str]]:
+    """Keeps what apprise and the HTTP client log from every log: it names URLs. Gives apprise's warnings."""
+    kept = _Kept()
+    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    for logger in loggers:
+        logger.handlers = [kept if logger.name == "apprise" else logging.NullHandler()]
+        logger.propagate = False
+        logger.setLevel(logging.WARNING)
+    try:
+        yield kept.said
+    finally:
+        for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+            logger.handlers, logger.propagate = handlers, propagate
+            logger.setLevel(level)

@@ -1,0 +1,111 @@
+"""``uploadwatch notify`` and ``uploadwatch outbox``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from assets.resources import Clock
+from connectors import ConfigurationError
+from orchestration.formats import Format, lake_of
+from orchestration.notify.channels import Channel, DeliveryError, open_channel
+from orchestration.notify.messages import trial_message
+from orchestration.notify.outbox import Letter
+from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
+from orchestration.notify.settings import read_channels
+from orchestration.settings import Settings, environment
+
+__all__ = ["notify", "outbox"]
+
+HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
+
+
+def notify(
+    home: HomeOption = Path(".uploadwatch"),
+    test: Annotated[bool, typer.Option("--test", help="Only send a test message to every channel.")] = False,
+) -> None:
+    """Notifies of new and changed alerts now, as the sensor does every half minute; with --test, tries the channels.
+
+    The exit status is 1 if a channel did not take a message.
+    """
+    values = environment()
+    settings = Settings.read(values)
+    clock = Clock(fixed=settings.now)
+    channels = [open_channel(each) for each in read_channels(values)]
+    if not channels:
+        raise ConfigurationError(
+            "No channel is configured. Set UPLOADWATCH_NOTIFY_<CHANNEL>_URL, see docs/notifications.md."
+        )
+    out = Console()
+    if test:
+        worked = [_works(channel, clock.now(), out) for channel in channels]
+        if not all(worked):
+            raise typer.Exit(1)
+        return
+    lake, box = lake_of(home), outbox_of(home)
+    with alone(home) as may:
+        if not may:
+            raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
+        entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
+        done = deliver(box, channels, clock.now)
+    out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
+    for failure in done.failed:
+        out.print(escape(failure), highlight=False)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _works(channel: Channel, now: datetime, out: Console) -> bool:
+    """Sends a test message past the outbox, and says whether the channel took it."""
+    message = trial_message(now)
+    try:
+        channel.send(Letter(0, message.subject, message.revision, message.event, message.about, 0), now)
+    except DeliveryError as error:
+        out.print(f"{channel.name}: [bold red]failed[/], {escape(error.reason)}", highlight=False)
+        return False
+    out.print(f"{channel.name}: [green]ok[/]", highlight=False)
+    return True
+
+
+def outbox(
+    home: HomeOption = Path(".uploadwatch"),
+    retry: Annotated[bool, typer.Option("--retry", help="Put what was parked back, to be tried again.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
+) -> None:
+    """Lists the notifications that are not delivered yet, and those that were given up (parked), with the reason."""
+    lake_of(home)
+    values = environment()
+    box = outbox_of(home)
+    if retry:
+        now = Clock(fixed=Settings.read(values).now).now()
+        Console(stderr=True).print(f"{box.retry(now)} messages were put back")
+    waiting, counts = box.waiting(), box.counts()
+    if format_ is Format.JSON:
+        told = {**counts, "waiting": [asdict(each) for each in waiting]}
+        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        return
+    known = {each.name for each in read_channels(values)}
+    table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)
+    for title in ("Channel", "Event", "About", "State", "Attempts", "Next (UTC)", "Why"):
+        table.add_column(title)
+    for each in waiting:
+        gone = "" if each.channel in known else "no channel of this name is configured. "
+        table.add_row(
+            each.channel,
+            each.event,
+            escape(each.line),
+            "[bold red]parked[/]" if each.state == "parked" else each.state,
+            str(each.attempts),
+            each.due[:19].replace("T", " ") if each.state == "pending" else "",
+            escape(gone + each.reason),
+        )
+    Console().print(table)

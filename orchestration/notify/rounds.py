@@ -1,0 +1,141 @@
+"""A round: new and changed alerts enter the outbox, and what is due goes out."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from assets.lake import Lake
+from assets.publishing import publish
+from orchestration.notify.channels import Channel, DeliveryError
+from orchestration.notify.messages import Message, capped
+from orchestration.notify.outbox import Outbox, Route
+from orchestration.report import shown_alerts, utc
+
+__all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
+
+_SECONDS = 20.0
+"""No further message is begun after so long: Dagster gives a sensor a minute, of which entering needs some, too."""
+
+
+@dataclass
+class Delivered:
+    """What a round did.
+
+    Attributes:
+        sent: Messages that a channel took.
+        failed: For each that was not taken, channel and reason.
+        parked: How many of these were given up.
+    """
+
+    sent: int
+    failed: list[str]
+    parked: int
+
+
+def outbox_of(home: Path) -> Outbox:
+    """The outbox of a home."""
+    return Outbox(home / "outbox.db")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[bool]:
+    """Keeps two rounds from working at once, which would send twice and out of order; gives whether this one may."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".outbox.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datetime, max_age: timedelta) -> int:
+    """Publishes the alerts and enters every form of one that nobody was told of, unless it ended too long ago.
+
+    Where several forms came up since the last round, the latest stands for all: it says all that they said.
+
+    Returns:
+        How many were new.
+    """
+    # Taken first, so that what changes meanwhile is seen by the next round.
+    digest = lake.digest(["alerts"], lake.days("alerts"))
+    if outbox.mark("alerts") == digest:
+        return 0
+    since = (now - max_age).astimezone(UTC).replace(tzinfo=None)
+    with duckdb.connect() as con:
+        publish(con, lake, now)
+        messages = _messages(con, since)
+    return outbox.add(messages, routes, now, mark=("alerts", digest))
+
+
+def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
+    shown = {alert["alert_id"]: alert for alert in shown_alerts(con, since)}
+    rows = con.execute(
+        """
+        SELECT l.alert_id, l.revision, l."user", l.first_window_start, l.last_window_end, l.state, l.reason,
+          arg_max(r.name, r.revision) AS name, arg_max(r.severity, r.revision) AS severity
+        FROM ledger l
+        JOIN revisions r ON r.alert_id = l.alert_id
+        WHERE l.last_window_end >= ?
+        GROUP BY ALL
+        ORDER BY l.first_window_start, l."user"
+        """,
+        [since],
+    ).fetchall()
+    messages = []
+    for alert_id, revision, user, start, end, state, reason, name, severity in rows:
+        if state == "open":
+            event, about = "alert.changed", shown[alert_id]
+        else:
+            event, about = (
+                "alert.withdrawn",
+                {
+                    "alert_id": alert_id,
+                    "name": name,
+                    "severity": severity,
+                    "user": user,
+                    "first_window_start": utc(start),
+                    "last_window_end": utc(end),
+                    "revision": revision,
+                    "state": state,
+                    "reason": reason,
+                },
+            )
+        messages.append(Message(event, alert_id, revision, user, capped(about), about["severity"]))
+    return messages
+
+
+def deliver(outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime]) -> Delivered:
+    """Gives every channel what is due, one message each in turn, until nothing is due or the time is up.
+
+    A channel that does not take a message is left alone for the rest of the round: what keeps it from one keeps it from
+    most, and each attempt may take long.
+    """
+    done = Delivered(0, [], 0)
+    deadline = time.monotonic() + _SECONDS
+    open_ = list(channels)
+    while open_ and time.monotonic() < deadline:
+        for channel in tuple(open_):
+            letter = outbox.next(channel.name, now())
+            if letter is None:
+                open_.remove(channel)
+                continue
+            try:
+                channel.send(letter, now())
+            except DeliveryError as error:
+                open_.remove(channel)
+                done.parked += outbox.failed(letter, error.reason, now(), error.wait)
+                done.failed.append(f"{channel.name}: {error.reason}")
+            else:
+                outbox.sent(letter)
+                done.sent += 1
+    return done

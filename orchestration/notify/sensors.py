@@ -1,0 +1,152 @@
+"""The sensors that notify: of alerts, of runs that failed, and of providers whose events stop."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from assets.lake import Lake
+from assets.resources import Clock
+from orchestration.notify.channels import Channel, open_channel
+from orchestration.notify.messages import Message, feed_message, run_failed
+from orchestration.notify.outbox import Outbox
+from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
+from orchestration.notify.settings import channel_variables, read_channels
+
+__all__ = ["Notifier", "notification_sensors", "notifier"]
+
+_INTERVAL = 30
+_UNCHECKED = timedelta(days=1)
+"""A tick comes every 15 minutes; where nothing looked for a day, nothing is pulled."""
+
+
+class Notifier(dg.ConfigurableResource[None]):
+    """The outbox and the channels.
+
+    Attributes:
+        home: Directory of the outbox.
+        environment: Variables of the channels; each given as an ``EnvVar``, since all may be secrets.
+        max_age_days: Nobody is notified of alerts that ended longer ago.
+    """
+
+    home: str
+    environment: dict[str, str]
+    max_age_days: float
+
+    def channels(self) -> list[Channel]:
+        """The channels, ready to be given messages."""
+        return [open_channel(settings) for settings in read_channels(self.environment)]
+
+    def outbox(self) -> Outbox:
+        """The outbox."""
+        return outbox_of(Path(self.home))
+
+
+def notifier(values: Mapping[str, str], home: Path, max_age_days: float) -> Notifier | None:
+    """The resource for an environment; None where no channel is configured.
+
+    Raises:
+        ConfigurationError: A channel is half configured, or a value can't be used.
+    """
+    for settings in read_channels(values):
+        open_channel(settings)
+    names = channel_variables(values)
+    if not names:
+        return None
+    environment: dict[str, str] = {name: dg.EnvVar(name) for name in names}
+    return Notifier(home=str(home.absolute()), environment=environment, max_age_days=max_age_days)
+
+
+def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
+    """The sensors; they run from the start, since whoever configures a channel expects to hear from it.
+
+    Args:
+        providers: Providers whose feeds are watched.
+    """
+
+    @dg.sensor(
+        name="notifications",
+        minimum_interval_seconds=_INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Enters new and changed alerts and feeds that stop in the outbox, and delivers what is due.",
+    )
+    def _notifications(
+        context: dg.SensorEvaluationContext, lake: Lake, clock: Clock, notifier: Notifier
+    ) -> dg.SkipReason:
+        channels, outbox = notifier.channels(), notifier.outbox()
+        with alone(Path(notifier.home)) as may:
+            if not may:
+                return dg.SkipReason("Another round is at work.")
+            now = clock.now()
+            entered = enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
+            for provider in providers:
+                entered += _enter_feed(outbox, channels, context.instance, provider, now)
+            done = deliver(outbox, channels, clock.now)
+        counts = outbox.counts()
+        for failure in done.failed:
+            context.log.warning("Not delivered to %s", failure)
+        if done.parked:
+            context.log.error("%d messages were given up: see `uploadwatch outbox`", done.parked)
+        return dg.SkipReason(
+            f"{entered} entered, {done.sent} sent, {len(done.failed)} failed; {counts['pending']} pending, "
+            f"{counts['parked']} parked."
+        )
+
+    @dg.run_failure_sensor(
+        name="run_failures",
+        minimum_interval_seconds=_INTERVAL,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Enters every run that failed in the outbox.",
+    )
+    def _run_failures(context: dg.RunFailureSensorContext, clock: Clock, notifier: Notifier) -> None:
+        notifier.outbox().add([_failure(context)], notifier.channels(), clock.now())
+
+    return [_notifications, _run_failures]
+
+
+def _failure(context: dg.RunFailureSensorContext) -> Message:
+    run = context.dagster_run
+    steps = {}
+    for event in context.get_step_failure_events():
+        error = event.step_failure_data.error
+        # The step's own error only says that there was one; its cause says which.
+        cause = error.cause if error and error.cause else error
+        text = cause.message.strip().splitlines() if cause else []
+        steps[event.step_key or ""] = text[0] if text else "no reason given"
+    if not steps:
+        steps = {"the run": (context.failure_event.message or "no reason given").splitlines()[0]}
+    tags = [f"dagster/asset_partition_range_{end}" for end in ("start", "end")]
+    days = [run.tags[tag] for tag in (*tags, "dagster/partition") if tag in run.tags]
+    return run_failed(run.run_id, run.job_name, days, steps)
+
+
+def _enter_feed(
+    outbox: Outbox, channels: Sequence[Channel], instance: dg.DagsterInstance, provider: str, now: datetime
+) -> int:
+    """Enters a message where a provider has become stale, or fresh again, since the last round."""
+    key = dg.AssetCheckKey(dg.AssetKey([provider, "uploads"]), "fresh")
+    record = instance.get_latest_asset_check_evaluation_record(key)
+    if record is None:
+        return 0
+    at = datetime.fromtimestamp(record.create_timestamp, UTC)
+    event = record.event.dagster_event if record.event else None
+    if now - at > _UNCHECKED:
+        stale = True
+        said = (
+            f"No run has looked since {at:%Y-%m-%d %H:%M} UTC. See whether the schedule `tick` is on, whether "
+            "Dagster's daemon runs, and the last run's log."
+        )
+    elif event and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        evaluation = event.asset_check_evaluation_data
+        stale, said = not evaluation.passed, evaluation.description or ""
+    else:
+        # A run is under way that will tell.
+        return 0
+    mark = f"feed {provider}"
+    state, _, turns = (outbox.mark(mark) or "fresh 0").partition(" ")
+    if state == ("stale" if stale else "fresh"):
+        return 0
+    turn = int(turns) + 1
+    message = feed_message(provider, turn, stale=stale, said=said)
+    return outbox.add([message], channels, now, mark=(mark, f"{'stale' if stale else 'fresh'} {turn}"))

@@ -1,0 +1,122 @@
+"""Settings of the channels, from the variables ``UPLOADWATCH_NOTIFY_<CHANNEL>_URL``, ``…_SECRET``, ``…_SEVERITY``."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from connectors import ConfigurationError
+
+__all__ = ["SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
+
+SEVERITIES = ("Informational", "Low")
+"""Severities of alerts, the least first."""
+
+_PREFIX = "UPLOADWATCH_NOTIFY_"
+_VARIABLE = re.compile(rf"{_PREFIX}(?P<channel>[A-Z0-9]+(?:_[A-Z0-9]+)*)_(?P<part>URL|SECRET|SEVERITY)")
+_OTHERS = {f"{_PREFIX}MAX_AGE_DAYS"}
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_KEY_BYTES = range(24, 65)
+
+
+@dataclass(frozen=True)
+class ChannelSettings:
+    """One channel.
+
+    Attributes:
+        name: Lower case; stands in the outbox.
+        url: An apprise URL, or where a signed webhook is posted to. Either may hold credentials.
+        secret: Of a signed webhook; None for a channel of apprise.
+        severity: Least severity of the alerts that go there.
+    """
+
+    name: str
+    url: SecretStr
+    secret: SecretStr | None
+    severity: str
+
+
+def channel_variables(values: Mapping[str, str]) -> list[str]:
+    """Names of the variables that are set and configure channels."""
+    return sorted(
+        name for name, value in values.items() if name.startswith(_PREFIX) and name not in _OTHERS and value.strip()
+    )
+
+
+def read_channels(values: Mapping[str, str]) -> list[ChannelSettings]:
+    """The configured channels by name; an empty variable counts as not set.
+
+    Raises:
+        ConfigurationError: A channel is half configured, or a value can't be used. Names the variable, never its value.
+    """
+    parts: dict[str, dict[str, str]] = {}
+    for variable in channel_variables(values):
+        match = _VARIABLE.fullmatch(variable)
+        if not match:
+            raise ConfigurationError(
+                f"{variable} is not known. Name a channel's variables {_PREFIX}<CHANNEL>_URL, …_SECRET and …_SEVERITY, "
+                "in capitals; see docs/notifications.md."
+            )
+        parts.setdefault(match["channel"], {})[match["part"]] = values[variable].strip()
+    return [_channel(name, given) for name, given in sorted(parts.items())]
+
+
+def _channel(name: str, given: Mapping[str, str]) -> ChannelSettings:
+    variable = f"{_PREFIX}{name}"
+    if "URL" not in given:
+        there = " and ".join(f"{variable}_{part}" for part in sorted(given))
+        raise ConfigurationError(
+            f"The channel {name.lower()} is half configured: {variable}_URL is not set. Set it, or unset {there}."
+        )
+    severity = next((known for known in SEVERITIES if known.lower() == given.get("SEVERITY", known).lower()), None)
+    if severity is None:
+        raise ConfigurationError(f"{variable}_SEVERITY cannot be used: give one of {', '.join(SEVERITIES)}.")
+    if "SECRET" in given:
+        _check_address(f"{variable}_URL", given["URL"])
+        try:
+            signing_key(given["SECRET"])
+        except ValueError as error:
+            raise ConfigurationError(f"{variable}_SECRET cannot be used: {error}.") from None
+    secret = SecretStr(given["SECRET"]) if "SECRET" in given else None
+    return ChannelSettings(name.lower(), SecretStr(given["URL"]), secret, severity)
+
+
+def _check_address(variable: str, text: str) -> None:
+    try:
+        url = urlsplit(text)
+        host = url.hostname
+    except ValueError:
+        host = None
+    if not host or url.scheme not in ("https", "http") or "@" in url.netloc or url.fragment:
+        raise ConfigurationError(
+            f"{variable} cannot be used: a webhook's address is https://host/path, without user and password."
+        )
+    if url.scheme == "http" and host not in _LOOPBACK:
+        raise ConfigurationError(
+            f"{variable} cannot be used: give an https address, since alerts name people (http is for this machine "
+            "only)."
+        )
+
+
+def signing_key(secret: str) -> bytes:
+    """The key within a webhook's secret, ``whsec_`` and then Base64 of 24 to 64 bytes.
+
+    Raises:
+        ValueError: It is of another shape; does not repeat it.
+    """
+    wanted = "give whsec_ followed by the Base64 of 24 to 64 random bytes, see docs/notifications.md"
+    if not secret.startswith("whsec_"):
+        raise ValueError(wanted)
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError(wanted) from None
+    if len(key) not in _KEY_BYTES:
+        raise ValueError(wanted)
+    return key

@@ -1,0 +1,89 @@
+"""Messages as text for people, in which nothing from outside acts as mention, link or markup."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from detection.wording import TITLES
+
+__all__ = ["harmless", "headline", "text_of"]
+
+_LOOK_ALIKES = str.maketrans(
+    {"<": "‹", ">": "›", "[": "［", "]": "］", "`": "ˋ", "*": "∗", "~": "∼", "|": "¦", "\\": "∖", "#": "＃"}
+)
+"""Characters that Slack, Teams, Discord or Markdown act on, and others that look like them and do nothing."""
+_E_MAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
+_MENTION = re.compile(r"@(?=(?:everyone|here|channel|all|team|room)\b)", re.IGNORECASE)
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
+_REASONS = 5
+_LONGEST = 1700
+"""Discord takes 2000 characters, the least of the usual channels."""
+
+
+def harmless(text: str, longest: int = 600) -> str:
+    """A text from outside, on one line, that no channel takes for a mention, a link or markup.
+
+    What would act is replaced by characters that look alike; addresses of people stay as they are.
+    """
+    shown = " ".join("".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text).split())
+    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+    parts = []
+    end = 0
+    for match in _E_MAIL.finditer(shown):
+        parts += [_inert(shown[end : match.start()]), match[0]]
+        end = match.end()
+    parts.append(_inert(shown[end:]))
+    return _EMPHASIS.sub("＿", _MENTION.sub("＠", "".join(parts)))
+
+
+def _inert(text: str) -> str:
+    text = text.translate(_LOOK_ALIKES).replace("@", "＠").replace("://", ":∕∕")
+    return _LINK_DOT.sub("․", text)
+
+
+def headline(event: str, about: Mapping[str, Any]) -> str:
+    """The title of a message."""
+    match event.partition("."):
+        case "alert", _, what:
+            name = f"{about['name']} ({about['severity']})"
+            return harmless(name if what == "new" else f"{what.capitalize()}: {name}", 150)
+        case "run", _, _:
+            return "uploadwatch: a run failed"
+        case "feed", _, what:
+            title = TITLES.get(about["provider"], about["provider"])
+            return f"uploadwatch: no new events from {title}" if what == "stale" else f"uploadwatch: {title} is back"
+        case _:
+            return "uploadwatch: test"
+
+
+def text_of(event: str, about: Mapping[str, Any]) -> str:
+    """What a message says below its title."""
+    match event.partition("."):
+        case "alert", _, "withdrawn":
+            lines = [
+                f"User {harmless(about['user'])}, from {about['first_window_start']}: no longer an alert "
+                f"({harmless(about['state'])}: {harmless(about['reason'])})."
+            ]
+        case "alert", _, _:
+            lines = [harmless(about["sentence"], 800)]
+            reasons = about["reasons"] or []
+            lines += [f"{harmless(each['name'])}: {harmless(each['evidence'], 120)}" for each in reasons[:_REASONS]]
+            if len(reasons) > _REASONS:
+                lines.append(f"and {len(reasons) - _REASONS} more reasons")
+        case "run", _, _:
+            days = f", days {about['first_day']} to {about['last_day']}" if about["first_day"] else ""
+            lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. Its log in Dagster's UI tells why."]
+            lines += [
+                f"{harmless(each['step'])}: {harmless(each['error'], 200)}" for each in about["failed"][:_REASONS]
+            ]
+        case "feed", _, _:
+            lines = [harmless(about["reason"])]
+        case _:
+            lines = ["If you can read this, uploadwatch reaches this channel."]
+    if "alert_id" in about:
+        lines.append(f"Alert {about['alert_id']}, revision {about['revision']}")
+    return "\n".join(lines)[:_LONGEST]

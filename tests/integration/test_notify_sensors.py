@@ -1,0 +1,184 @@
+"""The sensors on real instances: alerts, feeds that stop and come back, and runs that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from notified import NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
+
+from assets.resources import Clock
+from connectors import ConfigurationError
+from orchestration.definitions import build_defs
+from orchestration.notify.rounds import alone, outbox_of
+
+BOX = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
+FRESH = dg.AssetCheckKey(dg.AssetKey(["box", "uploads"]), "fresh")
+
+
+@pytest.fixture
+def soc() -> Iterator[Receiver]:
+    with receiver() as found:
+        yield found
+
+
+@pytest.fixture
+def variables(tmp_path: Path, soc: Receiver, monkeypatch) -> dict[str, str]:
+    values = {**BOX, **soc.variables, "UPLOADWATCH_HOME": str(tmp_path)}
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    return values
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as found:
+        yield found
+
+
+@pytest.fixture
+def tick(variables, instance) -> Callable[[datetime], str]:
+    """Evaluates the sensor of notifications at a time; gives what it says."""
+
+    def evaluate(now: datetime) -> str:
+        defs = build_defs(variables, resource_overrides={"clock": Clock(fixed=now.isoformat())})
+        resources = {name: defs.resources[name] for name in ("lake", "clock", "notifier")}
+        with dg.build_sensor_context(instance=instance, resources=resources) as context:
+            return defs.resolve_sensor_def("notifications").evaluate_tick(context).skip_message
+
+    return evaluate
+
+
+def test_the_sensor_tells_alerts(tmp_path, tick, soc):
+    """Prevents alerts that nobody looks at from staying in the lake."""
+    write_alerts(tmp_path, Made("a", "ann", NOON))
+    assert tick(NOW) == "1 entered, 1 sent, 0 failed; 0 pending, 0 parked."
+    assert tick(NOW) == "0 entered, 0 sent, 0 failed; 0 pending, 0 parked."
+    assert soc.told() == [("a-1", "alert.new")]
+
+
+def test_two_rounds_never_work_at_once(tmp_path, tick, soc):
+    """Prevents a tick that outlives its minute from sending beside the next one."""
+    write_alerts(tmp_path, Made("a", "ann", NOON))
+    with alone(tmp_path) as may:
+        assert may
+        assert tick(NOW) == "Another round is at work."
+    assert soc.told() == []
+
+
+def test_a_feed_that_stops_is_told_once_and_once_again_when_it_is_back(tick, instance, soc):
+    """Prevents a provider that stopped from going unnoticed, and from being told of by every tick."""
+    now = datetime.now(UTC)
+
+    def looked(*, passed: bool, said: str) -> None:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=FRESH.asset_key, check_name="fresh", passed=passed, description=said)
+        )
+
+    tick(now)
+    looked(passed=True, said="well")
+    tick(now)
+    assert soc.told() == []
+    for passed, said in ((False, "the newest event of box is of 2026-02-01"), (True, "well again"), (False, "gone")):
+        for _ in range(2):
+            looked(passed=passed, said=said)
+            tick(now)
+    assert soc.told() == [
+        ("feed-box-1", "feed.stale"),
+        ("feed-box-2", "feed.fresh"),
+        ("feed-box-3", "feed.stale"),
+    ]
+    assert soc.bodies()["feed-box-1"]["feed"] == {
+        "provider": "box",
+        "reason": "the newest event of box is of 2026-02-01",
+    }
+
+
+def test_a_feed_that_no_run_looks_at_is_stale(tick, instance, soc):
+    """Prevents schedules that somebody switched off from leaving the last check green for ever."""
+    instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(asset_key=FRESH.asset_key, check_name="fresh", passed=True)
+    )
+    now = datetime.now(UTC)
+    tick(now)
+    for _ in range(2):
+        tick(now + timedelta(hours=25))
+    assert soc.told() == [("feed-box-1", "feed.stale")]
+    assert "No run has looked since" in soc.bodies()["feed-box-1"]["feed"]["reason"]
+
+
+def test_a_run_that_fails_is_told_once(tmp_path, variables, instance, tick, soc):
+    """Prevents a run that fails at night from being found by chance, days later."""
+
+    @dg.op
+    def breaks() -> None:
+        raise ValueError("no space left\non the disk")
+
+    @dg.job(
+        tags={"dagster/asset_partition_range_start": "2026-03-01", "dagster/asset_partition_range_end": "2026-03-02"}
+    )
+    def broken() -> None:
+        breaks()
+
+    result = broken.execute_in_process(instance=instance, raise_on_error=False)
+    defs = build_defs(variables)
+    for _ in range(2):
+        context = dg.build_run_status_sensor_context(
+            sensor_name="run_failures",
+            dagster_instance=instance,
+            dagster_run=result.dagster_run,
+            dagster_event=result.get_run_failure_event(),
+            resources={"clock": Clock(), "notifier": defs.resources["notifier"]},
+        ).for_run_failure()
+        defs.resolve_sensor_def("run_failures")(context)
+    tick(datetime.now(UTC))
+    [(key, body)] = soc.bodies().items()
+    assert key == f"run-{result.run_id}-1"
+    assert len(soc.server.asked) == 1
+    assert body["run"] == {
+        "run_id": result.run_id,
+        "job": "broken",
+        "first_day": "2026-03-01",
+        "last_day": "2026-03-02",
+        "failed": [{"step": "breaks", "error": "ValueError: no space left"}],
+    }
+
+
+def test_sensors_are_there_and_run_where_a_channel_is_configured(variables):
+    """Prevents a configured channel from being silent, and a replay or a deployment without one from failing ticks."""
+    defs = build_defs(variables)
+    assert {sensor.name: sensor.default_status for sensor in defs.sensors} == {
+        "notifications": dg.DefaultSensorStatus.RUNNING,
+        "run_failures": dg.DefaultSensorStatus.RUNNING,
+    }
+    dg.Definitions.validate_loadable(defs)
+    assert not build_defs(BOX).sensors
+    assert not build_defs({**variables, "UPLOADWATCH_NOW": NOW.isoformat()}).sensors
+
+
+def test_half_a_channel_keeps_the_location_from_loading(variables):
+    """Prevents a channel without its address from being left out in silence."""
+    del variables["UPLOADWATCH_NOTIFY_SOC_URL"]
+    with pytest.raises(ConfigurationError, match="UPLOADWATCH_NOTIFY_SOC_URL is not set"):
+        build_defs(variables)
+
+
+def test_no_secret_is_in_the_definitions(variables):
+    """Prevents the UI from showing a channel's address or secret among the resources."""
+    shown = repr(build_defs(variables).resources)
+    assert "UPLOADWATCH_NOTIFY_SOC_SECRET" in shown
+    assert SECRET not in shown
+    assert PATH not in shown
+
+
+def test_a_secret_is_not_kept_in_the_outbox_of_the_sensor(tmp_path, tick, soc):
+    """Prevents the file that a backup copies from holding what the channels sign in with."""
+    write_alerts(tmp_path, Made("a", "ann", NOON))
+    tick(NOW)
+    assert outbox_of(tmp_path).counts()["sent"] == 1
+    content = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert SECRET.encode() not in content
+    assert PATH.encode() not in content
