@@ -28,14 +28,16 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
         days: Days wanted, ascending.
 
     Returns:
-        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day) and
-        balance (of the account after the day).
+        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day, a
+        flood is one) and balance (of the account after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
     lake.view(con, "opened", ["alerts"], days, dated=True)
     cursor = con.execute(
         """
-        WITH raised AS (SELECT population, day, count(*) AS alerts FROM opened GROUP BY population, day)
+        WITH raised AS (
+          SELECT population, day, count(*) AS alerts FROM opened WHERE folded_into IS NULL GROUP BY population, day
+        )
         SELECT
           s.population, s.day - INTERVAL 1 DAY AS day, s.budget, s.watched_users, s.allowed,
           coalesce(r.alerts, 0) AS raised, s.balance

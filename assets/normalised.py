@@ -85,7 +85,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
             Step(
                 outputs={
                     "uploads": f"{provider}/logged_uploads",
-                    **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
+                    **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored", "counts")},
                 },
                 made_from=made_from,
                 compute=compute,
