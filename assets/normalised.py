@@ -11,7 +11,8 @@ from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import Step, days_between, refresh
 from assets.resources import Detector
-from detection.normalise import normalise, rules_version
+from assets.rules import rules
+from detection.normalise import normalise
 
 __all__ = ["normalised", "raw_days", "raw_events", "raw_files"]
 
@@ -61,11 +62,11 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        rules = f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
+        read_by = rules("logged_uploads", detector, provider)
 
         def made_from(day: date) -> str:
             raw = (manifest.digest for manifest in _manifests(lake, provider, day))
-            return lake.digest([], [day], rules, *raw)
+            return lake.digest([], [day], read_by, *raw)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             normalise(

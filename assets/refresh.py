@@ -12,6 +12,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
+from assets.provenance import provenance
 
 __all__ = ["Step", "days_between", "range_of", "refresh", "touched_days"]
 
@@ -80,7 +81,7 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
             made = [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
             computed += any(each.computed for each in made)
             for each in made:
-                if in_range or each.changed:
+                if in_range or each.renewed:
                     _tell(context, each.notes, day, each.extra, in_range=in_range)
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
 
@@ -90,20 +91,22 @@ class _Made:
     notes: Mapping[str, Note | None]
     extra: Mapping[str, dg.MetadataValue]
     computed: bool
-    changed: bool
+    renewed: bool
+    """Whether rows, inputs or rules differ from what was reported before."""
 
 
 def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, day: date) -> _Made:
     digest = step.made_from(day)
     notes = {table: lake.note(table, day) for table in step.outputs.values()}
     if digest is not None and all(note is not None and note.made_from == digest for note in notes.values()):
-        return _Made(notes, {}, computed=False, changed=False)
+        return _Made(notes, {}, computed=False, renewed=False)
     extra = step.compute(con, day) or {}
-    changed = False
+    # Where the inputs are not known beforehand, only the content tells whether anything is new.
+    renewed = digest is not None
     for relation, table in step.outputs.items():
         notes[table], differs = lake.write(con, relation, table, day, digest or "")
-        changed = changed or differs
-    return _Made(notes, extra, computed=True, changed=changed)
+        renewed = renewed or differs
+    return _Made(notes, extra, computed=True, renewed=renewed)
 
 
 def _tell(
@@ -124,4 +127,7 @@ def _tell(
         if in_range:
             context.add_asset_metadata(metadata, asset_key=known[table], partition_key=day.isoformat())
         else:
-            context.log_event(dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata))
+            tags = provenance(context, known[table], note.content if note else "")
+            context.log_event(
+                dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata, tags=tags)
+            )

@@ -13,6 +13,7 @@ from dagster_duckdb import DuckDBResource
 from assets.alerts import alerts
 from assets.audit_events import audit_events
 from assets.checks import Traits, asset_checks
+from assets.describe import explained
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.lake import Lake
@@ -94,7 +95,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     reach = {provider: horizons(provider, values) for provider in providers}
     checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
     return dg.Definitions(
-        assets=assets,
+        assets=explained(assets, resources["detector"], running=not settings.now and not settings.end_date),
         asset_checks=checks,
         jobs=[job] if providers else [],
         schedules=schedules(job, resources["clock"], reach, settings) if providers else [],
