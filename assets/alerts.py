@@ -12,11 +12,15 @@ from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
+from assets.pictures import alert_pictures
 from assets.refresh import Step, days_between, range_of, refresh, touched_days
 from assets.resources import Detector
 from detection.alerts import LOOK_BACK, fold
 
 __all__ = ["alerts"]
+
+_FEW_DAYS = 4
+"""Runs of so many days draw their alerts: ticks and reconciles do, backfills do not."""
 
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -71,6 +75,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 "reasons_off": dg.MetadataValue.json(list(watch.off)),
                 **suppressed_metadata(con, day),
             }
+            if day in wanted and len(wanted) <= _FEW_DAYS:
+                told |= alert_pictures(con, lake, day)
             if day in wanted:
                 told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=day == wanted[-1])
             return told

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import dagster as dg
 import duckdb
 
 from assets.lake import Lake
+from assets.pictures import png
 from assets.plots import load_plot
 
 __all__ = ["load_metadata", "load_of_days"]
@@ -72,6 +72,5 @@ def load_metadata(
             found[f"{population}: budget asked"] = dg.MetadataValue.float(rows[-1]["budget"])
             found[f"{population}: budget realised"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
     if found and picture:
-        image = base64.b64encode(load_plot(load)).decode()
-        found["alerts against the budget"] = dg.MetadataValue.md(f"![load](data:image/png;base64,{image})")
+        found["alerts against the budget"] = dg.MetadataValue.md(png("load", load_plot(load, small=True)))
     return found

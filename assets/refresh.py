@@ -12,6 +12,7 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
+from assets.preview import preview
 from assets.provenance import provenance
 
 __all__ = ["Step", "days_between", "range_of", "refresh", "touched_days"]
@@ -50,11 +51,13 @@ class Step:
         outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
         made_from: Digest of a day's inputs, code and settings; None where that is not known before computing.
         compute: Makes the relations of one day; what it returns is attached as the day's metadata.
+        picture: Metadata that show the day, from the relations that ``compute`` makes.
     """
 
     outputs: Mapping[str, str]
     made_from: Callable[[date], str | None]
     compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None]
+    picture: Callable[[duckdb.DuckDBPyConnection], Mapping[str, dg.MetadataValue]] | None = None
 
 
 def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step) -> None:
@@ -83,6 +86,9 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
             for each in made:
                 if in_range or each.renewed:
                     _tell(context, each.notes, day, each.extra, in_range=in_range)
+        with engine.get_connection() as con:
+            for step in steps:
+                _show(context, lake, con, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
 
 
@@ -107,6 +113,20 @@ def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, da
         notes[table], differs = lake.write(con, relation, table, day, digest or "")
         renewed = renewed or differs
     return _Made(notes, extra, computed=True, renewed=renewed)
+
+
+def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyConnection, step: Step, day: date) -> None:
+    """Attaches a preview, and a picture where there is one; of the last day only, since the event log keeps them."""
+    known = {"/".join(key.path): key for key in context.selected_asset_keys}
+    for number, (relation, table) in enumerate(step.outputs.items()):
+        if table not in known:
+            continue
+        lake.view(con, relation, [table], [day])
+        shown = preview(con, relation, table.rpartition("/")[2])
+        if step.picture and number == 0:
+            shown |= step.picture(con)
+        if shown:
+            context.add_asset_metadata(shown, asset_key=known[table], partition_key=day.isoformat())
 
 
 def _tell(

@@ -10,6 +10,7 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, window
 from assets.describe import described
 from assets.lake import Lake
+from assets.pictures import coverage_picture
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.rules import rules
@@ -73,6 +74,7 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
                 outputs={"uploads": f"{provider}/uploads"},
                 made_from=lambda day: lake.digest([logged, *also], [day], sized_by),
                 compute=compute,
+                picture=coverage_picture if sizes else None,
             ),
         )
 

@@ -10,6 +10,7 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import SINGLE_RUN
 from assets.describe import described
 from assets.lake import Lake
+from assets.pictures import hours_picture
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.rules import rules
@@ -44,6 +45,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
                 outputs={"user_hours": "user_hours"},
                 made_from=lambda day: lake.digest(uploads, [day], summed_by),
                 compute=compute,
+                picture=hours_picture,
             ),
         )
 

@@ -91,6 +91,20 @@ def test_a_changed_query_makes_the_partitions_of_its_table_stale(deployment, mon
     assert deployment.stale() == {cause: {day.isoformat() for day in DAYS}}
 
 
+def test_the_event_log_takes_little_of_each_partition(deployment):
+    """Prevents metadata that make an event log of gigabytes of a year of ticks."""
+    sizes: dict[str, int] = {}
+    for table in MADE:
+        for record in deployment.instance.fetch_materializations(dg.AssetKey(table), limit=10).records:
+            made = record.asset_materialization
+            assert made is not None
+            size = sum(len(name) + len(str(value.value)) for name, value in made.metadata.items())
+            sizes[f"{table} {made.partition}"] = size
+            assert ("preview" in made.metadata) <= (made.partition == DAY.isoformat())
+            assert size < (8_000 if made.partition == DAY.isoformat() else 600), f"{table}: {size} bytes"
+    assert sizes[f"user_hours {DAY}"] > 1_000
+
+
 def test_a_changed_setting_makes_stale_what_depends_on_it(deployment):
     """Prevents a new budget from making a month of baselines look out of date."""
     deployment.settings = {**KEYS, "UPLOADWATCH_BUDGET": "5"}
