@@ -12,6 +12,7 @@ import dagster as dg
 from assets.lineage import column_lineage
 from assets.resources import Detector
 from assets.rules import code_version, queries
+from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from detection.wording import TITLES
 
@@ -83,13 +84,12 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
         "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
         "owners": [_OWNER],
     }
-    if table in TABLES:
-        columns = [
-            dg.TableColumn(name=column.name, type=column.type, description=column.description)
-            for column in TABLES[table]
-        ]
-        found["metadata"] = {"dagster/column_schema": dg.TableSchema(columns=columns)}
-    return found
+    columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
+    if table == "audit_events" and provider:
+        layout = LAYOUTS[provider]
+        read = {**layout.columns, **{name: path for name, (path, _) in layout.lists.items()}}
+        columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
+    return {**found, "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)}}
 
 
 def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:

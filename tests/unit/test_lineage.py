@@ -78,5 +78,6 @@ def test_every_asset_is_explained(specs):
         assert any(path.suffix == ".py" for path in paths), name
         if not name.endswith(("audit_events", "evaluations")):
             assert any(path.suffix == ".sql" for path in paths), name
-            assert spec.metadata["dagster/column_schema"].columns, name
+        assert all(column.description for column in spec.metadata["dagster/column_schema"].columns), name
+        assert spec.metadata["dagster/column_schema"].columns, name
         assert spec.freshness_policy is not None
