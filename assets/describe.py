@@ -118,7 +118,9 @@ def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, runn
             freshness_policy=_BADGE if running else None,
         )
 
-    return list(dg.with_source_code_references([each.map_asset_specs(of) for each in assets]))
+    found = dg.with_source_code_references([each.map_asset_specs(of) for each in assets])
+    # It takes other kinds of assets, too, and so gives them.
+    return [each for each in found if isinstance(each, dg.AssetsDefinition)]
 
 
 def _rules_of(table: str, provider: str) -> dg.CodeReferencesMetadataValue:

@@ -104,10 +104,11 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         sums[0] += files
         sums[1] += (size or 0) / 1e6
     times = sorted(windows)
+    places = matplotlib.dates.date2num(times)
     colours = ["#c0392b" if start <= time < end else "#5b7c99" for time in times]
     for place, (axes, name) in enumerate(zip(panels, ("files", "MB"), strict=True)):
         # Lines are drawn at once; bars, one by one, take ten times as long.
-        axes.vlines(times, 0, [windows[time][place] for time in times], colors=colours, linewidth=1.6)
+        axes.vlines(places, 0, [windows[time][place] for time in times], colors=colours, linewidth=1.6)
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(0)
         axes.set_ylabel(name, fontsize=7)
