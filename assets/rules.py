@@ -82,7 +82,8 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
 def queries(table: str, provider: str = "") -> tuple[str, ...]:
     """Names of the queries that make a table; none for audit events."""
     if table in _NORMALISED:
-        steps = (provider, "events", "once", "pairs", "uploads" if table == "logged_uploads" else table)
+        made = "uploads" if table == "logged_uploads" else table
+        steps = (provider, "events", "numbered", "repeated", "once", "pairs", made)
         return tuple(f"normalise/{step}" for step in steps)
     return _QUERIES.get(table, ())
 

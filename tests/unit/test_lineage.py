@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from assets.lineage import SOURCES, made_from
+from assets.rules import queries
+from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
 
@@ -81,3 +84,23 @@ def test_every_asset_is_explained(specs):
         assert all(column.description for column in spec.metadata["dagster/column_schema"].columns), name
         assert spec.metadata["dagster/column_schema"].columns, name
         assert spec.freshness_policy is not None
+
+
+APART = {
+    # Publication and reviews: what people were shown is no partition.
+    *("identity", "revisions", "shown"),
+    # Of the command classify, and of figures in the metadata.
+    *("normalise/outcomes", "sizes/coverage"),
+    # Side tables.
+    *("normalise/ignored", "normalise/counts", "sizes/measured"),
+}
+"""Queries whose change makes no partition of an asset stale."""
+
+
+def test_every_query_belongs_to_the_rules_of_a_table():
+    """Prevents a query that is changed without any partition being shown as stale: a new one has to be named."""
+    folder = Path(str(files("detection").joinpath("sql")))
+    there = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.sql")}
+    named = {query for table in TABLES for provider in LAYOUTS for query in queries(table, provider)}
+    assert there - named - APART == set()
+    assert there >= APART
