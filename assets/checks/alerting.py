@@ -10,6 +10,7 @@ from assets.allow_list import suppressed
 from assets.calendar import DAY
 from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
 from assets.load import load_of_days
+from assets.preview import cell
 from assets.refresh import days_between
 from detection.allow_list import AllowListError, allow
 from detection.sql import into
@@ -43,7 +44,10 @@ def deduplicated(scene: Scene) -> Outcome:
         [period],
     ).fetchall()
     return Outcome(
-        [Finding(ERROR, f"{user} has alerts that open {first} and {second} UTC") for user, first, second in doubled],
+        [
+            Finding(ERROR, f"{cell(user)} has alerts that open {first} and {second} UTC")
+            for user, first, second in doubled
+        ],
         "no user has two alerts within a day",
     )
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
 from assets.normalised import raw_events
+from assets.preview import cell
 from assets.refresh import days_between
 from assets.sizes import coverage
 
@@ -42,9 +43,9 @@ def unique_events(scene: Scene) -> Outcome:
     ).fetchall()
     return Outcome(
         [
-            Finding(ERROR, f"event {key} is there {count} times")
+            Finding(ERROR, f"event {cell(key)} is there {count} times")
             if count > days
-            else Finding(WARN, f"event {key} is there on {days} days")
+            else Finding(WARN, f"event {cell(key)} is there on {days} days")
             for key, count, days in doubled
         ],
         "every event is there once",
@@ -135,7 +136,7 @@ def schema(scene: Scene) -> Outcome:
         if known and not here and sampled >= 10 * _FEW and past >= past_sampled / 2
     ]
     if gone:
-        findings.append(Finding(ERROR, f"fields that the rules read are gone: {', '.join(gone[:10])}"))
+        findings.append(Finding(ERROR, f"fields that the rules read are gone: {', '.join(map(cell, gone[:10]))}"))
     fresh_fields = {
         name: int(here)
         for name, here, past, known in fields
@@ -151,7 +152,7 @@ def schema(scene: Scene) -> Outcome:
 def _named(counts: dict[str, int]) -> str:
     """Names with their counts, the most frequent first."""
     more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
-    return ", ".join(f"{name} ({events:,})" for name, events in list(counts.items())[:10]) + more
+    return ", ".join(f"{cell(name)} ({events:,})" for name, events in list(counts.items())[:10]) + more
 
 
 def size_coverage(scene: Scene) -> Outcome:

@@ -154,7 +154,7 @@ CASES: list[tuple[str, Build, str, str]] = [
     # Two of four weeks with nothing, and one with far too much, do not say what is usual.
     ("volume", after_an_odd_week, "ok", "no two such weekdays"),
     ("unique_events", uploads({"event_key": "e1"}, {"event_key": "e2"}), "ok", "every event is there once"),
-    ("unique_events", uploads({"event_key": "e1"}, {"event_key": "e1"}), "error", "event e1 is there 2 times"),
+    ("unique_events", uploads({"event_key": "e1"}, {"event_key": "e1"}), "error", "event `e1` is there 2 times"),
     (
         "rows_conserved",
         read(landed=9, uploaded=3, active=2, rejected=1, ignored=3),
@@ -183,25 +183,25 @@ CASES: list[tuple[str, Build, str, str]] = [
         "schema",
         today(operation={"UPLOAD": 970, "_NEW": 30}, sample={"events": 0}),
         "warn",
-        "operations that no rule knows are new: _NEW (30)",
+        "operations that no rule knows are new: `_NEW` (30)",
     ),
     (
         "schema",
         today(operation={"_FILE_UPLOADED": 600, "LOGIN": 300}, sample={"events": 0}),
         "error",
-        "600 of 900 events are new: _FILE_UPLOADED (600)",
+        "600 of 900 events are new: `_FILE_UPLOADED` (600)",
     ),
     (
         "schema",
         today(operation={"UPLOAD": 9}, field={"event_id": 900, "_id": 70}, sample={"events": 900}),
         "error",
-        "fields that the rules read are gone: source.item_id; of a sample of 900 events, fields are new: _id (70)",
+        "fields that the rules read are gone: `source.item_id`; of a sample of 900 events, fields are new: `_id` (70)",
     ),
     (
         "schema",
         today(operation={"UPLOAD": 9}, field={"event_id": 900, "source.item_id": 1, "_id": 70}, sample={"events": 900}),
         "warn",
-        "fields are new: _id (70)",
+        "fields are new: `_id` (70)",
     ),
     ("schema", lambda lake: lake.counts(TODAY, operation={"_ANY": 500}), "ok", "there are 0 days before"),
     (
@@ -215,7 +215,12 @@ CASES: list[tuple[str, Build, str, str]] = [
     ("size_coverage", sized(log=4, unknown=6), "error", "4 of 10 uploads"),
     ("size_coverage", sized(), "ok", "0 of 0 uploads have a measured size."),
     ("deduplicated", openings(1), "ok", "no user has two alerts within a day"),
-    ("deduplicated", openings(1, 20), "error", "ann has alerts that open 2026-03-10 01:00:00 and 2026-03-10 20:00:00"),
+    (
+        "deduplicated",
+        openings(1, 20),
+        "error",
+        "`ann` has alerts that open 2026-03-10 01:00:00 and 2026-03-10 20:00:00",
+    ),
     ("budget_realised", budget(10, 9), "ok", "people: 10 alerts in 10 days, 10.0 allowed"),
     ("budget_realised", budget(20, 9), "warn", "people: 20 alerts in 10 days, 10.0 allowed"),
     ("budget_realised", budget(31, 9), "error", "people: 31 alerts"),
@@ -261,7 +266,7 @@ def test_an_event_on_two_days_warns_and_one_doubled_on_a_day_fails(tmp_path):
     for ago in (0, 1):
         lake.write("box/uploads", [{"event_key": "e", "asset": 0, "time": NOW - ago * DAY}], TODAY - ago * DAY)
     outcome, said = lake.check("unique_events", days=[TODAY - DAY, TODAY])
-    assert (outcome, "event e is there on 2 days" in said) == ("warn", True)
+    assert (outcome, "event `e` is there on 2 days" in said) == ("warn", True)
 
 
 def test_sizes_that_are_not_recovered_are_told_and_pass(tmp_path):
