@@ -15,11 +15,16 @@ from assets.calendar import DAY, SINGLE_RUN, midnight, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
+from assets.pictures import alert_pictures
 from assets.refresh import Step, days_between, range_of, refresh
 from assets.resources import Detector
-from detection.alerts import LOOK_BACK, RULES, fold
+from assets.rules import rules
+from detection.alerts import LOOK_BACK, fold
 
 __all__ = ["alerts"]
+
+_FEW_DAYS = 4
+"""Runs of so many days draw their alerts: ticks and reconciles do, backfills do not."""
 
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -47,12 +52,12 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         watch = detector.watch()
         files = [Path(name).read_bytes() if name else b"" for name in (detector.risk_list, detector.networks)]
         listed = [hashlib.sha256(content).hexdigest() for content in files]
-        rules = f"{RULES}|{detector.parameters.model_dump_json()}|{sorted(watch.off)}|{listed}"
+        made_by = f"{rules('alerts', detector)}|{listed}"
         folded = False
 
         @cache
         def detected() -> str:
-            return lake.digest(["detections"], lake.days("detections"), rules)
+            return lake.digest(["detections"], lake.days("detections"), made_by)
 
         def made_from(day: date) -> str | None:
             if day in wanted:
@@ -96,6 +101,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 "reasons_off": dg.MetadataValue.json(list(watch.off)),
                 **suppressed_metadata(con, day),
             }
+            if day in wanted and len(wanted) <= _FEW_DAYS:
+                told |= alert_pictures(con, lake, day)
             if day in wanted:
                 # A picture is large: a hundred ticks a day would fill the event log with the same one.
                 picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "tick"

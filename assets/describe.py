@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.resources import files
 from typing import Any
 
 import dagster as dg
 
+from assets.lineage import column_lineage
+from assets.resources import Detector
+from assets.rules import code_version, queries
+from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from detection.wording import TITLES
 
-__all__ = ["described"]
+__all__ = ["described", "explained"]
 
 _OWNER = "team:detection-engineering"
 
@@ -54,6 +61,8 @@ _DESCRIPTIONS = {
     ),
     "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
 }
+_BADGE = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=1))
+"""Ticks run every 15 minutes, and a window is three hours."""
 _KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}, "exports": {"duckdb", "json", "csv"}}
 
 
@@ -76,10 +85,51 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
         "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
         "owners": [_OWNER],
     }
-    if table in TABLES:
-        columns = [
-            dg.TableColumn(name=column.name, type=column.type, description=column.description)
-            for column in TABLES[table]
+    columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
+    if table == "audit_events" and provider:
+        layout = LAYOUTS[provider]
+        read = {**layout.columns, **{name: path for name, (path, _) in layout.lists.items()}}
+        columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
+    return {**found, "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)}}
+
+
+def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:
+    """Adds what is known only of all assets together, or with the detector's settings.
+
+    The version of an asset's rules, by which Dagster tells which partitions a changed rule makes stale; where its code
+    and its rules stand; from which columns each column is made; and, where schedules run, from when the badge says that
+    they do not.
+
+    Args:
+        assets: All assets.
+        detector: The detector's settings.
+        running: Whether schedules keep the assets up to date, rather than a closed stretch of history is replayed.
+    """
+
+    def of(spec: dg.AssetSpec) -> dg.AssetSpec:
+        *provider, table = spec.key.path
+        owner = provider[0] if provider else ""
+        metadata = dict(spec.metadata)
+        if (lineage := column_lineage(spec)) is not None:
+            metadata["dagster/column_lineage"] = lineage
+        metadata["dagster/code_references"] = _rules_of(table, owner)
+        return spec.replace_attributes(
+            code_version=code_version(table, detector, owner),
+            metadata=metadata,
+            freshness_policy=_BADGE if running else None,
+        )
+
+    found = dg.with_source_code_references([each.map_asset_specs(of) for each in assets])
+    # It takes other kinds of assets, too, and so gives them.
+    return [each for each in found if isinstance(each, dg.AssetsDefinition)]
+
+
+def _rules_of(table: str, provider: str) -> dg.CodeReferencesMetadataValue:
+    """The queries that make a table, as files: Dagster adds the Python function by itself."""
+    folder = files("detection").joinpath("sql")
+    return dg.CodeReferencesMetadataValue(
+        code_references=[
+            dg.LocalFileCodeReference(file_path=str(folder.joinpath(f"{query}.sql")), line_number=1, label=query)
+            for query in queries(table, provider)
         ]
-        found["metadata"] = {"dagster/column_schema": dg.TableSchema(columns=columns)}
-    return found
+    )

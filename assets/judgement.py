@@ -12,46 +12,18 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, past, settings, window
+from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, past, window
 from assets.coverage import evaluations, first_days, tell_sources
 from assets.describe import described
 from assets.lake import Lake
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import reviews_digest, view_reviews
-from detection.allow_list import Entry, digest
-from detection.chain import QUERIES, RULES, calibrate, detect, learn, score
-from detection.parameters import Parameters
-from detection.sql import version
+from assets.rules import rules
+from detection.allow_list import digest
+from detection.chain import RULES, calibrate, detect, learn, score
 
 __all__ = ["judgement"]
-
-_SETTINGS = {
-    "baselines": ("training_days", "prior_windows", "least_spread"),
-    "scores": (
-        "floor_files",
-        "floor_bytes",
-        "warm_up_days",
-        "activation_days",
-        "prior_windows",
-        "organisation_weight",
-        "beyond_weight",
-    ),
-    "thresholds": (
-        "budget",
-        "service_budget",
-        "training_days",
-        "activation_days",
-        "deduplication_hours",
-        "least_user_days",
-        "prior_threshold",
-        "warm_up_days",
-        "flood_alerts",
-        "flood_factor",
-    ),
-    "detections": ("activation_days", "floor_files", "floor_bytes"),
-}
-"""The settings that each table's rows depend on."""
 
 
 def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -72,12 +44,14 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        refresh(context, lake, engine, *_steps(lake, providers, detector.parameters, detector.entries()))
+        refresh(context, lake, engine, *_steps(lake, providers, detector))
 
     return _asset
 
 
-def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries: Sequence[Entry]) -> list[Step]:
+def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Step]:
+    parameters, entries = detector.parameters, detector.entries()
+
     @cache
     def began() -> dict[str, date]:
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
@@ -85,12 +59,9 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
 
     activation = timedelta(days=parameters.activation_days)
 
-    def rules(table: str) -> str:
-        return version(*QUERIES[table]) + settings(parameters, *_SETTINGS[table])
-
     def learned_from(day: date) -> str:
         tables = ["user_hours", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("baselines"), reviews_digest(lake, day))
+        return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
         lake.view(con, "user_hours", ["user_hours"], past(day, parameters))
@@ -100,7 +71,7 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
 
     def scored_from(day: date) -> str:
         judged = lake.digest(["baselines"], [day])
-        return lake.digest(["user_hours"], [day, day + DAY], rules("scores"), judged, str(began()))
+        return lake.digest(["user_hours"], [day, day + DAY], rules("scores", detector), judged, str(began()))
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
@@ -111,7 +82,7 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
     def calibrated_from(day: date) -> str:
         before = lake.digest(["thresholds"], [day - DAY], str(began()), reviews_digest(lake, day))
         tables = ["scores", "baselines", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("thresholds"), before)
+        return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         for table in ("scores", "baselines", "detections"):
@@ -131,7 +102,7 @@ def _steps(lake: Lake, providers: Sequence[str], parameters: Parameters, entries
             # The apps of the hours count then, which nothing else of these inputs tells of.
             allowed = lake.digest(["user_hours"], [day, day + DAY], allowed)
         return lake.digest(
-            ["scores"], past(day, parameters), rules("detections"), judged, str(watched), stored, allowed
+            ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored, allowed
         )
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:

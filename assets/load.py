@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -11,6 +10,7 @@ import dagster as dg
 import duckdb
 
 from assets.lake import Lake
+from assets.pictures import png
 from assets.plots import load_plot
 
 __all__ = ["load_metadata", "load_of_days"]
@@ -28,14 +28,16 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
         days: Days wanted, ascending.
 
     Returns:
-        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day) and
-        balance (of the account after the day).
+        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day, a
+        flood is one) and balance (of the account after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
     lake.view(con, "opened", ["alerts"], days, dated=True)
     cursor = con.execute(
         """
-        WITH raised AS (SELECT population, day, count(*) AS alerts FROM opened GROUP BY population, day)
+        WITH raised AS (
+          SELECT population, day, count(*) AS alerts FROM opened WHERE folded_into IS NULL GROUP BY population, day
+        )
         SELECT
           s.population, s.day - INTERVAL 1 DAY AS day, s.budget, s.watched_users, s.allowed,
           coalesce(r.alerts, 0) AS raised, s.balance
@@ -70,6 +72,5 @@ def load_metadata(
             found[f"{population}: budget asked"] = dg.MetadataValue.float(rows[-1]["budget"])
             found[f"{population}: budget realised"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
     if found and picture:
-        image = base64.b64encode(load_plot(load)).decode()
-        found["alerts against the budget"] = dg.MetadataValue.md(f"![load](data:image/png;base64,{image})")
+        found["alerts against the budget"] = dg.MetadataValue.md(png("load", load_plot(load, small=True)))
     return found

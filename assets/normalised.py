@@ -12,7 +12,8 @@ from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import Step, days_between, refresh
 from assets.resources import Detector
-from detection.normalise import normalise, rules_version
+from assets.rules import rules
+from detection.normalise import normalise
 
 __all__ = ["days_read_from", "normalised", "raw_days", "raw_events", "raw_files", "read_again"]
 
@@ -57,7 +58,8 @@ def read_again(
 ) -> None:
     """Reads a day's raw events again and writes its tables, as a run of the assets would."""
     _compute(con, lake, provider, day, organisation_domains)
-    made_from = _made_from(lake, provider, day, organisation_domains)
+    read_by = rules("logged_uploads", Detector(organisation_domains=list(organisation_domains)), provider)
+    made_from = _made_from(lake, provider, day, read_by)
     for relation, table in _outputs(provider).items():
         lake.write(con, relation, table, day, made_from)
 
@@ -65,13 +67,13 @@ def read_again(
 def _outputs(provider: str) -> dict[str, str]:
     return {
         "uploads": f"{provider}/logged_uploads",
-        **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored")},
+        **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored", "counts")},
     }
 
 
-def _made_from(lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]) -> str:
+def _made_from(lake: Lake, provider: str, day: date, read_by: str) -> str:
     raw = (manifest.digest for manifest in _manifests(lake, provider, day))
-    return lake.digest([], [day], f"{rules_version(provider)}|{sorted(organisation_domains)}", *raw)
+    return lake.digest([], [day], read_by, *raw)
 
 
 def _compute(
@@ -101,6 +103,8 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
+        read_by = rules("logged_uploads", detector, provider)
+
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             _compute(con, lake, provider, day, detector.organisation_domains)
             ignored = con.execute("SELECT reason, events FROM ignored ORDER BY reason").fetchall()
@@ -112,7 +116,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
             engine,
             Step(
                 outputs=_outputs(provider),
-                made_from=lambda day: _made_from(lake, provider, day, detector.organisation_domains),
+                made_from=lambda day: _made_from(lake, provider, day, read_by),
                 compute=compute,
             ),
         )

@@ -12,6 +12,8 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
+from assets.preview import preview
+from assets.provenance import provenance
 
 __all__ = ["REACH", "Step", "days_between", "range_of", "refresh", "touched_days"]
 
@@ -49,11 +51,13 @@ class Step:
         outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
         made_from: Digest of a day's inputs, code and settings; None where that is not known before computing.
         compute: Makes the relations of one day; what it returns is attached as the day's metadata.
+        picture: Metadata that show the day, from the relations that ``compute`` makes.
     """
 
     outputs: Mapping[str, str]
     made_from: Callable[[date], str | None]
     compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None]
+    picture: Callable[[duckdb.DuckDBPyConnection], Mapping[str, dg.MetadataValue]] | None = None
 
 
 def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step) -> None:
@@ -87,8 +91,11 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
             made = [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
             computed += any(each.computed for each in made)
             for each in made:
-                if in_range or each.changed:
+                if in_range or each.renewed:
                     _tell(context, each.notes, day, each.extra, in_range=in_range)
+        with engine.get_connection() as con:
+            for step in steps:
+                _show(context, lake, con, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
 
 
@@ -97,20 +104,36 @@ class _Made:
     notes: Mapping[str, Note | None]
     extra: Mapping[str, dg.MetadataValue]
     computed: bool
-    changed: bool
+    renewed: bool
+    """Whether rows, inputs or rules differ from what was reported before."""
 
 
 def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, day: date) -> _Made:
     digest = step.made_from(day)
     notes = {table: lake.note(table, day) for table in step.outputs.values()}
     if digest is not None and all(note is not None and note.made_from == digest for note in notes.values()):
-        return _Made(notes, {}, computed=False, changed=False)
+        return _Made(notes, {}, computed=False, renewed=False)
     extra = step.compute(con, day) or {}
-    changed = False
+    # Where the inputs are not known beforehand, only the content tells whether anything is new.
+    renewed = digest is not None
     for relation, table in step.outputs.items():
         notes[table], differs = lake.write(con, relation, table, day, digest or "")
-        changed = changed or differs
-    return _Made(notes, extra, computed=True, changed=changed)
+        renewed = renewed or differs
+    return _Made(notes, extra, computed=True, renewed=renewed)
+
+
+def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyConnection, step: Step, day: date) -> None:
+    """Attaches a preview, and a picture where there is one; of the last day only, since the event log keeps them."""
+    known = {"/".join(key.path): key for key in context.selected_asset_keys}
+    for number, (relation, table) in enumerate(step.outputs.items()):
+        if table not in known:
+            continue
+        lake.view(con, relation, [table], [day])
+        shown = preview(con, relation, table.rpartition("/")[2])
+        if step.picture and number == 0:
+            shown |= step.picture(con)
+        if shown:
+            context.add_asset_metadata(shown, asset_key=known[table], partition_key=day.isoformat())
 
 
 def _tell(
@@ -131,4 +154,7 @@ def _tell(
         if in_range:
             context.add_asset_metadata(metadata, asset_key=known[table], partition_key=day.isoformat())
         else:
-            context.log_event(dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata))
+            tags = provenance(context, known[table], note.content if note else "")
+            context.log_event(
+                dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata, tags=tags)
+            )

@@ -29,6 +29,7 @@ _OF_PROVIDERS = (
     "activity",
     "rejects",
     "ignored",
+    "counts",
 )
 _OF_ALL = (
     "typical_sizes",

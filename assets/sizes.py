@@ -7,12 +7,14 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, settings, window
+from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, window
 from assets.describe import described
 from assets.lake import Lake
+from assets.pictures import coverage_picture
 from assets.refresh import Step, refresh
 from assets.resources import Detector
-from detection.sql import into, version
+from assets.rules import rules
+from detection.sql import into
 
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
 
@@ -55,7 +57,9 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
         backfill_policy=SINGLE_RUN,
         **described("uploads", provider),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource) -> None:
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+        sized_by = rules("uploads", detector, provider)
+
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             _answer(con, lake, provider, day, sizes=sizes)
             lake.view(con, "typical_sizes", ["typical_sizes"], [day] if sizes else [])
@@ -68,8 +72,9 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
             engine,
             Step(
                 outputs={"uploads": f"{provider}/uploads"},
-                made_from=lambda day: lake.digest([logged, *also], [day], version("sizes/answers", "sizes/uploads")),
+                made_from=lambda day: lake.digest([logged, *also], [day], sized_by),
                 compute=compute,
+                picture=coverage_picture if sizes else None,
             ),
         )
 
@@ -102,20 +107,20 @@ def typical_sizes(
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         parameters = detector.parameters
         for provider in providers:
-            _measure(context, lake, engine, provider, sizes=provider in recovering)
+            _measure(context, lake, engine, detector, provider, sizes=provider in recovering)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             lake.view(con, "measured_sizes", measured, past(day, parameters))
             into(con, "typical_sizes", "sizes/typical", parameters.model_dump())
 
-        rules = version("sizes/typical") + settings(parameters, "training_days", "least_measured")
+        weighed_by = rules("typical_sizes", detector)
         refresh(
             context,
             lake,
             engine,
             Step(
                 outputs={"typical_sizes": "typical_sizes"},
-                made_from=lambda day: lake.digest(measured, past(day, parameters), rules),
+                made_from=lambda day: lake.digest(measured, past(day, parameters), weighed_by),
                 compute=compute,
             ),
         )
@@ -124,10 +129,17 @@ def typical_sizes(
 
 
 def _measure(
-    context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, provider: str, *, sizes: bool
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    engine: DuckDBResource,
+    detector: Detector,
+    provider: str,
+    *,
+    sizes: bool,
 ) -> None:
     """Counts a provider's measured sizes of each day, so that a month is a sum of small tables."""
     tables = [f"{provider}/logged_uploads", *([f"{provider}/file_sizes"] if sizes else [])]
+    measured_by = rules("measured_sizes", detector, provider)
 
     def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
         _answer(con, lake, provider, day, sizes=sizes)
@@ -139,7 +151,7 @@ def _measure(
         engine,
         Step(
             outputs={"measured_sizes": f"{provider}/measured_sizes"},
-            made_from=lambda day: lake.digest(tables, [day], version("sizes/answers", "sizes/measured")),
+            made_from=lambda day: lake.digest(tables, [day], measured_by),
             compute=compute,
         ),
     )

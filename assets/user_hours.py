@@ -10,8 +10,11 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import SINGLE_RUN
 from assets.describe import described
 from assets.lake import Lake
+from assets.pictures import hours_picture
 from assets.refresh import Step, refresh
-from detection.sql import into, version
+from assets.resources import Detector
+from assets.rules import rules
+from detection.sql import into
 
 __all__ = ["user_hours"]
 
@@ -27,7 +30,9 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         backfill_policy=SINGLE_RUN,
         **described("user_hours"),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource) -> None:
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+        summed_by = rules("user_hours", detector)
+
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             lake.view(con, "uploads", uploads, [day])
             into(con, "user_hours", "user_hours")
@@ -38,8 +43,9 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
             engine,
             Step(
                 outputs={"user_hours": "user_hours"},
-                made_from=lambda day: lake.digest(uploads, [day], version("user_hours")),
+                made_from=lambda day: lake.digest(uploads, [day], summed_by),
                 compute=compute,
+                picture=hours_picture,
             ),
         )
 

@@ -10,15 +10,15 @@ import pyarrow as pa
 from detection.floods import fold_floods
 from detection.parameters import Parameters
 from detection.reasons import is_suspicious
-from detection.sql import into, version
+from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
 from detection.suspicion import QUERIES as REASON_QUERIES
 from detection.wording import Window, sentence, variation
 
-__all__ = ["LOOK_BACK", "RULES", "fold"]
+__all__ = ["LOOK_BACK", "QUERIES", "fold"]
 
-RULES = version("openings", "covered", "alerts", "floods", "flood_alerts", "common", *REASON_QUERIES)
-"""Digest of all queries that an alert depends on."""
+QUERIES = ("openings", "covered", "alerts", "floods", "flood_alerts", "common", *REASON_QUERIES)
+"""The queries that an alert depends on."""
 
 _SAID = pa.schema(
     [

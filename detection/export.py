@@ -13,12 +13,13 @@ from duckdb.sqltypes import DuckDBPyType
 
 from detection.sql import into, version
 
-__all__ = ["EVIDENCES", "harmless", "json_line", "map_alerts", "map_uploads", "rules_version"]
+__all__ = ["EVIDENCES", "QUERIES", "harmless", "json_line", "map_alerts", "map_uploads", "rules_version"]
 
 EVIDENCES = 20
 """So many of an alert's files are evidences of its finding, the largest first."""
 
-_QUERIES = ("export/file_hosting", "export/evidences", "export/detection_finding", "export/alert_rows")
+QUERIES = ("export/file_hosting", "export/evidences", "export/detection_finding", "export/alert_rows")
+"""The queries that the exported files depend on."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 """What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese input."""
 
@@ -98,4 +99,4 @@ def _name(name: str) -> str:
 
 def rules_version() -> str:
     """Short digest of the mapping: changes when one of its queries does."""
-    return version(*_QUERIES)
+    return version(*QUERIES)

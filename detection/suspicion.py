@@ -36,7 +36,8 @@ _BOUND = {
     "mass_downloads": 100,
     "rare_share_days": 2,
 }
-_QUERIES = (
+_STEPS = ("source_days", "spans", "seen_hours", "sightings")
+_REASONS = (
     "sign_ins",
     "reported",
     "places",
@@ -48,11 +49,8 @@ _QUERIES = (
     "other_alert",
     "risk_list",
 )
-_TABLES = ("source_days", "spans", "seen_hours", "sightings")
-
-QUERIES = ("seen", *(f"reasons/{name}" for name in (*_TABLES, *_QUERIES)))
-"""The queries that reasons depend on."""
-
+QUERIES = ("seen", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
+"""The queries that the reasons depend on."""
 _ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
 _COUNTRIES = {
@@ -98,10 +96,10 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     listed = [row.model_dump() for row in watch.risk_list]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
     con.register("countries", _countries())
-    for table in _TABLES:
+    for table in _STEPS:
         into(con, table, f"reasons/{table}", _BOUND)
     found = []
-    for query in _QUERIES:
+    for query in _REASONS:
         into(con, "found_reasons", f"reasons/{query}", _BOUND)
         found += con.execute("SELECT alert_id, name, evidence FROM found_reasons").fetchall()
     for name in ("addresses", "risk_list", "countries"):

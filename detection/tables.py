@@ -115,6 +115,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("reason", "VARCHAR", "Why these events are neither uploads nor activity"),
         ("events", "BIGINT", "How many"),
     ),
+    "counts": _columns(
+        ("kind", "VARCHAR", "uploads or activity by hour, operation, field of a sample, or sample: the sample's size"),
+        ("name", "VARCHAR", "The hour (UTC), the operation, or the field's path with dots"),
+        ("events", "BIGINT", "How many events; by hour, how many users"),
+        ("known", "BOOLEAN", "Whether the rules name the operation, or read the field"),
+    ),
     "file_sizes": _columns(
         ("file_id", "VARCHAR", "The provider's id of the file"),
         ("asked_version", "VARCHAR", "The version asked about; empty where the log names none"),

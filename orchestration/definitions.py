@@ -11,16 +11,15 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.alerts import alerts
-from assets.allow_list import allow_list_check
 from assets.audit_events import audit_events
-from assets.checks import alert_checks, provider_checks
+from assets.checks import Traits, asset_checks
+from assets.describe import explained
 from assets.exports import Exporter, exports, valid_exports
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.lake import Lake
 from assets.normalised import normalised
 from assets.resources import Clock, Detector, Source
-from assets.size_checks import size_coverage
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
@@ -67,7 +66,6 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         end_offset=0 if settings.end_date else 1,
     )
     assets: list[dg.AssetsDefinition] = []
-    checks: list[dg.AssetChecksDefinition] = []
     recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     for provider in providers:
         sizes = provider in recovering
@@ -76,18 +74,14 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         if sizes:
             assets.append(file_sizes(provider, partitions, budget=timedelta(minutes=settings.size_minutes)))
         assets.append(sized_uploads(provider, partitions, sizes=sizes))
-        checks.extend(provider_checks(provider))
-        checks.append(size_coverage(provider, sizes=sizes))
     if recovering:
         assets.append(typical_sizes(providers, recovering, partitions))
     if providers:
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
-        checks.extend([*alert_checks(), allow_list_check()])
         if settings.export_formats:
             assets.append(exports(providers, partitions))
-            checks.append(valid_exports())
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
@@ -112,9 +106,12 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resources.setdefault("notifier", notify)
     job = pull_job()
     reach = {provider: horizons(provider, values) for provider in providers}
+    checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
+    if settings.export_formats:
+        checks.append(valid_exports())
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
-        assets=assets,
+        assets=explained(assets, resources["detector"], running=not settings.now and not settings.end_date),
         asset_checks=checks,
         jobs=[*([job] if providers else []), *cleaning],
         schedules=[

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.reading import create_raw, create_raw_by_line, create_raw_by_text
+from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, version
 
 __all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
@@ -17,8 +18,8 @@ __all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
-_TABLES = ("uploads", "activity", "rejects", "ignored")
-_STEPS = ("events", "events_again", "repeated", "pairs", "text_lines")
+_TABLES = ("uploads", "activity", "rejects", "ignored", "counts")
+_STEPS = ("events", "events_again", "repeated", "pairs", "text_lines", "sampled_fields", "sample_size")
 
 
 def normalise(
@@ -29,7 +30,7 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables uploads, activity, rejects and ignored of one day.
+    """Makes the temporary tables uploads, activity, rejects, ignored and counts of one day.
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
@@ -49,8 +50,10 @@ def normalise(
         duckdb.Error: A file cannot be read at all.
     """
     _prepare(con, provider, day, raw_files, organisation_domains)
+    create_sample(con, raw_files)
+    bound = {"provider": provider, "day": day, "read_fields": read_fields(LAYOUTS[provider])}
     for table in _TABLES:
-        into(con, table, f"normalise/{table}", {"provider": provider, "day": day})
+        into(con, table, f"normalise/{table}", bound)
     _clear(con)
 
 

@@ -60,7 +60,8 @@ def test_a_window_that_is_too_old_is_cut_and_the_cut_is_a_gap(served: tuple[Prov
     ]
     assert not pulled.events - calm.events
     assert sum(pulled.events.values()) > 100
-    assert pulled.checks["gaps"].severity is dg.AssetCheckSeverity.WARN
+    # The six days since were not pulled either.
+    assert pulled.checks["gaps"].severity is dg.AssetCheckSeverity.ERROR
     assert not pulled.checks["gaps"].passed
 
 

@@ -363,7 +363,7 @@ def test_nothing_is_left_behind_and_settings_stay(tmp_path: Path) -> None:
     """A leftover view of a file that is gone breaks the connection's next query over it."""
     con = run(land(tmp_path, [event(), b"{"]))
     assert {row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()} == {
-        *("uploads", "activity", "rejects", "ignored")
+        *("uploads", "activity", "rejects", "ignored", "counts")
     }
     assert con.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchall() == [(0,)]
     assert con.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [(True,)]

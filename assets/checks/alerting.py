@@ -1,0 +1,113 @@
+"""Checks of the alerts: each is there once, they keep to the budget, and no expired entry is still needed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets.allow_list import suppressed
+from assets.calendar import DAY
+from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
+from assets.load import load_of_days
+from assets.preview import cell
+from assets.refresh import days_between
+from detection.allow_list import AllowListError, allow
+from detection.sql import into
+
+__all__ = ["allow_list", "budget_realised", "deduplicated"]
+
+_LOOKED_AT = 14
+"""Days before now in which the allow-list's work is looked at."""
+_MONTH = timedelta(days=30)
+_MORE_WARN, _MORE_FAIL, _FEWER_WARN = 1.5, 3, 1 / 3
+_CHANCE = 5
+"""Fewer alerts beside what was allowed are chance."""
+
+
+def deduplicated(scene: Scene) -> Outcome:
+    """Whether no user has two alerts within the deduplication period."""
+    period = timedelta(hours=scene.detector.parameters.deduplication_hours)
+    days = days_between(scene.days[0] - DAY, scene.days[-1] + DAY)
+    scene.lake.view(scene.con, "alerts", ["alerts"], days)
+    doubled = scene.con.execute(
+        """
+        SELECT "user", first_window_start, next_start
+        FROM (
+            SELECT "user", first_window_start,
+                lead(first_window_start) OVER (PARTITION BY "user" ORDER BY first_window_start) AS next_start
+            FROM alerts
+        )
+        WHERE next_start < first_window_start + ?
+        ORDER BY 1, 2
+        """,
+        [period],
+    ).fetchall()
+    return Outcome(
+        [
+            Finding(ERROR, f"{cell(user)} has alerts that open {first} and {second} UTC")
+            for user, first, second in doubled
+        ],
+        "no user has two alerts within a day",
+    )
+
+
+def budget_realised(scene: Scene) -> Outcome:
+    """Whether the alerts of a month are about as many as were asked for."""
+    last = scene.days[-1] - DAY
+    load = load_of_days(scene.con, scene.lake, days_between(last - _MONTH + DAY, last))
+    findings, told = [], []
+    metadata: dict[str, dg.MetadataValue] = {}
+    for population in dict.fromkeys(row["population"] for row in load):
+        rows = [row for row in load if row["population"] == population]
+        raised, allowed = sum(row["raised"] for row in rows), sum(row["allowed"] for row in rows)
+        said = f"{population}: {raised} alerts in {len(rows)} days, {allowed:.1f} allowed"
+        told.append(said)
+        metadata |= {
+            f"{population}: raised": dg.MetadataValue.int(raised),
+            f"{population}: allowed": dg.MetadataValue.float(round(allowed, 1)),
+        }
+        beside = abs(raised - allowed) >= _CHANCE
+        if beside and raised > _MORE_WARN * allowed:
+            findings.append(Finding(ERROR if raised > _MORE_FAIL * allowed else WARN, said))
+        elif beside and raised < _FEWER_WARN * allowed:
+            findings.append(Finding(WARN, said))
+    return Outcome(findings, "; ".join(told) or "nobody is watched yet", metadata)
+
+
+def allow_list(scene: Scene) -> Outcome:
+    """Whether no expired entry would still suppress something, and the file can be used."""
+    today = scene.now.date()
+    days = days_between(today - timedelta(days=_LOOKED_AT), today)
+    try:
+        entries = scene.detector.entries()
+    except AllowListError as error:
+        return Outcome([Finding(ERROR, str(error))], "", remedy="Correct the file")
+    scene.lake.view(scene.con, "detections", ["detections"], days)
+    scene.lake.view(scene.con, "user_hours", ["user_hours"], [*days, today + DAY])
+    counts = suppressed(scene.con)
+    scene.con.execute(
+        "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
+    )
+    findings = []
+    for entry in entries:
+        if entry.expires >= today:
+            continue
+        allow(scene.con, [entry], expired=True)
+        into(scene.con, "would_be", "allowed", scene.detector.parameters.model_dump())
+        [(windows,)] = scene.con.execute(
+            'SELECT count(DISTINCT ("user", window_start)) FROM would_be WHERE allowed_by IS NOT NULL'
+        ).fetchall()
+        if windows:
+            findings.append(
+                Finding(
+                    WARN,
+                    f"{entry.said} expired on {entry.expires} and would have suppressed {windows} "
+                    f"window{'' if windows == 1 else 's'} since: renew or remove it",
+                )
+            )
+    return Outcome(
+        findings,
+        f"{sum(counts.values())} windows of the last {_LOOKED_AT} days suppressed by {len(counts)} entries",
+        {"suppressed windows": dg.MetadataValue.json(counts)},
+    )

@@ -1,0 +1,197 @@
+"""Checks of what comes in: how recent it is, what is missing, and whether it is as much as usual."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from statistics import median_high, median_low
+
+import dagster as dg
+
+from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
+from assets.manifest import Manifest
+from assets.refresh import days_between
+
+__all__ = ["fresh", "gaps", "volume"]
+
+_LOOKED_AT = 14
+"""Days before now in which gaps are looked for."""
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
+_WEEKS = 4
+_LEAST_HISTORY = {"working days": timedelta(days=7), "weekends": timedelta(days=21)}
+_LONGEST = {"working days": _DAY, "weekends": 3 * _DAY}
+"""No longer silence is usual, whatever the history says."""
+_MARGIN = {"working days": 1.0, "weekends": 1.5}
+"""Four weeks have few weekends, and their silences differ more."""
+_LEAST_USUAL = 20
+"""Usual counts below this say nothing of a day."""
+_TOO_FEW, _HARDLY_ANY, _TOO_MANY = 1 / 3, 1 / 20, 3
+
+
+def _kind(start: datetime, end: datetime) -> str:
+    """Whether a stretch touches a weekend (UTC)."""
+    weekend = any(day.weekday() >= 5 for day in days_between(start.date(), end.date()))
+    return "weekends" if weekend else "working days"
+
+
+def usual_silence(hours: Sequence[datetime], kind: str) -> timedelta:
+    """How long a source may be silent by its own history.
+
+    The second longest silence on such days, so that one outage does not make itself usual, and half of it more on
+    weekends; at least an hour, at most a day, or three over a weekend. With less than a week of history, or three for
+    weekends, that most is taken.
+
+    Args:
+        hours: Hours with events, ascending.
+        kind: ``working days`` or ``weekends``.
+    """
+    if not hours or hours[-1] - hours[0] < _LEAST_HISTORY[kind]:
+        return _LONGEST[kind]
+    silences = sorted(
+        later - earlier - _HOUR
+        for earlier, later in pairwise(hours)
+        if later - earlier > _HOUR and _kind(earlier + _HOUR, later) == kind
+    )
+    longest = silences[-2] if len(silences) > 1 else _HOUR
+    return min(_MARGIN[kind] * max(longest, _HOUR), _LONGEST[kind])
+
+
+def fresh(scene: Scene) -> Outcome:
+    """Whether the source is silent for longer than is usual."""
+    today = scene.now.date()
+    days = days_between(today - _WEEKS * 7 * _DAY, today)
+    scene.lake.view(scene.con, "counts", [f"{scene.provider}/counts"], days)
+    hours = [
+        hour
+        for (hour,) in scene.con.execute(
+            "SELECT DISTINCT CAST(name AS TIMESTAMP) FROM counts WHERE kind IN ('uploads', 'activity') ORDER BY 1"
+        ).fetchall()
+        # An event may bear a time to come.
+        if hour <= scene.now
+    ]
+    if not hours:
+        return Outcome([Finding(ERROR, f"no event of {scene.provider} in the {_WEEKS} weeks before {today}")], "")
+    since = min(hours[-1] + _HOUR, scene.now)
+    silent = scene.now - since
+    kind = _kind(since, scene.now)
+    usual = usual_silence(hours, kind)
+    late, lost = usual + scene.traits.overlap, usual + scene.traits.lateness
+    said = f"the newest events of {scene.provider} are of the hour from {hours[-1]:%Y-%m-%d %H:%M} UTC"
+    findings = []
+    if silent > late:
+        findings.append(
+            Finding(
+                ERROR if silent > lost else WARN,
+                f"{said}; silent for {silent / _HOUR:.0f} hours, where {usual / _HOUR:.0f} are usual on {kind} and "
+                f"events come up to {scene.traits.overlap / _HOUR:.0f} late",
+            )
+        )
+    metadata = {
+        "silent hours": silent,
+        "usual at most": usual,
+        "warns after hours": late,
+        "fails after hours": lost,
+    }
+    return Outcome(
+        findings, said, {name: dg.MetadataValue.float(round(value / _HOUR, 1)) for name, value in metadata.items()}
+    )
+
+
+def gaps(scene: Scene) -> Outcome:
+    """Whether every hour was given."""
+    table = f"{scene.provider}/audit_events"
+    now = scene.now.replace(tzinfo=UTC)
+    days = days_between(now.date() - _LOOKED_AT * _DAY, now.date())
+    manifests = [Manifest(scene.lake.directory(table, day)) for day in days]
+    lost = [{"provider": scene.provider, **gap} for manifest in manifests for gap in manifest.gaps]
+    missing = sum(
+        (datetime.fromisoformat(gap["end"]) - datetime.fromisoformat(gap["start"]) for gap in lost), timedelta()
+    )
+    texts = [f"{scene.provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}" for gap in lost]
+    for start, end in _not_pulled(manifests, now):
+        missing += end - start
+        lost.append(
+            {"provider": scene.provider, "start": start.isoformat(), "end": end.isoformat(), "cause": "not pulled"}
+        )
+        texts.append(f"not pulled from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC")
+    severity = ERROR if missing >= _DAY else WARN
+    return Outcome(
+        [Finding(severity, text) for text in texts],
+        f"no gap in the last {_LOOKED_AT} days",
+        {"gaps": dg.MetadataValue.json(lost[:50])},
+    )
+
+
+def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:
+    """Stretches of full hours, over for an hour, that no slice or import covers, after the first that one does."""
+    pulled: set[datetime] = set()
+    for manifest in manifests:
+        pulled |= manifest.imported_hours
+        for piece in manifest.slices.values():
+            hours = int((piece.end - piece.start) / _HOUR)
+            pulled |= {piece.start + n * _HOUR for n in range(hours)}
+    if not pulled:
+        return []
+    found: list[tuple[datetime, datetime]] = []
+    hour = min(pulled)
+    while hour + 2 * _HOUR <= now:
+        if hour not in pulled:
+            if found and found[-1][1] == hour:
+                found[-1] = (found[-1][0], hour + _HOUR)
+            else:
+                found.append((hour, hour + _HOUR))
+        hour += _HOUR
+    return found
+
+
+def volume(scene: Scene) -> Outcome:
+    """Whether user-hours with uploads, and with activity, are as many as on the same weekday before.
+
+    A user counts once in an hour, however much is uploaded: a burst is for the detector. Of a day in progress the same
+    hours are compared.
+    """
+    before = {day: [day - week * 7 * _DAY for week in range(1, _WEEKS + 1)] for day in scene.days}
+    table = f"{scene.provider}/counts"
+    wanted = sorted({*scene.days, *(past for days in before.values() for past in days)})
+    known = {day for day in wanted if scene.lake.part(table, day).exists()}
+    scene.lake.view(scene.con, "counts", [table], wanted)
+    counts: dict[tuple[date, str], list[tuple[int, int]]] = {}
+    for kind, hour, events in scene.con.execute(
+        "SELECT kind, CAST(name AS TIMESTAMP), events FROM counts WHERE kind IN ('uploads', 'activity')"
+    ).fetchall():
+        counts.setdefault((hour.date(), kind), []).append((hour.hour, events))
+
+    def until(day: date, kind: str, hours: float) -> int:
+        return sum(events for hour, events in counts.get((day, kind), []) if hour < hours)
+
+    findings = []
+    compared = 0
+    for day in scene.days:
+        # Of a day in progress the hours count of which most events should be there.
+        over = (scene.now - scene.traits.overlap - datetime.combine(day, time())) // _HOUR
+        hours = min(24, over)
+        past = [each for each in before[day] if each in known]
+        if day not in known or hours < 1 or len(past) < 2:
+            continue
+        for kind in ("uploads", "activity"):
+            counted = [until(each, kind, hours) for each in past]
+            # Of two weeks one may have had a burst, which makes nothing usual.
+            least, most = median_low(counted), median_high(counted)
+            here = until(day, kind, hours)
+            compared += least >= _LEAST_USUAL
+            too_few = least >= _LEAST_USUAL and here < _TOO_FEW * least
+            too_many = here > _TOO_MANY * max(most, _LEAST_USUAL)
+            if not too_few and not too_many:
+                continue
+            part = "" if hours == 24 else f" before {hours:02}:00 UTC"
+            findings.append(
+                Finding(
+                    ERROR if here < _HARDLY_ANY * least else WARN,
+                    f"{scene.provider} had {here:,} user-hours with {kind} on {day:%A %Y-%m-%d}{part}, "
+                    f"where {least if too_few else most:,} are usual",
+                )
+            )
+    well = "as much as usual" if compared else "no two such weekdays before with enough events to compare with"
+    return Outcome(findings, well, {"comparisons": dg.MetadataValue.int(compared)})

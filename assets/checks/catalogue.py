@@ -1,0 +1,144 @@
+"""The checks, one row each: of which asset, what must hold, who looks, and what to do where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from assets.checks.alerting import allow_list, budget_realised, deduplicated
+from assets.checks.arrival import fresh, gaps, volume
+from assets.checks.findings import Outcome, Scene
+from assets.checks.rows import rejects, rows_conserved, schema, size_coverage, unique_events
+
+__all__ = ["CATALOGUE", "Check"]
+
+
+class Check(NamedTuple):
+    """A check.
+
+    Attributes:
+        name: Its name, and its section in the runbooks.
+        table: Last part of the asset's key.
+        per_provider: Whether each provider has the asset.
+        description: What must hold, and from when it warns or fails.
+        remedy: What to do where it does not, in a sentence.
+        look: Looks, and tells what it found and how bad that is.
+        blocking: Whether what follows the asset is not made where it fails with an error.
+    """
+
+    name: str
+    table: str
+    per_provider: bool
+    description: str
+    remedy: str
+    look: Callable[[Scene], Outcome]
+    blocking: bool = False
+
+
+CATALOGUE = (
+    Check(
+        "gaps",
+        "audit_events",
+        True,
+        "The provider gave every hour of the last 14 days since the first that was pulled. A missing hour warns, "
+        "a day's worth of them fails.",
+        "Materialise the days that were not pulled; what the provider no longer gives stays a gap, and the "
+        "evaluations name its windows",
+        gaps,
+    ),
+    Check(
+        "fresh",
+        "uploads",
+        True,
+        "The source is not silent for longer than it usually is at its longest. Later than events usually come "
+        "warns, later than the lateness horizon fails.",
+        "See whether `pulled` of audit_events passed, whether the provider's own console shows newer events, and "
+        "whether its audit log is still switched on",
+        fresh,
+    ),
+    Check(
+        "volume",
+        "uploads",
+        True,
+        "User-hours with uploads, and with activity, are as many as on the same weekday of the four weeks before. Less "
+        "than a third or more than three times warns, less than a twentieth fails.",
+        "Ask whether the day was a holiday or a move of data; if not, see what the provider's log still tells and "
+        "whether a type of event was switched off",
+        volume,
+    ),
+    Check(
+        "unique_events",
+        "uploads",
+        True,
+        "No file of an audit event is counted twice. Twice on a day fails, on two days warns.",
+        "Materialise logged_uploads and uploads of these days again; if it stays, the identity of events needs a look",
+        unique_events,
+        # Doubled rows are doubled figures in alerts, and alerts are sent to people.
+        blocking=True,
+    ),
+    Check(
+        "rows_conserved",
+        "uploads",
+        True,
+        "Raw events as counted when they landed = uploads + activity + ignored + rejects. Any difference fails.",
+        "Materialise logged_uploads and uploads of these days again; if it stays, report the day with its raw file",
+        rows_conserved,
+    ),
+    Check(
+        "rejects",
+        "uploads",
+        True,
+        "Almost all events can be read. More than one in a hundred rejected warns, one in ten or more fails.",
+        "Read a rejected event and its reason in the table rejects, or with `uploadwatch classify`",
+        rejects,
+    ),
+    Check(
+        "schema",
+        "uploads",
+        True,
+        "Operations and fields are those that the source had in the four weeks before. A new one that no rule knows "
+        "warns from one event in a hundred on (fields: one in twenty of a sample); one in ten, or a field that the "
+        "rules read and that is gone, fails.",
+        "Look at such an event with `uploadwatch classify` and at the provider's announcements: what was renamed "
+        "needs a change of detection/sql/normalise",
+        schema,
+    ),
+    Check(
+        "size_coverage",
+        "uploads",
+        True,
+        "Where sizes are recovered, nine in ten uploads have a measured size, in the log or looked up. Fewer warns, "
+        "less than half fails.",
+        "See the metadata of file_sizes for what is left and why",
+        size_coverage,
+    ),
+    Check(
+        "deduplicated",
+        "alerts",
+        False,
+        "No user has two alerts that open within the deduplication period of one day.",
+        "Materialise alerts from the first of these days on",
+        deduplicated,
+        # What follows tells people of each alert.
+        blocking=True,
+    ),
+    Check(
+        "budget_realised",
+        "alerts",
+        False,
+        "The alerts of the last 30 days keep to the budget. Half as many again, or less than a third, warns; three "
+        "times as many fails; a difference below five alerts counts as chance.",
+        "See `uploadwatch status` for the days, and `uploadwatch backtest` for what another budget would have raised",
+        budget_realised,
+    ),
+    Check(
+        "allow_list",
+        "alerts",
+        False,
+        "No detection of the last 14 days is one that an entry allowed before it expired: that warns. A file that "
+        "cannot be used fails.",
+        "Renew the entry in the allow-list, or remove it",
+        allow_list,
+    ),
+)
+"""All checks but ``pulled``; those of an asset stand together."""

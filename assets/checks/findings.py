@@ -1,0 +1,105 @@
+"""What a check looks at, and what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+import dagster as dg
+import duckdb
+
+from assets.lake import Lake
+from assets.resources import Detector
+
+__all__ = ["ERROR", "RUNBOOKS", "WARN", "Finding", "Outcome", "Scene", "Traits"]
+
+WARN = dg.AssetCheckSeverity.WARN
+ERROR = dg.AssetCheckSeverity.ERROR
+RUNBOOKS = "docs/runbooks.md"
+_SAID = 5
+
+
+class Traits(NamedTuple):
+    """What is known of a provider before it is asked.
+
+    Attributes:
+        lateness: The lateness horizon.
+        overlap: So late events usually are: what a tick pulls again.
+        recovers_sizes: Whether sizes are looked up.
+    """
+
+    lateness: timedelta
+    overlap: timedelta
+    recovers_sizes: bool
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a check is given.
+
+    Attributes:
+        lake: The tables.
+        con: Connection to read them with.
+        now: UTC without zone.
+        days: Days of the run.
+        detector: The detector's settings.
+        provider: Name of the provider, of checks that exist per provider.
+        traits: What is known of that provider.
+    """
+
+    lake: Lake
+    con: duckdb.DuckDBPyConnection
+    now: datetime
+    days: Sequence[date]
+    detector: Detector
+    provider: str
+    traits: Traits
+
+
+class Finding(NamedTuple):
+    """One thing that is not as it should be."""
+
+    severity: dg.AssetCheckSeverity
+    text: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a check found.
+
+    Attributes:
+        findings: What is wrong; none where all is well.
+        well: What is said then.
+        metadata: Figures behind it.
+        remedy: What to do, where the findings tell more than the check's own remedy does.
+    """
+
+    findings: Sequence[Finding]
+    well: str
+    metadata: Mapping[str, dg.MetadataValue] = field(default_factory=dict)
+    remedy: str = ""
+
+    def result(self, name: str, asset_key: dg.AssetKey, remedy: str) -> dg.AssetCheckResult:
+        """The result for Dagster: the worst severity, what is wrong, what to do and where to read more.
+
+        Args:
+            name: Name of the check.
+            asset_key: The asset that was checked.
+            remedy: The check's own remedy.
+        """
+        # The worst comes first.
+        ordered = sorted(self.findings, key=lambda finding: finding.severity != ERROR)
+        said = "; ".join(finding.text for finding in ordered[:_SAID])
+        more = f" and {len(ordered) - _SAID} more" if len(ordered) > _SAID else ""
+        todo = (self.remedy or remedy).rstrip(".")
+        text = f"{said}{more}. {todo}. See {name} in {RUNBOOKS}." if ordered else self.well
+        return dg.AssetCheckResult(
+            check_name=name,
+            asset_key=asset_key,
+            passed=not ordered,
+            severity=ordered[0].severity if ordered else ERROR,
+            description=text,
+            metadata=self.metadata,
+        )

@@ -1,0 +1,192 @@
+"""Checks of what was read: nothing lost, nothing doubled, little rejected, sizes known, the format as it was."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
+from assets.normalised import raw_events
+from assets.preview import cell
+from assets.refresh import days_between
+from assets.sizes import coverage
+
+__all__ = ["rejects", "rows_conserved", "schema", "size_coverage", "unique_events"]
+
+_MEASURED = ("log", "recovered", "later_version")
+_REJECTS_WARN, _REJECTS_FAIL = 0.01, 0.1
+_SIZED_WARN, _SIZED_FAIL = 0.9, 0.5
+_FEW = 10
+"""Fewer rejected events are no proof of anything, whatever share of a quiet day they are."""
+_BEFORE = timedelta(days=28)
+_LEAST_DAYS = 7
+_NEW_OPERATION, _NEW_FIELD, _OTHER_FORMAT = 0.01, 0.05, 0.1
+
+
+def _view(scene: Scene, *tables: str) -> None:
+    for table in tables:
+        scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], scene.days)
+
+
+def unique_events(scene: Scene) -> Outcome:
+    """Whether each file of an event is there once."""
+    _view(scene, "uploads")
+    doubled = scene.con.execute(
+        """
+        SELECT event_key, count(*), count(DISTINCT CAST(time AS DATE))
+        FROM uploads
+        GROUP BY event_key, asset
+        HAVING count(*) > 1
+        ORDER BY event_key
+        """
+    ).fetchall()
+    return Outcome(
+        [
+            Finding(ERROR, f"event {cell(key)} is there {count} times")
+            if count > days
+            else Finding(WARN, f"event {cell(key)} is there on {days} days")
+            for key, count, days in doubled
+        ],
+        "every event is there once",
+    )
+
+
+def rows_conserved(scene: Scene) -> Outcome:
+    """Whether each event that landed is accounted for."""
+    findings = []
+    total = 0
+    for day in scene.days:
+        landed = raw_events(scene.lake, scene.provider, day)
+        for table in ("uploads", "activity", "rejects", "ignored"):
+            scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], [day])
+        [(read,)] = scene.con.execute(
+            "SELECT (SELECT count(DISTINCT event_key) FROM uploads) + (SELECT count(*) FROM activity)"
+            " + (SELECT count(*) FROM rejects) + (SELECT coalesce(sum(events), 0) FROM ignored)"
+        ).fetchall()
+        total += landed
+        if landed != read:
+            findings.append(Finding(ERROR, f"{day}: {landed} events landed, {read} accounted for"))
+    return Outcome(findings, f"all {total:,} events are accounted for", {"events": dg.MetadataValue.int(total)})
+
+
+def rejects(scene: Scene) -> Outcome:
+    """Whether few events could not be read."""
+    _view(scene, "uploads", "activity", "rejects", "ignored")
+    [(read,)] = scene.con.execute(
+        "SELECT (SELECT count(*) FROM uploads) + (SELECT count(*) FROM activity)"
+        " + (SELECT coalesce(sum(events), 0) FROM ignored WHERE reason <> 'another day')"
+    ).fetchall()
+    reasons = dict(
+        scene.con.execute("SELECT reason, count(*) FROM rejects GROUP BY reason ORDER BY count(*) DESC").fetchall()
+    )
+    rejected = sum(reasons.values())
+    share = rejected / (rejected + int(read)) if rejected else 0.0
+    told = f"{rejected:,} of {rejected + int(read):,} events could not be read ({share:.1%})"
+    findings = []
+    if share > _REJECTS_WARN:
+        severity = ERROR if share >= _REJECTS_FAIL and rejected >= _FEW else WARN
+        findings.append(Finding(severity, f"{told}, most because: {next(iter(reasons))}"))
+    return Outcome(findings, told, {"rejected": dg.MetadataValue.json(reasons)})
+
+
+def schema(scene: Scene) -> Outcome:
+    """Whether operations and fields are those of the weeks before."""
+    first = scene.days[0]
+    table = [f"{scene.provider}/counts"]
+    before = days_between(first - _BEFORE, first - timedelta(days=1))
+    known_days = len(scene.lake.parts(table[0], before))
+    scene.lake.view(scene.con, "counts", table, scene.days)
+    scene.lake.view(scene.con, "past_counts", table, before)
+    rows = scene.con.execute(
+        """
+        WITH here AS (
+            SELECT kind, name, sum(events) AS events, bool_and(known) AS known FROM counts GROUP BY kind, name
+        ),
+        past AS (
+            SELECT kind, name, sum(events) AS events, bool_and(known) AS known FROM past_counts GROUP BY kind, name
+        )
+        SELECT kind, name, coalesce(here.events, 0), coalesce(past.events, 0), coalesce(here.known, past.known)
+        FROM here
+        FULL JOIN past USING (kind, name)
+        WHERE kind IN ('operation', 'field', 'sample')
+        ORDER BY 3 DESC, name
+        """
+    ).fetchall()
+    operations = [row[1:] for row in rows if row[0] == "operation"]
+    fields = [row[1:] for row in rows if row[0] == "field"]
+    sampled, past_sampled = next((row[2:4] for row in rows if row[0] == "sample"), (0, 0))
+    total = sum(here for _, here, _, _ in operations)
+    unknown = {name: int(here) for name, here, _, known in operations if here and not known}
+    metadata = {"operations that no rule names": dg.MetadataValue.json(dict(list(unknown.items())[:20]))}
+    said = f"{len(unknown)} operations, {sum(unknown.values()):,} of {total:,} events, are named by no rule"
+    if known_days < _LEAST_DAYS:
+        return Outcome(
+            [], f"{said}; there are {known_days} days before to compare with, {_LEAST_DAYS} are needed", metadata
+        )
+    findings = []
+    new = {name: int(here) for name, here, past, known in operations if here and not past and not known}
+    if sum(new.values()) >= _OTHER_FORMAT * total and sum(new.values()) >= _FEW:
+        findings.append(Finding(ERROR, f"{sum(new.values()):,} of {total:,} events are new: {_named(new)}"))
+    elif frequent := {name: events for name, events in new.items() if events >= _NEW_OPERATION * total}:
+        findings.append(Finding(WARN, f"operations that no rule knows are new: {_named(frequent)}"))
+    gone = [
+        name
+        for name, here, past, known in fields
+        if known and not here and sampled >= 10 * _FEW and past >= past_sampled / 2
+    ]
+    if gone:
+        findings.append(Finding(ERROR, f"fields that the rules read are gone: {', '.join(map(cell, gone[:10]))}"))
+    fresh_fields = {
+        name: int(here)
+        for name, here, past, known in fields
+        if not past and not known and here >= max(_FEW, _NEW_FIELD * sampled)
+    }
+    if fresh_fields:
+        findings.append(
+            Finding(WARN, f"of a sample of {int(sampled):,} events, fields are new: {_named(fresh_fields)}")
+        )
+    return Outcome(findings, f"{said}, none of them newly", metadata)
+
+
+def _named(counts: dict[str, int]) -> str:
+    """Names with their counts, the most frequent first."""
+    more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
+    return ", ".join(f"{cell(name)} ({events:,})" for name, events in list(counts.items())[:10]) + more
+
+
+def size_coverage(scene: Scene) -> Outcome:
+    """Whether enough uploads have a size that was measured."""
+    _view(scene, "uploads")
+    found = coverage(scene.con)
+    uploads = sum(source["files"] for source in found.values())
+    measured = sum(found[source]["files"] for source in _MEASURED)
+    said = f"{measured:,.0f} of {uploads:,.0f} uploads have a measured size"
+    metadata = {"size coverage": dg.MetadataValue.json(found)}
+    if not scene.traits.recovers_sizes:
+        hint = (
+            ". Sizes are not recovered here: the others are detected by the number of files alone. To look sizes up, "
+            "see the variable that ends in _RECOVER_SIZES in docs/configuration.md"
+        )
+        return Outcome([], f"{said}{hint if measured < uploads else ''}.", metadata)
+    if measured >= _SIZED_WARN * uploads:
+        return Outcome([], f"{said}.", metadata)
+    severity = ERROR if measured < _SIZED_FAIL * uploads and uploads >= _FEW else WARN
+    gone = found["gone"]["files"] + found["estimated"]["files"]
+    unknown = found["unknown"]["files"]
+    return Outcome([Finding(severity, said)], "", metadata, _size_remedy(scene.provider, unknown, gone))
+
+
+def _size_remedy(provider: str, unknown: float, gone: float) -> str:
+    """What to do, by the larger part of what is missing."""
+    if gone > unknown:
+        return (
+            f"{gone:,.0f} files are gone: see who deletes them after the upload; if it is usual, let the schedule "
+            "`tick` run more often"
+        )
+    return (
+        f"{unknown:,.0f} are unknown: the metadata of {provider}/file_sizes tell what is left and why. Where files "
+        "were refused, check the permission in docs/configuration.md; where they are open, raise "
+        "UPLOADWATCH_SIZE_MINUTES or the provider's requests per minute; where there is nobody to ask as, they stay "
+        "unknown"
+    )

@@ -1,0 +1,163 @@
+"""From which columns each column is made, for tables that another table is made into.
+
+A column is made from the column of the same name in the table's main source, unless it is said otherwise here. The
+lineage begins where audit events have been read into columns: what they are read from is said field by field in
+:mod:`detection.normalise.fields` and the queries of ``detection/sql/normalise``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from detection.tables import TABLES
+
+__all__ = ["SOURCES", "column_lineage", "made_from"]
+
+_METRICS = ("files", "bytes")
+_WINDOWS = {
+    **dict.fromkeys(("files_windows", "files_s1", "files_s2"), "user_hours.files"),
+    **{f"files_{name}": "user_hours.files" for name in ("min", "sum", "max", "centre", "spread", "newcomer_spread")},
+    **dict.fromkeys(("bytes_windows", "bytes_s1", "bytes_s2"), "user_hours.bytes"),
+    **{f"bytes_{name}": "user_hours.bytes" for name in ("min", "sum", "max", "centre", "spread", "newcomer_spread")},
+}
+_OF_BASELINE = {
+    f"baseline_{metric}_{name}": f"baselines.{metric}_{name}"
+    for metric in _METRICS
+    for name in ("windows", "min", "sum", "max")
+}
+
+SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "uploads": (
+        "logged_uploads",
+        {
+            "bytes": "logged_uploads.bytes file_sizes.bytes",
+            "size_source": "logged_uploads.bytes file_sizes.state file_sizes.version",
+            "estimated_bytes": "typical_sizes.bytes",
+        },
+    ),
+    "file_sizes": ("logged_uploads", {"asked_version": "logged_uploads.version", "bytes": ""}),
+    "typical_sizes": (
+        "logged_uploads",
+        {
+            "scope": "logged_uploads.provider",
+            "files": "logged_uploads.bytes file_sizes.bytes",
+            "bytes": "logged_uploads.bytes file_sizes.bytes",
+        },
+    ),
+    "user_hours": (
+        "uploads",
+        {
+            "population": "uploads.actor_class uploads.user",
+            "hour": "uploads.time",
+            "files": "uploads.event_key",
+            "sized_files": "uploads.bytes",
+            "estimated_files": "uploads.estimated_bytes",
+            "extensions": "uploads.extension",
+            "countries": "uploads.country",
+            "apps": "uploads.app",
+        },
+    ),
+    "baselines": (
+        "user_hours",
+        {
+            "scope": "user_hours.provider",
+            "users": "user_hours.user",
+            "history_days": "user_hours.hour",
+            **_WINDOWS,
+        },
+    ),
+    "scores": (
+        "user_hours",
+        {
+            "scope": "user_hours.provider",
+            "window_start": "user_hours.hour",
+            "baseline_windows": "baselines.files_windows",
+            **{
+                f"{metric}_score": f"user_hours.{metric} baselines.{metric}_centre baselines.{metric}_spread "
+                f"baselines.{metric}_max"
+                for metric in _METRICS
+            },
+        },
+    ),
+    "thresholds": (
+        "scores",
+        {
+            "threshold": "scores.files_score scores.bytes_score",
+            "watched_users": "baselines.users",
+            "user_days": "baselines.users",
+            "scored_user_days": "scores.user",
+            "user_days_above": "scores.files_score scores.bytes_score",
+        },
+    ),
+    "detections": (
+        "scores",
+        {
+            "window_end": "scores.window_start",
+            "score": "scores.files_score scores.bytes_score",
+            "threshold": "thresholds.threshold",
+            "files_threshold": "thresholds.threshold",
+            "bytes_threshold": "thresholds.threshold",
+            "metric": "scores.files_score scores.bytes_score",
+            "one_in": "scores.files_score scores.bytes_score baselines.users",
+            "confidence": "thresholds.confidence",
+            **_OF_BASELINE,
+        },
+    ),
+    "alerts": (
+        "detections",
+        {
+            "alert_id": "detections.user detections.window_start",
+            "actor_class": "user_hours.actor_class",
+            "providers": "user_hours.provider",
+            "first_window_start": "detections.window_start",
+            "last_window_end": "detections.window_end",
+            **{name: f"user_hours.{name}" for name in ("files", "sized_files", "bytes")},
+            **{name: f"user_hours.{name}" for name in ("estimated_files", "estimated_bytes")},
+            "peak_window_start": "detections.window_start",
+            **{f"peak_{name}": f"detections.{name}" for name in ("files", "sized_files", "bytes")},
+            **{f"peak_{name}": f"user_hours.{name}" for name in ("estimated_files", "estimated_bytes")},
+            "suppressed_count": "detections.window_start",
+            "last_suppressed_at": "detections.window_start",
+            "reasons": "activity.kind activity.time activity.ip activity.country uploads.ip uploads.country "
+            "uploads.app uploads.extension",
+            "sentence": "detections.files detections.bytes detections.one_in",
+            "users": "detections.user",
+            "folded_into": "detections.user detections.window_start",
+        },
+    ),
+}
+"""Main source of each table, and the columns that come from elsewhere, under another name, or from no column at all."""
+
+
+def made_from(table: str) -> dict[str, list[tuple[str, str]]]:
+    """Table and column that each column of a table is made from; those that the settings alone decide are left out."""
+    main, others = SOURCES[table]
+    inherited = {column.name for column in TABLES[main]}
+    found = {}
+    for column in TABLES[table]:
+        ways = others.get(column.name, f"{main}.{column.name}" if column.name in inherited else "")
+        if ways:
+            found[column.name] = [(way.partition(".")[0], way.partition(".")[2]) for way in ways.split()]
+    return found
+
+
+def column_lineage(spec: dg.AssetSpec) -> dg.TableColumnLineage | None:
+    """The lineage of an asset's columns along the assets that it reads; None where it is not known."""
+    table = spec.key.path[-1]
+    if table not in SOURCES:
+        return None
+    read = sorted(dep.asset_key for dep in spec.deps)
+
+    return dg.TableColumnLineage(
+        {
+            column: [
+                dg.TableColumnDep(asset_key=key, column_name=name)
+                for source, name in ways
+                for key in read
+                if key.path[-1] == source
+            ]
+            for column, ways in made_from(table).items()
+        }
+    )

@@ -1,0 +1,77 @@
+"""Pictures in the metadata of materialisations: what is drawn, and as what it is attached."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import dagster as dg
+import duckdb
+
+from assets.lake import Lake
+from assets.plots import alert_plot, coverage_plot, hours_plot
+from assets.preview import cell
+from assets.refresh import days_between
+
+__all__ = ["alert_pictures", "coverage_picture", "hours_picture", "png"]
+
+_MOST = 2
+"""Alerts of a day that are drawn, the rarest: the event log keeps every picture for good."""
+_MONTH = timedelta(days=30)
+
+
+def png(name: str, image: bytes) -> str:
+    """A picture as Markdown that holds it."""
+    return f"![{name}](data:image/png;base64,{base64.b64encode(image).decode()})"
+
+
+def hours_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataValue]:
+    """Files by hour and provider, from ``user_hours`` of a day."""
+    rows = con.execute(
+        "SELECT hour(hour), provider, CAST(sum(files) AS BIGINT) FROM user_hours GROUP BY ALL"
+    ).fetchall()
+    return {"uploads by hour": dg.MetadataValue.md(png("uploads by hour", hours_plot(rows)))} if rows else {}
+
+
+def coverage_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataValue]:
+    """Files by hour and where their size is from, from ``uploads`` of a day."""
+    rows = con.execute("SELECT hour(time), size_source, count(*) FROM uploads GROUP BY ALL").fetchall()
+    return {"sizes by hour": dg.MetadataValue.md(png("sizes by hour", coverage_plot(rows)))} if rows else {}
+
+
+def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Mapping[str, dg.MetadataValue]:
+    """The rarest alerts of a day, each against its user's month; nothing where there are none.
+
+    Args:
+        con: Connection in which ``day_alerts`` of the day exists; gets the view ``month``.
+        lake: Where the user-hours are.
+        day: The day.
+    """
+    alerts = con.execute(
+        """
+        SELECT "user", first_window_start, last_window_end
+        FROM day_alerts
+        WHERE users = 1 AND folded_into IS NULL
+        ORDER BY one_in DESC, "user"
+        LIMIT $most
+        """,
+        {"most": _MOST},
+    ).fetchall()
+    if not alerts:
+        return {}
+    lake.view(con, "month", ["user_hours"], days_between(day - _MONTH, day + 2 * timedelta(days=1)))
+    shown = []
+    for user, start, end in alerts:
+        hours = con.execute(
+            """
+            SELECT hour, CAST(sum(files) AS BIGINT), CAST(sum(bytes) AS BIGINT)
+            FROM month
+            WHERE "user" = $user
+            GROUP BY hour
+            ORDER BY hour
+            """,
+            {"user": user},
+        ).fetchall()
+        shown.append(f"{cell(user)}\n\n{png('alert', alert_plot(hours, start, end))}")
+    return {"alerts against the users' month": dg.MetadataValue.md("\n\n".join(shown))}

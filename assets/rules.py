@@ -1,0 +1,97 @@
+"""By which rules and settings each table is made: what a changed rule makes stale, and what is computed anew.
+
+One place for both, so that the partitions that Dagster shows as stale are those that the next run computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from assets.calendar import settings
+from assets.resources import Detector
+from detection.alerts import QUERIES as ALERT_QUERIES
+from detection.chain import QUERIES
+from detection.export import QUERIES as EXPORT_QUERIES
+from detection.normalise import rules_version
+from detection.sql import version
+
+__all__ = ["code_version", "queries", "rules"]
+
+_NORMALISED = ("logged_uploads", "activity", "rejects")
+_QUERIES = {
+    **QUERIES,
+    "file_sizes": ("sizes/open", "sizes/questions", "sizes/cache"),
+    "uploads": ("sizes/answers", "sizes/uploads"),
+    "measured_sizes": ("sizes/answers", "sizes/measured"),
+    "typical_sizes": ("sizes/typical",),
+    "user_hours": ("user_hours",),
+    "evaluations": (),
+    "alerts": ALERT_QUERIES,
+    "exports": EXPORT_QUERIES,
+}
+_SETTINGS = {
+    "typical_sizes": ("training_days", "least_measured"),
+    "baselines": ("training_days", "prior_windows", "least_spread"),
+    "scores": (
+        "floor_files",
+        "floor_bytes",
+        "warm_up_days",
+        "activation_days",
+        "prior_windows",
+        "organisation_weight",
+        "beyond_weight",
+    ),
+    "thresholds": (
+        "budget",
+        "service_budget",
+        "training_days",
+        "activation_days",
+        "deduplication_hours",
+        "least_user_days",
+        "prior_threshold",
+        "warm_up_days",
+        "flood_alerts",
+        "flood_factor",
+    ),
+    "detections": ("activation_days", "floor_files", "floor_bytes"),
+    "evaluations": ("activation_days",),
+    "alerts": ("training_days", "deduplication_hours", "flood_alerts", "flood_factor"),
+}
+"""The settings that each table's rows depend on."""
+
+
+def rules(table: str, detector: Detector, provider: str = "") -> str:
+    """Digest of the queries that make a table, and the settings that count for it.
+
+    Args:
+        table: Last part of the table's name.
+        detector: The detector's settings.
+        provider: Whose table it is, of tables that exist per provider.
+
+    Raises:
+        KeyError: No query makes the table: audit events are what the provider says.
+    """
+    if table in _NORMALISED:
+        return f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
+    text = version(*_QUERIES[table])
+    if table in _SETTINGS:
+        text += settings(detector.parameters, *_SETTINGS[table])
+    if table == "alerts":
+        text += str(sorted(detector.reasons_off))
+    return text
+
+
+def queries(table: str, provider: str = "") -> tuple[str, ...]:
+    """Names of the queries that make a table; none for audit events."""
+    if table in _NORMALISED:
+        made = "uploads" if table == "logged_uploads" else table
+        steps = (provider, "events", "numbered", "repeated", "once", "pairs", made)
+        return tuple(f"normalise/{step}" for step in steps)
+    return _QUERIES.get(table, ())
+
+
+def code_version(table: str, detector: Detector, provider: str = "") -> str | None:
+    """Short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
+    if table == "audit_events":
+        return None
+    return hashlib.sha256(rules(table, detector, provider).encode()).hexdigest()[:12]

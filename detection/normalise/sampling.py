@@ -1,0 +1,110 @@
+"""Which fields events have, by a sample: a provider that changes its format is to be noticed, and at little cost.
+
+The first lines of a day's newest files are taken, about a thousand in all. A field that comes with few events may be
+missed; one that comes with all, or is gone from all, is not.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import zstandard
+
+from detection.normalise.fields import Layout, Shape
+
+__all__ = ["SAMPLE", "create_sample", "read_fields"]
+
+SAMPLE = 1000
+"""Lines of a day that are looked at."""
+_FILES = 24
+_LONGEST = 1 << 20
+"""No more of a file than this is unpacked, however long its lines are."""
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
+    """Makes the tables ``sampled_fields`` (name, events) and ``sample_size`` (events) of a day's files.
+
+    A field's name is its path with dots, and without the places in lists. Of parameters that are given as a list of
+    names and values, each name is a field.
+
+    Args:
+        con: Connection.
+        files: Files of newline-delimited JSON in order of time, compressed with zstd or not; may be empty.
+    """
+    newest = list(files)[-_FILES:]
+    lines = [line for file in newest for line in _first_lines(Path(file), -(-SAMPLE // len(newest)))]
+    con.register("sample_lines", pa.table({"line": pa.array(lines, pa.string())}))
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE sampled AS
+        SELECT row_number() OVER () AS n, CAST(line AS JSON) AS event
+        FROM sample_lines
+        WHERE json_valid(line) AND starts_with(ltrim(line), '{')
+        """
+    )
+    con.unregister("sample_lines")
+    con.execute(
+        r"""
+        CREATE OR REPLACE TEMP TABLE sampled_fields AS
+        WITH found AS (
+            SELECT sampled.n, tree.key, tree.path, tree.fullkey, tree.atom
+            FROM sampled, json_tree(sampled.event) AS tree
+            WHERE tree.type NOT IN ('NULL', 'OBJECT') AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
+        ),
+        named AS (
+            SELECT
+                n,
+                CASE
+                    WHEN key = 'name' AND path LIKE '%.parameters[%'
+                        THEN path || '.' || json_extract_string(atom, '$')
+                    ELSE fullkey
+                END AS way
+            FROM found
+        )
+        SELECT
+            left(substr(regexp_replace(replace(way, '"', ''), '\[\d+\]', '', 'g'), 3), 120) AS name,
+            count(DISTINCT n) AS events
+        FROM named
+        GROUP BY ALL
+        ORDER BY events DESC, name
+        LIMIT 1000
+        """
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT count(*) AS events FROM sampled")
+    con.execute("DROP TABLE sampled")
+
+
+def read_fields(layout: Layout) -> list[str]:
+    """Names of the fields that the rules read, as :func:`create_sample` names them."""
+    ways = {path.replace("/", ".") for path in layout.columns.values()}
+    for path, shape in layout.lists.values():
+        ways |= {".".join((path.replace("/", "."), *way)) for way in _inside(shape)}
+    return sorted(ways)
+
+
+def _inside(shape: Shape) -> list[tuple[str, ...]]:
+    if isinstance(shape, str):
+        return [()]
+    if isinstance(shape, list):
+        return _inside(shape[0])
+    return [(key, *way) for key, inner in shape.items() for way in _inside(inner)]
+
+
+def _first_lines(file: Path, count: int) -> list[str]:
+    with file.open("rb") as raw:
+        packed = raw.read(len(_ZSTD)) == _ZSTD
+        raw.seek(0)
+        content = raw.read(_LONGEST) if not packed else _unpacked(raw)
+    whole, _, _ = content.rpartition(b"\n")
+    return [line.decode("utf-8", errors="replace") for line in islice(whole.split(b"\n"), count) if line.strip()]
+
+
+def _unpacked(raw: io.BufferedReader) -> bytes:
+    with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader:
+        return reader.read(_LONGEST)

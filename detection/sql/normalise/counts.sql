@@ -1,0 +1,33 @@
+-- What the day's events are, counted: users with uploads and with activity by hour, all events by operation, and those of
+-- a sample by field. `known` tells whether the rules name the operation, or read the field. Users rather than files: a
+-- burst of one user is for the detector, and would hide that everybody else is missing.
+WITH by_hour AS (
+    SELECT 'uploads' AS kind, date_trunc('hour', time) AS hour, "user" FROM uploads
+    UNION ALL
+    SELECT 'activity' AS kind, date_trunc('hour', time) AS hour, "user" FROM activity
+),
+
+by_operation AS (
+    SELECT
+        left(operation, 120) AS name,
+        count(*) AS events,
+        NOT coalesce(bool_or(reason = 'not an upload or activity'), FALSE) AS known
+    FROM events
+    WHERE counted AND operation <> '' AND coalesce(reason <> 'another day', TRUE)
+    GROUP BY left(operation, 120)
+    -- A provider has hundreds; more would be somebody's doing.
+    ORDER BY events DESC, name
+    LIMIT 1000
+)
+
+SELECT kind, CAST(hour AS VARCHAR) AS name, count(DISTINCT "user") AS events, TRUE AS known
+FROM by_hour
+GROUP BY kind, hour
+UNION ALL
+SELECT 'operation' AS kind, name, events, known FROM by_operation
+UNION ALL
+SELECT 'field' AS kind, name, events, list_contains(CAST($read_fields AS VARCHAR []), name) AS known
+FROM sampled_fields
+UNION ALL
+SELECT 'sample' AS kind, 'events' AS name, events, TRUE AS known FROM sample_size
+ORDER BY kind, name

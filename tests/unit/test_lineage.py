@@ -1,0 +1,108 @@
+"""What the definitions say of each asset: lineage of columns, code, rules, owner and kind."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.lineage import SOURCES, made_from
+from assets.rules import queries
+from detection.normalise.fields import LAYOUTS
+from detection.tables import TABLES
+from orchestration.definitions import build_defs
+
+PROVIDERS = {
+    "BOX_CLIENT_ID": "a",
+    "BOX_CLIENT_SECRET": "b",
+    "BOX_ENTERPRISE_ID": "1",
+    "BOX_RECOVER_SIZES": "true",
+    "DROPBOX_APP_KEY": "a",
+    "DROPBOX_APP_SECRET": "b",
+    "DROPBOX_REFRESH_TOKEN": "c",
+}
+SETTLED = {
+    "thresholds": {"metric", "budget", "opened", "allowed", "balance", "asked", "calibration_days"} | {"confidence"},
+    "detections": {"parameters", "rules", "allowed_by"},
+    "alerts": {"name", "severity"},
+    "file_sizes": {"state", "bytes", "modified_at", "checked_at"},
+}
+"""Columns that settings, or the provider's answers, decide and no column does."""
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory) -> dict[str, dg.AssetSpec]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in PROVIDERS.items():
+            patch.setenv(name, value)
+        defs = build_defs({**PROVIDERS, "UPLOADWATCH_HOME": str(tmp_path_factory.mktemp("home"))})
+        return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+@pytest.mark.parametrize("table", SOURCES)
+def test_columns_are_made_from_columns_that_exist(table):
+    """Prevents a lineage that leads to a column that was renamed, or leaves a column without an origin."""
+    found = made_from(table)
+    for ways in found.values():
+        for source, column in ways:
+            assert column in {each.name for each in TABLES[source]}, f"{source} has no {column}"
+    assert {column.name for column in TABLES[table]} - set(found) == SETTLED.get(table, set())
+
+
+def test_lineage_leads_along_the_graph(specs):
+    """Prevents a lineage from another provider's table, or from one that the asset does not read."""
+    uploads = specs["box/uploads"].metadata["dagster/column_lineage"].deps_by_column
+    assert [dep.asset_key.path for dep in uploads["bytes"]] == [["box", "file_sizes"], ["box", "logged_uploads"]]
+    # Dropbox looks no sizes up here.
+    other = specs["dropbox/uploads"].metadata["dagster/column_lineage"].deps_by_column
+    assert [dep.asset_key.path for dep in other["bytes"]] == [["dropbox", "logged_uploads"]]
+    hours = specs["user_hours"].metadata["dagster/column_lineage"].deps_by_column
+    assert [dep.asset_key.path for dep in hours["files"]] == [["box", "uploads"], ["dropbox", "uploads"]]
+    for name, spec in specs.items():
+        lineage = spec.metadata.get("dagster/column_lineage")
+        read = {dep.asset_key for dep in spec.deps}
+        for column, deps in lineage.deps_by_column.items() if lineage else ():
+            for dep in deps:
+                assert dep.asset_key in read, f"{name}.{column} is made from {dep.asset_key}, which it does not read"
+
+
+def test_every_asset_is_explained(specs):
+    """Prevents an asset without a description, an owner, a kind, a version of its rules, or a way to its code."""
+    for name, spec in specs.items():
+        assert spec.description, name
+        assert spec.owners, name
+        assert spec.kinds, name
+        assert (spec.code_version is None) == name.endswith("audit_events"), name
+        references = spec.metadata["dagster/code_references"].code_references
+        paths = [Path(reference.file_path) for reference in references]
+        assert all(path.is_file() for path in paths), name
+        assert any(path.suffix == ".py" for path in paths), name
+        if not name.endswith(("audit_events", "evaluations")):
+            assert any(path.suffix == ".sql" for path in paths), name
+        assert all(column.description for column in spec.metadata["dagster/column_schema"].columns), name
+        assert spec.metadata["dagster/column_schema"].columns, name
+        assert spec.freshness_policy is not None
+
+
+APART = {
+    # Publication and reviews: what people were shown is no partition.
+    *("identity", "revisions", "shown"),
+    # What has been imported stays as it was told apart then.
+    "normalise/identities",
+    # Of the command classify, and of figures in the metadata.
+    *("normalise/outcomes", "sizes/coverage"),
+    # Side tables.
+    *("normalise/ignored", "normalise/counts", "sizes/measured"),
+}
+"""Queries whose change makes no partition of an asset stale."""
+
+
+def test_every_query_belongs_to_the_rules_of_a_table():
+    """Prevents a query that is changed without any partition being shown as stale: a new one has to be named."""
+    folder = Path(str(files("detection").joinpath("sql")))
+    there = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.sql")}
+    named = {query for table in (*TABLES, "exports") for provider in LAYOUTS for query in queries(table, provider)}
+    assert there - named - APART == set()
+    assert there >= APART
