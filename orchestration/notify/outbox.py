@@ -118,6 +118,8 @@ class Outbox:
     def _changing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone: others wait for its end."""
         with closing(sqlite3.connect(self._path, timeout=_SECONDS_TO_WAIT, isolation_level=None)) as database:
+            # What was sent names people: it is to be gone from the file, too, not only from its tables.
+            database.execute("PRAGMA secure_delete = ON")
             database.execute("BEGIN IMMEDIATE")
             with database:
                 yield database
@@ -200,14 +202,12 @@ class Outbox:
         return Letter(number, subject, revision, event, json.loads(about), attempts)
 
     def sent(self, letter: Letter) -> None:
-        """Notes that the channel took a message; what it said is no longer needed."""
+        """Notes that the channel took a message, and erases whom it was about and what it said."""
         with self._changing() as database:
             database.execute(
-                "UPDATE letters SET state = 'sent', about = NULL, reason = NULL, attempts = ? WHERE number = ?",
-                (
-                    letter.attempts + 1,
-                    letter.number,
-                ),
+                "UPDATE letters SET state = 'sent', line = '', about = NULL, reason = NULL, attempts = ? "
+                "WHERE number = ?",
+                (letter.attempts + 1, letter.number),
             )
 
     def failed(self, letter: Letter, reason: str, now: datetime, wait: float | None = None) -> bool:
