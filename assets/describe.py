@@ -52,8 +52,13 @@ _DESCRIPTIONS = {
         "**Massive upload to SaaS service.** One row per alert, on the day of its opening window; further detections "
         "of the same user within a day fold into it."
     ),
+    "dossiers": (
+        "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
+        "current until the alert is reviewed, for 30 days at most. One row per page, on the day of the alert's opening "
+        "window."
+    ),
 }
-_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}}
+_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}, "dossiers": {"duckdb", "html"}}
 
 
 def described(table: str, provider: str | None = None) -> dict[str, Any]:

@@ -34,10 +34,10 @@ def range_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     return days_between(date.fromisoformat(keys.start), date.fromisoformat(keys.end))
 
 
-def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str) -> list[date]:
+def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, reach: timedelta = _REACH) -> list[date]:
     """Days that the run may change: its range, and the table's existing days that its data can reach, ascending."""
     wanted = range_of(context)
-    reached = (day for day in lake.days(table) if day >= wanted[0] - _REACH)
+    reached = (day for day in lake.days(table) if day >= wanted[0] - reach)
     return sorted({*wanted, *reached})
 
 
@@ -56,7 +56,9 @@ class Step:
     compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None]
 
 
-def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step) -> None:
+def refresh(
+    context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step, reach: timedelta = _REACH
+) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
     What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
@@ -68,9 +70,10 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
         lake: Where the tables are.
         engine: Where they are computed.
         *steps: What is made, in order.
+        reach: How far before the range its data can change a day of these tables.
     """
     wanted = range_of(context)
-    days = touched_days(context, lake, next(iter(steps[0].outputs.values())))
+    days = touched_days(context, lake, next(iter(steps[0].outputs.values())), reach=reach)
     computed = 0
     with ExitStack() as stack:
         # Each step has its own connection, since what one makes as a table the next may read as a view.

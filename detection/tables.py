@@ -284,6 +284,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("suppressed_count", "BIGINT", "Further windows that folded into it"),
         ("sentence", "VARCHAR", "What it said"),
     ),
+    "dossiers": _columns(
+        ("alert_id", "VARCHAR", "The published alert"),
+        ("state", "VARCHAR", "open, folded into a flood's alert, merged or withdrawn"),
+        ("revision", "BIGINT", "Revision of the alert that the page was made from"),
+        ("path", "VARCHAR", "File of the page, below the home"),
+        ("sha256", "VARCHAR", "SHA-256 of that file"),
+        ("found", "VARCHAR[]", "What was found by question, in the page's order: look, calm or unknown"),
+        ("evidence", "VARCHAR", "Digest of what the page says; it is made anew where that changes"),
+        ("made_at", "TIMESTAMP", "When the page was made, UTC"),
+    ),
     "published": _columns(
         ("alert_id", "VARCHAR", "The id under which the alert was first published; it stays"),
         ("alert_key", "VARCHAR", "The id that the alert as folded now would have without the ledger; NULL if closed"),

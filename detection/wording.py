@@ -14,6 +14,7 @@ __all__ = [
     "Variation",
     "Window",
     "flood_sentence",
+    "printable",
     "sentence",
     "size",
     "variation",
@@ -112,7 +113,8 @@ def _usual(w: Window) -> str:
     return f"in the {w.training_days} days before, {windows} held {typical} on average and {largest} at most"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """A text in which signs that can't be seen are replaced."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
@@ -123,7 +125,7 @@ def _where(providers: Sequence[str]) -> str:
 def sentence(w: Window) -> str:
     """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
     return (
-        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {_printable(w.user)} uploaded "
+        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and only "
         f"1 in {w.one_in:,} user-days in the organisation is this unusual."
     )
@@ -159,7 +161,7 @@ class Flood(NamedTuple):
 
 
 def _share(c: Common) -> str:
-    label = TITLES.get(c.label, c.label) if c.dimension == "provider" else _printable(c.label) or "none"
+    label = TITLES.get(c.label, c.label) if c.dimension == "provider" else printable(c.label) or "none"
     if c.users_share == c.files_share == 1:
         return f"{c.dimension} {label} (all)"
     return f"{c.dimension} {label} ({100 * c.users_share:.0f} % of the users, {100 * c.files_share:.0f} % of the files)"

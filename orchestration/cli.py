@@ -20,11 +20,12 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.alert import alert
 from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
-from orchestration.formats import Format, lake_of
+from orchestration.formats import Format, lake_of, pages_address
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, read_suppressed, score
 from orchestration.review import review
@@ -38,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for _command in (doctor, review, backtest, status):
+for _command in (alert, doctor, review, backtest, status):
     app.command()(_command)
 out = Console()
 _PROJECT = Path(__file__).resolve().parents[1]
@@ -208,6 +209,7 @@ def demo(home: HomeOption = Path(".uploadwatch")) -> None:
     out.print(
         f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
     )
+    out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
 
 
 @app.command()

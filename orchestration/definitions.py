@@ -14,11 +14,12 @@ from assets.alerts import alerts
 from assets.allow_list import allow_list_check
 from assets.audit_events import audit_events
 from assets.checks import alert_checks, provider_checks
+from assets.dossiers import dossiers
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.lake import Lake
 from assets.normalised import normalised
-from assets.resources import Clock, Detector, Source
+from assets.resources import Clock, Detector, Pages, Source
 from assets.size_checks import size_coverage
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
@@ -78,6 +79,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
+        assets.append(dossiers(providers, partitions))
         checks.extend([*alert_checks(), allow_list_check()])
     clock = Clock(fixed=settings.now)
     resources: dict[str, Any] = {
@@ -92,6 +94,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             risk_list=str(settings.risk_list.absolute()) if settings.risk_list else "",
             networks=str(settings.networks.absolute()) if settings.networks else "",
             allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
+        ),
+        "pages": Pages(
+            url=settings.pages_url, sensitive=str(settings.sensitive.absolute()) if settings.sensitive else ""
         ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -40,6 +41,8 @@ class Settings(BaseModel):
             (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
         networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
+        sensitive: File of words and extensions of what may be sensitive, CSV or Parquet (``UPLOADWATCH_SENSITIVE``).
+        pages_url: Address under which the pages of alerts are served (``UPLOADWATCH_PAGES_URL``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -56,6 +59,16 @@ class Settings(BaseModel):
     reasons_off: str = ""
     risk_list: Path | None = None
     networks: Path | None = None
+    sensitive: Path | None = None
+    pages_url: str = ""
+
+    @field_validator("pages_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment):
+            raise ValueError("it is no address of a directory; write it as https://alerts.example.com/pages")
+        return value.rstrip("/")
 
     @field_validator("reasons_off")
     @classmethod
