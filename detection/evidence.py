@@ -67,7 +67,7 @@ class Sign(Told):
 
 
 class Place(Told):
-    """A country, network or application (at a provider) of a user's, and on how many of the 30 days before it was seen."""
+    """A country, network or application (of a provider) of a user's, and on how many of the 30 days before it was."""
 
     user: str
     dimension: Literal["country", "network", "application"]

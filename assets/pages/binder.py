@@ -124,13 +124,17 @@ class Binder:
         if not alerts and not closed:
             return _digest("no alert")
         parts = [self._said, *(each.model_dump_json() for each in (*alerts, *closed))]
-        parts += [str(dossier_path(self._lake, each.alert_id).exists()) for each in alerts]
+        # Somebody may have deleted a page that its row tells of.
+        parts += [each.alert_id for each in alerts if each.alert_id in self._rows and not self._exists(each)]
         parts += [str(self._is_open(alert)) for alert in alerts]
         if alerts:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
             first = day - timedelta(days=SIGNS + _TRAINED)
             parts += [self._content(each) for each in days_between(first, last.date())]
         return _digest(*parts)
+
+    def _exists(self, of: Alert | Closed) -> bool:
+        return dossier_path(self._lake, of.alert_id).exists()
 
     def _is_open(self, alert: Alert) -> bool:
         return watched_until(alert, self._now) >= self._now.replace(tzinfo=None)

@@ -153,7 +153,7 @@ def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table
     left_out = evidence.destinations[0].places - len(rows) if rows else 0
     return Table(
         "Where the files went",
-        ("Folder", "Provider", "Owner", "Amount", "Used by the user in the 37 days before"),
+        ("Folder", "Provider", "Owner", "Amount", "Used by the user before (36 days)"),
         rows,
         f"{count(left_out, 'further place')} with fewer files left out." if left_out else "",
     )
@@ -180,7 +180,7 @@ def _apps(evidence: Evidence) -> Table:
         )
         for app in evidence.apps
     ]
-    columns = ("Application", "Provider", "# files", "# days used in the 37 before")
+    columns = ("Application", "Provider", "# files", "# days used before (of 36)")
     return Table("With which application", columns, rows)
 
 

@@ -39,7 +39,12 @@ class Mark(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A picture with its title, a description for who does not see it, and the same as a table."""
+    """A picture with its title, a description for who does not see it, and the same as a table.
+
+    Attributes:
+        line: Height of what was most before, as a line across; None for none.
+        marker: Where the alert stands, as a line from top to bottom; None for none.
+    """
 
     key: str
     title: str
@@ -47,6 +52,7 @@ class Picture(NamedTuple):
     bars: list[Bar]
     marks: list[Mark]
     line: float | None
+    marker: float | None
     table: Table
 
 
@@ -110,7 +116,9 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
         f"Bars from {days[0]} to {days[-1]}. On {active} of the {_DAYS} days before there were uploads, at most "
         f"{_said(before, metric)} in three hours; from {opened} on at most {peak}."
     )
-    return Picture("month", title, description, bars, marks, line, table)
+    if any(not other.is_later and other.time.date() >= days[0] for other in evidence.other_alerts):
+        description += " Earlier alerts are drawn, too, though they are not part of what is usual."
+    return Picture("month", title, description, bars, marks, line, None, table)
 
 
 def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
@@ -150,7 +158,14 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         "raised an alert is not counted among what is usual."
     )
     return Picture(
-        "organisation", title, description, bars, marks, None, Table(title, ("Largest three hours", "# users"), rows)
+        "organisation",
+        title,
+        description,
+        bars,
+        marks,
+        None,
+        middle,
+        Table(title, ("Largest three hours", "# users"), rows),
     )
 
 

@@ -1,4 +1,5 @@
--- With which applications the files were uploaded, and on how many days before the user uploaded with each.
+-- With which applications the files were uploaded, and on how many days until the day before the alert the user uploaded
+-- with each.
 -- Reads: subjects, alert_files, uploads.
 WITH used AS (
   SELECT alert_id, provider, app, count(*) AS files
@@ -8,7 +9,7 @@ WITH used AS (
 earlier AS (
   SELECT s.alert_id, u.provider, u.app, count(*) AS files, count(DISTINCT CAST(u.time AS DATE)) AS days
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.provider, u.app
 )
 SELECT

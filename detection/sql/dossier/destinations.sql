@@ -1,4 +1,5 @@
--- Where the files went: one row per provider, folder and owner, with what the same user uploaded there in the days before.
+-- Where the files went: one row per provider, folder and owner, with what the same user uploaded there until the day before
+-- the alert: what began an hour before its opening was no habit.
 -- places: how many there are of the alert in all, and new_places how many among them had nothing of the user's before.
 -- Reads: subjects, alert_files, uploads.
 WITH went AS (
@@ -24,7 +25,7 @@ earlier AS (
     count(DISTINCT CAST(u.time AS DATE)) AS days,
     max(u.time) AS last_time
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.provider, u.folder, u.owner
 ),
 compared AS (

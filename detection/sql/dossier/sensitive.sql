@@ -1,6 +1,6 @@
 -- Files of each alert that the dictionary has an entry for, by category: a word of the file's or folder's name, or its
--- extension; and how many such files the user uploaded in the 30 days before. Names are compared as words in lower case
--- with a blank on both sides.
+-- extension; and how many such files the user uploaded in the 30 days until the day before the alert. Names are compared
+-- as words in lower case with a blank on both sides.
 -- Reads: subjects, alert_files, uploads, terms (match, value, category).
 WITH names AS (
   SELECT alert_id, TRUE AS is_alert, provider, event_key, asset, folder, file_name, extension, bytes
@@ -8,7 +8,7 @@ WITH names AS (
   UNION ALL
   SELECT s.alert_id, FALSE AS is_alert, u.provider, u.event_key, u.asset, u.folder, u.file_name, u.extension, u.bytes
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 30 DAY AND u.time < s.opens
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
 ),
 worded AS (
   SELECT

@@ -1,4 +1,5 @@
--- The types of the files by extension, and the same of the user's uploads of the 30 days before the alert.
+-- The types of the files by extension, and the same of the user's uploads of the 30 days until the
+-- day before the alert.
 -- Reads: subjects, alert_files, uploads.
 WITH uploaded AS (
   SELECT
@@ -21,7 +22,7 @@ WITH uploaded AS (
     count(*) AS usual_files,
     CAST(sum(u.bytes) AS BIGINT) AS usual_bytes
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 30 DAY AND u.time < s.opens
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.extension
 )
 SELECT
