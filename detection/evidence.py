@@ -121,6 +121,14 @@ class Gap(Told):
     last_time: datetime
 
 
+class Label(Amount):
+    """Files that the provider itself labels."""
+
+    provider: str
+    label: str
+    examples: list[str | None]
+
+
 class Sensitive(Amount):
     """Files that the dictionary has an entry for, and such files of the user's 30 days before."""
 
@@ -137,6 +145,7 @@ class Destination(Amount):
     folder: str | None
     owner: str | None
     users: int
+    visibility: list[str] | None
     earlier_files: int
     earlier_days: int
     earlier_last: datetime | None
@@ -215,6 +224,7 @@ class Evidence(Told):
     timeline: list[Moment] = Field(default_factory=list)
     sources: list[Feed] = Field(default_factory=list)
     gaps: list[Gap] = Field(default_factory=list)
+    labels: list[Label] = Field(default_factory=list)
     sensitive: list[Sensitive] = Field(default_factory=list)
     destinations: list[Destination] = Field(default_factory=list)
     apps: list[App] = Field(default_factory=list)

@@ -42,6 +42,8 @@ _UPLOAD = (
     ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
     ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
     ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
+    ("label", "VARCHAR", "The provider's own label or classification of the file; NULL where it tells none"),
+    ("visibility", "VARCHAR", "Who can see the file, as the provider puts it; NULL where it does not tell"),
 )
 _CLIENT = (
     ("app", "VARCHAR", "Client application as the provider names it"),

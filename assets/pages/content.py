@@ -24,7 +24,10 @@ from detection.wording import size
 
 __all__ = ["authorised", "sensitive", "types"]
 
+_TOLD = 4
 _TOLD_TYPES = 12
+_OPEN = ("people_with_link", "public_on_the_web", "shared_externally")
+"""Words of Google's for a file that people outside the organisation can see."""
 
 
 def sensitive(alert: Alert, evidence: Evidence) -> Section:
@@ -43,28 +46,45 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
         )
         for hit in hits
     ]
-    answer = text(
-        "By name or type: ",
-        "; ".join(f"{hit.category} ({count(hit.files, 'file')})" for hit in hits[:4]),
-        f"; and {count(len(hits) - 4, 'further category', 'further categories')}" if len(hits) > 4 else "",
-        ".",
-    )
+    found: list[str] = []
+    if evidence.labels:
+        found.append("Labelled by the provider: ")
+        for n, label in enumerate(evidence.labels[:_TOLD]):
+            found += ["; "] * bool(n) + [Outside(label.label), f" ({count(label.files, 'file')})"]
+        found.append(". ")
+    if hits:
+        told = "; ".join(f"{hit.category} ({count(hit.files, 'file')})" for hit in hits[:_TOLD])
+        more = len(hits) - _TOLD
+        found.append(f"By name or type: {told}")
+        found.append(f"; and {count(more, 'further category', 'further categories')}." if more > 0 else ".")
+    unusual = any(_grown(hit.files, hit.usual_files, total, usual) for hit in hits)
+    columns = ("Category", "# files", "# size", "# share", "# share of the 30 days before", "by", "such as")
     return Section(
         "sensitive",
-        "look" if any(_grown(hit.files, hit.usual_files, total, usual) for hit in hits) else "calm",
-        answer if hits else text("No name, folder or type of a file is in the dictionary."),
+        "look" if unusual or evidence.labels else "calm",
+        tuple(found) or text("No name, folder or type of a file is in the dictionary, and no label is told."),
         [text("Names, folders and extensions were compared with the dictionary; no content was read.")],
         [
-            Table(
-                "Files that the dictionary has an entry for",
-                ("Category", "# files", "# size", "# share", "# share of the 30 days before", "by", "such as"),
-                rows,
-            )
-        ]
-        if rows
-        else [],
+            table
+            for table in (_labels(evidence), Table("Files that the dictionary has an entry for", columns, rows))
+            if table.rows
+        ],
         ["What a file holds can't be told by its name.", *limits("sensitive", alert.providers)],
     )
+
+
+def _labels(evidence: Evidence) -> Table:
+    rows = [
+        (
+            text(Outside(label.label)),
+            text(provider(label.provider)),
+            text(f"{label.files:,}"),
+            text(size(label.bytes) if label.bytes is not None else "unknown"),
+            _names(label.examples),
+        )
+        for label in evidence.labels
+    ]
+    return Table("Labels of the provider's own", ("Label", "Provider", "# files", "# size", "such as"), rows)
 
 
 def _names(names: list[str | None]) -> Text:
@@ -105,6 +125,8 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
         answer.append("the user uploaded to none of these places before" if of > 1 else "a place new for the user")
     else:
         answer.append(f"{new:,} of {count(of, 'place')} new for the user" if new else "only to places used before")
+    seen = sum(place.files for place in places if set(place.visibility or ()) & set(_OPEN))
+    answer += ["; people outside the organisation can see files in it"] if seen else []
     answer += [f"; with {count(len(new_apps), 'application')} new for the user"] if new_apps else []
     points = [_read_before(evidence)]
     unknown = [
@@ -118,7 +140,7 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
     ]
     return Section(
         "authorised",
-        "look" if strange or (of and new == of) or new_apps or evidence.read_before else "calm",
+        "look" if strange or seen or (of and new == of) or new_apps or evidence.read_before else "calm",
         sentence_case(tuple(answer)),
         points,
         [_destinations(alert, evidence, domains), _apps(evidence)],
@@ -145,6 +167,7 @@ def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table
             text(Outside(place.folder or "folder not told")),
             text(provider(place.provider)),
             _owner(alert, place, domains),
+            text(Outside(", ".join(place.visibility or ("not told",)))),
             text(amount(place.files, place.sized_files, place.bytes)),
             text(_earlier(place)),
         )
@@ -153,7 +176,7 @@ def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table
     left_out = evidence.destinations[0].places - len(rows) if rows else 0
     return Table(
         "Where the files went",
-        ("Folder", "Provider", "Owner", "Amount", "Used by the user before (36 days)"),
+        ("Folder", "Provider", "Owner", "Seen by", "Amount", "Used by the user before (36 days)"),
         rows,
         f"{count(left_out, 'further place')} with fewer files left out." if left_out else "",
     )

@@ -25,17 +25,22 @@ _LIMITS = {
         ),
     },
     "sensitive": {
-        "box": "Box's classification of a file is not read.",
+        "box": "Box tells a classification only of some events: none here does not say that a file has none.",
         "dropbox": "Dropbox's events of uploads carry no label.",
-        "google_workspace": "The labels that Google Drive applies to a file are not read.",
-        "office365": "Microsoft's sensitivity labels are not read.",
+        "google_workspace": (
+            "Google Drive tells labels only of some events: none here does not say that a file has none."
+        ),
+        "office365": (
+            "Microsoft tells a sensitivity label by its id alone, and only of some events: none here does not say that "
+            "a file has none."
+        ),
     },
     "authorised": {
         "box": "Box tells the folder's name, not its path, and nothing of who can see it.",
         "dropbox": "Dropbox's events of uploads tell neither the owner of a folder nor who can see it.",
         "google_workspace": (
-            "Google Drive tells a folder's name only of a file put into it in the same step, and who can see a file is "
-            "not read."
+            "Google Drive tells a folder's name only of a file put into it in the same step, and who could see a file "
+            "when it was uploaded: what was shared afterwards stands below."
         ),
         "office365": "Office 365 tells an owner only of personal sites (OneDrive), and not who can see a site.",
     },

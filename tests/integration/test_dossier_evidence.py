@@ -212,3 +212,14 @@ def test_evidence_is_the_same_after_json(small):
     """Prevents `uploadwatch alert --format json` from losing what the page says."""
     evidence, _, _ = gathered(small)
     assert Evidence.model_validate(json.loads(evidence.model_dump_json())) == evidence
+
+
+def test_labels_and_open_files_are_told(small):
+    """Prevents a classified file, or one that everybody with the link sees, from passing as any other."""
+    small.upload(OPENS + timedelta(minutes=1), "plan.docx", label="Top <b>secret</b>", visibility="people_with_link")
+    evidence, sections, _ = gathered(small)
+    assert [(row.label, row.files, row.examples) for row in evidence.labels] == [
+        ("Top <b>secret</b>", 1, ["plan.docx"])
+    ]
+    assert "Labelled by the provider: Top <b>secret</b> (1 file)" in said(sections["sensitive"])
+    assert "people outside the organisation can see" in said(sections["authorised"])

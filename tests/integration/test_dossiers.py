@@ -114,6 +114,19 @@ def test_a_deleted_page_is_made_again(small):
     assert small.run(NOW + timedelta(hours=1)) == 1
 
 
+def test_partitions_from_before_a_column_are_read(small):
+    """Prevents an update of the product that can't read the months before it."""
+    small.write()
+    day = (OPENS - timedelta(days=4)).date()
+    with duckdb.connect() as con:
+        old = f"(SELECT * EXCLUDE (label, visibility) FROM read_parquet('{small.lake.part('box/uploads', day)}'))"
+        con.execute(f"CREATE TABLE rows AS FROM {old}")
+        small.lake.write(con, "rows", "box/uploads", day, "")
+        small.lake.view(con, "uploads", ["box/uploads"], [day, DAY])
+        assert con.execute("SELECT count(*), count(label) FROM uploads").fetchall() == [(61, 0)]
+    assert small.run(NOW) == 1
+
+
 def test_a_path_is_made_of_ids_alone(small):
     """Prevents a page outside of its directory through an id with slashes."""
     with pytest.raises(ValueError, match="no alert_id"):

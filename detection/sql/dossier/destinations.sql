@@ -11,7 +11,8 @@ WITH went AS (
     count(*) AS files,
     count(bytes) AS sized_files,
     CAST(sum(bytes) AS BIGINT) AS bytes,
-    count(DISTINCT "user") AS users
+    count(DISTINCT "user") AS users,
+    list(DISTINCT visibility ORDER BY visibility) FILTER (WHERE visibility IS NOT NULL) AS visibility
   FROM alert_files
   GROUP BY alert_id, provider, folder, owner
 ),

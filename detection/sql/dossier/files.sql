@@ -14,6 +14,8 @@ SELECT
   u.extension,
   u.folder,
   u.owner,
+  u.label,
+  u.visibility,
   u.bytes,
   u.app
 FROM subjects s
