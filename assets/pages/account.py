@@ -55,8 +55,17 @@ def _where(place: Place) -> Text:
     return text(Outside(place.place), f" ({provider(place.provider)})" if place.provider else "")
 
 
-def _new(alert: Alert, place: Place) -> Text:
-    return text(f"new {place.dimension} ", *_where(place), *_whose(alert, place.user))
+def _new(place: Place) -> Text:
+    return text(f"new {place.dimension} ", *_where(place))
+
+
+def _users_in_new(places: Sequence[Place]) -> list[Text]:
+    """What is new for the users of a flood, by kind of place."""
+    users: dict[str, set[str]] = {}
+    for place in places:
+        users.setdefault(place.dimension, set()).add(place.user)
+    # The query tells the first of each kind only.
+    return [text(f"at least {count(len(of), 'user')} with a new {kind}") for kind, of in users.items()]
 
 
 def compromise(alert: Alert, evidence: Evidence) -> Section:
@@ -74,7 +83,7 @@ def compromise(alert: Alert, evidence: Evidence) -> Section:
     found += [
         text(count(signs[kind].number, *KINDS[kind])) for kind in _ALWAYS_TOLD if kind in signs and signs[kind].number
     ]
-    found += [_new(alert, place) for place in new]
+    found += [_new(place) for place in new] if alert.users == 1 else _users_in_new(new)
     found += [text("address of a ", str(place.listed), " network") for place in listed]
     if failed >= _MANY_FAILURES:
         found.append(text(count(failed, *KINDS["sign_in_failed"])))

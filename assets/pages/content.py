@@ -98,29 +98,31 @@ def _plain(address: str) -> str:
     return re.sub(r"[^a-z0-9]", "_", address.lower())
 
 
-def _ownership(alert: Alert, place: Destination, domains: list[str]) -> str:
+def _ownership(evidence: Evidence, place: Destination, domains: list[str]) -> str:
     """Whose a place is: own, the organisation's, another organisation's, or not told."""
     if not place.owner:
         return "not told"
     owner = place.owner.lower()
-    if owner == alert.user or _plain(owner) == _plain(alert.user):
+    users = [member.user for member in evidence.users]
+    if any(owner == user or _plain(owner) == _plain(user) for user in users):
         return "own"
     if "@" not in owner:
         return "the organisation"
-    own = domains or [alert.user.rpartition("@")[2]]
+    own = domains or [user.rpartition("@")[2] for user in users]
     return "the organisation" if owner.rpartition("@")[2] in own else "another organisation"
 
 
 def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
     """Whether the user may have these files in these places: what was uploaded there before, and whose they are."""
     places = evidence.destinations
-    strange = [place for place in places if _ownership(alert, place, domains) == "another organisation"]
+    strange = [place for place in places if _ownership(evidence, place, domains) == "another organisation"]
     new = places[0].new_places if places else 0
     of = places[0].places if places else 0
     new_apps = [app for app in evidence.apps if not app.earlier_files and any(a.earlier_files for a in evidence.apps)]
     answer: list[str] = []
     if strange:
-        answer.append(f"{count(sum(place.files for place in strange), 'file')} went to another organisation; ")
+        least = "at least " if of > len(places) else ""
+        answer.append(f"{least}{count(sum(place.files for place in strange), 'file')} went to another organisation; ")
     if new == of:
         answer.append("the user uploaded to none of these places before" if of > 1 else "a place new for the user")
     else:
@@ -143,7 +145,7 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
         "look" if strange or seen or (of and new == of) or new_apps or evidence.read_before else "calm",
         sentence_case(tuple(answer)),
         points,
-        [_destinations(alert, evidence, domains), _apps(evidence)],
+        [_destinations(evidence, domains), _apps(evidence)],
         [*unknown, *limits("authorised", alert.providers)],
     )
 
@@ -161,12 +163,12 @@ def _read_before(evidence: Evidence) -> Text:
     )
 
 
-def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table:
+def _destinations(evidence: Evidence, domains: list[str]) -> Table:
     rows = [
         (
             text(Outside(place.folder or "folder not told")),
             text(provider(place.provider)),
-            _owner(alert, place, domains),
+            _owner(evidence, place, domains),
             text(Outside(", ".join(place.visibility or ("not told",)))),
             text(amount(place.files, place.sized_files, place.bytes)),
             text(_earlier(place)),
@@ -182,8 +184,8 @@ def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table
     )
 
 
-def _owner(alert: Alert, place: Destination, domains: list[str]) -> Text:
-    return text(Outside(place.owner), f" ({_ownership(alert, place, domains)})") if place.owner else text("not told")
+def _owner(evidence: Evidence, place: Destination, domains: list[str]) -> Text:
+    return text(Outside(place.owner), f" ({_ownership(evidence, place, domains)})") if place.owner else text("not told")
 
 
 def _earlier(place: Destination) -> str:

@@ -112,10 +112,12 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
         "Days without uploads are left out.",
     )
     active = sum(1 for day in days if day < opened and values.get(day))
-    description = (
-        f"Bars from {days[0]} to {days[-1]}. On {active} of the {_DAYS} days before there were uploads, at most "
-        f"{_said(before, metric)} in three hours; from {opened} on at most {peak}."
+    usual = (
+        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in three hours"
+        if active
+        else f"There were no uploads in the {_DAYS} days before"
     )
+    description = f"Bars from {days[0]} to {days[-1]}. {usual}; from {opened} on at most {peak}."
     if any(not other.is_later and other.time.date() >= days[0] for other in evidence.other_alerts):
         description += " Earlier alerts are drawn, too, though they are not part of what is usual."
     return Picture("month", title, description, bars, marks, line, None, table)

@@ -68,7 +68,7 @@ ranked AS (
     row_number() OVER (
       PARTITION BY alert_id, dimension
       ORDER BY
-        CASE WHEN number > 0 AND usual_days = 0 THEN 0 WHEN number > 0 THEN 1 ELSE 2 END,
+        CASE WHEN number > 0 AND usual_days = 0 AND is_known THEN 0 WHEN number > 0 THEN 1 ELSE 2 END,
         usual_days DESC, number DESC, place, provider, "user"
     ) AS nth,
     count(*) OVER (PARTITION BY alert_id, dimension) AS of_rows
