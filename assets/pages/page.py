@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import NamedTuple
 
 from assets.lake import Lake
-from assets.pages.account import afterwards, compromise, timeline
+from assets.pages.account import compromise, timeline
 from assets.pages.advice import Link, allow_entry, causes, links, query, reviews
-from assets.pages.content import authorised, sensitive, types
+from assets.pages.afterwards import afterwards
+from assets.pages.authorised import authorised
+from assets.pages.content import sensitive, types
 from assets.pages.evidence import Alert, watched_until
 from assets.pages.picture import Picture, pictures
 from assets.pages.words import Outside, Passage, Section, Table, Text, amount, text

@@ -7,7 +7,7 @@ without doing harm.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -23,7 +23,9 @@ __all__ = [
     "Text",
     "amount",
     "count",
+    "joined",
     "moment",
+    "names",
     "provider",
     "sentence_case",
     "share",
@@ -134,6 +136,19 @@ def sentence_case(pieces: Text) -> Text:
         first = first[:1].upper() + first[1:]
     whole = (first, *rest)
     return whole if whole[-1].endswith(".") and not isinstance(whole[-1], Outside) else (*whole, ".")
+
+
+def joined(pieces: Iterable[Text], between: str = "; ") -> Text:
+    """Sentences in one."""
+    found: list[str] = []
+    for piece in pieces:
+        found += [between] * bool(found) + list(piece)
+    return tuple(found)
+
+
+def names(of: Sequence[str | None]) -> Text:
+    """Names of files in a row."""
+    return joined([text(Outside(name)) if name else text("(no name)") for name in of], ", ")
 
 
 def visible(name: Outside) -> list[tuple[str, bool]]:
