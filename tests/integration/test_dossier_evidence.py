@@ -112,6 +112,7 @@ def test_what_others_do_with_the_files_is_told(small):
         f"SELECT file_id FROM read_parquet('{small.lake.part('box/uploads', OPENS.date())}') LIMIT 1"
     ).fetchall()[0][0]
     small.act("download", OPENS + timedelta(hours=5), user="mule@example.com", file_id=fetched)
+    small.act("download", OPENS + timedelta(hours=5), file_id=fetched)
     evidence, sections, _ = gathered(small)
     assert [(row.user, row.files) for row in evidence.others] == [("mule@example.com", 1)]
     assert "1 act of others" in said(sections["afterwards"])
