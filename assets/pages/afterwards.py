@@ -7,7 +7,20 @@ from datetime import datetime, timedelta
 
 from assets.pages.evidence import Alert
 from assets.pages.limits import gaps, limits
-from assets.pages.words import KINDS, Outside, Section, Table, Text, amount, count, joined, moment, sentence_case, text
+from assets.pages.words import (
+    KINDS,
+    Outside,
+    Reference,
+    Section,
+    Table,
+    Text,
+    amount,
+    count,
+    joined,
+    moment,
+    sentence_case,
+    text,
+)
 from detection.dossier import WATCHED
 from detection.evidence import Conduct, Evidence, OtherAlert
 
@@ -102,7 +115,7 @@ def _alerts(others: Sequence[OtherAlert]) -> Table:
             text(other.name),
             text(amount(other.files, other.sized_files, other.bytes)),
             text(other.verdict or "not reviewed"),
-            text(other.other),
+            text(Reference(other.other)),
         )
         for other in others
     ]

@@ -31,8 +31,8 @@ def _plain(address: str) -> str:
     return re.sub(r"[^a-z0-9]", "_", address.lower())
 
 
-def _ownership(evidence: Evidence, place: Destination, domains: list[str]) -> str:
-    """Whose a place is: own, the organisation's, another organisation's, or not told."""
+def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: list[str]) -> str:
+    """Whose a place is: own, the organisation's, another account's or organisation's, or not told."""
     if not place.owner:
         return "not told"
     owner = place.owner.lower()
@@ -41,14 +41,21 @@ def _ownership(evidence: Evidence, place: Destination, domains: list[str]) -> st
         return "own"
     if "@" not in owner:
         return "the organisation"
+    if not domains and not _of_the_organisation(alert):
+        return "another account"
     own = domains or [user.rpartition("@")[2] for user in users]
     return "the organisation" if owner.rpartition("@")[2] in own else "another organisation"
+
+
+def _of_the_organisation(alert: Alert) -> bool:
+    """Whether the user's own mail domain is the organisation's: a guest's or a service account's is not."""
+    return alert.actor_class not in ("guest", "service", "app")
 
 
 def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
     """Whether the user may have these files in these places: what was uploaded there before, and whose they are."""
     places = evidence.destinations
-    strange = [place for place in places if _ownership(evidence, place, domains) == "another organisation"]
+    strange = [place for place in places if _ownership(alert, evidence, place, domains) == "another organisation"]
     new = places[0].new_places if places else 0
     of = places[0].places if places else 0
     new_apps = [app for app in evidence.apps if not app.earlier_files and any(a.earlier_files for a in evidence.apps)]
@@ -73,12 +80,15 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
         for name in alert.providers
         if name not in told
     ]
+    if not domains:
+        guess = "the user's mail domain is taken for it" if _of_the_organisation(alert) else "none is told apart here"
+        unknown.append(f"Which domains are the organisation's is not set (UPLOADWATCH_ORGANISATION_DOMAINS): {guess}.")
     return Section(
         "authorised",
         "look" if strange or seen or (of and new == of) or new_apps or evidence.read_before else "calm",
         sentence_case(tuple(answer)),
         points,
-        [_destinations(evidence, domains), _apps(evidence)],
+        [_destinations(alert, evidence, domains), _apps(evidence)],
         [*unknown, *limits("authorised", alert.providers)],
     )
 
@@ -96,12 +106,12 @@ def _read_before(evidence: Evidence) -> Text:
     )
 
 
-def _destinations(evidence: Evidence, domains: list[str]) -> Table:
+def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table:
     rows = [
         (
             text(Outside(place.folder or "folder not told")),
             text(provider(place.provider)),
-            _owner(evidence, place, domains),
+            _owner(alert, evidence, place, domains),
             text(Outside(", ".join(place.visibility or ("not told",)))),
             text(amount(place.files, place.sized_files, place.bytes)),
             text(_earlier(place)),
@@ -117,8 +127,12 @@ def _destinations(evidence: Evidence, domains: list[str]) -> Table:
     )
 
 
-def _owner(evidence: Evidence, place: Destination, domains: list[str]) -> Text:
-    return text(Outside(place.owner), f" ({_ownership(evidence, place, domains)})") if place.owner else text("not told")
+def _owner(alert: Alert, evidence: Evidence, place: Destination, domains: list[str]) -> Text:
+    return (
+        text(Outside(place.owner), f" ({_ownership(alert, evidence, place, domains)})")
+        if place.owner
+        else text("not told")
+    )
 
 
 def _earlier(place: Destination) -> str:

@@ -39,6 +39,7 @@ class Alert(BaseModel):
     user: str
     users: int
     actor_class: str | None
+    population: str | None
     providers: list[str]
     first_window_start: datetime
     last_window_end: datetime

@@ -154,9 +154,10 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         )
         for step in range(first, last + 1)
     ]
+    whose = "service account" if alert.population == "services" else "user"
     others = f"about {as_many:,}" if as_many else "none"
     description = (
-        f"Of {count(total, 'user')} with uploads, {others} had three hours with {_said(value, metric)} or more. What "
+        f"Of {count(total, whose)} with uploads, {others} had three hours with {_said(value, metric)} or more. What "
         "raised an alert is not counted among what is usual."
     )
     return Picture(

@@ -65,7 +65,10 @@ def _environment() -> Environment:
         "height": picture.HEIGHT,
     }
     environment.filters |= {"moment": words.moment, "provider": words.provider, "visible": words.visible}
-    environment.tests["outside"] = lambda piece: isinstance(piece, words.Outside)
+    environment.tests |= {
+        "outside": lambda piece: isinstance(piece, words.Outside),
+        "reference": lambda piece: isinstance(piece, words.Reference),
+    }
     return environment
 
 

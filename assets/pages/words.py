@@ -18,6 +18,7 @@ __all__ = [
     "QUESTIONS",
     "Outside",
     "Passage",
+    "Reference",
     "Section",
     "Table",
     "Text",
@@ -60,6 +61,12 @@ class Passage(Outside):
     """The same where it is a sentence rather than a name."""
 
     longest = 1000
+
+
+class Reference(str):
+    """The alert_id of an alert that has a page of its own."""
+
+    __slots__ = ()
 
 
 Text = tuple[str, ...]

@@ -224,3 +224,27 @@ def test_labels_and_open_files_are_told(small):
     ]
     assert "Labelled by the provider: Top <b>secret</b> (1 file)" in said(sections["sensitive"])
     assert "people outside the organisation can see" in said(sections["authorised"])
+
+
+def test_a_guest_s_own_domain_is_not_the_organisations(small):
+    """Prevents a service account's or guest's ordinary target from being called another organisation's."""
+    small.clear("alerts", OPENS.date())
+    small.alert(files=60, actor_class="service")
+    small.upload(OPENS + timedelta(minutes=1), "x.zip", owner="admin@company.example", folder="Backup")
+    with duckdb.connect() as con:
+        publish(con, small.write(), NOW)
+        [alert] = read_alerts(con)
+        found = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=read_terms())
+        page = page_of(alert, found[ALERT_ID], small.lake, domains=[], now=NOW)
+    section = next(each for each in page.sections if each.key == "authorised")
+    assert "another organisation" not in said(section)
+    assert any("UPLOADWATCH_ORGANISATION_DOMAINS" in line for line in section.unknown)
+
+
+def test_another_alert_of_the_user_is_linked(small):
+    """Prevents two halves of one story that nobody reads together."""
+    later = {"alert_id": "e" * 64, "first_window_start": OPENS + timedelta(hours=20)}
+    small.alert(files=70, **later, last_window_end=OPENS + timedelta(hours=23))
+    small.run(datetime(2026, 2, 21, 12))
+    assert f'<a href="{"e" * 64}.html">' in small.page()
+    assert "1 further alert" in small.words()
