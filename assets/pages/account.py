@@ -164,7 +164,7 @@ def timeline(alert: Alert, evidence: Evidence) -> Table:
             text(_PHASES[row.phase]),
             text(count(row.number, *KINDS.get(row.kind, (row.kind, row.kind))), *_whose(alert, row.user)),
             _from(row, new_country=("country", row.country or "") in fresh),
-            text(Outside(row.detail or "")),
+            text(Outside(row.detail)) if row.detail else (),
         )
         for row in evidence.timeline
     ]
