@@ -25,6 +25,8 @@ FIRST = date(2026, 1, 5)
 DAY = date(2026, 2, 20)
 """The alert opens on this day at 10:00."""
 OPENS = datetime(2026, 2, 20, 10)
+ACTIVE = (1, 7, 13, 19, 25)
+"""So many days before the alert its user was at work."""
 USER = "ann@example.com"
 ALERT_ID = hashlib.sha256(b"ann").hexdigest()
 
@@ -144,7 +146,7 @@ class SmallLake:
 def ordinary(home: Path) -> SmallLake:
     """A lake with a month of small uploads and sign-ins, and an alert of 60 files that went to a folder used before."""
     small = SmallLake(home)
-    for n in range(1, 31, 3):
+    for n in ACTIVE:
         time = OPENS - timedelta(days=n)
         small.upload(time, f"report-{n}.docx")
         small.act("sign_in", time - timedelta(minutes=5), app="Box Web")

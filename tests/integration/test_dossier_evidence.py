@@ -92,7 +92,7 @@ def test_what_began_just_before_is_no_habit(small):
     for n in range(30):
         small.upload(OPENS + timedelta(minutes=n), f"n{n}.zip", folder="Drop")
     evidence, sections, _ = gathered(small)
-    assert [(row.folder, row.earlier_files) for row in evidence.destinations] == [("Team", 9), ("Drop", 0)]
+    assert [(row.folder, row.earlier_files) for row in evidence.destinations] == [("Team", 4), ("Drop", 0)]
     assert "1 of 2 places new for the user" in said(sections["authorised"])
 
 
