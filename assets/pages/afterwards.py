@@ -27,7 +27,8 @@ from detection.evidence import Conduct, Evidence, OtherAlert
 __all__ = ["afterwards"]
 
 _TELLING = ("share_external", "provider_alert", "mfa_disabled", "credentials_changed", "delete", "download")
-_MANY_FILES = 100
+_LEAST = {"share_external": 3, "download": 100, "delete": 100}
+"""So many of these are told as unusual, where they are more than twice the usual; of the others every one more."""
 
 
 def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
@@ -62,12 +63,18 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
 
 
 def _unusual(row: Conduct, days: int) -> bool:
-    """Whether what the account did in these days is out of line with the 30 days before."""
+    """Whether what the account did in these days is out of line with the 30 days before.
+
+    Fetching one's own files again is work; sharing them to the outside, or deleting them, may be the next step.
+    """
     if row.kind not in _TELLING:
         return False
-    if row.kind in ("download", "delete"):
-        return row.on_files > 0 or (row.number >= _MANY_FILES and 30 * row.number > 2 * row.usual * days)
-    return 30 * row.number > row.usual * days
+    if row.kind in ("share_external", "delete") and row.on_files:
+        return True
+    least = _LEAST.get(row.kind)
+    if least is None:
+        return 30 * row.number > row.usual * days
+    return row.number >= least and 30 * row.number > 2 * row.usual * days
 
 
 def _conduct(evidence: Evidence) -> Table:

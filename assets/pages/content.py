@@ -52,7 +52,10 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
         more = len(hits) - _TOLD
         found.append(f"By name or type: {told}")
         found.append(f"; and {count(more, 'further category', 'further categories')}." if more > 0 else ".")
-    unusual = any(_grown(hit.files, hit.usual_files, total, usual) for hit in hits)
+    unusual = any(
+        _grown(hit.files, hit.usual_files, total, usual) and (10 * hit.files >= total or not hit.usual_files)
+        for hit in hits
+    )
     columns = ("Category", "# files", "# size", "# share", "# share of the 30 days before", "by", "such as")
     return Section(
         "sensitive",

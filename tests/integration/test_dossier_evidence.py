@@ -248,3 +248,15 @@ def test_another_alert_of_the_user_is_linked(small):
     small.run(datetime(2026, 2, 21, 12))
     assert f'<a href="{"e" * 64}.html">' in small.page()
     assert "1 further alert" in small.words()
+
+
+def test_work_that_goes_on_is_nothing_to_look_at(small):
+    """Prevents a page that points at whoever opens the own files again, or shares something now and then."""
+    small.write()
+    own = duckdb.sql(f"SELECT file_id FROM read_parquet('{small.lake.part('box/uploads', OPENS.date())}') LIMIT 20")
+    for n, (file_id,) in enumerate(own.fetchall()):
+        small.act("download", OPENS + timedelta(hours=4, minutes=n), file_id=file_id)
+    small.act("share_external", OPENS + timedelta(hours=5))
+    assert gathered(small)[1]["afterwards"].found == "calm"
+    small.act("share_external", OPENS + timedelta(hours=6), file_id=file_id)
+    assert gathered(small)[1]["afterwards"].found == "look"
