@@ -60,10 +60,20 @@ _DESCRIPTIONS = {
         "of the same user within a day fold into it."
     ),
     "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
+    "dossiers": (
+        "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
+        "current until the alert is reviewed, for 30 days at most. One row per page, on the day of the alert's opening "
+        "window."
+    ),
 }
 _BADGE = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=1))
 """Ticks run every 15 minutes, and a window is three hours."""
-_KINDS = {"audit_events": {"python", "json"}, "file_sizes": {"python", "parquet"}, "exports": {"duckdb", "json", "csv"}}
+_KINDS = {
+    "audit_events": {"python", "json"},
+    "file_sizes": {"python", "parquet"},
+    "exports": {"duckdb", "json", "csv"},
+    "dossiers": {"duckdb", "html"},
+}
 
 
 def described(table: str, provider: str | None = None) -> dict[str, Any]:

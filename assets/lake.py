@@ -181,6 +181,8 @@ class Lake(dg.ConfigurableResource[None]):
     ) -> None:
         """Makes partitions readable under ``name`` in ``con``; those that do not exist have no rows.
 
+        Columns that a table has got since a partition was written are NULL in it.
+
         Args:
             con: Connection.
             name: Name of the view.
@@ -192,7 +194,9 @@ class Lake(dg.ConfigurableResource[None]):
         hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
         paths = ", ".join(f"'{_quoted(path)}'" for table in tables for path in self.parts(table, wanted))
         kind = tables[0].rpartition("/")[2] if tables else name
-        query = f"SELECT * FROM read_parquet([{paths}], {hive})" if paths else empty(kind, dated=dated)  # noqa: S608 -- our own paths
+        query = empty(kind, dated=dated)
+        if paths:
+            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
 

@@ -36,10 +36,10 @@ def range_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) 
     return days_between(date.fromisoformat(keys.start), date.fromisoformat(keys.end))
 
 
-def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str) -> list[date]:
+def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, reach: timedelta = REACH) -> list[date]:
     """Days that the run may change: its range, and the table's existing days that its data can reach, ascending."""
     wanted = range_of(context)
-    reached = (day for day in lake.days(table) if day >= wanted[0] - REACH)
+    reached = (day for day in lake.days(table) if day >= wanted[0] - reach)
     return sorted({*wanted, *reached})
 
 
@@ -60,7 +60,9 @@ class Step:
     picture: Callable[[duckdb.DuckDBPyConnection], Mapping[str, dg.MetadataValue]] | None = None
 
 
-def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step) -> None:
+def refresh(
+    context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step, reach: timedelta = REACH
+) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
     What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
@@ -76,6 +78,7 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
         lake: Where the tables are.
         engine: Where they are computed.
         *steps: What is made, in order.
+        reach: How far before the range its data can change a day of these tables.
     """
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
@@ -83,7 +86,7 @@ def refresh(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResourc
     with ExitStack() as stack:
         stack.enter_context(lake.alone(table))
         # Another run may have made further days while this one waited.
-        days = touched_days(context, lake, table)
+        days = touched_days(context, lake, table, reach=reach)
         # Each step has its own connection, since what one makes as a table the next may read as a view.
         connections = [stack.enter_context(engine.get_connection()) for _ in steps]
         for day in days:

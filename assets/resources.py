@@ -11,9 +11,10 @@ from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.parameters import Parameters
 from detection.risk import Networks, read_networks, read_risk_list
+from detection.sensitive import Term, read_terms
 from detection.suspicion import Watch
 
-__all__ = ["Clock", "Detector", "Source"]
+__all__ = ["Clock", "Detector", "Pages", "Source"]
 
 
 class Clock(dg.ConfigurableResource[None]):
@@ -100,3 +101,23 @@ class Detector(dg.ConfigurableResource[None]):
             risk_list=read_risk_list(Path(self.risk_list)) if self.risk_list else [],
             networks=read_networks(Path(self.networks)) if self.networks else Networks(),
         )
+
+
+class Pages(dg.ConfigurableResource[None]):
+    """What an operator chooses for the pages of alerts.
+
+    Attributes:
+        url: Address under which the directory of the pages is served; empty where they are opened as files.
+        sensitive: File of what may be sensitive; empty for the one that comes with the product.
+    """
+
+    url: str = ""
+    sensitive: str = ""
+
+    def terms(self) -> list[Term]:
+        """The dictionary of what may be sensitive, as the file holds it now.
+
+        Raises:
+            detection.risk.OperatorFileError: The file can't be used; says what to do.
+        """
+        return read_terms(Path(self.sensitive) if self.sensitive else None)

@@ -13,6 +13,7 @@ import duckdb
 
 from assets.calendar import TRAINING_DAYS, midnight
 from assets.lake import Lake, replacing
+from assets.pages.paths import dossier_path
 from assets.refresh import REACH
 from connectors import PROVIDERS
 from detection.parameters import Parameters
@@ -20,6 +21,7 @@ from detection.parameters import Parameters
 __all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "find_old", "kept_days", "remove_old"]
 
 EXPORTS = "exports"
+DOSSIERS = "dossiers"
 _OF_PROVIDERS = (
     "audit_events",
     "logged_uploads",
@@ -40,6 +42,7 @@ _OF_ALL = (
     "detections",
     "evaluations",
     "alerts",
+    DOSSIERS,
 )
 TABLES = (*_OF_PROVIDERS, *_OF_ALL, EXPORTS)
 """What a number of days may be set for."""
@@ -110,6 +113,9 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
         for name in names:
             for day in lake.landed_days(name):
                 if day < first:
+                    if table == DOSSIERS:
+                        # Before the partition, which alone knows which they are.
+                        yield from _old_pages(lake, day)
                     path = lake.directory(name, day)
                     yield Old(name, day, path, None, sum(file.stat().st_size for file in path.iterdir()))
 
@@ -134,6 +140,15 @@ def _old_exports(root: Path, first: date) -> Iterator[Old]:
             day = date(*(int(part) for part in found.groups() if part))
             if day < first:
                 yield Old(EXPORTS, day, path, None, path.stat().st_size)
+
+
+def _old_pages(lake: Lake, day: date) -> Iterator[Old]:
+    with duckdb.connect() as con:
+        lake.view(con, DOSSIERS, [DOSSIERS], [day])
+        for (alert_id,) in con.execute("SELECT alert_id FROM dossiers ORDER BY alert_id").fetchall():
+            page = dossier_path(lake, alert_id)
+            if page.exists():
+                yield Old(DOSSIERS, day, page, None, page.stat().st_size)
 
 
 def _old_rows(lake: Lake, first: date) -> Iterator[Old]:

@@ -11,6 +11,7 @@ from assets.calendar import settings
 from assets.resources import Detector
 from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
+from detection.dossier import QUERIES as DOSSIER_QUERIES
 from detection.export import QUERIES as EXPORT_QUERIES
 from detection.normalise import rules_version
 from detection.sql import version
@@ -27,6 +28,7 @@ _QUERIES = {
     "user_hours": ("user_hours",),
     "evaluations": (),
     "alerts": ALERT_QUERIES,
+    "dossiers": DOSSIER_QUERIES,
     "exports": EXPORT_QUERIES,
 }
 _SETTINGS = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import ipaddress
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-__all__ = ["Address", "Listed", "ListedUser", "Networks", "OperatorFileError", "read_networks", "read_risk_list"]
+__all__ = [
+    "Address",
+    "Listed",
+    "ListedUser",
+    "Networks",
+    "OperatorFileError",
+    "Row",
+    "read_networks",
+    "read_risk_list",
+    "read_rows",
+]
 
 _MOST_ROWS = 1_000_000
 _BATCH = 10_000
@@ -28,7 +39,9 @@ class OperatorFileError(ValueError):
     """An operator's file can't be used; says which file and row, what is wrong and what to do."""
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
+    """A row of an operator's file: its columns are the fields, those without a default have to be there."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, str_strip_whitespace=True)
 
     @classmethod
@@ -48,7 +61,7 @@ def _text(value: object) -> object:
     return value
 
 
-class ListedUser(_Row):
+class ListedUser(Row):
     """A row of the risk list.
 
     Attributes:
@@ -92,7 +105,7 @@ class ListedUser(_Row):
         return self
 
 
-class Listed(_Row):
+class Listed(Row):
     """A row of the file of networks.
 
     Attributes:
@@ -151,6 +164,14 @@ class Networks:
     def __len__(self) -> int:
         return sum(len(found) for kind in self._by_prefix.values() for found in kind.values())
 
+    @property
+    def digest(self) -> str:
+        """Digest of all of them."""
+        kinds = [
+            (kind, sorted((key, sorted(found)) for key, found in by.items())) for kind, by in self._by_prefix.items()
+        ]
+        return hashlib.sha256(repr(kinds).encode()).hexdigest()
+
     def find(self, ip: str) -> Address:
         """What is known of an address; nothing where it is none."""
         try:
@@ -178,7 +199,7 @@ def read_risk_list(path: Path) -> list[ListedUser]:
     Raises:
         OperatorFileError: The file or a row of it can't be used.
     """
-    return list(_read(path, ListedUser))
+    return list(read_rows(path, ListedUser))
 
 
 def read_networks(path: Path) -> Networks:
@@ -187,13 +208,18 @@ def read_networks(path: Path) -> Networks:
     Raises:
         OperatorFileError: The file or a row of it can't be used.
     """
-    return Networks(_read(path, Listed))
+    return Networks(read_rows(path, Listed))
 
 
-_RowType = TypeVar("_RowType", bound=_Row)
+RowType = TypeVar("RowType", bound=Row)
 
 
-def _read(path: Path, model: type[_RowType]) -> Iterator[_RowType]:
+def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
+    """Rows of a CSV file, or of a Parquet file (``.parquet``), each checked as it is read.
+
+    Raises:
+        OperatorFileError: The file or a row of it can't be used.
+    """
     rows = _parquet(path, model) if path.suffix.lower() == ".parquet" else _csv(path, model)
     try:
         for count, (place, values) in enumerate(rows, 1):
@@ -219,7 +245,7 @@ def _said(error: ValidationError) -> str:
     return f"{where} {shown}: {first['msg'].removeprefix('Value error, ')}".strip(" :")
 
 
-def _columns(path: Path, names: list[str], model: type[_Row]) -> None:
+def _columns(path: Path, names: list[str], model: type[Row]) -> None:
     missing = [name for name in model.required() if name not in names]
     unknown = [name for name in names if name not in model.names()]
     if missing or unknown or len(set(names)) < len(names):
@@ -229,7 +255,7 @@ def _columns(path: Path, names: list[str], model: type[_Row]) -> None:
         )
 
 
-def _csv(path: Path, model: type[_Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _csv(path: Path, model: type[Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -251,7 +277,7 @@ def _csv(path: Path, model: type[_Row]) -> Iterator[tuple[str, Mapping[str, Any]
         raise OperatorFileError(f"{path}, line {reader.line_num}: {error}. Save it as CSV again.") from error
 
 
-def _parquet(path: Path, model: type[_Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _parquet(path: Path, model: type[Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     with pq.ParquetFile(path) as file:
         _columns(path, list(file.schema_arrow.names), model)
         count = 0

@@ -42,6 +42,8 @@ _UPLOAD = (
     ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
     ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
     ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
+    ("label", "VARCHAR", "The provider's own label or classification of the file; NULL where it tells none"),
+    ("visibility", "VARCHAR", "Who can see the file, as the provider puts it; NULL where it does not tell"),
 )
 _CLIENT = (
     ("app", "VARCHAR", "Client application as the provider names it"),
@@ -289,6 +291,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_AMOUNT,
         ("suppressed_count", "BIGINT", "Further windows that folded into it"),
         ("sentence", "VARCHAR", "What it said"),
+    ),
+    "dossiers": _columns(
+        ("alert_id", "VARCHAR", "The published alert"),
+        ("state", "VARCHAR", "open, folded into a flood's alert, merged or withdrawn"),
+        ("revision", "BIGINT", "Revision of the alert that the page was made from"),
+        ("path", "VARCHAR", "File of the page, below the home"),
+        ("sha256", "VARCHAR", "SHA-256 of that file"),
+        ("found", "VARCHAR[]", "What was found by question, in the page's order: look, calm or unknown"),
+        ("evidence", "VARCHAR", "Digest of what the page says; it is made anew where that changes"),
+        ("made_at", "TIMESTAMP", "When the page was made, UTC"),
     ),
     "published": _columns(
         ("alert_id", "VARCHAR", "The id under which the alert was first published; it stays"),

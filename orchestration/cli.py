@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS, ConfigurationError, ConnectorError, variables
+from orchestration.alert import alert
 from orchestration.backfill import backfill
 from orchestration.backtest import backtest
 from orchestration.classify import classify as classified
@@ -28,7 +29,7 @@ from orchestration.classify import outcome_table
 from orchestration.doctor import doctor
 from orchestration.export import export
 from orchestration.forget import forget
-from orchestration.formats import Format, lake_of
+from orchestration.formats import Format, lake_of, pages_address
 from orchestration.import_history import history
 from orchestration.notify.commands import notify, outbox
 from orchestration.pseudonymity import reveal
@@ -47,7 +48,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _COMMANDS = (
-    *(doctor, backfill, review, backtest, status, notify, outbox),
+    *(alert, doctor, backfill, review, backtest, status, notify, outbox),
     *(export, reveal, forget, retention),
 )
 for _command in _COMMANDS:
@@ -221,6 +222,7 @@ def demo(home: HomeOption = Path(".uploadwatch")) -> None:
     out.print(
         f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
     )
+    out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
 
 
 @app.command()

@@ -14,12 +14,13 @@ from assets.alerts import alerts
 from assets.audit_events import audit_events
 from assets.checks import Traits, asset_checks
 from assets.describe import explained
+from assets.dossiers import dossiers
 from assets.exports import Exporter, exports, valid_exports
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.lake import Lake
 from assets.normalised import normalised
-from assets.resources import Clock, Detector, Source
+from assets.resources import Clock, Detector, Pages, Source
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
@@ -80,6 +81,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
+        assets.append(dossiers(providers, partitions))
         if settings.export_formats:
             assets.append(exports(providers, partitions))
     clock = Clock(fixed=settings.now)
@@ -97,6 +99,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
         ),
         "exporter": _exporter(settings, values),
+        "pages": Pages(
+            url=settings.pages_url, sensitive=str(settings.sensitive.absolute()) if settings.sensitive else ""
+        ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }

@@ -6,8 +6,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from assets.lake import Lake
+from assets.pages.paths import dossier_url
+from orchestration.settings import Settings, environment
 
-__all__ = ["Format", "lake_of"]
+__all__ = ["Format", "lake_of", "pages_address"]
 
 
 class Format(StrEnum):
@@ -28,3 +30,8 @@ def lake_of(home: Path) -> Lake:
             f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME."
         )
     return Lake(root=str(home / "lake"))
+
+
+def pages_address(home: Path) -> str:
+    """Address of the index of a home's pages."""
+    return dossier_url(lake_of(home), None, Settings.read(environment()).pages_url)

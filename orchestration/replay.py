@@ -66,7 +66,7 @@ class Home:
                 f"{self.path} holds a lake that was not made by a replay, so it is left alone. "
                 "Name another directory with --home."
             )
-        for name in ("lake", "exports", "dagster", "sandbox"):
+        for name in ("lake", "pages", "exports", "dagster", "sandbox"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         self.variables_file.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -50,6 +51,8 @@ class Settings(BaseModel):
         pseudonyms: Whether tokens stand in place of names in what leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
         notify_max_age_days: Nobody is notified of alerts that ended longer ago
             (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
+        sensitive: File of words and extensions of what may be sensitive, CSV or Parquet (``UPLOADWATCH_SENSITIVE``).
+        pages_url: Address under which the pages of alerts are served (``UPLOADWATCH_PAGES_URL``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -71,6 +74,10 @@ class Settings(BaseModel):
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")
     pseudonyms: bool = False
     retention: str = ""
+    # Office 365 gives what happened in the last seven days: so much of a stop can be made up for with every provider.
+    notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
+    sensitive: Path | None = None
+    pages_url: str = ""
 
     @field_validator("retention")
     @classmethod
@@ -97,8 +104,13 @@ class Settings(BaseModel):
         """Formats of the exported files."""
         return [name for name in self.exports.split(",") if name]
 
-    # Office 365 gives what happened in the last seven days: so much of a stop can be made up for with every provider.
-    notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
+    @field_validator("pages_url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment):
+            raise ValueError("it is no address of a directory; write it as https://alerts.example.com/pages")
+        return value.rstrip("/")
 
     @field_validator("reasons_off")
     @classmethod

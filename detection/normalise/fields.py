@@ -50,6 +50,7 @@ _BOX = Layout(
         "source_file_id": "source/file_id",
         "source_file_name": "source/file_name",
         "source_size": "source/size",
+        "classification": "source/classification/name",
         "parent_id": "source/parent/id",
         "parent_name": "source/parent/name",
         "owner_id": "source/owned_by/id",
@@ -143,6 +144,7 @@ _GOOGLE_WORKSPACE = Layout(
                 ],
             },
         ),
+        "resources": ("resourceDetails", {"appliedLabels": [{"title": "VARCHAR"}]}),
     },
 )
 
@@ -170,6 +172,7 @@ _OFFICE365 = Layout(
         "object_id": "ObjectId",
         "file_size": "FileSizeBytes",
         "sync_size": "FileSyncBytesCommitted",
+        "sensitivity_label": "SensitivityLabelId",
         "login_status": "LoginStatus",
         "target_type": "TargetUserOrGroupType",
         "target_name": "TargetUserOrGroupName",

@@ -13,6 +13,12 @@ import dagster as dg
 import duckdb
 import pytest
 
+from assets.lake import Lake
+from assets.pages.evidence import read_alerts, read_evidence
+from assets.pages.paths import dossier_path
+from assets.publishing import publish
+from detection.risk import Networks
+from detection.sensitive import read_terms
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
 from tests.integration.pipeline import burst, moment, watch, write
@@ -74,6 +80,19 @@ def test_files_that_are_gone_are_estimated_apart(everything):
     assert alert["estimated_bytes"] == pytest.approx(60 * 2_000_000, rel=0.03)
     assert "(1.1 GB in the 540 whose size is known) to Office 365, and about " in alert["sentence"]
     assert "MB more in 60 files that are gone; no upload by this user" in alert["sentence"]
+
+
+def test_every_alert_has_a_page_of_its_own_files(everything):
+    """Prevents a page that counts other files than its alert, and alerts that a replay made no page for."""
+    lake = Lake(root=str(everything.home.path / "lake"))
+    with duckdb.connect() as con:
+        publish(con, lake, moment(DAYS, 0))
+        alerts = read_alerts(con)
+        found = read_evidence(con, lake, alerts, now=moment(DAYS, 0), networks=Networks(), terms=read_terms())
+    assert len(alerts) > 5
+    for alert in alerts:
+        assert sum(row.files for row in found[alert.alert_id].types) == alert.files
+        assert f"revision {alert.revision}." in dossier_path(lake, alert.alert_id).read_text(encoding="utf-8")
 
 
 def test_nothing_is_raised_before_a_source_has_fourteen_days(everything):

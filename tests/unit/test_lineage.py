@@ -103,6 +103,11 @@ def test_every_query_belongs_to_the_rules_of_a_table():
     """Prevents a query that is changed without any partition being shown as stale: a new one has to be named."""
     folder = Path(str(files("detection").joinpath("sql")))
     there = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.sql")}
-    named = {query for table in (*TABLES, "exports") for provider in LAYOUTS for query in queries(table, provider)}
+    named = {
+        query
+        for table in (*TABLES, "dossiers", "exports")
+        for provider in LAYOUTS
+        for query in queries(table, provider)
+    }
     assert there - named - APART == set()
     assert there >= APART

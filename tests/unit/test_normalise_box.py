@@ -34,6 +34,7 @@ def event(**changes: Any) -> Event:
             "item_name": "Plan.Final.PDF",
             "parent": {"type": "folder", "id": "0", "name": "All Files"},
             "owned_by": {"id": "72", "login": "owner@example.com"},
+            "classification": {"name": "Confidential"},
         },
         "additional_details": {"size": 1234, "version_id": "9", "service_name": "Box Drive"},
         **changes,
@@ -86,6 +87,8 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "extension": "pdf",
             "folder": "All Files",
             "owner": "owner@example.com",
+            "label": "Confidential",
+            "visibility": None,
             "bytes": 1234,
             "app": "Box Drive",
             "ip": "198.51.100.7",
@@ -373,3 +376,11 @@ def test_unknown_provider() -> None:
     """A misspelt provider must be named, not fail on a missing query."""
     with pytest.raises(ValueError, match="dropbx"):
         normalise(duckdb.connect(), "dropbx", day=DAY, raw_files=[], organisation_domains=[])
+
+
+@pytest.mark.parametrize("odd", ["Secret", ["Secret"], 7, {"title": "Secret"}, None])
+def test_a_classification_of_another_shape_costs_nothing_else(tmp_path: Path, odd: Any) -> None:
+    """Prevents an upload that is lost, or loses its owner, because its classification comes in an unknown shape."""
+    source = event()["source"] | {"classification": odd}
+    [row] = rows(run(land(tmp_path, [event(source=source)])), "uploads")
+    assert (row["owner"], row["bytes"], row["label"]) == ("owner@example.com", 1234, None)

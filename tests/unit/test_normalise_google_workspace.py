@@ -75,7 +75,7 @@ def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> Non
         (
             *("google_workspace", "drive:2026-03-04T12:00:00.250Z:-77", 0, datetime(2026, 3, 4, 12, 0, 0, 250000)),
             *("1001", "ada@example.com", "person", "upload", "upload", "D1", None, "Plan.pdf", "pdf", "Reports"),
-            *("Own@example.com", None, None, "2001:db8::9", "DE", "ada@example.com", None, None, None),
+            *("Own@example.com", None, None, None, None, "2001:db8::9", "DE", "ada@example.com", None, None, None),
         )
     ]
 
@@ -265,4 +265,22 @@ def test_a_size_is_asked_of_someone_who_can_see_the_file(tmp_path: Path) -> None
         ("ada@example.com", "D1"),
         ("own@example.com", "D2"),
         (None, "D3"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("details", "label"),
+    [
+        ([{"appliedLabels": [{"title": "Internal"}, {"title": "Finance"}]}], "Internal, Finance"),
+        ([{"appliedLabels": []}], None),
+        ([{"appliedLabels": "Internal"}], None),
+        ({"appliedLabels": []}, None),
+        (None, None),
+    ],
+)
+def test_labels_and_visibility_are_read_where_they_are_told(tmp_path: Path, details: Any, label: str | None) -> None:
+    """Prevents a page that says there is no label where Google tells one, and an upload lost to one of odd shape."""
+    con = run(tmp_path, activity(part("upload", True, visibility="people_with_link"), resourceDetails=details))
+    assert con.execute("SELECT file_id, owner, label, visibility FROM uploads").fetchall() == [
+        ("D1", "Own@example.com", label, "people_with_link")
     ]

@@ -66,7 +66,7 @@ def counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 def test_upload_is_read_whole(tmp_path: Path) -> None:
     """Every column of an ordinary upload."""
-    con = run(DAY, land(tmp_path, DAY, [record(FileSizeBytes=77)]))
+    con = run(DAY, land(tmp_path, DAY, [record(FileSizeBytes=77, SensitivityLabelId="label-1")]))
     found = con.sql("SELECT * EXCLUDE (provider, time) FROM uploads").to_arrow_table().to_pylist()
     assert found == [
         {
@@ -83,6 +83,8 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "extension": "docx",
             "folder": "Documents/2026",
             "owner": "ada_example_com",
+            "label": "label-1",
+            "visibility": None,
             "bytes": 77,
             "app": None,
             "ip": "203.0.113.5",

@@ -86,6 +86,21 @@ def test_raw_events_go_with_their_manifest_and_exports_by_their_day(lake):
     assert all("2026-06-30" in path or "20260630" in path for path in left)
 
 
+def test_pages_go_with_the_partition_that_names_them(lake):
+    """Prevents pages of alerts that outlive every table, and a partition that forgets which they were."""
+    page = Path(lake.root).parent / "pages" / f"{7:064x}.html"
+    page.parent.mkdir()
+    page.write_text("x")
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE rows AS {empty('dossiers')}")
+        con.execute("INSERT INTO rows (alert_id) VALUES (?)", [page.stem])
+        lake.write(con, "rows", "dossiers", TODAY - 80 * DAY, "")
+    assert not list(remove_old(lake, {"dossiers": 90}, TODAY))
+    assert next(iter(list(remove_old(lake, {"dossiers": 70}, TODAY)))).path == page
+    assert not page.exists()
+    assert lake.landed_days("dossiers") == []
+
+
 def test_a_dry_run_removes_nothing_and_tells_the_same(lake):
     """Prevents a look that deletes, and a look that differs from what then happens."""
     keep = dict.fromkeys(("uploads", "alerts", "audit_events", "exports"), LEAST_DAYS)

@@ -95,6 +95,8 @@ SELECT
     CAST(NULL AS VARCHAR) AS extension_text,
     parent_name AS folder,
     owner_login AS owner,
+    classification AS label,
+    CAST(NULL AS VARCHAR) AS visibility,
     size_text,
     service_name AS app,
     ip_text,

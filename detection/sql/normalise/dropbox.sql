@@ -182,6 +182,8 @@ SELECT
     CAST(NULL AS VARCHAR) AS extension_text,
     regexp_extract(each_file.path, '^(.*)/[^/]*$', 1) AS folder,
     CAST(NULL AS VARCHAR) AS owner,
+    CAST(NULL AS VARCHAR) AS label,
+    CAST(NULL AS VARCHAR) AS visibility,
     each_file.size_text AS size_text,
     CASE
         WHEN actor_tag = 'app' THEN coalesce(app_name, app_id)

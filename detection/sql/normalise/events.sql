@@ -3,7 +3,7 @@
 -- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
-        * EXCLUDE (version, file_name, folder, owner, app, detail, file_id, user_id, kind),
+        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, kind),
         -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
         -- Being shared with is told apart from being shared inside the organisation by the domain.
@@ -24,6 +24,8 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND file_name <> '' THEN file_name END AS file_name,
         CASE WHEN kind IS NOT NULL AND folder <> '' THEN folder END AS folder,
         CASE WHEN kind IS NOT NULL AND owner <> '' THEN owner END AS owner,
+        CASE WHEN kind IN ('upload', 'edit') AND label <> '' THEN label END AS label,
+        CASE WHEN kind IN ('upload', 'edit') AND visibility <> '' THEN visibility END AS visibility,
         CASE WHEN kind IS NOT NULL AND app <> '' THEN app END AS app,
         CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail
     FROM classified
@@ -118,6 +120,8 @@ SELECT
     extension_text,
     folder,
     owner,
+    label,
+    visibility,
     -- A whole number only: a fraction, an exponent or text would be read as some other size.
     CASE
         WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size

@@ -102,6 +102,8 @@ SELECT
     item_extension AS extension_text,
     item_folder AS folder,
     regexp_extract(site_url, '/personal/([^/]+)', 1) AS owner,
+    sensitivity_label AS label,
+    CAST(NULL AS VARCHAR) AS visibility,
     coalesce(file_size, sync_size) AS size_text,
     coalesce(application_name, client_app_name) AS app,
     -- The Office web server saves from an address of Microsoft's own, which says nothing of the user.

@@ -28,6 +28,8 @@ SELECT
     )) AS extension,
     delivered.folder,
     delivered.owner,
+    delivered.label,
+    delivered.visibility,
     greatest(delivered.bytes, paired.bytes) AS bytes,
     delivered.app,
     delivered.ip,

@@ -17,6 +17,8 @@ SELECT
   u.extension,
   u.folder,
   u.owner,
+  u.label,
+  u.visibility,
   coalesce(u.bytes, a.bytes) AS bytes,
   CASE
     WHEN u.bytes IS NOT NULL THEN 'log'

@@ -1,0 +1,94 @@
+"""``dossiers``: a page for each alert, and an index of the pages."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import duckdb
+from dagster_duckdb import DuckDBResource
+
+from assets.calendar import SINGLE_RUN, window
+from assets.describe import described
+from assets.lake import Lake
+from assets.pages.binder import Binder, Made
+from assets.pages.paths import dossier_url
+from assets.refresh import Step, refresh, touched_days
+from assets.resources import Clock, Detector, Pages
+from detection.dossier import SIGNS, WATCHED
+
+__all__ = ["dossiers"]
+
+_TRAINED = 30
+_REACH = timedelta(days=WATCHED + 3)
+"""An alert ends up to three days after its opening, and its page is kept current for so long."""
+
+
+def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+    """The asset of the alerts' pages."""
+    # What comes afterwards is read, too, as it comes: up to WATCHED days, which here would say that nothing is final.
+    before = window(-SIGNS - _TRAINED, 2)
+
+    @dg.asset(
+        name="dossiers",
+        deps=[
+            "alerts",
+            dg.AssetDep("baselines", partition_mapping=window(0, 2)),
+            dg.AssetDep("detections", partition_mapping=window(0, 2)),
+            dg.AssetDep("evaluations", partition_mapping=before),
+            dg.AssetDep("user_hours", partition_mapping=before),
+            *(
+                dg.AssetDep([provider, table], partition_mapping=before)
+                for provider in providers
+                for table in ("uploads", "activity")
+            ),
+        ],
+        partitions_def=partitions,
+        backfill_policy=SINGLE_RUN,
+        **described("dossiers"),
+    )
+    def _asset(
+        context: dg.AssetExecutionContext,
+        lake: Lake,
+        engine: DuckDBResource,
+        clock: Clock,
+        detector: Detector,
+        pages: Pages,
+    ) -> None:
+        with engine.get_connection() as con:
+            binder = Binder(
+                con,
+                lake,
+                now=clock.now(),
+                networks=detector.watch().networks,
+                terms=pages.terms(),
+                domains=detector.organisation_domains,
+            )
+            binder.look_at(touched_days(context, lake, "dossiers", reach=_REACH))
+
+            def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+                made = binder.bind(own, day)
+                told = _told(lake, pages.url, made)
+                if any(each.is_new for each in made):
+                    context.log_event(dg.AssetObservation("alerts", partition=day.isoformat(), metadata=told))
+                return told
+
+            refresh(
+                context,
+                lake,
+                engine,
+                Step(outputs={"day_dossiers": "dossiers"}, made_from=binder.made_from, compute=compute),
+                reach=_REACH,
+            )
+            binder.index()
+        context.log.info("%d pages made; index: %s", binder.rendered, dossier_url(lake, None, pages.url))
+
+    return _asset
+
+
+def _told(lake: Lake, base: str, made: Sequence[Made]) -> dict[str, dg.MetadataValue]:
+    """Links to the pages of a day, and to the index."""
+    lines = [f"- [{each.title}]({dossier_url(lake, each.alert_id, base)})" for each in made]
+    return {
+        "pages": dg.MetadataValue.md("\n".join(lines) or "no alert"),
+        "index of pages": dg.MetadataValue.url(dossier_url(lake, None, base)),
+    }

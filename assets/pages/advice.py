@@ -1,0 +1,139 @@
+"""What to do with an alert: where to look further, what it often turns out to be, how to review and how to allow it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, timedelta
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from assets.lake import Lake
+from assets.pages.evidence import Alert
+from detection.evidence import Evidence
+
+__all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
+
+_ALLOWED_FOR = timedelta(days=90)
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LOGS = {
+    "box": ("Box: reports", "https://app.box.com/master/reports"),
+    "dropbox": ("Dropbox: members", "https://www.dropbox.com/team/admin/members"),
+    "google_workspace": ("Google: Drive log", "https://admin.google.com/ac/reporting/audit/drive"),
+    "office365": ("Microsoft Purview: audit search", "https://purview.microsoft.com/audit/auditsearch"),
+}
+_USERS = {
+    "box": ("Box: the user", "https://app.box.com/master/users/"),
+    "office365": (
+        "Microsoft Entra: the user",
+        "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
+    ),
+}
+_MANY = 0.8
+_PREFIX = 12
+"""So much of an alert_id names it: `uploadwatch review` refuses what several begin with."""
+_CAMERA = {"jpg", "jpeg", "png", "heic", "cr2", "nef", "arw", "mp4", "mov", "wav", "tif", "tiff", "pdf"}
+_BACKUP = {"zip", "7z", "gz", "tgz", "tar", "rar", "bak", "sql", "dump", "parquet", "csv", "vbk"}
+
+
+class Link(NamedTuple):
+    """A link to a provider's console."""
+
+    title: str
+    url: str
+
+
+def links(alert: Alert, evidence: Evidence) -> list[Link]:
+    """Links to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses."""
+    found = [Link(*_LOGS[name]) for name in alert.providers if name in _LOGS]
+    if alert.users > 1:
+        return found
+    for member in evidence.users:
+        for each in member.ids or []:
+            # Office 365 tells a key of its own for some users, which the console does not take.
+            if each.provider in _USERS and (each.provider != "office365" or _GUID.fullmatch(each.id)):
+                title, root = _USERS[each.provider]
+                found.append(Link(title, root + quote(each.id, safe="")))
+    return sorted(set(found))
+
+
+def _toml(value: str) -> str:
+    """A text as TOML has it: JSON's escapes, and TOML's for the one control character that JSON lets through."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def allow_entry(alert: Alert, evidence: Evidence, today: date) -> str:
+    """An entry for the allow-list that covers this alert; owner and reason are left to whoever answers for it."""
+    if alert.users > 1:
+        domains = {member.user.rpartition("@")[2] for member in evidence.users if "@" in member.user}
+        user = f"*@{domains.pop()}" if len(domains) == 1 else "WHOSE UPLOADS@example.com"
+    else:
+        user = alert.user
+    lines = ["[[allow]]", f"user = {_toml(user)}"]
+    if len(alert.providers) == 1:
+        lines.append(f"provider = {_toml(alert.providers[0])}")
+    apps = {app.app for app in evidence.apps}
+    app = apps.pop() if len(apps) == 1 else None
+    if app:
+        lines.append(f"app = {_toml(app)}")
+    lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
+    return "\n".join(lines)
+
+
+def reviews(alert: Alert) -> list[str]:
+    """The commands that say what the alert was found to be."""
+    return [
+        f'uploadwatch review {alert.alert_id[:_PREFIX]} {verdict} --by "YOUR NAME" --note "WHY"'
+        for verdict in ("--benign", "--confirmed")
+    ]
+
+
+def query(alert: Alert, lake: Lake) -> str:
+    """The query for all uploads of the alert's hours, for DuckDB."""
+
+    def files(table: str) -> str:
+        return "'" + str(Path(lake.root).absolute() / table).replace("'", "''") + "'"
+
+    lines = [
+        'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
+        f"FROM read_parquet({files('*/uploads/*/part.parquet')}) u",
+        f"JOIN read_parquet({files('alerts/*/part.parquet')}) a",
+        '  ON a."user" = u."user" AND u.time >= a.first_window_start AND u.time < a.last_window_end',
+        "  AND list_contains(a.providers, u.provider)",
+        f"JOIN {files('published.parquet')} p ON p.alert_key IN (a.alert_id, a.folded_into)",
+        f"WHERE p.alert_id = '{alert.alert_id}'",
+        "ORDER BY u.time;",
+    ]
+    return "\n".join(lines)
+
+
+def causes(alert: Alert, evidence: Evidence) -> list[str]:
+    """What an alert with this pattern often turns out to be, without harm; each with how to tell."""
+    total = sum(row.files for row in evidence.types) or 1
+    first = evidence.types[0] if evidence.types else None
+    found = []
+    if alert.users > 1:
+        found.append("A migration, a new backup client or a replay of old logs: see what the users have in common.")
+    if alert.actor_class in ("service", "app"):
+        found.append(
+            "A job of a service account that ran late or for the first time: ask who runs it for its schedule."
+        )
+    if any(not app.earlier_files for app in evidence.apps):
+        found.append("A new computer or a new client that synchronises everything once: ask for the device's age.")
+    if alert.baseline_files_windows is not None and alert.baseline_files_windows < 5 and alert.users == 1:
+        found.append(
+            "A new colleague, or somebody back from leave, with little to compare to: look at the days before."
+        )
+    if first and first.files >= _MANY * total and first.extension in _CAMERA:
+        found.append(
+            "Photographs, recordings or scans of one event, uploaded at once: names follow a camera's numbering."
+        )
+    if first and first.files >= _MANY * total and first.extension in _BACKUP:
+        found.append("A backup or an export that is made once a month or a quarter: look for the same a month before.")
+    if alert.metric == "bytes" and alert.peak_files is not None and alert.peak_files < 50:
+        found.append("A few very large files, such as a video or a disk image: their names tell.")
+    if evidence.read_before:
+        found.append("A tidy-up from one place to another by download and upload: the read files are the user's own.")
+    found.append("A project's hand-over or the end of a quarter: the folder's name and its owner tell.")
+    return found

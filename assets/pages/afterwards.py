@@ -1,0 +1,130 @@
+"""The question about the account since the alert: what it did afterwards, and what others did with its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from assets.pages.evidence import Alert
+from assets.pages.limits import gaps, limits
+from assets.pages.words import (
+    KINDS,
+    Outside,
+    Reference,
+    Section,
+    Table,
+    Text,
+    amount,
+    count,
+    joined,
+    moment,
+    sentence_case,
+    text,
+)
+from detection.dossier import WATCHED
+from detection.evidence import Conduct, Evidence, OtherAlert
+
+__all__ = ["afterwards"]
+
+_TELLING = ("share_external", "provider_alert", "mfa_disabled", "credentials_changed", "delete", "download")
+_LEAST = {"share_external": 3, "download": 100, "delete": 100}
+"""So many of these are told as unusual, where they are more than twice the usual; of the others every one more."""
+
+
+def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
+    """What the account did since the alert opened, and others with its files."""
+    conduct = {row.kind: row for row in evidence.afterwards}
+    later = [other for other in evidence.other_alerts if other.is_later]
+    found: list[Text] = [text(count(len(later), "further alert"))] if later else []
+    for kind in _TELLING:
+        if row := conduct.get(kind):
+            about = f" ({row.on_files:,} of the alert's files)" if row.on_files else ""
+            found.append(text(count(row.number, *KINDS[kind]) + about))
+    if evidence.others:
+        found.append(text(f"{count(evidence.others[0].of_rows, 'act')} of others on the alert's files"))
+    state = (
+        text("Kept until ", moment(until), f" UTC: the alert was reviewed, or {WATCHED} days had passed.")
+        if alert.reviewed_at or until - alert.last_window_end >= timedelta(days=WATCHED)
+        else text(
+            f"As the logs tell it until {moment(until)} UTC; kept current until the alert is reviewed, for {WATCHED} "
+            "days at most."
+        )
+    )
+    days = max(1, (until - alert.first_window_start).days)
+    unusual = bool(later or evidence.others) or any(_unusual(row, days) for row in conduct.values())
+    return Section(
+        "afterwards",
+        "look" if unusual else "calm",
+        sentence_case(joined(found)) if found else text("Nothing but sign-ins and uploads since, if anything."),
+        [state],
+        [table for table in (_conduct(evidence), _others(evidence), _alerts(evidence.other_alerts)) if table.rows],
+        [*gaps(evidence, alert.first_window_start, until), *limits("afterwards", alert.providers)],
+    )
+
+
+def _unusual(row: Conduct, days: int) -> bool:
+    """Whether what the account did in these days is out of line with the 30 days before.
+
+    Fetching one's own files again is work; sharing them to the outside, or deleting them, may be the next step.
+    """
+    if row.kind not in _TELLING:
+        return False
+    if row.kind in ("share_external", "delete") and row.on_files:
+        return True
+    least = _LEAST.get(row.kind)
+    if least is None:
+        return 30 * row.number > row.usual * days
+    return row.number >= least and 30 * row.number > 2 * row.usual * days
+
+
+def _conduct(evidence: Evidence) -> Table:
+    rows = [
+        (
+            text(KINDS.get(row.kind, (row.kind, row.kind))[1]),
+            text(f"{row.number:,}"),
+            text(f"{row.on_files:,}"),
+            text(f"{row.usual:,}"),
+            text(moment(row.first_time)),
+            text(moment(row.last_time)),
+        )
+        for row in evidence.afterwards
+    ]
+    columns = (
+        "What",
+        "# since the opening",
+        "# of the alert's files",
+        "# in 30 days before",
+        "first (UTC)",
+        "last (UTC)",
+    )
+    return Table("What the account did since the alert opened", columns, rows, "Uploads: those after the alert's end.")
+
+
+def _others(evidence: Evidence) -> Table:
+    rows = [
+        (
+            text(Outside(row.user)),
+            text(count(row.number, *KINDS[row.kind])),
+            text(f"{row.files:,}"),
+            text(moment(row.first_time)),
+        )
+        for row in evidence.others
+    ]
+    left_out = evidence.others[0].of_rows - len(rows) if rows else 0
+    note = f"{count(left_out, 'further row')} left out." if left_out else ""
+    return Table("What others did with the alert's files", ("Who", "What", "# files", "first (UTC)"), rows, note)
+
+
+def _alerts(others: Sequence[OtherAlert]) -> Table:
+    rows = [
+        (
+            text(moment(other.time)),
+            text(other.name),
+            text(amount(other.files, other.sized_files, other.bytes)),
+            text(other.verdict or "not reviewed"),
+            text(Reference(other.other)),
+        )
+        for other in others
+    ]
+    columns = ("Opened (UTC)", "Alert", "Amount", "Review", "alert_id")
+    return Table("Other alerts of the user, from 37 days before on", columns, rows)

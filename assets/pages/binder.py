@@ -1,0 +1,199 @@
+"""Makes the pages of alerts and their index, and leaves those alone of which nothing changed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
+
+from assets.lake import Lake, replace_text
+from assets.pages.evidence import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
+from assets.pages.page import page_of, sentence_of
+from assets.pages.paths import INDEX, dossier_path, pages_directory
+from assets.pages.render import FORM, IndexRow, render_closed, render_index, render_page
+from assets.pages.words import QUESTIONS
+from assets.publishing import publish
+from assets.refresh import days_between
+from detection.dossier import RULES, SIGNS
+from detection.evidence import Evidence
+from detection.risk import Networks
+from detection.sensitive import Term
+from detection.wording import TITLES
+
+__all__ = ["Binder", "Made"]
+
+_TRAINED = 30
+_LISTED = timedelta(days=90)
+"""Alerts that opened so long before the newest are left out of the index."""
+_ROWS = pa.schema(
+    [
+        ("alert_id", pa.string()),
+        ("state", pa.string()),
+        ("revision", pa.int64()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("found", pa.list_(pa.string())),
+        ("evidence", pa.string()),
+        ("made_at", pa.timestamp("us")),
+    ]
+)
+
+
+class Made(NamedTuple):
+    """A page: whose it is, what it is called, and whether it was made anew."""
+
+    alert_id: str
+    title: str
+    is_new: bool
+
+
+class _Row(NamedTuple):
+    alert_id: str
+    state: str
+    revision: int
+    path: str
+    sha256: str
+    found: list[str]
+    evidence: str
+    made_at: datetime
+
+
+class Binder:
+    """The pages of one run.
+
+    Attributes:
+        rendered: Pages made anew so far.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        lake: Lake,
+        *,
+        now: datetime,
+        networks: Networks,
+        terms: Sequence[Term],
+        domains: Sequence[str],
+    ) -> None:
+        publish(con, lake, now)
+        self.rendered = 0
+        self._con, self._lake, self._now = con, lake, now
+        self._networks, self._terms, self._domains = networks, terms, list(domains)
+        self._said = f"{FORM}|{RULES}|{self._domains}|{networks.digest}|{_digest(repr(list(terms)))}"
+        self._alerts: dict[date, list[Alert]] = defaultdict(list)
+        for alert in read_alerts(con):
+            self._alerts[alert.first_window_start.date()].append(alert)
+        self._closed: dict[date, list[Closed]] = defaultdict(list)
+        for closed in read_closed(con):
+            # Whoever has the address of a page learns what became of it; alerts that never had one need none.
+            if self._exists(closed):
+                self._closed[closed.first_window_start.date()].append(closed)
+        lake.view(con, "dossiers", ["dossiers"], lake.days("dossiers"))
+        columns = ", ".join(_Row._fields)
+        rows = con.execute(f"SELECT {columns} FROM dossiers").fetchall()  # noqa: S608 -- our own columns
+        self._rows = {row[0]: _Row._make(row) for row in rows}
+        self._evidence: dict[str, Evidence] = {}
+        tables = [f"{provider}/{table}" for provider in TITLES for table in ("uploads", "activity")]
+        tables += ["detections", "evaluations", "baselines"]
+        self._content = cache(lambda day: lake.digest(tables, [day]))
+        self._made_from = cache(self._digest_of)
+
+    def look_at(self, days: Sequence[date]) -> None:
+        """Gathers the evidence for the alerts of those days among these whose inputs changed, all at once."""
+        due = []
+        for day in days:
+            note = self._lake.note("dossiers", day)
+            if not note or note.made_from != self.made_from(day):
+                due += self._alerts.get(day, [])
+        self._evidence = read_evidence(
+            self._con, self._lake, due, now=self._now, networks=self._networks, terms=self._terms
+        )
+
+    def made_from(self, day: date) -> str:
+        """Digest of what the pages of a day are made from."""
+        return self._made_from(day)
+
+    def _digest_of(self, day: date) -> str:
+        alerts, closed = self._alerts.get(day, []), self._closed.get(day, [])
+        if not alerts and not closed:
+            return _digest("no alert")
+        parts = [self._said, *(each.model_dump_json() for each in (*alerts, *closed))]
+        # Somebody may have deleted a page that its row tells of.
+        parts += [each.alert_id for each in alerts if each.alert_id in self._rows and not self._exists(each)]
+        parts += [str(self._is_open(alert)) for alert in alerts]
+        if alerts:
+            last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
+            first = day - timedelta(days=SIGNS + _TRAINED)
+            parts += [self._content(each) for each in days_between(first, last.date())]
+        return _digest(*parts)
+
+    def _exists(self, of: Alert | Closed) -> bool:
+        return dossier_path(self._lake, of.alert_id).exists()
+
+    def _is_open(self, alert: Alert) -> bool:
+        return watched_until(alert, self._now) >= self._now.replace(tzinfo=None)
+
+    def bind(self, con: duckdb.DuckDBPyConnection, day: date) -> list[Made]:
+        """Makes the pages of a day, and ``day_dossiers`` of their rows in ``con``."""
+        rows, made = [], []
+        for alert in self._alerts.get(day, []):
+            evidence = self._evidence[alert.alert_id]
+            said = [self._said, alert.model_dump_json(), evidence.model_dump_json(), str(self._is_open(alert))]
+            row = self._kept(alert.alert_id, _digest(*said))
+            made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
+            if row is None:
+                page = page_of(alert, evidence, self._lake, domains=self._domains, now=self._now)
+                found = [section.found for section in page.sections]
+                row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, _digest(*said))
+            rows.append(row)
+        for closed in self._closed.get(day, []):
+            said = [self._said, closed.model_dump_json()]
+            row = self._kept(closed.alert_id, _digest(*said))
+            made.append(Made(closed.alert_id, f"{closed.state}, {closed.first_window_start:%H:%M} UTC", row is None))
+            if row is None:
+                html = render_closed(closed, self._now.replace(tzinfo=None))
+                row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
+            rows.append(row)
+        con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=_ROWS))
+        con.execute("CREATE OR REPLACE TEMP TABLE day_dossiers AS FROM bound ORDER BY alert_id")
+        con.unregister("bound")
+        return made
+
+    def _kept(self, alert_id: str, evidence: str) -> _Row | None:
+        row = self._rows.get(alert_id)
+        return row if row and row.evidence == evidence and dossier_path(self._lake, alert_id).exists() else None
+
+    def _write(self, alert_id: str, state: str, revision: int, html: str, found: Sequence[str], evidence: str) -> _Row:
+        path = dossier_path(self._lake, alert_id)
+        replace_text(path, html)
+        self.rendered += 1
+        place = f"{path.parent.name}/{path.name}"
+        row = _Row(
+            alert_id, state, revision, place, _digest(html), list(found), evidence, self._now.replace(tzinfo=None)
+        )
+        self._rows[alert_id] = row
+        return row
+
+    def index(self) -> None:
+        """Makes the index anew, with the time at which the pages were looked at."""
+        alerts = [alert for day in sorted(self._alerts, reverse=True) for alert in reversed(self._alerts[day])]
+        listed = [alert for alert in alerts if alerts[0].first_window_start - alert.first_window_start <= _LISTED]
+        rows = [
+            IndexRow(alert, sentence_of(alert), list(zip(QUESTIONS.values(), row.found, strict=True)))
+            for alert in listed
+            if (row := self._rows.get(alert.alert_id)) and row.state == "open"
+        ]
+        replace_text(
+            pages_directory(self._lake) / INDEX,
+            render_index(rows, len(alerts) - len(rows), self._now.replace(tzinfo=None)),
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

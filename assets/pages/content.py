@@ -1,0 +1,155 @@
+"""The two questions about what was uploaded: whether it is sensitive, and of which types it is."""
+
+from __future__ import annotations
+
+from assets.pages.evidence import Alert
+from assets.pages.limits import limits
+from assets.pages.words import (
+    Outside,
+    Section,
+    Table,
+    Text,
+    count,
+    names,
+    provider,
+    sentence_case,
+    share,
+    text,
+)
+from detection.evidence import Evidence, Type
+from detection.wording import size
+
+__all__ = ["sensitive", "types"]
+
+_TOLD = 4
+_TOLD_TYPES = 12
+
+
+def sensitive(alert: Alert, evidence: Evidence) -> Section:
+    """Whether the files may hold sensitive data, by their names and extensions."""
+    hits = [hit for hit in evidence.sensitive if hit.files]
+    total, usual = _totals(evidence)
+    rows = [
+        (
+            text(hit.category),
+            text(f"{hit.files:,}"),
+            text(size(hit.bytes) if hit.bytes is not None else "unknown"),
+            text(share(hit.files, total)),
+            text(share(hit.usual_files, usual)),
+            text(Outside(", ".join(hit.terms[:8]))),
+            names(hit.examples),
+        )
+        for hit in hits
+    ]
+    found: list[str] = []
+    if evidence.labels:
+        found.append("Labelled by the provider: ")
+        for n, label in enumerate(evidence.labels[:_TOLD]):
+            found += ["; "] * bool(n) + [Outside(label.label), f" ({count(label.files, 'file')})"]
+        found.append(". ")
+    if hits:
+        told = "; ".join(f"{hit.category} ({count(hit.files, 'file')})" for hit in hits[:_TOLD])
+        more = len(hits) - _TOLD
+        found.append(f"By name or type: {told}")
+        found.append(f"; and {count(more, 'further category', 'further categories')}." if more > 0 else ".")
+    unusual = any(
+        _grown(hit.files, hit.usual_files, total, usual) and (10 * hit.files >= total or not hit.usual_files)
+        for hit in hits
+    )
+    columns = ("Category", "# files", "# size", "# share", "# share of the 30 days before", "by", "such as")
+    return Section(
+        "sensitive",
+        "look" if unusual or evidence.labels else "calm",
+        tuple(found) or text("No name, folder or type of a file is in the dictionary, and no label is told."),
+        [text("Names, folders and extensions were compared with the dictionary; no content was read.")],
+        [
+            table
+            for table in (_labels(evidence), Table("Files that the dictionary has an entry for", columns, rows))
+            if table.rows
+        ],
+        ["What a file holds can't be told by its name.", *limits("sensitive", alert.providers)],
+    )
+
+
+def _labels(evidence: Evidence) -> Table:
+    rows = [
+        (
+            text(Outside(label.label)),
+            text(provider(label.provider)),
+            text(f"{label.files:,}"),
+            text(size(label.bytes) if label.bytes is not None else "unknown"),
+            names(label.examples),
+        )
+        for label in evidence.labels
+    ]
+    return Table("Labels of the provider's own", ("Label", "Provider", "# files", "# size", "such as"), rows)
+
+
+def types(alert: Alert, evidence: Evidence) -> Section:
+    """Of which types the files are, next to what the user uploads otherwise."""
+    total, usual = _totals(evidence)
+    now = [row for row in evidence.types if row.files]
+    unusual = [row for row in now if 10 * row.files >= total and _grown(row.files, row.usual_files, total, usual)]
+    answer: list[str] = []
+    if now:
+        first = now[0]
+        answer += [*_kind(first), f": {share(first.files, total)} of the files"]
+        answer.append(
+            f", and {share(first.usual_files, usual)} of the user's in the 30 days before"
+            if usual
+            else ", with nothing to compare to"
+        )
+    if len(now) > 1:
+        answer.append(f"; {count(len(now), 'type')} in all")
+    rows = [
+        (
+            tuple(_kind(row)),
+            text(f"{row.files:,}"),
+            text(share(row.files, total)),
+            text(size(row.bytes) if row.bytes is not None else "unknown" if row.files else "–"),
+            text(share(row.usual_files, usual)),
+        )
+        for row in evidence.types[:_TOLD_TYPES]
+    ]
+    left_out = len(evidence.types) - len(rows)
+    return Section(
+        "types",
+        "look" if unusual and usual else "calm" if usual else "unknown",
+        sentence_case(tuple(answer)) if answer else text("No file on record."),
+        [],
+        [
+            Table(
+                "Types by extension",
+                ("Type", "# files", "# share", "# size", "# share of the 30 days before"),
+                rows,
+                f"{count(left_out, 'further type')} left out." if left_out else "",
+            )
+        ],
+        [
+            "An extension is what the name says, not what the file is.",
+            *([] if usual else ["No upload of the user is on record in the 30 days before, so there is no usual mix."]),
+            *_unsized(alert),
+        ],
+    )
+
+
+def _totals(evidence: Evidence) -> tuple[int, int]:
+    """Files of the alert, and of the 30 days before."""
+    return sum(row.files for row in evidence.types), sum(row.usual_files for row in evidence.types)
+
+
+def _grown(files: int, usual_files: int, total: int, usual: int) -> bool:
+    """Whether a share is more than twice the usual one, or there is no usual one."""
+    return files > 0 and (not usual or files * usual > 2 * usual_files * total)
+
+
+def _kind(row: Type) -> Text:
+    return text(Outside(row.extension)) if row.extension else text("without extension")
+
+
+def _unsized(alert: Alert) -> list[str]:
+    missing = alert.files - alert.sized_files
+    if not missing:
+        return []
+    gone = f"; {alert.estimated_files:,} of them are gone" if alert.estimated_files else ""
+    return [f"The size of {count(missing, 'file')} is not known{gone}: bytes are those of the others."]

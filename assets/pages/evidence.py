@@ -1,0 +1,190 @@
+"""Reads what the pages of alerts are made of from the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from assets.calendar import DAY
+from assets.lake import Lake
+from assets.refresh import days_between
+from detection.dossier import WATCHED, gather, subjects
+from detection.evidence import Evidence
+from detection.risk import Networks
+from detection.sensitive import Term
+from detection.sql import into
+from detection.wording import TITLES
+
+__all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
+
+_UPLOADS = (
+    'provider, event_key, asset, time, user_id, "user", actor_class, file_id, file_name, extension, folder, owner, '
+    "label, visibility, bytes, app, ip, country"
+)
+_ACTIVITY = 'provider, time, "user", kind, file_id, file_name, app, ip, country, detail'
+
+
+class Alert(BaseModel):
+    """An alert as it is shown, see ``docs/alerts.md``; times are UTC without zone, sizes bytes."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    alert_id: str
+    name: str
+    severity: str
+    user: str
+    users: int
+    actor_class: str | None
+    population: str | None
+    providers: list[str]
+    first_window_start: datetime
+    last_window_end: datetime
+    files: int
+    sized_files: int
+    bytes: int | None
+    estimated_files: int
+    estimated_bytes: int | None
+    scope: str | None
+    metric: str | None
+    one_in: int | None
+    confidence: str | None
+    peak_window_start: datetime | None
+    peak_files: int | None
+    peak_sized_files: int | None
+    peak_bytes: int | None
+    baseline_files_windows: int | None
+    baseline_files_sum: int | None
+    baseline_files_max: int | None
+    baseline_bytes_windows: int | None
+    baseline_bytes_sum: int | None
+    baseline_bytes_max: int | None
+    reasons: list[dict[str, str]]
+    sentence: str
+    revision: int
+    suppressed_count: int
+    verdict: str | None
+    reviewed_by: str | None
+    review_note: str | None
+    reviewed_at: datetime | None
+
+
+class Closed(BaseModel):
+    """An alert that is shown no more, with what it said last."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    alert_id: str
+    state: str
+    reason: str
+    revision: int
+    user: str
+    first_window_start: datetime
+    name: str | None
+    sentence: str | None
+
+
+def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    cursor = con.execute(query)
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
+    """All alerts, by opening and user.
+
+    Args:
+        con: Connection in which they are published, see :func:`assets.publishing.publish`.
+    """
+    rows = _rows(
+        con,
+        """
+        SELECT s.*, r.reviewed_at
+        FROM shown s
+        LEFT JOIN (SELECT alert_id, max(reviewed_at) AS reviewed_at FROM reviews GROUP BY alert_id) r
+          ON r.alert_id = s.alert_id
+        ORDER BY s.first_window_start, s."user"
+        """,
+    )
+    return [Alert.model_validate(row) for row in rows]
+
+
+def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
+    """Alerts that were published and are merged, withdrawn or part of a flood, with what they said last."""
+    rows = _rows(
+        con,
+        """
+        SELECT l.alert_id, l.state, l.reason, l.revision, l."user", l.first_window_start, r.name, r.sentence
+        FROM ledger l
+        LEFT JOIN (
+          SELECT alert_id, arg_max(name, revision) AS name, arg_max(sentence, revision) AS sentence
+          FROM revisions
+          WHERE sentence IS NOT NULL
+          GROUP BY alert_id
+        ) r ON r.alert_id = l.alert_id
+        WHERE l.state <> 'open'
+        ORDER BY l.first_window_start, l."user", l.alert_id
+        """,
+    )
+    return [Closed.model_validate(row) for row in rows]
+
+
+def watched_until(alert: Alert, now: datetime) -> datetime:
+    """Until when an alert's page tells what came afterwards: until it is reviewed, and for 30 days at most.
+
+    Args:
+        alert: The alert.
+        now: UTC with zone.
+    """
+    ends = [now.astimezone(UTC).replace(tzinfo=None), alert.last_window_end + timedelta(days=WATCHED)]
+    if alert.reviewed_at:
+        ends.append(alert.reviewed_at)
+    return min(ends)
+
+
+def read_evidence(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    alerts: Iterable[Alert],
+    *,
+    now: datetime,
+    networks: Networks,
+    terms: Sequence[Term],
+) -> dict[str, Evidence]:
+    """Evidence by alert.
+
+    Args:
+        con: Connection in which the alerts are published, see :func:`assets.publishing.publish`.
+        lake: Where the tables are.
+        alerts: The alerts wanted.
+        now: UTC with zone.
+        networks: Networks of Tor and of hosting providers.
+        terms: Dictionary of what may be sensitive.
+    """
+    span = subjects(con, {alert.alert_id: watched_until(alert, now) for alert in alerts})
+    if span is None:
+        return {}
+    days = days_between(span[0].date(), span[1].date() + DAY)
+    uploads, activity = ([f"{provider}/{table}" for provider in TITLES] for table in ("uploads", "activity"))
+    lake.view(con, "all_uploads", uploads, days)
+    lake.view(con, "all_activity", activity, days, dated=True)
+    lake.view(con, "user_hours", ["user_hours"], days)
+    lake.view(con, "detections", ["detections"], days)
+    lake.view(con, "evaluations", ["evaluations"], days)
+    peaks = con.execute("SELECT DISTINCT CAST(peak_window_start AS DATE) FROM subjects ORDER BY 1").fetchall()
+    lake.view(con, "baselines", ["baselines"], [day for (day,) in peaks], dated=True)
+    # Each query reads its tables a dozen times; the users of alerts are few.
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE uploads AS SELECT {_UPLOADS} FROM all_uploads "  # noqa: S608 -- our own columns
+        'WHERE "user" IN (SELECT "user" FROM subjects)'
+    )
+    into(con, "alert_files", "dossier/files")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE activity AS SELECT {_ACTIVITY} FROM all_activity "  # noqa: S608 -- our own columns
+        'WHERE "user" IN (SELECT "user" FROM subjects) OR file_id IN (SELECT file_id FROM alert_files)'
+    )
+    con.execute("CREATE OR REPLACE TEMP TABLE told_kinds AS SELECT DISTINCT provider, day, kind FROM all_activity")
+    return gather(con, networks=networks, terms=terms)

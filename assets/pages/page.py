@@ -1,0 +1,127 @@
+"""A page as a whole: the alert, its five answers and what to do, ready to be shown in HTML or in the terminal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from assets.lake import Lake
+from assets.pages.account import compromise, timeline
+from assets.pages.advice import Link, allow_entry, causes, links, query, reviews
+from assets.pages.afterwards import afterwards
+from assets.pages.authorised import authorised
+from assets.pages.content import sensitive, types
+from assets.pages.evidence import Alert, watched_until
+from assets.pages.picture import Picture, pictures
+from assets.pages.words import Outside, Passage, Section, Table, Text, amount, text
+from detection.evidence import Evidence
+from detection.wording import printable
+
+__all__ = ["ATTACK", "Page", "page_of", "sentence_of"]
+
+ATTACK = (
+    ("TA0010 Exfiltration", "T1567.002 Exfiltration to Cloud Storage"),
+    ("TA0009 Collection", "T1074.002 Remote Data Staging"),
+)
+"""Tactic and technique, the project's own mapping; the first is the nearer one."""
+
+
+class Page(NamedTuple):
+    """Everything that a page of an alert says.
+
+    Attributes:
+        alert: The alert.
+        sections: The five answers, in the reference's order.
+        pictures: The picture's two halves, as far as there are figures.
+        timeline: What happened in order.
+        users: Of a flood, its users; None otherwise.
+        links: Consoles of the providers.
+        causes: What such an alert often turns out to be, without harm.
+        reviews: Commands to review it with.
+        allow: Entry for the allow-list.
+        query: Query for its uploads.
+        as_of: What the logs had told by then, UTC.
+    """
+
+    alert: Alert
+    sections: list[Section]
+    pictures: list[Picture]
+    timeline: Table
+    users: Table | None
+    links: list[Link]
+    causes: list[str]
+    reviews: list[str]
+    allow: str
+    query: str
+    as_of: datetime
+
+    @property
+    def reviewer(self) -> Outside:
+        """Who reviewed the alert."""
+        return Outside(self.alert.reviewed_by or "")
+
+    @property
+    def review_note(self) -> Outside:
+        """Why it was found to be so."""
+        return Passage(self.alert.review_note or "")
+
+    @property
+    def sentence(self) -> Text:
+        """The alert's one sentence."""
+        return sentence_of(self.alert)
+
+
+def sentence_of(alert: Alert) -> Text:
+    """The alert's one sentence, in which the user is told apart."""
+    user = printable(alert.user)
+    before, found, after = alert.sentence.partition(user)
+    return text(before, Outside(user), after) if found else text(Passage(alert.sentence))
+
+
+def page_of(alert: Alert, evidence: Evidence, lake: Lake, *, domains: list[str], now: datetime) -> Page:
+    """The page of an alert.
+
+    Args:
+        alert: The alert.
+        evidence: What was found of it.
+        lake: Where its rows are, for the query.
+        domains: Mail domains of the organisation; empty where it does not tell.
+        now: UTC with zone.
+    """
+    return Page(
+        alert,
+        [
+            compromise(alert, evidence),
+            sensitive(alert, evidence),
+            authorised(alert, evidence, domains),
+            types(alert, evidence),
+            afterwards(alert, evidence, watched_until(alert, now)),
+        ],
+        pictures(alert, evidence),
+        timeline(alert, evidence),
+        _users(alert, evidence) if alert.users > 1 else None,
+        links(alert, evidence),
+        causes(alert, evidence),
+        reviews(alert),
+        allow_entry(alert, evidence, now.date()),
+        query(alert, lake),
+        now.replace(tzinfo=None),
+    )
+
+
+def _users(alert: Alert, evidence: Evidence) -> Table:
+    rows = [
+        (
+            text(Outside(member.user)),
+            text(amount(member.files, member.sized_files, member.bytes)),
+            text(f"1 in {member.one_in:,} user-days" if member.one_in else "–"),
+        )
+        for member in evidence.users
+    ]
+    left_out = alert.users - len(rows)
+    return Table(
+        "Users of the flood",
+        ("User", "Amount", "Rarity"),
+        rows,
+        f"{left_out:,} with fewer files left out." if left_out else "",
+    )

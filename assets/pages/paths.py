@@ -1,0 +1,46 @@
+"""Where the pages are: beside the lake, and under which address."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from assets.lake import Lake
+
+__all__ = ["INDEX", "dossier_path", "dossier_url", "pages_directory"]
+
+INDEX = "index.html"
+_ID = re.compile(r"[0-9a-f]{64}")
+
+
+def pages_directory(lake: Lake) -> Path:
+    """Directory of the pages, in the home that the lake belongs to."""
+    return Path(lake.root).absolute().parent / "pages"
+
+
+def dossier_path(lake: Lake, alert_id: str) -> Path:
+    """File of an alert's page, whether it has been made yet or not.
+
+    Args:
+        lake: The lake.
+        alert_id: The alert's published id.
+
+    Raises:
+        ValueError: It is no alert's id, so that no file can be named by it.
+    """
+    if not _ID.fullmatch(alert_id):
+        raise ValueError(f"{alert_id!r} is no alert_id: take one from `uploadwatch alerts --format json`")
+    return pages_directory(lake) / f"{alert_id}.html"
+
+
+def dossier_url(lake: Lake, alert_id: str | None, base: str) -> str:
+    """Address of an alert's page, or of the index where ``alert_id`` is None.
+
+    Args:
+        lake: The lake.
+        alert_id: The alert's published id.
+        base: Address under which the directory of the pages is served (``UPLOADWATCH_PAGES_URL``); empty for a
+            ``file:`` address.
+    """
+    path = dossier_path(lake, alert_id) if alert_id else pages_directory(lake) / INDEX
+    return f"{base.rstrip('/')}/{path.name}" if base else path.as_uri()

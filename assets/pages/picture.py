@@ -1,0 +1,180 @@
+"""The picture of an alert: its three hours in the user's month, and in the organisation. Numbers in, places out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+from assets.pages.evidence import Alert
+from assets.pages.words import Table, count, text
+from detection.evidence import Evidence, Step
+from detection.wording import size
+
+__all__ = ["HEIGHT", "WIDTH", "Bar", "Mark", "Picture", "pictures"]
+
+WIDTH, HEIGHT = 340, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 30, 24
+_DAYS = 30
+_LEAST = 1.5
+"""Height of a bar that is not nothing."""
+
+
+class Bar(NamedTuple):
+    """A bar; ``is_alert`` is the alert's."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    is_alert: bool
+
+
+class Mark(NamedTuple):
+    """A text below or above the bars, or with a line to the ground."""
+
+    x: float
+    y: float
+    words: str
+    anchor: str
+
+
+class Picture(NamedTuple):
+    """A picture with its title, a description for who does not see it, and the same as a table.
+
+    Attributes:
+        line: Height of what was most before, as a line across; None for none.
+        marker: Where the alert stands, as a line from top to bottom; None for none.
+    """
+
+    key: str
+    title: str
+    description: str
+    bars: list[Bar]
+    marks: list[Mark]
+    line: float | None
+    marker: float | None
+    table: Table
+
+
+def pictures(alert: Alert, evidence: Evidence) -> list[Picture]:
+    """The pictures of an alert; those for which there are no figures are left out."""
+    metric = "bytes" if alert.metric == "bytes" else "files"
+    found = [_month(alert, evidence, metric)]
+    steps = [step for step in evidence.organisation if step.metric == metric]
+    if alert.users == 1 and steps:
+        found.append(_organisation(alert, steps, metric))
+    return [picture for picture in found if picture]
+
+
+def _said(value: float | None, metric: str) -> str:
+    if value is None:
+        return "size unknown"
+    return size(value) if metric == "bytes" else count(int(value), "file")
+
+
+def _height(value: float, most: float) -> float:
+    return max(_LEAST, (HEIGHT - _TOP - _BOTTOM) * value / most) if value else 0.0
+
+
+def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
+    values = {row.day: row.bytes if metric == "bytes" else row.files for row in evidence.month}
+    first = alert.first_window_start.date() - timedelta(days=_DAYS)
+    last = max([*values, alert.first_window_start.date()])
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    most = max((value or 0 for value in values.values()), default=0)
+    if not most:
+        return None
+    opened = alert.first_window_start.date()
+    before = max((values.get(day) or 0 for day in days if day < opened), default=0)
+    each = (WIDTH - _LEFT - _RIGHT) / len(days)
+    ground = HEIGHT - _BOTTOM
+    heights = [_height(values.get(day) or 0, most) for day in days]
+    bars = [
+        Bar(_LEFT + n * each, ground - height, each - 1.5, height, day >= opened)
+        for n, (day, height) in enumerate(zip(days, heights, strict=True))
+    ]
+    whose = "the user's" if alert.users == 1 else "the users'"
+    title = f"The largest three hours of each day in {whose} month"
+    peak = _said(most, metric)
+    marks = [
+        Mark(_LEFT, HEIGHT - 8, f"{days[0]:%d %b}", "start"),
+        Mark(WIDTH - _RIGHT, HEIGHT - 8, f"{days[-1]:%d %b}", "end"),
+        Mark(WIDTH - _RIGHT, _TOP - 10, f"at most {peak}", "end"),
+    ]
+    line = None
+    if before:
+        line = ground - _height(before, most)
+        marks.append(Mark(_LEFT, max(_TOP + 6, line - 5), f"most before: {_said(before, metric)}", "start"))
+    table = Table(
+        title,
+        ("Day", "# " + metric),
+        [(text(str(day)), text(_said(values[day], metric))) for day in days if day in values],
+        "Days without uploads are left out.",
+    )
+    active = sum(1 for day in days if day < opened and values.get(day))
+    usual = (
+        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in three hours"
+        if active
+        else f"There were no uploads in the {_DAYS} days before"
+    )
+    description = f"Bars from {days[0]} to {days[-1]}. {usual}; from {opened} on at most {peak}."
+    if any(not other.is_later and other.time.date() >= days[0] for other in evidence.other_alerts):
+        description += " Earlier alerts are drawn, too, though they are not part of what is usual."
+    return Picture("month", title, description, bars, marks, line, None, table)
+
+
+def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
+    value = (alert.peak_bytes if metric == "bytes" else alert.peak_files) or 1
+    own = _step(value)
+    by_step = {step.step: step.users for step in steps}
+    first, last = min(by_step), max(*by_step, own)
+    most = max(by_step.values())
+    total = sum(by_step.values())
+    as_many = sum(users for step, users in by_step.items() if step > own) + sum(
+        step.users for step in steps if step.step == own and step.most >= value
+    )
+    each = (WIDTH - _LEFT - _RIGHT) / (last - first + 1)
+    ground = HEIGHT - _BOTTOM
+    bars = []
+    for n, step in enumerate(range(first, last + 1)):
+        height = _height(by_step.get(step, 0), most)
+        bars.append(Bar(_LEFT + n * each, ground - height, each - 3, height, step == own))
+    middle = _LEFT + (own - first + 0.5) * each
+    anchor = "end" if middle > WIDTH / 2 else "start"
+    marks = [
+        Mark(_LEFT, HEIGHT - 8, f"from {_said(round(10 ** (first / 2)), metric)}", "start"),
+        Mark(WIDTH - _RIGHT, HEIGHT - 8, f"to {_said(round(10 ** ((last + 1) / 2)), metric)}", "end"),
+        Mark(middle, _TOP - 10, f"this alert: {_said(value, metric)}", anchor),
+    ]
+    title = "Users of the organisation by their largest three hours of the 30 days before"
+    rows = [
+        (
+            text(f"{_said(round(10 ** (step / 2)), metric)} or more" + (" (this alert)" if step == own else "")),
+            text(f"{by_step.get(step, 0):,}"),
+        )
+        for step in range(first, last + 1)
+    ]
+    whose = "service account" if alert.population == "services" else "user"
+    others = f"about {as_many:,}" if as_many else "none"
+    description = (
+        f"Of {count(total, whose)} with uploads, {others} had three hours with {_said(value, metric)} or more. What "
+        "raised an alert is not counted among what is usual."
+    )
+    return Picture(
+        "organisation",
+        title,
+        description,
+        bars,
+        marks,
+        None,
+        middle,
+        Table(title, ("Largest three hours", "# users"), rows),
+    )
+
+
+def _step(value: int) -> int:
+    """Half decades, as ``detection/sql/dossier/organisation.sql`` counts them."""
+    step = 0
+    while 10 ** ((step + 1) / 2) <= value:
+        step += 1
+    return step

@@ -1,0 +1,109 @@
+"""Pages as HTML: self-contained, without scripts, and with nothing that a name could do."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from assets.pages import picture, words
+from assets.pages.evidence import Alert, Closed
+from assets.pages.page import ATTACK, Page
+
+_ID = re.compile(r"[0-9a-f]{64}")
+
+__all__ = ["FORM", "IndexRow", "render_closed", "render_index", "render_page"]
+
+
+class IndexRow(NamedTuple):
+    """A line of the index.
+
+    Attributes:
+        alert: The alert.
+        sentence: Its sentence.
+        answers: What was found by question: look, calm or unknown, with the question's title.
+    """
+
+    alert: Alert
+    sentence: words.Text
+    answers: Sequence[tuple[str, str]]
+
+
+_PACKAGE = files("assets.pages")
+_STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
+_SOURCES = sorted(
+    (file.name, file.read_bytes())
+    for directory in (_PACKAGE, _PACKAGE.joinpath("templates"))
+    for file in directory.iterdir()
+    if file.is_file()
+)
+FORM = hashlib.sha256(repr(_SOURCES).encode()).hexdigest()[:12]
+"""Digest of the templates and of what words the pages: a page of another form is made anew."""
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("assets.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    environment.globals |= {
+        "style": _STYLE,
+        "style_hash": f"sha256-{digest}",
+        "width": picture.WIDTH,
+        "height": picture.HEIGHT,
+    }
+    environment.filters |= {"moment": words.moment, "provider": words.provider, "visible": words.visible}
+    environment.tests |= {
+        "outside": lambda piece: isinstance(piece, words.Outside),
+        "reference": lambda piece: isinstance(piece, words.Reference),
+    }
+    return environment
+
+
+def render_page(page: Page) -> str:
+    """The page of an alert."""
+    return _environment().get_template("alert.html").render(page=page, alert=page.alert, attack=ATTACK)
+
+
+def render_closed(closed: Closed, as_of: datetime) -> str:
+    """The page of an alert that is shown no more: says why, and what it said last.
+
+    Args:
+        closed: The alert.
+        as_of: When that was known, UTC.
+    """
+    other = _ID.search(closed.reason)
+    return (
+        _environment()
+        .get_template("closed.html")
+        .render(
+            closed=closed,
+            reason=words.Passage(closed.reason),
+            other=other.group() if other and closed.state != "withdrawn" else None,
+            sentence=words.text(words.Passage(closed.sentence)) if closed.sentence else (),
+            as_of=as_of,
+        )
+    )
+
+
+def render_index(rows: Sequence[IndexRow], older: int, as_of: datetime) -> str:
+    """The index of the pages, newest alert first.
+
+    Args:
+        rows: Alerts that it lists.
+        older: Alerts that it leaves out.
+        as_of: When the pages were last brought up to date, UTC.
+    """
+    return _environment().get_template("index.html").render(rows=rows, older=older, as_of=as_of)

@@ -1,0 +1,91 @@
+"""What an analyst asks of an alert, answered from the tables: the evidence behind the five questions of its page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import get_args
+
+import duckdb
+import pyarrow as pa
+
+from detection.evidence import Evidence, Told
+from detection.risk import Address, Networks
+from detection.sensitive import Term, terms_table
+from detection.sql import into, version
+
+__all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "gather", "subjects"]
+
+SIGNS = 7
+"""Days before an alert's opening in which signs of compromise are looked for."""
+WATCHED = 30
+"""Days after an alert's end until which its page is kept current, where nobody reviews it."""
+
+_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20}
+_ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
+
+
+_MODELS: Mapping[str, type[Told]] = {
+    name: get_args(field.annotation)[0] for name, field in Evidence.model_fields.items()
+}
+"""What a row of each query is, by the query's name: a field of :class:`detection.evidence.Evidence`."""
+
+QUERIES = ("dossier/subjects", "dossier/files", *(f"dossier/{name}" for name in _MODELS))
+"""The queries that a page depends on."""
+
+RULES = version(*QUERIES)
+"""Digest of the queries, by which a page made by others is known."""
+
+
+def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> tuple[datetime, datetime] | None:
+    """Makes the temporary table ``subjects`` from ``shown`` and ``alerts``: whose conduct is told, and over which time.
+
+    Args:
+        con: Connection.
+        wanted: Alerts by ``alert_id``, each with the time (UTC, without zone) until which its page tells.
+
+    Returns:
+        First and last time that the evidence reaches to; None where none of the alerts is shown.
+    """
+    rows = [{"alert_id": alert, "until": until} for alert, until in wanted.items()]
+    schema = pa.schema([("alert_id", pa.string()), ("until", pa.timestamp("us"))])
+    con.register("wanted", pa.Table.from_pylist(rows, schema=schema))
+    into(con, "subjects", "dossier/subjects")
+    con.unregister("wanted")
+    [(first, last)] = con.execute("SELECT min(usual_from), max(until) FROM subjects").fetchall()
+    return None if first is None else (first, last)
+
+
+def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:
+    """Evidence by alert, of those in ``subjects``.
+
+    Reads the tables ``subjects``, ``shown``, ``alert_files`` (see ``detection/sql/dossier/files.sql``), ``uploads`` and
+    ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
+    ``baselines`` (dated by ``day``) and ``told_kinds`` (provider, day, kind).
+
+    Args:
+        con: Connection in which these tables exist.
+        networks: Networks of Tor and of hosting providers.
+        terms: Dictionary of what may be sensitive.
+    """
+    ips = con.execute(
+        "SELECT ip FROM activity WHERE ip IS NOT NULL UNION SELECT ip FROM uploads WHERE ip IS NOT NULL"
+    ).fetchall()
+    known = [networks.find(ip)._asdict() for (ip,) in ips]
+    con.register("addresses", pa.Table.from_pylist(known, schema=_ADDRESSES))
+    con.register("terms", terms_table(terms))
+    found: dict[str, dict[str, list[Told]]] = {
+        alert: defaultdict(list)
+        for (alert,) in con.execute("SELECT DISTINCT alert_id FROM subjects ORDER BY alert_id").fetchall()
+    }
+    for name, model in _MODELS.items():
+        into(con, "dossier_rows", f"dossier/{name}", _BOUND)
+        cursor = con.execute("SELECT * FROM dossier_rows")
+        columns = [column[0] for column in cursor.description or []]
+        for row in cursor.fetchall():
+            values = dict(zip(columns, row, strict=True))
+            found[values.pop("alert_id")][name].append(model.model_validate(values))
+    for name in ("addresses", "terms"):
+        con.unregister(name)
+    return {alert: Evidence.model_validate(dict(rows)) for alert, rows in found.items()}

@@ -1,0 +1,31 @@
+-- What the account did from the opening of the alert on: events of each kind, how many of them are about files of the alert,
+-- and how many there were in the 30 days before the seven days before it. Uploads are those after the alert's end.
+-- Reads: subjects, alert_files, activity, uploads.
+WITH acts AS (
+  SELECT a."user", a.time, a.kind, a.provider, a.file_id, a.detail
+  FROM activity a
+  UNION ALL
+  SELECT u."user", u.time, 'upload' AS kind, u.provider, u.file_id, CAST(NULL AS VARCHAR) AS detail
+  FROM uploads u
+),
+own_files AS (
+  SELECT DISTINCT alert_id, provider, file_id
+  FROM alert_files
+  WHERE file_id IS NOT NULL
+)
+SELECT
+  s.alert_id,
+  a.kind,
+  count(CASE WHEN a.time >= s.opens THEN 1 END) AS number,
+  count(CASE WHEN a.time >= s.opens AND f.file_id IS NOT NULL THEN 1 END) AS on_files,
+  count(CASE WHEN a.time < s.signs_from THEN 1 END) AS usual,
+  min(CASE WHEN a.time >= s.opens THEN a.time END) AS first_time,
+  max(CASE WHEN a.time >= s.opens THEN a.time END) AS last_time,
+  min(CASE WHEN a.time >= s.opens THEN a.detail END) AS detail
+FROM subjects s
+JOIN acts a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.until
+LEFT JOIN own_files f ON f.alert_id = s.alert_id AND f.provider = a.provider AND f.file_id = a.file_id
+WHERE a.kind <> 'upload' OR a.time < s.signs_from OR a.time >= s.ends
+GROUP BY s.alert_id, a.kind
+HAVING count(CASE WHEN a.time >= s.opens THEN 1 END) > 0
+ORDER BY s.alert_id, a.kind

@@ -1,0 +1,25 @@
+-- With which applications the files were uploaded, and on how many days until the day before the alert the user uploaded
+-- with each.
+-- Reads: subjects, alert_files, uploads.
+WITH used AS (
+  SELECT alert_id, provider, app, count(*) AS files
+  FROM alert_files
+  GROUP BY alert_id, provider, app
+),
+earlier AS (
+  SELECT s.alert_id, u.provider, u.app, count(*) AS files, count(DISTINCT CAST(u.time AS DATE)) AS days
+  FROM subjects s
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
+  GROUP BY s.alert_id, u.provider, u.app
+)
+SELECT
+  u.alert_id,
+  u.provider,
+  u.app,
+  u.files,
+  coalesce(e.files, 0) AS earlier_files,
+  coalesce(e.days, 0) AS earlier_days
+FROM used u
+LEFT JOIN earlier e
+  ON e.alert_id = u.alert_id AND e.provider = u.provider AND e.app IS NOT DISTINCT FROM u.app
+ORDER BY u.alert_id, u.files DESC, u.provider, u.app

@@ -1,0 +1,56 @@
+-- Where the files went: one row per provider, folder and owner, with what the same user uploaded there until the day before
+-- the alert: what began an hour before its opening was no habit.
+-- places: how many there are of the alert in all, and new_places how many among them had nothing of the user's before.
+-- Reads: subjects, alert_files, uploads.
+WITH went AS (
+  SELECT
+    alert_id,
+    provider,
+    folder,
+    owner,
+    count(*) AS files,
+    count(bytes) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes,
+    count(DISTINCT "user") AS users,
+    list(DISTINCT visibility ORDER BY visibility) FILTER (WHERE visibility IS NOT NULL) AS visibility
+  FROM alert_files
+  GROUP BY alert_id, provider, folder, owner
+),
+earlier AS (
+  SELECT
+    s.alert_id,
+    u.provider,
+    u.folder,
+    u.owner,
+    count(*) AS files,
+    count(DISTINCT CAST(u.time AS DATE)) AS days,
+    max(u.time) AS last_time
+  FROM subjects s
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
+  GROUP BY s.alert_id, u.provider, u.folder, u.owner
+),
+compared AS (
+  SELECT
+    w.*,
+    coalesce(e.files, 0) AS earlier_files,
+    coalesce(e.days, 0) AS earlier_days,
+    e.last_time AS earlier_last
+  FROM went w
+  LEFT JOIN earlier e
+    ON e.alert_id = w.alert_id
+    AND e.provider = w.provider
+    AND e.folder IS NOT DISTINCT FROM w.folder
+    AND e.owner IS NOT DISTINCT FROM w.owner
+),
+placed AS (
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY alert_id ORDER BY files DESC, provider, folder, owner) AS place,
+    count(*) OVER (PARTITION BY alert_id) AS places,
+    count(CASE WHEN earlier_files = 0 THEN 1 END) OVER (PARTITION BY alert_id) AS new_places
+  FROM compared
+)
+SELECT * EXCLUDE (place)
+FROM placed
+WHERE place <= $most_places
+ORDER BY alert_id, files DESC, provider, folder, owner

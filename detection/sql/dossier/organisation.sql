@@ -1,0 +1,25 @@
+-- How much the users of the organisation uploaded at most in three hours, in the 30 days before: users by half decades of
+-- files, and of bytes, in the alert's scope and population. A step is twice the common logarithm, rounded down.
+-- Reads: subjects, baselines (dated by day).
+WITH largest AS (
+  SELECT s.alert_id, 'files' AS metric, b.files_max AS most
+  FROM subjects s
+  JOIN baselines b
+    ON b.day = CAST(s.peak_window_start AS DATE) AND b.scope = s.scope AND b.population = s.population
+  WHERE b."user" IS NOT NULL AND b.files_max > 0
+  UNION ALL
+  SELECT s.alert_id, 'bytes' AS metric, b.bytes_max AS most
+  FROM subjects s
+  JOIN baselines b
+    ON b.day = CAST(s.peak_window_start AS DATE) AND b.scope = s.scope AND b.population = s.population
+  WHERE b."user" IS NOT NULL AND b.bytes_max > 0
+)
+SELECT
+  alert_id,
+  metric,
+  CAST(floor(2 * log10(most)) AS BIGINT) AS step,
+  count(*) AS users,
+  CAST(max(most) AS BIGINT) AS most
+FROM largest
+GROUP BY alert_id, metric, floor(2 * log10(most))
+ORDER BY alert_id, metric, step

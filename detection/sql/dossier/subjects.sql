@@ -1,0 +1,31 @@
+-- Whose conduct an alert's page tells of, and over which periods: one row per alert and user, of a flood one for each of
+-- its users. Signs count from seven days before the opening window; what is usual is that of the 30 days before those.
+-- Reads: shown, alerts, wanted (alert_id, until: to which time the page tells what came afterwards).
+WITH members AS (
+  SELECT s.alert_id, s.alert_key AS member
+  FROM shown s
+  WHERE s.users = 1
+  UNION ALL
+  SELECT s.alert_id, a.alert_id AS member
+  FROM shown s
+  JOIN alerts a ON a.folded_into = s.alert_key
+)
+SELECT
+  m.alert_id,
+  a."user",
+  a.scope,
+  a.metric,
+  a.population,
+  a.peak_window_start,
+  a.files,
+  a.sized_files,
+  a.bytes,
+  a.one_in,
+  a.first_window_start AS opens,
+  a.last_window_end AS ends,
+  a.first_window_start - INTERVAL 7 DAY AS signs_from,
+  a.first_window_start - INTERVAL 37 DAY AS usual_from,
+  greatest(w.until, a.last_window_end) AS until
+FROM members m
+JOIN wanted w ON w.alert_id = m.alert_id
+JOIN alerts a ON a.alert_id = m.member

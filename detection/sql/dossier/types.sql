@@ -1,0 +1,38 @@
+-- The types of the files by extension, and the same of the user's uploads of the 30 days until the
+-- day before the alert.
+-- Reads: subjects, alert_files, uploads.
+WITH uploaded AS (
+  SELECT
+    alert_id,
+    extension,
+    count(*) AS files,
+    count(bytes) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CAST(0 AS BIGINT) AS usual_files,
+    CAST(NULL AS BIGINT) AS usual_bytes
+  FROM alert_files
+  GROUP BY alert_id, extension
+  UNION ALL
+  SELECT
+    s.alert_id,
+    u.extension,
+    CAST(0 AS BIGINT) AS files,
+    CAST(0 AS BIGINT) AS sized_files,
+    CAST(NULL AS BIGINT) AS bytes,
+    count(*) AS usual_files,
+    CAST(sum(u.bytes) AS BIGINT) AS usual_bytes
+  FROM subjects s
+  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
+  GROUP BY s.alert_id, u.extension
+)
+SELECT
+  alert_id,
+  extension,
+  CAST(sum(files) AS BIGINT) AS files,
+  CAST(sum(sized_files) AS BIGINT) AS sized_files,
+  CAST(sum(bytes) AS BIGINT) AS bytes,
+  CAST(sum(usual_files) AS BIGINT) AS usual_files,
+  CAST(sum(usual_bytes) AS BIGINT) AS usual_bytes
+FROM uploaded
+GROUP BY alert_id, extension
+ORDER BY alert_id, files DESC, usual_files DESC, extension

@@ -1,0 +1,25 @@
+-- The users of each alert; of a flood those with the most files.
+-- Reads: subjects, alert_files.
+WITH ids AS (
+  SELECT alert_id, "user", list(DISTINCT struct_pack(provider := provider, id := user_id)) AS ids
+  FROM alert_files
+  WHERE user_id IS NOT NULL
+  GROUP BY alert_id, "user"
+),
+placed AS (
+  SELECT
+    s.alert_id,
+    s."user",
+    s.files,
+    s.sized_files,
+    s.bytes,
+    s.one_in,
+    i.ids,
+    row_number() OVER (PARTITION BY s.alert_id ORDER BY s.files DESC, s."user") AS place
+  FROM subjects s
+  LEFT JOIN ids i ON i.alert_id = s.alert_id AND i."user" = s."user"
+)
+SELECT * EXCLUDE (place)
+FROM placed
+WHERE place <= $most_users
+ORDER BY alert_id, place

@@ -1,0 +1,59 @@
+"""``uploadwatch alert``: the page of an alert in the terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+
+from assets.pages.evidence import read_alerts, read_closed, read_evidence
+from assets.pages.page import page_of
+from assets.pages.terminal import closed_in_terminal, page_in_terminal
+from assets.publishing import publish
+from assets.resources import Clock, Detector, Pages
+from orchestration.formats import Format, lake_of
+from orchestration.settings import Settings, environment
+
+__all__ = ["alert"]
+
+
+def alert(
+    alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
+    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
+        ".uploadwatch"
+    ),
+    format_: Annotated[
+        Format, typer.Option("--format", help="table, or json: the evidence as one object.")
+    ] = Format.TABLE,
+) -> None:
+    """Shows what the logs tell of an alert: signs of compromise, sensitive files, permission, types, what followed."""
+    lake = lake_of(home)
+    settings = Settings.read(environment())
+    now = Clock(fixed=settings.now).now()
+    detector = Detector(networks=str(settings.networks or ""), organisation_domains=settings.domains)
+    with duckdb.connect() as con:
+        publish(con, lake, now)
+        shown = {each.alert_id: each for each in read_alerts(con)}
+        closed = {each.alert_id: each for each in read_closed(con)}
+        found = [each for each in (*shown, *closed) if alert and each.startswith(alert.lower())]
+        if len(found) != 1:
+            raise LookupError(
+                f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
+                "Take it from `uploadwatch alerts --format json`."
+            )
+        if found[0] in closed:
+            Console().print(closed_in_terminal(closed[found[0]]), highlight=False)
+            return
+        about = shown[found[0]]
+        terms = Pages(sensitive=str(settings.sensitive or "")).terms()
+        networks = detector.watch().networks
+        evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
+    if format_ is Format.JSON:
+        sys.stdout.write(evidence.model_dump_json(indent=1) + "\n")
+    else:
+        page = page_of(about, evidence, lake, domains=settings.domains, now=now)
+        Console().print(page_in_terminal(page), highlight=False)

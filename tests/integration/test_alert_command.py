@@ -1,0 +1,64 @@
+"""``uploadwatch alert``: the page in the terminal, over a real lake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from connectors import ConfigurationError
+from orchestration.cli import app
+from orchestration.formats import pages_address
+from tests.integration.small_lake import ALERT_ID, DAY, OPENS, ordinary
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("UPLOADWATCH_NOW", "2026-02-21T09:00:00Z")
+    monkeypatch.chdir(tmp_path)
+    small = ordinary(tmp_path)
+    small.upload(OPENS, "x.zip", app="[link=http://evil.example]App[/link]")
+    small.write()
+    return tmp_path
+
+
+def test_the_terminal_says_what_the_page_says(home):
+    """Prevents an answer that only those see who open the page, and markup that a name brings along."""
+    shown = CliRunner().invoke(app, ["alert", ALERT_ID[:10], "--home", str(home)], env={"COLUMNS": "200"})
+    assert shown.exit_code == 0, shown.output
+    for said in ("1. Signs of compromise", "5. Afterwards", "archives (61 files)", "uploadwatch review", "T1567.002"):
+        assert said in shown.output
+    assert "[link=http://evil.example]App[/link]" in shown.output
+
+
+def test_the_evidence_comes_as_one_object(home):
+    """Prevents a script from having to read the terminal's tables."""
+    shown = CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home), "--format", "json"])
+    assert sum(row["files"] for row in json.loads(shown.output)["types"]) == 61
+
+
+def test_an_alert_that_does_not_exist_is_said(home):
+    """Prevents a traceback, or somebody else's alert, for a mistyped id."""
+    shown = CliRunner().invoke(app, ["alert", "zz", "--home", str(home)])
+    assert isinstance(shown.exception, LookupError)
+    assert "0 alerts" in str(shown.exception)
+
+
+def test_a_withdrawn_alert_says_so_in_the_terminal(home):
+    """Prevents a withdrawn alert from vanishing without a word."""
+    CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home)])
+    (home / "lake" / "alerts" / f"day={DAY}" / "part.parquet").unlink()
+    shown = CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home)], env={"COLUMNS": "200"})
+    assert f"Alert {ALERT_ID} is withdrawn" in shown.output
+
+
+def test_the_address_of_the_pages_is_that_of_the_setting(home, monkeypatch):
+    """Prevents the demo from ending with an address that leads nowhere, or a deployment with one on a server's disk."""
+    assert pages_address(home) == (home / "pages" / "index.html").as_uri()
+    monkeypatch.setenv("UPLOADWATCH_PAGES_URL", "https://alerts.example.com/pages/")
+    assert pages_address(home) == "https://alerts.example.com/pages/index.html"
+    monkeypatch.setenv("UPLOADWATCH_PAGES_URL", "javascript:alert(1)")
+    with pytest.raises(ConfigurationError, match="UPLOADWATCH_PAGES_URL"):
+        pages_address(home)
