@@ -68,6 +68,8 @@ _DESCRIPTIONS = {
 }
 _BADGE = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=1))
 """Ticks run every 15 minutes, and a window is three hours."""
+_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "dossiers": "alerts", "exports": "alerts"}
+"""Groups of tables that are of no provider; all others are of the detection."""
 _KINDS = {
     "audit_events": {"python", "json"},
     "file_sizes": {"python", "parquet"},
@@ -91,7 +93,7 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
     text = _DESCRIPTIONS[table].format(provider=TITLES.get(provider or "", ""), day=day)
     found: dict[str, Any] = {
         "description": text,
-        "group_name": provider or "detection",
+        "group_name": provider or _GROUPS.get(table, "detection"),
         "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
         "owners": [_OWNER],
     }
