@@ -14,6 +14,7 @@ from assets.pages.binder import Binder, Made
 from assets.pages.paths import dossier_url
 from assets.refresh import Step, refresh, touched_days
 from assets.resources import Clock, Detector, Pages
+from assets.warehouse import build_warehouse
 from detection.dossier import SIGNS, WATCHED
 
 __all__ = ["dossiers"]
@@ -80,6 +81,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 reach=_REACH,
             )
             binder.index()
+        build_warehouse(lake)
         context.log.info("%d pages made; index: %s", binder.rendered, dossier_url(lake, None, pages.url))
 
     return _asset

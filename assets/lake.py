@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from detection.tables import empty
 
-__all__ = ["Lake", "Note", "replace_text", "replacing"]
+__all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ class Lake(dg.ConfigurableResource[None]):
         """
         path = self.part(table, day)
         with replacing(path) as temporary:
-            con.execute(f"COPY (FROM {relation}) TO '{_quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)")
+            con.execute(f"COPY (FROM {relation}) TO '{quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)")
             content = hashlib.sha256(temporary.read_bytes()).hexdigest()
             before = self.note(table, day)
             changed = before is None or before.content != content
@@ -192,7 +192,7 @@ class Lake(dg.ConfigurableResource[None]):
         """
         wanted = list(days)
         hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
-        paths = ", ".join(f"'{_quoted(path)}'" for table in tables for path in self.parts(table, wanted))
+        paths = ", ".join(f"'{quoted(path)}'" for table in tables for path in self.parts(table, wanted))
         kind = tables[0].rpartition("/")[2] if tables else name
         query = empty(kind, dated=dated)
         if paths:
@@ -200,5 +200,6 @@ class Lake(dg.ConfigurableResource[None]):
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
 
-def _quoted(path: Path | str) -> str:
+def quoted(path: Path | str) -> str:
+    """A path as it stands between quotes in a query."""
     return str(path).replace("'", "''")

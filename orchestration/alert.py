@@ -55,5 +55,5 @@ def alert(
     if format_ is Format.JSON:
         sys.stdout.write(evidence.model_dump_json(indent=1) + "\n")
     else:
-        page = page_of(about, evidence, lake, domains=settings.domains, now=now)
+        page = page_of(about, evidence, domains=settings.domains, now=now)
         Console().print(page_in_terminal(page), highlight=False)

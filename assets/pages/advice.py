@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import re
 from datetime import date, timedelta
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from assets.lake import Lake
 from assets.pages.evidence import Alert
 from detection.evidence import Evidence
 
@@ -89,19 +87,15 @@ def reviews(alert: Alert) -> list[str]:
     ]
 
 
-def query(alert: Alert, lake: Lake) -> str:
-    """The query for all uploads of the alert's hours, for DuckDB."""
-
-    def files(table: str) -> str:
-        return "'" + str(Path(lake.root).absolute() / table).replace("'", "''") + "'"
-
+def query(alert: Alert) -> str:
+    """The query for all uploads of the alert's hours, for the views of ``warehouse.duckdb``."""
     lines = [
         'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
-        f"FROM read_parquet({files('*/uploads/*/part.parquet')}) u",
-        f"JOIN read_parquet({files('alerts/*/part.parquet')}) a",
+        "FROM uploads u",
+        "JOIN alerts a",
         '  ON a."user" = u."user" AND u.time >= a.first_window_start AND u.time < a.last_window_end',
         "  AND list_contains(a.providers, u.provider)",
-        f"JOIN {files('published.parquet')} p ON p.alert_key IN (a.alert_id, a.folded_into)",
+        "JOIN published p ON p.alert_key IN (a.alert_id, a.folded_into)",
         f"WHERE p.alert_id = '{alert.alert_id}'",
         "ORDER BY u.time;",
     ]

@@ -148,7 +148,7 @@ class Binder:
             row = self._kept(alert.alert_id, _digest(*said))
             made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
             if row is None:
-                page = page_of(alert, evidence, self._lake, domains=self._domains, now=self._now)
+                page = page_of(alert, evidence, domains=self._domains, now=self._now)
                 found = [section.found for section in page.sections]
                 row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, _digest(*said))
             rows.append(row)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from assets.lake import Lake
 from assets.pages.account import compromise, timeline
 from assets.pages.advice import Link, allow_entry, causes, links, query, reviews
 from assets.pages.afterwards import afterwards
@@ -78,13 +77,12 @@ def sentence_of(alert: Alert) -> Text:
     return text(before, Outside(user), after) if found else text(Passage(alert.sentence))
 
 
-def page_of(alert: Alert, evidence: Evidence, lake: Lake, *, domains: list[str], now: datetime) -> Page:
+def page_of(alert: Alert, evidence: Evidence, *, domains: list[str], now: datetime) -> Page:
     """The page of an alert.
 
     Args:
         alert: The alert.
         evidence: What was found of it.
-        lake: Where its rows are, for the query.
         domains: Mail domains of the organisation; empty where it does not tell.
         now: UTC with zone.
     """
@@ -104,7 +102,7 @@ def page_of(alert: Alert, evidence: Evidence, lake: Lake, *, domains: list[str],
         causes(alert, evidence),
         reviews(alert),
         allow_entry(alert, evidence, now.date()),
-        query(alert, lake),
+        query(alert),
         now.replace(tzinfo=None),
     )
 

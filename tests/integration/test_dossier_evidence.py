@@ -13,6 +13,7 @@ import pytest
 from assets.pages.evidence import read_alerts, read_evidence
 from assets.pages.page import page_of
 from assets.publishing import publish
+from assets.warehouse import build_warehouse, warehouse_path
 from detection.allow_list import read
 from detection.evidence import Evidence
 from detection.risk import Listed, Networks
@@ -33,7 +34,7 @@ def gathered(small: SmallLake, *, networks: Networks | None = None):
         [alert] = read_alerts(con)
         terms = read_terms()
         found = read_evidence(con, small.lake, [alert], now=NOW, networks=networks or Networks(), terms=terms)
-        page = page_of(alert, found[ALERT_ID], small.lake, domains=["example.com"], now=NOW)
+        page = page_of(alert, found[ALERT_ID], domains=["example.com"], now=NOW)
     return found[ALERT_ID], {section.key: section for section in page.sections}, page
 
 
@@ -158,7 +159,8 @@ def test_links_lead_to_the_consoles_alone(small):
 def test_the_query_gives_the_alerts_uploads(small):
     """Prevents a query on the page that does not run, or gives other rows."""
     evidence, _, page = gathered(small)
-    with duckdb.connect() as con:
+    build_warehouse(small.lake)
+    with duckdb.connect(str(warehouse_path(small.lake)), read_only=True) as con:
         rows = con.execute(page.query).fetchall()
     assert len(rows) == sum(row.files for row in evidence.types) == 60
 
@@ -201,7 +203,7 @@ def test_a_flood_is_told_by_its_users(small):
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         evidence = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=read_terms())
-        page = page_of(alert, evidence[alert.alert_id], small.lake, domains=[], now=NOW)
+        page = page_of(alert, evidence[alert.alert_id], domains=[], now=NOW)
     assert [(row.extension, row.files) for row in evidence[alert.alert_id].types] == [("pst", 25)]
     assert page.users is not None
     assert len(page.users.rows) == 20
@@ -235,7 +237,7 @@ def test_a_guest_s_own_domain_is_not_the_organisations(small):
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         found = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=read_terms())
-        page = page_of(alert, found[ALERT_ID], small.lake, domains=[], now=NOW)
+        page = page_of(alert, found[ALERT_ID], domains=[], now=NOW)
     section = next(each for each in page.sections if each.key == "authorised")
     assert "another organisation" not in said(section)
     assert any("UPLOADWATCH_ORGANISATION_DOMAINS" in line for line in section.unknown)

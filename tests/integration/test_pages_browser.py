@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.integration.chromium import chromium, needs_chromium
 from tests.integration.small_lake import ALERT_ID, OPENS, SmallLake, ordinary
 
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists() and "CI_CHROMIUM" not in os.environ, reason="there is no /usr/bin/chromium"
-)
+pytestmark = needs_chromium
 
 NOW = datetime(2026, 2, 21, 9)
 MARKUP = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{ 7 * 7 }}.zip'
@@ -55,13 +52,8 @@ _CONTRAST = """() => {
 @pytest.fixture(scope="module")
 def browser(hostile) -> Iterator[Browser]:
     # After the pages: Dagster can't end its event loop while Playwright's runs.
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-        launched = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=[*arguments, "--disable-sync", "--no-first-run"]
-        )
+    with chromium() as launched:
         yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

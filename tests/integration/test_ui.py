@@ -1,6 +1,6 @@
 """Dagster's UI in a real browser, on a home as the demo leaves it: what a person on call looks at and clicks.
 
-Needs Chromium. With UPLOADWATCH_SCREENSHOTS a directory, each page is kept there as a picture, for the README.
+With UPLOADWATCH_SCREENSHOTS a directory, each page is kept there as a picture, for the README.
 """
 
 from __future__ import annotations
@@ -15,20 +15,16 @@ from pathlib import Path
 
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.integration.chromium import chromium, needs_chromium
 from tests.integration.pipeline import burst, moment, watch, write
 
-CHROMIUM = Path(os.environ.get("UPLOADWATCH_TEST_CHROMIUM", "/usr/bin/chromium"))
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
-FLAGS += [f"--disable-{part}" for part in ("background-networking", "component-update", "sync", "quic")]
 DAYS = 7
 PATIENCE = 60_000
 """Milliseconds: the first page waits for the code location."""
 
-pytestmark = pytest.mark.skipif(
-    not CHROMIUM.exists() and "UPLOADWATCH_TEST_CHROMIUM" not in os.environ, reason=f"there is no {CHROMIUM}"
-)
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +60,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser_page(address: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=address)
         page.set_default_timeout(PATIENCE)
         yield page
-        browser.close()
 
 
 @pytest.fixture(autouse=True)

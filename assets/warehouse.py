@@ -1,0 +1,76 @@
+"""``warehouse.duckdb``: views over the lake, for whoever wants to ask it something in SQL."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+
+from assets.lake import Lake, quoted, replacing
+from detection.tables import TABLES, empty
+
+__all__ = ["build_warehouse", "warehouse_path"]
+
+_LEDGER = ("published", "revisions", "reviews")
+
+
+def warehouse_path(lake: Lake) -> Path:
+    """The file, beside the lake."""
+    return Path(lake.root).absolute().parent / "warehouse.duckdb"
+
+
+def build_warehouse(lake: Lake) -> bool:
+    """Makes the file, unless the one that is there has the same views.
+
+    It holds nothing but views, one for each kind of table that has a partition: those of all providers together, with
+    the partition as ``day``. It is put in place of the old one, so that somebody who reads that goes on reading it.
+
+    Returns:
+        Whether it was made.
+    """
+    views = _views(lake)
+    digest = hashlib.sha256(repr(sorted(views.items())).encode()).hexdigest()
+    path = warehouse_path(lake)
+    if _made_for(path) == digest:
+        return False
+    with replacing(path) as temporary:
+        # DuckDB makes its own file; an empty one is none of its.
+        temporary.unlink()
+        with duckdb.connect(str(temporary)) as con:
+            for name, query in views.items():
+                con.execute(f'CREATE VIEW "{name}" AS {query}')
+            con.execute(f"CREATE VIEW about AS SELECT '{digest}' AS made_for")
+    return True
+
+
+def _views(lake: Lake) -> dict[str, str]:
+    root = Path(lake.root).absolute()
+    views = {}
+    for kind, columns in TABLES.items():
+        if kind in _LEDGER:
+            path = root / f"{kind}.parquet"
+            if path.exists():
+                files = f"read_parquet('{quoted(path)}', union_by_name = true)"
+                views[kind] = f"{empty(kind)} UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608 -- our own paths
+            continue
+        patterns = [f"{place}{kind}/day=*/part.parquet" for place in ("", "*/")]
+        found = [pattern for pattern in patterns if next(root.glob(pattern), None)]
+        if found:
+            dated = "day" not in {column.name for column in columns}
+            hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
+            paths = ", ".join(f"'{quoted(root / pattern)}'" for pattern in found)
+            rows = f"SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
+            views[kind] = f"{empty(kind, dated=dated)} UNION ALL BY NAME {rows}"
+    return views
+
+
+def _made_for(path: Path) -> str | None:
+    """The digest of the views in a file; None where there is no such file, or it is open for writing elsewhere."""
+    if not path.exists():
+        return None
+    try:
+        with duckdb.connect(str(path), read_only=True) as con:
+            return str(con.execute("SELECT made_for FROM about").fetchall()[0][0])
+    except duckdb.Error:
+        return None
