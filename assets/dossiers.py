@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 
 import dagster as dg
 import duckdb
@@ -56,18 +57,23 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
         pages: Pages,
     ) -> None:
         with engine.get_connection() as con:
-            binder = Binder(
-                con,
-                lake,
-                now=clock.now(),
-                networks=detector.watch().networks,
-                terms=pages.terms(),
-                domains=detector.organisation_domains,
-            )
-            binder.look_at(touched_days(context, lake, "dossiers", reach=_REACH))
+
+            @cache
+            def binder() -> Binder:
+                # Not before its turn has come: a run that overlaps may change alerts and pages meanwhile.
+                made = Binder(
+                    con,
+                    lake,
+                    now=clock.now(),
+                    networks=detector.watch().networks,
+                    terms=pages.terms(),
+                    domains=detector.organisation_domains,
+                )
+                made.look_at(touched_days(context, lake, "dossiers", reach=_REACH))
+                return made
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-                made = binder.bind(own, day)
+                made = binder().bind(own, day)
                 told = _told(lake, pages.url, made)
                 if any(each.is_new for each in made):
                     context.log_event(dg.AssetObservation("alerts", partition=day.isoformat(), metadata=told))
@@ -77,12 +83,17 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 context,
                 lake,
                 engine,
-                Step(outputs={"day_dossiers": "dossiers"}, made_from=binder.made_from, compute=compute),
+                Step(
+                    outputs={"day_dossiers": "dossiers"},
+                    made_from=lambda day: binder().made_from(day),
+                    compute=compute,
+                ),
                 reach=_REACH,
             )
-            binder.index()
+            with lake.alone("dossiers"):
+                binder().index()
         build_warehouse(lake)
-        context.log.info("%d pages made; index: %s", binder.rendered, dossier_url(lake, None, pages.url))
+        context.log.info("%d pages made; index: %s", binder().rendered, dossier_url(lake, None, pages.url))
 
     return _asset
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -259,8 +260,13 @@ def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> 
         try:
             process.wait()
         except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=60)
+            # To all of them: the one on top does not always tell the others.
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(timeout=20)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:

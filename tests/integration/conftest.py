@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -10,6 +11,15 @@ import pytest
 from faulty import Provider, Pulled, provider_day
 
 Day = tuple[Provider, Pulled]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_its_own() -> Iterator[None]:
+    """Takes back what a test file sets in the environment: the next would ask stand-ins that are gone, for minutes."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")

@@ -139,9 +139,18 @@ def one_after_the_other(provider: Sandbox, tmp_path_factory: pytest.TempPathFact
 
 
 def tables(values: Mapping[str, str]) -> dict[str, bytes]:
-    """Bytes of all tables by their path."""
+    """Bytes of all tables by their path.
+
+    Of the pages what they found: their revision counts the forms of an alert that were shown, and so depends on when a
+    run looked.
+    """
     root = Path(values["UPLOADWATCH_HOME"]) / "lake"
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("part.parquet"))}
+    found = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("part.parquet"))}
+    with duckdb.connect() as con:
+        for path in [path for path in found if path.startswith("dossiers/")]:
+            query = "SELECT alert_id, state, found FROM read_parquet(?) ORDER BY alert_id"
+            found[path] = repr(con.execute(query, [str(root / path)]).fetchall()).encode()
+    return found
 
 
 def differing(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[str]:
