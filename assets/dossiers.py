@@ -12,7 +12,7 @@ from assets.describe import described
 from assets.lake import Lake
 from assets.pages.binder import Binder, Made
 from assets.pages.paths import dossier_url
-from assets.refresh import Step, refresh, touched_days
+from assets.refresh import Step, range_of, refresh, touched_days
 from assets.resources import Clock, Detector, Pages
 from detection.dossier import SIGNS, WATCHED
 
@@ -62,8 +62,11 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 networks=detector.watch().networks,
                 terms=pages.terms(),
                 domains=detector.organisation_domains,
+                pseudonyms=pages.pseudonyms(),
             )
-            binder.look_at(touched_days(context, lake, "dossiers", reach=_REACH))
+            # Old pages, too, are not to show what the new ones cover.
+            reach = range_of(context)[0] - date.min if binder.is_switched else _REACH
+            binder.look_at(touched_days(context, lake, "dossiers", reach=reach))
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
                 made = binder.bind(own, day)
@@ -77,7 +80,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 lake,
                 engine,
                 Step(outputs={"day_dossiers": "dossiers"}, made_from=binder.made_from, compute=compute),
-                reach=_REACH,
+                reach=reach,
             )
             binder.index()
         context.log.info("%d pages made; index: %s", binder.rendered, dossier_url(lake, None, pages.url))
