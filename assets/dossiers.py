@@ -11,9 +11,9 @@ from dagster_duckdb import DuckDBResource
 from assets.calendar import SINGLE_RUN, window
 from assets.describe import described
 from assets.lake import Lake
-from assets.pages.binder import Binder, Made
+from assets.pages.binder import Binder, Made, is_switched
 from assets.pages.paths import dossier_url
-from assets.refresh import Step, refresh, touched_days
+from assets.refresh import Step, range_of, refresh, touched_days
 from assets.resources import Clock, Detector, Pages
 from assets.warehouse import build_warehouse
 from detection.dossier import SIGNS, WATCHED
@@ -57,6 +57,9 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
         pages: Pages,
     ) -> None:
         with engine.get_connection() as con:
+            # Old pages, too, are not to show what the new ones cover.
+            switched = is_switched(lake, pages.pseudonyms())
+            reach = range_of(context)[0] - date.min if switched else _REACH
 
             @cache
             def binder() -> Binder:
@@ -68,8 +71,9 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                     networks=detector.watch().networks,
                     terms=pages.terms(),
                     domains=detector.organisation_domains,
+                    pseudonyms=pages.pseudonyms(),
                 )
-                made.look_at(touched_days(context, lake, "dossiers", reach=_REACH))
+                made.look_at(touched_days(context, lake, "dossiers", reach=reach))
                 return made
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
@@ -88,7 +92,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                     made_from=lambda day: binder().made_from(day),
                     compute=compute,
                 ),
-                reach=_REACH,
+                reach=reach,
             )
             with lake.alone("dossiers"):
                 binder().index()

@@ -10,6 +10,7 @@ from pydantic import Field
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.parameters import Parameters
+from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
 from detection.suspicion import Watch
@@ -109,10 +110,20 @@ class Pages(dg.ConfigurableResource[None]):
     Attributes:
         url: Address under which the directory of the pages is served; empty where they are opened as files.
         sensitive: File of what may be sensitive; empty for the one that comes with the product.
+        pseudonym_key: Key by which names become tokens, given as an ``EnvVar``; empty leaves names as they are.
     """
 
     url: str = ""
     sensitive: str = ""
+    pseudonym_key: str = ""
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What makes tokens of names; None leaves names as they are.
+
+        Raises:
+            detection.pseudonyms.KeyFormatError: The key cannot be used.
+        """
+        return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 
     def terms(self) -> list[Term]:
         """The dictionary of what may be sensitive, as the file holds it now.

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -18,10 +20,13 @@ from duckdb.sqltypes import VARCHAR
 
 from detection.wording import printable
 
-__all__ = ["COLUMNS", "PREFIX", "KeyFormatError", "Pseudonyms", "TokenError"]
+__all__ = ["COLUMNS", "PREFIX", "TOKEN", "KeyFormatError", "Pseudonyms", "TokenError"]
 
 PREFIX = "pn_"
 """How every token begins. None holds an ``@``, a quote, a line break or a sign that a spreadsheet calculates with."""
+
+TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
+"""What a token looks like."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
@@ -34,6 +39,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 _FLOOD = "(many users on "
 """How the user of a flood's alert begins; its sentence names nobody."""
+_ALLOWED = "allowed by"
 _KEPT = 100_000
 _SIZES = (32, 48, 64)
 _PURPOSE = [b"uploadwatch pseudonym 1"]
@@ -76,12 +82,12 @@ class Pseudonyms:
         return self._token(text)
 
     def reveal(self, token: str) -> str:
-        """The text of a token.
+        """The text of a token, also where a chat shows it with look-alikes of its signs.
 
         Raises:
             TokenError: It is no token of this key.
         """
-        body = token.strip().removeprefix(PREFIX)
+        body = unicodedata.normalize("NFKC", token).strip().removeprefix(PREFIX)
         try:
             sealed = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
             text = self._cipher.decrypt(sealed, _PURPOSE).decode("utf-8", "surrogatepass")
@@ -92,9 +98,13 @@ class Pseudonyms:
         return text.removeprefix("=")
 
     def register(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Makes the functions ``pseudonym(text)`` and ``pseudonymous(sentence, user)``; NULL stays NULL."""
+        """Makes the functions ``pseudonym(text)``, ``pseudonymous(sentence, user)`` and ``pseudonymous_end(reason)``.
+
+        NULL stays NULL.
+        """
         con.create_function("pseudonym", self.of, [VARCHAR], VARCHAR)
         con.create_function("pseudonymous", self.sentence, [VARCHAR, VARCHAR], VARCHAR)
+        con.create_function("pseudonymous_end", self.end, [VARCHAR], VARCHAR)
 
     def sentence(self, sentence: str, user: str) -> str:
         """An alert's sentence, which keeps its figures and names the user by the token."""
@@ -102,6 +112,10 @@ class Pseudonyms:
         if named in sentence:
             return sentence.replace(named, self.of(user))
         return sentence if user.startswith(_FLOOD) else self.of(sentence)
+
+    def end(self, reason: str) -> str:
+        """Why an alert is shown no more: an entry of the allow-list names people, other reasons name alerts."""
+        return self.of(reason) if reason.startswith(_ALLOWED) else reason
 
     def cover(self, con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
         """Makes a temporary table in which the :data:`COLUMNS` hold tokens; :meth:`register` comes first.
@@ -122,8 +136,7 @@ def _covered(column: str) -> str:
             "name := r.name, strength := r.strength, evidence := pseudonym(r.evidence)))"
         )
     if column == "reason":
-        # An entry of the allow-list names users and who answers for them; other reasons name alerts.
-        return "CASE WHEN starts_with(reason, 'allowed by') THEN pseudonym(reason) ELSE reason END"
+        return "pseudonymous_end(reason)"
     if column == "sentence":
         return 'pseudonymous(sentence, "user")'
     return f'pseudonym("{column}")'

@@ -10,12 +10,15 @@ import duckdb
 import typer
 from rich.console import Console
 
+from assets.pages.covered import cover_closed, cover_evidence
 from assets.pages.evidence import read_alerts, read_closed, read_evidence
 from assets.pages.page import page_of
 from assets.pages.terminal import closed_in_terminal, page_in_terminal
+from assets.pages.words import PSEUDONYMS
 from assets.publishing import publish
 from assets.resources import Clock, Detector, Pages
 from orchestration.formats import Format, lake_of
+from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 
 __all__ = ["alert"]
@@ -32,7 +35,8 @@ def alert(
 ) -> None:
     """Shows what the logs tell of an alert: signs of compromise, sensitive files, permission, types, what followed."""
     lake = lake_of(home)
-    settings = Settings.read(environment())
+    values = environment()
+    settings, pseudonyms = Settings.read(values), pseudonyms_of(values)
     now = Clock(fixed=settings.now).now()
     detector = Detector(networks=str(settings.networks or ""), organisation_domains=settings.domains)
     with duckdb.connect() as con:
@@ -46,14 +50,17 @@ def alert(
                 "Take it from `uploadwatch alerts --format json`."
             )
         if found[0] in closed:
-            Console().print(closed_in_terminal(closed[found[0]]), highlight=False)
+            gone = closed[found[0]]
+            said = (cover_closed(gone, pseudonyms), PSEUDONYMS) if pseudonyms else (gone, "")
+            Console().print(closed_in_terminal(*said), highlight=False)
             return
         about = shown[found[0]]
         terms = Pages(sensitive=str(settings.sensitive or "")).terms()
         networks = detector.watch().networks
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
     if format_ is Format.JSON:
-        sys.stdout.write(evidence.model_dump_json(indent=1) + "\n")
+        shown_evidence = cover_evidence(evidence, pseudonyms) if pseudonyms else evidence
+        sys.stdout.write(shown_evidence.model_dump_json(indent=1) + "\n")
     else:
-        page = page_of(about, evidence, domains=settings.domains, now=now)
+        page = page_of(about, evidence, domains=settings.domains, now=now, pseudonyms=pseudonyms)
         Console().print(page_in_terminal(page), highlight=False)

@@ -85,6 +85,8 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         if settings.export_formats:
             assets.append(exports(providers, partitions))
     clock = Clock(fixed=settings.now)
+    # The key reaches runs as an environment variable, so that it can't be read in the UI.
+    key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""
     resources: dict[str, Any] = {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
         "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
@@ -98,15 +100,17 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             networks=str(settings.networks.absolute()) if settings.networks else "",
             allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
         ),
-        "exporter": _exporter(settings, values),
+        "exporter": _exporter(settings, key),
         "pages": Pages(
-            url=settings.pages_url, sensitive=str(settings.sensitive.absolute()) if settings.sensitive else ""
+            url=settings.pages_url,
+            sensitive=str(settings.sensitive.absolute()) if settings.sensitive else "",
+            pseudonym_key=key,
         ),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **(resource_overrides or {}),
     }
     # A replay notifies nobody: its alerts are made up, or over.
-    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days)
+    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     if notify:
         resources.setdefault("notifier", notify)
     job = pull_job()
@@ -129,15 +133,15 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     )
 
 
-def _exporter(settings: Settings, values: Mapping[str, str]) -> Exporter:
-    """What is exported; the key reaches it as an environment variable, so that it can't be read in the UI."""
+def _exporter(settings: Settings, key: str) -> Exporter:
+    """What is exported."""
     check_region(settings, settings.export_formats)
     return Exporter(
         out=str(settings.home.absolute() / "exports"),
         formats=settings.export_formats,
         region=settings.security_lake_region,
         account=settings.security_lake_account,
-        pseudonym_key=dg.EnvVar(KEY) if pseudonyms_of(values) else "",
+        pseudonym_key=key,
     )
 
 

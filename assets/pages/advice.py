@@ -42,10 +42,16 @@ class Link(NamedTuple):
     url: str
 
 
-def links(alert: Alert, evidence: Evidence) -> list[Link]:
-    """Links to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses."""
+def links(alert: Alert, evidence: Evidence, *, covered: bool) -> list[Link]:
+    """Links to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses.
+
+    Args:
+        alert: The alert.
+        evidence: What was found of it.
+        covered: Whether tokens stand in place of names and ids, to which no console has a page.
+    """
     found = [Link(*_LOGS[name]) for name in alert.providers if name in _LOGS]
-    if alert.users > 1:
+    if alert.users > 1 or covered:
         return found
     for member in evidence.users:
         for each in member.ids or []:
@@ -61,14 +67,23 @@ def _toml(value: str) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def allow_entry(alert: Alert, evidence: Evidence, today: date) -> str:
-    """An entry for the allow-list that covers this alert; owner and reason are left to whoever answers for it."""
+def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool) -> str:
+    """An entry for the allow-list that covers this alert; owner and reason are left to whoever answers for it.
+
+    Args:
+        alert: The alert.
+        evidence: What was found of it.
+        today: The entry ends 90 days from this day.
+        covered: Whether the user is a token, in whose place the reader has to put the name.
+    """
     if alert.users > 1:
         domains = {member.user.rpartition("@")[2] for member in evidence.users if "@" in member.user}
         user = f"*@{domains.pop()}" if len(domains) == 1 else "WHOSE UPLOADS@example.com"
     else:
         user = alert.user
     lines = ["[[allow]]", f"user = {_toml(user)}"]
+    if covered and alert.users == 1:
+        lines.insert(1, "# A token allows nothing: put in its place what `uploadwatch reveal` says of it.")
     if len(alert.providers) == 1:
         lines.append(f"provider = {_toml(alert.providers[0])}")
     apps = {app.app for app in evidence.apps}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from assets.pages.evidence import Alert
 from assets.pages.limits import limits
@@ -21,7 +22,7 @@ from assets.pages.words import (
 )
 from detection.evidence import Destination, Evidence
 
-__all__ = ["authorised"]
+__all__ = ["authorised", "ownerships"]
 
 _OPEN = ("people_with_link", "public_on_the_web", "shared_externally")
 """Words of Google's for a file that people outside the organisation can see."""
@@ -47,15 +48,27 @@ def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: li
     return "the organisation" if owner.rpartition("@")[2] in own else "another organisation"
 
 
+def ownerships(alert: Alert, evidence: Evidence, domains: list[str]) -> list[str]:
+    """Whose each destination is, by the real names of owners and users."""
+    return [_ownership(alert, evidence, place, domains) for place in evidence.destinations]
+
+
 def _of_the_organisation(alert: Alert) -> bool:
     """Whether the user's own mail domain is the organisation's: a guest's or a service account's is not."""
     return alert.actor_class not in ("guest", "service", "app")
 
 
-def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
-    """Whether the user may have these files in these places: what was uploaded there before, and whose they are."""
+def authorised(alert: Alert, evidence: Evidence, domains: list[str], whose: Sequence[str]) -> Section:
+    """Whether the user may have these files in these places: what was uploaded there before, and whose they are.
+
+    Args:
+        alert: The alert.
+        evidence: What was found of it.
+        domains: Mail domains of the organisation; empty where it does not tell.
+        whose: Whose each destination is, from :func:`ownerships`.
+    """
     places = evidence.destinations
-    strange = [place for place in places if _ownership(alert, evidence, place, domains) == "another organisation"]
+    strange = [place for place, of in zip(places, whose, strict=True) if of == "another organisation"]
     new = places[0].new_places if places else 0
     of = places[0].places if places else 0
     new_apps = [app for app in evidence.apps if not app.earlier_files and any(a.earlier_files for a in evidence.apps)]
@@ -88,7 +101,7 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str]) -> Section:
         "look" if strange or seen or (of and new == of) or new_apps or evidence.read_before else "calm",
         sentence_case(tuple(answer)),
         points,
-        [_destinations(alert, evidence, domains), _apps(evidence)],
+        [_destinations(evidence, whose), _apps(evidence)],
         [*unknown, *limits("authorised", alert.providers)],
     )
 
@@ -106,17 +119,17 @@ def _read_before(evidence: Evidence) -> Text:
     )
 
 
-def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table:
+def _destinations(evidence: Evidence, whose: Sequence[str]) -> Table:
     rows = [
         (
             text(Outside(place.folder or "folder not told")),
             text(provider(place.provider)),
-            _owner(alert, evidence, place, domains),
+            text(Outside(place.owner), f" ({of})") if place.owner else text("not told"),
             text(Outside(", ".join(place.visibility or ("not told",)))),
             text(amount(place.files, place.sized_files, place.bytes)),
             text(_earlier(place)),
         )
-        for place in evidence.destinations
+        for place, of in zip(evidence.destinations, whose, strict=True)
     ]
     left_out = evidence.destinations[0].places - len(rows) if rows else 0
     return Table(
@@ -124,14 +137,6 @@ def _destinations(alert: Alert, evidence: Evidence, domains: list[str]) -> Table
         ("Folder", "Provider", "Owner", "Seen by", "Amount", "Used by the user before (36 days)"),
         rows,
         f"{count(left_out, 'further place')} with fewer files left out." if left_out else "",
-    )
-
-
-def _owner(alert: Alert, evidence: Evidence, place: Destination, domains: list[str]) -> Text:
-    return (
-        text(Outside(place.owner), f" ({_ownership(alert, evidence, place, domains)})")
-        if place.owner
-        else text("not told")
     )
 
 

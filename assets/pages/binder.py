@@ -7,28 +7,33 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
 
 from assets.lake import Lake, replace_text
+from assets.pages.covered import cover_alert, cover_closed
 from assets.pages.evidence import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
 from assets.pages.page import page_of, sentence_of
 from assets.pages.paths import INDEX, dossier_path, pages_directory
 from assets.pages.render import FORM, IndexRow, render_closed, render_index, render_page
-from assets.pages.words import QUESTIONS
+from assets.pages.words import PSEUDONYMS, QUESTIONS
 from assets.publishing import publish
 from assets.refresh import days_between
 from detection.dossier import RULES, SIGNS
 from detection.evidence import Evidence
+from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks
 from detection.sensitive import Term
 from detection.wording import TITLES
 
-__all__ = ["Binder", "Made"]
+__all__ = ["Binder", "Made", "is_switched"]
 
 _TRAINED = 30
+_NAMES = ".names"
+"""File that tells whether the pages hold names, or by which key their tokens were made."""
 _LISTED = timedelta(days=90)
 """Alerts that opened so long before the newest are left out of the index."""
 _ROWS = pa.schema(
@@ -80,12 +85,17 @@ class Binder:
         networks: Networks,
         terms: Sequence[Term],
         domains: Sequence[str],
+        pseudonyms: Pseudonyms | None,
     ) -> None:
         publish(con, lake, now)
         self.rendered = 0
         self._con, self._lake, self._now = con, lake, now
         self._networks, self._terms, self._domains = networks, terms, list(domains)
-        self._said = f"{FORM}|{RULES}|{self._domains}|{networks.digest}|{_digest(repr(list(terms)))}"
+        self._pseudonyms = pseudonyms
+        self._notice = PSEUDONYMS if pseudonyms else ""
+        self._names = _names(pseudonyms)
+        said = [FORM, RULES, str(self._domains), networks.digest, _digest(repr(list(terms))), self._names]
+        self._said = "|".join(said)
         self._alerts: dict[date, list[Alert]] = defaultdict(list)
         for alert in read_alerts(con):
             self._alerts[alert.first_window_start.date()].append(alert)
@@ -148,7 +158,7 @@ class Binder:
             row = self._kept(alert.alert_id, _digest(*said))
             made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
             if row is None:
-                page = page_of(alert, evidence, domains=self._domains, now=self._now)
+                page = page_of(alert, evidence, domains=self._domains, now=self._now, pseudonyms=self._pseudonyms)
                 found = [section.found for section in page.sections]
                 row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, _digest(*said))
             rows.append(row)
@@ -157,7 +167,8 @@ class Binder:
             row = self._kept(closed.alert_id, _digest(*said))
             made.append(Made(closed.alert_id, f"{closed.state}, {closed.first_window_start:%H:%M} UTC", row is None))
             if row is None:
-                html = render_closed(closed, self._now.replace(tzinfo=None))
+                shown = cover_closed(closed, self._pseudonyms) if self._pseudonyms else closed
+                html = render_closed(shown, self._now.replace(tzinfo=None), self._notice)
                 row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
             rows.append(row)
         con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=_ROWS))
@@ -181,18 +192,39 @@ class Binder:
         return row
 
     def index(self) -> None:
-        """Makes the index anew, with the time at which the pages were looked at."""
+        """Makes the index anew, with the time at which the pages were looked at; all pages are made by then."""
         alerts = [alert for day in sorted(self._alerts, reverse=True) for alert in reversed(self._alerts[day])]
         listed = [alert for alert in alerts if alerts[0].first_window_start - alert.first_window_start <= _LISTED]
         rows = [
-            IndexRow(alert, sentence_of(alert), list(zip(QUESTIONS.values(), row.found, strict=True)))
+            IndexRow(alert, sentence_of(self._shown(alert)), list(zip(QUESTIONS.values(), row.found, strict=True)))
             for alert in listed
             if (row := self._rows.get(alert.alert_id)) and row.state == "open"
         ]
         replace_text(
             pages_directory(self._lake) / INDEX,
-            render_index(rows, len(alerts) - len(rows), self._now.replace(tzinfo=None)),
+            render_index(rows, len(alerts) - len(rows), self._now.replace(tzinfo=None), self._notice),
         )
+        replace_text(_state(self._lake), self._names)
+
+    def _shown(self, alert: Alert) -> Alert:
+        return cover_alert(alert, self._pseudonyms) if self._pseudonyms else alert
+
+
+def is_switched(lake: Lake, pseudonyms: Pseudonyms | None) -> bool:
+    """Whether the pages that are there hold names where these are to hold tokens, other tokens, or the reverse."""
+    try:
+        return _state(lake).read_text(encoding="utf-8") != _names(pseudonyms)
+    except FileNotFoundError:
+        return pseudonyms is not None
+
+
+def _names(pseudonyms: Pseudonyms | None) -> str:
+    """What tells one key from another; a token does not give it away."""
+    return pseudonyms.of("key") if pseudonyms else "names"
+
+
+def _state(lake: Lake) -> Path:
+    return pages_directory(lake) / _NAMES
 
 
 def _digest(*parts: str) -> str:

@@ -36,7 +36,7 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
             text(size(hit.bytes) if hit.bytes is not None else "unknown"),
             text(share(hit.files, total)),
             text(share(hit.usual_files, usual)),
-            text(Outside(", ".join(hit.terms[:8]))),
+            names(hit.terms[:8]),
             names(hit.examples),
         )
         for hit in hits

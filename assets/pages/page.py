@@ -8,12 +8,14 @@ from typing import NamedTuple
 from assets.pages.account import compromise, timeline
 from assets.pages.advice import Link, allow_entry, causes, links, query, reviews
 from assets.pages.afterwards import afterwards
-from assets.pages.authorised import authorised
+from assets.pages.authorised import authorised, ownerships
 from assets.pages.content import sensitive, types
+from assets.pages.covered import cover_alert, cover_evidence
 from assets.pages.evidence import Alert, watched_until
 from assets.pages.picture import Picture, pictures
-from assets.pages.words import Outside, Passage, Section, Table, Text, amount, text
+from assets.pages.words import PSEUDONYMS, Outside, Passage, Section, Table, Text, amount, text
 from detection.evidence import Evidence
+from detection.pseudonyms import Pseudonyms
 from detection.wording import printable
 
 __all__ = ["ATTACK", "Page", "page_of", "sentence_of"]
@@ -40,6 +42,7 @@ class Page(NamedTuple):
         allow: Entry for the allow-list.
         query: Query for its uploads.
         as_of: What the logs had told by then, UTC.
+        notice: That names are pseudonyms; empty where they are names.
     """
 
     alert: Alert
@@ -53,6 +56,7 @@ class Page(NamedTuple):
     allow: str
     query: str
     as_of: datetime
+    notice: str
 
     @property
     def reviewer(self) -> Outside:
@@ -77,7 +81,14 @@ def sentence_of(alert: Alert) -> Text:
     return text(before, Outside(user), after) if found else text(Passage(alert.sentence))
 
 
-def page_of(alert: Alert, evidence: Evidence, *, domains: list[str], now: datetime) -> Page:
+def page_of(
+    alert: Alert,
+    evidence: Evidence,
+    *,
+    domains: list[str],
+    now: datetime,
+    pseudonyms: Pseudonyms | None = None,
+) -> Page:
     """The page of an alert.
 
     Args:
@@ -85,25 +96,31 @@ def page_of(alert: Alert, evidence: Evidence, *, domains: list[str], now: dateti
         evidence: What was found of it.
         domains: Mail domains of the organisation; empty where it does not tell.
         now: UTC with zone.
+        pseudonyms: What makes tokens of names; None leaves names as they are.
     """
+    whose = ownerships(alert, evidence, domains)
+    covered = pseudonyms is not None
+    if pseudonyms:
+        alert, evidence = cover_alert(alert, pseudonyms), cover_evidence(evidence, pseudonyms)
     return Page(
         alert,
         [
             compromise(alert, evidence),
             sensitive(alert, evidence),
-            authorised(alert, evidence, domains),
+            authorised(alert, evidence, domains, whose),
             types(alert, evidence),
             afterwards(alert, evidence, watched_until(alert, now)),
         ],
         pictures(alert, evidence),
         timeline(alert, evidence),
         _users(alert, evidence) if alert.users > 1 else None,
-        links(alert, evidence),
+        links(alert, evidence, covered=covered),
         causes(alert, evidence),
         reviews(alert),
-        allow_entry(alert, evidence, now.date()),
+        allow_entry(alert, evidence, now.date(), covered=covered),
         query(alert),
         now.replace(tzinfo=None),
+        PSEUDONYMS if covered else "",
     )
 
 

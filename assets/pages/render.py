@@ -74,15 +74,18 @@ def _environment() -> Environment:
 
 def render_page(page: Page) -> str:
     """The page of an alert."""
-    return _environment().get_template("alert.html").render(page=page, alert=page.alert, attack=ATTACK)
+    return (
+        _environment().get_template("alert.html").render(page=page, alert=page.alert, attack=ATTACK, notice=page.notice)
+    )
 
 
-def render_closed(closed: Closed, as_of: datetime) -> str:
+def render_closed(closed: Closed, as_of: datetime, notice: str) -> str:
     """The page of an alert that is shown no more: says why, and what it said last.
 
     Args:
         closed: The alert.
         as_of: When that was known, UTC.
+        notice: That names are pseudonyms; empty where they are names.
     """
     other = _ID.search(closed.reason)
     return (
@@ -94,16 +97,18 @@ def render_closed(closed: Closed, as_of: datetime) -> str:
             other=other.group() if other and closed.state != "withdrawn" else None,
             sentence=words.text(words.Passage(closed.sentence)) if closed.sentence else (),
             as_of=as_of,
+            notice=notice,
         )
     )
 
 
-def render_index(rows: Sequence[IndexRow], older: int, as_of: datetime) -> str:
+def render_index(rows: Sequence[IndexRow], older: int, as_of: datetime, notice: str) -> str:
     """The index of the pages, newest alert first.
 
     Args:
         rows: Alerts that it lists.
         older: Alerts that it leaves out.
         as_of: When the pages were last brought up to date, UTC.
+        notice: That names are pseudonyms; empty where they are names.
     """
-    return _environment().get_template("index.html").render(rows=rows, older=older, as_of=as_of)
+    return _environment().get_template("index.html").render(rows=rows, older=older, as_of=as_of, notice=notice)

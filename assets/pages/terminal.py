@@ -77,6 +77,8 @@ def page_in_terminal(page: Page) -> RenderableType:
         _said(page.sentence),
         RichText("ATT&CK (the project's own mapping): " + "; ".join(", ".join(each) for each in ATTACK)),
     ]
+    if page.notice:
+        shown.append(RichText(page.notice))
     if alert.verdict:
         shown.append(_said((f"{alert.verdict.capitalize()}, says ", page.reviewer, ": ", page.review_note)))
     shown += [RichText(picture.description) for picture in page.pictures]
@@ -95,12 +97,14 @@ def page_in_terminal(page: Page) -> RenderableType:
     return Group(*shown)
 
 
-def closed_in_terminal(closed: Closed) -> RenderableType:
-    """The page of an alert that is shown no more."""
+def closed_in_terminal(closed: Closed, notice: str = "") -> RenderableType:
+    """The page of an alert that is shown no more; the notice, if any, says that names are pseudonyms."""
     shown = [
         RichText(f"Alert {closed.alert_id} is {closed.state}", style="bold"),
         _said(("Why: ", Passage(closed.reason), ".")),
     ]
     if closed.sentence:
         shown.append(_said(("What it said last: ", Passage(closed.sentence))))
+    if notice:
+        shown.append(RichText(notice))
     return Group(*shown)

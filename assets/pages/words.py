@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from detection.pseudonyms import TOKEN
 from detection.wording import TITLES, size
 
 __all__ = [
     "KINDS",
+    "PSEUDONYMS",
     "QUESTIONS",
     "Outside",
     "Passage",
@@ -45,6 +47,13 @@ QUESTIONS = {
     "afterwards": "Afterwards",
 }
 """The five things that the reference asks of an analyst, in its order, each with its heading."""
+
+
+PSEUDONYMS = (
+    "Names, files, folders and addresses are pseudonyms here (pn_…). Whoever holds the key learns what one stands for "
+    "by: uploadwatch reveal pn_…"
+)
+"""What a page says on which they are."""
 
 
 class Outside(str):
@@ -162,17 +171,19 @@ def visible(name: Outside) -> list[tuple[str, bool]]:
     """A text from outside in pieces, each with whether it stands for a sign that can't be seen.
 
     Control characters, marks that turn the direction of writing, and other signs without a shape are told by their code
-    point. What is longer than a line or two is cut, and says how long it was.
+    point. What is longer than a line or two is cut, and says how long it was; not so a pseudonym, since
+    a piece of one can't be revealed.
     """
+    longest = len(name) if TOKEN.fullmatch(name) else name.longest
     pieces: list[tuple[str, bool]] = []
-    for character in name[: name.longest]:
+    for character in name[:longest]:
         hidden = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
         shown = f"U+{ord(character):04X}" if hidden else character
         if pieces and not hidden and not pieces[-1][1]:
             pieces[-1] = (pieces[-1][0] + shown, False)
         else:
             pieces.append((shown, hidden))
-    if len(name) > name.longest:
+    if len(name) > longest:
         pieces.append((f"… ({len(name):,} characters)", True))
     return pieces
 

@@ -22,6 +22,7 @@ from orchestration.notify.messages import trial_message
 from orchestration.notify.outbox import Letter
 from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
+from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 
 __all__ = ["notify", "outbox"]
@@ -40,6 +41,7 @@ def notify(
     values = environment()
     settings = Settings.read(values)
     clock = Clock(fixed=settings.now)
+    pseudonyms = pseudonyms_of(values)
     channels = [open_channel(each) for each in read_channels(values)]
     if not channels:
         raise ConfigurationError(
@@ -56,7 +58,7 @@ def notify(
         if not may:
             raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
         entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
-        done = deliver(box, channels, clock.now)
+        done = deliver(box, channels, clock.now, pseudonyms)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
     for failure in done.failed:
         out.print(escape(failure), highlight=False)

@@ -14,7 +14,9 @@ import duckdb
 
 from assets.lake import Lake
 from assets.publishing import publish
+from detection.pseudonyms import Pseudonyms
 from orchestration.notify.channels import Channel, DeliveryError
+from orchestration.notify.covered import covered
 from orchestration.notify.messages import Message, capped
 from orchestration.notify.outbox import Outbox, Route
 from orchestration.report import shown_alerts, utc
@@ -114,11 +116,19 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
     return messages
 
 
-def deliver(outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime]) -> Delivered:
+def deliver(
+    outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime], pseudonyms: Pseudonyms | None = None
+) -> Delivered:
     """Gives every channel what is due, one message each in turn, until nothing is due or the time is up.
 
     A channel that does not take a message is left alone for the rest of the round: what keeps it from one keeps it from
     most, and each attempt may take long.
+
+    Args:
+        outbox: The outbox.
+        channels: The channels.
+        now: What gives the present.
+        pseudonyms: What makes tokens of names in what goes out; None leaves names as they are.
     """
     done = Delivered(0, [], 0)
     deadline = time.monotonic() + _SECONDS
@@ -130,7 +140,7 @@ def deliver(outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datet
                 open_.remove(channel)
                 continue
             try:
-                channel.send(letter, now())
+                channel.send(covered(letter, pseudonyms) if pseudonyms else letter, now())
             except DeliveryError as error:
                 open_.remove(channel)
                 done.parked += outbox.failed(letter, error.reason, now(), error.wait)

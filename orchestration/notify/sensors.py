@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.lake import Lake
 from assets.resources import Clock
+from detection.pseudonyms import Pseudonyms
 from orchestration.notify.channels import Channel, open_channel
 from orchestration.notify.messages import Message, feed_message, run_failed
 from orchestration.notify.outbox import Outbox
@@ -28,22 +29,32 @@ class Notifier(dg.ConfigurableResource[None]):
         home: Directory of the outbox.
         environment: Variables of the channels; each given as an ``EnvVar``, since all may be secrets.
         max_age_days: Nobody is notified of alerts that ended longer ago.
+        pseudonym_key: Key by which names become tokens, given as an ``EnvVar``; empty leaves names as they are.
     """
 
     home: str
     environment: dict[str, str]
     max_age_days: float
+    pseudonym_key: str = ""
 
     def channels(self) -> list[Channel]:
         """The channels, ready to be given messages."""
         return [open_channel(settings) for settings in read_channels(self.environment)]
+
+    def pseudonyms(self) -> Pseudonyms | None:
+        """What makes tokens of names in what goes out; None leaves names as they are.
+
+        Raises:
+            detection.pseudonyms.KeyFormatError: The key cannot be used.
+        """
+        return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 
     def outbox(self) -> Outbox:
         """The outbox."""
         return outbox_of(Path(self.home))
 
 
-def notifier(values: Mapping[str, str], home: Path, max_age_days: float) -> Notifier | None:
+def notifier(values: Mapping[str, str], home: Path, max_age_days: float, pseudonym_key: str) -> Notifier | None:
     """The resource for an environment; None where no channel is configured.
 
     Raises:
@@ -55,7 +66,12 @@ def notifier(values: Mapping[str, str], home: Path, max_age_days: float) -> Noti
     if not names:
         return None
     environment: dict[str, str] = {name: dg.EnvVar(name) for name in names}
-    return Notifier(home=str(home.absolute()), environment=environment, max_age_days=max_age_days)
+    return Notifier(
+        home=str(home.absolute()),
+        environment=environment,
+        max_age_days=max_age_days,
+        pseudonym_key=pseudonym_key,
+    )
 
 
 def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
@@ -74,7 +90,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
     def _notifications(
         context: dg.SensorEvaluationContext, lake: Lake, clock: Clock, notifier: Notifier
     ) -> dg.SkipReason:
-        channels, outbox = notifier.channels(), notifier.outbox()
+        channels, outbox, pseudonyms = notifier.channels(), notifier.outbox(), notifier.pseudonyms()
         with alone(Path(notifier.home)) as may:
             if not may:
                 return dg.SkipReason("Another round is at work.")
@@ -82,7 +98,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
             entered = enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             for provider in providers:
                 entered += _enter_feed(outbox, channels, context.instance, provider, now)
-            done = deliver(outbox, channels, clock.now)
+            done = deliver(outbox, channels, clock.now, pseudonyms)
         counts = outbox.counts()
         for failure in done.failed:
             context.log.warning("Not delivered to %s", failure)

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from detection.pseudonyms import TOKEN
 from detection.wording import TITLES
 
 __all__ = ["harmless", "headline", "text_of"]
@@ -45,6 +46,11 @@ def _inert(text: str) -> str:
     return _LINK_DOT.sub("․", text)
 
 
+def _said(name: str, text: str, longest: int) -> str:
+    """A name with what is said of it, unless that is a pseudonym, which tells a reader nothing."""
+    return harmless(name) if TOKEN.fullmatch(text) else f"{harmless(name)}: {harmless(text, longest)}"
+
+
 def headline(event: str, about: Mapping[str, Any]) -> str:
     """The title of a message."""
     match event.partition("."):
@@ -71,15 +77,13 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
         case "alert", _, _:
             lines = [harmless(about["sentence"], 800)]
             reasons = about["reasons"] or []
-            lines += [f"{harmless(each['name'])}: {harmless(each['evidence'], 120)}" for each in reasons[:_REASONS]]
+            lines += [_said(each["name"], each["evidence"], 120) for each in reasons[:_REASONS]]
             if len(reasons) > _REASONS:
                 lines.append(f"and {len(reasons) - _REASONS} more reasons")
         case "run", _, _:
             days = f", days {about['first_day']} to {about['last_day']}" if about["first_day"] else ""
             lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. Its log in Dagster's UI tells why."]
-            lines += [
-                f"{harmless(each['step'])}: {harmless(each['error'], 200)}" for each in about["failed"][:_REASONS]
-            ]
+            lines += [_said(each["step"], each["error"], 200) for each in about["failed"][:_REASONS]]
         case "feed", _, _:
             lines = [harmless(about["reason"])]
         case _:

@@ -107,8 +107,11 @@ class SmallLake:
         ]
         self.add("baselines", DAY, *users)
 
-    def run(self, now: datetime, *, first: date = DAY, last: date = DAY) -> int:
-        """One run of the asset over these days with the clock at ``now`` (UTC); how many pages it made anew."""
+    def run(self, now: datetime, *, first: date = DAY, last: date = DAY, key: str = "") -> int:
+        """One run of the asset over these days with the clock at ``now`` (UTC); how many pages it made anew.
+
+        With a key, pseudonyms are on.
+        """
         partitions = dg.DailyPartitionsDefinition(start_date=FIRST.isoformat(), end_date="2026-06-01")
         definitions = dg.Definitions(
             assets=[dossiers(["box"], partitions)],
@@ -118,7 +121,7 @@ class SmallLake:
                 "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
                 "clock": Clock(fixed=now.replace(tzinfo=UTC).isoformat()),
                 "detector": Detector(),
-                "pages": Pages(url="https://alerts.example.com/pages"),
+                "pages": Pages(url="https://alerts.example.com/pages", pseudonym_key=key),
             },
         )
         before = {path: path.read_bytes() for path in self.pages.glob("*.html") if path.name != "index.html"}

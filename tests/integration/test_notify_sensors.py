@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from notified import NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_al
 
 from assets.resources import Clock
 from connectors import ConfigurationError
+from detection.pseudonyms import Pseudonyms
 from orchestration.definitions import build_defs
 from orchestration.notify.rounds import alone, outbox_of
 
@@ -50,6 +52,20 @@ def tick(variables, instance) -> Callable[[datetime], str]:
             return defs.resolve_sensor_def("notifications").evaluate_tick(context).skip_message
 
     return evaluate
+
+
+def test_the_sensor_tells_tokens_where_pseudonyms_are_on(tmp_path, tick, variables, soc, monkeypatch):
+    """Prevents names in a channel whose deployment has covered them, and a key that stands in the definitions."""
+    write_alerts(tmp_path, Made("a", "ann.planted", NOON, reason="seen by ann.planted"))
+    key = base64.b64encode(bytes(range(64))).decode()
+    for name, value in {"UPLOADWATCH_PSEUDONYMS": "true", "UPLOADWATCH_PSEUDONYM_KEY": key}.items():
+        variables[name] = value
+        monkeypatch.setenv(name, value)
+    assert tick(NOW).startswith("1 entered, 1 sent")
+    [body] = soc.bodies().values()
+    assert "ann.planted" not in str(body)
+    assert Pseudonyms(key).reveal(body["alert"]["user"]) == "ann.planted"
+    assert key not in str(build_defs(variables).resources["notifier"])
 
 
 def test_the_sensor_tells_alerts(tmp_path, tick, soc):
