@@ -111,6 +111,8 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         axes.vlines(places, 0, [windows[time][place] for time in times], colors=colours, linewidth=1.6)
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(0)
+        # Of a user without other uploads, too, it is a month, and not the years that one point would be drawn in.
+        axes.set_xlim(*matplotlib.dates.date2num([start - timedelta(days=30), max([end, *times]) + timedelta(days=1)]))
         axes.set_ylabel(name, fontsize=7)
         axes.xaxis.set_major_locator(matplotlib.dates.DayLocator(interval=7))
         axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%d %b"))
