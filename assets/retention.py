@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,7 +19,7 @@ from assets.refresh import REACH
 from connectors import PROVIDERS
 from detection.parameters import Parameters
 
-__all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "find_old", "kept_days", "remove_old"]
+__all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "by_table", "find_old", "kept_days", "remove_old"]
 
 EXPORTS = "exports"
 DOSSIERS = "dossiers"
@@ -173,3 +174,11 @@ def _drop_rows(old: Old) -> None:
             {"path": str(old.path), "after": after},
         )
         con.table("kept").write_parquet(str(temporary))
+
+
+def by_table(found: Iterable[Old]) -> dict[str, list[Old]]:
+    """What is too old, by the name of its table."""
+    tables: dict[str, list[Old]] = defaultdict(list)
+    for old in found:
+        tables[old.table].append(old)
+    return dict(sorted(tables.items()))

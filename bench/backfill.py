@@ -46,6 +46,7 @@ class Plain:
         self.resources = resources
         self.partition_key_range = SimpleNamespace(start=first.isoformat(), end=last.isoformat())
         self.selected_asset_keys = set(keys)
+        self.run = SimpleNamespace(tags={})
         self.log = logging.getLogger("bench")
 
     def add_asset_metadata(self, *_args: object, **_named: object) -> None:

@@ -2,32 +2,26 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
 from assets.alerts import alerts
 from assets.audit_events import audit_events
 from assets.checks import Traits, asset_checks
 from assets.describe import explained
 from assets.dossiers import dossiers
-from assets.exports import Exporter, exports, valid_exports
+from assets.exports import exports, valid_exports
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
-from assets.lake import Lake
 from assets.normalised import normalised
-from assets.resources import Clock, Detector, Pages, Source
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
-from connectors import ConfigurationError, configured, horizons, recovers_sizes, variables
-from detection.sql import ENGINE
-from orchestration.export import check_region
-from orchestration.notify.sensors import notification_sensors, notifier
-from orchestration.pseudonymity import KEY, pseudonyms_of
+from connectors import ConfigurationError, configured, horizons, recovers_sizes
+from orchestration.notify.sensors import notification_sensors
+from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
 from orchestration.schedules import pull_job, schedules
@@ -61,13 +55,40 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             f"{settings.home} holds a replay of made-up history. Set UPLOADWATCH_HOME to a directory of its own for "
             "your organisation."
         )
+    recovering = [provider for provider in providers if recovers_sizes(provider, values)]
+    used = {**resources(settings, values, providers), **(resource_overrides or {})}
+    job = pull_job()
+    reach = {provider: horizons(provider, values) for provider in providers}
+    checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
+    if settings.export_formats:
+        checks.append(valid_exports())
+    cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
+    return dg.Definitions(
+        assets=explained(
+            _assets(settings, providers, recovering),
+            used["detector"],
+            running=not settings.now and not settings.end_date,
+        ),
+        asset_checks=checks,
+        jobs=[*([job] if providers else []), *cleaning],
+        schedules=[
+            *([*schedules(job, used["clock"], reach, settings), run_retention_schedule] if providers else []),
+            *(retention_schedule(each) for each in cleaning),
+        ],
+        sensors=notification_sensors(providers) if "notifier" in used else [],
+        resources=used,
+        executor=dg.in_process_executor,
+    )
+
+
+def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[str]) -> list[dg.AssetsDefinition]:
+    """The assets of each provider, and those of all of them."""
     partitions = dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
         end_date=settings.end_date.isoformat() if settings.end_date else None,
         end_offset=0 if settings.end_date else 1,
     )
     assets: list[dg.AssetsDefinition] = []
-    recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     for provider in providers:
         sizes = provider in recovering
         assets.append(audit_events(provider, partitions))
@@ -84,75 +105,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         assets.append(dossiers(providers, partitions))
         if settings.export_formats:
             assets.append(exports(providers, partitions))
-    clock = Clock(fixed=settings.now)
-    # The key reaches runs as an environment variable, so that it can't be read in the UI.
-    key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""
-    resources: dict[str, Any] = {
-        "lake": Lake(root=str(settings.home.absolute() / "lake")),
-        "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
-        "clock": clock,
-        "detector": Detector(
-            budget=settings.budget,
-            service_budget=settings.service_budget,
-            organisation_domains=settings.domains,
-            reasons_off=settings.off,
-            risk_list=str(settings.risk_list.absolute()) if settings.risk_list else "",
-            networks=str(settings.networks.absolute()) if settings.networks else "",
-            allow_list=str(settings.allow_list.absolute()) if settings.allow_list else "",
-        ),
-        "exporter": _exporter(settings, key),
-        "pages": Pages(
-            url=settings.pages_url,
-            sensitive=str(settings.sensitive.absolute()) if settings.sensitive else "",
-            pseudonym_key=key,
-        ),
-        **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
-        **(resource_overrides or {}),
-    }
-    # A replay notifies nobody: its alerts are made up, or over.
-    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
-    if notify:
-        resources.setdefault("notifier", notify)
-    job = pull_job()
-    reach = {provider: horizons(provider, values) for provider in providers}
-    checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
-    if settings.export_formats:
-        checks.append(valid_exports())
-    cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
-    return dg.Definitions(
-        assets=explained(assets, resources["detector"], running=not settings.now and not settings.end_date),
-        asset_checks=checks,
-        jobs=[*([job] if providers else []), *cleaning],
-        schedules=[
-            *([*schedules(job, resources["clock"], reach, settings), run_retention_schedule] if providers else []),
-            *(retention_schedule(each) for each in cleaning),
-        ],
-        sensors=notification_sensors(providers) if notify else [],
-        resources=resources,
-        executor=dg.in_process_executor,
-    )
-
-
-def _exporter(settings: Settings, key: str) -> Exporter:
-    """What is exported."""
-    check_region(settings, settings.export_formats)
-    return Exporter(
-        out=str(settings.home.absolute() / "exports"),
-        formats=settings.export_formats,
-        region=settings.security_lake_region,
-        account=settings.security_lake_account,
-        pseudonym_key=key,
-    )
-
-
-def _source(provider: str, values: Mapping[str, str], home: Path) -> Source:
-    """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
-    names = [name for name in variables(provider) if values.get(name)]
-    return Source(
-        provider=provider,
-        environment={name: dg.EnvVar(name) for name in names},
-        limits=str(home.absolute() / "limits"),
-    )
+    return assets
 
 
 def _definitions() -> dg.Definitions:

@@ -25,13 +25,14 @@ from orchestration.event_log import BatchingSqliteEventLogStorage
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import REPLAY_NOTE
 
-__all__ = ["Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
+__all__ = ["PROJECT", "Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 
 _STEP = timedelta(days=6)
 """Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
-_PROJECT = Path(__file__).resolve().parents[1]
+PROJECT = Path(__file__).resolve().parents[1]
+"""Where the project is installed from."""
 
 
 class Home:
@@ -79,7 +80,7 @@ class Home:
             "class": BatchingSqliteEventLogStorage.__name__,
             "config": {"base_dir": str(storage / "history" / "runs")},
         }
-        settings = (_PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+        settings = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
         text = f"{settings}event_log_storage: {json.dumps(event_log)}\n"
         (storage / "dagster.yaml").write_text(text, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(storage)
@@ -135,7 +136,7 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
     log = state / "sandbox.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, "--now", now.isoformat()], stdout=out, stderr=subprocess.STDOUT, cwd=_PROJECT
+            [*command, "--now", now.isoformat()], stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT
         )
     try:
         deadline = time.monotonic() + _START_SECONDS

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from connectors import ConfigurationError
 from orchestration.cli import app
-from orchestration.formats import pages_address
+from orchestration.commands.formats import pages_address
 from tests.integration.small_lake import ALERT_ID, DAY, OPENS, ordinary
 
 

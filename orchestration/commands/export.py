@@ -14,26 +14,13 @@ from rich.progress import track
 from assets.exporting import Destination, ExportFormat, export_day, open_lake
 from assets.refresh import days_between
 from assets.resources import Clock
-from connectors import ConfigurationError
 from detection.sql import ENGINE
-from orchestration.formats import lake_of
+from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of
+from orchestration.resources import check_region
 from orchestration.settings import Settings, environment
 
-__all__ = ["check_region", "export"]
-
-
-def check_region(settings: Settings, formats: list[str]) -> None:
-    """Refuses OCSF as Parquet without the region that is part of its path.
-
-    Raises:
-        ConfigurationError: The region is not set.
-    """
-    if ExportFormat.OCSF_PARQUET in formats and not settings.security_lake_region:
-        raise ConfigurationError(
-            f"{ExportFormat.OCSF_PARQUET} needs UPLOADWATCH_SECURITY_LAKE_REGION, which is part of its path: set it to "
-            "the AWS region of the Security Lake, such as eu-central-1."
-        )
+__all__ = ["export"]
 
 
 def export(
@@ -41,9 +28,7 @@ def export(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     out: Annotated[Path, typer.Option(help="Directory to write to.", file_okay=False)],
     format_: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; may be repeated.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
 ) -> None:
     """Writes uploads and alerts of these days as OCSF (JSON lines or Parquet) or CSV. Publishes the alerts."""
     if first > last:

@@ -16,15 +16,13 @@ from rich.table import Table
 from assets.load import load_of_days
 from assets.plots import load_plot
 from detection.wording import TITLES
-from orchestration.formats import Format, lake_of
+from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 
 __all__ = ["status"]
 
 
 def status(
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
     days: Annotated[int, typer.Option(help="So many days up to the last one.", min=1)] = 30,
     plot: Annotated[Path | None, typer.Option(help="Picture of alerts allowed and raised, PNG.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,

@@ -6,7 +6,6 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from assets.resources import Clock
 from connectors import ConfigurationError
-from orchestration.formats import Format, lake_of
+from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.notify.channels import Channel, DeliveryError, open_channel
 from orchestration.notify.messages import trial_message
 from orchestration.notify.outbox import Letter
@@ -27,11 +26,9 @@ from orchestration.settings import Settings, environment
 
 __all__ = ["notify", "outbox"]
 
-HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
-
 
 def notify(
-    home: HomeOption = Path(".uploadwatch"),
+    home: HomeOption = HOME,
     test: Annotated[bool, typer.Option("--test", help="Only send a test message to every channel.")] = False,
 ) -> None:
     """Notifies of new and changed alerts now, as the sensor does every half minute; with --test, tries the channels.
@@ -79,7 +76,7 @@ def _works(channel: Channel, now: datetime, out: Console) -> bool:
 
 
 def outbox(
-    home: HomeOption = Path(".uploadwatch"),
+    home: HomeOption = HOME,
     retry: Annotated[bool, typer.Option("--retry", help="Put what was parked back, to be tried again.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:

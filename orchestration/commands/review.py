@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -13,7 +12,7 @@ from rich.markup import escape
 from assets.publishing import publish
 from assets.resources import Clock
 from assets.reviews import add_review
-from orchestration.formats import lake_of
+from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.settings import Settings, environment
 
 __all__ = ["review"]
@@ -24,9 +23,7 @@ def review(
     by: Annotated[str, typer.Option(help="Who says so.")],
     note: Annotated[str, typer.Option(help="Why.")],
     benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
 ) -> None:
     """Marks an alert as benign or confirmed; the latest review counts, all are kept.
 

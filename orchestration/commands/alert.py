@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import duckdb
@@ -17,7 +16,7 @@ from assets.pages.terminal import closed_in_terminal, page_in_terminal
 from assets.pages.words import PSEUDONYMS
 from assets.publishing import publish
 from assets.resources import Clock, Detector, Pages
-from orchestration.formats import Format, lake_of
+from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 
@@ -26,9 +25,7 @@ __all__ = ["alert"]
 
 def alert(
     alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
     format_: Annotated[
         Format, typer.Option("--format", help="table, or json: the evidence as one object.")
     ] = Format.TABLE,

@@ -20,7 +20,7 @@ from assets.resources import Clock
 from connectors import PROVIDERS
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
-from orchestration.formats import Format
+from orchestration.commands.formats import Format
 from orchestration.settings import Settings, environment
 
 __all__ = ["doctor"]

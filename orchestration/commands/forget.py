@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import dagster as dg
@@ -18,7 +17,7 @@ from assets.forget import forget as forget_person
 from assets.lake import Lake
 from assets.manifest import Manifest
 from connectors import configured, horizons
-from orchestration.formats import lake_of
+from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.pseudonymity import known_pseudonyms
 from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings, environment
@@ -28,9 +27,7 @@ __all__ = ["forget"]
 
 def forget(
     user: Annotated[str, typer.Argument(help="E-mail, or provider:id as alerts name the user.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
 ) -> None:
     """Removes a person from raw events, tables, alerts, exports and Dagster's records; say it again if it was killed.

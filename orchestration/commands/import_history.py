@@ -17,7 +17,8 @@ from assets.history_files import ExportError
 from assets.history_stage import Span
 from assets.lake import Lake
 from assets.resources import Clock
-from connectors import PROVIDERS, ConfigurationError
+from connectors import ConfigurationError
+from orchestration.commands.formats import HOME, HomeOption, known_providers
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
 __all__ = ["history"]
@@ -26,18 +27,13 @@ __all__ = ["history"]
 def history(
     files: Annotated[list[Path], typer.Argument(help="Exports: CSV of Purview, JSON or NDJSON; plain, .gz or .zst.")],
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
 ) -> None:
     """Lands exported history as audit events of the days it is of, and says what to run so that it counts.
 
     What has landed before, from the API or an import, is left out: importing again changes nothing.
     """
-    if provider not in PROVIDERS:
-        raise typer.BadParameter(
-            f"{provider}: not a provider. Choose from {', '.join(PROVIDERS)}.", param_hint="--provider"
-        )
+    known_providers([provider])
     settings = Settings.read(environment())
     if not settings.now and (home / REPLAY_NOTE).exists():
         raise ConfigurationError(

@@ -27,7 +27,7 @@ from connectors import PROVIDERS
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
-from orchestration.formats import Format, lake_of
+from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.report import Score, score
 from orchestration.settings import Settings, environment
 
@@ -41,9 +41,7 @@ _TOP = 10
 def backtest(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
-    home: Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")] = Path(
-        ".uploadwatch"
-    ),
+    home: HomeOption = HOME,
     budget: Annotated[str, typer.Option(help="Alerts per 1000 monitored users and day; several by commas.")] = "2",
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)

@@ -1,0 +1,61 @@
+"""What the commands share: their common options, how results are printed, and the lake of a home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assets.lake import Lake
+from assets.pages.paths import dossier_url
+from connectors import PROVIDERS
+from orchestration.settings import Settings, environment
+
+__all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address"]
+
+HOME = Path(".uploadwatch")
+"""The home where none is named."""
+
+HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
+
+
+class Format(StrEnum):
+    """How results are printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def lake_of(home: Path) -> Lake:
+    """The lake of a home.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    if not (home / "lake").is_dir():
+        raise FileNotFoundError(
+            f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME."
+        )
+    return Lake(root=str(home / "lake"))
+
+
+def pages_address(home: Path) -> str:
+    """Address of the index of a home's pages."""
+    return dossier_url(lake_of(home), None, Settings.read(environment()).pages_url)
+
+
+def known_providers(names: Sequence[str]) -> list[str]:
+    """The named providers in their usual order; all of them where none is named.
+
+    Raises:
+        typer.BadParameter: One is not a provider.
+    """
+    unknown = sorted(set(names) - set(PROVIDERS))
+    if unknown:
+        raise typer.BadParameter(
+            f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.", param_hint="--provider"
+        )
+    return [provider for provider in PROVIDERS if not names or provider in names]

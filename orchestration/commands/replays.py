@@ -1,0 +1,151 @@
+"""``uploadwatch run`` and ``uploadwatch demo``: a workload, watched through the sandbox."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from connectors import PROVIDERS
+from orchestration.commands.formats import HOME, HomeOption, known_providers, pages_address
+from orchestration.replay import PROJECT, Home, play, sandbox
+from orchestration.report import alert_table, read_alerts, score
+
+__all__ = ["demo", "run"]
+
+out = Console()
+_DEMO_START = date(2026, 1, 5)
+_DEMO_DAYS = 60
+_ATTEMPTS = 5
+
+
+def _days(workload: Path) -> tuple[date, date]:
+    """First and last day with events in a workload."""
+    reader = "read_parquet" if workload.suffix == ".parquet" else "read_csv"
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        query = f"SELECT CAST(min(time) AS DATE), CAST(max(time) AS DATE) FROM {reader}(?)"  # noqa: S608 -- one of two
+        [(first, last)] = con.execute(query, [str(workload)]).fetchall()
+    return first, last
+
+
+def _replay(
+    home: Home,
+    workload: Path,
+    first: date,
+    last: date,
+    providers: list[str],
+    settings: dict[str, str],
+    faults: Path | None = None,
+) -> None:
+    home.clear()
+    midnight = datetime.combine(first, datetime.min.time(), UTC)
+    with (
+        sandbox(workload, home.path / "sandbox", now=midnight, faults=faults) as stand_in,
+        Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("days"),
+            TimeElapsedColumn(),
+            console=out,
+        ) as bar,
+        home.instance() as instance,
+    ):
+        task = bar.add_task(f"{first}", total=(last - first).days + 1)
+
+        def progress(start: date, end: date) -> None:
+            bar.update(task, advance=(end - start).days + 1, description=f"{end}")
+
+        # Only faults are an excuse for a stand-in that does not answer.
+        attempts = _ATTEMPTS if faults else 1
+        play(
+            home,
+            stand_in,
+            workload,
+            first,
+            last,
+            providers=providers,
+            settings=settings,
+            progress=progress,
+            instance=instance,
+            attempts=attempts,
+        )
+
+
+def run(
+    workload: Annotated[Path, typer.Option(help="Workload file, Parquet or CSV.", exists=True, dir_okay=False)],
+    home: HomeOption,
+    first: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")] = None,
+    last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
+    budget: Annotated[float, typer.Option(help="Alerts per 1000 monitored users and day.")] = 2.0,
+    faults: Annotated[
+        Path | None, typer.Option(help="Fault plan that the sandbox plays, JSON.", exists=True, dir_okay=False)
+    ] = None,
+) -> None:
+    """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
+
+    A home that an earlier replay made is made anew; a lake that none made is left alone.
+    """
+    start, end = _days(workload)
+    _replay(
+        Home(home),
+        workload,
+        first.date() if first else start,
+        last.date() if last else end,
+        known_providers(provider or ()),
+        {"UPLOADWATCH_BUDGET": str(budget)},
+        faults,
+    )
+    out.print(f"{len(read_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
+
+
+def demo(home: HomeOption = HOME) -> None:
+    """Makes 60 days of a made-up organisation, watches them through the four APIs, and shows the alerts."""
+    began = time.monotonic()
+    workload = home / "demo" / "workload.parquet"
+    workload.parent.mkdir(parents=True, exist_ok=True)
+    out.print("A made-up organisation of 300 people over four providers, 60 days of it …")
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "workload",
+            "--out",
+            str(workload),
+            "--days",
+            str(_DEMO_DAYS),
+            "--start",
+            _DEMO_START.isoformat(),
+        ],
+        check=True,
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+    )
+    _replay(Home(home), workload, _DEMO_START, _DEMO_START + timedelta(days=_DEMO_DAYS - 1), list(PROVIDERS), {})
+    found = read_alerts(home)
+    out.print(alert_table(found))
+    result = score(found, workload.with_suffix(".labels.csv"), providers=PROVIDERS)
+    for scenario, wanted in sorted(result.wanted.items()):
+        out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
+    out.print(
+        f"[bold]{sum(result.found.values())} of {sum(result.wanted.values())} harmful labelled incidents found[/], "
+        f"{result.as_suspicious} of {result.suspicious} by a suspicious user told as such; "
+        f"{result.look_alikes + result.unlabelled} false alerts "
+        f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "
+        f"{_DEMO_DAYS - 14} days of watching."
+    )
+    out.print(
+        f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
+    )
+    out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)

@@ -1,0 +1,70 @@
+"""``uploadwatch ui``: Dagster's UI on a home that was made by a replay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from connectors import PROVIDERS, variables
+from orchestration.commands.formats import HOME, HomeOption
+from orchestration.replay import PROJECT, Home, sandbox
+
+__all__ = ["ui"]
+
+
+def ui(
+    home: HomeOption = HOME,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+) -> None:
+    """Opens Dagster's UI on a home that `demo` or `run` made, with its sandbox running again."""
+    place = Home(home)
+    noted = place.variables()
+    if not noted:
+        raise typer.BadParameter(
+            f"{home} was not made by `uploadwatch demo` or `uploadwatch run`; run one of them first."
+        )
+    workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
+    providers = noted.pop("providers").split(",")
+    with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
+        Console().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+        _serve(
+            [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-p", str(port)],
+            place.path,
+            {**_without_providers(os.environ), **stand_in.variables(providers), **noted},
+        )
+
+
+def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Runs a server that has processes of its own, and sees that none is left once this one is told to stop."""
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as process:
+        try:
+            process.wait()
+        except KeyboardInterrupt:
+            # To all of them: the one on top does not always tell the others.
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(timeout=20)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+
+
+def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the credentials of real providers: a replay must not reach them."""
+    theirs = {name for provider in PROVIDERS for name in variables(provider)}
+    return {name: value for name, value in environment.items() if name not in theirs}

@@ -1,0 +1,100 @@
+"""The resources of a deployment, made of its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_duckdb import DuckDBResource
+
+from assets.exporting import ExportFormat
+from assets.exports import Exporter
+from assets.lake import Lake
+from assets.resources import Clock, Detector, Pages, Source
+from connectors import ConfigurationError, variables
+from detection.sql import ENGINE
+from orchestration.notify.sensors import notifier
+from orchestration.pseudonymity import KEY, pseudonyms_of
+from orchestration.settings import Settings
+
+__all__ = ["check_region", "resources"]
+
+
+def check_region(settings: Settings, formats: list[str]) -> None:
+    """Refuses OCSF as Parquet without the region that is part of its path.
+
+    Raises:
+        ConfigurationError: The region is not set.
+    """
+    if ExportFormat.OCSF_PARQUET in formats and not settings.security_lake_region:
+        raise ConfigurationError(
+            f"{ExportFormat.OCSF_PARQUET} needs UPLOADWATCH_SECURITY_LAKE_REGION, which is part of its path: set it to "
+            "the AWS region of the Security Lake, such as eu-central-1."
+        )
+
+
+def resources(settings: Settings, values: Mapping[str, str], providers: Sequence[str]) -> dict[str, Any]:
+    """What assets, checks, schedules and sensors ask for, by key.
+
+    Args:
+        settings: The deployment's settings.
+        values: The environment that they were read from.
+        providers: Configured providers.
+
+    Returns:
+        lake, engine, clock, detector, exporter, pages, a source for each provider, and notifier where there is a
+        channel.
+
+    Raises:
+        ConfigurationError: A channel is half configured, or a value can't be used.
+    """
+    # The key reaches runs as an environment variable, so that it can't be read in the UI.
+    key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""
+    # A replay notifies nobody: its alerts are made up, or over.
+    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
+    return {
+        "lake": Lake(root=str(settings.home.absolute() / "lake")),
+        "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
+        "clock": Clock(fixed=settings.now),
+        "detector": Detector(
+            budget=settings.budget,
+            service_budget=settings.service_budget,
+            organisation_domains=settings.domains,
+            reasons_off=settings.off,
+            risk_list=_path(settings.risk_list),
+            networks=_path(settings.networks),
+            allow_list=_path(settings.allow_list),
+        ),
+        "exporter": _exporter(settings, key),
+        "pages": Pages(url=settings.pages_url, sensitive=_path(settings.sensitive), pseudonym_key=key),
+        **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
+        **({"notifier": notify} if notify else {}),
+    }
+
+
+def _path(file: Path | None) -> str:
+    return str(file.absolute()) if file else ""
+
+
+def _exporter(settings: Settings, key: str) -> Exporter:
+    """What is exported."""
+    check_region(settings, settings.export_formats)
+    return Exporter(
+        out=str(settings.home.absolute() / "exports"),
+        formats=settings.export_formats,
+        region=settings.security_lake_region,
+        account=settings.security_lake_account,
+        pseudonym_key=key,
+    )
+
+
+def _source(provider: str, values: Mapping[str, str], home: Path) -> Source:
+    """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
+    names = [name for name in variables(provider) if values.get(name)]
+    return Source(
+        provider=provider,
+        environment={name: dg.EnvVar(name) for name in names},
+        limits=str(home.absolute() / "limits"),
+    )
