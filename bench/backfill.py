@@ -42,11 +42,20 @@ PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 class Plain:
     """What an asset's or a check's function asks of its context, of no Dagster run."""
 
-    def __init__(self, resources: Any, first: date, last: date, keys: Iterable[dg.AssetKey]) -> None:
+    def __init__(
+        self,
+        resources: Any,
+        first: date,
+        last: date,
+        keys: Iterable[dg.AssetKey] = (),
+        checks: Iterable[dg.AssetCheckKey] = (),
+    ) -> None:
         self.resources = resources
         self.partition_key_range = SimpleNamespace(start=first.isoformat(), end=last.isoformat())
         self.selected_asset_keys = set(keys)
+        self.selected_asset_check_keys = set(checks)
         self.run = SimpleNamespace(tags={})
+        self.op_execution_context = SimpleNamespace(has_partition_key=False, has_partition_key_range=True)
         self.log = logging.getLogger("bench")
 
     def add_asset_metadata(self, *_args: object, **_named: object) -> None:
@@ -76,7 +85,7 @@ def without_dagster(values: Mapping[str, str], first: date, last: date) -> None:
         for each in assets:
             _call(each.op.compute_fn, Plain(resources, first, last, each.keys))
         for check in defs.asset_checks or ():
-            _call(check.op.compute_fn, Plain(resources, first, last, ()))
+            _call(check.op.compute_fn, Plain(resources, first, last, checks=check.check_keys))
 
 
 def _process(values: Mapping[str, str], *command: str) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.replay import Home, Sandbox, deployment, sandbox
+from tests.integration.command import say
 from tests.integration.pipeline import FIRST, burst, moment, write
 
 DAYS = 8
@@ -91,16 +92,17 @@ def test_a_backfill_that_was_stopped_goes_on_where_it_was(stand_in: Sandbox, tmp
 def test_days_that_are_no_partitions_are_refused(stand_in: Sandbox, tmp_path: Path, first: str, last: str, said: str):
     """Prevents a traceback of Dagster's, or a run over nothing, where a day was mistyped."""
     values = deployed(tmp_path, stand_in)
-    done = subprocess.run(command(first, last), env=values, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert said in " ".join(done.stderr.split())
+    done = say("backfill", "--from", first, "--to", last, values=values)
+    assert done.status == 1
+    assert said in " ".join(done.err.split())
 
 
-def test_a_run_that_would_be_forgotten_is_refused(stand_in: Sandbox, tmp_path: Path) -> None:
+def test_a_run_that_would_be_forgotten_is_refused(
+    stand_in: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Prevents hours of a backfill that the UI never shows."""
     values = {name: value for name, value in deployed(tmp_path, stand_in).items() if name != "DAGSTER_HOME"}
-    done = subprocess.run(
-        command("2026-01-05", "2026-01-06"), env=values, capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert "DAGSTER_HOME" in done.stderr
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    done = say("backfill", "--from", "2026-01-05", "--to", "2026-01-06", values=values)
+    assert done.status == 1
+    assert "DAGSTER_HOME" in done.err

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +19,7 @@ from detection.risk import Networks
 from detection.sensitive import read_terms
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
+from tests.integration.command import say
 from tests.integration.pipeline import burst, moment, watch, write
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
@@ -171,11 +170,7 @@ def test_the_sentence_can_be_checked_by_hand(everything):
 
 def test_the_command_prints_the_alerts_as_documented(everything):
     """Prevents a field that is documented but missing, or printed but not documented."""
-    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "alerts", "--format", "json"]
-    printed = subprocess.run(
-        [*command, "--home", str(everything.home.path)], check=True, capture_output=True, text=True
-    ).stdout
-    found = json.loads(printed)
+    found = json.loads(command(everything, everything.home.path, "alerts", "--format", "json"))
     assert found == everything.alerts
     table = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
     documented = {
@@ -207,10 +202,8 @@ def test_tick_and_reconcile_ask_for_the_last_days(everything):
 
 def command(everything, home: Path, *arguments: str) -> str:
     """What the command prints."""
-    call = [sys.executable, "-c", "from orchestration.cli import main; main()", *arguments, "--home", str(home)]
-    values = {**os.environ, "UPLOADWATCH_NOW": "2026-01-22T12:00:00+00:00"}
-    run = subprocess.run(call, capture_output=True, text=True, env=values, check=False)
-    return run.stdout if run.returncode == 0 else f"{run.returncode}: {run.stderr}"
+    said = say(*arguments, "--home", str(home), values={"UPLOADWATCH_NOW": "2026-01-22T12:00:00+00:00"})
+    return said.out if said.status == 0 else f"{said.status}: {said.err}"
 
 
 def test_a_backtest_at_the_same_budget_comes_to_the_alerts_that_there_are(everything):
