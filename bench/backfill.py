@@ -29,6 +29,7 @@ import dagster as dg
 import duckdb
 
 from assets.audit_events import PullConfig
+from connectors import PROVIDERS
 from orchestration.definitions import build_defs
 from orchestration.replay import Home, deployment, sandbox
 from sandbox.workload import FEWEST_DAYS, make_workload
@@ -36,7 +37,6 @@ from sandbox.workload_format import write_workload
 
 FIRST = date(2026, 1, 5)
 _COMMAND = "from orchestration.cli import main; main()"
-PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 
 
 class Plain:

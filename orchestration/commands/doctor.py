@@ -17,10 +17,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from assets.resources import Clock
-from connectors import PROVIDERS
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
-from orchestration.commands.formats import Format
+from orchestration.commands.formats import Format, known_providers
 from orchestration.settings import Settings, environment
 
 __all__ = ["doctor"]
@@ -40,15 +39,13 @@ def doctor(
     Nothing is changed at a provider, but for subscriptions of Office 365 that are missing: they are started, as the
     first pull would do.
     """
-    unknown = sorted(set(provider or ()) - set(PROVIDERS))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.")
+    providers = known_providers(provider or ())
     # Attempts that failed are told by the findings; without a handler they would stand between the lines.
     logging.getLogger("connectors").addHandler(logging.NullHandler())
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
     findings = examine(
-        [name for name in PROVIDERS if not provider or name in provider],
+        providers,
         values,
         now=now,
         clock=lambda: datetime.now(UTC),
