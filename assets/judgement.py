@@ -114,10 +114,16 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         detect(con, day, parameters, entries)
         watched = evaluations(lake, providers, began(), day, activation)
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE evaluations "
-            "(scope VARCHAR, window_start TIMESTAMP, state VARCHAR, reason VARCHAR)"
+            """
+            CREATE OR REPLACE TEMP TABLE evaluations AS
+            SELECT
+                unnest(CAST($scopes AS VARCHAR [])) AS scope,
+                unnest(CAST($starts AS TIMESTAMP [])) AS window_start,
+                unnest(CAST($states AS VARCHAR [])) AS state,
+                unnest(CAST($reasons AS VARCHAR [])) AS reason
+            """,
+            {name: [row[n] for row in watched] for n, name in enumerate(("scopes", "starts", "states", "reasons"))},
         )
-        con.executemany("INSERT INTO evaluations VALUES (?, ?, ?, ?)", watched)
 
     return [
         Step({"baselines": "baselines"}, learned_from, baselines),

@@ -49,6 +49,11 @@ class Note:
     modified: int
 
 
+_notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
+"""Notes read by this process, by the partition's path and by the file that they are of: a note is only ever written
+with a new file, and a run asks for each some fifty times."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside ``path`` and, when the block ends well, renames it over ``path``."""
@@ -80,16 +85,20 @@ class Lake(dg.ConfigurableResource[None]):
 
     def directory(self, table: str, day: date) -> Path:
         """Directory of one partition."""
-        return Path(self.root) / table / f"day={day:%Y-%m-%d}"
+        return Path(self.root, table, f"day={day}")
 
     def part(self, table: str, day: date) -> Path:
         """Parquet file of one partition, whether it exists or not."""
-        return self.directory(table, day) / "part.parquet"
+        return Path(self._part(table, day))
+
+    def _part(self, table: str, day: date) -> str:
+        # A day's tables are made of hundreds of others' partitions, of which this is asked: a Path takes longer.
+        return f"{self.root}/{table}/day={day}/part.parquet"
 
     def parts(self, table: str, days: Iterable[date]) -> list[str]:
         """Existing Parquet files of these days, in the order of the days."""
-        paths = (self.part(table, day) for day in days)
-        return [str(path) for path in paths if path.exists()]
+        paths = (self._part(table, day) for day in days)
+        return [path for path in paths if os.path.exists(path)]  # noqa: PTH110 -- see _part
 
     def landed_days(self, table: str) -> list[date]:
         """Days of which the table has a directory, ascending."""
@@ -101,7 +110,7 @@ class Lake(dg.ConfigurableResource[None]):
 
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
-        return [day for day in self.landed_days(table) if self.part(table, day).exists()]
+        return [day for day in self.landed_days(table) if self.parts(table, [day])]
 
     @contextmanager
     def alone(self, table: str = "") -> Iterator[None]:
@@ -120,13 +129,20 @@ class Lake(dg.ConfigurableResource[None]):
 
     def note(self, table: str, day: date) -> Note | None:
         """The note beside a partition; None where there is no partition or the note is not of this file."""
-        path = self.part(table, day)
+        path = self._part(table, day)
         try:
-            stat = path.stat()
-            note = Note(**json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
+            stat = os.stat(path)  # noqa: PTH116 -- see _part
+            file = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            known = _notes.get(path)
+            if known and known[0] == file:
+                return known[1]
+            note = Note(**json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None
-        return note if (note.size, note.modified) == (stat.st_size, stat.st_mtime_ns) else None
+        if (note.size, note.modified) != file[1:]:
+            return None
+        _notes[path] = (file, note)
+        return note
 
     def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
         """Digest of the content of these partitions, absent ones included, and of further text."""

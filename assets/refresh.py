@@ -87,8 +87,9 @@ def refresh(
         stack.enter_context(lake.alone(table))
         # Another run may have made further days while this one waited.
         days = touched_days(context, lake, table, reach=reach)
-        # Each step has its own connection, since what one makes as a table the next may read as a view.
-        connections = [stack.enter_context(engine.get_connection()) for _ in steps]
+        opened = stack.enter_context(engine.get_connection())
+        # Each step has its own cursor, since what one makes as a table the next may read as a view.
+        connections = [stack.enter_context(opened.cursor()) for _ in steps]
         for day in days:
             in_range = wanted[0] <= day <= wanted[-1]
             made = [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
@@ -96,9 +97,8 @@ def refresh(
             for each in made:
                 if in_range or each.renewed:
                     _tell(context, each.notes, day, each.extra, in_range=in_range)
-        with engine.get_connection() as con:
-            for step in steps:
-                _show(context, lake, con, step, wanted[-1])
+        for step in steps:
+            _show(context, lake, opened, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
 
 
