@@ -91,6 +91,7 @@ class Provider:
 
     def __init__(self, client: Client, provider: str, monkeypatch: pytest.MonkeyPatch) -> None:
         self.client, self.provider = client, provider
+        self._instance = dg.DagsterInstance.ephemeral()
         # The whole day is one slice, so that it is plain which requests a fault meets.
         one_slice = {f"{provider.removesuffix('_workspace').upper()}_PARALLEL_SLICES": "1"}
         client.environment = {**client.environment, **one_slice}
@@ -124,7 +125,7 @@ class Provider:
         job = dg.define_asset_job("pull", selection=selection, executor_def=dg.in_process_executor)
         defs = dg.Definitions.merge(build_defs(values), dg.Definitions(jobs=[job]))
         result = defs.resolve_job_def("pull").execute_in_process(
-            instance=dg.DagsterInstance.ephemeral(),
+            instance=self._instance,
             partition_key=DAY,
             run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )

@@ -24,14 +24,14 @@ FIRST = date(2026, 1, 5)
 
 
 class Quick(Detector):
-    """The detector with a history of four days in place of a fortnight, for tests of what follows after it."""
+    """The detector with a history of three days in place of a fortnight, for tests of what follows after it."""
 
     budget: float = 20.0
 
     @property
     def parameters(self) -> Parameters:
         """Parameters of which the usual ones need 14 days and 200 user-days."""
-        return super().parameters.model_copy(update={"activation_days": 4, "warm_up_days": 2, "least_user_days": 40})
+        return super().parameters.model_copy(update={"activation_days": 3, "warm_up_days": 1, "least_user_days": 30})
 
 
 def moment(day: int, hour: float) -> datetime:
@@ -119,12 +119,12 @@ def watch(
     providers: Sequence[str],
     settings: Mapping[str, str] | None = None,
     kept: bool = False,
-    quick: bool = False,
+    detector: Detector | None = None,
 ) -> Watched:
     """Plays a workload through the sandbox into a home, in the steps that the command takes.
 
-    Dagster's own storage is in memory, which takes half the time, or in the home where it is to be kept. ``quick`` is
-    for :class:`Quick`.
+    Dagster's own storage is in memory, which takes less time, or in the home where it is to be kept. A ``detector``
+    takes the place of that of the settings.
     """
     place = Home(home)
     with (
@@ -141,6 +141,6 @@ def watch(
             settings=settings or {},
             progress=lambda _start, _end: None,
             instance=instance,
-            resource_overrides={"detector": Quick()} if quick else None,
+            resource_overrides={"detector": detector} if detector else None,
         )
     return Watched(place)

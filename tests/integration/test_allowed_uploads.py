@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from tests.integration.command import say
+from tests.integration.pipeline import Quick, burst, moment, watch, write
 
-from tests.integration.pipeline import burst, moment, watch, write
-
-DAYS = 18
+DAYS = 5
 
 
 def test_what_is_allowed_is_counted_and_raises_no_alert(tmp_path):
@@ -15,24 +13,21 @@ def test_what_is_allowed_is_counted_and_raises_no_alert(tmp_path):
     events = [
         event
         for user in ("mover@example.com", "other@example.com")
-        for event in burst("box", user, moment(16, 10), files=900, minutes=50)
+        for event in burst("box", user, moment(3, 10), files=900, minutes=50)
     ]
     listed = tmp_path / "allow.toml"
     listed.write_text(
         "[[allow]]\nuser = 'mover@example.com'\nprovider = 'box'\nowner = 'ops@example.com'\nreason = 'move'\n"
-        "expires = 2026-01-21\n"
+        "expires = 2026-01-08\n"
     )
-    settings = {"UPLOADWATCH_BUDGET": "20", "UPLOADWATCH_ALLOW_LIST": str(listed)}
+    detector = Quick(allow_list=str(listed))
     workload = write(tmp_path / "workload.parquet", events, days=DAYS)
-    watched = watch(workload, tmp_path / "home", days=DAYS, providers=["box"], settings=settings)
+    watched = watch(workload, tmp_path / "home", days=DAYS, providers=["box"], detector=detector)
     assert watched.of("mover@example.com") == []
     assert [alert["files"] for alert in watched.of("other@example.com")] == [900]
     marked = watched.query(
         "SELECT DISTINCT allowed_by FROM '{lake}/detections/*/part.parquet' WHERE \"user\" = 'mover@example.com'"
     )
     assert marked == [("mover@example.com at Box (ops@example.com: move)",)]
-    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "alerts"]
-    printed = subprocess.run(
-        [*command, "--home", str(watched.home.path)], check=True, capture_output=True, text=True
-    ).stdout
-    assert "windows suppressed by the allow-list: mover@example.com at Box" in " ".join(printed.split())
+    printed = say("alerts", "--home", str(watched.home.path), values={})
+    assert "windows suppressed by the allow-list: mover@example.com at Box" in " ".join(printed.out.split())

@@ -22,10 +22,10 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from orchestration.replay import Home, Sandbox, deployment, materialise, sandbox
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, write
 
-DAYS = 10
-START = moment(5, 5)
+DAYS = 8
+START = moment(3, 5)
 PROVIDERS = ("box", "dropbox")
-QUIET = 8
+QUIET = 6
 DOWN = [{"api": "box", "kind": "failing", "status": 503, "retry_after": 0, "times": "always"}]
 
 
@@ -95,16 +95,16 @@ class Running(Watched):
 
 @pytest.fixture(scope="module")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four days worth watching after five days of history, one of them without any event."""
+    """Four days worth watching after three days of history, one of them without any event."""
     path = tmp_path_factory.mktemp("fast") / "workload.parquet"
     events = [
-        *burst("box", "one@example.com", moment(5, 10), files=700, minutes=50),
-        *burst("dropbox", "late@example.com", moment(6, 9), files=300, minutes=20),
+        *burst("box", "one@example.com", moment(3, 10), files=700, minutes=50),
+        *burst("dropbox", "late@example.com", moment(4, 9), files=300, minutes=20),
         # Published after the last tick that asks for its hour again.
-        *burst("dropbox", "late@example.com", moment(6, 9.5), files=400, minutes=20, late=20),
-        *burst("box", "missed@example.com", moment(7, 10), files=800, minutes=50),
+        *burst("dropbox", "late@example.com", moment(4, 9.5), files=400, minutes=20, late=20),
+        *burst("box", "missed@example.com", moment(5, 10), files=800, minutes=50),
     ]
-    write(path, events, days=DAYS, people=15, seed=21)
+    write(path, events, days=DAYS, people=30, seed=21)
     table = pq.read_table(path)
     time = table.column("time").cast("timestamp[us]")
     quiet = [moment(day, 0).replace(tzinfo=None) for day in (QUIET, QUIET + 1)]
@@ -114,7 +114,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    """A deployment with five days of history, pulled by a backfill."""
+    """A deployment with three days of history, pulled by a backfill."""
     home = Home(tmp_path / "home")
     for name in ("HOME", "START_DATE", "END_DATE", "BUDGET"):
         monkeypatch.setenv(f"UPLOADWATCH_{name}", "")
@@ -125,7 +125,7 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
         overrides = {"detector": Quick()}
         with dg.DagsterInstance.ephemeral() as instance:
-            materialise(instance, values, FIRST, FIRST + timedelta(days=4), now=START, resource_overrides=overrides)
+            materialise(instance, values, FIRST, FIRST + timedelta(days=2), now=START, resource_overrides=overrides)
         target = ModuleTarget("tests.integration.fast_deployment", None, str(Path(__file__).parents[2]), "uploadwatch")
         with (
             # Dagster's storage waits for the disk at each of some thousand events.
@@ -138,7 +138,7 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_alerts_come_without_a_hand_on_it(running: Running, tmp_path: Path):
     """Prevents a deployment that needs somebody after late events, an outage or a silent day to be right again."""
-    for day, wanted in ((5, ["tick"]), (6, ["reconcile", "tick"])):
+    for day, wanted in ((3, ["tick"]), (4, ["reconcile", "tick"])):
         began = running.let_pass_until(moment(day, 17))
         assert sorted(run.tags["dagster/schedule_name"] for run in began) == wanted
         assert {run.status for run in began} == {dg.DagsterRunStatus.SUCCESS}
@@ -147,24 +147,24 @@ def test_alerts_come_without_a_hand_on_it(running: Running, tmp_path: Path):
     assert (one["files"], late["files"]) == (700, 300)
 
     running.fault(*DOWN)
-    for run in running.let_pass_until(moment(7, 17)):
+    for run in running.let_pass_until(moment(5, 17)):
         assert run.status == dg.DagsterRunStatus.SUCCESS
         assert running.pulled(run) == {"box": False, "dropbox": True}
     assert running.of("missed@example.com") == []
     running.fault()
 
-    running.let_pass_until(moment(8, 5))
+    running.let_pass_until(moment(6, 5))
     [missed] = running.of("missed@example.com")
     assert missed["files"] == 800
     [grown] = running.of("late@example.com")
     assert (grown["alert_id"], grown["files"]) == (late["alert_id"], 700)
 
     known = {alert["alert_id"]: alert["files"] for alert in running.alerts}
-    for run in running.let_pass_until(moment(9, 5)):
+    for run in running.let_pass_until(moment(7, 5)):
         assert running.pulled(run) == {"box": True, "dropbox": True}
     assert {alert["alert_id"]: alert["files"] for alert in running.alerts} == known
     quiet = running.query(
-        "SELECT state, count(*) FROM read_parquet('{lake}/evaluations/day=2026-01-13/part.parquet') GROUP BY state"
+        "SELECT state, count(*) FROM read_parquet('{lake}/evaluations/day=2026-01-11/part.parquet') GROUP BY state"
     )
     assert [state for state, _ in quiet] == ["evaluated"]
     assert running.alert_files() == running.at_once(tmp_path / "at_once")

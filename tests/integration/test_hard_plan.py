@@ -14,10 +14,10 @@ import requests
 
 from orchestration.replay import Home, play, sandbox
 from orchestration.report import read_alerts
-from tests.integration.pipeline import FIRST, burst, moment, write
+from tests.integration.pipeline import FIRST, Quick, burst, moment, write
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
-DAYS = 16
+DAYS = 8
 PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"
 
 
@@ -35,9 +35,10 @@ def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[M
             FIRST + timedelta(days=DAYS - 1),
             providers=PROVIDERS,
             # One slice after the other, so that the plan meets the same requests in every run.
-            settings={"UPLOADWATCH_BUDGET": "20", **{f"{name.upper()}_PARALLEL_SLICES": "1" for name in PROVIDERS}},
+            settings={f"{name.upper()}_PARALLEL_SLICES": "1" for name in PROVIDERS},
             progress=lambda _start, _end: None,
             instance=instance,
+            resource_overrides={"detector": Quick()},
         )
         fates = requests.get(f"{stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults", timeout=30).json()
     return json.dumps(read_alerts(home)), fates
@@ -49,11 +50,17 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *(
             e
             for n, p in enumerate(PROVIDERS)
-            for e in burst(p, f"at.{p}@example.com", moment(15, 9 + n), files=300, minutes=50)
+            for e in burst(p, f"at.{p}@example.com", moment(7, 9 + n), files=300, minutes=50)
         ),
-        *burst("google_workspace", "late@example.com", moment(15, 18), files=300, minutes=30),
-        *burst("google_workspace", "late@example.com", moment(15, 18.6), files=200, minutes=20, late=2),
-        *burst("office365", "late.too@example.com", moment(15, 5), files=300, minutes=40, late=9),
+        # Pages enough for every fault of the plan.
+        *(
+            event | {"kind": "download"}
+            for provider, files in (("box", 4000), ("dropbox", 4000), ("google_workspace", 9000))
+            for event in burst(provider, "reader@example.com", moment(4, 9), files=files, minutes=300)
+        ),
+        *burst("google_workspace", "late@example.com", moment(7, 18), files=300, minutes=30),
+        *burst("google_workspace", "late@example.com", moment(7, 18.6), files=200, minutes=20, late=2),
+        *burst("office365", "late.too@example.com", moment(7, 5), files=300, minutes=40, late=9),
     ]
     return write(tmp_path_factory.mktemp("hard") / "workload.parquet", events, days=DAYS, people=12)
 

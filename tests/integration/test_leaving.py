@@ -22,14 +22,13 @@ from assets.manifest import Manifest
 from detection.pseudonyms import Pseudonyms
 from orchestration.cli import app
 from orchestration.replay import Home, deployment, materialise, sandbox
-from tests.integration.pipeline import FIRST, Watched, burst, moment, watch, write
+from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, watch, write
 
-DAYS = 17
+DAYS = 5
 ANN = "ann@example.com"
 PROVIDERS = ("box", "office365")
 KEY = base64.b64encode(bytes(range(64))).decode()
 SETTINGS = {
-    "UPLOADWATCH_BUDGET": "20",
     "UPLOADWATCH_EXPORTS": "ocsf-json,ocsf-parquet,csv",
     "UPLOADWATCH_SECURITY_LAKE_REGION": "eu-central-1",
 }
@@ -39,20 +38,20 @@ SETTINGS = {
 def workload(tmp_path_factory) -> Path:
     """Ann's two bursts, and a colleague whose file is named after her; joann is somebody else."""
     events = [
-        *burst("box", ANN, moment(15, 9), files=300, minutes=50),
-        *burst("office365", ANN, moment(15, 20), files=200, minutes=50),
-        *burst("box", "joann@example.com", moment(15, 9), files=200, minutes=50),
-        *burst("box", "bob@example.com", moment(15, 12), files=70, minutes=50),
+        *burst("box", ANN, moment(3, 9), files=300, minutes=50),
+        *burst("office365", ANN, moment(3, 20), files=200, minutes=50),
+        *burst("box", "joann@example.com", moment(3, 9), files=200, minutes=50),
+        *burst("box", "bob@example.com", moment(3, 12), files=70, minutes=50),
     ]
     events[-1]["file_name"] = f"=review of {ANN}.pdf"
-    return write(tmp_path_factory.mktemp("leaving") / "workload.parquet", events, days=DAYS, people=8)
+    return write(tmp_path_factory.mktemp("leaving") / "workload.parquet", events, days=DAYS, people=30)
 
 
 @pytest.fixture(scope="module")
 def exported(workload, tmp_path_factory) -> Watched:
     """The workload played into a home that exports."""
     home = tmp_path_factory.mktemp("exported") / "home"
-    return watch(workload, home, days=DAYS, providers=PROVIDERS, settings=SETTINGS, kept=True)
+    return watch(workload, home, days=DAYS, providers=PROVIDERS, settings=SETTINGS, kept=True, detector=Quick())
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def home(exported, tmp_path) -> Path:
 
 def command(home: Path | None, *arguments: str, **variables: str) -> str:
     """What the command prints, or its error."""
-    values = {"UPLOADWATCH_NOW": "2026-01-22T12:00:00+00:00", "COLUMNS": "200", **variables}
+    values = {"UPLOADWATCH_NOW": "2026-01-10T12:00:00+00:00", "COLUMNS": "200", **variables}
     ran = CliRunner().invoke(app, [*arguments, *(["--home", str(home)] if home else [])], env=values)
     return f"Error: {ran.exception}" if ran.exception else ran.stdout
 
@@ -134,7 +133,7 @@ def test_a_review_closes_the_finding_in_the_next_export(home):
     command(home, "review", alert["alert_id"], "--benign", "--by", "eve", "--note", "moved house")
     out = home / "sent"
     said = command(
-        home, "export", "--from", "2026-01-19", "--to", "2026-01-21", "--format", "ocsf-json", "--out", str(out)
+        home, "export", "--from", "2026-01-07", "--to", "2026-01-09", "--format", "ocsf-json", "--out", str(out)
     )
     assert "findings, of 3 days" in said
     mine = [each for each in findings(out) if each["finding_info"]["uid"] == alert["alert_id"]]
@@ -151,7 +150,7 @@ def alerts_of(home: Path) -> list[dict]:
 def test_a_pseudonymous_export_names_nobody_and_is_valid(home):
     """Prevents names in an export that is to have none, and tokens that the key's holder cannot read."""
     out = home / "sent"
-    span = ("--from", "2026-01-19", "--to", "2026-01-21", "--out", str(out))
+    span = ("--from", "2026-01-07", "--to", "2026-01-09", "--out", str(out))
     formats = ("--format", "ocsf-json", "--format", "csv")
     refused = command(home, "export", *span, *formats, UPLOADWATCH_PSEUDONYMS="true")
     assert refused.startswith("Error: UPLOADWATCH_PSEUDONYM_KEY is not set")
@@ -235,7 +234,9 @@ def test_the_next_run_does_not_bring_the_person_back(home, workload, monkeypatch
         for name in ("UPLOADWATCH_HOME", "UPLOADWATCH_START_DATE", "UPLOADWATCH_END_DATE"):
             monkeypatch.setenv(name, "")
         values = deployment(watched.home, stand_in, FIRST, last, providers=PROVIDERS, settings=SETTINGS)
-        result = materialise(instance, values, FIRST, last, now=moment(DAYS, 0))
+        result = materialise(
+            instance, values, FIRST, last, now=moment(DAYS, 0), resource_overrides={"detector": Quick()}
+        )
     failed = [
         (check.asset_key.path, check.check_name, check.description)
         for check in result.get_asset_check_evaluations()

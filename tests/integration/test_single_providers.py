@@ -8,15 +8,15 @@ import pytest
 
 from connectors import PROVIDERS, variables
 from orchestration.definitions import build_defs
-from tests.integration.pipeline import burst, moment, watch, write
+from tests.integration.pipeline import Quick, burst, moment, watch, write
 
-DAYS = 7
+DAYS = 4
 
 
 @pytest.fixture(scope="module")
 def workload(tmp_path_factory):
-    events = [e for p in PROVIDERS for e in burst(p, f"at.{p}@example.com", moment(5, 9), files=600, minutes=50)]
-    return write(tmp_path_factory.mktemp("single") / "workload.parquet", events, days=DAYS, people=30)
+    events = [e for p in PROVIDERS for e in burst(p, f"at.{p}@example.com", moment(3, 9), files=600, minutes=50)]
+    return write(tmp_path_factory.mktemp("single") / "workload.parquet", events, days=DAYS, people=40)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -25,7 +25,7 @@ def test_one_provider_is_enough(workload, tmp_path, monkeypatch, provider):
     for other in PROVIDERS:
         for name in variables(other):
             monkeypatch.delenv(name, raising=False)
-    home = watch(workload, tmp_path, days=DAYS, providers=[provider], quick=True)
+    home = watch(workload, tmp_path, days=DAYS, providers=[provider], detector=Quick())
     [alert] = home.of(f"at.{provider}@example.com")
     assert (alert["files"], alert["providers"]) == (600, [provider])
     assert {name for found in home.alerts for name in found["providers"]} == {provider}
@@ -42,7 +42,7 @@ def test_without_its_scope_sizes_are_unknown_and_files_detect(workload, tmp_path
         days=DAYS,
         providers=["google_workspace"],
         settings={"GOOGLE_RECOVER_SIZES": "false"},
-        quick=True,
+        detector=Quick(),
     )
     [alert] = home.of("at.google_workspace@example.com")
     assert (alert["files"], alert["sized_files"], alert["bytes"]) == (600, 0, None)

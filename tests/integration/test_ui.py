@@ -18,9 +18,9 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.integration.chromium import chromium, needs_chromium
-from tests.integration.pipeline import burst, moment, watch, write
+from tests.integration.pipeline import Quick, burst, moment, watch, write
 
-DAYS = 7
+DAYS = 5
 PATIENCE = 60_000
 """Milliseconds: the first page waits for the code location."""
 
@@ -31,9 +31,9 @@ pytestmark = needs_chromium
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The UI's address, as `make ui` serves it."""
     folder = tmp_path_factory.mktemp("ui")
-    events = burst("box", "one@example.com", moment(5, 10), files=700, minutes=50)
+    events = burst("box", "one@example.com", moment(4, 10), files=700, minutes=50)
     workload = write(folder / "workload.parquet", events, days=DAYS, people=30)
-    home = watch(workload, folder / "home", days=DAYS, providers=["box", "dropbox"], kept=True, quick=True)
+    home = watch(workload, folder / "home", days=DAYS, providers=["box", "dropbox"], kept=True, detector=Quick())
     assert home.of("one@example.com")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -96,7 +96,7 @@ def test_checks_say_what_they_found(browser_page: Page) -> None:
 
 def test_an_alert_is_shown_with_its_picture(browser_page: Page) -> None:
     """Prevents an asset page on which an alert is a row count."""
-    browser_page.goto("/assets/alerts?view=partitions&partition=2026-01-10")
+    browser_page.goto("/assets/alerts?view=partitions&partition=2026-01-09")
     expect(browser_page.get_by_text("one@example.com").first).to_be_visible(timeout=PATIENCE)
     browser_page.get_by_text("[Show Markdown]").first.click()
     picture = browser_page.locator("img[src^='data:image/png']").first
@@ -109,7 +109,7 @@ def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> No
     browser_page.goto("/locations/uploadwatch/jobs/watch_uploads")
     browser_page.get_by_text("Materialize all").first.click()
     days = browser_page.get_by_placeholder("ex: 2026")
-    days.fill("[2026-01-08...2026-01-11]")
+    days.fill("[2026-01-07...2026-01-09]")
     days.press("Enter")
     browser_page.get_by_role("button", name="Launch backfill").click()
     query = (
@@ -127,4 +127,4 @@ def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> No
         time.sleep(1)
     assert len(results[0]["runs"]) == 1
     browser_page.goto("/runs?view=backfills")
-    expect(browser_page.get_by_text("4 partitions").first).to_be_visible(timeout=PATIENCE)
+    expect(browser_page.get_by_text("3 partitions").first).to_be_visible(timeout=PATIENCE)
