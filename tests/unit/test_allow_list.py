@@ -193,16 +193,16 @@ def test_a_day_that_is_over_is_not_judged_anew_as_time_goes_by():
 
 
 def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
-    """Detections, openings, accounts and baselines of 40 days in which one of 20 users bursts on day 30."""
+    """Detections, openings, accounts and baselines of 18 days; beside 20 users, two burst on day 14."""
     parameters = Parameters(budget=100, activation_days=5, warm_up_days=2, least_user_days=20)
-    start = DAY - timedelta(days=30)
+    start = DAY - timedelta(days=14)
     began = datetime(start.year, start.month, start.day)
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE hours AS {empty('user_hours')}")
         rows = [
             (f"user{n}@example.com", began + timedelta(days=day, hours=9), 50 + (7 * n + 13 * day) % 40)
             for n in range(20)
-            for day in range(40)
+            for day in range(18)
         ]
         rows += [("ann@example.com", datetime(2026, 3, 1, 9), 5000), ("ben@example.com", datetime(2026, 3, 1, 9), 5000)]
         con.executemany(

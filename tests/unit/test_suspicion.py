@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +22,8 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 Event = dict[str, Any]
+NAMES = ("user", "provider", "actor_class", "country", "ip", "app", "detail", "kind")
+COLUMNS = pa.schema([*((name, pa.string()) for name in NAMES), ("time", pa.timestamp("us"))])
 
 
 def event(kind: str, time: datetime, **other: Any) -> Event:
@@ -61,7 +64,6 @@ def found(
     events = [*history, *burst]
     for more in extra:
         events += [more] if isinstance(more, dict) else more
-    columns = ("user", "provider", "actor_class", "country", "ip", "app", "detail", "kind", "time")
     with duckdb.connect() as con:
         con.execute(
             'CREATE TABLE folded_alerts (alert_id VARCHAR, "user" VARCHAR, actor_class VARCHAR, '
@@ -74,13 +76,9 @@ def found(
         con.execute('CREATE TABLE openings ("user" VARCHAR, opening TIMESTAMP)')
         con.executemany("INSERT INTO openings VALUES ('ann@example.com', ?)", [[time] for time in openings])
         for table in ("uploads", "activity"):
-            types = ", ".join(f'"{name}" {"TIMESTAMP" if name == "time" else "VARCHAR"}' for name in columns)
-            con.execute(f"CREATE TABLE {table} ({types})")
-            rows = [
-                [row[name] for name in columns] for row in events if (row["kind"] == "upload") == (table == "uploads")
-            ]
-            if rows:
-                con.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", rows)
+            rows = [row for row in events if (row["kind"] == "upload") == (table == "uploads")]
+            con.register("given", pa.Table.from_pylist(rows, schema=COLUMNS))
+            con.execute(f"CREATE TABLE {table} AS FROM given")
         reasons = find_reasons(con, watch or Watch())
     assert all(reason["strength"] == REASONS[reason["name"]].strength for reason in reasons.get("a", []))
     return {reason["name"]: reason["evidence"] for reason in reasons.get("a", [])}
