@@ -6,10 +6,10 @@ missed; one that comes with all, or is gone from all, is not.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +24,12 @@ SAMPLE = 1000
 _FILES = 24
 _LONGEST = 1 << 20
 """No more of a file than this is unpacked, however long its lines are."""
+_PIECE = 1 << 15
 _ZSTD = b"\x28\xb5\x2f\xfd"
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
@@ -100,11 +105,21 @@ def _first_lines(file: Path, count: int) -> list[str]:
     with file.open("rb") as raw:
         packed = raw.read(len(_ZSTD)) == _ZSTD
         raw.seek(0)
-        content = raw.read(_LONGEST) if not packed else _unpacked(raw)
+        if packed:
+            with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader:
+                content = _beginning(reader, count)
+        else:
+            content = _beginning(raw, count)
     whole, _, _ = content.rpartition(b"\n")
     return [line.decode("utf-8", errors="replace") for line in islice(whole.split(b"\n"), count) if line.strip()]
 
 
-def _unpacked(raw: io.BufferedReader) -> bytes:
-    with zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as reader:
-        return reader.read(_LONGEST)
+def _beginning(file: _Readable, lines: int) -> bytes:
+    """As much of a file as holds so many lines: to unpack more would take longer than all the rest of the sample."""
+    content = bytearray()
+    while content.count(b"\n") < lines and len(content) < _LONGEST:
+        piece = file.read(_PIECE)
+        if not piece:
+            break
+        content += piece
+    return bytes(content)
