@@ -13,12 +13,13 @@ from pydantic import Field
 from assets.calendar import SINGLE_RUN, window
 from assets.describe import described
 from assets.exporting import CLASSES, Destination, ExportFormat, export_day, open_lake, upload_tables
-from assets.lake import Lake, replace_text
+from assets.lake import Lake, quoted, replace_text
 from assets.refresh import range_of
 from assets.resources import Clock
 from detection.export import json_line, rules_version
 from detection.ocsf import VERSION, check
 from detection.pseudonyms import Pseudonyms
+from detection.sql import ENGINE
 
 __all__ = ["Exporter", "exports", "valid_exports"]
 
@@ -71,12 +72,11 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
         backfill_policy=SINGLE_RUN,
         **described("exports"),
     )
-    def _asset(
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, clock: Clock, exporter: Exporter
-    ) -> None:
+    def _asset(context: dg.AssetExecutionContext, lake: Lake, clock: Clock, exporter: Exporter) -> None:
         destination = exporter.destination()
         wanted = range_of(context)
-        with engine.get_connection() as con:
+        # The functions that make tokens belong to a database: not to the one that all steps share.
+        with duckdb.connect(config=dict(ENGINE)) as con:
             open_lake(con, lake, clock.now(), destination.pseudonyms)
             told = _told(con)
             # An old alert that is reviewed or withdrawn changes the files of its day.
@@ -191,9 +191,11 @@ def valid_exports() -> dg.AssetChecksDefinition:
 def _read(con: duckdb.DuckDBPyConnection, kind: ExportFormat, path: Path) -> None:
     """Makes ``exported_lines`` of a file."""
     if kind is ExportFormat.OCSF_PARQUET:
-        con.read_parquet(str(path), hive_partitioning=False).create_view("exported_rows", replace=True)
+        con.execute(
+            "CREATE OR REPLACE TEMP VIEW exported_rows AS "
+            f"FROM read_parquet('{quoted(path)}', hive_partitioning = false)"
+        )
         lines = f"SELECT {json_line(con, 'exported_rows')} AS line FROM exported_rows"  # noqa: S608 -- our own names
     else:
-        name = str(path).replace("'", "''")
-        lines = f"SELECT json AS line FROM read_ndjson_objects('{name}')"  # noqa: S608 -- our own path
+        lines = f"SELECT json AS line FROM read_ndjson_objects('{quoted(path)}')"  # noqa: S608 -- our own path
     con.execute(f"CREATE OR REPLACE TEMP VIEW exported_lines AS {lines}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.lake import Lake, replacing
+from assets.lake import Lake, quoted, replacing
 from assets.reviews import view_reviews
 from detection.sql import into
 from detection.tables import empty
@@ -45,6 +45,6 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
 def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, *, name: str = "") -> None:
     path = Path(lake.root) / f"{table}.parquet"
     if path.exists():
-        con.read_parquet(str(path)).create_view(name or table, replace=True)
+        con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS FROM read_parquet('{quoted(path)}')")
     else:
         con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS {empty(table)}")

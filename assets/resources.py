@@ -1,11 +1,14 @@
 """Types of the resources that the assets are given: the clock, the provider's connector, the detector's settings."""
 
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from pydantic import Field
+from dagster_duckdb import DuckDBResource
+from pydantic import Field, PrivateAttr
 
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
@@ -13,9 +16,10 @@ from detection.parameters import Parameters
 from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
+from detection.sql import ENGINE
 from detection.suspicion import Watch
 
-__all__ = ["Clock", "Detector", "Pages", "Source"]
+__all__ = ["Clock", "Detector", "Engine", "Pages", "Source"]
 
 
 class Clock(dg.ConfigurableResource[None]):
@@ -32,6 +36,26 @@ class Clock(dg.ConfigurableResource[None]):
         if self.fixed:
             return datetime.fromisoformat(self.fixed).astimezone(UTC)
         return datetime.now(UTC)
+
+
+class Engine(DuckDBResource):
+    """DuckDB in memory, one database for all steps of a run's process: to open one takes longer than most queries.
+
+    Each connection sees its own temporary tables and views, and nothing else is to be made with it: whatever is not
+    temporary, functions of Python included, would be there for every other step.
+    """
+
+    database: str = ":memory:uploadwatch"
+    connection_config: dict[str, Any] = Field(default_factory=lambda: dict(ENGINE))
+    _held: ExitStack = PrivateAttr(default_factory=ExitStack)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Holds the database open until the run is over: it goes with its last connection."""
+        self._held.enter_context(self.get_connection())
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Lets go of the database."""
+        self._held.close()
 
 
 class Source(dg.ConfigurableResource[None]):

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from assets.calendar import midnight
-from assets.lake import Lake, replacing
+from assets.lake import Lake, quoted, replacing
 from detection.tables import empty
 
 __all__ = ["add_review", "reviews_digest", "view_reviews"]
@@ -22,7 +22,7 @@ def _path(lake: Lake) -> Path:
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`."""
     if _path(lake).exists():
-        con.read_parquet(str(_path(lake))).create_view("reviews", replace=True)
+        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS FROM read_parquet('{quoted(_path(lake))}')")
     else:
         con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS {empty('reviews')}")
 

@@ -49,7 +49,7 @@ _REASONS = (
     "other_alert",
     "risk_list",
 )
-QUERIES = ("seen", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
+QUERIES = ("seen", "reasons/user_activity", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
 """The queries that the reasons depend on."""
 _ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
@@ -88,6 +88,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     if not alerts:
         # Asking would read months of uploads and activity.
         return {}
+    into(con, "user_activity", "reasons/user_activity")
     into(con, "seen", "seen")
     # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
 from assets.exporting import ExportFormat
 from assets.exports import Exporter
 from assets.lake import Lake
-from assets.resources import Clock, Detector, Pages, Source
+from assets.resources import Clock, Detector, Engine, Pages, Source
 from connectors import ConfigurationError, variables
-from detection.sql import ENGINE
 from orchestration.notify.sensors import notifier
 from orchestration.pseudonymity import KEY, pseudonyms_of
 from orchestration.settings import Settings
@@ -56,7 +54,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
     notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     return {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
-        "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
+        "engine": Engine(),
         "clock": Clock(fixed=settings.now),
         "detector": Detector(
             budget=settings.budget,

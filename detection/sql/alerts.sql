@@ -1,5 +1,5 @@
 -- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
--- Reads: openings, all_detections, covered, user_hours. Only alerts that open at or after $since.
+-- Reads: openings, all_detections, covered, detected_hours. Only alerts that open at or after $since.
 -- files, sized_files, bytes and the estimates are sums over the distinct hours of the alert's windows; peak_* are
 -- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
 WITH folded AS (
@@ -49,9 +49,8 @@ peak_estimates AS (
     CAST(sum(h.estimated_files) AS BIGINT) AS estimated_files,
     CAST(sum(h.estimated_bytes) AS BIGINT) AS estimated_bytes
   FROM peaks p
-  JOIN user_hours h
+  JOIN detected_hours h
     ON h."user" = p."user"
-    AND h.population IS NOT NULL
     AND h.hour >= p.window_start
     AND h.hour < p.window_end
     AND (p.scope = 'all' OR h.provider = p.scope)

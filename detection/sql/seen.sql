@@ -1,12 +1,10 @@
 -- When the users of alerts were at work, from where and with what, to the minute: a burst of thousands of files tells
 -- no more than its first file of each minute.
--- Reads: folded_alerts, activity, uploads.
+-- Reads: folded_alerts, user_activity, uploads.
 WITH acts AS (
   SELECT a."user", a.time, a.provider, a.actor_class, FALSE AS is_upload, a.country, a.ip, a.app
-  FROM activity a
-  WHERE
-    a.kind IN ('sign_in', 'download', 'share_external', 'delete')
-    AND a."user" IN (SELECT f."user" FROM folded_alerts f)
+  FROM user_activity a
+  WHERE a.kind IN ('sign_in', 'download', 'share_external', 'delete')
   UNION ALL
   SELECT u."user", u.time, u.provider, u.actor_class, TRUE AS is_upload, u.country, u.ip, u.app
   FROM uploads u

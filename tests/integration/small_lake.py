@@ -13,12 +13,10 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pyarrow as pa
-from dagster_duckdb import DuckDBResource
 
 from assets.dossiers import dossiers
 from assets.lake import Lake
-from assets.resources import Clock, Detector, Pages
-from detection.sql import ENGINE
+from assets.resources import Clock, Detector, Engine, Pages
 from detection.tables import empty
 
 FIRST = date(2026, 1, 5)
@@ -118,7 +116,7 @@ class SmallLake:
             jobs=[dg.define_asset_job("pages", executor_def=dg.in_process_executor)],
             resources={
                 "lake": self.write(),
-                "engine": DuckDBResource(database=":memory:", connection_config=dict(ENGINE)),
+                "engine": Engine(),
                 "clock": Clock(fixed=now.replace(tzinfo=UTC).isoformat()),
                 "detector": Detector(),
                 "pages": Pages(url="https://alerts.example.com/pages", pseudonym_key=key),

@@ -1,5 +1,5 @@
 -- mass_download_before, external_share_before: what the user did with files around the alert.
--- Reads: spans, activity. Both only where it is rare for the user: clients that synchronise download every day.
+-- Reads: spans, user_activity. Both only where it is rare for the user: clients that synchronise download every day.
 WITH acts AS (
   SELECT
     s.alert_id,
@@ -11,7 +11,7 @@ WITH acts AS (
     min(concat(strftime(a.time, '%Y-%m-%d %H:%M'), ' UTC (', a.provider, ')', coalesce(': ' || a.detail, '')))
       AS first_event
   FROM spans s
-  JOIN activity a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.signs_to
+  JOIN user_activity a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.signs_to
   WHERE a.kind IN ('download', 'share_external')
   GROUP BY s.alert_id, a.kind, a.time >= s.signs_from, CAST(a.time AS DATE)
 ),

@@ -1,6 +1,6 @@
 -- provider_alert, mfa_disabled, password_reset, credentials_changed, admin_impersonation, new_device: what the logs tell
 -- as such.
--- Reads: spans, activity.
+-- Reads: spans, user_activity.
 SELECT
   s.alert_id,
   a.kind AS name,
@@ -12,7 +12,7 @@ SELECT
     ))
   ) AS evidence
 FROM spans s
-JOIN activity a ON a."user" = s."user" AND a.time >= s.signs_from AND a.time < s.signs_to
+JOIN user_activity a ON a."user" = s."user" AND a.time >= s.signs_from AND a.time < s.signs_to
 WHERE a.kind IN (
   'provider_alert', 'mfa_disabled', 'password_reset', 'credentials_changed', 'admin_impersonation', 'new_device'
 )

@@ -1,5 +1,5 @@
 -- failed_sign_ins_then_success: a password was guessed.
--- Reads: spans, activity.
+-- Reads: spans, user_activity.
 WITH guessed AS (
   SELECT
     s.alert_id,
@@ -8,8 +8,8 @@ WITH guessed AS (
     count(*) AS failures,
     min(f.time) AS first_failure
   FROM spans s
-  JOIN activity a ON a."user" = s."user" AND a.kind = 'sign_in' AND a.time >= s.signs_from AND a.time < s.signs_to
-  JOIN activity f
+  JOIN user_activity a ON a."user" = s."user" AND a.kind = 'sign_in' AND a.time >= s.signs_from AND a.time < s.signs_to
+  JOIN user_activity f
     ON f."user" = s."user"
     AND f.kind = 'sign_in_failed'
     AND f.time < a.time
