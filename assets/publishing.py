@@ -29,7 +29,9 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         now: When, UTC.
     """
     with lake.alone():
-        lake.view(con, "alerts", ["alerts"], lake.days("alerts"))
+        # A file a day, and read several times.
+        lake.view(con, "stored_alerts", ["alerts"], lake.days("alerts"))
+        con.execute("CREATE OR REPLACE TEMP TABLE alerts AS FROM stored_alerts")
         lake.view(con, "detections", ["detections"], lake.days("detections"))
         _view(con, lake, "published")
         _view(con, lake, "revisions", name="past_revisions")

@@ -203,6 +203,7 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
         for table in ("uploads", "activity"):
             con.execute(f"CREATE TEMP VIEW {table} AS {empty(table)}")
+        con.execute("CREATE TEMP TABLE source_days (provider VARCHAR, day DATE)")
         fold(con, _PARAMETERS, since=datetime.combine(DAY, clock()))
 
     ways: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {

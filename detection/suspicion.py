@@ -36,7 +36,7 @@ _BOUND = {
     "mass_downloads": 100,
     "rare_share_days": 2,
 }
-_STEPS = ("source_days", "spans", "seen_hours", "sightings")
+_STEPS = ("spans", "seen_hours", "sightings")
 _REASONS = (
     "sign_ins",
     "reported",
@@ -78,7 +78,8 @@ class Watch(NamedTuple):
 def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list[dict[str, str]]]:
     """Reasons by alert, each with name, strength and evidence, ordered by name.
 
-    Reads the tables ``folded_alerts``, ``openings``, ``uploads`` and ``activity``.
+    Reads the tables ``folded_alerts``, ``openings``, ``uploads``, ``activity`` and ``source_days`` (provider, day: days of
+    which its log has uploads or activity).
 
     Args:
         con: Connection in which these tables exist.

@@ -39,6 +39,7 @@ def folded(
     """
     for table in ("detections", "user_hours", "uploads", "activity"):
         con.execute(f"CREATE OR REPLACE TABLE {table} AS {empty(table)}")
+    con.execute("CREATE OR REPLACE TABLE source_days (provider VARCHAR, day DATE)")
     con.execute(f"CREATE OR REPLACE TABLE dated_thresholds AS {empty('thresholds', dated=True)}")
     con.executemany(
         "INSERT INTO dated_thresholds (population, metric, allowed, day) VALUES ('people', ?, ?, ?)",

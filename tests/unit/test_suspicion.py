@@ -79,6 +79,10 @@ def found(
             rows = [row for row in events if (row["kind"] == "upload") == (table == "uploads")]
             con.register("given", pa.Table.from_pylist(rows, schema=COLUMNS))
             con.execute(f"CREATE TABLE {table} AS FROM given")
+        con.execute(
+            "CREATE TABLE source_days AS SELECT DISTINCT provider, CAST(time AS DATE) AS day "
+            "FROM (FROM uploads UNION ALL FROM activity)"
+        )
         reasons = find_reasons(con, watch or Watch())
     assert all(reason["strength"] == REASONS[reason["name"]].strength for reason in reasons.get("a", []))
     return {reason["name"]: reason["evidence"] for reason in reasons.get("a", [])}
