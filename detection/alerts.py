@@ -40,9 +40,9 @@ def fold(
     """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
     Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
-    the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), ``uploads``,
-    ``activity`` and ``source_days`` (provider, day: days of which its log has either; from :data:`LOOK_BACK` before it). Columns as in :data:`detection.tables.TABLES`, ordered by opening
-    and user.
+    the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), and from
+    :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: those of which its log has
+    either). Columns as in :data:`detection.tables.TABLES`, ordered by opening and user.
 
     Args:
         con: Connection in which these tables exist.

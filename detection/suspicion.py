@@ -78,8 +78,8 @@ class Watch(NamedTuple):
 def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list[dict[str, str]]]:
     """Reasons by alert, each with name, strength and evidence, ordered by name.
 
-    Reads the tables ``folded_alerts``, ``openings``, ``uploads``, ``activity`` and ``source_days`` (provider, day: days of
-    which its log has uploads or activity).
+    Reads the tables ``folded_alerts``, ``openings``, ``uploads``, ``activity`` and ``source_days`` (provider, day:
+    those of which its log has uploads or activity).
 
     Args:
         con: Connection in which these tables exist.
