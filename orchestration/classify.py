@@ -45,8 +45,8 @@ def classify(provider: str, sources: Sequence[Path], *, organisation_domains: Se
 
     Args:
         provider: Whose events they are.
-        sources: Each an answer of the provider's API, a JSON array, one event, or newline-delimited JSON of events
-            or answers; compressed with zstd or not.
+        sources: Each an answer of the provider's API, a JSON array, an object with nothing but such an array, one
+            event, or newline-delimited JSON of events or answers; compressed with zstd or not.
         organisation_domains: The organisation's mail domains.
 
     Returns:
@@ -140,17 +140,26 @@ def _unwrapped(provider: str, text: bytes) -> list[bytes] | None:
         return None
     try:
         held = msgspec.json.decode(whole, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
-        listed = held if isinstance(held, list) else msgspec.json.decode(held[_PAGE[provider]], type=list[msgspec.Raw])
+        listed = held if isinstance(held, list) else msgspec.json.decode(_page(provider, held), type=list[msgspec.Raw])
     except (KeyError, msgspec.ValidationError):
         listed = [whole]
     return lines(listed).splitlines()
+
+
+def _page(provider: str, answer: dict[str, msgspec.Raw]) -> msgspec.Raw:
+    """The list of events in an answer; what saved it may have kept the list alone, under a name of its own.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return next(iter(answer.values())) if len(answer) == 1 else answer[_PAGE[provider]]
 
 
 def outcome_table(rows: Sequence[dict[str, Any]]) -> Table:
     """Outcomes as a table for the terminal; names from outside are shown as text, whatever they carry."""
     several = len({row["source"] for row in rows}) > 1
     table = Table(box=box.SIMPLE, pad_edge=False)
-    table.add_column("Line", justify="right")
+    table.add_column("Line", justify="right", overflow="fold")
     for title in ("Outcome\nkind", "Operation\ntime (UTC)", "User\nactor class", "File\nbytes", "Reason"):
         table.add_column(title, overflow="fold", min_width=19 if "time" in title else None)
     for row in rows:

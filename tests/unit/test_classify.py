@@ -96,7 +96,9 @@ def test_an_upload_is_told_in_full(tmp_path: Path) -> None:
         ("box", {"chunk_size": 2, "next_stream_position": 1 << 60, "entries": [box(1), box(2)]}),
         ("dropbox", {"events": [dropbox("file_add", "a"), dropbox("file_add", "b")], "cursor": "c", "has_more": True}),
         ("google_workspace", {"kind": "reports", "items": [google(1), google(2)]}),
+        ("google_workspace", {"activities": [google(1), google(2)]}),
         ("office365", [office365(1), office365(2)]),
+        ("office365", {"value": [office365(1), office365(2)]}),
     ],
 )
 @pytest.mark.parametrize("indent", [None, 2])
