@@ -69,7 +69,9 @@ class Home:
             )
         for name in ("lake", "pages", "exports", "dagster", "sandbox"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        self.variables_file.unlink(missing_ok=True)
+        # An outbox would keep the new lake's alerts from being told, since those before them had the same ids.
+        for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
+            file.unlink(missing_ok=True)
 
     def instance(self) -> dg.DagsterInstance:
         """Dagster's instance in this home."""
