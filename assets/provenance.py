@@ -15,26 +15,48 @@ from dagster._core.definitions.data_version import (
     NULL_EVENT_POINTER,
 )
 
-__all__ = ["provenance"]
+__all__ = ["Provenance"]
 
 _NONE = "INITIAL"
 """Dagster's data version of what was never made."""
 
 
-def provenance(context: dg.AssetExecutionContext, key: dg.AssetKey, content: str) -> dict[str, str]:
-    """Tags of a materialisation that is reported.
+class Provenance:
+    """Gives the tags of materialisations that a step reports.
+
+    What other steps made is looked up once, as Dagster does for a run's own range: a lookup may take longer than a day.
 
     Args:
         context: The run.
-        key: Asset that the run makes.
-        content: Digest of the partition's content.
     """
-    spec = context.assets_def.specs_by_key[key]
-    tags = {CODE_VERSION_TAG: spec.code_version or context.run.run_id, DATA_VERSION_TAG: content}
-    for dep in spec.deps:
-        name = dep.asset_key.to_user_string()
-        latest = context.instance.fetch_materializations(dep.asset_key, limit=1).records
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+        self._others: dict[dg.AssetKey, tuple[str, str]] = {}
+
+    def tags(self, key: dg.AssetKey, content: str) -> dict[str, str]:
+        """Tags of one materialisation.
+
+        Args:
+            key: Asset that the run makes.
+            content: Digest of the partition's content.
+        """
+        spec = self._context.assets_def.specs_by_key[key]
+        tags = {CODE_VERSION_TAG: spec.code_version or self._context.run.run_id, DATA_VERSION_TAG: content}
+        for dep in spec.deps:
+            name = dep.asset_key.to_user_string()
+            version, pointer = self._latest(dep.asset_key)
+            tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{name}"] = version
+            tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{name}"] = pointer
+        return tags
+
+    def _latest(self, key: dg.AssetKey) -> tuple[str, str]:
+        """Data version and storage id of an asset's latest materialisation."""
+        if key in self._others:
+            return self._others[key]
+        latest = self._context.instance.fetch_materializations(key, limit=1).records
         made = latest[0].event_log_entry.tags or {} if latest else {}
-        tags[f"{INPUT_DATA_VERSION_TAG_PREFIX}/{name}"] = made.get(DATA_VERSION_TAG, _NONE)
-        tags[f"{INPUT_EVENT_POINTER_TAG_PREFIX}/{name}"] = str(latest[0].storage_id) if latest else NULL_EVENT_POINTER
-    return tags
+        found = made.get(DATA_VERSION_TAG, _NONE), str(latest[0].storage_id) if latest else NULL_EVENT_POINTER
+        if key not in self._context.assets_def.specs_by_key:
+            self._others[key] = found
+        return found

@@ -13,7 +13,7 @@ from dagster_duckdb import DuckDBResource
 
 from assets.lake import Lake, Note
 from assets.preview import preview
-from assets.provenance import provenance
+from assets.provenance import Provenance
 
 __all__ = ["REACH", "Step", "days_between", "range_of", "refresh", "touched_days"]
 
@@ -83,6 +83,7 @@ def refresh(
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
     computed = 0
+    provenance = Provenance(context)
     with ExitStack() as stack:
         stack.enter_context(lake.alone(table))
         # Another run may have made further days while this one waited.
@@ -96,7 +97,7 @@ def refresh(
             computed += any(each.computed for each in made)
             for each in made:
                 if in_range or each.renewed:
-                    _tell(context, each.notes, day, each.extra, in_range=in_range)
+                    _tell(context, each.notes, day, each.extra, None if in_range else provenance)
         for step in steps:
             _show(context, lake, opened, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
@@ -144,20 +145,22 @@ def _tell(
     notes: Mapping[str, Note | None],
     day: date,
     extra: Mapping[str, dg.MetadataValue],
-    *,
-    in_range: bool,
+    provenance: Provenance | None,
 ) -> None:
-    """Attaches a day's metadata to the run's own materialisation, or reports one for a day outside its range."""
+    """Attaches a day's metadata to the run's own materialisation, or reports one for a day outside its range.
+
+    The latter needs to say itself what it was made from.
+    """
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for table, note in notes.items():
         if table not in known:
             continue
         rows = {"dagster/row_count": dg.MetadataValue.int(note.rows)} if note else {}
         metadata = {**rows, **extra}
-        if in_range:
+        if provenance is None:
             context.add_asset_metadata(metadata, asset_key=known[table], partition_key=day.isoformat())
         else:
-            tags = provenance(context, known[table], note.content if note else "")
+            tags = provenance.tags(known[table], note.content if note else "")
             context.log_event(
                 dg.AssetMaterialization(known[table], partition=day.isoformat(), metadata=metadata, tags=tags)
             )
