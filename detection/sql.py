@@ -12,7 +12,7 @@ import duckdb
 
 __all__ = ["ENGINE", "into", "load", "version"]
 
-ENGINE = {"checkpoint_threshold": "1TB"}
+ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
 in the middle of a query now and then, for up to three seconds."""
 

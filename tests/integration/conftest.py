@@ -10,10 +10,16 @@ from functools import cache
 import pytest
 from faulty import Provider, Pulled, provider_day
 
+from detection.sql import ENGINE
+
 Day = tuple[Provider, Pulled]
 
 # As deployments have it: without this variable Dagster stores each event by itself, a tenth of a run's time.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
+
+# Several tests run side by side: more threads than cores only wait for each other. Unit tests and the processes that
+# tests begin read with as many as there are.
+ENGINE["threads"] = 1
 
 
 @pytest.fixture(scope="module", autouse=True)
