@@ -10,7 +10,7 @@ ui: .venv/runtime
 	$(BIN)/uploadwatch ui
 
 test: .venv/development
-	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 lint: .venv/development
 	$(BIN)/ruff check .
