@@ -15,8 +15,9 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -54,10 +55,23 @@ _notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
 with a new file, and a run asks for each some fifty times."""
 
 
+_ABANDONED = 86_400
+"""Seconds after which nobody writes to a temporary file any more: longer than any run."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` and, when the block ends well, renames it over ``path``."""
+    """Gives a temporary path beside ``path`` and, when the block ends well, renames it over ``path``.
+
+    What a process that was killed left beside it for more than a day is removed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with os.scandir(path.parent) as beside:
+        for left in beside:
+            # Another process may replace the same file meanwhile.
+            with suppress(FileNotFoundError):
+                if left.name.startswith(f".{path.name}.") and left.stat().st_mtime < time.time() - _ABANDONED:
+                    Path(left.path).unlink()
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
