@@ -196,11 +196,13 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [DAY])
         lake.view(con, "past_scores", ["scores"], _training())
+        lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
         detect(con, DAY, _PARAMETERS)
 
     def alerts(con: duckdb.DuckDBPyConnection) -> None:
         lake.view(con, "detections", ["detections"], [*_training(), DAY])
         lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
+        lake.view(con, "dated_thresholds", ["thresholds"], [DAY, DAY + _ONE], dated=True)
         for table in ("uploads", "activity"):
             con.execute(f"CREATE TEMP VIEW {table} AS {empty(table)}")
         con.execute("CREATE TEMP TABLE source_days (provider VARCHAR, day DATE)")
