@@ -1,7 +1,7 @@
 """Which fields events have, by a sample: a provider that changes its format is to be noticed, and at little cost.
 
-The first lines of a day's newest files are taken, some 250 in all. A field that comes with one event in a hundred is
-missed on one day of twelve; one that comes with all, or is gone from all, never is.
+The first lines of a day's newest files are taken, about a thousand in all. A field that comes with few events may be
+missed; one that comes with all, or is gone from all, is not.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from detection.normalise.fields import Layout, Shape
 
 __all__ = ["SAMPLE", "create_sample", "read_fields"]
 
-SAMPLE = 250
+SAMPLE = 1000
 """Lines of a day that are looked at."""
 _FILES = 24
 _LONGEST = 1 << 20
