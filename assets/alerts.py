@@ -8,11 +8,11 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
-import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
 from assets.allow_list import suppressed_metadata
 from assets.calendar import DAY, SINGLE_RUN, midnight, window
+from assets.coverage import tell_source_days
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
@@ -85,7 +85,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
-                _tell_source_days(con, lake, providers, days_between(since - LOOK_BACK, last))
+                tell_source_days(con, lake, providers, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
@@ -123,20 +123,3 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         )
 
     return _asset
-
-
-def _tell_source_days(
-    con: duckdb.DuckDBPyConnection, lake: Lake, providers: Sequence[str], days: Sequence[date]
-) -> None:
-    """Makes ``source_days``: by the notes, since to read months of everybody's events would take longer."""
-    tables = {provider: (f"{provider}/uploads", f"{provider}/activity") for provider in providers}
-    rows = [
-        {"provider": provider, "day": day}
-        for provider, both in tables.items()
-        for day in days
-        if any((note := lake.note(table, day)) and note.rows for table in both)
-    ]
-    schema = pa.schema([("provider", pa.string()), ("day", pa.date32())])
-    con.register("told_days", pa.Table.from_pylist(rows, schema=schema))
-    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM told_days")
-    con.unregister("told_days")

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from assets.calendar import midnight
 from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import days_between
 
-__all__ = ["evaluations", "first_days", "tell_sources"]
+__all__ = ["evaluations", "first_days", "tell_source_days", "tell_sources"]
 
 _HOUR = timedelta(hours=1)
 
@@ -34,6 +35,26 @@ def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> N
     con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
     for provider, began in first.items():
         con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
+
+
+def tell_source_days(
+    con: duckdb.DuckDBPyConnection, lake: Lake, providers: Sequence[str], days: Sequence[date]
+) -> None:
+    """Makes the table ``source_days`` (provider, day): the days of these with uploads or activity.
+
+    By the notes, since to read months of everybody's events would take longer.
+    """
+    tables = {provider: (f"{provider}/uploads", f"{provider}/activity") for provider in providers}
+    rows = [
+        {"provider": provider, "day": day}
+        for provider, both in tables.items()
+        for day in days
+        if any((note := lake.note(table, day)) and note.rows for table in both)
+    ]
+    schema = pa.schema([("provider", pa.string()), ("day", pa.date32())])
+    con.register("told_days", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM told_days")
+    con.unregister("told_days")
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:

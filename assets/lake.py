@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -66,15 +65,16 @@ def replacing(path: Path) -> Iterator[Path]:
     What a process that was killed left beside it for more than a day is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    abandoned = temporary.stat().st_mtime - _ABANDONED
     with os.scandir(path.parent) as beside:
         for left in beside:
             # Another process may replace the same file meanwhile.
             with suppress(FileNotFoundError):
-                if left.name.startswith(f".{path.name}.") and left.stat().st_mtime < time.time() - _ABANDONED:
+                if left.name.startswith(f".{path.name}.") and left.stat().st_mtime < abandoned:
                     Path(left.path).unlink()
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         temporary.replace(path)

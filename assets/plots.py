@@ -28,7 +28,7 @@ def _png(figure: Figure) -> bytes:
 
 
 def _small(width: float = 5.6, height: float = 2.0, panels: int = 1) -> tuple[Figure, list[Axes]]:
-    """A figure for the metadata of a materialisation, which stays in the event log for good."""
+    """A figure without margins, so that it is small in the metadata of a materialisation, which stay for good."""
     figure = Figure(figsize=(width, height), dpi=72)
     figure.subplots_adjust(left=0.11, right=0.985, top=0.87, bottom=0.16, hspace=0.35)
     axes = [figure.add_subplot(panels, 1, place) for place in range(1, panels + 1)]

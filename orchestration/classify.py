@@ -19,14 +19,12 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
+from assets.history_files import LIST_OF_EVENTS
 from connectors.verbatim import decode, lines
 from detection.normalise import outcomes
 from detection.sql import ENGINE
 
 __all__ = ["classify", "outcome_table"]
-
-_PAGE = {"box": "entries", "dropbox": "events", "google_workspace": "items"}
-"""Key under which a provider's answer holds its events. Office 365 answers with an array."""
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -152,7 +150,7 @@ def _page(provider: str, answer: dict[str, msgspec.Raw]) -> msgspec.Raw:
     Raises:
         KeyError: There is none.
     """
-    return next(iter(answer.values())) if len(answer) == 1 else answer[_PAGE[provider]]
+    return next(iter(answer.values())) if len(answer) == 1 else answer[LIST_OF_EVENTS[provider]]
 
 
 def outcome_table(rows: Sequence[dict[str, Any]]) -> Table:

@@ -17,8 +17,8 @@ Day = tuple[Provider, Pulled]
 # As deployments have it: without this variable Dagster stores each event by itself, a tenth of a run's time.
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 
-# Several tests run side by side: more threads than cores only wait for each other. Unit tests and the processes that
-# tests begin read with as many as there are.
+# Several tests run side by side: more threads than cores only wait for each other. What connects without
+# these settings, as the unit tests of the rules do, and the processes that tests begin have as many as there are.
 ENGINE["threads"] = 1
 
 

@@ -98,7 +98,7 @@ def test_an_upload_is_told_in_full(tmp_path: Path) -> None:
         ("google_workspace", {"kind": "reports", "items": [google(1), google(2)]}),
         ("google_workspace", {"activities": [google(1), google(2)]}),
         ("office365", [office365(1), office365(2)]),
-        ("office365", {"value": [office365(1), office365(2)]}),
+        ("office365", {"@odata.context": "https://example.org", "value": [office365(1), office365(2)]}),
     ],
 )
 @pytest.mark.parametrize("indent", [None, 2])
