@@ -23,9 +23,10 @@ from pathlib import Path
 
 import dagster as dg
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detection.tables import empty
+from detection.tables import TABLES, empty
 
 __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
 
@@ -40,6 +41,7 @@ class Note:
         rows: Number of rows.
         size: Size of the file in bytes, and
         modified: its modification time in nanoseconds, by which a note that belongs to another file is known.
+        columns: Digest of its columns' names and types; empty where the note does not tell.
     """
 
     made_from: str
@@ -47,12 +49,24 @@ class Note:
     rows: int
     size: int
     modified: int
+    columns: str = ""
 
 
 _notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
 """Notes read by this process, by the partition's path and by the file that they are of: a note is only ever written
 with a new file, and a run asks for each some fifty times."""
 
+
+_TYPES = {
+    "bool": "BOOLEAN",
+    "date32[day]": "DATE",
+    "double": "DOUBLE",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "string": "VARCHAR",
+    "timestamp[us]": "TIMESTAMP",
+}
+"""DuckDB's type of a column by Arrow's name of what its Parquet file holds."""
 
 _ABANDONED = 86_400
 """Seconds after which nobody writes to a temporary file any more: longer than any run."""
@@ -195,8 +209,10 @@ class Lake(dg.ConfigurableResource[None]):
             before = self.note(table, day)
             changed = before is None or before.content != content
             stat = temporary.stat()
-            rows = pq.read_metadata(temporary).num_rows
-            note = Note(made_from, content, rows, stat.st_size, stat.st_mtime_ns)
+            parquet = pq.read_metadata(temporary)
+            fields = parquet.schema.to_arrow_schema()
+            columns = _columns((field.name, _type(field.type)) for field in fields)
+            note = Note(made_from, content, parquet.num_rows, stat.st_size, stat.st_mtime_ns, columns)
         replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
         return note, changed
 
@@ -221,13 +237,35 @@ class Lake(dg.ConfigurableResource[None]):
             dated: Whether each row tells its partition, as ``day``.
         """
         wanted = list(days)
-        hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
-        paths = ", ".join(f"'{quoted(path)}'" for table in tables for path in self.parts(table, wanted))
+        parts = {path: self.note(table, day) for table in tables for day in wanted for path in self.parts(table, [day])}
         kind = tables[0].rpartition("/")[2] if tables else name
         query = empty(kind, dated=dated)
-        if paths:
-            query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
+        if parts:
+            paths = ", ".join(f"'{quoted(path)}'" for path in parts)
+            hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
+            declared = _columns((column.name, column.type) for column in TABLES[kind])
+            if all(note and note.columns == declared for note in parts.values()):
+                query = f"SELECT * FROM read_parquet([{paths}], {hive})"  # noqa: S608 -- our own paths
+            else:
+                # To learn the columns DuckDB opens every file, here and again in each query.
+                query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+
+def _type(kind: pa.DataType) -> str:
+    """A type as DuckDB writes it."""
+    if isinstance(kind, pa.MapType):
+        return f"MAP({_type(kind.key_type)}, {_type(kind.item_type)})"
+    if isinstance(kind, pa.ListType):
+        return f"{_type(kind.value_type)}[]"
+    if isinstance(kind, pa.StructType):
+        return f"STRUCT({', '.join(f'{field.name} {_type(field.type)}' for field in kind)})"
+    return _TYPES.get(str(kind), str(kind))
+
+
+def _columns(columns: Iterable[tuple[str, str]]) -> str:
+    """Digest of names and types, in order."""
+    return hashlib.sha256("\0".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()[:16]
 
 
 def quoted(path: Path | str) -> str:

@@ -1,14 +1,20 @@
-"""Files that are replaced whole."""
+"""Files that are replaced whole, and partitions read together."""
 
 from __future__ import annotations
 
 import os
 import time
+from datetime import date
 from pathlib import Path
 
-from assets.lake import replace_text
+import duckdb
+import pytest
+
+from assets.lake import Lake, replace_text
+from detection.tables import TABLES, empty
 
 DAY = 86_400
+DAYS = [date(2026, 1, 5), date(2026, 1, 6)]
 
 
 def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
@@ -22,3 +28,36 @@ def test_what_a_killed_process_left_is_removed_and_what_another_writes_is_not(tm
     replace_text(path, "whole")
     assert path.read_text() == "whole"
     assert sorted(each.name for each in tmp_path.iterdir()) == [written.name, others.name, path.name]
+
+
+def columns(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]:
+    """A query's columns with their types."""
+    return con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {query})").fetchall()
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_partitions_of_the_same_columns_are_not_opened_to_learn_them(table: str, tmp_path: Path) -> None:
+    """Prevents a type whose name Parquet changes, by which every view would open all of its files."""
+    lake = Lake(root=str(tmp_path))
+    with duckdb.connect() as con:
+        for day in DAYS:
+            lake.write(con, f"({empty(table)})", table, day, "")
+        lake.view(con, "read", [table], DAYS)
+        [(query,)] = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'read'").fetchall()
+        assert "union_by_name" not in query
+        assert columns(con, "FROM read") == columns(con, empty(table))
+
+
+def test_columns_that_came_later_are_null_in_older_partitions(tmp_path: Path) -> None:
+    """Prevents an upgrade that can't read what was written before it, or that shifts columns."""
+    lake = Lake(root=str(tmp_path))
+    [first, second] = DAYS
+    with duckdb.connect() as con:
+        now = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES["ignored"])
+        lake.write(con, "(SELECT 'copy' AS reason)", "box/ignored", first, "")
+        lake.write(
+            con, f"(SELECT * REPLACE ('folder' AS reason, 3 AS events) FROM (SELECT {now}))", "box/ignored", second, ""
+        )
+        lake.view(con, "ignored", ["box/ignored"], DAYS, dated=True)
+        found = con.execute("SELECT reason, events, day FROM ignored ORDER BY day").fetchall()
+    assert found == [("copy", None, first), ("folder", 3, second)]
