@@ -36,7 +36,8 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Makes the tables ``sampled_fields`` (name, events) and ``sample_size`` (events) of a day's files.
 
     A field's name is its path with dots, and without the places in lists. Of parameters that are given as a list of
-    names and values, each name is a field.
+    names and values, each name is a field. What a field holds that is of different kinds within one list is not
+    looked into.
 
     Args:
         con: Connection.
@@ -48,34 +49,45 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE sampled AS
-        SELECT row_number() OVER () AS n, CAST(line AS JSON) AS event
+        SELECT row_number() OVER () AS n, CAST(line AS JSON) AS event, json_structure(CAST(line AS JSON)) AS shape
         FROM sample_lines
         WHERE json_valid(line) AND starts_with(ltrim(line), '{')
         """
     )
     con.unregister("sample_lines")
+    # Events of one kind have one shape, so that few shapes tell of all events.
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE shape_fields AS
+        SELECT
+            tree.fullkey AS way,
+            tree.key = 'name' AND tree.path LIKE '%.parameters[%' AS names_another,
+            shapes.events
+        FROM (SELECT shape, count(*) AS events FROM sampled GROUP BY shape) AS shapes, json_tree(shapes.shape) AS tree
+        WHERE
+            tree.type <> 'OBJECT' AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
+            AND coalesce(tree.atom <> '"NULL"', TRUE)
+        """
+    )
+    named = con.execute("SELECT DISTINCT way FROM shape_fields WHERE names_another ORDER BY way LIMIT 8").fetchall()
+    for (way,) in named:
+        con.execute(
+            """
+            INSERT INTO shape_fields
+            SELECT $list || '.' || name, FALSE, count(DISTINCT n)
+            FROM (SELECT n, unnest(json_extract_string(event, $way)) AS name FROM sampled)
+            GROUP BY name
+            """,
+            {"list": way.rpartition(".")[0], "way": way.replace("[0]", "[*]")},
+        )
     con.execute(
         r"""
         CREATE OR REPLACE TEMP TABLE sampled_fields AS
-        WITH found AS (
-            SELECT sampled.n, tree.key, tree.path, tree.fullkey, tree.atom
-            FROM sampled, json_tree(sampled.event) AS tree
-            WHERE tree.type NOT IN ('NULL', 'OBJECT') AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
-        ),
-        named AS (
-            SELECT
-                n,
-                CASE
-                    WHEN key = 'name' AND path LIKE '%.parameters[%'
-                        THEN path || '.' || json_extract_string(atom, '$')
-                    ELSE fullkey
-                END AS way
-            FROM found
-        )
         SELECT
             left(substr(regexp_replace(replace(way, '"', ''), '\[\d+\]', '', 'g'), 3), 120) AS name,
-            count(DISTINCT n) AS events
-        FROM named
+            CAST(sum(events) AS BIGINT) AS events
+        FROM shape_fields
+        WHERE NOT names_another
         GROUP BY ALL
         ORDER BY events DESC, name
         LIMIT 1000
@@ -83,6 +95,7 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     )
     con.execute("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT count(*) AS events FROM sampled")
     con.execute("DROP TABLE sampled")
+    con.execute("DROP TABLE shape_fields")
 
 
 def read_fields(layout: Layout) -> list[str]:
