@@ -1,27 +1,39 @@
-"""Dagster's event log on SQLite, which takes the events of many partitions in one transaction.
+"""Dagster's event log on SQLite, at less cost an event: many partitions in one transaction, and files held open.
 
 A run over a range of days tells of every asset and day twice, as planned and as made. Dagster hands such events to
 its storage in batches, but the storage on SQLite opens the database and commits for each of them: the events of a
 year's backfill would take longer than its work. As in Dagster's storage on PostgreSQL, here a batch is one
 transaction.
+
+For each of its hundreds of queries a run, the storage on SQLite opens the database anew, too, with an engine that has
+to compile every statement again: half the time of a tick. Here the databases used last stay open. That loses nothing:
+a transaction is over, and seen by other processes, before the next begins, and a lock keeps threads apart.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Self
 
 import dagster as dg
+import sqlalchemy as sa
 from dagster import _check as check
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy.pool import NullPool, StaticPool
 
 __all__ = ["BatchingSqliteEventLogStorage"]
 
 _BATCH = "1000"
+_WAIT = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+_OPEN = 8
+"""Databases that are held open: the index, and those of the last runs that were asked for."""
 
 
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
@@ -33,6 +45,8 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engines: OrderedDict[str, sa.Engine] = OrderedDict()
+        self._compiled: dict[Any, Any] = {}
         super().__init__(base_dir, inst_data)
         # Without this variable Dagster hands over every event by itself.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _BATCH)
@@ -41,6 +55,42 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
         """Opens the event log that an instance's settings describe."""
         return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[sa.Connection]:
+        with self._db_lock:
+            if shard not in self._initialized_dbs:
+                self._initdb(
+                    sa.create_engine(self.conn_string_for_shard(shard), poolclass=NullPool, connect_args=_WAIT)
+                )
+                self._initialized_dbs.add(shard)
+            if shard not in self._engines:
+                self._engines[shard] = sa.create_engine(
+                    self.conn_string_for_shard(shard),
+                    poolclass=StaticPool,
+                    connect_args={**_WAIT, "check_same_thread": False},
+                    execution_options={"compiled_cache": self._compiled},
+                )
+            self._engines.move_to_end(shard)
+            while len(self._engines) > _OPEN:
+                self._engines.popitem(last=False)[1].dispose()
+            with self._engines[shard].begin() as connection:
+                yield connection
+
+    def _close(self) -> None:
+        with self._db_lock:
+            while self._engines:
+                self._engines.popitem()[1].dispose()
+
+    def wipe(self) -> None:
+        """Removes all events; nothing may be written to files that are gone."""
+        self._close()
+        super().wipe()
+
+    def dispose(self) -> None:
+        """Closes the databases."""
+        super().dispose()
+        self._close()
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Stores events of one run that concern assets and checks: in the run's file, and in the index of all runs."""

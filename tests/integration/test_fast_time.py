@@ -130,7 +130,7 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with (
             # Dagster's storage waits for the disk at each of some thousand events.
             TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as storage,
-            instance_for_test(overrides=SETTINGS, temp_dir=storage) as instance,
+            instance_for_test(overrides={**SETTINGS, "event_log_storage": {"module":"orchestration.event_log","class":"BatchingSqliteEventLogStorage","config":{"base_dir":storage}}}, temp_dir=storage) as instance,
             WorkspaceProcessContext(instance, target) as workspace,
         ):
             yield Running(home, stand_in, workspace, values)
