@@ -36,6 +36,7 @@ SETTINGS = {
     "run_launcher": {"module": _LAUNCHER, "class": "SyncInMemoryRunLauncher"},
     "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
 }
+_EVENTS = {"module": "orchestration.event_log", "class": "BatchingSqliteEventLogStorage"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- for a directory of its own
 
 
@@ -130,7 +131,9 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with (
             # Dagster's storage waits for the disk at each of some thousand events.
             TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as storage,
-            instance_for_test(overrides={**SETTINGS, "event_log_storage": {"module":"orchestration.event_log","class":"BatchingSqliteEventLogStorage","config":{"base_dir":storage}}}, temp_dir=storage) as instance,
+            instance_for_test(
+                {**SETTINGS, "event_log_storage": {**_EVENTS, "config": {"base_dir": storage}}}, temp_dir=storage
+            ) as instance,
             WorkspaceProcessContext(instance, target) as workspace,
         ):
             yield Running(home, stand_in, workspace, values)
