@@ -19,7 +19,7 @@ from orchestration.replay import Home, Sandbox, deployment, sandbox
 from orchestration.schedules import JOB, range_tags, run_config
 from tests.integration.pipeline import FIRST, Quick, burst, moment, write
 
-DAYS = 7
+DAYS = 5
 NOW = moment(DAYS + 1, 0)
 _SPAWN = multiprocessing.get_context("spawn")
 _PATIENCE = 4.0
@@ -98,10 +98,10 @@ def start() -> Iterator[Start]:
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("overlapping")
     events = [
-        *burst("box", "one@example.com", moment(4, 10), files=700, minutes=50),
-        *burst("box", "two@example.com", moment(5, 22.5), files=900, minutes=170),
+        *burst("box", "one@example.com", moment(3, 10), files=700, minutes=50),
+        *burst("box", "two@example.com", moment(3, 22.5), files=900, minutes=170),
         # Is in the baselines of days after it.
-        *burst("box", "two@example.com", moment(3, 9), files=300, minutes=40),
+        *burst("box", "two@example.com", moment(2, 9), files=300, minutes=40),
     ]
     workload = write(folder / "workload.parquet", events, days=DAYS, people=25, seed=11)
     with sandbox(workload, folder / "sandbox", now=NOW) as running:
