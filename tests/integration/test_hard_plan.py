@@ -17,7 +17,7 @@ from orchestration.report import read_alerts
 from tests.integration.pipeline import FIRST, Quick, burst, moment, write
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
-DAYS = 8
+DAYS = 5
 PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"
 
 
@@ -50,19 +50,19 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
         *(
             e
             for n, p in enumerate(PROVIDERS)
-            for e in burst(p, f"at.{p}@example.com", moment(7, 9 + n), files=300, minutes=50)
+            for e in burst(p, f"at.{p}@example.com", moment(4, 9 + n), files=300, minutes=50)
         ),
         # Pages enough for every fault of the plan.
         *(
             event | {"kind": "download"}
-            for provider, files in (("box", 4000), ("dropbox", 4000), ("google_workspace", 9000))
-            for event in burst(provider, "reader@example.com", moment(4, 9), files=files, minutes=300)
+            for provider, files in (("box", 4000), ("dropbox", 4000), ("google_workspace", 9000), ("office365", 1500))
+            for event in burst(provider, "reader@example.com", moment(3, 9), files=files, minutes=300)
         ),
-        *burst("google_workspace", "late@example.com", moment(7, 18), files=300, minutes=30),
-        *burst("google_workspace", "late@example.com", moment(7, 18.6), files=200, minutes=20, late=2),
-        *burst("office365", "late.too@example.com", moment(7, 5), files=300, minutes=40, late=9),
+        *burst("google_workspace", "late@example.com", moment(4, 18), files=300, minutes=30),
+        *burst("google_workspace", "late@example.com", moment(4, 18.6), files=200, minutes=20, late=2),
+        *burst("office365", "late.too@example.com", moment(4, 5), files=300, minutes=40, late=9),
     ]
-    return write(tmp_path_factory.mktemp("hard") / "workload.parquet", events, days=DAYS, people=12)
+    return write(tmp_path_factory.mktemp("hard") / "workload.parquet", events, days=DAYS, people=24)
 
 
 def test_the_hard_plan_leaves_the_same_alerts(workload: Path, tmp_path: Path) -> None:
