@@ -22,8 +22,7 @@ def refused(day: Provider, home: Path, calm: Pulled, *faults: Fault, sliced: boo
         faults: Faults in play at noon.
         sliced: Whether slices may land before the fault is met.
     """
-    day.play()
-    morning = day.pull(home, now=MORNING)
+    morning = day.pulled_at(MORNING, home)
     landed, before = dict(morning.manifest.slices), morning.events
     assert len(landed) == 7
     day.play(*faults)
