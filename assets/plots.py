@@ -1,4 +1,7 @@
-"""Pictures for people who would rather look than read, as PNG."""
+"""Pictures for people who would rather look than read, as PNG.
+
+matplotlib is imported by what draws: it takes most of a second, and of the processes that import this few draw.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import accumulate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.dates
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from PIL import Image
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
 
 __all__ = ["alert_plot", "budget_plot", "coverage_plot", "hours_plot", "load_plot"]
 
@@ -27,9 +32,23 @@ def _png(figure: Figure) -> bytes:
     return out.getvalue()
 
 
+def _figure(**settings: Any) -> Figure:
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as said
+
+    return Figure(**settings)
+
+
+def _date_axis(axis: Axis, every: int) -> None:
+    """Ticks every so many days."""
+    from matplotlib.dates import DateFormatter, DayLocator  # noqa: PLC0415 - as said
+
+    axis.set_major_locator(DayLocator(interval=every))
+    axis.set_major_formatter(DateFormatter("%d %b"))
+
+
 def _small(width: float = 5.6, height: float = 2.0, panels: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure without margins, so that it is small in the metadata of a materialisation, which stay for good."""
-    figure = Figure(figsize=(width, height), dpi=72)
+    figure = _figure(figsize=(width, height), dpi=72)
     figure.subplots_adjust(left=0.11, right=0.985, top=0.87, bottom=0.16, hspace=0.35)
     axes = [figure.add_subplot(panels, 1, place) for place in range(1, panels + 1)]
     for each in axes:
@@ -99,6 +118,8 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         start: Start of the alert, UTC without zone.
         end: Its end, exclusive.
     """
+    from matplotlib.dates import date2num  # noqa: PLC0415 - as said
+
     figure, panels = _small(height=2.8, panels=2)
     windows: dict[datetime, list[float]] = {}
     for hour, files, size in hours:
@@ -108,7 +129,7 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         sums[0] += files
         sums[1] += (size or 0) / 1e6
     times = sorted(windows)
-    places = matplotlib.dates.date2num(times)
+    places = date2num(times)
     colours = ["#c0392b" if start <= time < end else "#5b7c99" for time in times]
     for place, (axes, name) in enumerate(zip(panels, ("files", "MB"), strict=True)):
         # Lines are drawn at once; bars, one by one, take ten times as long.
@@ -116,10 +137,9 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         axes.set_yscale("symlog", linthresh=1)
         axes.set_ylim(0)
         # Of a user without other uploads, too, it is a month, and not the years that one point would be drawn in.
-        axes.set_xlim(*matplotlib.dates.date2num([start - timedelta(days=30), max([end, *times]) + timedelta(days=1)]))
+        axes.set_xlim(*date2num([start - timedelta(days=30), max([end, *times]) + timedelta(days=1)]))
         axes.set_ylabel(name, fontsize=7)
-        axes.xaxis.set_major_locator(matplotlib.dates.DayLocator(interval=7))
-        axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%d %b"))
+        _date_axis(axes.xaxis, every=7)
     panels[0].set_title("in three hours, UTC; the alert in red", fontsize=8)
     return _small_png(figure)
 
@@ -143,8 +163,7 @@ def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
         axes.set_title(f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day", fontsize=8)
         axes.set_ylabel("alerts", fontsize=7)
         axes.legend(fontsize=6, frameon=False, loc="upper left")
-        axes.xaxis.set_major_locator(matplotlib.dates.DayLocator(interval=max(1, len(days) // 5)))
-        axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%d %b"))
+        _date_axis(axes.xaxis, every=max(1, len(days) // 5))
     return _small_png(figure) if small else _png(figure)
 
 
@@ -154,7 +173,7 @@ def budget_plot(points: Sequence[tuple[float, float, float | None]]) -> bytes:
     Args:
         points: Budget, recall and precision (None where nothing was raised).
     """
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = _figure(figsize=(6, 4), layout="constrained")
     axes = figure.add_subplot(1, 1, 1)
     found = sorted(points)
     axes.plot([x for x, _, _ in found], [y for _, y, _ in found], "o-", label="recall")
