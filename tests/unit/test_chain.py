@@ -16,7 +16,7 @@ from detection.parameters import Parameters
 from detection.tables import empty
 
 FIRST = date(2026, 1, 5)
-DAYS = 19
+DAYS = 14
 GB = 10**9
 SOON = Parameters(budget=20, activation_days=5, warm_up_days=3)
 """A short activation, so that few days have to be judged."""
@@ -93,25 +93,25 @@ USER = "person003@example.com"
 
 def test_a_second_burst_thirty_hours_after_the_first_is_a_second_alert():
     """Prevents an attack from making itself usual: the first burst in the baseline hides the next."""
-    rows = [*ordinary(), burst(USER, at(12)), burst(USER, at(13, 16))]
+    rows = [*ordinary(), burst(USER, at(9)), burst(USER, at(10, 16))]
     assert len(openings(judged(rows), USER)) == 2
 
 
 def test_what_was_found_benign_is_usual_from_the_next_day_on():
     """Prevents feedback without effect, and feedback that changes days that are over."""
-    rows = [*ordinary(days=19), *(burst(USER, at(day)) for day in (12, 15, 18))]
-    first, second, third = scores_of(judged(rows, days=19), USER)
-    verdict = (USER, at(12, 8), at(12, 13), "benign", at(15, 9))
-    *before, after = scores_of(judged(rows, reviews=[verdict], days=19), USER)
+    rows = [*ordinary(), *(burst(USER, at(day)) for day in (7, 10, 13))]
+    first, second, third = scores_of(judged(rows), USER)
+    verdict = (USER, at(7, 8), at(7, 13), "benign", at(10, 9))
+    *before, after = scores_of(judged(rows, reviews=[verdict]), USER)
     assert before == [first, second]
     assert after < third
-    taken_back = (USER, at(12, 8), at(12, 13), "confirmed", at(15, 10))
-    assert scores_of(judged(rows, reviews=[verdict, taken_back], days=19), USER) == [first, second, third]
+    taken_back = (USER, at(7, 8), at(7, 13), "confirmed", at(10, 10))
+    assert scores_of(judged(rows, reviews=[verdict, taken_back]), USER) == [first, second, third]
 
 
 def test_incidents_do_not_raise_the_bar_for_the_next_one():
     """Prevents a dozen huge incidents from setting the threshold behind which a smaller one hides."""
-    smaller = ("box", "person009@example.com", "people", at(16), 400, 5 * GB)
+    smaller = ("box", "person009@example.com", "people", at(12), 400, 5 * GB)
     rows = [*ordinary(), smaller]
     alone = openings(judged(rows), "person009@example.com")
     many = [burst(f"person{n:03}@example.com", at(7 + n // 6, 9 + n % 6)) for n in range(10, 18)]
@@ -132,28 +132,28 @@ def test_service_accounts_spend_nothing_of_the_budget_of_people():
     """Prevents a backup job from using up the alerts that people's bursts need."""
     service = "service:backup"
     steady = [("box", service, "services", at(day, 2), 5000, 90 * GB) for day in range(DAYS)]
-    loud = [burst(service, at(day, 4), "services", 10**6) for day in range(9, 17, 2)]
-    rows = [*ordinary(), burst(USER, at(17))]
+    loud = [burst(service, at(day, 4), "services", 10**6) for day in range(6, 12, 2)]
+    rows = [*ordinary(), burst(USER, at(12))]
     people = [alert for alert in judged([*rows, *steady, *loud]) if alert.population == "people"]
     assert people == judged(rows)
 
 
 def test_users_without_history_are_covered_from_the_first_day():
     """Prevents a new account from being free to upload for as long as it has no baseline."""
-    rows = [*ordinary(days=14), burst("new@example.com", at(12))]
-    assert openings(judged(rows, days=14), "new@example.com") == [at(12, 8)]
+    rows = [*ordinary(days=9), burst("new@example.com", at(7))]
+    assert openings(judged(rows, days=9), "new@example.com") == [at(7, 8)]
 
 
 def test_names_days_and_idle_users_change_nothing():
     """Prevents alerts that depend on a name, on the calendar, or on somebody who uploads nothing to speak of."""
-    rows = [*ordinary(days=16), burst(USER, at(13))]
-    found = judged(rows, days=16)
+    rows = [*ordinary(days=10), burst(USER, at(8))]
+    found = judged(rows, days=10)
     assert found
     renamed = [(p, f"z{u}", population, *rest) for p, u, population, *rest in rows]
-    assert [alert._replace(user=alert.user[1:]) for alert in judged(renamed, days=16)] == found
+    assert [alert._replace(user=alert.user[1:]) for alert in judged(renamed, days=10)] == found
     week = timedelta(days=7)
     later = [(p, u, population, hour + week, *rest) for p, u, population, hour, *rest in rows]
-    shifted = judged(later, days=16, first=FIRST + week)
+    shifted = judged(later, days=10, first=FIRST + week)
     assert [
         alert._replace(
             first_window_start=alert.first_window_start - week,
@@ -161,7 +161,7 @@ def test_names_days_and_idle_users_change_nothing():
         )
         for alert in shifted
     ] == found
-    assert openings(judged([*rows, ("box", "idle@example.com", "people", at(10), 1, 10)], days=16), USER) == openings(
+    assert openings(judged([*rows, ("box", "idle@example.com", "people", at(6), 1, 10)], days=10), USER) == openings(
         found, USER
     )
 
@@ -169,8 +169,8 @@ def test_names_days_and_idle_users_change_nothing():
 def test_sizes_are_learnt_while_nothing_was_detected_yet():
     """Prevents baselines without bytes for as long as no hour is excluded: bursts of few large files went unseen."""
     unsized: Hour = ("box", "person001@example.com", "people", at(2), 3, None)
-    rows = [*ordinary(days=12), unsized, ("box", USER, "people", at(10), 3, 200 * GB)]
-    assert openings(judged(rows, days=12), USER) == [at(10, 8)]
+    rows = [*ordinary(days=9), unsized, ("box", USER, "people", at(7), 3, 200 * GB)]
+    assert openings(judged(rows, days=9), USER) == [at(7, 8)]
 
 
 def test_nobody_there_raises_nothing():
@@ -193,7 +193,7 @@ def baselines_of(rows: Sequence[Hour]) -> list[tuple[object, ...]]:
 
 def test_baselines_do_not_depend_on_the_pieces_they_are_summed_in(monkeypatch: pytest.MonkeyPatch):
     """Prevents users at the edge of a piece from being left out or counted twice."""
-    rows = [*ordinary(), burst("a-service@example.com", at(16), "services"), burst("zoë@example.com", at(17))]
+    rows = [*ordinary(), burst("a-service@example.com", at(11), "services"), burst("zoë@example.com", at(12))]
     rows += [("dropbox", *hour[1:]) for hour in rows[::3]]
     whole = baselines_of(rows)
     assert {row[1] for row in whole} == {"all", "box", "dropbox"}
