@@ -45,7 +45,14 @@ def into(con: duckdb.DuckDBPyConnection, table: str, name: str, parameters: Mapp
     sql = load(name)
     named = set(_PARAMETER.findall(sql))
     bound = {key: value for key, value in (parameters or {}).items() if key in named}
-    con.execute(f'CREATE OR REPLACE TEMP TABLE "{table}" AS {sql}', bound)
+    con.execute(_parsed(f'CREATE OR REPLACE TEMP TABLE "{table}" AS {sql}'), bound)
+
+
+@cache
+def _parsed(sql: str) -> duckdb.Statement:
+    """Of a query over few rows, parsing its text is a sixth of the time."""
+    [statement] = duckdb.extract_statements(sql)
+    return statement
 
 
 def version(*names: str) -> str:
