@@ -17,7 +17,7 @@ from orchestration.replay import Home, Sandbox, deployment, sandbox
 from tests.integration.command import say
 from tests.integration.pipeline import FIRST, burst, moment, write
 
-DAYS = 8
+DAYS = 4
 LAST = FIRST + timedelta(days=DAYS - 1)
 COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()", "backfill"]
 
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()", "
 @pytest.fixture(scope="module")
 def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     folder = tmp_path_factory.mktemp("backfill")
-    events = burst("box", "one@example.com", moment(4, 10), files=300, minutes=50)
+    events = burst("box", "one@example.com", moment(2, 10), files=300, minutes=50)
     workload = write(folder / "workload.parquet", events, days=DAYS, people=10)
     with sandbox(workload, folder / "sandbox", now=moment(DAYS, 0)) as running:
         yield running
@@ -85,7 +85,7 @@ def test_a_backfill_that_was_stopped_goes_on_where_it_was(stand_in: Sandbox, tmp
     ("first", "last", "said"),
     [
         ("2026-01-04", "2026-01-06", "UPLOADWATCH_START_DATE"),
-        ("2026-01-06", "2026-02-01", "2026-01-12"),
+        ("2026-01-06", "2026-02-01", "2026-01-08"),
         ("2026-01-08", "2026-01-06", "no range of the days"),
     ],
 )

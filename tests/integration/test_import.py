@@ -19,13 +19,13 @@ from typer.testing import CliRunner
 from assets.manifest import Manifest
 from orchestration.cli import app
 
-DAYS = 5
+DAYS = 4
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def pulled(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """Five days that were watched by the API; the second burst was published on the day after."""
+    """Four days that were watched by the API; the second burst was published on the day after."""
     folder = tmp_path_factory.mktemp("pulled")
     events = burst("office365", "ann.lee@example.com", moment(1, 9), files=2500, minutes=100)
     events += burst("office365", "bob.ray@example.com", moment(2, 20), files=2500, minutes=90, late=9)

@@ -329,6 +329,14 @@ def test_events_alike_without_an_id_count_as_in_one_file(tmp_path: Path):
     assert bring(lake, lines([event, event]), provider="dropbox").landed == {}
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """The uploads of one import of all records."""
+    lake = lake_at(tmp_path_factory.mktemp("whole"))
+    bring(lake, purview(RECORDS))
+    return uploads(lake)
+
+
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.lists(st.integers(0, 11), max_size=12), max_size=3),
@@ -338,6 +346,7 @@ def test_events_alike_without_an_id_count_as_in_one_file(tmp_path: Path):
 )
 def test_pieces_in_any_order_and_with_repeats_land_the_same_uploads(
     tmp_path_factory: pytest.TempPathFactory,
+    whole: object,
     pieces: list[list[int]],
     order: Any,
     shape: list[str],
@@ -356,9 +365,7 @@ def test_pieces_in_any_order_and_with_repeats_land_the_same_uploads(
     lake = lake_at(tmp_path_factory.mktemp("pieces"))
     for group in [texts] if at_once else [[text] for text in texts]:
         bring(lake, *group)
-    whole = lake_at(tmp_path_factory.mktemp("whole"))
-    bring(whole, purview(RECORDS))
-    assert uploads(lake) == uploads(whole)
+    assert uploads(lake) == whole
 
 
 def asked(lake: Lake, day: date, *, now: datetime = NOW) -> list[tuple[datetime, datetime]]:
