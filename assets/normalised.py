@@ -119,6 +119,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                 made_from=lambda day: _made_from(lake, provider, day, read_by),
                 compute=compute,
             ),
+            days_apart=True,
         )
 
     return _assets

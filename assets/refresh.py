@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
+from queue import SimpleQueue
 
 import dagster as dg
 import duckdb
@@ -20,6 +23,8 @@ __all__ = ["REACH", "Step", "days_between", "range_of", "refresh", "touched_days
 REACH = timedelta(days=14)
 """How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
 days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
+
+_DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 def days_between(first: date, last: date) -> list[date]:
@@ -61,13 +66,19 @@ class Step:
 
 
 def refresh(
-    context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, *steps: Step, reach: timedelta = REACH
+    context: dg.AssetExecutionContext,
+    lake: Lake,
+    engine: DuckDBResource,
+    *steps: Step,
+    reach: timedelta = REACH,
+    days_apart: bool = False,
 ) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
     What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
     those days, too. A table whose inputs are as they were keeps its file. Days ascend, and a day's steps follow one
-    another, so that a step may read what those before it wrote, of the day and of days before.
+    another, so that a step may read what those before it wrote, of the day and of days before. Days that stand apart
+    are computed several at once: of a query over few rows, most is its plan, which keeps one core busy.
 
     Runs that overlap take turns, table by table. A digest is taken before its inputs are read, so that a run whose
     inputs another run changes meanwhile notes the older ones, and the other, which comes to this table after it,
@@ -79,6 +90,7 @@ def refresh(
         engine: Where they are computed.
         *steps: What is made, in order.
         reach: How far before the range its data can change a day of these tables.
+        days_apart: Whether no day reads what the steps wrote of another.
     """
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
@@ -89,11 +101,8 @@ def refresh(
         # Another run may have made further days while this one waited.
         days = touched_days(context, lake, table, reach=reach)
         opened = stack.enter_context(engine.get_connection())
-        # Each step has its own cursor, since what one makes as a table the next may read as a view.
-        connections = [stack.enter_context(opened.cursor()) for _ in steps]
-        for day in days:
+        for day, made in zip(days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1), strict=True):
             in_range = wanted[0] <= day <= wanted[-1]
-            made = [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
             computed += any(each.computed for each in made)
             for each in made:
                 if in_range or each.renewed:
@@ -101,6 +110,31 @@ def refresh(
         for step in steps:
             _show(context, lake, opened, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
+
+
+def _make(
+    opened: duckdb.DuckDBPyConnection, lake: Lake, steps: Sequence[Step], days: Sequence[date], at_once: int
+) -> Iterator[list[_Made]]:
+    """Brings the days up to date, so many at once; what was made of each, in their order."""
+    free: SimpleQueue[list[duckdb.DuckDBPyConnection]] = SimpleQueue()
+
+    def make(day: date) -> list[_Made]:
+        connections = free.get()
+        try:
+            return [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
+        finally:
+            free.put(connections)
+
+    with ExitStack() as stack:
+        for _ in range(at_once):
+            # Each step has its own cursor, since what one makes as a table the next may read as a view.
+            free.put([stack.enter_context(opened.cursor()) for _ in steps])
+        if at_once == 1:
+            # A day that fails must keep those that read it from being made.
+            yield from map(make, days)
+        else:
+            threads = stack.enter_context(ThreadPoolExecutor(at_once, thread_name_prefix="days"))
+            yield from threads.map(make, days)
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,7 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
                 compute=compute,
                 picture=coverage_picture if sizes else None,
             ),
+            days_apart=True,
         )
 
     return _asset
@@ -123,6 +124,7 @@ def typical_sizes(
                 made_from=lambda day: lake.digest(measured, past(day, parameters), weighed_by),
                 compute=compute,
             ),
+            days_apart=True,
         )
 
     return _asset
@@ -154,4 +156,5 @@ def _measure(
             made_from=lambda day: lake.digest(tables, [day], measured_by),
             compute=compute,
         ),
+        days_apart=True,
     )

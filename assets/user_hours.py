@@ -47,6 +47,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
                 compute=compute,
                 picture=hours_picture,
             ),
+            days_apart=True,
         )
 
     return _asset
