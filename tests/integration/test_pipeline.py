@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -162,6 +164,52 @@ def test_the_sentence_can_be_checked_by_hand(everything):
         assert f"1 in {alert['one_in']:,} user-days" in alert["sentence"]
         if alert["baseline"]["files"]["windows"]:
             assert f"{alert['baseline']['files']['max']:,} file" in alert["sentence"]
+
+
+def recomputed(detection: dict[str, Any], metric: str, user: dict[str, Any] | None, everybody: dict[str, Any]):
+    """A detection's score by one metric, by the formula of docs/detection.md; None where there is none."""
+    parameters = json.loads(detection["parameters"])
+    observed, offset = detection[metric], {"files": 1, "bytes": 1000}[metric]
+    if observed is None or observed < parameters[f"floor_{metric}"]:
+        return None
+    m = round(10_000 * math.log10(observed + offset)) / 10_000
+    centre, spread = everybody[f"{metric}_centre"], everybody[f"{metric}_newcomer_spread"]
+    beyond = 0.0
+    if user:
+        centre, spread, n = user[f"{metric}_centre"], user[f"{metric}_spread"], user[f"{metric}_windows"]
+        largest = math.log10(user[f"{metric}_max"] + offset)
+        beyond = max(m - largest, 0) * n / (n + parameters["prior_windows"])
+    own = (m - centre) / spread
+    organisation = (m - everybody[f"{metric}_centre"]) / everybody[f"{metric}_spread"]
+    total = own + parameters["organisation_weight"] * organisation + parameters["beyond_weight"] * beyond
+    return pytest.approx(total, abs=2e-6) if own > 0 else None
+
+
+def test_every_detection_can_be_recomputed_from_the_lake(everything):
+    """Prevents an alert whose figures nobody can check, from its events to its score and its threshold."""
+    lake = everything.home.path / "lake"
+    with duckdb.connect() as con:
+
+        def rows(table: str) -> list[dict[str, Any]]:
+            return con.sql(f"FROM read_parquet('{lake}/{table}/*/part.parquet')").to_arrow_table().to_pylist()
+
+        baselines = {(row["day"], row["population"], row["scope"], row["user"]): row for row in rows("baselines")}
+        thresholds = {(row["day"], row["population"], row["metric"]): row["threshold"] for row in rows("thresholds")}
+        found = rows("detections")
+        assert len(found) > 10
+        con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
+        for each in found:
+            of = (each["day"], each["population"])
+            volume = con.execute(
+                'SELECT count(*), count(bytes), sum(bytes) FROM uploads WHERE "user" = $user AND time >= $window_start '
+                "AND time < $window_end AND $scope IN (provider, 'all')",
+                {name: each[name] for name in ("user", "window_start", "window_end", "scope")},
+            ).fetchone()
+            assert volume == (each["files"], each["sized_files"], each["bytes"])
+            for metric in ("files", "bytes"):
+                user, everybody = (baselines.get((*of, each["scope"], name)) for name in (each["user"], None))
+                assert each[f"{metric}_score"] == recomputed(each, metric, user, everybody)
+                assert each[f"{metric}_threshold"] == thresholds[*of, metric]
 
 
 def test_the_command_prints_the_alerts_as_documented(everything):
