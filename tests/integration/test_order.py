@@ -92,7 +92,7 @@ def test_ticks_and_late_events_leave_the_same_bytes(workload, at_once, tmp_path)
     """
     with deployed(workload, tmp_path) as home:
         home.run(0, 3, moment(4, 0))
-        for hour in (10.6, 13.2):
+        for hour in (9.4, 10.6, 13.2):
             home.run(3, 4, moment(4, hour))
         slices = home.home.path / "lake" / "box" / "audit_events" / "day=2026-01-09"
         assert (slices / "1000-1100.ndjson.zst").exists()

@@ -74,7 +74,7 @@ def lines(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [line for (line,) in con.execute("SELECT line FROM exported").fetchall()]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(UPLOAD, min_size=1, max_size=8))
 def test_hostile_uploads_are_valid_ocsf(rows):
     """Prevents a file name, an address or a client that breaks a line of JSON, or makes it invalid for the receiver."""

@@ -262,7 +262,7 @@ answers_ = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(answers_, st.integers(0, 12), st.randoms())
 def test_answers_in_any_order_pieces_and_repeats_give_the_same_size(told, cut, random) -> None:
     """Prevents sizes that depend on which run asked first, or on an answer that came twice."""
