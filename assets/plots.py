@@ -57,6 +57,11 @@ def _small(width: float = 5.6, height: float = 2.0, panels: int = 1) -> tuple[Fi
     return figure, axes
 
 
+def _title(axes: Axes, text: str) -> None:
+    # Where no place is given, one is looked for: everything else on the axes is laid out twice.
+    axes.set_title(text, fontsize=8, y=1)
+
+
 def _small_png(figure: Figure) -> bytes:
     """The figure in few colours: a quarter of the bytes, and nobody sees it."""
     drawn = io.BytesIO()
@@ -75,7 +80,7 @@ def _stacked(title: str, hours: Sequence[int], parts: Sequence[tuple[str, str | 
         # Steps are drawn at once; bars, one by one, take several times as long.
         axes.stairs(above, edges, baseline=below, fill=True, label=name, color=colour)
         below = above
-    axes.set_title(title, fontsize=8)
+    _title(axes, title)
     axes.set_xticks(range(0, 24, 3))
     axes.set_xlim(-0.6, 23.6)
     if parts:
@@ -140,7 +145,7 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
         axes.set_xlim(*date2num([start - timedelta(days=30), max([end, *times]) + timedelta(days=1)]))
         axes.set_ylabel(name, fontsize=7)
         _date_axis(axes.xaxis, every=7)
-    panels[0].set_title("in three hours, UTC; the alert in red", fontsize=8)
+    _title(panels[0], "in three hours, UTC; the alert in red")
     return _small_png(figure)
 
 
@@ -160,7 +165,7 @@ def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
         for name, style in (("allowed", "--"), ("raised", "-")):
             axes.plot(days, list(accumulate(row[name] for row in rows)), style, drawstyle="steps-post", label=name)
         axes.vlines(days, 0, [row["raised"] for row in rows], linewidth=4, alpha=0.3, label="raised on the day")
-        axes.set_title(f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day", fontsize=8)
+        _title(axes, f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day")
         axes.set_ylabel("alerts", fontsize=7)
         axes.legend(fontsize=6, frameon=False, loc="upper left")
         _date_axis(axes.xaxis, every=max(1, len(days) // 5))
