@@ -11,7 +11,7 @@ import pyarrow as pa
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.reading import create_raw, create_raw_by_line, create_raw_by_text
 from detection.normalise.sampling import create_sample, read_fields
-from detection.sql import into, load, version
+from detection.sql import into, load, parsed, version
 
 __all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
 
@@ -103,7 +103,7 @@ def _prepare(
     }
     _read(con, provider, raw_files, parameters)
     into(con, "repeated", "normalise/repeated")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}")
+    con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}"))
     into(con, "pairs", "normalise/pairs", parameters)
 
 
@@ -136,7 +136,7 @@ def _read(
 
 
 def _classify(con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]) -> None:
-    con.execute(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}")
+    con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}"))
     # The order of the lines means nothing here, and keeping it costs a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
     con.execute("SET preserve_insertion_order = FALSE")

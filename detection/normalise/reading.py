@@ -24,6 +24,7 @@ import pyarrow as pa
 import zstandard
 
 from detection.normalise.fields import Layout, Shape
+from detection.sql import parsed
 
 __all__ = ["create_raw", "create_raw_by_line", "create_raw_by_text", "create_raw_of"]
 
@@ -70,7 +71,7 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
     fields = {name: _reference(path) for name, path in layout.columns.items()}
     fields |= {name: _reference(path) for name, (path, _) in layout.lists.items()}
     held = " OR ".join(f'"{key}" IS NOT NULL' for key in layout.objects) or "FALSE"
-    con.execute(f"""
+    view = f"""
         CREATE OR REPLACE TEMP VIEW raw AS
         WITH lines AS ({source}),
         named AS (SELECT {_select(fields)}, {held} AS perhaps_text, file FROM lines)
@@ -84,7 +85,8 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
             TRUE AS is_object,
             {_RAW_DAY}
         FROM named
-    """)  # noqa: S608 -- made of this module's texts and the layout's only
+    """  # noqa: S608 -- made of this module's texts and the layout's only
+    con.execute(parsed(view))
 
 
 def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:

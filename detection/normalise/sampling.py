@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import duckdb
-import pyarrow as pa
 import zstandard
 
 from detection.normalise.fields import Layout, Shape
+from detection.sql import parsed
 
 __all__ = ["SAMPLE", "create_sample", "read_fields"]
 
@@ -25,6 +25,38 @@ _FILES = 24
 _LONGEST = 1 << 20
 """No more of a file than this is unpacked, however long its lines are."""
 _PIECE = 1 << 15
+_SAMPLED = """
+CREATE OR REPLACE TEMP TABLE sampled AS
+WITH given AS (
+    SELECT unnest(CAST($lines AS VARCHAR [])) AS line, generate_subscripts(CAST($lines AS VARCHAR []), 1) AS n
+)
+
+SELECT n, CAST(line AS JSON) AS event, json_structure(CAST(line AS JSON)) AS shape
+FROM given
+WHERE json_valid(line) AND starts_with(ltrim(line), '{')
+"""
+_SHAPE_FIELDS = """
+CREATE OR REPLACE TEMP TABLE shape_fields AS
+SELECT
+    tree.fullkey AS way,
+    tree.key = 'name' AND tree.path LIKE '%.parameters[%' AS names_another,
+    shapes.events
+FROM (SELECT shape, count(*) AS events FROM sampled GROUP BY shape) AS shapes, json_tree(shapes.shape) AS tree
+WHERE
+    tree.type <> 'OBJECT' AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
+    AND coalesce(tree.atom <> '"NULL"', TRUE)
+"""
+_SAMPLED_FIELDS = r"""
+CREATE OR REPLACE TEMP TABLE sampled_fields AS
+SELECT
+    left(substr(regexp_replace(replace(way, '"', ''), '\[\d+\]', '', 'g'), 3), 120) AS name,
+    CAST(sum(events) AS BIGINT) AS events
+FROM shape_fields
+WHERE NOT names_another
+GROUP BY ALL
+ORDER BY events DESC, name
+LIMIT 1000
+"""
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -45,30 +77,9 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """
     newest = list(files)[-_FILES:]
     lines = [line for file in newest for line in _first_lines(Path(file), -(-SAMPLE // len(newest)))]
-    con.register("sample_lines", pa.table({"line": pa.array(lines, pa.string())}))
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE sampled AS
-        SELECT row_number() OVER () AS n, CAST(line AS JSON) AS event, json_structure(CAST(line AS JSON)) AS shape
-        FROM sample_lines
-        WHERE json_valid(line) AND starts_with(ltrim(line), '{')
-        """
-    )
-    con.unregister("sample_lines")
+    con.execute(parsed(_SAMPLED), {"lines": lines})
     # Events of one kind have one shape, so that few shapes tell of all events.
-    con.execute(
-        """
-        CREATE OR REPLACE TEMP TABLE shape_fields AS
-        SELECT
-            tree.fullkey AS way,
-            tree.key = 'name' AND tree.path LIKE '%.parameters[%' AS names_another,
-            shapes.events
-        FROM (SELECT shape, count(*) AS events FROM sampled GROUP BY shape) AS shapes, json_tree(shapes.shape) AS tree
-        WHERE
-            tree.type <> 'OBJECT' AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
-            AND coalesce(tree.atom <> '"NULL"', TRUE)
-        """
-    )
+    con.execute(parsed(_SHAPE_FIELDS))
     named = con.execute("SELECT DISTINCT way FROM shape_fields WHERE names_another ORDER BY way LIMIT 8").fetchall()
     for (way,) in named:
         con.execute(
@@ -80,19 +91,7 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
             """,
             {"list": way.rpartition(".")[0], "way": way.replace("[0]", "[*]")},
         )
-    con.execute(
-        r"""
-        CREATE OR REPLACE TEMP TABLE sampled_fields AS
-        SELECT
-            left(substr(regexp_replace(replace(way, '"', ''), '\[\d+\]', '', 'g'), 3), 120) AS name,
-            CAST(sum(events) AS BIGINT) AS events
-        FROM shape_fields
-        WHERE NOT names_another
-        GROUP BY ALL
-        ORDER BY events DESC, name
-        LIMIT 1000
-        """
-    )
+    con.execute(parsed(_SAMPLED_FIELDS))
     con.execute("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT count(*) AS events FROM sampled")
     con.execute("DROP TABLE sampled")
     con.execute("DROP TABLE shape_fields")
