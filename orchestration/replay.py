@@ -129,6 +129,8 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
     Raises:
         RuntimeError: It did not start; the message ends with what it said last.
     """
+    # The sandbox runs in another directory than this process.
+    workload, state = workload.absolute(), state.absolute()
     state.mkdir(parents=True, exist_ok=True)
     ready = state / "sandbox.env"
     ready.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ from sandbox.workload_people import Network, Organisation, Person
 __all__ = ["Entry", "Scene", "Stage", "as_datetime", "spread"]
 
 _ELSEWHERE = ("BR", "VN", "RO", "NG", "UA", "ID", "EG", "KZ")
+_ENOUGH = 300
+"""People among whom each scene of the usual programme finds its cast."""
 _STEMS = ("export", "backup", "archive", "data", "projects", "share", "old-laptop", "q4")
 
 
@@ -123,7 +125,11 @@ class Stage:
             and fits(person)
         ]
         if not able:
-            raise ValueError(f"nobody is left at {' and '.join(providers)} for a scene: make a workload of more people")
+            people = len(self.organisation.people)
+            raise ValueError(
+                f"nobody of {people} people is left at {' and '.join(providers)} for a scene: make a workload of "
+                f"{_ENOUGH} people or more"
+            )
         person = able[int(self.rng.integers(len(able)))]
         self.taken.add(person.email)
         return person

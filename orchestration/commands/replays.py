@@ -27,14 +27,27 @@ _DEMO_DAYS = 60
 _ATTEMPTS = 5
 
 
-def _days(workload: Path) -> tuple[date, date]:
-    """First and last day with events in a workload."""
+def _content(workload: Path) -> tuple[date, date, list[str]]:
+    """First and last day with events in a workload, and the providers that it has events of.
+
+    Raises:
+        typer.BadParameter: It cannot be read, or is empty.
+    """
     reader = "read_parquet" if workload.suffix == ".parquet" else "read_csv"
+    query = f"""
+        SELECT CAST(min(time) AS DATE), CAST(max(time) AS DATE), list(DISTINCT provider)
+        FROM {reader}(?)
+    """  # noqa: S608 -- one of two
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        query = f"SELECT CAST(min(time) AS DATE), CAST(max(time) AS DATE) FROM {reader}(?)"  # noqa: S608 -- one of two
-        [(first, last)] = con.execute(query, [str(workload)]).fetchall()
-    return first, last
+        try:
+            [(first, last, there)] = con.execute(query, [str(workload)]).fetchall()
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise typer.BadParameter(f"{workload} is no workload: {said}", param_hint="--workload") from None
+    if first is None:
+        raise typer.BadParameter(f"{workload} has no events.", param_hint="--workload")
+    return first, last, [provider for provider in PROVIDERS if provider in there]
 
 
 def _replay(
@@ -96,13 +109,18 @@ def run(
 
     A home that an earlier replay made is made anew; a lake that none made is left alone.
     """
-    start, end = _days(workload)
+    start, end, there = _content(workload)
+    asked = known_providers(provider) if provider else there
+    if missing := [name for name in asked if name not in there]:
+        raise typer.BadParameter(
+            f"{workload} has no events of {', '.join(missing)}, only of {', '.join(there)}.", param_hint="--provider"
+        )
     _replay(
         Home(home),
         workload,
         first.date() if first else start,
         last.date() if last else end,
-        known_providers(provider or ()),
+        asked,
         {"UPLOADWATCH_BUDGET": str(budget)},
         faults,
     )
@@ -112,7 +130,7 @@ def run(
 def demo(home: HomeOption = HOME) -> None:
     """Makes 60 days of a made-up organisation, watches them through the four APIs, and shows the alerts."""
     began = time.monotonic()
-    workload = home / "demo" / "workload.parquet"
+    workload = home.absolute() / "demo" / "workload.parquet"
     workload.parent.mkdir(parents=True, exist_ok=True)
     out.print("A made-up organisation of 300 people over four providers, 60 days of it …")
     subprocess.run(
