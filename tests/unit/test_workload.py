@@ -129,7 +129,7 @@ def test_too_short_for_the_incidents() -> None:
     """Prevents a workload that silently lacks the incidents it promises."""
     with pytest.raises(ValueError, match=f"at least {FEWEST_DAYS} days"):
         make_workload(days=20)
-    with pytest.raises(ValueError, match="more people"):
+    with pytest.raises(ValueError, match="of 300 people or more"):
         make_workload(people=30)
 
 
