@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from connectors import ConfigurationError, ConnectorError
+from detection.allow_list import AllowListError
+from detection.risk import OperatorFileError
 from orchestration.commands.alert import alert
 from orchestration.commands.alerts import alerts
 from orchestration.commands.backfill import backfill
@@ -38,6 +40,8 @@ _COMMANDS = (
     *(doctor, classify, backfill, notify, outbox),
     *(export, reveal, forget, retention),
 )
+_MENDABLE = (ConfigurationError, AllowListError, OperatorFileError)
+"""Errors of what an operator wrote."""
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
@@ -48,7 +52,7 @@ def main() -> None:
     load_dotenv(".env")
     try:
         app()
-    except (ConfigurationError, ConnectorError, FileExistsError, FileNotFoundError, LookupError, RuntimeError) as error:
+    except (*_MENDABLE, ConnectorError, FileExistsError, FileNotFoundError, LookupError, RuntimeError) as error:
         # What a provider says in an error may look like markup.
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         raise SystemExit(1) from error

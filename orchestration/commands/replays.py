@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from assets.resources import Detector, Pages
 from connectors import PROVIDERS
 from orchestration.commands.formats import HOME, HomeOption, known_providers, pages_address
 from orchestration.replay import PROJECT, Home, play, sandbox
@@ -25,6 +27,8 @@ out = Console()
 _DEMO_START = date(2026, 1, 5)
 _DEMO_DAYS = 60
 _ATTEMPTS = 5
+_OWN_FILES = ("UPLOADWATCH_ALLOW_LIST", "UPLOADWATCH_RISK_LIST", "UPLOADWATCH_NETWORKS", "UPLOADWATCH_SENSITIVE")
+_OWN_VALUES = ("UPLOADWATCH_SERVICE_BUDGET", "UPLOADWATCH_REASONS_OFF")
 
 
 def _content(workload: Path) -> tuple[date, date, list[str]]:
@@ -48,6 +52,23 @@ def _content(workload: Path) -> tuple[date, date, list[str]]:
     if first is None:
         raise typer.BadParameter(f"{workload} has no events.", param_hint="--workload")
     return first, last, [provider for provider in PROVIDERS if provider in there]
+
+
+def _own_rules() -> dict[str, str]:
+    """What an operator has set of what raises an alert; what leaves the lake is left out, for nothing here is real.
+
+    Raises:
+        AllowListError: The allow-list cannot be used.
+        OperatorFileError: Another of the files cannot be used.
+    """
+    files = {name: str(Path(os.environ[name]).absolute()) for name in _OWN_FILES if os.environ.get(name)}
+    allowed, risky, networks, sensitive = (files.get(name, "") for name in _OWN_FILES)
+    # Read now: a run would come to them after all that the days before them take.
+    detector = Detector(allow_list=allowed, risk_list=risky, networks=networks)
+    detector.entries()
+    detector.watch()
+    Pages(sensitive=sensitive).terms()
+    return files | {name: os.environ[name] for name in _OWN_VALUES if os.environ.get(name)}
 
 
 def _replay(
@@ -107,7 +128,9 @@ def run(
 ) -> None:
     """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
 
-    A home that an earlier replay made is made anew; a lake that none made is left alone.
+    The allow-list, the risk list, the file of networks, the dictionary, the reasons that do not count and the budget of
+    service accounts are those of the environment; nothing is exported and nobody is notified. A home that an earlier
+    replay made is made anew; a lake that none made is left alone.
     """
     start, end, there = _content(workload)
     asked = known_providers(provider) if provider else there
@@ -121,7 +144,7 @@ def run(
         first.date() if first else start,
         last.date() if last else end,
         asked,
-        {"UPLOADWATCH_BUDGET": str(budget)},
+        {**_own_rules(), "UPLOADWATCH_BUDGET": str(budget)},
         faults,
     )
     out.print(f"{len(read_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.replay import Home
 from tests.integration.command import say
 from tests.integration.pipeline import FIRST, write
 
@@ -44,3 +45,33 @@ def test_a_file_that_is_no_workload_is_said_to_be_none(beside: Path, name: str, 
     said = say("run", "--workload", name, "--home", "played")
     assert said.status == 2
     assert f"{name} is no workload" in " ".join(said.err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wrong"),
+    [
+        ("ALLOW_LIST", '[[allow]]\nuser = "backup@example.com"\n', "has an entry 1 (backup@example.com)"),
+        ("RISK_LIST", "user\nann@example.com\n", "It needs user and reason"),
+        ("NETWORKS", "network,kind\n192.0.2.0/24,vpn\n", "line 2: kind 'vpn'"),
+        ("SENSITIVE", "word\nsecret\n", "It needs match and value and category"),
+    ],
+)
+def test_the_operators_own_files_count(beside: Path, name: str, text: str, wrong: str) -> None:
+    """Prevents an allow-list that is tried on a replay and silently left aside, and a mistake in it told as a crash."""
+    (beside / "own").write_text(text)
+    own = {f"UPLOADWATCH_{name}": "own"}
+    said = say("run", "--workload", "mine.parquet", "--home", "played", values=own)
+    assert (said.status, said.out) == (1, "")
+    assert wrong in " ".join(said.err.split())
+
+
+def test_the_own_files_are_those_of_the_replay_and_of_its_ui(beside: Path) -> None:
+    """Prevents a UI that is opened on a replay and judges it by other lists than it was judged by."""
+    (beside / "risk.csv").write_text("user,reason\nann@example.com,leaver\n")
+    days = ("--from", str(FIRST), "--to", str(FIRST))
+    own = {"UPLOADWATCH_RISK_LIST": "risk.csv", "UPLOADWATCH_EXPORTS": "csv"}
+    assert say("run", "--workload", "mine.parquet", "--home", "played", *days, values=own).status == 0
+    noted = Home(Path("played")).variables()
+    assert noted["UPLOADWATCH_RISK_LIST"] == str(beside / "risk.csv")
+    assert "UPLOADWATCH_EXPORTS" not in noted
+    assert not (beside / "played" / "exports").exists()
