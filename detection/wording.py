@@ -76,6 +76,8 @@ TITLES = {
 """What each provider is called when spoken of to a person."""
 _COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
 """The days that each population is compared with."""
+_FEWEST = 2
+"""So many days there must be for each as unusual as this one; what is on record of a source in its first days is less."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -116,6 +118,13 @@ def _usual(w: Window) -> str:
     return f"in the {w.training_days} days before, {windows} held {typical} on average and {largest} at most"
 
 
+def _rarity(w: Window) -> str:
+    compared = _COMPARED[w.population]
+    if w.one_in < _FEWEST:
+        return f"too few {compared} are on record to say how rare that is"
+    return f"only 1 in {w.one_in:,} {compared} is this unusual"
+
+
 def printable(text: str) -> str:
     """A name as a sentence has it: what cannot be printed is a replacement character."""
     return "".join(character if character.isprintable() else "�" for character in text)
@@ -129,8 +138,8 @@ def sentence(w: Window) -> str:
     """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
     return (
         f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
-        f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and only "
-        f"1 in {w.one_in:,} {_COMPARED[w.population]} is this unusual."
+        f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
+        f"{_rarity(w)}."
     )
 
 

@@ -79,6 +79,8 @@ def test_the_sentence_says_what_is_not_known():
     assert "1 in 900 user-days in the organisation" in said
     # Service accounts are compared among themselves.
     assert "1 in 900 days of the organisation's service accounts" in sentence(newcomer._replace(population="services"))
+    alone = sentence(newcomer._replace(population="services", one_in=1))
+    assert "too few days of the organisation's service accounts are on record to say how rare that is." in alone
 
 
 def test_sizes_are_said_in_decimal_units():
