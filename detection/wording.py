@@ -77,7 +77,7 @@ TITLES = {
 _COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
 """The days that each population is compared with."""
 _FEWEST = 2
-"""So many days there must be for each as unusual as this one; what is on record of a source in its first days is less."""
+"""So many days there must be for each as unusual as this one; in a source's first days less is on record."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
