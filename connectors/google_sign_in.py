@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Delegation:
         if settings.token_url:
             key["token_uri"] = settings.token_url
         try:
-            self._credentials = service_account.Credentials.from_service_account_info(key, scopes=[scope])  # type: ignore[no-untyped-call]
+            self._credentials = _credentials(json.dumps(key), scope)
         except (ValueError, exceptions.GoogleAuthError):
             # What the library says may quote the key.
             raise _unusable(settings.service_account_file, "is no service account's key") from None
@@ -100,6 +101,12 @@ class Delegation:
                 "see that the account acted as (GOOGLE_ADMIN_EMAIL for reports) has the privilege."
             )
         return Refusal(reason, str(told.get("message", "")), throttled=reason in _THROTTLED, remedy=remedy)
+
+
+@lru_cache(maxsize=4)
+def _credentials(key: str, scope: str) -> Any:
+    """Credentials of a key, made once: to check its numbers takes longer than the requests of most runs."""
+    return service_account.Credentials.from_service_account_info(json.loads(key), scopes=[scope])  # type: ignore[no-untyped-call]
 
 
 def _life(expiry: datetime | None) -> float:
