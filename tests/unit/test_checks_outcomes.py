@@ -63,7 +63,7 @@ def read(*, landed: int, uploaded: int, active: int, rejected: int, ignored: int
         lake.land(TODAY, landed)
         lake.write("box/uploads", [{"event_key": f"u{n}"} for n in range(uploaded)])
         lake.write("box/activity", [{"event_key": f"a{n}"} for n in range(active)])
-        lake.write("box/rejects", [{"reason": "not JSON"}] * rejected)
+        lake.write("box/rejects", [{"reason": "not JSON", "day": TODAY}] * rejected)
         lake.write("box/ignored", [{"reason": "not an upload or activity", "events": ignored}])
 
     return build
@@ -250,6 +250,18 @@ def test_each_outcome(tmp_path, check: str, build: Build, outcome: str, said: st
     assert (found, said in description) == (outcome, True), description
     if outcome != "ok":
         assert description.endswith(f"See {check} in docs/runbooks.md.")
+
+
+def test_days_are_counted_each_by_itself(tmp_path):
+    """Prevents an event that is lost on one day and doubled on the next from adding up."""
+    lake = MadeLake(tmp_path)
+    lake.land(TODAY - DAY, 1)
+    lake.land(TODAY, 1)
+    lake.write("box/uploads", [{"event_key": "u1"}, {"event_key": "u2"}])
+    outcome, description = lake.check("rows_conserved", days=[TODAY - DAY, TODAY])
+    assert outcome == "error"
+    assert "2026-03-09: 1 events landed, 0 accounted for" in description
+    assert "2026-03-10: 1 events landed, 2 accounted for" in description
 
 
 def test_every_check_is_seen_to_pass_and_to_fail():
