@@ -10,9 +10,9 @@ import dagster as dg
 import duckdb
 
 from assets.lake import Lake
-from assets.plots import alert_plot, coverage_plot, hours_plot
 from assets.preview import cell
 from assets.refresh import days_between
+from assets.small_plots import alert_plot, coverage_plot, hours_plot
 
 __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "png"]
 
