@@ -16,6 +16,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from typing import Any, Self
 
 import dagster as dg
@@ -94,13 +95,16 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
         """Stores events of one run that concern assets and checks: in the run's file, and in the index of all runs."""
+        rows = [self._event_to_row(event) for event in events]
+        insert = SqlEventLogStorageTable.insert()
         with self.run_connection(events[0].run_id) as connection:
-            connection.execute(SqlEventLogStorageTable.insert(), [self._event_to_row(event) for event in events])
+            connection.execute(insert, rows)
         with self.index_transaction() as connection:
-            stored = [
-                (event, check.not_none(connection.execute(self.prepare_insert_event(event)).inserted_primary_key)[0])
-                for event in events
-            ]
+            # From the first row on nobody else writes until the transaction is over, so the ids of the others follow.
+            first = check.not_none(connection.execute(insert, rows[0]).inserted_primary_key)[0]
+            if rows[1:]:
+                connection.execute(insert, rows[1:])
+            stored = list(zip(events, count(first), strict=False))
             of_assets = [each for each in stored if each[0].dagster_event_type in ASSET_EVENTS]
             self._store_asset_event_tags(connection, [event for event, _ in of_assets], [id_ for _, id_ in of_assets])
             # Of an asset's entry only what its latest event says is kept.

@@ -1,10 +1,13 @@
 """The event log that takes batches tells what Dagster's own tells."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import dagster as dg
 import pytest
+from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 from orchestration.event_log import BatchingSqliteEventLogStorage
@@ -96,3 +99,49 @@ def test_either_goes_on_with_the_others_files(tmp_path: Path, monkeypatch: pytes
     own = SqliteEventLogStorage(str(tmp_path / "dagster" / "history" / "runs"))
     assert own.get_materialized_partitions(first.key) == {"2026-01-05", "2026-01-06", "2026-01-07", "2026-01-08"}
     assert [key.to_user_string() for key in own.all_asset_keys()] == ["first", "second"]
+
+
+def batch(run: str, key: dg.AssetKey, days: list[str]) -> list[dg.EventLogEntry]:
+    """Materialisations of one asset, each with its day as its version."""
+    made = [dg.AssetMaterialization(key, partition=day, tags={"dagster/data_version": day}) for day in days]
+    return [
+        dg.EventLogEntry(
+            error_info=None,
+            level="debug",
+            user_message="",
+            run_id=run,
+            timestamp=1.0,
+            job_name="all",
+            dagster_event=DagsterEvent(
+                DagsterEventType.ASSET_MATERIALIZATION.value,
+                "all",
+                event_specific_data=StepMaterializationData(each),
+            ),
+        )
+        for each in made
+    ]
+
+
+def test_batches_of_two_runs_at_once_keep_apart(tmp_path: Path) -> None:
+    """Prevents the tags of one run's events from being noted of another's that was written in between."""
+    keys = {"one": dg.AssetKey("a"), "two": dg.AssetKey("b")}
+    days = [f"2026-{month:02}-{day:02}" for month in range(1, 4) for day in range(1, 29)]
+    together = Barrier(len(keys))
+
+    def store(run: str) -> None:
+        storage = BatchingSqliteEventLogStorage(str(tmp_path))
+        together.wait()
+        for first_of in range(0, len(days), 7):
+            storage.store_event_batch(batch(run, keys[run], days[first_of : first_of + 7]))
+        storage.dispose()
+
+    with ThreadPoolExecutor(len(keys)) as threads:
+        list(threads.map(store, keys))
+    kind = dg.DagsterEventType.ASSET_MATERIALIZATION
+    with dg.DagsterInstance.ephemeral() as instance:
+        storage = BatchingSqliteEventLogStorage(str(tmp_path))
+        storage.register_instance(instance)
+        for key in keys.values():
+            found = storage.get_latest_tags_by_partition(key, kind, ["dagster/data_version"])
+            assert found == {day: {"dagster/data_version": day} for day in days}
+        storage.dispose()
