@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 __all__ = ["Panel", "Picture"]
 
-_INK, _FAINT, _PAPER = "#333333", "#dddddd", "#ffffff"
+_INK, _PAPER = "#333333", "#ffffff"
 _COLOURS = 24
+_WIDTH = 420
 _TEXT, _LINE = 10, 14
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 20, 18
 _TICK = 3
@@ -31,19 +32,16 @@ class Picture:
 
     Args:
         title: Said above.
-        width: Pixels.
         height: Pixels of each panel, with its axis.
         panels: How many.
         names: What each colour means, as pairs of a name and the colour.
     """
 
-    def __init__(
-        self, title: str, *, width: int = 420, height: int, panels: int = 1, names: Sequence[tuple[str, str]] = ()
-    ) -> None:
-        self._image = Image.new("RGB", (width, _TOP + panels * height), _PAPER)
+    def __init__(self, title: str, *, height: int, panels: int = 1, names: Sequence[tuple[str, str]] = ()) -> None:
+        self._image = Image.new("RGB", (_WIDTH, _TOP + panels * height), _PAPER)
         self._draw = ImageDraw.Draw(self._image)
         beside = 24 + max(int(_font().getlength(name)) for name, _ in names) if names else 0
-        right = width - _RIGHT - beside
+        right = _WIDTH - _RIGHT - beside
         self.panels = [
             Panel(self._draw, _LEFT, _TOP + number * height, right, _TOP + (number + 1) * height - _BOTTOM)
             for number in range(panels)
@@ -67,28 +65,28 @@ class Panel:
     def __init__(self, draw: ImageDraw.ImageDraw, left: int, top: int, right: int, bottom: int) -> None:
         self._draw, self._left, self._top, self._right, self._bottom = draw, left, top, right, bottom
 
-    def across(self, share: float) -> float:
+    def _across(self, share: float) -> float:
         """The place from the left of a share of the width."""
         return self._left + share * (self._right - self._left)
 
-    def up(self, share: float) -> float:
+    def _up(self, share: float) -> float:
         """The place from the top of a share of the height."""
         return self._bottom - share * (self._bottom - self._top)
 
     def bar(self, first: float, last: float, low: float, high: float, colour: str) -> None:
         """Fills from one share of the width to another, and of the height; what is not nothing is seen."""
-        left, right = self.across(first), max(self.across(last), self.across(first) + 2)
-        top = min(self.up(high), self.up(low) - 1)
-        self._draw.rectangle((left, top, right - 1, self.up(low) - 1), colour)
+        left, right = self._across(first), max(self._across(last), self._across(first) + 2)
+        top = min(self._up(high), self._up(low) - 1)
+        self._draw.rectangle((left, top, right - 1, self._up(low) - 1), colour)
 
     def axes(self, name: str, below: Sequence[tuple[float, str]], beside: Sequence[tuple[float, str]]) -> None:
         """Draws the axes, each tick at its share with its words, and the name of the axis at the left."""
         for share, words in beside:
-            y = self.up(share)
+            y = self._up(share)
             self._draw.line((self._left - _TICK, y, self._left, y), _INK)
             self._draw.text((self._left - _TICK - 2, y), words, _INK, _font(), anchor="rm")
         for share, words in below:
-            x = self.across(share)
+            x = self._across(share)
             self._draw.line((x, self._bottom, x, self._bottom + _TICK), _INK)
             self._draw.text((x, self._bottom + _TICK + 2), words, _INK, _font(), anchor="mt")
         self._draw.line((self._left, self._top, self._left, self._bottom, self._right, self._bottom), _INK)
