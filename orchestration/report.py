@@ -112,22 +112,29 @@ def alert_table(alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | N
         alerts: From :func:`read_alerts`.
         allowed: From :func:`read_suppressed`; told below the table.
     """
-    table = Table(title=f"{len(alerts)} alerts", show_lines=True, expand=True, caption_justify="left")
+    table = Table(
+        title="1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts",
+        show_lines=True,
+        expand=True,
+        caption_justify="left",
+    )
     if allowed:
         table.caption = "\n".join(
             f"{windows:,} windows suppressed by the allow-list: {escape(entry)}" for entry, windows in allowed.items()
         )
     table.add_column("Opens (UTC)", no_wrap=True)
     table.add_column("Severity", no_wrap=True)
-    table.add_column("What, and why")
+    # A name longer than the column goes on in the next line: cut short, it would be somebody else's.
+    table.add_column("What, and why", overflow="fold")
     for alert in alerts:
         severity = alert["severity"]
         lines = [escape(alert["sentence"])]
         lines += [f"[yellow]{escape(reason['name'])}[/]: {escape(reason['evidence'])}" for reason in alert["reasons"]]
         if alert["suppressed_count"]:
             amount = size(alert["bytes"]) if alert["bytes"] is not None else "sizes unknown"
+            windows = "window" if alert["suppressed_count"] == 1 else "windows"
             lines.append(
-                f"[dim]{alert['suppressed_count']} further windows folded in; "
+                f"[dim]{alert['suppressed_count']} further {windows} folded in; "
                 f"{alert['files']:,} files in all ({amount})[/]"
             )
         if review := alert["review"]:

@@ -56,3 +56,13 @@ def test_markup_in_names_is_shown_as_text():
     shown = console.export_text()
     assert "[link=http://evil.example]click[/link]" in " ".join(shown.split())
     assert "[red]x[/red]" in shown
+
+
+def test_a_long_name_is_shown_whole():
+    """Prevents a service account of which the screen tells the first half only."""
+    console = Console(width=60, record=True)
+    name = "automationuser_1834521_kq7mpz2xtb@boxdevedition.com"
+    console.print(alert_table([alert("ann@example.com", 1) | {"sentence": f"In three hours {name} uploaded 3 files."}]))
+    lines = [line.split("│")[3].strip() for line in console.export_text().splitlines() if line.startswith("│")]
+    assert name in "".join(lines)
+    assert "1 further window folded in" in " ".join(lines)
