@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from assets.drawing import packed
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 __all__ = ["budget_plot", "load_plot"]
-
-_COLOURS = 24
 
 
 def _png(figure: Figure) -> bytes:
@@ -34,17 +33,9 @@ def _figure(**settings: Any) -> Figure:
     return Figure(**settings)
 
 
-def _date_axis(axis: Axis, every: int) -> None:
-    """Ticks every so many days."""
-    from matplotlib.dates import DateFormatter, DayLocator  # noqa: PLC0415 - as said
-
-    axis.set_major_locator(DayLocator(interval=every))
-    axis.set_major_formatter(DateFormatter("%d %b"))
-
-
-def _small(width: float = 5.6, height: float = 2.0, panels: int = 1) -> tuple[Figure, list[Axes]]:
+def _small(panels: int) -> tuple[Figure, list[Axes]]:
     """A figure without margins, so that it is small in the metadata of a materialisation, which stay for good."""
-    figure = _figure(figsize=(width, height), dpi=72)
+    figure = _figure(figsize=(5.6, 1.9 * panels), dpi=72)
     figure.subplots_adjust(left=0.11, right=0.985, top=0.87, bottom=0.16, hspace=0.35)
     axes = [figure.add_subplot(panels, 1, place) for place in range(1, panels + 1)]
     for each in axes:
@@ -53,18 +44,10 @@ def _small(width: float = 5.6, height: float = 2.0, panels: int = 1) -> tuple[Fi
     return figure, axes
 
 
-def _title(axes: Axes, text: str) -> None:
-    # Where no place is given, one is looked for: everything else on the axes is laid out twice.
-    axes.set_title(text, fontsize=8, y=1)
-
-
 def _small_png(figure: Figure) -> bytes:
-    """The figure in few colours: a quarter of the bytes, and nobody sees it."""
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=72)
-    out = io.BytesIO()
-    Image.open(drawn).convert("RGB").quantize(_COLOURS).save(out, format="png", optimize=True)
-    return out.getvalue()
+    return packed(Image.open(drawn))
 
 
 def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
@@ -74,19 +57,23 @@ def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
         load: From :func:`assets.load.load_of_days`.
         small: Whether it goes into an event log.
     """
+    from matplotlib.dates import DateFormatter, DayLocator  # noqa: PLC0415 - as said
+
     populations = list(dict.fromkeys(row["population"] for row in load))
-    count = max(1, len(populations))
-    figure, panels = _small(height=1.9 * count, panels=count)
+    figure, panels = _small(max(1, len(populations)))
     for axes, population in zip(panels, populations, strict=False):
         rows = [row for row in load if row["population"] == population]
         days = [row["day"] for row in rows]
         for name, style in (("allowed", "--"), ("raised", "-")):
             axes.plot(days, list(accumulate(row[name] for row in rows)), style, drawstyle="steps-post", label=name)
         axes.vlines(days, 0, [row["raised"] for row in rows], linewidth=4, alpha=0.3, label="raised on the day")
-        _title(axes, f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day")
+        title = f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day"
+        # Where no place is given, one is looked for: everything else on the axes is laid out twice.
+        axes.set_title(title, fontsize=8, y=1)
         axes.set_ylabel("alerts", fontsize=7)
         axes.legend(fontsize=6, frameon=False, loc="upper left")
-        _date_axis(axes.xaxis, every=max(1, len(days) // 5))
+        axes.xaxis.set_major_locator(DayLocator(interval=max(1, len(days) // 5)))
+        axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
     return _small_png(figure) if small else _png(figure)
 
 

@@ -40,8 +40,11 @@ _COMMANDS = (
     *(doctor, classify, backfill, notify, outbox),
     *(export, reveal, forget, retention),
 )
-_MENDABLE = (ConfigurationError, AllowListError, OperatorFileError)
-"""Errors of what an operator wrote."""
+_MENDABLE = (
+    *(ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
+    *(FileExistsError, FileNotFoundError, LookupError, RuntimeError),
+)
+"""Errors that a person can mend."""
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
@@ -52,7 +55,7 @@ def main() -> None:
     load_dotenv(".env")
     try:
         app()
-    except (*_MENDABLE, ConnectorError, FileExistsError, FileNotFoundError, LookupError, RuntimeError) as error:
+    except _MENDABLE as error:
         # What a provider says in an error may look like markup.
         Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
         raise SystemExit(1) from error

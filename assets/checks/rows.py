@@ -56,7 +56,7 @@ def rows_conserved(scene: Scene) -> Outcome:
     """Whether each event that landed is accounted for."""
     for table in ("uploads", "activity", "ignored"):
         scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], scene.days, dated=True)
-    # It has a column of that name.
+    # Rejects have a column ``day`` of their own, the same.
     _view(scene, "rejects")
     accounted = dict(
         scene.con.execute(

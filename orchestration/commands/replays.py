@@ -15,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.resources import Detector, Pages
 from connectors import PROVIDERS
 from orchestration.commands.formats import HOME, HomeOption, known_providers, pages_address
 from orchestration.replay import PROJECT, Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
+from orchestration.resources import resources
+from orchestration.settings import Settings
 
 __all__ = ["demo", "run"]
 
@@ -60,15 +61,17 @@ def _own_rules() -> dict[str, str]:
     Raises:
         AllowListError: The allow-list cannot be used.
         OperatorFileError: Another of the files cannot be used.
+        ConfigurationError: One of the other values cannot be used.
     """
-    files = {name: str(Path(os.environ[name]).absolute()) for name in _OWN_FILES if os.environ.get(name)}
-    allowed, risky, networks, sensitive = (files.get(name, "") for name in _OWN_FILES)
+    own = {name: os.environ[name] for name in (*_OWN_FILES, *_OWN_VALUES) if os.environ.get(name)}
+    # They are noted for the UI, which may be opened from another directory.
+    own |= {name: str(Path(own[name]).absolute()) for name in _OWN_FILES if name in own}
     # Read now: a run would come to them after all that the days before them take.
-    detector = Detector(allow_list=allowed, risk_list=risky, networks=networks)
-    detector.entries()
-    detector.watch()
-    Pages(sensitive=sensitive).terms()
-    return files | {name: os.environ[name] for name in _OWN_VALUES if os.environ.get(name)}
+    made = resources(Settings.read(own), own, [])
+    made["detector"].entries()
+    made["detector"].watch()
+    made["pages"].terms()
+    return own
 
 
 def _replay(
