@@ -37,6 +37,7 @@ _OF_PROVIDERS = (
 _OF_ALL = (
     "typical_sizes",
     "user_hours",
+    "day_sums",
     "baselines",
     "scores",
     "thresholds",

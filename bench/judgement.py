@@ -2,11 +2,11 @@
 
 A lake is generated: 30 days of user-hours, the day and the one after it, four providers, heavy tails, each figure
 drawn by a hash so that every run has the same rows. What the days before came to is made by the rules themselves where
-that is cheap: their scores by this day's baselines, which also stand for the baselines of the days before; one
-threshold for all of them, calibrated on these scores; and the windows over it as their detections. Then a process of
-its own judges the day as the assets do, from the lake into the lake, and folds its alerts. Uploads and activity are
-empty, so that folding is measured without the signs of a suspicious user; the maps of user-hours, which nothing here
-reads, are empty, too.
+that is cheap: the sums of all days but the last; their scores by this day's baselines, which also stand for the
+baselines of the days before; one threshold for all of them, calibrated on these scores; and the windows over it as
+their detections. Then a process of its own judges the day as the assets do, from the lake into the lake, and folds its
+alerts. Uploads and activity are empty, so that folding is measured without the signs of a suspicious user; the maps of
+user-hours, which nothing here reads, are empty, too.
 
 Run: ``python -m bench.judgement [--users N] [--days N] [--rows-per-day N] [--memory GB] [--json]``
 """
@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import resource
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ from typing import Any
 import duckdb
 
 from assets.coverage import tell_sources
+from assets.judgement import keep_sums
 from assets.lake import Lake
 from detection.alerts import fold
 from detection.chain import calibrate, detect, learn, score
@@ -128,7 +130,9 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
     con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
-    lake.view(con, "user_hours", ["user_hours"], _training())
+    keep_sums(con, lake, _training())
+    for table in ("day_sums", "user_hours"):
+        lake.view(con, table, [table], _training())
     learn(con, DAY, _PARAMETERS)
     lake.write(con, "baselines", "baselines", _training()[0], "generated")
     first = lake.part("baselines", _training()[0])
@@ -171,12 +175,16 @@ def _measured(steps: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 def _judge(root: str, memory: str, answer: Connection) -> None:
     """Judges the day: each step in a connection of its own that stays open, as an asset's do."""
     lake = Lake(root=root)
+    # The day before is over only now: its sums are part of the work.
+    shutil.rmtree(lake.directory("day_sums", DAY - _ONE))
     sources = dict.fromkeys(PROVIDERS, DAY - 365 * _ONE)
     steps: dict[str, dict[str, float]] = {}
     rows: dict[str, int] = {}
 
     def baselines(con: duckdb.DuckDBPyConnection) -> None:
-        lake.view(con, "user_hours", ["user_hours"], _training())
+        keep_sums(con, lake, _training())
+        for table in ("day_sums", "user_hours"):
+            lake.view(con, table, [table], _training())
         lake.view(con, "past_detections", ["detections"], _training())
         learn(con, DAY, _PARAMETERS)
 

@@ -31,7 +31,7 @@ import pandas as pd
 
 from bench.detection import START, user_days, workload
 from bench.detection_score import Alert, Outcome, judge, wilson
-from detection.chain import learn, score
+from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
@@ -178,6 +178,7 @@ def rate(
     floors = {"files": parameters.floor_files, "bytes": parameters.floor_bytes}
     con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS {empty('reviews')}")
     con.execute(f"CREATE OR REPLACE TEMP VIEW past_detections AS {empty('detections')}")
+    add_up(con, "hours")
     for day in days:
         first = day - parameters.training_days * DAY
         con.execute(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 
 from detection.allow_list import Entry
-from detection.chain import calibrate, detect, learn, score
+from detection.chain import add_up, calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import empty
@@ -61,6 +61,7 @@ def play(
     """
     for table in _KEPT:
         con.execute(f"CREATE OR REPLACE TEMP TABLE played_{table} AS {empty(table, dated=True)}")
+    add_up(con, "hours")
     day = first
     while day <= last:
         _judge(con, day, parameters, entries)

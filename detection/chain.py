@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
-from itertools import pairwise
 
 import duckdb
 
@@ -16,10 +15,10 @@ from detection.allow_list import Entry, allow
 from detection.parameters import Parameters
 from detection.sql import into, version
 
-__all__ = ["QUERIES", "RULES", "activate", "calibrate", "detect", "learn", "score"]
+__all__ = ["QUERIES", "RULES", "activate", "add_up", "calibrate", "detect", "learn", "score"]
 
 QUERIES = {
-    "baselines": ("verdicts", "excluded_hours", "user_sums", "baselines"),
+    "baselines": ("verdicts", "excluded_hours", "partial_hours", "day_sums", "user_sums", "baselines"),
     "scores": ("active_scopes", "scores"),
     "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "past_maxima", "calibration", "thresholds"),
     "detections": ("active_scopes", "past_maxima", "detections", "allowed"),
@@ -30,42 +29,41 @@ RULES = version(*sorted({query for queries in QUERIES.values() for query in quer
 """Digest of all queries that judge a window; it is stored with each detection."""
 
 _DAY = timedelta(days=1)
-_PIECE = 8_000_000
-"""User-hours summed at a time: the windows of a month of a million users would fill the memory. Partitions are in the
-order of their users, so that a range of users is read without the rest."""
-_BEYOND = "\U0010ffff"
-"""Behind every user in order."""
 
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
+def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: str = "day_sums") -> None:
+    """Makes the sums of each user's days, of user-hours of any whole days: what :func:`learn` adds up to baselines.
+
+    A day's sums change with the day's user-hours alone, so that they are worth keeping: to add up a month of them takes
+    a seventh of the time that its user-hours take.
+
+    Args:
+        con: Connection.
+        hours: Table of user-hours.
+        table: Temporary table to make.
+    """
+    con.execute(f"CREATE OR REPLACE TEMP VIEW summed_hours AS FROM {hours}")
+    into(con, table, "day_sums")
+
+
 def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Makes ``baselines`` from ``user_hours`` and ``past_detections`` of the training days, and ``reviews``."""
+    """Makes ``baselines`` of what is usual, which the hours of alerts are not.
+
+    Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, and ``reviews``.
+    """
     bound = parameters.bind(_midnight(day))
     into(con, "verdicts", "verdicts", bound)
     into(con, "excluded_hours", "excluded_hours", bound)
-    bounds = _bounds(con)
-    for number, (first, end) in enumerate(pairwise(bounds)):
-        piece = {**bound, "from_user": first, "to_user": end}
-        into(con, "more_user_sums" if number else "user_sums", "user_sums", piece)
-        if number:
-            con.execute("INSERT INTO user_sums FROM more_user_sums")
-            con.execute("DROP TABLE more_user_sums")
+    into(con, "partial_hours", "partial_hours", bound)
+    add_up(con, "partial_hours", table="partial_sums")
+    into(con, "user_sums", "user_sums", bound)
     into(con, "baselines", "baselines", bound)
-    con.execute("DROP TABLE user_sums")
-
-
-def _bounds(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Users between which there are about as many user-hours as are summed at a time; where exactly changes no sum."""
-    [(rows,)] = con.execute("SELECT count(*) FROM user_hours").fetchall()
-    pieces = -(-rows // _PIECE)
-    if pieces < 2:
-        return ["", _BEYOND]
-    sample = con.execute('SELECT "user" FROM user_hours USING SAMPLE 10000 ROWS').fetchall()
-    users = sorted(user for (user,) in sample if user is not None)
-    return ["", *sorted({users[len(users) * n // pieces] for n in range(1, pieces)}), _BEYOND]
+    for table in ("partial_hours", "partial_sums", "user_sums"):
+        con.execute(f"DROP TABLE {table}")
 
 
 def activate(

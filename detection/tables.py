@@ -155,6 +155,13 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("countries", "MAP(VARCHAR, BIGINT)", "Files by country"),
         ("apps", "MAP(VARCHAR, BIGINT)", "Files by client application"),
     ),
+    "day_sums": _columns(
+        ("population", "VARCHAR", "people or services"),
+        ("scope", "VARCHAR", "A provider, or all for the providers together"),
+        ("user", "VARCHAR", "The user"),
+        ("day", "DATE", "The day, UTC"),
+        *_BASELINE,
+    ),
     "baselines": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -109,3 +110,27 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(deployment):
     """Prevents a new budget from making a month of baselines look out of date."""
     deployment.settings = {**KEYS, "UPLOADWATCH_BUDGET": "5"}
     assert set(deployment.stale()) == {"thresholds: has a new code version"}
+
+
+def test_sums_of_days_are_made_where_they_are_missing_or_of_other_hours(deployment):
+    """Prevents baselines without the days that a lake has no sums of yet, or with the sums of hours that changed."""
+    lake = Lake(root=f"{deployment.home}/lake")
+
+    def learnt() -> tuple[str, str]:
+        """The baselines' content, and that of the sums that they were added up from."""
+        baselines, sums = lake.note("baselines", DAY), lake.note("day_sums", DAYS[0])
+        assert baselines is not None
+        assert sums is not None
+        return baselines.content, sums.content
+
+    found = learnt()
+    assert lake.days("day_sums") == DAYS[:1]
+    for lost in (lake.directory("day_sums", DAYS[0]), lake.directory("baselines", DAY)):
+        shutil.rmtree(lost)
+    deployment.run()
+    assert learnt() == found
+    with duckdb.connect() as con:
+        lake.view(con, "uploads", ["box/uploads"], [DAYS[0]])
+        lake.write(con, "(FROM uploads UNION ALL FROM uploads)", "box/uploads", DAYS[0], "more")
+    deployment.run()
+    assert all(now != before for now, before in zip(learnt(), found, strict=True))

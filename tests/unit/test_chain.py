@@ -8,10 +8,11 @@ from datetime import date, datetime, timedelta
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from detection import chain
 from detection.backtest import Raised, play, raised
+from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.tables import empty
 
@@ -178,24 +179,38 @@ def test_nobody_there_raises_nothing():
     assert judged([burst(USER, at(3))], days=9) == []
 
 
-def baselines_of(rows: Sequence[Hour]) -> list[tuple[object, ...]]:
-    """The baselines of the last day."""
+def baselines_of(rows: Sequence[Hour], detected: Sequence[tuple[str, datetime]] = ()) -> list[tuple[object, ...]]:
+    """The baselines of the day after the last, where windows of these users and starts were detected."""
     with duckdb.connect(config={"threads": 1}) as con:
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         con.register("given", pa.table(columns))
-        con.execute("CREATE TABLE user_hours AS SELECT *, files AS sized_files FROM given")
+        con.execute(
+            "CREATE TABLE user_hours AS "
+            "SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files FROM given"
+        )
         for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
             con.execute(f"CREATE TABLE {table} AS {empty(of)}")
-        chain.learn(con, FIRST + timedelta(days=DAYS), Parameters())
+        for window in detected:
+            con.execute('INSERT INTO past_detections ("user", window_start) VALUES (?, ?)', window)
+        add_up(con)
+        learn(con, FIRST + timedelta(days=DAYS), Parameters())
         return con.execute("FROM baselines").fetchall()
 
 
-def test_baselines_do_not_depend_on_the_pieces_they_are_summed_in(monkeypatch: pytest.MonkeyPatch):
-    """Prevents users at the edge of a piece from being left out or counted twice."""
-    rows = [*ordinary(), burst("a-service@example.com", at(11), "services"), burst("zoë@example.com", at(12))]
-    rows += [("dropbox", *hour[1:]) for hour in rows[::3]]
-    whole = baselines_of(rows)
-    assert {row[1] for row in whole} == {"all", "box", "dropbox"}
-    monkeypatch.setattr(chain, "_PIECE", 97)
-    assert baselines_of(rows) == whole
+MANY_HOURS = [*ordinary(), burst("a-service@example.com", at(11), "services"), burst("zoë@example.com", at(12))]
+MANY_HOURS += [("dropbox", *hour[1:-1], None) for hour in MANY_HOURS[::3]]
+# Windows that share a third of the day with others, that end on the next day, and that leave nothing of their day.
+MANY_HOURS += [burst(USER, at(day, hour)) for day in (9, 10) for hour in (0, 1, 2, 8, 22, 23)]
+
+
+@given(st.lists(st.sampled_from(MANY_HOURS), max_size=12), st.integers(0, 2))
+@settings(max_examples=25, deadline=None)
+def test_hours_of_alerts_are_as_if_they_had_never_been(hours: list[Hour], before: int):
+    """Prevents an alert from taking more out of what is usual than its hours, or less: the rest of its days stays."""
+    detected = [(user, hour - timedelta(hours=before)) for _, user, _, hour, _, _ in hours]
+    left_out = {(user, start + timedelta(hours=n)) for user, start in detected for n in range(3)}
+    others = [hour for hour in MANY_HOURS if (hour[1], hour[3]) not in left_out]
+    found = baselines_of(MANY_HOURS, detected)
+    assert {row[1] for row in found} == {"all", "box", "dropbox"}
+    assert found == baselines_of(others)

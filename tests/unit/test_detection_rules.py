@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 
 import duckdb
 
+from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.sql import into
+from detection.tables import empty
 from detection.wording import Window, sentence, size
 
 DAY = datetime(2026, 3, 20)
@@ -28,9 +30,10 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
             "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people')"
         )
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
-        con.execute('CREATE TABLE excluded_hours ("user" VARCHAR, hour TIMESTAMP)')
-        into(con, "user_sums", "user_sums", {**bound, "from_user": "", "to_user": "~"})
-        into(con, "baselines", "baselines", bound)
+        for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
+            con.execute(f"CREATE TABLE {table} AS {empty(of)}")
+        add_up(con)
+        learn(con, DAY.date(), Parameters())
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', rows)
         con.execute("CREATE TABLE active_scopes (scope VARCHAR)")
         con.executemany("INSERT INTO active_scopes VALUES (?)", [[scope] for scope in active])

@@ -1,0 +1,60 @@
+-- Sums over each day's active three-hour windows, from which baselines are made: one row per population, scope, user and day.
+-- Reads: summed_hours (user-hours of whole days, or what is left of a day).
+-- Scopes are each provider, and 'all' for the providers together, which is summed from the providers' windows.
+-- Metrics are log10(files + 1) and log10(bytes + 1000) of active three-hour windows, in whole ten-thousandths:
+-- integer sums give the same figures in any order of rows, threads and days.
+WITH provider_windows AS (
+  SELECT
+    population,
+    provider,
+    "user",
+    CAST(hour AS DATE) AS day,
+    floor(extract(hour FROM hour) / 3) AS third,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes
+  FROM summed_hours
+  WHERE population IS NOT NULL
+  GROUP BY population, provider, "user", CAST(hour AS DATE), floor(extract(hour FROM hour) / 3)
+),
+windows AS (
+  SELECT population, provider AS scope, "user", day, files, sized_files, bytes FROM provider_windows
+  UNION ALL
+  SELECT
+    population,
+    'all' AS scope,
+    "user",
+    day,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(bytes) AS BIGINT) AS bytes
+  FROM provider_windows
+  GROUP BY population, "user", day, third
+),
+metrics AS (
+  SELECT
+    *,
+    CAST(round(10000 * log10(files + 1)) AS BIGINT) AS m_files,
+    CASE WHEN sized_files > 0 THEN CAST(round(10000 * log10(bytes + 1000)) AS BIGINT) END AS m_bytes
+  FROM windows
+)
+SELECT
+  population,
+  scope,
+  "user",
+  day,
+  count(*) AS files_windows,
+  CAST(sum(m_files) AS BIGINT) AS files_s1,
+  CAST(sum(m_files * m_files) AS BIGINT) AS files_s2,
+  min(files) AS files_min,
+  CAST(sum(files) AS BIGINT) AS files_sum,
+  max(files) AS files_max,
+  count(m_bytes) AS bytes_windows,
+  CAST(coalesce(sum(m_bytes), 0) AS BIGINT) AS bytes_s1,
+  CAST(coalesce(sum(m_bytes * m_bytes), 0) AS BIGINT) AS bytes_s2,
+  min(bytes) FILTER (WHERE sized_files > 0) AS bytes_min,
+  CAST(sum(bytes) AS BIGINT) AS bytes_sum,
+  max(bytes) FILTER (WHERE sized_files > 0) AS bytes_max
+FROM metrics
+GROUP BY population, scope, "user", day
+ORDER BY "user", day, population, scope
