@@ -17,8 +17,9 @@ from detection.sql import into, version
 
 __all__ = ["QUERIES", "RULES", "activate", "add_up", "calibrate", "detect", "learn", "score"]
 
+_NOT_USUAL = ("verdicts", "excluded_hours", "partial_days", "partial_hours")
 QUERIES = {
-    "baselines": ("verdicts", "excluded_hours", "partial_hours", "day_sums", "user_sums", "baselines"),
+    "baselines": (*_NOT_USUAL, "day_sums", "user_sums", "baselines"),
     "scores": ("active_scopes", "scores"),
     "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "past_maxima", "calibration", "thresholds"),
     "detections": ("active_scopes", "past_maxima", "detections", "allowed"),
@@ -56,9 +57,8 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> 
     Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, and ``reviews``.
     """
     bound = parameters.bind(_midnight(day))
-    into(con, "verdicts", "verdicts", bound)
-    into(con, "excluded_hours", "excluded_hours", bound)
-    into(con, "partial_hours", "partial_hours", bound)
+    for query in _NOT_USUAL:
+        into(con, query, query, bound)
     add_up(con, "partial_hours", table="partial_sums")
     into(con, "user_sums", "user_sums", bound)
     into(con, "baselines", "baselines", bound)

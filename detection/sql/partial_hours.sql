@@ -1,9 +1,5 @@
 -- What is left of the days of which hours are not usual: the user-hours of these users and days without those hours.
--- Reads: user_hours of the training days, excluded_hours ("user" and hour: hours of alerts, which are not usual).
-WITH partial_days AS (
-  SELECT DISTINCT "user", CAST(hour AS DATE) AS day
-  FROM excluded_hours
-)
+-- Reads: user_hours of the training days, excluded_hours, partial_days.
 SELECT u.population, u."user", u.provider, u.hour, u.files, u.sized_files, u.bytes
 FROM user_hours u
 -- A join, as EXISTS with an expression of the outer row makes DuckDB 2.0.1 hash all user-hours.

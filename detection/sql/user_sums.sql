@@ -1,10 +1,6 @@
 -- What baselines are made of: each user's sums over the active three-hour windows of the training days.
--- Reads: day_sums of the training days, partial_sums (those of what is left of a day), excluded_hours.
-WITH partial_days AS (
-  SELECT DISTINCT "user", CAST(hour AS DATE) AS day
-  FROM excluded_hours
-),
-days AS (
+-- Reads: day_sums of the training days, partial_days, partial_sums (sums of what is left of these).
+WITH days AS (
   SELECT d.*
   FROM day_sums d
   WHERE
