@@ -24,7 +24,7 @@ from detection.allow_list import digest
 from detection.chain import RULES, add_up, calibrate, detect, learn, score
 from detection.sql import version
 
-__all__ = ["judgement", "keep_sums"]
+__all__ = ["judgement", "view_sums"]
 
 
 def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -65,10 +65,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        uploaded_on = [each for each in past(day, parameters) if lake.parts("user_hours", [each])]
-        keep_sums(con, lake, uploaded_on)
-        for table in ("day_sums", "user_hours"):
-            lake.view(con, table, [table], uploaded_on)
+        view_sums(con, lake, past(day, parameters))
         lake.view(con, "past_detections", ["detections"], past(day, parameters))
         view_reviews(con, lake)
         learn(con, day, parameters)
@@ -137,15 +134,18 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
     ]
 
 
-def keep_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:
-    """Writes ``day_sums`` of those days whose sums are not there, or of other user-hours.
+def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:
+    """Makes ``user_hours`` and ``day_sums`` of these days readable; missing or outdated sums are written.
 
     They are no asset but a store of this step, which a day of a lake that does not have them yet gets here, too.
     """
-    for day in days:
+    uploaded_on = [day for day in days if lake.parts("user_hours", [day])]
+    for day in uploaded_on:
         made_from = lake.digest(["user_hours"], [day], version("day_sums"))
         note = lake.note("day_sums", day)
         if note is None or note.made_from != made_from:
             lake.view(con, "user_hours", ["user_hours"], [day])
             add_up(con, table="added_up")
             lake.write(con, "added_up", "day_sums", day, made_from)
+    for table in ("day_sums", "user_hours"):
+        lake.view(con, table, [table], uploaded_on)

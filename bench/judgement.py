@@ -32,7 +32,7 @@ from typing import Any
 import duckdb
 
 from assets.coverage import tell_sources
-from assets.judgement import keep_sums
+from assets.judgement import view_sums
 from assets.lake import Lake
 from detection.alerts import fold
 from detection.chain import calibrate, detect, learn, score
@@ -130,9 +130,7 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
     con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
-    keep_sums(con, lake, _training())
-    for table in ("day_sums", "user_hours"):
-        lake.view(con, table, [table], _training())
+    view_sums(con, lake, _training())
     learn(con, DAY, _PARAMETERS)
     lake.write(con, "baselines", "baselines", _training()[0], "generated")
     first = lake.part("baselines", _training()[0])
@@ -182,9 +180,7 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
     rows: dict[str, int] = {}
 
     def baselines(con: duckdb.DuckDBPyConnection) -> None:
-        keep_sums(con, lake, _training())
-        for table in ("day_sums", "user_hours"):
-            lake.view(con, table, [table], _training())
+        view_sums(con, lake, _training())
         lake.view(con, "past_detections", ["detections"], _training())
         learn(con, DAY, _PARAMETERS)
 
