@@ -111,11 +111,11 @@ def test_what_was_found_benign_is_usual_from_the_next_day_on():
 
 
 def test_incidents_do_not_raise_the_bar_for_the_next_one():
-    """Prevents a dozen huge incidents from setting the threshold behind which a smaller one hides."""
+    """Prevents huge incidents, or the account they overdraw, from setting the bar behind which a smaller one hides."""
     smaller = ("box", "person009@example.com", "people", at(12), 400, 5 * GB)
-    rows = [*ordinary(), smaller]
+    rows = [*ordinary(people=60), smaller]
     alone = openings(judged(rows), "person009@example.com")
-    many = [burst(f"person{n:03}@example.com", at(7 + n // 6, 9 + n % 6)) for n in range(10, 18)]
+    many = [burst(f"person{n + 10:03}@example.com", at(7 + n // 8, 9 + n % 8)) for n in range(16)]
     assert alone == openings(judged([*rows, *many]), "person009@example.com") != []
 
 
@@ -137,6 +137,21 @@ def test_service_accounts_spend_nothing_of_the_budget_of_people():
     rows = [*ordinary(), burst(USER, at(12))]
     people = [alert for alert in judged([*rows, *steady, *loud]) if alert.population == "people"]
     assert people == judged(rows)
+
+
+def test_a_job_that_does_what_it_always_did_is_no_alert():
+    """Prevents alerts on ordinary nights of backup jobs, only because what they upload is much for anybody else."""
+    draw = np.random.default_rng(1)
+    nights = [
+        ("box", f"service:backup-{job}", "services", at(day, 2), *(int(x * draw.uniform(0.9, 1.1)) for x in usual))
+        for day in range(45)
+        for job, usual in enumerate([(70, 2 * GB), (2000, 30 * GB), (25, GB)])
+    ]
+    assert judged(nights, days=45, since=14) == []
+    more = [*nights, burst("service:backup-0", at(40), "services")]
+    assert [(alert.user, alert.first_window_start) for alert in judged(more, days=45, since=14)] == [
+        ("service:backup-0", at(40, 8))
+    ]
 
 
 def test_users_without_history_are_covered_from_the_first_day():
