@@ -7,9 +7,9 @@ after activation. The detector learns from the days before each day alone.
 The other rules run at their published settings, and at our budget twice. *Held out*: the threshold of each day is
 calibrated on the 30 days before it, as the detector's are. *In hindsight*: one threshold is chosen so that the days
 judged come to the budget, which no deployment can do. The detector's own lines are the same two, so that what its
-scores are worth shows apart from what calibration costs. Alerts are counted one per user and day for all. Intervals are
-Wilson's at 95 %, over the incidents or alerts of all seeds; a scenario begins on the same days in every workload, so
-they do not cover other days.
+scores are worth shows apart from what calibration costs. Alerts are counted as they fold for all: one per user in 24
+hours. Intervals are Wilson's at 95 %, over the incidents or alerts of all seeds; a scenario begins on the same days
+in every workload, so they do not cover other days.
 
 Run: ``python -m bench.detection [--seeds 7,8,9] [--people N] [--days N] [--budget B] [--json]``
 """

@@ -1,11 +1,13 @@
 """How the candidates of a rule become alerts, and how alerts compare with the labels of a workload.
 
-Belongs here: what all rules share, so that none is scored by another measure: one alert per user and day, the strength
-from which a budget is met, matching, intervals. The rules are ``bench.detection_peers`` and ``bench.detection.ours``.
+Belongs here: what all rules share, so that none is scored by another measure: one alert per user in 24 hours, the
+strength from which a budget is met, matching, intervals. The rules are ``bench.detection_peers`` and
+``bench.detection.ours``.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ __all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "held_out", "
 
 _Z95 = 1.959964
 _TRAINING = timedelta(days=30)
+_DEDUPLICATION = timedelta(days=1)
 
 
 class Candidate(NamedTuple):
@@ -38,7 +41,7 @@ class Candidate(NamedTuple):
 
 
 class Alert(NamedTuple):
-    """All that a rule fires on for one user in one day, as one alert."""
+    """All that a rule fires on for one user within a day of the first, as one alert."""
 
     user: str
     begin: datetime
@@ -50,7 +53,7 @@ class Outcome:
     """Counts of one rule at one setting; they add up over workloads.
 
     Attributes:
-        alerts: Alerts, one per user and day.
+        alerts: Alerts, one per user in 24 hours.
         true: Those on a harmful labelled incident.
         user_days: Monitored users, summed over the days.
         wanted: Harmful incidents that an alert is expected for, by scenario.
@@ -79,22 +82,30 @@ class Outcome:
 
 
 def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
-    """One alert per user and UTC day, over everything of that day that reaches a strength."""
-    days: dict[tuple[str, date], Alert] = {}
-    for user, begin, end, strength in candidates:
-        if strength >= least:
-            key = (user, begin.date())
-            known = days.get(key, Alert(user, begin, end))
-            days[key] = Alert(user, min(known.begin, begin), max(known.end, end))
-    return sorted(days.values())
+    """What a person would read of the candidates that reach a strength, in order of user and time.
+
+    As the products do it, what begins within a day of the first of a user's folds into one alert.
+    """
+    firing = sorted(candidate for candidate in candidates if candidate.strength >= least)
+    raised: list[Alert] = []
+    for user, begin, end, _ in firing:
+        last = raised[-1] if raised else None
+        if last and last.user == user and begin < last.begin + _DEDUPLICATION:
+            raised[-1] = Alert(user, last.begin, max(last.end, end))
+        else:
+            raised.append(Alert(user, begin, end))
+    return raised
 
 
-def calibrate(candidates: Iterable[Candidate], allowed: int) -> float:
-    """The lowest strength at which no more than so many users and days are alerts.
+def calibrate(candidates: Sequence[Candidate], allowed: int) -> float:
+    """The lowest strength at which there are no more than so many alerts; infinite where there is none.
 
     Equals are all in or all out, so that a rule of whole numbers stays within the budget, too.
     """
-    return _cut(_best(candidates).values(), allowed)
+    # A lower strength never makes fewer alerts: folding covers times with as few days as can be.
+    strengths = sorted({candidate.strength for candidate in candidates}, reverse=True)
+    fits = bisect_right(strengths, allowed, key=lambda least: len(alerts(candidates, least)))
+    return strengths[fits - 1] if fits else inf
 
 
 def held_out(
@@ -108,37 +119,16 @@ def held_out(
         days: Days to judge.
         budget: Alerts per 1000 monitored users and day.
     """
-    strengths: dict[date, list[float]] = defaultdict(list)
-    for (_, day), strength in _best(candidates).items():
-        strengths[day].append(strength)
     of_day: dict[date, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
         of_day[candidate.begin.date()].append(candidate)
-    raised = []
+    firing: list[Candidate] = []
     for day in days:
         past = [before for before in user_days if timedelta(0) < day - before <= _TRAINING]
         allowed = int(budget * sum(user_days[before] for before in past) / 1000)
-        least = _cut([strength for before in past for strength in strengths[before]], allowed)
-        raised += alerts(of_day[day], least)
-    return raised
-
-
-def _best(candidates: Iterable[Candidate]) -> dict[tuple[str, date], float]:
-    """The greatest strength of each user and UTC day."""
-    best: dict[tuple[str, date], float] = {}
-    for user, begin, _, strength in candidates:
-        key = (user, begin.date())
-        best[key] = max(best.get(key, -inf), strength)
-    return best
-
-
-def _cut(strengths: Iterable[float], allowed: int) -> float:
-    """The lowest strength that no more than so many reach."""
-    ranked = sorted(strengths, reverse=True)
-    if len(ranked) <= allowed:
-        return ranked[-1] if ranked else inf
-    first_out = ranked[allowed]
-    return min((strength for strength in ranked[:allowed] if strength > first_out), default=inf)
+        least = calibrate([candidate for before in past for candidate in of_day[before]], allowed)
+        firing += [candidate for candidate in of_day[day] if candidate.strength >= least]
+    return alerts(firing, -inf)
 
 
 def judge(raised: Sequence[Alert], labels: Iterable[Label], user_days: int) -> Outcome:

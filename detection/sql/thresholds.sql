@@ -4,7 +4,11 @@
 -- calibration days (asked) is the budget over their monitored user-days, more or less by what is left on the account.
 -- Each user and day is placed by files and by bytes, and counts with its better place; places are shared so that as
 -- many user-days count as are asked for. A place between two scores, or beyond the highest, lies on the line that the
--- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place.
+-- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place. As
+-- that is an estimate from few scores, the line is followed further up than straight, to where scores come as often as
+-- asked on average over what the estimate may be.
+-- An overdrawn account is paid back at three times the pace at which credit is spent, but never by asking for less than
+-- 1/e of the budget: an organisation under attack reads more alerts, and no series of incidents hides the next.
 -- Where there is too little to calibrate on, a prior threshold stands in, which the account moves, too.
 WITH days AS (
   SELECT
@@ -30,7 +34,7 @@ wanted AS (
   LEFT JOIN days d ON d.population = a.population
 ),
 pushed AS (
-  SELECT *, exp(greatest(-6, least(3, balance / sqrt(greatest(expected, 1))))) AS push
+  SELECT *, exp(greatest(-1, least(3, CASE WHEN balance < 0 THEN 3 ELSE 1 END * balance / sqrt(greatest(expected, 1))))) AS push
   FROM wanted
 ),
 asked AS (
@@ -86,15 +90,21 @@ tails AS (
     least(CAST(floor(place) AS BIGINT), number) AS above
   FROM places
 ),
+-- Of an exponential tail, the distance between the two scores is ln(low / high) slopes with a variance of 1/high - 1/low:
+-- the slope is as sure as if it were the mean of so many exponentials (of five at least: how tails fall is known).
+sure AS (
+  SELECT *, CASE WHEN number >= 5 THEN greatest(5, power(ln(1.0 * low / high), 2) / (1.0 / high - 1.0 / low)) END AS sureness
+  FROM tails
+),
 fitted AS (
   SELECT
     t.population, t.metric, t.budget, t.watched_users, t.opened, t.allowed, t.balance, t.user_days, t.calibration_days,
-    t.push, t.asked, t.place, t.number, t.low, t.high, t.above,
+    t.push, t.asked, t.place, t.number, t.low, t.high, t.above, t.sureness,
     max(r.score) FILTER (WHERE r.place = t.low) AS low_score,
     max(r.score) FILTER (WHERE r.place = t.high) AS high_score,
     max(r.score) FILTER (WHERE r.place = t.above) AS above_score,
     max(r.score) FILTER (WHERE r.place = least(t.above + 1, t.number)) AS below_score
-  FROM tails t
+  FROM sure t
   LEFT JOIN ranked r ON r.population = t.population AND r.metric = t.metric
   GROUP BY ALL
 ),
@@ -105,7 +115,7 @@ placed AS (
       WHEN user_days < $least_user_days OR number < 5
         THEN greatest($prior_threshold - 4.5 * log10(push * budget / 2), 1.0)
       WHEN place >= low THEN above_score + (below_score - above_score) * least(place - above, 1)
-      ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * ln(low / place)
+      ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * (power(low / place, 1 / sureness) - 1) * sureness
     END AS threshold
   FROM fitted
 )

@@ -300,12 +300,12 @@ def test_matching_counts_an_incident_once_and_an_alert_once() -> None:
     assert (outcome + outcome).realised_per_1000 == 6
 
 
-def test_a_day_of_a_user_is_one_alert_over_all_that_fires() -> None:
+def test_what_fires_within_a_day_of_the_first_is_one_alert() -> None:
     """Prevents a rule with small bins from being charged for each of them, or for what is below its threshold."""
     hours = [Candidate("ann", DAY + n * HOUR, DAY + (n + 1) * HOUR, n) for n in range(30)]
     assert alerts(hours, 3) == [
-        Alert("ann", DAY + 3 * HOUR, DAY + ONE_DAY),
-        Alert("ann", DAY + ONE_DAY, DAY + 30 * HOUR),
+        Alert("ann", DAY + 3 * HOUR, DAY + 27 * HOUR),
+        Alert("ann", DAY + 27 * HOUR, DAY + 30 * HOUR),
     ]
 
 
