@@ -16,11 +16,12 @@ from detection.tables import TABLES
 __all__ = ["SOURCES", "column_lineage", "made_from"]
 
 _METRICS = ("files", "bytes")
+_OF_WINDOWS = ("min", "sum", "max", "centre", "spread", "newcomer_spread", "max_centre")
 _WINDOWS = {
     **dict.fromkeys(("files_windows", "files_s1", "files_s2"), "user_hours.files"),
-    **{f"files_{name}": "user_hours.files" for name in ("min", "sum", "max", "centre", "spread", "newcomer_spread")},
+    **{f"files_{name}": "user_hours.files" for name in _OF_WINDOWS},
     **dict.fromkeys(("bytes_windows", "bytes_s1", "bytes_s2"), "user_hours.bytes"),
-    **{f"bytes_{name}": "user_hours.bytes" for name in ("min", "sum", "max", "centre", "spread", "newcomer_spread")},
+    **{f"bytes_{name}": "user_hours.bytes" for name in _OF_WINDOWS},
 }
 _OF_BASELINE = {
     f"baseline_{metric}_{name}": f"baselines.{metric}_{name}"

@@ -40,8 +40,8 @@ _SETTINGS = {
         "warm_up_days",
         "activation_days",
         "prior_windows",
-        "organisation_weight",
         "beyond_weight",
+        "newcomer_weight",
     ),
     "thresholds": (
         "budget",

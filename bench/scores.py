@@ -41,11 +41,11 @@ DAY = timedelta(days=1)
 METRICS = ("files", "bytes")
 WEIGHTS = {
     "own spread alone": (0.0, 0.0),
-    "own + organisation": (1.0, 0.0),
-    "own + half organisation + 4 beyond": (0.5, 4.0),
-    "own + organisation + 4 beyond": (1.0, 4.0),
+    "own + 4 beyond": (4.0, 0.0),
+    "own + 4 beyond + newcomers": (4.0, 1.0),
+    "own + 4 beyond + 2 newcomers": (4.0, 2.0),
 }
-"""The detector's score with weights of its parts: organisation, beyond the own maximum."""
+"""The detector's score with weights of its parts: beyond the own maximum, beyond the usual one for who is unknown."""
 PUT_IN = {"surge x3": 0, "surge x5": 4, "surge x10": 8, "archives": 12, "small files": 16}
 """What is put in, and in which hour: far enough apart that no window holds two."""
 
@@ -123,8 +123,8 @@ def _alternatives(windows: pd.DataFrame, history: pd.DataFrame, floors: Mapping[
 def _weighted(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> dict[str, pd.DataFrame]:
     """The strengths by the detector's own query under different weights."""
     found = {}
-    for name, (organisation, beyond) in WEIGHTS.items():
-        score(con, day, parameters.model_copy(update={"organisation_weight": organisation, "beyond_weight": beyond}))
+    for name, (beyond, newcomer) in WEIGHTS.items():
+        score(con, day, parameters.model_copy(update={"beyond_weight": beyond, "newcomer_weight": newcomer}))
         found[name] = con.execute(
             """
             SELECT "user", window_start, coalesce(max(files_score), -CAST('inf' AS DOUBLE)) AS files,

@@ -24,9 +24,8 @@ class Parameters(BaseModel):
         prior_windows: Weight of the organisation in a user's baseline, in active windows.
         least_spread: A spread is taken for no less than this, in decades: somebody who always uploads the same
             would else be found unusual for one file more.
-        organisation_weight: How much a score counts what is large for the organisation, beside what is unusual for
-            the user.
-        beyond_weight: What a decade beyond the user's largest window adds to a score.
+        beyond_weight: What a decade beyond the user's largest window adds to a score, of a user known well.
+        newcomer_weight: What a decade beyond the largest window of a usual user adds, of a user unknown.
         least_measured: An extension of which fewer files were measured in the training days has no typical size.
         least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
         prior_threshold: That threshold at a budget of 2, as measured on organisations of real people.
@@ -47,11 +46,11 @@ class Parameters(BaseModel):
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)
     least_spread: float = Field(default=0.1, gt=0)
-    organisation_weight: float = Field(default=1.0, ge=0)
     beyond_weight: float = Field(default=4.0, ge=0)
+    newcomer_weight: float = Field(default=1.0, ge=0)
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
-    prior_threshold: float = Field(default=8.0, gt=0)
+    prior_threshold: float = Field(default=7.5, gt=0)
     flood_alerts: int = Field(default=20, ge=1)
     flood_factor: float = Field(default=10.0, ge=1)
 

@@ -172,9 +172,11 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("files_centre", "DOUBLE", "Expected log10(files + 1), shrunk towards the organisation's"),
         ("files_spread", "DOUBLE", "Its standard deviation, likewise"),
         ("files_newcomer_spread", "DOUBLE", "Spread for a user without history (organisation's row)"),
+        ("files_max_centre", "DOUBLE", "Mean log10(files + 1) of the users' largest windows (organisation's row)"),
         ("bytes_centre", "DOUBLE", "Expected log10(bytes + 1000), shrunk towards the organisation's"),
         ("bytes_spread", "DOUBLE", "Its standard deviation, likewise"),
         ("bytes_newcomer_spread", "DOUBLE", "Spread for a user without history (organisation's row)"),
+        ("bytes_max_centre", "DOUBLE", "Mean log10(bytes + 1000) of the users' largest windows (organisation's row)"),
     ),
     "scores": _columns(
         ("population", "VARCHAR", "people or services"),

@@ -14,12 +14,15 @@ WITH organisation_sums AS (
     min(files_min) AS files_min,
     CAST(sum(files_sum) AS BIGINT) AS files_sum,
     max(files_max) AS files_max,
+    CAST(sum(CAST(round(10000 * log10(files_max + 1)) AS BIGINT)) AS BIGINT) AS files_maxima,
     CAST(sum(bytes_windows) AS BIGINT) AS bytes_windows,
     CAST(sum(bytes_s1) AS BIGINT) AS bytes_s1,
     CAST(sum(bytes_s2) AS BIGINT) AS bytes_s2,
     min(bytes_min) AS bytes_min,
     CAST(sum(bytes_sum) AS BIGINT) AS bytes_sum,
     max(bytes_max) AS bytes_max,
+    CAST(sum(CAST(round(10000 * log10(bytes_max + 1000)) AS BIGINT)) AS BIGINT) AS bytes_maxima,
+    count(bytes_max) AS bytes_users,
     CAST(sum(CASE WHEN files_windows > 1 THEN CAST(round(files_s2 - 1.0 * files_s1 * files_s1 / files_windows) AS BIGINT) END) AS BIGINT) AS files_within_ss,
     CAST(sum(CASE WHEN files_windows > 1 THEN files_windows - 1 END) AS BIGINT) AS files_within_df,
     CAST(sum(CASE WHEN bytes_windows > 1 THEN CAST(round(bytes_s2 - 1.0 * bytes_s1 * bytes_s1 / bytes_windows) AS BIGINT) END) AS BIGINT) AS bytes_within_ss,
@@ -49,9 +52,11 @@ SELECT
   files_mean AS files_centre,
   files_sd AS files_spread,
   sqrt(files_within * files_within + files_sd * files_sd / $prior_windows) AS files_newcomer_spread,
+  files_maxima / 10000.0 / users AS files_max_centre,
   CASE WHEN bytes_windows > 0 THEN bytes_mean END AS bytes_centre,
   CASE WHEN bytes_windows > 0 THEN bytes_sd END AS bytes_spread,
-  CASE WHEN bytes_windows > 0 THEN sqrt(bytes_within * bytes_within + bytes_sd * bytes_sd / $prior_windows) END AS bytes_newcomer_spread
+  CASE WHEN bytes_windows > 0 THEN sqrt(bytes_within * bytes_within + bytes_sd * bytes_sd / $prior_windows) END AS bytes_newcomer_spread,
+  bytes_maxima / 10000.0 / nullif(bytes_users, 0) AS bytes_max_centre
 FROM organisation
 UNION ALL
 SELECT
@@ -69,13 +74,15 @@ SELECT
     + o.files_sd * o.files_sd / (u.files_windows + $prior_windows)
   ) AS files_spread,
   CAST(NULL AS DOUBLE) AS files_newcomer_spread,
+  CAST(NULL AS DOUBLE) AS files_max_centre,
   (u.bytes_s1 / 10000.0 + $prior_windows * o.bytes_mean) / (u.bytes_windows + $prior_windows) AS bytes_centre,
   sqrt(
     (greatest(u.bytes_s2 / 1e8 - coalesce(u.bytes_s1 / 1e4 * (u.bytes_s1 / 1e4) / nullif(u.bytes_windows, 0), 0), 0) + $prior_windows * o.bytes_within * o.bytes_within)
     / (u.bytes_windows + $prior_windows)
     + o.bytes_sd * o.bytes_sd / (u.bytes_windows + $prior_windows)
   ) AS bytes_spread,
-  CAST(NULL AS DOUBLE) AS bytes_newcomer_spread
+  CAST(NULL AS DOUBLE) AS bytes_newcomer_spread,
+  CAST(NULL AS DOUBLE) AS bytes_max_centre
 FROM user_sums u
 JOIN organisation o ON o.population = u.population AND o.scope = u.scope
 ORDER BY population, scope, "user" NULLS FIRST

@@ -1,12 +1,13 @@
 -- Scores of the three-hour windows that start on one day (every hour, UTC) and reach a floor.
 -- Reads: user_hours of the day and the next, baselines of the day (alone), active_scopes.
--- score = (m - user's centre) / user's spread                      unusual for the user,
---       + $organisation_weight * (m - organisation's centre) / organisation's spread    large for the organisation,
---       + $beyond_weight * (m - the user's largest m) * n / (n + $prior_windows)        and beyond the user's largest,
--- the last only where above, and trusted as far as n active windows allow. NULL where the metric is under its floor,
--- not above what is usual for the user, or (bytes) where no file of the window has a known size. Usual is up to the
--- centre, and up to the largest and $least_spread more once $prior_windows active windows are known: a job that does
--- every night what it always did is no news, however large it is for the organisation.
+-- score = (m - user's centre) / user's spread                                     unusual for the user,
+--       + $beyond_weight * (m - the user's largest m) * n / (n + $prior_windows)    beyond the user's largest,
+--       + $newcomer_weight * (m - the usual largest m) * $prior_windows / (n + $prior_windows)
+--                                                                   and beyond what users here reach at most,
+-- the second and the third only where above; n active windows of the user say how far each is trusted. NULL where the
+-- metric is under its floor, not above what is usual for the user, or (bytes) where no file of the window has a known
+-- size. Usual is up to the centre, and up to the largest and $least_spread more once $prior_windows active windows are
+-- known: a job that does every night what it always did is no news, however large it is for others.
 -- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
 -- their scores would raise the thresholds for a month.
 -- A provider is its own scope; the scope 'all' is for windows in which two or more active providers meet.
@@ -67,23 +68,25 @@ compared AS (
       ELSE coalesce(u.files_centre, o.files_centre)
     END AS files_unusual,
     (m.m_files - coalesce(u.files_centre, o.files_centre)) / coalesce(u.files_spread, o.files_newcomer_spread) AS files_own,
-    (m.m_files - o.files_centre) / o.files_spread AS files_organisation,
-    greatest(coalesce(m.m_files - log10(u.files_max + 1), 0), 0) * coalesce(1.0 * u.files_windows / (u.files_windows + $prior_windows), 0) AS files_beyond,
+    greatest(coalesce(m.m_files - log10(u.files_max + 1), 0), 0) AS files_beyond,
+    greatest(coalesce(m.m_files - o.files_max_centre, 0), 0) AS files_beyond_others,
+    1.0 * coalesce(u.files_windows, 0) / (coalesce(u.files_windows, 0) + $prior_windows) AS files_known,
     m.m_bytes > CASE
       WHEN u.bytes_windows >= $prior_windows THEN log10(u.bytes_max + 1000) + $least_spread
       ELSE coalesce(u.bytes_centre, o.bytes_centre)
     END AS bytes_unusual,
     (m.m_bytes - coalesce(u.bytes_centre, o.bytes_centre)) / coalesce(u.bytes_spread, o.bytes_newcomer_spread) AS bytes_own,
-    (m.m_bytes - o.bytes_centre) / o.bytes_spread AS bytes_organisation,
-    greatest(coalesce(m.m_bytes - log10(u.bytes_max + 1000), 0), 0) * coalesce(1.0 * u.bytes_windows / (u.bytes_windows + $prior_windows), 0) AS bytes_beyond
+    greatest(coalesce(m.m_bytes - log10(u.bytes_max + 1000), 0), 0) AS bytes_beyond,
+    greatest(coalesce(m.m_bytes - o.bytes_max_centre, 0), 0) AS bytes_beyond_others,
+    1.0 * coalesce(u.bytes_windows, 0) / (coalesce(u.bytes_windows, 0) + $prior_windows) AS bytes_known
   FROM measured m
   JOIN baselines o ON o.population = m.population AND o.scope = m.scope AND o."user" IS NULL AND o.history_days >= $warm_up_days
   LEFT JOIN baselines u ON u.population = m.population AND u.scope = m.scope AND u."user" = m."user"
 )
 SELECT
   population, scope, "user", window_start, files, sized_files, bytes, baseline_windows,
-  CASE WHEN files_unusual THEN round(files_own + $organisation_weight * files_organisation + $beyond_weight * files_beyond, 6) END AS files_score,
-  CASE WHEN bytes_unusual THEN round(bytes_own + $organisation_weight * bytes_organisation + $beyond_weight * bytes_beyond, 6) END AS bytes_score
+  CASE WHEN files_unusual THEN round(files_own + $beyond_weight * files_beyond * files_known + $newcomer_weight * files_beyond_others * (1 - files_known), 6) END AS files_score,
+  CASE WHEN bytes_unusual THEN round(bytes_own + $beyond_weight * bytes_beyond * bytes_known + $newcomer_weight * bytes_beyond_others * (1 - bytes_known), 6) END AS bytes_score
 FROM compared
 WHERE files_unusual OR bytes_unusual
 ORDER BY "user", window_start, scope

@@ -174,15 +174,19 @@ def recomputed(detection: dict[str, Any], metric: str, user: dict[str, Any] | No
         return None
     m = round(10_000 * math.log10(observed + offset)) / 10_000
     centre, spread = everybody[f"{metric}_centre"], everybody[f"{metric}_newcomer_spread"]
-    beyond = 0.0
+    beyond, n = 0.0, 0
     if user:
         centre, spread, n = user[f"{metric}_centre"], user[f"{metric}_spread"], user[f"{metric}_windows"]
         largest = math.log10(user[f"{metric}_max"] + offset)
-        beyond = max(m - largest, 0) * n / (n + parameters["prior_windows"])
-    own = (m - centre) / spread
-    organisation = (m - everybody[f"{metric}_centre"]) / everybody[f"{metric}_spread"]
-    total = own + parameters["organisation_weight"] * organisation + parameters["beyond_weight"] * beyond
-    return pytest.approx(total, abs=2e-6) if own > 0 else None
+        beyond = max(m - largest, 0)
+        usual = largest + parameters["least_spread"] if n >= parameters["prior_windows"] else centre
+    else:
+        usual = centre
+    known = n / (n + parameters["prior_windows"])
+    beyond_others = max(m - everybody[f"{metric}_max_centre"], 0)
+    total = (m - centre) / spread + parameters["beyond_weight"] * beyond * known
+    total += parameters["newcomer_weight"] * beyond_others * (1 - known)
+    return pytest.approx(total, abs=2e-6) if m > usual else None
 
 
 def test_every_detection_can_be_recomputed_from_the_lake(everything):
