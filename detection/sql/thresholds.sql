@@ -4,11 +4,11 @@
 -- calibration days (asked) is the budget over their monitored user-days, more or less by what is left on the account.
 -- Each user and day is placed by files and by bytes, and counts with its better place; places are shared so that as
 -- many user-days count as are asked for. A place between two scores, or beyond the highest, lies on the line that the
--- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place. As
--- that is an estimate from few scores, the line is followed further up than straight, to where scores come as often as
--- asked on average over what the estimate may be.
+-- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place. As that is an
+-- estimate from few scores, the line is followed further up than straight, to where scores come as often as asked on
+-- average over what the estimate may be.
 -- An overdrawn account is paid back at three times the pace at which credit is spent, but never by asking for less than
--- 1/e of the budget: an organisation under attack reads more alerts, and no series of incidents hides the next.
+-- 1/e of the budget: under attack more alerts are read than asked for, or a series of incidents would hide the next.
 -- Where there is too little to calibrate on, a prior threshold stands in, which the account moves, too.
 WITH days AS (
   SELECT
