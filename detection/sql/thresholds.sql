@@ -7,6 +7,8 @@
 -- scores' tail follows: from the (m/5)th to the mth highest, a score falls with the logarithm of its place. As that is an
 -- estimate from few scores, the line is followed further up than straight, to where scores come as often as asked on
 -- average over what the estimate may be.
+-- What is left on the account is weighed against what chance makes of a month's alerts, and a week's allowance: a weekend
+-- without alerts must not make for a flood on Monday.
 -- An overdrawn account is paid back at three times the pace at which credit is spent, but never by asking for less than
 -- 1/e of the budget: under attack more alerts are read than asked for, or a series of incidents would hide the next.
 -- Where there is too little to calibrate on, a prior threshold stands in, which the account moves, too.
@@ -34,7 +36,7 @@ wanted AS (
   LEFT JOIN days d ON d.population = a.population
 ),
 pushed AS (
-  SELECT *, exp(greatest(-1, least(3, CASE WHEN balance < 0 THEN 3 ELSE 1 END * balance / sqrt(greatest(expected, 1))))) AS push
+  SELECT *, exp(greatest(-1, least(3, CASE WHEN balance < 0 THEN 3 ELSE 1 END * balance / greatest(sqrt(greatest(expected, 1)), 7 * allowed)))) AS push
   FROM wanted
 ),
 asked AS (

@@ -132,6 +132,18 @@ def test_the_budget_is_met():
     assert abs(len(alerts) - asked) <= 0.15 * asked, (len(alerts), asked)
 
 
+def test_a_quiet_weekend_is_not_made_up_for_on_monday():
+    """Prevents two days of credit from lowering the threshold of a large organisation until Monday is a flood."""
+    budget, days, people = 40.0, 47, 300
+    rows = [row for row in ordinary(people=people, days=days, tail=1.3) if row[3].weekday() < 5]
+    with_floors = Parameters(budget=budget, floor_files=5, floor_bytes=10**6)
+    opened = [alert.first_window_start for alert in judged(rows, days=days, since=19, parameters=with_floors)]
+    mondays = sum(start.weekday() == 0 for start in opened)
+    assert mondays < 2 * (len(opened) - mondays) / 4, (mondays, len(opened))
+    asked = budget * people * (days - 19) / 1000
+    assert abs(len(opened) - asked) <= 0.15 * asked, (len(opened), asked)
+
+
 def test_service_accounts_spend_nothing_of_the_budget_of_people():
     """Prevents a backup job from using up the alerts that people's bursts need."""
     service = "service:backup"
