@@ -109,8 +109,9 @@ def test_what_was_found_benign_is_usual_from_the_next_day_on():
     taken_back = (USER, at(7, 8), at(7, 13), "confirmed", at(10, 10))
     confirmed = judged(rows, reviews=[taken_back])
     assert judged(rows, reviews=[verdict, taken_back]) == confirmed
+    assert scores_of(confirmed, USER)[:2] == [first, second]
     assert len(scores_of(confirmed, USER)) == 3
-    assert after < min(scores_of(confirmed, USER))
+    assert after < scores_of(confirmed, USER)[2]
 
 
 def test_incidents_do_not_raise_the_bar_for_the_next_one():
