@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import duckdb
 
-__all__ = ["ENGINE", "into", "load", "parsed", "version"]
+__all__ = ["ENGINE", "into", "load", "nested", "parsed", "version"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
@@ -33,7 +33,27 @@ def load(name: str) -> str:
     return files("detection").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 
-def into(con: duckdb.DuckDBPyConnection, table: str, name: str, parameters: Mapping[str, object] | None = None) -> None:
+def nested(name: str, given: Mapping[str, str]) -> str:
+    """A query together with those that it reads, as one text.
+
+    Views would do, but they are planned once when they are made and again when they are read.
+
+    Args:
+        name: Query, see :func:`load`.
+        given: Texts of the queries that it reads, by the name under which it does; each may read those before it.
+    """
+    named = ", ".join(f"{key} AS (\n{sql}\n)" for key, sql in given.items())
+    return f"WITH {named} SELECT * FROM (\n{load(name)}\n)"
+
+
+def into(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    name: str,
+    parameters: Mapping[str, object] | None = None,
+    *,
+    given: Mapping[str, str] | None = None,
+) -> None:
     """Runs a query into a temporary table, replacing it.
 
     Args:
@@ -41,8 +61,9 @@ def into(con: duckdb.DuckDBPyConnection, table: str, name: str, parameters: Mapp
         table: Temporary table to make.
         name: Query to run, see :func:`load`.
         parameters: Values to bind; those that the query does not name are left out.
+        given: Queries that it reads in the place of tables, see :func:`nested`.
     """
-    sql = load(name)
+    sql = nested(name, given) if given else load(name)
     named = set(_PARAMETER.findall(sql))
     bound = {key: value for key, value in (parameters or {}).items() if key in named}
     con.execute(parsed(f'CREATE OR REPLACE TEMP TABLE "{table}" AS {sql}'), bound)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import duckdb
 
 from detection.normalise.fields import LAYOUTS
-from detection.normalise.reading import create_raw, create_raw_of
-from detection.sql import load
+from detection.normalise.reading import raw_of_files, raw_of_lines
+from detection.sql import load, nested
 
 __all__ = ["has_ids", "identities_of_files", "identities_of_lines"]
 
@@ -26,8 +26,7 @@ def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Se
         provider: Whose events they are.
         files: Landed events; may be empty.
     """
-    create_raw(con, LAYOUTS[provider], files)
-    _identify(con, provider)
+    _identify(con, provider, raw_of_files(con, LAYOUTS[provider], files))
 
 
 def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: str) -> None:
@@ -41,11 +40,10 @@ def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: st
         provider: Whose events they are.
         lines: Query that gives json (NULL where it is none), unreadable (the text in that case) and file.
     """
-    create_raw_of(con, LAYOUTS[provider], lines)
-    _identify(con, provider)
+    _identify(con, provider, raw_of_lines(LAYOUTS[provider], lines))
 
 
-def _identify(con: duckdb.DuckDBPyConnection, provider: str) -> None:
+def _identify(con: duckdb.DuckDBPyConnection, provider: str, raw: str) -> None:
     con.execute("SET TimeZone = 'UTC'")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}")
-    con.execute(f"CREATE OR REPLACE TEMP VIEW identities AS {load('normalise/identities')}")
+    given = {"raw": raw, "classified": load(f"normalise/{provider}")}
+    con.execute(f"CREATE OR REPLACE TEMP VIEW identities AS {nested('normalise/identities', given)}")

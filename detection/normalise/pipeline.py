@@ -9,9 +9,9 @@ import duckdb
 import pyarrow as pa
 
 from detection.normalise.fields import LAYOUTS
-from detection.normalise.reading import create_raw, create_raw_by_line, create_raw_by_text
+from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
 from detection.normalise.sampling import create_sample, read_fields
-from detection.sql import into, load, parsed, version
+from detection.sql import into, load, nested, version
 
 __all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
 
@@ -19,6 +19,7 @@ PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
 _TABLES = ("uploads", "activity", "rejects", "ignored", "counts")
+_OF_ONCE = ("uploads", "activity")
 _STEPS = ("events", "events_again", "repeated", "pairs", "text_lines", "sampled_fields", "sample_size")
 
 
@@ -53,7 +54,7 @@ def normalise(
     create_sample(con, raw_files)
     bound = {"provider": provider, "day": day, "read_fields": read_fields(LAYOUTS[provider])}
     for table in _TABLES:
-        into(con, table, f"normalise/{table}", bound)
+        into(con, table, f"normalise/{table}", bound, given=_once() if table in _OF_ONCE else None)
     _clear(con)
 
 
@@ -79,8 +80,9 @@ def outcomes(
         counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
-    into(con, "uploads", "normalise/uploads", {"provider": provider})
-    found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
+    into(con, "uploads", "normalise/uploads", {"provider": provider}, given=_once())
+    sql = nested("normalise/outcomes", _once())
+    found: pa.Table = con.sql(sql, params={"files": list(raw_files)}).to_arrow_table()
     _clear(con)
     con.execute("DROP TABLE uploads")
     return found
@@ -103,7 +105,6 @@ def _prepare(
     }
     _read(con, provider, raw_files, parameters)
     into(con, "repeated", "normalise/repeated")
-    con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW once AS {load('normalise/once')}"))
     into(con, "pairs", "normalise/pairs", parameters)
 
 
@@ -112,9 +113,8 @@ def _read(
 ) -> None:
     """Makes the table ``events``, going on to the slower ways of reading with those files only that need it."""
     layout = LAYOUTS[provider]
-    create_raw(con, layout, raw_files)
-    _classify(con, provider, "events", parameters)
-    for create in (create_raw_by_text, create_raw_by_line):
+    _classify(con, provider, "events", raw_of_files(con, layout, raw_files), parameters)
+    for read in (raw_by_text, raw_by_line):
         unsure = con.execute(
             """
             SELECT file FROM (SELECT unnest($files) AS file)
@@ -125,8 +125,7 @@ def _read(
         if not unsure:
             break
         files = [file for (file,) in unsure]
-        create(con, layout, files)
-        _classify(con, provider, "events_again", parameters)
+        _classify(con, provider, "events_again", read(con, layout, files), parameters)
         con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
         con.execute("INSERT INTO events SELECT * FROM events_again")
     if layout.without_id:
@@ -135,21 +134,24 @@ def _read(
         con.execute("ALTER TABLE events_again RENAME TO events")
 
 
-def _classify(con: duckdb.DuckDBPyConnection, provider: str, table: str, parameters: dict[str, object]) -> None:
-    con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW classified AS {load(f'normalise/{provider}')}"))
+def _classify(
+    con: duckdb.DuckDBPyConnection, provider: str, table: str, raw: str, parameters: dict[str, object]
+) -> None:
     # The order of the lines means nothing here, and keeping it costs a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
     con.execute("SET preserve_insertion_order = FALSE")
     try:
-        into(con, table, "normalise/events", parameters)
+        given = {"raw": raw, "classified": load(f"normalise/{provider}")}
+        into(con, table, "normalise/events", parameters, given=given)
     finally:
         con.execute("SET preserve_insertion_order = $kept", {"kept": kept})
 
 
+def _once() -> dict[str, str]:
+    return {"once": load("normalise/once")}
+
+
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("DROP VIEW once")
-    con.execute("DROP VIEW classified")
-    con.execute("DROP VIEW raw")
     for table in _STEPS:
         con.execute(f"DROP TABLE IF EXISTS {table}")
 

@@ -1,4 +1,4 @@
-"""Reads landed events into the view ``raw``: one row a line, whatever the line holds.
+"""Queries over landed events, ``raw`` to those that read them: one row a line, whatever the line holds.
 
 Three ways lead there, each slower than the one before, and only what the one before could not read goes on:
 
@@ -24,9 +24,8 @@ import pyarrow as pa
 import zstandard
 
 from detection.normalise.fields import Layout, Shape
-from detection.sql import parsed
 
-__all__ = ["create_raw", "create_raw_by_line", "create_raw_by_text", "create_raw_of"]
+__all__ = ["raw_by_line", "raw_by_text", "raw_of_files", "raw_of_lines"]
 
 _HALF_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
@@ -38,10 +37,10 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _RAW_DAY = r"TRY_CAST(nullif(regexp_extract(file, 'day=(\d{4}-\d{2}-\d{2})', 1), '') AS DATE) AS raw_day"
 
 
-def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
-    """Makes the temporary view ``raw`` over the files; nothing is read before it is queried.
+def raw_of_files(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
+    """The query that reads the files, in this connection and until other files are asked for.
 
-    The view has ``file``, ``raw_day`` (DATE out of ``day=YYYY-MM-DD`` in the file's path, or NULL), ``by_text``
+    It has ``file``, ``raw_day`` (DATE out of ``day=YYYY-MM-DD`` in the file's path, or NULL), ``by_text``
     (FALSE), ``event`` and ``unreadable`` (NULL), ``is_object`` (TRUE, unchecked), ``perhaps_text`` (whether one of
     the layout's ``objects`` is there, as an object or as a text that was not read), and the layout's columns.
 
@@ -71,8 +70,7 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
     fields = {name: _reference(path) for name, path in layout.columns.items()}
     fields |= {name: _reference(path) for name, (path, _) in layout.lists.items()}
     held = " OR ".join(f'"{key}" IS NOT NULL' for key in layout.objects) or "FALSE"
-    view = f"""
-        CREATE OR REPLACE TEMP VIEW raw AS
+    return f"""
         WITH lines AS ({source}),
         named AS (SELECT {_select(fields)}, {held} AS perhaps_text, file FROM lines)
         SELECT
@@ -86,11 +84,10 @@ def create_raw(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[s
             {_RAW_DAY}
         FROM named
     """  # noqa: S608 -- made of this module's texts and the layout's only
-    con.execute(parsed(view))
 
 
-def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
-    """Makes ``raw`` over the files' text: as :func:`create_raw`, with ``event`` and ``is_object`` true to them.
+def raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
+    """The query that reads the files' text: as :func:`raw_of_files`, with ``event`` and ``is_object`` true to them.
 
     ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL, too.
     """
@@ -101,11 +98,11 @@ def create_raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
             SELECT json, CAST(NULL AS VARCHAR) AS unreadable, filename AS file
             FROM read_ndjson_objects(getvariable('raw_files'), ignore_errors = TRUE, filename = TRUE)
         """
-    create_raw_of(con, layout, lines)
+    return raw_of_lines(layout, lines)
 
 
-def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> None:
-    """Makes ``raw`` over the files' lines, read by Python: as :func:`create_raw_by_text`.
+def raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
+    """The query over the files' lines, which Python reads: as :func:`raw_by_text`.
 
     A line that holds half a character (a lone surrogate) is read with a replacement character in its place; bytes
     that are not UTF-8 likewise. What is not JSON even so is in ``unreadable``. The lines are kept in the temporary
@@ -121,8 +118,7 @@ def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
     con.register("python_lines", table)
     con.execute("CREATE OR REPLACE TEMP TABLE text_lines AS SELECT line, file FROM python_lines")
     con.unregister("python_lines")
-    create_raw_of(
-        con,
+    return raw_of_lines(
         layout,
         """
         SELECT
@@ -134,11 +130,10 @@ def create_raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Se
     )
 
 
-def create_raw_of(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) -> None:
-    """Makes ``raw`` over any lines: as :func:`create_raw_by_text`.
+def raw_of_lines(layout: Layout, lines: str) -> str:
+    """The query over any lines: as :func:`raw_by_text`.
 
     Args:
-        con: Connection.
         layout: What to take out of the events.
         lines: Query that gives json (JSON, NULL where a line is none), unreadable (its text in that case) and file.
     """
@@ -152,8 +147,7 @@ def create_raw_of(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) ->
             f"CASE WHEN json_type(json, '/{key}') = 'VARCHAR' AND json_valid({inside}) "
             f"THEN json_merge_patch(json, json_object('{key}', CAST({inside} AS JSON))) ELSE {opened} END"
         )
-    con.execute(f"""
-        CREATE OR REPLACE TEMP VIEW raw AS
+    return f"""
         WITH lines AS ({lines}),
         taken AS (SELECT *, json_extract_string({opened}, [{pointers}]) AS taken FROM lines),
         named AS (SELECT {_select(fields)}, json, unreadable, file FROM taken)
@@ -167,7 +161,7 @@ def create_raw_of(con: duckdb.DuckDBPyConnection, layout: Layout, lines: str) ->
             coalesce(starts_with(CAST(json AS VARCHAR), '{{'), FALSE) AS is_object,
             {_RAW_DAY}
         FROM named
-    """)  # noqa: S608 -- made of this module's texts and the layout's only
+    """  # noqa: S608 -- made of this module's texts and the layout's only
 
 
 def _text(file: str) -> str:
