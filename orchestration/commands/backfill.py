@@ -27,6 +27,7 @@ __all__ = ["backfill"]
 
 _LOOK_SECONDS = 0.5
 _DAY = ["%Y-%m-%d"]
+_ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED}
 
 
 def backfill(
@@ -95,10 +96,20 @@ def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps:
     over = threading.Event()
 
     def follow() -> None:
+        under_way: dict[str, None] = {}
+        cursor = None
         while not over.wait(_LOOK_SECONDS):
-            stats = instance.get_run_step_stats(run_id)
-            under_way = [each.step_key for each in stats if each.status is None or each.end_time is None]
-            bar.update(task, completed=len(stats) - len(under_way), description=", ".join(under_way) or "steps")
+            # What is new alone: to ask for the steps' statistics reads every materialisation of the run each time.
+            new = instance.get_records_for_run(run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *_ENDS})
+            cursor = new.cursor
+            for record in new.records:
+                event = record.event_log_entry.get_dagster_event()
+                if event.event_type in _ENDS:
+                    under_way.pop(str(event.step_key), None)
+                    bar.advance(task)
+                else:
+                    under_way[str(event.step_key)] = None
+            bar.update(task, description=", ".join(under_way) or "steps")
 
     follower = threading.Thread(target=follow, daemon=True)
     with bar:
