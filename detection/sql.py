@@ -43,7 +43,7 @@ def nested(name: str, given: Mapping[str, str]) -> str:
         given: Texts of the queries that it reads, by the name under which it does; each may read those before it.
     """
     named = ", ".join(f"{key} AS (\n{sql}\n)" for key, sql in given.items())
-    return f"WITH {named} SELECT * FROM (\n{load(name)}\n)"
+    return f"WITH {named} SELECT * FROM (\n{load(name)}\n)"  # noqa: S608 -- our own queries
 
 
 def into(

@@ -25,7 +25,7 @@ from orchestration.settings import Settings, environment
 
 __all__ = ["backfill"]
 
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS = 1.0
 _DAY = ["%Y-%m-%d"]
 _ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED}
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -115,14 +116,19 @@ def scripted(
         thread.join()
 
 
+@cache
+def _private_key() -> str:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
 def environment(url: str, folder: Path) -> dict[str, str]:
     """Variables that point all connectors at `url`; the key file is written into `folder`."""
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
     file = folder / "key.json"
     account = {"type": "service_account", "client_email": "watch@project.iam.gserviceaccount.com"}
-    file.write_text(json.dumps({**account, "private_key": key.decode(), "token_uri": f"{url}/token"}))
+    file.write_text(json.dumps({**account, "private_key": _private_key(), "token_uri": f"{url}/token"}))
     return {
         "BOX_CLIENT_ID": "id",
         "BOX_CLIENT_SECRET": "hidden-box-secret",
