@@ -81,7 +81,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
-                lake.view(con, "detections", ["detections"], found)
+                lake.view(con, "stored_detections", ["detections"], found)
+                # Few rows of many files, which every day is asked for.
+                con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM stored_detections")
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
