@@ -97,7 +97,7 @@ def _part(whole: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def with_orjson(files: Sequence[str]) -> int:
-    """Box events by orjson, one after the other, into a DataFrame with the same columns."""
+    """Box events by orjson, one after the other, into a DataFrame with 14 of the 25 columns that ours have."""
     rows = []
     for line in _lines(files):
         event = orjson.loads(line)
