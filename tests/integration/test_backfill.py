@@ -9,10 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 
+import dagster as dg
 import pytest
+from rich.console import Console
 
+from orchestration.commands import backfill as commands
 from orchestration.replay import Home, Sandbox, deployment, sandbox
 from tests.integration.command import say
 from tests.integration.pipeline import FIRST, burst, moment, write
@@ -106,3 +111,37 @@ def test_a_run_that_would_be_forgotten_is_refused(
     done = say("backfill", "--from", "2026-01-05", "--to", "2026-01-06", values=values)
     assert done.status == 1
     assert "DAGSTER_HOME" in done.err
+
+
+def test_the_bar_tells_which_steps_are_under_way_and_how_many_are_over(monkeypatch: pytest.MonkeyPatch):
+    """Prevents a bar that stands still for an hour, or that tells of a step which is long over."""
+    monkeypatch.setattr(commands, "_LOOK_SECONDS", 0.02)
+    drawn = StringIO()
+    shown: list[str] = []
+
+    def until(text: str) -> None:
+        deadline = time.monotonic() + 20
+        while text not in (said := " ".join(drawn.getvalue().split())):
+            assert time.monotonic() < deadline, said[-300:]
+            time.sleep(0.02)
+        shown.append(text)
+
+    @dg.op
+    def first() -> None:
+        until("first")
+
+    @dg.op(ins={"start": dg.In(dg.Nothing)})
+    def second() -> None:
+        until("1/2")
+        until("second")
+
+    @dg.job
+    def both() -> None:
+        second(start=first())
+
+    run_id = str(uuid4())
+    out = Console(file=drawn, force_terminal=True, width=100)
+    with dg.DagsterInstance.ephemeral() as instance, commands._progress(out, instance, run_id, steps=2):
+        both.execute_in_process(instance=instance, run_id=run_id)
+    assert shown == ["first", "1/2", "second"]
+    assert "2/2" in drawn.getvalue()
