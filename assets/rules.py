@@ -13,6 +13,7 @@ from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
 from detection.dossier import QUERIES as DOSSIER_QUERIES
 from detection.export import QUERIES as EXPORT_QUERIES
+from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.normalise import rules_version
 from detection.sql import version
 
@@ -87,8 +88,7 @@ def queries(table: str, provider: str = "") -> tuple[str, ...]:
     """Names of the queries that make a table; none for audit events."""
     if table in _NORMALISED:
         made = "uploads" if table == "logged_uploads" else table
-        steps = (provider, "events", "numbered", "repeated", "once", "pairs", made)
-        return tuple(f"normalise/{step}" for step in steps)
+        return tuple(f"normalise/{step}" for step in (provider, *NORMALISE_QUERIES, made))
     return _QUERIES.get(table, ())
 
 

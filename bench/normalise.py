@@ -30,26 +30,33 @@ import orjson
 import pandas as pd
 import zstandard
 
+from assets.landing import compressing
 from bench.audit_events import EVENTS, SCANS
 from detection.normalise import PROVIDERS, normalise
 from detection.sql import ENGINE
+from detection.tables import TABLES
 
 DAY = date(2026, 1, 5)
 SLICES = 24
 NORMALIZE_SAMPLE = 50_000
+COMPARED = ("normalise", "orjson_pandas")
+"""Ways whose uploads must be the same, column by column."""
 
 
 def write_events(directory: Path, provider: str, events: int) -> list[str]:
-    """Writes a day of events, one compressed file an hour, the same for the same arguments; gives the paths."""
+    """Writes a day of events, one compressed file an hour, the same for the same arguments; gives the paths.
+
+    They are in the order of time, in which Box gives its history.
+    """
     draw = random.Random(20260105)
     start = datetime(DAY.year, DAY.month, DAY.day, tzinfo=UTC)
     files = []
     for hour in range(SLICES):
         path = directory / f"day={DAY}" / f"{hour:02d}00.ndjson.zst"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with zstandard.ZstdCompressor(level=3).stream_writer(path.open("wb")) as out:
-            for _ in range(events * (hour + 1) // SLICES - events * hour // SLICES):
-                moment = start + timedelta(hours=hour, seconds=draw.randrange(3600))
+        with compressing(path) as out:
+            count = events * (hour + 1) // SLICES - events * hour // SLICES
+            for second in sorted(draw.randrange(3600) for _ in range(count)):
+                moment = start + timedelta(hours=hour, seconds=second)
                 out.write(orjson.dumps(EVENTS[provider](draw, moment)) + b"\n")
         files.append(str(path))
     return files
@@ -61,20 +68,24 @@ def _lines(files: Sequence[str]) -> Iterator[bytes]:
             yield from io.BufferedReader(reader, 1 << 20)
 
 
-def ours(provider: str, files: Sequence[str]) -> int:
-    """Events into uploads, activity, rejects and counts."""
-    with duckdb.connect(config=dict(ENGINE)) as con:
-        con.execute("SET enable_progress_bar = FALSE")
-        normalise(con, provider, day=DAY, raw_files=files, organisation_domains=["example.com"])
-        return int(con.execute("SELECT count(*) FROM uploads").fetchall()[0][0])
+def _connect() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config=dict(ENGINE))
+    con.execute("SET enable_progress_bar = FALSE")
+    return con
 
 
-def scan(provider: str, files: Sequence[str]) -> int:
-    """DuckDB's typed scan into a table."""
-    with duckdb.connect(config=dict(ENGINE)) as con:
-        con.execute("SET enable_progress_bar = FALSE")
-        con.read_json(list(files), columns=SCANS[provider], format="newline_delimited").create("events")
-        return int(con.execute("SELECT count(*) FROM events").fetchall()[0][0])
+def ours(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    """Events into uploads, activity, rejects and counts; a connection in which they are."""
+    con = _connect()
+    normalise(con, provider, day=DAY, raw_files=files, organisation_domains=["example.com"])
+    return con
+
+
+def scan(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
+    """DuckDB's typed scan into a table; a connection in which it is."""
+    con = _connect()
+    con.read_json(list(files), columns=SCANS[provider], format="newline_delimited").create("events")
+    return con
 
 
 _KINDS = {
@@ -85,10 +96,26 @@ _KINDS = {
     "LOGIN": "sign_in",
     "FAILED_LOGIN": "sign_in_failed",
 }
-_COLUMNS = (
-    *("event_key", "time", "user_id", "user", "operation", "item_type", "file_id", "version", "file_name", "folder"),
-    *("owner", "bytes", "app", "ip"),
-)
+_FIELDS = {
+    "event_key": "event_id",
+    "time": "created_at",
+    "user_id": "created_by.id",
+    "user": "created_by.login",
+    "operation": "event_type",
+    "item_type": "source.item_type",
+    "file_id": "source.item_id",
+    "version": "additional_details.version_id",
+    "file_name": "source.item_name",
+    "folder": "source.parent.name",
+    "folder_id": "source.parent.id",
+    "owner": "source.owned_by.login",
+    "owner_id": "source.owned_by.id",
+    "label": "source.classification.name",
+    "bytes": "additional_details.size",
+    "app": "additional_details.service_name",
+    "ip": "ip_address",
+}
+_UPLOADS = [column.name for column in TABLES["logged_uploads"]]
 
 
 def _part(whole: dict[str, Any], key: str) -> dict[str, Any]:
@@ -96,54 +123,45 @@ def _part(whole: dict[str, Any], key: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def with_orjson(files: Sequence[str]) -> int:
-    """Box events by orjson, one after the other, into a DataFrame with 14 of the 25 columns that ours have."""
+def with_orjson(files: Sequence[str]) -> pd.DataFrame:
+    """Box events by orjson, one after the other, into a DataFrame of the same uploads as ours."""
     rows = []
     for line in _lines(files):
         event = orjson.loads(line)
-        operation = event.get("event_type")
         source, details = _part(event, "source"), _part(event, "additional_details")
-        actor = _part(event, "created_by")
+        actor, parent, owner = _part(event, "created_by"), _part(source, "parent"), _part(source, "owned_by")
         rows.append(
             (
                 event.get("event_id"),
                 event.get("created_at"),
                 actor.get("id"),
                 actor.get("login"),
-                operation,
+                event.get("event_type"),
                 source.get("item_type"),
                 source.get("item_id"),
                 details.get("version_id"),
                 source.get("item_name"),
-                _part(source, "parent").get("name"),
-                _part(source, "owned_by").get("login"),
+                parent.get("name"),
+                parent.get("id"),
+                owner.get("login"),
+                owner.get("id"),
+                _part(source, "classification").get("name"),
                 details.get("size"),
                 details.get("service_name"),
                 event.get("ip_address"),
             )
         )
-    return _finish(pd.DataFrame(rows, columns=list(_COLUMNS)))
+    return _finish(pd.DataFrame(rows, columns=list(_FIELDS)))
 
 
-def with_json_normalize(files: Sequence[str], events: int) -> int:
-    """Box events by ``json`` and ``pd.json_normalize``, the first so many."""
+def with_json_normalize(files: Sequence[str], events: int) -> pd.DataFrame:
+    """Box events by ``json`` and ``pd.json_normalize``, the first so many, into the same uploads."""
     objects = [json.loads(line) for line, _ in zip(_lines(files), range(events), strict=False)]
-    table = pd.json_normalize(objects).rename(
-        columns={
-            "event_id": "event_key",
-            "created_at": "time",
-            "created_by.login": "user",
-            "event_type": "operation",
-            "source.item_type": "item_type",
-            "source.item_name": "file_name",
-            "additional_details.size": "bytes",
-            "ip_address": "ip",
-        }
-    )
-    return _finish(table)
+    table = pd.json_normalize(objects).reindex(columns=list(_FIELDS.values()))
+    return _finish(table.set_axis(list(_FIELDS), axis=1))
 
 
-def _finish(table: pd.DataFrame) -> int:
+def _finish(table: pd.DataFrame) -> pd.DataFrame:
     """What the rules ask of every event: kind, time, user and class, extension, size, address; once and in order."""
     table["kind"] = table["operation"].map(_KINDS)
     table["time"] = pd.to_datetime(table["time"], utc=True, format="ISO8601", errors="coerce")
@@ -151,42 +169,55 @@ def _finish(table: pd.DataFrame) -> int:
     domain = table["user"].str.split("@").str[-1]
     table["actor_class"] = np.where(domain.isin(["example.com"]), "person", "guest")
     table.loc[domain == "boxdevedition.com", "actor_class"] = "service"
-    table["extension"] = table["file_name"].str.extract(r"\.(\w{1,16})$", expand=False).str.lower()
+    table["extension"] = table["file_name"].str.extract(r"\.(\w{1,16})$", expand=False).str.lower().fillna("")
     table["bytes"] = pd.to_numeric(table["bytes"], errors="coerce").astype("Int64")
     table["ip"] = table["ip"].where(table["ip"].str.fullmatch(r"\d{1,3}(\.\d{1,3}){3}"))
+    asks = table["actor_class"] == "person"
+    table["asker"] = table["user_id"].where(asks).fillna(table["owner_id"])
     start = pd.Timestamp(DAY, tz="UTC")
     table = table[(table["time"] >= start) & (table["time"] < start + pd.Timedelta(days=1))]
-    useful = table[table["kind"].notna()].drop_duplicates("event_key").sort_values(["user", "time", "event_key"])
+    useful = table[table["kind"].notna()].drop_duplicates("event_key").sort_values(["time", "event_key"])
     is_upload = useful["kind"].isin(["upload", "edit"])
     activity, uploads = useful[~is_upload], useful[is_upload & (useful["item_type"] == "file")]
     ignored = len(table) - len(useful)
     if not len(activity) or not ignored:
         raise RuntimeError("the events are not as mixed as they should be")
-    return len(uploads)
+    nothing = dict.fromkeys(("visibility", "country", "site_id", "list_id"))
+    return uploads.assign(provider="box", asset=0, **nothing)[_UPLOADS]
+
+
+def _content(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Number of uploads, and a digest of each of their columns, whatever the order of the rows."""
+    each = ", ".join(f'bit_xor(hash(event_key, CAST("{name}" AS VARCHAR))) AS "{name}"' for name in _UPLOADS)
+    found = con.execute(f"SELECT count(*), {each} FROM uploads").fetchall()[0]  # noqa: S608 -- our own columns
+    return dict(zip(("uploads", *_UPLOADS), found, strict=True))
 
 
 def _timed(way: str, provider: str, files: Sequence[str], sample: int, answer: Connection) -> None:
     began = time.perf_counter()
     if way == "normalise":
-        found = ours(provider, files)
-    elif way == "scan":
-        found = scan(provider, files)
+        made: duckdb.DuckDBPyConnection | pd.DataFrame = ours(provider, files)
     elif way == "orjson_pandas":
-        found = with_orjson(files)
+        made = with_orjson(files)
+    elif way == "json_normalize":
+        made = with_json_normalize(files, sample)
     else:
-        found = with_json_normalize(files, sample)
-    answer.send((time.perf_counter() - began, found))
+        made = scan(provider, files)
+    seconds = time.perf_counter() - began
+    if isinstance(made, pd.DataFrame):
+        made = _connect().register("uploads", made.assign(time=made["time"].dt.tz_localize(None)))
+    answer.send((seconds, _content(made) if way in COMPARED else {}))
 
 
-def _in_process(way: str, provider: str, files: Sequence[str], sample: int) -> tuple[float, int]:
+def _in_process(way: str, provider: str, files: Sequence[str], sample: int) -> tuple[float, dict[str, int]]:
     context = multiprocessing.get_context("spawn")
     receive, send = context.Pipe(duplex=False)
     process = context.Process(target=_timed, args=(way, provider, files, sample, send))
     process.start()
     send.close()
-    seconds, found = receive.recv()
+    seconds, content = receive.recv()
     process.join()
-    return float(seconds), int(found)
+    return float(seconds), content
 
 
 def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
@@ -201,15 +232,16 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
         sample = min(events, NORMALIZE_SAMPLE)
         ways = ["normalise", "scan", *(("orjson_pandas", "json_normalize") if provider == "box" else ())]
         seconds: dict[str, list[float]] = {way: [] for way in ways}
-        uploads = 0
+        content: dict[str, int] = {}
         for _ in range(repeat):
             for way in ways:
                 took, found = _in_process(way, provider, files, sample)
                 seconds[way].append(took)
                 if way == "normalise":
-                    uploads = found
-                elif way == "orjson_pandas" and found != uploads:
-                    raise RuntimeError(f"{found} uploads by orjson, {uploads} by normalise")
+                    content = found
+                elif way == "orjson_pandas" and found != content:
+                    differ = [name for name, value in content.items() if found[name] != value]
+                    raise RuntimeError(f"uploads by orjson differ from those of normalise in {', '.join(differ)}")
         size = sum(Path(file).stat().st_size for file in files)
     if "json_normalize" in seconds:
         seconds["json_normalize"] = [value * events / sample for value in seconds["json_normalize"]]
@@ -222,7 +254,7 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
     result: dict[str, Any] = {
         "provider": provider,
         "events": events,
-        "uploads": uploads,
+        "uploads": content["uploads"],
         "compressed_bytes": size,
         "repeat": repeat,
         "json_normalize_scaled_from": sample if sample < events else None,

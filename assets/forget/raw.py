@@ -14,7 +14,7 @@ import msgspec
 import zstandard
 
 from assets.forget.person import Person
-from assets.lake import replacing
+from assets.landing import compressing
 from assets.manifest import Late, Manifest, Slice
 from detection.normalise import outcomes
 from detection.sql import ENGINE
@@ -152,11 +152,7 @@ def _rewrite(manifest: Manifest, piece: Slice | Late, path: Path, verdicts: Mapp
     sha, events = _digest(_kept(path, verdicts))
     # The name of late events is made of what they are.
     after = replace(piece, sha256=sha, events=events)
-    with (
-        replacing(manifest.directory / after.file) as temporary,
-        temporary.open("wb") as file,
-        zstandard.ZstdCompressor(level=3).stream_writer(file) as out,
-    ):
+    with compressing(manifest.directory / after.file) as out:
         for chunk in _kept(path, verdicts):
             out.write(chunk)
     manifest.replace(piece, after)

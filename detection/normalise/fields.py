@@ -22,6 +22,7 @@ class Layout:
         objects: Keys of the event whose object some deliver as text.
         without_id: Whether the provider gives its events no id; ``raw`` then has the column ``canonical``, a text
             of all that is read of the event, in an order of its own.
+        saves_apart: Whether the provider logs a save beside the upload of the same file.
     """
 
     columns: Mapping[str, str]
@@ -29,6 +30,7 @@ class Layout:
     embedded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     objects: tuple[str, ...] = ()
     without_id: bool = False
+    saves_apart: bool = False
 
 
 _BOX = Layout(
@@ -182,6 +184,7 @@ _OFFICE365 = Layout(
         "entity_id": "AlertEntityId",
     },
     embedded={"alert_user": ("alert_data", "f3u")},
+    saves_apart=True,
 )
 
 LAYOUTS: Mapping[str, Layout] = {

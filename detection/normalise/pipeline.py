@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -11,16 +11,19 @@ import pyarrow as pa
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
 from detection.normalise.sampling import create_sample, read_fields
-from detection.sql import into, load, nested, version
+from detection.sql import into, load, parsed, version
 
-__all__ = ["PROVIDERS", "normalise", "outcomes", "rules_version"]
+__all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
-_TABLES = ("uploads", "activity", "rejects", "ignored", "counts")
-_OF_ONCE = ("uploads", "activity")
-_STEPS = ("events", "events_again", "repeated", "pairs", "text_lines", "sampled_fields", "sample_size")
+QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "ordered")
+"""Queries of ``detection/sql/normalise`` behind each table that is made, beside the provider's own."""
+
+_TABLES = ("rejects", "ignored", "counts")
+_VIEWS = ("uploads", "activity")
+_STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size")
 
 
 def normalise(
@@ -31,11 +34,14 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables uploads, activity, rejects, ignored and counts of one day.
+    """Makes the temporary tables events, rejects, ignored and counts of one day, and views of its uploads and activity.
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
     tell. Columns are those of :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
+
+    The views have the order in which their rows are stored: of time. They read ``events``, in which uploads and
+    activity stand together, so that none is copied.
 
     Args:
         con: Connection; its time zone is set to UTC.
@@ -52,9 +58,9 @@ def normalise(
     """
     _prepare(con, provider, day, raw_files, organisation_domains)
     create_sample(con, raw_files)
-    bound = {"provider": provider, "day": day, "read_fields": read_fields(LAYOUTS[provider])}
+    bound = {"day": day, "read_fields": read_fields(LAYOUTS[provider])}
     for table in _TABLES:
-        into(con, table, f"normalise/{table}", bound, given=_once() if table in _OF_ONCE else None)
+        into(con, table, f"normalise/{table}", bound)
     _clear(con)
 
 
@@ -80,11 +86,8 @@ def outcomes(
         counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
-    into(con, "uploads", "normalise/uploads", {"provider": provider}, given=_once())
-    sql = nested("normalise/outcomes", _once())
-    found: pa.Table = con.sql(sql, params={"files": list(raw_files)}).to_arrow_table()
+    found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
     _clear(con)
-    con.execute("DROP TABLE uploads")
     return found
 
 
@@ -95,6 +98,7 @@ def _prepare(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
+    """Makes the table ``events``, each counted once, and the views that read it."""
     if provider not in LAYOUTS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
@@ -103,17 +107,37 @@ def _prepare(
         "day": day,
         "organisation_domains": [domain.lower() for domain in organisation_domains],
     }
-    _read(con, provider, raw_files, parameters)
+    layout = LAYOUTS[provider]
+    in_order = _read(con, provider, raw_files, parameters)
+    if layout.without_id:
+        _work_over(con, {"unordered": load("normalise/numbered")})
+        in_order = True
     into(con, "repeated", "normalise/repeated")
-    into(con, "pairs", "normalise/pairs", parameters)
+    (repeated,) = con.execute("SELECT EXISTS (FROM repeated)").fetchall()[0]
+    if repeated or layout.saves_apart or not in_order:
+        _work_over(con, {"pairs": load("normalise/pairs"), "unordered": load("normalise/settled")})
+    for view in _VIEWS:
+        con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW {view} AS {load(f'normalise/{view}')}"))
+
+
+def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None:
+    """Makes ``events`` anew, in order, by queries that read it."""
+    into(con, "events_again", "normalise/ordered", given=given)
+    con.execute("DROP TABLE events")
+    con.execute("ALTER TABLE events_again RENAME TO events")
 
 
 def _read(
     con: duckdb.DuckDBPyConnection, provider: str, raw_files: Sequence[str], parameters: dict[str, object]
-) -> None:
-    """Makes the table ``events``, going on to the slower ways of reading with those files only that need it."""
+) -> bool:
+    """Makes the table ``events``, going on to the slower ways of reading with those files only that need it.
+
+    Returns:
+        Whether the events are in order. Those that are worked over in any case are not put in order before.
+    """
     layout = LAYOUTS[provider]
-    _classify(con, provider, "events", raw_of_files(con, layout, raw_files), parameters)
+    in_order = not (layout.without_id or layout.saves_apart)
+    _classify(con, provider, "events", raw_of_files(con, layout, raw_files), parameters, in_order=in_order)
     for read in (raw_by_text, raw_by_line):
         unsure = con.execute(
             """
@@ -125,30 +149,34 @@ def _read(
         if not unsure:
             break
         files = [file for (file,) in unsure]
-        _classify(con, provider, "events_again", read(con, layout, files), parameters)
+        _classify(con, provider, "events_again", read(con, layout, files), parameters, in_order=False)
         con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
         con.execute("INSERT INTO events SELECT * FROM events_again")
-    if layout.without_id:
-        into(con, "events_again", "normalise/numbered")
-        con.execute("DROP TABLE events")
-        con.execute("ALTER TABLE events_again RENAME TO events")
+        in_order = False
+    return in_order
 
 
 def _classify(
-    con: duckdb.DuckDBPyConnection, provider: str, table: str, raw: str, parameters: dict[str, object]
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    table: str,
+    raw: str,
+    parameters: dict[str, object],
+    *,
+    in_order: bool,
 ) -> None:
+    given = {"raw": raw, "classified": load(f"normalise/{provider}")}
+    query = "normalise/events"
+    if in_order:
+        given["unordered"] = load(query)
+        query = "normalise/ordered"
     # The order of the lines means nothing here, and keeping it costs a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
     con.execute("SET preserve_insertion_order = FALSE")
     try:
-        given = {"raw": raw, "classified": load(f"normalise/{provider}")}
-        into(con, table, "normalise/events", parameters, given=given)
+        into(con, table, query, parameters, given=given)
     finally:
         con.execute("SET preserve_insertion_order = $kept", {"kept": kept})
-
-
-def _once() -> dict[str, str]:
-    return {"once": load("normalise/once")}
 
 
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
@@ -158,5 +186,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
-    steps = (provider, "events", "numbered", "repeated", "once", "pairs", *_TABLES)
-    return f"{version(*(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"
+    steps = (*QUERIES, *_VIEWS, *_TABLES)
+    return f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import zstandard
 
@@ -279,6 +280,28 @@ def test_a_repeated_event_counts_once_and_the_same_in_any_order(tmp_path: Path) 
     assert rows(forward, "ignored") == [{"reason": "duplicate delivery", "events": 2}]
 
 
+def test_what_is_stored_depends_on_nothing_else_that_was_delivered(tmp_path: Path) -> None:
+    """Rows in another order make other files, and days are computed again for the sake of what counts for nothing."""
+    events = [event(event_id=f"e{n}", created_at=f"2026-03-04T{n % 24:02d}:00:00Z") for n in range(50)]
+    events += [event(event_id=f"d{n}", event_type="DOWNLOAD", created_at="2026-03-04T09:00:00Z") for n in range(20)]
+    nothing: list[Event | bytes] = [event(event_id=f"o{n}", event_type="ITEM_OPEN") for n in range(30)]
+
+    def stored(*files: str) -> list[pa.Table]:
+        con = run(*files)
+        found = [con.sql(f"SELECT * FROM {table}").to_arrow_table() for table in ("uploads", "activity")]
+        times = found[0]["time"].to_pylist()
+        assert times == sorted(times)
+        return found
+
+    plain = stored(land(tmp_path, [*events], "plain"))
+    assert [len(table) for table in plain] == [50, 20]
+    assert stored(land(tmp_path, [*reversed(events)], "backward")) == plain
+    assert stored(land(tmp_path, [*nothing, *events], "ignored")) == plain
+    assert stored(land(tmp_path, [*events, *events[:9], *events[-9:]], "repeated")) == plain
+    assert stored(land(tmp_path, [b"{", *events, b"{}"], "rejected")) == plain
+    assert stored(land(tmp_path, [b"{", *events[:30]], "a"), land(tmp_path, [*events[30:]], "b")) == plain
+
+
 def test_an_event_without_an_id_gets_one_from_its_text(tmp_path: Path) -> None:
     """Without an id two different events would be taken for one."""
     plain = {key: value for key, value in event().items() if key != "event_id"}
@@ -362,13 +385,17 @@ def test_a_size_is_asked_in_the_name_of_an_own_account(tmp_path: Path) -> None:
     assert [(row["asker"], row["folder_id"], row["version"]) for row in found] == [("71", "0", "9"), ("72", "0", "9")]
 
 
-def test_nothing_is_left_behind_and_settings_stay(tmp_path: Path) -> None:
+def test_what_is_left_behind_needs_no_file_and_settings_stay(tmp_path: Path) -> None:
     """A leftover view of a file that is gone breaks the connection's next query over it."""
-    con = run(land(tmp_path, [event(), b"{"]))
+    file = land(tmp_path, [event(), b"{"])
+    con = run(file)
+    Path(file).unlink()
     assert {row[0] for row in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()} == {
-        *("uploads", "activity", "rejects", "ignored", "counts")
+        *("events", "rejects", "ignored", "counts")
     }
-    assert con.execute("SELECT count(*) FROM duckdb_views() WHERE NOT internal").fetchall() == [(0,)]
+    views = con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
+    assert {name for (name,) in views} == {"uploads", "activity"}
+    assert (len(rows(con, "uploads")), len(rows(con, "activity"))) == (1, 0)
     assert con.execute("SELECT current_setting('preserve_insertion_order')").fetchall() == [(True,)]
 
 

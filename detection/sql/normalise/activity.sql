@@ -1,6 +1,6 @@
 -- The activity of the day, each event once.
 SELECT
-    $provider AS provider,
+    provider,
     event_key,
     time,
     user_id,
@@ -14,7 +14,5 @@ SELECT
     ip,
     country,
     detail
-FROM once
-WHERE is_activity
--- As uploads are.
-ORDER BY time, hash(event_key)
+FROM events
+WHERE reason IS NULL AND NOT brings_content

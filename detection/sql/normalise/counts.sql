@@ -2,18 +2,27 @@
 -- a sample by field. `known` tells whether the rules name the operation, or read the field. Users rather than files: a
 -- burst of one user is for the detector, and would hide that everybody else is missing.
 WITH by_hour AS (
-    SELECT 'uploads' AS kind, date_trunc('hour', time) AS hour, "user" FROM uploads
-    UNION ALL
-    SELECT 'activity' AS kind, date_trunc('hour', time) AS hour, "user" FROM activity
+    SELECT
+        CASE WHEN brings_content THEN 'uploads' ELSE 'activity' END AS kind,
+        date_trunc('hour', time) AS hour,
+        "user"
+    FROM events
+    WHERE reason IS NULL
+),
+
+by_reason AS (
+    SELECT operation, reason, count(*) AS events
+    FROM events
+    WHERE counted AND operation <> '' AND coalesce(reason <> 'another day', TRUE)
+    GROUP BY operation, reason
 ),
 
 by_operation AS (
     SELECT
         left(operation, 120) AS name,
-        count(*) AS events,
+        CAST(sum(events) AS BIGINT) AS events,
         NOT coalesce(bool_or(reason = 'not an upload or activity'), FALSE) AS known
-    FROM events
-    WHERE counted AND operation <> '' AND coalesce(reason <> 'another day', TRUE)
+    FROM by_reason
     GROUP BY left(operation, 120)
     -- A provider has hundreds; more would be somebody's doing.
     ORDER BY events DESC, name

@@ -84,10 +84,10 @@ decided AS (
 )
 
 SELECT
-    reason IS NULL AND brings_content AS is_upload,
-    reason IS NULL AND NOT brings_content AS is_activity,
-    is_rejected,
+    $provider AS provider,
+    -- NULL makes the line an upload or, where it brings no content, activity.
     reason,
+    is_rejected,
     -- What the way of reading could not do justice to, so that a slower one is to try.
     coalesce(reason <> 'another day', TRUE) AND CASE
         WHEN by_text THEN event IS NULL AND unreadable IS NULL
@@ -109,7 +109,6 @@ SELECT
         WHEN user_id IS NOT NULL THEN concat($provider, ':', user_id)
         ELSE concat($provider, ':', class)
     END AS "user",
-    address IS NOT NULL AS has_address,
     class AS actor_class,
     kind,
     brings_content,
@@ -117,7 +116,14 @@ SELECT
     file_id,
     version,
     file_name,
-    extension_text,
+    -- The whole match without its first two characters: a group within it would cost several times as much.
+    CASE
+        WHEN brings_content THEN lower(coalesce(
+            nullif(extension_text, ''),
+            substr(regexp_extract(file_name, '[^./\\]\.[A-Za-z0-9_-]{1,16}$', 0), 3),
+            ''
+        ))
+    END AS extension,
     folder,
     owner,
     label,

@@ -4,28 +4,6 @@ WITH files AS (
     FROM (SELECT unnest(CAST($files AS VARCHAR [])) AS file)
 ),
 
-lines AS (
-    SELECT *, row_number() OVER (PARTITION BY file_hash, event_key ORDER BY time) AS delivery
-    FROM events
-    WHERE counted
-),
-
-taken AS (
-    SELECT DISTINCT event_key, file_hash FROM once
-),
-
-judged AS (
-    SELECT
-        lines.* EXCLUDE (reason),
-        CASE
-            WHEN lines.reason IS NOT NULL THEN lines.reason
-            WHEN taken.event_key IS NULL OR lines.delivery > 1 THEN 'duplicate delivery'
-            WHEN lines.event_key IN (SELECT pairs.edit_key FROM pairs) THEN 'part of another upload'
-        END AS reason
-    FROM lines
-    LEFT JOIN taken ON lines.event_key = taken.event_key AND lines.file_hash = taken.file_hash
-),
-
 amounts AS (
     SELECT
         event_key,
@@ -38,23 +16,24 @@ amounts AS (
 SELECT
     files.file,
     CASE
-        WHEN judged.is_rejected THEN 'rejected'
-        WHEN judged.reason IS NOT NULL THEN 'ignored'
-        WHEN judged.is_upload THEN 'upload'
+        WHEN events.is_rejected THEN 'rejected'
+        WHEN events.reason IS NOT NULL THEN 'ignored'
+        WHEN events.brings_content THEN 'upload'
         ELSE 'activity'
     END AS outcome,
-    judged.reason,
-    judged.kind,
-    judged.operation,
-    judged.time,
+    events.reason,
+    events.kind,
+    events.operation,
+    events.time,
     -- Of what is neither upload nor activity nobody is told.
-    CASE WHEN judged.kind IS NOT NULL THEN judged."user" END AS "user",
-    CASE WHEN judged.kind IS NOT NULL THEN judged.actor_class END AS actor_class,
-    judged.file_name,
-    CASE WHEN judged.is_upload AND judged.reason IS NULL THEN amounts.files END AS files,
-    CASE WHEN judged.is_upload AND judged.reason IS NULL THEN amounts.bytes END AS bytes,
-    judged.detail
-FROM judged
-INNER JOIN files ON judged.file_hash = files.file_hash
-LEFT JOIN amounts ON judged.event_key = amounts.event_key
-ORDER BY files.file, judged.reason IS NOT NULL, judged.event_key
+    CASE WHEN events.kind IS NOT NULL THEN events."user" END AS "user",
+    CASE WHEN events.kind IS NOT NULL THEN events.actor_class END AS actor_class,
+    events.file_name,
+    CASE WHEN events.brings_content AND events.reason IS NULL THEN amounts.files END AS files,
+    CASE WHEN events.brings_content AND events.reason IS NULL THEN amounts.bytes END AS bytes,
+    events.detail
+FROM events
+INNER JOIN files ON events.file_hash = files.file_hash
+LEFT JOIN amounts ON events.event_key = amounts.event_key
+WHERE events.counted
+ORDER BY files.file, events.reason IS NOT NULL, events.event_key

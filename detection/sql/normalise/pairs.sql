@@ -4,7 +4,7 @@ WITH known AS (
     SELECT event_key, coalesce(user_id, "user") AS who, file_id, operation, min(time) AS time, max(bytes) AS bytes
     FROM events
     WHERE
-        $provider = 'office365' AND brings_content AND NOT is_rejected AND file_id IS NOT NULL
+        brings_content AND NOT is_rejected AND file_id IS NOT NULL
         AND operation IN ('FileUploaded', 'FileSyncUploadedFull', 'FileModified') AND time IS NOT NULL
     GROUP BY ALL
 )

@@ -1,6 +1,6 @@
 -- What could not be read, with the reason.
 SELECT
-    $provider AS provider,
+    provider,
     CAST($day AS DATE) AS day,
     reason,
     event,

@@ -1,0 +1,37 @@
+-- Events of which each counts once. Of several deliveries one is taken, the same one whatever their order; a save that is
+-- part of an upload gives it its size.
+WITH copies AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY event_key, asset
+            ORDER BY brings_content DESC, time, kind, operation, file_id, file_name, bytes, "user", ip, app, file_hash
+        ) AS delivery
+    FROM events
+    WHERE reason IS NULL AND event_key IN (SELECT repeated.event_key FROM repeated)
+),
+
+taken AS (
+    SELECT * EXCLUDE (delivery) REPLACE (CASE WHEN delivery > 1 THEN 'duplicate delivery' END AS reason)
+    FROM copies
+    UNION ALL
+    SELECT *
+    FROM events
+    WHERE reason IS NOT NULL OR event_key NOT IN (SELECT repeated.event_key FROM repeated)
+),
+
+paired AS (
+    SELECT upload_key, max(bytes) AS bytes FROM pairs GROUP BY upload_key
+)
+
+SELECT
+    taken.* REPLACE (
+        CASE
+            WHEN taken.reason IS NULL AND taken.event_key IN (SELECT pairs.edit_key FROM pairs)
+                THEN 'part of another upload'
+            ELSE taken.reason
+        END AS reason,
+        greatest(taken.bytes, paired.bytes) AS bytes
+    )
+FROM taken
+LEFT JOIN paired ON taken.event_key = paired.upload_key AND taken.reason IS NULL
