@@ -199,8 +199,8 @@ def _embedded(layout: Layout) -> str:
 def _canonical(layout: Layout) -> str:
     if not layout.without_id:
         return ""
-    fields = ", ".join(f"{name} := {name}" for name in (*layout.columns, *layout.lists))
-    return f"CAST(struct_pack({fields}) AS VARCHAR) AS canonical, "
+    # Without the columns' names, which are as long as what they hold, and would be hashed with it.
+    return f"CAST(row({', '.join((*layout.columns, *layout.lists))}) AS VARCHAR) AS canonical, "
 
 
 def _list(path: str, shape: Shape) -> str:

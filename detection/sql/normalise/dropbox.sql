@@ -138,6 +138,16 @@ listed AS (
 
 spread AS (
     SELECT *, unnest(files) AS each_file FROM listed
+),
+
+placed AS (
+    SELECT
+        *,
+        CASE
+            WHEN each_file.path LIKE '%/%'
+                THEN left(each_file.path, length(each_file.path) - length(split_part(each_file.path, '/', -1)) - 1)
+        END AS parent
+    FROM spread
 )
 
 SELECT
@@ -180,7 +190,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS version,
     each_file.file_name AS file_name,
     CAST(NULL AS VARCHAR) AS extension_text,
-    regexp_extract(each_file.path, '^(.*)/[^/]*$', 1) AS folder,
+    parent AS folder,
     CAST(NULL AS VARCHAR) AS owner,
     CAST(NULL AS VARCHAR) AS label,
     CAST(NULL AS VARCHAR) AS visibility,
@@ -210,5 +220,5 @@ SELECT
     CAST(NULL AS VARCHAR) AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id,
-    regexp_extract(each_file.path, '^(.*)/[^/]*$', 1) AS folder_id
-FROM spread
+    parent AS folder_id
+FROM placed
