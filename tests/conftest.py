@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
+
+import pytest
+
+from orchestration.settings import REPLAY_NOTE
 
 
 def pytest_collection_finish() -> None:
     """Keeps the garbage collector from walking through what was imported, again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def beside_a_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Prevents tests that pass or fail by whether the demo was made before: each runs beside one, in no one's home."""
+    directory = tmp_path_factory.mktemp("elsewhere")
+    (directory / ".uploadwatch").mkdir()
+    (directory / ".uploadwatch" / REPLAY_NOTE).write_text("{}", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        yield

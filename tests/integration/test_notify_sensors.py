@@ -171,7 +171,7 @@ def test_sensors_are_there_and_run_where_a_channel_is_configured(variables):
         "run_failures": dg.DefaultSensorStatus.RUNNING,
     }
     dg.Definitions.validate_loadable(defs)
-    assert not build_defs(BOX).sensors
+    assert not build_defs({**BOX, "UPLOADWATCH_HOME": variables["UPLOADWATCH_HOME"]}).sensors
     assert not build_defs({**variables, "UPLOADWATCH_NOW": NOW.isoformat()}).sensors
 
 

@@ -24,17 +24,18 @@ KEY = base64.b64encode(bytes(range(64))).decode()
         ({"UPLOADWATCH_PSEUDONYMS": "true", "UPLOADWATCH_PSEUDONYM_KEY": "c2hvcnQ="}, "KEY cannot be used: it is not"),
     ],
 )
-def test_what_cannot_be_used_is_said_when_the_definitions_load(variables, said):
+def test_what_cannot_be_used_is_said_when_the_definitions_load(variables, said, tmp_path):
     """Prevents exports that are silently not made, files outside of their directory, and names in place of tokens."""
     with pytest.raises(ConfigurationError, match=said) as error:
-        build_defs(variables)
+        build_defs({"UPLOADWATCH_HOME": str(tmp_path), **variables})
     assert variables.get("UPLOADWATCH_PSEUDONYM_KEY", "no key") not in str(error.value)
 
 
-def test_the_key_is_named_and_not_shown(monkeypatch):
+def test_the_key_is_named_and_not_shown(monkeypatch, tmp_path):
     """Prevents a key that can be read in the UI, or a resource that exports names for want of one."""
     monkeypatch.setenv("UPLOADWATCH_PSEUDONYM_KEY", KEY)
     variables = {
+        "UPLOADWATCH_HOME": str(tmp_path),
         "UPLOADWATCH_EXPORTS": "csv",
         "UPLOADWATCH_PSEUDONYMS": "true",
         "UPLOADWATCH_PSEUDONYM_KEY": KEY,
