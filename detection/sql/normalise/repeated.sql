@@ -8,7 +8,7 @@ WITH met AS (
     HAVING count(*) > 1
 )
 
-SELECT event_key, asset
+SELECT event_key
 FROM events
 WHERE reason IS NULL AND hash(event_key, asset) IN (SELECT met.key_hash FROM met)
 GROUP BY event_key, asset
