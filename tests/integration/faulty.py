@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 import zstandard
 from sandbox_server import Client, serving, uploads
 
 from assets.manifest import Manifest
 from orchestration.definitions import build_defs
+from tests.memory import connect
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = "2026-01-05"
@@ -83,7 +83,7 @@ def landed(manifest: Manifest) -> Counter[bytes]:
 def read_uploads(path: Path) -> Counter[tuple[Any, ...]]:
     """The uploads of a day."""
     query = 'SELECT event_key, asset, "user", file_name, bytes FROM read_parquet(?)'
-    with duckdb.connect() as con:
+    with connect() as con:
         return Counter(con.execute(query, [str(path)]).fetchall())
 
 

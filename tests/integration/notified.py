@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from scripted_server import Answer, Scripted, scripted
 
 from assets.lake import Lake
 from detection.tables import TABLES
+from tests.memory import connect
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 1, 12)
@@ -41,7 +41,7 @@ def write_alerts(home: Path, *alerts: Made) -> Lake:
     lake = Lake(root=str(home / "lake"))
     columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES["alerts"])
     for day in sorted({*lake.days("alerts"), *(alert.opens.date() for alert in alerts)}):
-        with duckdb.connect() as con:
+        with connect() as con:
             con.execute(f"CREATE TABLE made ({columns})")
             for alert in alerts:
                 if alert.opens.date() == day:

@@ -105,6 +105,13 @@ def serving(folder: Path, rows: Sequence[Mapping[str, Any]], now: str, options: 
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(rows)
+    with forked(workload, state, now, options) as environment:
+        yield Client(environment)
+
+
+@contextmanager
+def forked(workload: Path, state: Path, now: str, options: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """Serves a workload's file; gives the variables that point the connectors at the sandbox."""
     command = ["serve", "--workload", str(workload), "--state", str(state), "--now", now, *options]
     server = _FORKED.Process(target=_serve, args=(command,), daemon=True)
     server.start()
@@ -114,8 +121,7 @@ def serving(folder: Path, rows: Sequence[Mapping[str, Any]], now: str, options: 
             assert server.is_alive(), "the sandbox stopped before it served"
             assert time.monotonic() < deadline, "the sandbox did not start"
             time.sleep(0.01)
-        environment = dotenv_values(state / "sandbox.env")
-        yield Client({name: value or "" for name, value in environment.items()})
+        yield {name: value or "" for name, value in dotenv_values(state / "sandbox.env").items()}
     finally:
         server.kill()
         server.join(10)

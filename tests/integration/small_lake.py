@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pyarrow as pa
 
 from assets.dossiers import dossiers
 from assets.lake import Lake
 from assets.resources import Clock, Detector, Engine, Pages
 from detection.tables import empty
+from tests.memory import connect
 
 FIRST = date(2026, 1, 5)
 DAY = date(2026, 2, 20)
@@ -49,7 +49,7 @@ class SmallLake:
 
     def write(self) -> Lake:
         """Writes the partitions that rows were added to, and gives the lake."""
-        with duckdb.connect() as con:
+        with connect() as con:
             for table, day in sorted(self._unwritten):
                 rows = self._rows[table, day]
                 con.execute(f"CREATE OR REPLACE TABLE rows AS {empty(table.rpartition('/')[2])}")

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.replay import Home, deployment, materialise, sandbox
+from orchestration.replay import Home, deployment, materialise
 from tests.integration.command import say
-from tests.integration.pipeline import FIRST, Watched, burst, moment, write
+from tests.integration.pipeline import FIRST, Watched, burst, moment, sandbox, write
 
 DAYS = 16
 

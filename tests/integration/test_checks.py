@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 
 from assets.lake import Lake
@@ -17,6 +16,7 @@ from assets.pulls import PULLED
 from connectors import Page
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
+from tests.memory import connect
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()
@@ -56,7 +56,7 @@ def lake(tmp_path, monkeypatch) -> Lake:
 
 def write(lake: Lake, table: str, columns: str, rows: list[str]) -> None:
     kind = table.rpartition("/")[2]
-    with duckdb.connect() as con:
+    with connect() as con:
         columns_of = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[kind])
         con.execute(f"CREATE TABLE made ({columns_of})")
         if rows:

@@ -15,12 +15,13 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-import duckdb
 import pytest
 import zstandard
 from faulty import DAY, NOW, PROVIDERS, rows, token_of
 from sandbox_server import ROOT, Client, serving
 from scripted_server import Answer, Scripted, scripted
+
+from tests.memory import connect
 
 SECRETS = (
     "BOX_CLIENT_SECRET",
@@ -90,7 +91,7 @@ def written(home: Path) -> Iterator[tuple[str, bytes]]:
             with path.open("rb") as file:
                 yield name, zstandard.ZstdDecompressor().stream_reader(file).read()
         elif path.suffix == ".parquet":
-            with duckdb.connect() as con:
+            with connect() as con:
                 yield name, str(con.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()).encode()
         elif path.suffix == ".db":
             # Long texts lie in pieces within the file.

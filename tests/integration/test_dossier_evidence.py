@@ -19,6 +19,7 @@ from detection.evidence import Evidence
 from detection.risk import Listed, Networks
 from detection.sensitive import read_terms
 from tests.integration.small_lake import ALERT_ID, OPENS, USER, SmallLake, ordinary
+from tests.memory import connect
 
 NOW = datetime(2026, 2, 21, 9, tzinfo=UTC)
 
@@ -29,7 +30,7 @@ def small(tmp_path: Path) -> SmallLake:
 
 
 def gathered(small: SmallLake, *, networks: Networks | None = None):
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         terms = read_terms()
@@ -199,7 +200,7 @@ def test_a_flood_is_told_by_its_users(small):
             "sentence": "On that day, 25 users.",
         },
     )
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         evidence = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=read_terms())
@@ -233,7 +234,7 @@ def test_a_guest_s_own_domain_is_not_the_organisations(small):
     small.clear("alerts", OPENS.date())
     small.alert(files=60, actor_class="service")
     small.upload(OPENS + timedelta(minutes=1), "x.zip", owner="admin@company.example", folder="Backup")
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         found = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=read_terms())

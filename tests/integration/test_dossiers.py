@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from assets.pages.paths import dossier_path, dossier_url
@@ -13,6 +12,7 @@ from assets.publishing import publish
 from assets.reviews import add_review
 from detection.tables import TABLES
 from tests.integration.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
+from tests.memory import connect
 
 NOW = datetime(2026, 2, 21, 9)
 
@@ -23,14 +23,14 @@ def small(tmp_path: Path) -> SmallLake:
 
 
 def rows(small: SmallLake) -> list[tuple]:
-    with duckdb.connect() as con:
+    with connect() as con:
         return con.execute(
             "FROM read_parquet(?, hive_partitioning = false)", [str(small.lake.part("dossiers", DAY))]
         ).fetchall()
 
 
 def review(small: SmallLake, now: datetime) -> None:
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, small.lake, now)
         add_review(con, small.lake, ALERT_ID, verdict="benign", by="Bea", note="moved her archive", now=now)
 
@@ -113,7 +113,7 @@ def test_partitions_from_before_a_column_are_read(small):
     """Prevents an update of the product that can't read the months before it."""
     small.write()
     day = (OPENS - timedelta(days=7)).date()
-    with duckdb.connect() as con:
+    with connect() as con:
         old = f"(SELECT * EXCLUDE (label, visibility) FROM read_parquet('{small.lake.part('box/uploads', day)}'))"
         con.execute(f"CREATE TABLE rows AS FROM {old}")
         small.lake.write(con, "rows", "box/uploads", day, "")

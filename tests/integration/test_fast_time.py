@@ -19,8 +19,8 @@ from dagster._daemon.daemon import get_default_daemon_logger
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from orchestration.replay import Home, Sandbox, deployment, materialise, sandbox
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, write
+from orchestration.replay import Home, Sandbox, deployment, materialise
+from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 DAYS = 8
 START = moment(3, 5)

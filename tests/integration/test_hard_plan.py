@@ -12,9 +12,9 @@ import dagster as dg
 import pytest
 import requests
 
-from orchestration.replay import Home, play, sandbox
+from orchestration.replay import Home, play
 from orchestration.report import read_alerts
-from tests.integration.pipeline import FIRST, Quick, burst, moment, write
+from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 5

@@ -10,7 +10,6 @@ import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 import zstandard
 from pipeline import FIRST, Watched, burst, moment, watch, write
@@ -18,6 +17,7 @@ from typer.testing import CliRunner
 
 from assets.manifest import Manifest
 from orchestration.cli import app
+from tests.memory import connect
 
 DAYS = 4
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def export(path: Path, rows: list[dict[str, object]]) -> Path:
 
 
 def rows_of(home: Path, table: str) -> list[tuple[object, ...]]:
-    with duckdb.connect() as con:
+    with connect() as con:
         files = str(home / "lake" / "office365" / table / "*" / "part.parquet")
         return con.execute("SELECT * FROM read_parquet(?, hive_partitioning = false) ORDER BY ALL", [files]).fetchall()
 
@@ -100,7 +100,7 @@ def test_an_export_gives_the_uploads_that_the_api_would_have_given(tmp_path: Pat
         # Not compared as wholes: their difference in words would take minutes.
         assert [pair for pair in zip(found, wanted, strict=True) if pair[0] != pair[1]][:1] == []
         assert found
-    with duckdb.connect() as con:
+    with connect() as con:
         parts = str(deployment / "lake/evaluations/*/part.parquet")
         first = con.execute("SELECT min(reason) FROM read_parquet(?) WHERE scope = 'office365'", [parts]).fetchall()
     assert first == [(f"history since {min(date.fromisoformat(str(row['CreationTime'])[:10]) for row in rows)}",)]

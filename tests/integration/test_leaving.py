@@ -9,7 +9,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pyarrow.parquet as pq
 import pytest
 import zstandard
@@ -21,8 +20,9 @@ from assets.lake import Lake
 from assets.manifest import Manifest
 from detection.pseudonyms import Pseudonyms
 from orchestration.cli import app
-from orchestration.replay import Home, deployment, materialise, sandbox
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, watch, write
+from orchestration.replay import Home, deployment, materialise
+from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, watch, write
+from tests.memory import connect
 
 DAYS = 5
 ANN = "ann@example.com"
@@ -168,7 +168,7 @@ def test_a_pseudonymous_export_names_nobody_and_is_valid(home):
 def named_in(home: Path, name: str) -> list[str]:
     """Files below a home whose content holds a name, compressed or not; the made-up organisation's are left out."""
     found = []
-    with duckdb.connect() as con:
+    with connect() as con:
         for path in home.rglob("*"):
             if not path.is_file() or path.relative_to(home).parts[0] in ("demo", "sandbox"):
                 continue
@@ -186,7 +186,7 @@ def named_in(home: Path, name: str) -> list[str]:
 
 def rows_of(home: Path, user: str) -> dict[str, int]:
     """Rows of a user in the tables of uploads, hours and alerts."""
-    with duckdb.connect() as con:
+    with connect() as con:
         return {
             table: con.execute(
                 f"SELECT count(*) FROM read_parquet('{home}/lake/{table}/*/part.parquet', union_by_name = true) "
@@ -213,7 +213,7 @@ def test_forgetting_leaves_nothing_of_the_person_and_all_of_the_others(home):
     assert named_in(home, ANN) == []
     assert {user: rows_of(home, user) for user in before} == before
     assert set(rows_of(home, ANN).values()) == {0}
-    with duckdb.connect() as con:
+    with connect() as con:
         names = con.execute(
             f"SELECT file_name FROM '{home}/lake/box/uploads/*/part.parquet' WHERE \"user\" = 'bob@example.com' "
             "AND file_name LIKE '%review%'"

@@ -11,7 +11,6 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import jsonschema
 import pytest
 from notified import HOUR, NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
@@ -26,6 +25,7 @@ from orchestration.notify.messages import EVENTS, feed_message, run_failed, tria
 from orchestration.notify.outbox import ATTEMPTS
 from orchestration.notify.rounds import Delivered, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
+from tests.memory import connect
 
 WEEK = timedelta(days=7)
 ANN, BEN = Made("a", "ann@example.com", NOON), Made("b", "ben@example.com", NOON)
@@ -75,7 +75,7 @@ def test_an_alert_is_told_when_it_comes_up_changes_goes_and_comes_back(tmp_path:
 def test_what_a_command_published_is_told_all_the_same(tmp_path: Path, soc: Receiver):
     """Prevents an alert that somebody saw in a terminal from never reaching those who watch the channel."""
     lake = write_alerts(tmp_path, ANN)
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, lake, NOW)
     play(tmp_path, soc.variables, Made("a", ANN.user, NOON, hours=5))
     assert soc.told() == [("a-2", "alert.new")]

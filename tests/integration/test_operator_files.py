@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 
 from assets.lake import Lake
@@ -14,6 +13,7 @@ from connectors import ConfigurationError
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
+from tests.memory import connect
 
 DAY = date(2026, 3, 10)
 NINE = datetime(2026, 3, 10, 9)
@@ -42,7 +42,7 @@ def home(tmp_path) -> Path:
 
 def write(lake: Lake, table: str, row: dict[str, object]) -> None:
     kind = table.rpartition("/")[2]
-    with duckdb.connect() as con:
+    with connect() as con:
         columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[kind])
         con.execute(f"CREATE TABLE made ({columns})")
         names = ", ".join(f'"{name}"' for name in row)
@@ -71,7 +71,7 @@ def alert(home: Path, monkeypatch: pytest.MonkeyPatch, day: date = DAY, **settin
         instance=dg.DagsterInstance.ephemeral(),
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
-    with duckdb.connect() as con:
+    with connect() as con:
         part = str(home / "lake" / "alerts" / f"day={DAY}" / "part.parquet")
         [(severity, reasons)] = con.execute("SELECT severity, reasons FROM read_parquet(?)", [part]).fetchall()
     return severity, [reason["name"] for reason in reasons]

@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.replay import Home, Sandbox, deployment, materialise, sandbox
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, write
+from orchestration.replay import Home, Sandbox, deployment, materialise
+from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 PROVIDERS = ("box", "dropbox")
 DAYS = 5

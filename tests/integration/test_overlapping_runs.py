@@ -15,9 +15,10 @@ import pytest
 
 from assets.lake import Lake, Note
 from orchestration.definitions import build_defs
-from orchestration.replay import Home, Sandbox, deployment, sandbox
+from orchestration.replay import Home, Sandbox, deployment
 from orchestration.schedules import JOB, range_tags, run_config
-from tests.integration.pipeline import FIRST, Quick, burst, moment, write
+from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
+from tests.memory import connect
 
 DAYS = 5
 NOW = moment(DAYS + 1, 0)
@@ -131,7 +132,7 @@ def one_after_the_other(provider: Sandbox, tmp_path_factory: pytest.TempPathFact
         materialise(values, 0, DAYS - 2)
         materialise(values, DAYS - 3, DAYS - 1)
     found = tables(values)
-    with duckdb.connect() as con:
+    with connect() as con:
         paths = f"{values['UPLOADWATCH_HOME']}/lake/alerts/*/part.parquet"
         users = {user for (user,) in con.execute('SELECT "user" FROM read_parquet(?)', [paths]).fetchall()}
     assert {"one@example.com", "two@example.com"} <= users
@@ -146,7 +147,7 @@ def tables(values: Mapping[str, str]) -> dict[str, bytes]:
     """
     root = Path(values["UPLOADWATCH_HOME"]) / "lake"
     found = {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("part.parquet"))}
-    with duckdb.connect() as con:
+    with connect() as con:
         for path in [path for path in found if path.startswith("dossiers/")]:
             query = "SELECT alert_id, state, found FROM read_parquet(?) ORDER BY alert_id"
             found[path] = repr(con.execute(query, [str(root / path)]).fetchall()).encode()

@@ -12,7 +12,6 @@ from html import unescape
 from pathlib import Path
 from typing import get_args
 
-import duckdb
 import pytest
 from notified import receiver
 from pydantic import BaseModel
@@ -33,6 +32,7 @@ from orchestration.notify.rounds import deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
 from orchestration.notify.text import text_of
 from tests.integration.small_lake import ALERT_ID, DAY, OPENS, SmallLake
+from tests.memory import connect
 
 KEY = base64.b64encode(bytes(range(64))).decode()
 OTHER = base64.b64encode(bytes(range(1, 65))).decode()
@@ -80,7 +80,7 @@ def small(tmp_path: Path) -> SmallLake:
 
 
 def reviewed(small: SmallLake) -> None:
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, small.write(), NOW)
         add_review(con, small.lake, ALERT_ID, verdict="benign", by="Bertrada", note="I asked her superior", now=NOW)
 

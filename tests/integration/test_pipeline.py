@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 
 from assets.lake import Lake
@@ -23,6 +22,7 @@ from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
 from tests.integration.command import say
 from tests.integration.pipeline import Quick, burst, moment, watch, write
+from tests.memory import connect
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 8
@@ -88,7 +88,7 @@ def test_files_that_are_gone_are_estimated_apart(everything):
 def test_every_alert_has_a_page_of_its_own_files(everything):
     """Prevents a page that counts other files than its alert, and alerts that a replay made no page for."""
     lake = Lake(root=str(everything.home.path / "lake"))
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, lake, moment(DAYS, 0))
         alerts = read_alerts(con)
         found = read_evidence(con, lake, alerts, now=moment(DAYS, 0), networks=Networks(), terms=read_terms())
@@ -192,7 +192,7 @@ def recomputed(detection: dict[str, Any], metric: str, user: dict[str, Any] | No
 def test_every_detection_can_be_recomputed_from_the_lake(everything):
     """Prevents an alert whose figures nobody can check, from its events to its score and its threshold."""
     lake = everything.home.path / "lake"
-    with duckdb.connect() as con:
+    with connect() as con:
 
         def rows(table: str) -> list[dict[str, Any]]:
             return con.sql(f"FROM read_parquet('{lake}/{table}/*/part.parquet')").to_arrow_table().to_pylist()
@@ -277,7 +277,7 @@ def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):
     assert "[b]as agreed[/b]" in command(everything, home, "review", alert[:12], "--benign", *said)
     assert "confirmed" in command(everything, home, "review", alert, "--confirmed", *said)
     assert "0 alerts have" in command(everything, home, "review", "nonesuch", "--benign", *said)
-    with duckdb.connect() as con:
+    with connect() as con:
         rows = con.execute(
             "SELECT review, alert_id, verdict, reviewed_by FROM read_parquet(?) ORDER BY review",
             [str(home / "lake" / "reviews.parquet")],

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 from sandbox_server import serving, uploads
 from scripted_server import Answer, Asked, environment, scripted
@@ -18,6 +17,7 @@ from assets.manifest import Manifest
 from assets.pulling import Pulled, land_stream, pull
 from connectors import Connector, Limits, SignInError, StoppedError, Streaming, build
 from detection.normalise import normalise
+from tests.memory import connect
 
 DAY = date(2026, 1, 5)
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -115,7 +115,7 @@ def test_a_pull_that_is_left_stops_its_threads(tmp_path: Path) -> None:
 
 
 def names_of_uploads(folder: Path) -> list[str]:
-    with duckdb.connect() as con:
+    with connect() as con:
         normalise(con, "box", day=DAY, raw_files=manifest_of(folder).files, organisation_domains=[])
         return [name for (name,) in con.execute("SELECT file_name FROM uploads ORDER BY 1").fetchall()]
 

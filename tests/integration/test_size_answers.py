@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
-import duckdb
 import pytest
 from sandbox_server import Client, serving, uploads
 
@@ -17,6 +16,7 @@ from connectors import Connector, FileQuestion, FileSize, Limiter, Limits, Page,
 from detection.normalise import normalise
 from detection.sql import into
 from detection.tables import empty
+from tests.memory import connect
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
@@ -54,7 +54,7 @@ class Recovery:
     def __init__(self, client: Client, provider: str, folder: Path) -> None:
         self._api = {"google_workspace": "google_drive", "office365": "graph"}.get(provider, provider)
         self._limits = Counting()
-        self._con = duckdb.connect()
+        self._con = connect()
         self.connector: Connector = build(provider, client.environment, now=lambda: NEXT, limits=self._limits)
         raw = folder / f"day={DAY:%Y-%m-%d}" / "events.ndjson"
         raw.parent.mkdir(exist_ok=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pytest
 from sandbox_server import Client, serving, uploads
 
@@ -17,6 +16,7 @@ from assets.lake import Lake
 from connectors import FileSize, variables
 from orchestration.definitions import build_defs
 from orchestration.schedules import range_tags
+from tests.memory import connect
 
 DAY = date(2026, 1, 5)
 Run = Callable[..., dg.ExecuteInProcessResult]
@@ -48,7 +48,7 @@ def run_over(provider: str, client: Client, home: Path, monkeypatch: pytest.Monk
 def looked_up(home: Path, provider: str) -> dict[str, tuple[str, datetime]]:
     """State and time of the answer about each file, by its name."""
     lake = home / "lake" / provider
-    with duckdb.connect() as con:
+    with connect() as con:
         rows = con.execute(
             f"""
             SELECT u.file_name, s.state, s.checked_at
@@ -111,7 +111,7 @@ def test_answers_are_written_as_they_come_and_whatever_ends_the_run(tmp_path, mo
         note = lake.note("box/file_sizes", DAY)
         return note.rows if note else 0
 
-    with duckdb.connect() as con:
+    with connect() as con:
         days = {(f"f{n}", ""): [DAY] for n in range(100)}
         cache = file_sizes._Cache(con, lake, "box/file_sizes", days)
         with pytest.raises(KeyboardInterrupt), cache:

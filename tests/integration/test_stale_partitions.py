@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-import duckdb
 import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCauseCategory, StaleStatus
 from dagster._core.loader import LoadingContextForTest
@@ -16,6 +15,7 @@ from assets.lake import Lake
 from detection import sql
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
+from tests.memory import connect
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()
@@ -32,7 +32,7 @@ class Deployment:
         lake = Lake(root=f"{home}/lake")
         columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES["uploads"])
         for day in DAYS:
-            with duckdb.connect() as con:
+            with connect() as con:
                 con.execute(f"CREATE TABLE made ({columns})")
                 con.execute(
                     'INSERT INTO made (provider, event_key, asset, time, "user", actor_class, extension) '
@@ -129,7 +129,7 @@ def test_sums_of_days_are_made_where_they_are_missing_or_of_other_hours(deployme
         shutil.rmtree(lost)
     deployment.run()
     assert learnt() == found
-    with duckdb.connect() as con:
+    with connect() as con:
         lake.view(con, "uploads", ["box/uploads"], [DAYS[0]])
         lake.write(con, "(FROM uploads UNION ALL FROM uploads)", "box/uploads", DAYS[0], "more")
     deployment.run()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pyarrow as pa
 
 from assets.checks import CATALOGUE, Traits
@@ -19,6 +18,7 @@ from assets.manifest import Manifest
 from assets.resources import Detector
 from connectors import Gap, Page
 from detection.tables import TABLES
+from tests.memory import connect
 
 NOW = datetime(2026, 3, 10, 12)
 """A Tuesday, UTC."""
@@ -38,7 +38,7 @@ class MadeLake:
     def __init__(self, root: Path) -> None:
         self.lake = Lake(root=str(root / "lake"))
         self.allow_list = root / "allow.toml"
-        self._con = duckdb.connect()
+        self._con = connect()
 
     def write(self, table: str, rows: Sequence[Mapping[str, Any]], day: date = TODAY) -> None:
         """Writes one partition; columns that a row does not name are NULL."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from assets.lake import Lake
 from assets.publishing import publish
 from detection.tables import TABLES
+from tests.memory import connect
 
 NOON = datetime(2026, 3, 1, 12)
 HOUR = timedelta(hours=1)
@@ -24,7 +24,7 @@ class Deployment:
 
     def publish(self, *alerts: tuple[str, datetime, datetime]) -> dict[str, tuple[str, str, int]]:
         """Writes these alerts (key, opening, end), publishes, and returns id -> (key, state, revision)."""
-        with duckdb.connect() as con:
+        with connect() as con:
             for day in {*self.lake.days("alerts"), *(opening.date() for _, opening, _ in alerts)}:
                 rows = [alert for alert in alerts if alert[1].date() == day]
                 con.execute("DROP TABLE IF EXISTS made")
@@ -87,7 +87,7 @@ def test_what_was_published_can_be_read_again(deployment):
     deployment.publish(("a", NOON, NOON + 3 * HOUR))
     deployment.publish(("a", NOON, NOON + 5 * HOUR))
     deployment.publish()
-    with duckdb.connect() as con:
+    with connect() as con:
         kept = con.execute(
             "SELECT alert_id, revision, state, sentence FROM read_parquet(?) ORDER BY revision",
             [f"{deployment.lake.root}/revisions.parquet"],

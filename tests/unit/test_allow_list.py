@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from detection.allow_list import AllowListError, Entry, allow, digest, read
@@ -13,6 +12,7 @@ from detection.backtest import play
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import empty
+from tests.memory import connect
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12)
@@ -48,7 +48,7 @@ def allowed(
     expired: bool = False,
 ) -> str | None:
     """What allows a detection of ann at noon, given hours of hers (provider, app, other app, files by the other)."""
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
         con.execute(f"CREATE TABLE detections AS {empty('detections')}")
         con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
@@ -162,7 +162,7 @@ def test_an_expired_entry_is_known_by_what_it_would_allow():
 @pytest.mark.parametrize(("files", "marked"), [(49, True), (50, False)])
 def test_a_few_files_elsewhere_leave_a_window_of_all_providers_allowed(files: int, marked: bool):
     """Prevents the scope of all providers from raising what the entry for one of them keeps back."""
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
         con.execute(f"CREATE TABLE detections AS {empty('detections')}")
         con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
@@ -197,7 +197,7 @@ def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
     parameters = Parameters(budget=100, activation_days=5, warm_up_days=2, least_user_days=20)
     start = DAY - timedelta(days=14)
     began = datetime(start.year, start.month, start.day)
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"CREATE TABLE hours AS {empty('user_hours')}")
         rows = [
             (f"user{n}@example.com", began + timedelta(days=day, hours=9), 50 + (7 * n + 13 * day) % 40)
@@ -245,7 +245,7 @@ def test_what_is_allowed_stays_a_detection_but_opens_nothing_and_costs_nothing()
 
 def test_what_is_allowed_is_left_out_of_the_calibration():
     """Prevents a migration that somebody answers for from raising the bar for everybody else."""
-    with duckdb.connect() as con:
+    with connect() as con:
         for table in ("scores", "detections"):
             con.execute(f"CREATE TABLE past_{table} AS {empty(table)}")
         con.executemany(

@@ -28,6 +28,7 @@ from bench.detection_peers import (
 from bench.detection_score import Alert, Candidate, alerts, calibrate, held_out, judge, wilson
 from detection.sql import into
 from sandbox.workload_format import SCHEMA, Label, write_workload
+from tests.memory import connect
 
 DAY = datetime(2026, 3, 20)
 MINUTE, HOUR, ONE_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -47,7 +48,7 @@ _UPLOADS = pa.schema(
 
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as con:
+    with connect() as con:
         yield con
 
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.sql import into
 from detection.tables import empty
+from tests.memory import connect
 
 START = datetime(2026, 3, 1)
 DAY = timedelta(days=1)
 
 
 def openings(windows: list[tuple[str, datetime]]) -> list[tuple[str, datetime]]:
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute('CREATE TABLE all_detections ("user" VARCHAR, window_start TIMESTAMP)')
         if windows:
             con.executemany("INSERT INTO all_detections VALUES (?, ?)", windows)
@@ -77,7 +77,7 @@ def test_the_period_counts_from_the_opening(hours, alerts):
 
 def test_every_table_has_an_empty_form():
     """Prevents a first day without history from failing on a table that does not exist yet."""
-    with duckdb.connect() as con:
+    with connect() as con:
         assert con.execute(empty("user_hours")).fetchall() == []
         assert [column[0] for column in con.execute(empty("alerts")).description][:3] == [
             "alert_id",

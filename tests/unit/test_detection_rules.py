@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import duckdb
-
 from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import empty
 from detection.wording import Window, sentence, size
+from tests.memory import connect
 
 DAY = datetime(2026, 3, 20)
 
@@ -24,7 +23,7 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
         for n in range(10)
         for day in range(1, 20)
     ]
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(
             'CREATE TABLE user_hours (provider VARCHAR, "user" VARCHAR, hour TIMESTAMP, files BIGINT, '
             "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people')"

@@ -12,6 +12,7 @@ import pyarrow as pa
 from detection.export import json_line, map_alerts, map_uploads
 from detection.ocsf import check
 from detection.tables import TABLES, empty
+from tests.memory import connect
 
 OPENS = datetime(2026, 3, 1, 22)
 HOUR = timedelta(hours=1)
@@ -60,7 +61,7 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
         "files": 9,
         "suppressed_count": 0,
     }
-    with duckdb.connect() as con:
+    with connect() as con:
         fill(con, "uploads", [])
         fill(
             con,
@@ -107,7 +108,7 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
 
 def test_an_alert_without_history_sizes_or_reasons_is_valid():
     """Prevents a newcomer's alert that the schema refuses: no baseline, no size, no file to show."""
-    with duckdb.connect() as con:
+    with connect() as con:
         fill(con, "uploads", [])
         fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=60)])
         fill(con, "published", [])

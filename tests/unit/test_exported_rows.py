@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from detection.export import harmless, json_line, map_uploads
 from detection.ocsf import check, schema
 from detection.tables import TABLES, empty
+from tests.memory import connect
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 HOSTILE = st.one_of(
@@ -79,7 +80,7 @@ def lines(con: duckdb.DuckDBPyConnection) -> list[str]:
 def test_hostile_uploads_are_valid_ocsf(rows):
     """Prevents a file name, an address or a client that breaks a line of JSON, or makes it invalid for the receiver."""
     validator = Draft202012Validator(schema("file_hosting"))
-    with duckdb.connect() as con:
+    with connect() as con:
         given_uploads(con, rows)
         found = [json.loads(line) for line in lines(con)]
         assert [error.message for row in found for error in validator.iter_errors(row)] == []
@@ -94,7 +95,7 @@ def test_hostile_uploads_are_valid_ocsf(rows):
 
 def test_an_unknown_size_is_absent():
     """Prevents an unknown size that a receiver would sum up as zero, and a true zero that is lost."""
-    with duckdb.connect() as con:
+    with connect() as con:
         given_uploads(
             con, [{"event_key": "a", "bytes": None, "user": "u"}, {"event_key": "b", "bytes": 0, "user": "u"}]
         )
@@ -105,7 +106,7 @@ def test_an_unknown_size_is_absent():
 
 def test_what_is_no_address_is_in_no_field_of_addresses():
     """Prevents a made-up IP address where there is none, and rows without a source, which the schema refuses."""
-    with duckdb.connect() as con:
+    with connect() as con:
         given_uploads(
             con,
             [
@@ -150,7 +151,7 @@ WRONG = st.sampled_from(
 def test_the_check_by_shapes_is_the_check_of_every_row(changes):
     """Prevents a fault that the check passes over because another row of the same shape is well."""
     validator = Draft202012Validator(schema("file_hosting"))
-    with duckdb.connect() as con:
+    with connect() as con:
         given_uploads(con, [{"event_key": "a", "user": "a@example.com", "ip": "10.0.0.1"}])
         [line] = lines(con)
         rows = [json.loads(line) | dict(change) for change in changes]
@@ -163,7 +164,7 @@ def test_the_check_by_shapes_is_the_check_of_every_row(changes):
 
 def test_a_fault_is_told_with_its_place_and_without_the_value():
     """Prevents a check that names a person, or does not say where to look."""
-    with duckdb.connect() as con:
+    with connect() as con:
         given_uploads(con, [{"event_key": "a", "user": "a@example.com", "ip": "10.0.0.1"}])
         [line] = lines(con)
         rows = [line.replace('"email_addr":"a@example.com"', '"email_addr":"secret name"'), line]
@@ -179,7 +180,7 @@ def test_a_fault_is_told_with_its_place_and_without_the_value():
 def test_no_cell_is_a_formula(tmp_path_factory, cells):
     """Prevents a file name that a spreadsheet runs, and one that comes out as another name."""
     path = Path(tmp_path_factory.getbasetemp()) / "cells.csv"
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute("CREATE TABLE named (name VARCHAR, size BIGINT)")
         if cells:
             con.executemany("INSERT INTO named VALUES (?, -1)", [[cell] for cell in cells])

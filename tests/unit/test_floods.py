@@ -18,6 +18,7 @@ from detection.alerts import fold
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import TABLES, empty
+from tests.memory import connect
 
 DAY = datetime(2026, 3, 1)
 HOUR = timedelta(hours=1)
@@ -90,7 +91,7 @@ def shown(alerts: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def con():
-    with duckdb.connect() as connection:
+    with connect() as connection:
         yield connection
 
 
@@ -172,11 +173,11 @@ class Deployment:
 
     def publish(self, detected: list[Detected], *, listed: str = "") -> dict[str, tuple[str, str, int]]:
         """Folds, publishes, and gives id -> (user, state, revision); ``shown`` are the ids that a reader sees."""
-        with duckdb.connect() as con:
+        with connect() as con:
             folded(con, detected, listed=listed)
             self.lake.write(con, "alerts", "alerts", DAY.date(), "")
             self.lake.write(con, "detections", "detections", DAY.date(), "")
-        with duckdb.connect() as con:
+        with connect() as con:
             publish(con, self.lake, DAY + 72 * HOUR)
             self.shown = {alert_id for (alert_id,) in con.execute("SELECT alert_id FROM shown").fetchall()}
             rows = con.execute('SELECT alert_id, "user", state, revision FROM ledger').fetchall()
@@ -240,10 +241,10 @@ def test_a_review_of_a_flood_is_one_of_all_its_users(tmp_path: Path):
     deployment = Deployment(tmp_path)
     deployment.publish(users(30))
     [summary] = deployment.shown
-    with duckdb.connect() as con:
+    with connect() as con:
         publish(con, deployment.lake, DAY + 72 * HOUR)
         add_review(con, deployment.lake, summary, verdict="benign", by="ann", note="move", now=datetime(2026, 3, 2, 9))
-    with duckdb.connect() as con:
+    with connect() as con:
         view_reviews(con, deployment.lake)
         rows = con.execute('SELECT review, "user", verdict FROM reviews ORDER BY review').fetchall()
     assert [review for review, _, _ in rows] == list(range(1, 32))

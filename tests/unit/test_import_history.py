@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -28,6 +27,7 @@ from assets.manifest import Manifest
 from assets.normalised import raw_files
 from connectors import Gap, Page
 from detection.normalise import normalise
+from tests.memory import connect
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = [date(2026, 1, day) for day in (5, 6, 7)]
@@ -291,7 +291,7 @@ def test_what_the_api_gave_is_left_out_whenever_it_was_published(tmp_path: Path)
 def uploads(lake: Lake, provider: str = "office365") -> list[tuple[Any, ...]]:
     """Uploads and counts of what was ignored or rejected, day by day, as the product reads them."""
     found = []
-    with duckdb.connect() as con:
+    with connect() as con:
         for day in DAYS:
             normalise(
                 con, provider, day=day, raw_files=raw_files(lake, provider, day), organisation_domains=["example.com"]
@@ -322,7 +322,7 @@ def test_events_alike_without_an_id_count_as_in_one_file(tmp_path: Path):
     assert bring(lake, lines([event]), provider="dropbox").landed == {DAYS[0]: 1}
     report = bring(lake, lines([event, event]), lines([event]), provider="dropbox")
     assert (sum(report.landed.values()), report.duplicate) == (1, 2)
-    with duckdb.connect() as con:
+    with connect() as con:
         files = raw_files(lake, "dropbox", DAYS[0])
         normalise(con, "dropbox", day=DAYS[0], raw_files=files, organisation_domains=[])
         assert con.execute("SELECT count(*) FROM uploads").fetchall() == [(2,)]

@@ -12,6 +12,7 @@ import pytest
 
 from assets.lake import Lake, replace_text
 from detection.tables import TABLES, empty
+from tests.memory import connect
 
 DAY = 86_400
 DAYS = [date(2026, 1, 5), date(2026, 1, 6)]
@@ -39,7 +40,7 @@ def columns(con: duckdb.DuckDBPyConnection, query: str) -> list[tuple[str, str]]
 def test_partitions_of_the_same_columns_are_not_opened_to_learn_them(table: str, tmp_path: Path) -> None:
     """Prevents a type whose name Parquet changes, by which every view would open all of its files."""
     lake = Lake(root=str(tmp_path))
-    with duckdb.connect() as con:
+    with connect() as con:
         for day in DAYS:
             lake.write(con, f"({empty(table)})", table, day, "")
         lake.view(con, "read", [table], DAYS)
@@ -52,7 +53,7 @@ def test_columns_that_came_later_are_null_in_older_partitions(tmp_path: Path) ->
     """Prevents an upgrade that can't read what was written before it, or that shifts columns."""
     lake = Lake(root=str(tmp_path))
     [first, second] = DAYS
-    with duckdb.connect() as con:
+    with connect() as con:
         now = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES["ignored"])
         lake.write(con, "(SELECT 'copy' AS reason)", "box/ignored", first, "")
         lake.write(

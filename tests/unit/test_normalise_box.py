@@ -14,6 +14,7 @@ import zstandard
 
 from detection.normalise import normalise
 from detection.tables import TABLES
+from tests.memory import connect
 
 DAY = date(2026, 3, 4)
 NOON = "2026-03-04T12:00:00Z"
@@ -51,7 +52,7 @@ def land(directory: Path, lines: list[Event | bytes], name: str = "0000-2400") -
 
 
 def run(*files: str, domains: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
+    con = connect()
     normalise(con, "box", day=DAY, raw_files=files, organisation_domains=domains)
     return con
 
@@ -402,7 +403,7 @@ def test_what_is_left_behind_needs_no_file_and_settings_stay(tmp_path: Path) -> 
 def test_unknown_provider() -> None:
     """A misspelt provider must be named, not fail on a missing query."""
     with pytest.raises(ValueError, match="dropbx"):
-        normalise(duckdb.connect(), "dropbx", day=DAY, raw_files=[], organisation_domains=[])
+        normalise(connect(), "dropbx", day=DAY, raw_files=[], organisation_domains=[])
 
 
 @pytest.mark.parametrize("odd", ["Secret", ["Secret"], 7, {"title": "Secret"}, None])

@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 import zstandard
 
 from detection.normalise import normalise
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.sampling import SAMPLE, create_sample, read_fields
+from tests.memory import connect
 
 DAY = date(2026, 3, 4)
 
@@ -38,7 +38,7 @@ def land(path: Path, lines: Sequence[bytes]) -> str:
 
 
 def counted(*files: str) -> dict[str, dict[str, tuple[int, bool]]]:
-    with duckdb.connect() as con:
+    with connect() as con:
         normalise(con, "box", day=DAY, raw_files=files, organisation_domains=())
         found: dict[str, dict[str, tuple[int, bool]]] = {}
         for kind, name, events, known in con.sql("FROM counts").fetchall():
@@ -85,7 +85,7 @@ def test_broken_lines_do_not_stop_it(tmp_path):
 def test_the_sample_has_a_bound_and_looks_at_the_newest_files(tmp_path):
     """Prevents a day of a million events from being parsed twice, and a change at noon from being missed."""
     files = [land(tmp_path / f"{n:02}", [b'{"f%d": 1}' % n] * 500) for n in range(40)]
-    with duckdb.connect() as con:
+    with connect() as con:
         create_sample(con, files)
         [(events,)] = con.sql("FROM sample_size").fetchall()
         names = {name for (name,) in con.sql("SELECT name FROM sampled_fields").fetchall()}
@@ -104,7 +104,7 @@ def test_fields_are_named_alike_by_the_rules_and_by_the_sample(tmp_path, provide
         for key in way:
             at = at.setdefault(key, {})
         at[leaf] = "x"
-    with duckdb.connect() as con:
+    with connect() as con:
         create_sample(con, [land(tmp_path / "a", [json.dumps(whole).encode()])])
         names = {name for (name,) in con.sql("SELECT name FROM sampled_fields").fetchall()}
     assert len(names) == len(LAYOUTS[provider].columns)
@@ -114,7 +114,7 @@ def test_fields_are_named_alike_by_the_rules_and_by_the_sample(tmp_path, provide
 def test_names_in_a_list_of_parameters_are_fields(tmp_path):
     """Prevents the fields of Google's events, which are names in a list, from all looking alike."""
     line = json.dumps({"events": [{"name": "edit", "parameters": [{"name": "doc_id", "value": "1"}]}]}).encode()
-    with duckdb.connect() as con:
+    with connect() as con:
         create_sample(con, [land(tmp_path / "a", [line])])
         names = {name for (name,) in con.sql("SELECT name FROM sampled_fields").fetchall()}
     assert "events.parameters.doc_id" in names

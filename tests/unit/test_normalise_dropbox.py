@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from detection.normalise import normalise
+from tests.memory import connect
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]
@@ -52,7 +53,7 @@ def run(directory: Path, *slices: list[Event]) -> duckdb.DuckDBPyConnection:
         text = "\n".join(json.dumps(line) for line in lines)
         path.write_bytes(zstandard.ZstdCompressor().compress(text.encode()))
         files.append(str(path))
-    con = duckdb.connect()
+    con = connect()
     normalise(con, "dropbox", day=DAY, raw_files=files, organisation_domains=["example.com"])
     return con
 

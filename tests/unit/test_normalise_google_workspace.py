@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from detection.normalise import normalise
+from tests.memory import connect
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]
@@ -45,7 +46,7 @@ def land(directory: Path, lines: list[Event]) -> list[str]:
 
 
 def run(directory: Path, *lines: Event, domains: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
+    con = connect()
     files = land(directory, list(lines))
     normalise(con, "google_workspace", day=DAY, raw_files=files, organisation_domains=domains)
     return con

@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from detection.normalise import normalise
+from tests.memory import connect
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]
@@ -48,7 +49,7 @@ def land(directory: Path, published: date, lines: list[Event]) -> str:
 
 
 def run(day: date, *files: str) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect()
+    con = connect()
     normalise(con, "office365", day=day, raw_files=files, organisation_domains=["example.com"])
     return con
 

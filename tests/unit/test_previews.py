@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from made_lake import NOW, TODAY, MadeLake
 
 from assets.pictures import alert_pictures, coverage_picture, hours_picture
 from assets.preview import cell, preview
+from tests.memory import connect
 
 HOUR = timedelta(hours=1)
 MOST = 12_000
@@ -50,7 +50,7 @@ def test_a_preview_is_a_small_table_of_what_tells_most(lake):
     """Prevents a table that is cut off or broken by its rows, and metadata that swell the event log."""
     rows = [{"time": NOW, "user": "ann@example.com", "file_name": name, "bytes": 10**15} for name in HOSTILE]
     lake.write("box/uploads", rows)
-    with duckdb.connect() as con:
+    with connect() as con:
         lake.lake.view(con, "uploads", ["box/uploads"], [TODAY])
         text = preview(con, "uploads", "uploads")["preview"].value
     lines = text.split("\n")
@@ -64,7 +64,7 @@ def test_a_preview_is_a_small_table_of_what_tells_most(lake):
 def test_an_empty_table_and_a_side_table_have_no_preview(lake):
     """Prevents empty tables in the UI that look as if something had been left out."""
     lake.write("box/uploads", [])
-    with duckdb.connect() as con:
+    with connect() as con:
         lake.lake.view(con, "uploads", ["box/uploads"], [TODAY])
         assert preview(con, "uploads", "uploads") == {}
         assert preview(con, "uploads", "ignored") == {}
@@ -101,7 +101,7 @@ def test_pictures_are_small_and_of_the_rarest_alerts(lake):
     sources = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
     sized = [{"time": NOW + h * HOUR, "size_source": source} for h in range(12) for source in sources]
     lake.write("box/uploads", sized)
-    with duckdb.connect() as con:
+    with connect() as con:
         for name, table in (("user_hours", "user_hours"), ("uploads", "box/uploads"), ("day_alerts", "alerts")):
             lake.lake.view(con, name, [table], [TODAY])
         pictures = {**hours_picture(con), **coverage_picture(con), **alert_pictures(con, lake.lake, TODAY)}
@@ -119,7 +119,7 @@ def test_a_day_without_rows_has_no_pictures(lake):
     """Prevents empty axes in the UI, and bytes of the event log for nothing."""
     for table in ("user_hours", "box/uploads", "alerts"):
         lake.write(table, [])
-    with duckdb.connect() as con:
+    with connect() as con:
         for name, table in (("user_hours", "user_hours"), ("uploads", "box/uploads"), ("day_alerts", "alerts")):
             lake.lake.view(con, name, [table], [TODAY])
         assert {**hours_picture(con), **coverage_picture(con), **alert_pictures(con, lake.lake, TODAY)} == {}

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +17,7 @@ from detection.tables import empty
 from orchestration.cli import app
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
+from tests.memory import connect
 
 TODAY = date(2026, 6, 30)
 DAY = timedelta(days=1)
@@ -28,7 +28,7 @@ def lake(tmp_path: Path) -> Lake:
     """A lake with uploads, alerts and raw events of 100 days, exports of them, and a ledger with an alert a day."""
     lake = Lake(root=str(tmp_path / "lake"))
     days = [TODAY - n * DAY for n in range(100)]
-    with duckdb.connect() as con:
+    with connect() as con:
         for table in ("box/uploads", "alerts"):
             con.execute(f"CREATE OR REPLACE TABLE rows AS {empty(table.rpartition('/')[2])}")
             for day in days:
@@ -53,7 +53,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def ledger(lake: Lake, name: str) -> list[str]:
     """Ids of the alerts in one of the ledger's files."""
-    with duckdb.connect() as con:
+    with connect() as con:
         return [
             row[0] for row in con.execute(f"SELECT alert_id FROM '{lake.root}/{name}.parquet' ORDER BY 1").fetchall()
         ]
@@ -91,7 +91,7 @@ def test_pages_go_with_the_partition_that_names_them(lake):
     page = Path(lake.root).parent / "pages" / f"{7:064x}.html"
     page.parent.mkdir()
     page.write_text("x")
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"CREATE TABLE rows AS {empty('dossiers')}")
         con.execute("INSERT INTO rows (alert_id) VALUES (?)", [page.stem])
         lake.write(con, "rows", "dossiers", TODAY - 80 * DAY, "")

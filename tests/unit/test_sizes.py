@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from detection.sql import into
 from detection.tables import TABLES
+from tests.memory import connect
 
 NOON = datetime(2026, 3, 4, 12)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -22,7 +23,7 @@ Row = dict[str, Any]
 
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as con:
+    with connect() as con:
         yield con
 
 
@@ -242,7 +243,7 @@ def test_typical_sizes_do_not_depend_on_order_and_are_near_the_median(sizes, ran
     """Prevents estimates, and with them alerts, that differ with the order in which days were made."""
     shuffled = list(sizes)
     random.shuffle(shuffled)
-    with duckdb.connect() as con:
+    with connect() as con:
         found = typical(con, sizes)
         assert typical(con, shuffled) == found
     for (scope, extension), size in found.items():
@@ -278,7 +279,7 @@ def test_answers_in_any_order_pieces_and_repeats_give_the_same_size(told, cut, r
     ]
     again = [*rows, *rows[:cut]]
     random.shuffle(again)
-    with duckdb.connect() as con:
+    with connect() as con:
         assert merged(con, [again[:cut], again[cut:]]) == merged(con, [rows])
 
 

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 from detection.reasons import REASONS, is_suspicious, known
 from detection.risk import Listed, ListedUser, Networks
 from detection.suspicion import Watch, find_reasons
+from tests.memory import connect
 
 OPENS = datetime(2026, 3, 20, 9)
 DAY = timedelta(days=1)
@@ -64,7 +64,7 @@ def found(
     events = [*history, *burst]
     for more in extra:
         events += [more] if isinstance(more, dict) else more
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(
             'CREATE TABLE folded_alerts (alert_id VARCHAR, "user" VARCHAR, actor_class VARCHAR, '
             "first_window_start TIMESTAMP, last_window_end TIMESTAMP)"

@@ -11,6 +11,7 @@ import pytest
 from assets.lake import Lake
 from assets.warehouse import build_warehouse, warehouse_path
 from detection.tables import empty
+from tests.memory import connect
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def put(lake: Lake, table: str, day: date, user: str) -> None:
     """Writes a partition of one row."""
-    with duckdb.connect() as con:
+    with connect() as con:
         con.execute(f"CREATE TABLE rows AS {empty(table.rpartition('/')[2])}")
         con.execute('INSERT INTO rows ("user") VALUES (?)', [user])
         lake.write(con, "rows", table, day, "")
