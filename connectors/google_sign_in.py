@@ -45,7 +45,7 @@ class Delegation:
         if settings.token_url:
             key["token_uri"] = settings.token_url
         try:
-            self._credentials = _credentials(json.dumps(key), scope)
+            self._credentials = _credentials(json.dumps(key)).with_scopes([scope])
         except (ValueError, exceptions.GoogleAuthError):
             # What the library says may quote the key.
             raise _unusable(settings.service_account_file, "is no service account's key") from None
@@ -104,9 +104,9 @@ class Delegation:
 
 
 @lru_cache(maxsize=4)
-def _credentials(key: str, scope: str) -> Any:
+def _credentials(key: str) -> Any:
     """Credentials of a key, made once: to check its numbers takes longer than the requests of most runs."""
-    return service_account.Credentials.from_service_account_info(json.loads(key), scopes=[scope])  # type: ignore[no-untyped-call]
+    return service_account.Credentials.from_service_account_info(json.loads(key))  # type: ignore[no-untyped-call]
 
 
 def _life(expiry: datetime | None) -> float:

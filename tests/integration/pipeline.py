@@ -11,7 +11,6 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from sandbox_server import forked
 
 from assets.resources import Detector
 from detection.parameters import Parameters
@@ -19,6 +18,7 @@ from orchestration.replay import Home, Sandbox, play
 from orchestration.report import read_alerts
 from sandbox.workload import make_workload
 from sandbox.workload_format import SCHEMA, write_workload
+from tests.integration.sandbox_server import forked
 from tests.memory import connect
 
 FIRST = date(2026, 1, 5)

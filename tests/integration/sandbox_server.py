@@ -112,16 +112,18 @@ def serving(folder: Path, rows: Sequence[Mapping[str, Any]], now: str, options: 
 @contextmanager
 def forked(workload: Path, state: Path, now: str, options: Sequence[str] = ()) -> Iterator[dict[str, str]]:
     """Serves a workload's file; gives the variables that point the connectors at the sandbox."""
+    ready = state / "sandbox.env"
+    ready.unlink(missing_ok=True)
     command = ["serve", "--workload", str(workload), "--state", str(state), "--now", now, *options]
     server = _FORKED.Process(target=_serve, args=(command,), daemon=True)
     server.start()
     try:
         deadline = time.monotonic() + 30
-        while not (state / "sandbox.env").exists():
+        while not ready.exists():
             assert server.is_alive(), "the sandbox stopped before it served"
             assert time.monotonic() < deadline, "the sandbox did not start"
             time.sleep(0.01)
-        yield {name: value or "" for name, value in dotenv_values(state / "sandbox.env").items()}
+        yield {name: value or "" for name, value in dotenv_values(ready).items()}
     finally:
         server.kill()
         server.join(10)
