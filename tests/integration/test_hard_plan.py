@@ -55,7 +55,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Path:
         # Pages enough for every fault of the plan.
         *(
             event | {"kind": "download"}
-            for provider, files in (("box", 4000), ("dropbox", 4000), ("google_workspace", 9000), ("office365", 1500))
+            for provider, files in (("box", 4000), ("dropbox", 4000), ("google_workspace", 15000), ("office365", 1500))
             for event in burst(provider, "reader@example.com", moment(3, 9), files=files, minutes=300)
         ),
         *burst("google_workspace", "late@example.com", moment(4, 18), files=300, minutes=30),
