@@ -33,6 +33,7 @@ import zstandard
 from assets.landing import compressing
 from bench.audit_events import EVENTS, SCANS
 from detection.normalise import PROVIDERS, normalise
+from detection.normalise.reading import LONGEST_LINE
 from detection.sql import ENGINE
 from detection.tables import TABLES
 
@@ -82,9 +83,11 @@ def ours(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
 
 
 def scan(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """DuckDB's typed scan into a table; a connection in which it is."""
+    """DuckDB's typed scan into a table, in buffers as large as ours; a connection in which it is."""
     con = _connect()
-    con.read_json(list(files), columns=SCANS[provider], format="newline_delimited").create("events")
+    con.read_json(
+        list(files), columns=SCANS[provider], format="newline_delimited", maximum_object_size=LONGEST_LINE
+    ).create("events")
     return con
 
 
