@@ -137,7 +137,20 @@ def _read(
     """
     layout = LAYOUTS[provider]
     in_order = not (layout.without_id or layout.saves_apart)
-    _classify(con, provider, "events", raw_of_files(con, layout, raw_files), parameters, in_order=in_order)
+    usual, overlong = list(raw_files), list[str]()
+    while True:
+        try:
+            _classify(con, provider, "events", raw_of_files(con, layout, usual), parameters, in_order=in_order)
+            break
+        except duckdb.InvalidInputException as error:
+            overlong += (found := _with_overlong_line(error, usual))
+            if not found:
+                raise
+            usual = [file for file in usual if file not in found]
+    if overlong:
+        _classify(con, provider, "events_again", raw_by_line(con, layout, overlong), parameters, in_order=False)
+        con.execute("INSERT INTO events SELECT * FROM events_again")
+        in_order = False
     for read in (raw_by_text, raw_by_line):
         unsure = con.execute(
             """
@@ -154,6 +167,12 @@ def _read(
         con.execute("INSERT INTO events SELECT * FROM events_again")
         in_order = False
     return in_order
+
+
+def _with_overlong_line(error: duckdb.InvalidInputException, files: Sequence[str]) -> list[str]:
+    """The file that DuckDB stopped at, as its message tells, since a line of it is longer than its buffers."""
+    said = str(error)
+    return [file for file in files if "maximum_object_size" in said and f'"{file}"' in said]
 
 
 def _classify(

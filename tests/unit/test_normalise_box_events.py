@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from test_normalise_box import event, land, rows, run
 
+from detection.normalise.reading import LONGEST_LINE
+
 NOON = datetime(2026, 3, 4, 12)
 UNKNOWN = {"type": "user", "id": "2", "name": "Unknown User", "login": ""}
 ADA = {"type": "user", "id": 71, "name": "Ada", "login": "Ada@example.com"}
@@ -170,3 +172,10 @@ def test_actors_without_an_account_and_applications_are_no_people(tmp_path: Path
         for actor in found:
             (row,) = rows(run(land(tmp_path, [event(created_by=actor)]), domains=("example.com",)), "uploads")
             assert row["actor_class"] == wanted, actor
+
+
+def test_a_line_longer_than_the_buffers_costs_no_other_line(tmp_path: Path) -> None:
+    """Prevents an absurdly large event from ending the reading of its file, or from being lost itself."""
+    absurd = event(event_id="absurd", session_id="x" * (2 * LONGEST_LINE))
+    con = run(land(tmp_path, [event(event_id="before"), absurd, event(event_id="after")]))
+    assert [row["event_key"] for row in rows(con, "uploads")] == ["absurd", "after", "before"]
