@@ -143,13 +143,13 @@ def _read(
             _classify(con, provider, "events", raw_of_files(con, layout, usual), parameters, in_order=in_order)
             break
         except duckdb.InvalidInputException as error:
-            overlong += (found := _with_overlong_line(error, usual))
+            found = _with_overlong_line(error, usual)
             if not found:
                 raise
+            overlong += found
             usual = [file for file in usual if file not in found]
     if overlong:
-        _classify(con, provider, "events_again", raw_by_line(con, layout, overlong), parameters, in_order=False)
-        con.execute("INSERT INTO events SELECT * FROM events_again")
+        _read_again(con, provider, raw_by_line(con, layout, overlong), parameters)
         in_order = False
     for read in (raw_by_text, raw_by_line):
         unsure = con.execute(
@@ -162,11 +162,16 @@ def _read(
         if not unsure:
             break
         files = [file for (file,) in unsure]
-        _classify(con, provider, "events_again", read(con, layout, files), parameters, in_order=False)
-        con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
-        con.execute("INSERT INTO events SELECT * FROM events_again")
+        _read_again(con, provider, read(con, layout, files), parameters)
         in_order = False
     return in_order
+
+
+def _read_again(con: duckdb.DuckDBPyConnection, provider: str, raw: str, parameters: dict[str, object]) -> None:
+    """Puts what another way of reading makes of some files in the place of what ``events`` has of them."""
+    _classify(con, provider, "events_again", raw, parameters, in_order=False)
+    con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
+    con.execute("INSERT INTO events SELECT * FROM events_again")
 
 
 def _with_overlong_line(error: duckdb.InvalidInputException, files: Sequence[str]) -> list[str]:

@@ -177,5 +177,7 @@ def test_actors_without_an_account_and_applications_are_no_people(tmp_path: Path
 def test_a_line_longer_than_the_buffers_costs_no_other_line(tmp_path: Path) -> None:
     """Prevents an absurdly large event from ending the reading of its file, or from being lost itself."""
     absurd = event(event_id="absurd", session_id="x" * (2 * LONGEST_LINE))
-    con = run(land(tmp_path, [event(event_id="before"), absurd, event(event_id="after")]))
-    assert [row["event_key"] for row in rows(con, "uploads")] == ["absurd", "after", "before"]
+    beside = land(tmp_path, [event(event_id="beside"), b"{"], "1200-1300")
+    con = run(land(tmp_path, [event(event_id="before"), absurd, b"[", event(event_id="after")], "1100-1200"), beside)
+    assert [row["event_key"] for row in rows(con, "uploads")] == ["absurd", "after", "before", "beside"]
+    assert {row["event"] for row in rows(con, "rejects")} == {"{", "["}
