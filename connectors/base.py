@@ -29,17 +29,22 @@ class Page:
 
 @dataclass(frozen=True)
 class Gap:
-    """What could not be had.
+    """A time range of which events are missing.
 
     Attributes:
         start: UTC, inclusive.
         end: UTC, exclusive.
-        cause: Why, for people to read.
+        cause: Why, for a person.
+        final: Whether the provider will never give these events, so that asking again is pointless.
+        unit: What :meth:`Connector.again` asks for, as the connector names it (at Office 365 the content type and the
+            content's id); empty where it is the time range itself.
     """
 
     start: datetime
     end: datetime
     cause: str
+    final: bool = True
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,35 @@ class Connector(Protocol):
         Raises:
             ConnectorError: The provider refused, could not be reached, or answered what its documents rule out.
         """
+        ...
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """Ask once more for what a gap that is not final left out, and for nothing else.
+
+        Args:
+            gap: A gap that :meth:`pages` or this method gave, in this process or an earlier one.
+
+        Yields:
+            The events, and a gap where they still cannot be had.
+
+        Raises:
+            ConnectorError: As for :meth:`pages`.
+        """
+        ...
+
+    def present(self) -> datetime:
+        """Return the present by the provider's clock, UTC: the local clock corrected by :attr:`skew`.
+
+        Signs in where no answer has told the provider's time yet.
+
+        Raises:
+            ConnectorError: The provider could not be reached, or refused the credentials.
+        """
+        ...
+
+    @property
+    def skew(self) -> timedelta | None:
+        """The local clock less the provider's ``Date`` header; None before an answer that has one."""
         ...
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:

@@ -1,0 +1,92 @@
+"""Health of the sources: which step of which source fails, since when, and how often in a row.
+
+One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of a
+source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from assets.lake import Lake, replace_text
+
+__all__ = ["Health", "Trouble", "read_health", "record"]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A step of a source that failed in the latest run that tried it.
+
+    Attributes:
+        since: First of the failed runs in a row, UTC.
+        failures: Failed runs in a row.
+        problem: What is wrong, where, and what to do: a sentence for a person, without secrets.
+    """
+
+    since: datetime
+    failures: int
+    problem: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """State of a source after the latest run.
+
+    Attributes:
+        checked_at: Latest run that tried any step, UTC; None before the first.
+        troubles: Failing steps by name (``pull``, ``read``, ``sizes``); empty where all is well.
+    """
+
+    checked_at: datetime | None = None
+    troubles: dict[str, Trouble] = field(default_factory=dict)
+
+
+_HEALTH = TypeAdapter(Health)
+
+
+def _path(lake: Lake, provider: str) -> Path:
+    return Path(lake.root) / provider / "health.json"
+
+
+def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
+    """Return the health of each source; a source that no run has tried yet has no troubles.
+
+    A file that cannot be read counts as not written yet: the next run writes it again.
+    """
+    found = {}
+    for provider in providers:
+        try:
+            found[provider] = _HEALTH.validate_json(_path(lake, provider).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            found[provider] = Health()
+    return found
+
+
+def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime) -> Health:
+    """Record how a step of a source ended.
+
+    Args:
+        lake: Where the file is kept.
+        provider: The source.
+        step: ``pull``, ``read`` or ``sizes``.
+        problem: What is wrong, for a person; empty where the step went well.
+        now: Present time, UTC with zone.
+
+    Returns:
+        The health after it.
+    """
+    with lake.alone(f"{provider}/health"):
+        before = read_health(lake, [provider])[provider]
+        troubles = {name: trouble for name, trouble in before.troubles.items() if name != step}
+        if problem:
+            last = before.troubles.get(step)
+            troubles[step] = Trouble(last.since, last.failures + 1, problem) if last else Trouble(now, 1, problem)
+        after = Health(now.astimezone(UTC), troubles)
+        replace_text(_path(lake, provider), json.dumps(asdict(after), default=datetime.isoformat, indent=1))
+    return after
