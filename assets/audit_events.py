@@ -1,23 +1,30 @@
 """``<provider>/audit_events``: what the provider's audit API says, verbatim."""
 
-import threading
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from functools import cache
-from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from assets.describe import described
+from assets.health import read_health, record
 from assets.lake import Lake
-from assets.landing import due
-from assets.manifest import Manifest, Slice
-from assets.pulling import land_stream, pull
-from assets.pulls import pull_check, pulled
+from assets.manifest import Manifest
+from assets.pulls import clock_check, clock_checked, pull_check, pulled
 from assets.refresh import range_of
 from assets.resources import Clock, Source
-from connectors import ConnectorError, Streaming
+from assets.seam import fault_of, worst_kind
+from assets.side_by_side import Patience, Pulls, Watch
+from assets.source_pull import PullReport, pull_source
 
 __all__ = ["PullConfig", "audit_events"]
+
+_POLL = Patience(silent_seconds=120, total_seconds=600)
+"""A poll run follows every quarter of an hour, and what one leaves the next one pulls."""
+_BACKFILL = Patience(silent_seconds=600, total_seconds=float("inf"))
+_BREAKER = Patience(silent_seconds=20, total_seconds=600)
+"""A source that was not to be had several times in a row is only tried."""
+_BREAKER_FAILURES = 3
 
 
 class PullConfig(dg.Config):
@@ -30,8 +37,16 @@ class PullConfig(dg.Config):
     reconcile: bool = True
 
 
-def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset of one provider's raw audit events."""
+def audit_events(
+    provider: str, partitions: dg.PartitionsDefinition[str], *, sources: Sequence[str]
+) -> dg.AssetsDefinition:
+    """The asset of one provider's raw audit events.
+
+    Args:
+        provider: Name of the provider.
+        partitions: Days.
+        sources: All configured providers: their pulls start together.
+    """
     table = f"{provider}/audit_events"
 
     @dg.asset(
@@ -39,78 +54,93 @@ def audit_events(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
-        required_resource_keys={"lake", "clock", f"{provider}_source"},
-        check_specs=[pull_check(provider, "audit_events")],
+        required_resource_keys={"lake", "clock", "pulls", *(f"{source}_source" for source in sources)},
+        check_specs=[pull_check(provider, "audit_events"), clock_check(provider)],
         **described("audit_events", provider),
     )
     def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> dg.MaterializeResult:
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
-        source: Source = getattr(context.resources, f"{provider}_source")
-        stop = threading.Event()
-        connector = source.connector(clock, stop)
+        pulls: Pulls = context.resources.pulls
         days = range_of(context)
-
-        @cache
-        def manifests(day: date) -> Manifest:
-            return Manifest(lake.directory(table, day))
-
-        def landed(piece: Slice) -> None:
-            events, pages = f"{piece.events} events", f"{piece.pages} pages"
-            context.log.info("%s: %s in %s from %s to %s", provider, events, pages, piece.start, piece.end)
-            for gap in piece.gaps:
-                context.log.warning(
-                    "%s: nothing to be had from %s to %s: %s", provider, gap["start"], gap["end"], gap["cause"]
-                )
-
-        # What is due depends on what has landed, so runs that overlap pull one after the other.
-        with lake.alone(table):
-            now = clock.now()
-            wanted = [
-                (manifests(day), start, end)
-                for day in days
-                for start, end in due(
-                    manifests(day),
-                    day,
-                    now=now,
-                    lateness=connector.lateness,
-                    retention=connector.retention,
-                    again=None if config.reconcile else connector.overlap,
-                    # One day alone is cut, so that it can be pulled in parallel, too.
-                    pieces=-(-connector.parallel_slices // len(days)),
-                )
+        pulls.start(_works(context, config, sources, days))
+        try:
+            report: PullReport = pulls.wait(provider)
+        except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+            secrets = getattr(context.resources, f"{provider}_source").environment.values()
+            report = PullReport(faults=[fault_of(error, provider, "pulling audit events", secrets)])
+        _log(context, provider, report)
+        problem = " ".join(dict.fromkeys(fault.problem for fault in report.faults))
+        record(lake, provider, "pull", problem, now=clock.now(), kind=worst_kind(report.faults))
+        manifests = {day: Manifest(lake.directory(table, day)) for day in sorted({*days, *report.late})}
+        for day in days:
+            _attach(context, manifests[day], sum(piece.start.date() == day for piece in report.slices))
+        for day in sorted(set(report.late) - set(days)):
+            metadata = {"dagster/row_count": manifests[day].events, "late events": report.late[day]}
+            context.log_event(
+                dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
+            )
+        return dg.MaterializeResult(
+            check_results=[
+                pulled(provider, "audit_events", report.faults),
+                clock_checked(provider, report.skew),
             ]
-            context.log.info("%s: %d slices to pull, %d at once", provider, len(wanted), connector.parallel_slices)
-            done = pull(connector, wanted, now=clock.now, stop=stop, landed=landed)
-            late: dict[date, int] = {}
-            if isinstance(connector, Streaming) and now.date() in days and not done.halted:
-                kept = {*days, *lake.landed_days(table)}
-                position = Path(lake.root) / table / "stream_position"
-                try:
-                    late, lost = land_stream(
-                        connector, position, lambda day: manifests(day) if day in kept else None, done.hours, now=now
-                    )
-                except ConnectorError as error:
-                    done.failures.append(error)
-                else:
-                    if lost:
-                        context.log.warning(
-                            "%s: %d events are of days outside the history that is kept", provider, lost
-                        )
-            for day in days:
-                _tell(context, manifests(day), sum(piece.start.date() == day for piece in done.slices))
-            for day in sorted(set(late) - set(days)):
-                metadata = {"dagster/row_count": manifests(day).events, "late events": late[day]}
-                context.log_event(
-                    dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
-                )
-        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", done.failures)])
+        )
 
     return _asset
 
 
-def _tell(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: int) -> None:
-    """Attaches a day's metadata."""
+def _works(
+    context: dg.AssetExecutionContext, config: PullConfig, sources: Sequence[str], days: Sequence[date]
+) -> Mapping[str, tuple[Callable[[Watch], PullReport], Patience]]:
+    """The pulls of all sources that this run selects."""
+    lake: Lake = context.resources.lake
+    clock: Clock = context.resources.clock
+    selected = context.run.step_keys_to_execute or context.job_def.graph.node_dict
+    health = read_health(lake, sources)
+    found = {}
+    for source in sources:
+        if f"{source}__audit_events" not in selected:
+            continue
+        reconcile = _config_of(context, source, config).reconcile
+        trouble = health[source].troubles.get("pull")
+        patience = _POLL if not reconcile else _BACKFILL
+        if trouble and trouble.kind == "unavailable" and trouble.failures >= _BREAKER_FAILURES:
+            patience = _BREAKER
+        resource: Source = getattr(context.resources, f"{source}_source")
+
+        def work(watch: Watch, name: str = source, api: Source = resource, again: bool = reconcile) -> PullReport:
+            return pull_source(lake, api, clock, name, days, reconcile=again, watch=watch)
+
+        found[source] = (work, patience)
+    return found
+
+
+def _config_of(context: dg.AssetExecutionContext, source: str, config: PullConfig) -> PullConfig:
+    """The configuration of another source's step in this run; that of this one where it has none."""
+    ops: Any = context.op_execution_context.run_config.get("ops", {})
+    given = ops.get(f"{source}__audit_events", {}).get("config")
+    return PullConfig(**given) if given else config
+
+
+def _log(context: dg.AssetExecutionContext, provider: str, report: PullReport) -> None:
+    context.log.info("%s: %d slices were due, %d landed", provider, report.wanted, len(report.slices))
+    for piece in report.slices:
+        events, pages = f"{piece.events} events", f"{piece.pages} pages"
+        context.log.info("%s: %s in %s from %s to %s", provider, events, pages, piece.start, piece.end)
+        for gap in piece.gaps:
+            again = ", asked for again" if "unit" in gap else ""
+            context.log.warning(
+                "%s: nothing to be had from %s to %s%s: %s", provider, gap["start"], gap["end"], again, gap["cause"]
+            )
+    if report.lost:
+        context.log.warning("%s: %d events are of days outside the history that is kept", provider, report.lost)
+    for fault in report.faults:
+        fault.log(context.log)
+
+
+def _attach(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: int) -> None:
+    """Attach a day's metadata."""
     context.add_asset_metadata(
         {
             "dagster/row_count": manifest.events,

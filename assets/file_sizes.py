@@ -12,11 +12,13 @@ from dagster_duckdb import DuckDBResource
 
 from assets.calendar import SINGLE_RUN
 from assets.describe import described
+from assets.health import read_health, record
 from assets.lake import Lake
 from assets.pulls import pull_check, pulled
 from assets.refresh import range_of, touched_days
 from assets.resources import Clock, Detector, Source
-from connectors import ConnectorError, FileQuestion, FileSize, StoppedError
+from assets.seam import Fault, fault_of, worst_kind
+from connectors import FileQuestion, FileSize, StoppedError
 from detection.sql import into
 
 __all__ = ["file_sizes"]
@@ -25,6 +27,8 @@ _MOST = 200_000
 """So many files are asked about in one run at most, however large its budget: they are held in memory."""
 _KEPT_EVERY = 5_000
 """After so many answers they are written, so that little is lost where a run is killed."""
+_BREAKER, _BREAKER_FAILURES = timedelta(seconds=20), 3
+"""A file API that was not to be had so often in a row is only tried, for so long."""
 _STATES = ("open", "refused within a day", "too fresh", "nobody to ask as")
 _SCHEMA = pa.schema(
     [
@@ -47,7 +51,6 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         partitions: Days.
         budget: So long a run may look sizes up; what is left then is asked by the next.
     """
-    table = f"{provider}/file_sizes"
 
     @dg.asset(
         key=[provider, "file_sizes"],
@@ -62,49 +65,77 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
     def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
-        engine: DuckDBResource = context.resources.engine
-        detector: Detector = context.resources.detector
         source: Source = getattr(context.resources, f"{provider}_source")
-        floor = detector.parameters.floor_files
-        with lake.alone(table), engine.get_connection() as con:
-            days = touched_days(context, lake, table)
-            _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
-            into(con, "questions", "sizes/questions", {"most": _MOST})
-            asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
-            days_of: dict[tuple[str, str], set[date]] = {}
-            for row in asked:
-                # The same file may be asked for in several names.
-                days_of.setdefault((row["file_id"], row["version"]), set()).update(row.pop("days"))
-            cache = _Cache(con, lake, table, days_of)
-            questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in asked]
-            context.log.info("%s: sizes of %d files to look up", provider, len(questions))
-            failures: list[ConnectorError] = []
-            with _stopping_after(budget) as stop, cache:
-                connector = source.connector(clock, stop)
-                try:
-                    for answer in connector.file_sizes(questions) if questions else ():
-                        cache.add(answer, clock.now())
-                except StoppedError:
-                    context.log.info("%s: %s are over, the rest is left for the next run", provider, budget)
-                except ConnectorError as error:
-                    failures.append(error)
-            for day in days:
-                if not lake.part(table, day).exists():
-                    cache.write(day, [])
-            _find_open(con, lake, provider, range_of(context), now=clock.now(), floor_files=floor)
-            for day in range_of(context):
-                note = lake.note(table, day)
-                context.add_asset_metadata(
-                    {
-                        "dagster/row_count": note.rows if note else 0,
-                        "looked up": cache.looked_up.get(day, 0),
-                        **_left(con, day),
-                    },
-                    partition_key=day.isoformat(),
-                )
-        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", failures)])
+        faults: list[Fault] = []
+        try:
+            _look_up(context, provider, source, budget, faults)
+        except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+            faults.append(fault_of(error, provider, "looking up sizes", source.environment.values()))
+        for fault in faults:
+            fault.log(context.log)
+        problem = " ".join(dict.fromkeys(fault.problem for fault in faults))
+        record(lake, provider, "sizes", problem, now=clock.now(), kind=worst_kind(faults))
+        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", faults)])
 
     return _asset
+
+
+def _look_up(
+    context: dg.AssetExecutionContext, provider: str, source: Source, budget: timedelta, faults: list[Fault]
+) -> None:
+    """Ask for the sizes that are not known, and keep the answers; what the provider refuses is a fault."""
+    table = f"{provider}/file_sizes"
+    lake: Lake = context.resources.lake
+    clock: Clock = context.resources.clock
+    engine: DuckDBResource = context.resources.engine
+    detector: Detector = context.resources.detector
+    floor = detector.parameters.floor_files
+    with lake.alone(table), engine.get_connection() as con:
+        days = touched_days(context, lake, table)
+        _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
+        into(con, "questions", "sizes/questions", {"most": _MOST})
+        asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
+        days_of: dict[tuple[str, str], set[date]] = {}
+        for row in asked:
+            # The same file may be asked for in several names.
+            days_of.setdefault((row["file_id"], row["version"]), set()).update(row.pop("days"))
+        cache = _Cache(con, lake, table, days_of)
+        questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in asked]
+        context.log.info("%s: sizes of %d files to look up", provider, len(questions))
+        tried = _breaker(lake, provider, budget)
+        with _stopping_after(tried) as stop, cache:
+            try:
+                connector = source.connector(clock, stop)
+                for answer in connector.file_sizes(questions) if questions else ():
+                    cache.add(answer, clock.now())
+            except StoppedError:
+                if tried == budget or cache.looked_up:
+                    context.log.info("%s: %s are over, the rest is left for the next run", provider, tried)
+                else:
+                    faults.append(fault_of(StoppedError(), provider, "looking up sizes"))
+            except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+                faults.append(fault_of(error, provider, "looking up sizes", source.environment.values()))
+        for day in days:
+            if not lake.part(table, day).exists():
+                cache.write(day, [])
+        _find_open(con, lake, provider, range_of(context), now=clock.now(), floor_files=floor)
+        for day in range_of(context):
+            note = lake.note(table, day)
+            context.add_asset_metadata(
+                {
+                    "dagster/row_count": note.rows if note else 0,
+                    "looked up": cache.looked_up.get(day, 0),
+                    **_left(con, day),
+                },
+                partition_key=day.isoformat(),
+            )
+
+
+def _breaker(lake: Lake, provider: str, budget: timedelta) -> timedelta:
+    """The time that a run may ask for: little where the file API was not to be had several times in a row."""
+    trouble = read_health(lake, [provider])[provider].troubles.get("sizes")
+    opened = trouble and trouble.kind == "unavailable" and trouble.failures >= _BREAKER_FAILURES
+    return min(_BREAKER, budget) if opened else budget
 
 
 def _find_open(

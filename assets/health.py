@@ -1,7 +1,7 @@
 """Health of the sources: which step of which source fails, since when, and how often in a row.
 
-One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of a
-source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
+One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of
+a source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.lake import Lake, replace_text
+from assets.durable import replace_text
+from assets.lake import Lake
 
-__all__ = ["Health", "Trouble", "read_health", "record"]
+__all__ = ["Health", "Trouble", "read_health", "record", "record_unconfigured"]
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,13 @@ class Trouble:
         since: First of the failed runs in a row, UTC.
         failures: Failed runs in a row.
         problem: What is wrong, where, and what to do: a sentence for a person, without secrets.
+        kind: ``unavailable`` (passes by itself), ``refused``, ``damaged`` or ``fault``.
     """
 
     since: datetime
     failures: int
     problem: str
+    kind: str = "fault"
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,13 @@ class Health:
 
     Attributes:
         checked_at: Latest run that tried any step, UTC; None before the first.
-        troubles: Failing steps by name (``pull``, ``read``, ``sizes``); empty where all is well.
+        troubles: Failing steps by name (``pull``, ``logged_uploads``, ``sizes``, ``uploads``); empty where all is well.
+        unconfigured_since: First run, UTC, that found data of the source in the lake but the source not configured.
     """
 
     checked_at: datetime | None = None
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    unconfigured_since: datetime | None = None
 
 
 _HEALTH = TypeAdapter(Health)
@@ -68,15 +73,16 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
     return found
 
 
-def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime) -> Health:
+def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime, kind: str = "fault") -> Health:
     """Record how a step of a source ended.
 
     Args:
         lake: Where the file is kept.
         provider: The source.
-        step: ``pull``, ``read`` or ``sizes``.
+        step: ``pull``, ``logged_uploads``, ``sizes`` or ``uploads``.
         problem: What is wrong, for a person; empty where the step went well.
         now: Present time, UTC with zone.
+        kind: See :class:`Trouble`.
 
     Returns:
         The health after it.
@@ -86,7 +92,20 @@ def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime)
         troubles = {name: trouble for name, trouble in before.troubles.items() if name != step}
         if problem:
             last = before.troubles.get(step)
-            troubles[step] = Trouble(last.since, last.failures + 1, problem) if last else Trouble(now, 1, problem)
-        after = Health(now.astimezone(UTC), troubles)
-        replace_text(_path(lake, provider), json.dumps(asdict(after), default=datetime.isoformat, indent=1))
-    return after
+            since, failures = (last.since, last.failures) if last else (now, 0)
+            troubles[step] = Trouble(since, failures + 1, problem, kind)
+        return _write(lake, provider, Health(now.astimezone(UTC), troubles))
+
+
+def record_unconfigured(lake: Lake, provider: str, *, now: datetime) -> Health:
+    """Record that a source with data in the lake is not configured; the first run that finds so counts."""
+    with lake.alone(f"{provider}/health"):
+        before = read_health(lake, [provider])[provider]
+        if before.unconfigured_since:
+            return before
+        return _write(lake, provider, Health(before.checked_at, {}, now.astimezone(UTC)))
+
+
+def _write(lake: Lake, provider: str, health: Health) -> Health:
+    replace_text(_path(lake, provider), json.dumps(asdict(health), default=datetime.isoformat, indent=1))
+    return health

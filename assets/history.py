@@ -20,7 +20,7 @@ from assets.history_stage import Rejects, Span, Tell, line_pieces, prepare, stag
 from assets.lake import Lake
 from assets.landing import land_import
 from assets.manifest import Manifest
-from assets.normalised import raw_files
+from assets.raw_days import raw_files
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
 

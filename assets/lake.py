@@ -14,9 +14,8 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +25,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from assets.durable import make_directory, replace_text, replacing
 from detection.tables import TABLES, empty
 
 __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
@@ -67,39 +67,6 @@ _TYPES = {
     "timestamp[us]": "TIMESTAMP",
 }
 """DuckDB's type of a column by Arrow's name of what its Parquet file holds."""
-
-_ABANDONED = 86_400
-"""Seconds after which nobody writes to a temporary file any more: longer than any run."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside ``path`` and, when the block ends well, renames it over ``path``.
-
-    What a process that was killed left beside it for more than a day is removed.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    abandoned = temporary.stat().st_mtime - _ABANDONED
-    with os.scandir(path.parent) as beside:
-        for left in beside:
-            # Another process may replace the same file meanwhile.
-            with suppress(FileNotFoundError):
-                if left.name.startswith(f".{path.name}.") and left.stat().st_mtime < abandoned:
-                    Path(left.path).unlink()
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Writes a small text file so that readers see the old text or the new."""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 class Lake(dg.ConfigurableResource[None]):
@@ -150,7 +117,7 @@ class Lake(dg.ConfigurableResource[None]):
             table: The table that is changed; of several made by one step the first. Empty: the ledger and the reviews.
         """
         directory = Path(self.root) / table
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         with (directory / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -1,9 +1,12 @@
-"""The manifest of one provider's day of raw audit events: what has landed, when it was pulled, what could not be had.
+"""Manifest of one source's day of raw audit events: what has landed, when it was pulled, and what could not be had.
 
-``manifest.json`` stands beside the files. A slice is a stretch of the day, named by its bounds, such as
-``0000-2400.ndjson.zst``. Events that a stream told of after their slice had been pulled are in files of their own,
-``late-<digest>.ndjson.zst``, and so are those imported from exported history, ``import-<bounds>-<digest>.ndjson.zst``.
-All hold the provider's events as received, one JSON object a line.
+``manifest.json`` stands beside the files, with a copy in ``manifest.copy.json``. A slice is a time range of the day;
+its file is named by its bounds and its content, such as ``0000-2400-<digest>.ndjson.zst``. Events beside the slices
+are in files of their own: ``late-<digest>.ndjson.zst`` holds what a stream reported late, or what a later pull of a
+slice no longer gave, and ``import-<bounds>-<digest>.ndjson.zst`` what came from exported history. All hold the
+provider's events as received, one JSON object a line.
+
+A manifest that is lost or damaged is read from its copy, or else rebuilt from the files.
 """
 
 from __future__ import annotations
@@ -11,36 +14,57 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
+import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
-from assets.lake import replace_text
+from assets.durable import file_digest, make_directory, replace_text
+from assets.raw_lines import RawFileError, lines_digest
 
-__all__ = ["Imported", "Late", "Manifest", "Slice"]
+__all__ = ["GapEntry", "Imported", "Late", "Manifest", "Piece", "Slice"]
+
+GapEntry = dict[str, Any]
+"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; of one that is asked for again also ``unit``,
+``attempts``, ``since`` and ``asked_at`` (ISO 8601)."""
 
 _HOUR = timedelta(hours=1)
+_SUFFIX = ".ndjson.zst"
+_NAME = re.compile(
+    rf"(?:(?P<late>late)|(?P<imported>import-)?(?P<start>\d{{4}})-(?P<end>\d{{4}}))"
+    rf"(?:-(?P<sha>[0-9a-f]{{16}}))?{re.escape(_SUFFIX)}"
+)
+_SIGNED = '{"digest": "'
+"""How a manifest begins that holds the digest of what follows."""
+logger = logging.getLogger(__name__)
+
+
+def _name(*parts: str) -> str:
+    return "-".join(part for part in parts if part) + _SUFFIX
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One landed stretch of a day.
+    """One landed time range of a day.
 
     Attributes:
         start: Start, UTC, inclusive.
         end: End, UTC, exclusive.
-        pulled_at: The clock's time when it was asked for.
+        pulled_at: The provider's time when it was asked for.
         pages: Answers received.
         events: Lines landed.
         sha256: Digest of the lines.
-        gaps: What could not be had: start, end and cause.
+        gaps: What could not be had, see :data:`GapEntry`.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
+        name: Name of the file; empty in entries of earlier versions, whose files are named by their bounds alone.
     """
 
     start: datetime
@@ -49,32 +73,45 @@ class Slice:
     pages: int = 0
     events: int = 0
     sha256: str = ""
-    gaps: list[dict[str, str]] = field(default_factory=list)
+    gaps: list[GapEntry] = field(default_factory=list)
+    stored: str = ""
+    name: str = ""
 
     @property
     def file(self) -> str:
         """Name of its file."""
-        return f"{_bounds(self.start, self.end)}.ndjson.zst"
+        return self.name or _name(_bounds(self.start, self.end))
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry of the same time range with other content."""
+        name = _name(_bounds(self.start, self.end), sha256[:16])
+        return replace(self, sha256=sha256, events=events, stored=stored, name=name)
 
 
 @dataclass(frozen=True)
 class Late:
-    """Events of the day that a stream told of.
+    """Events of the day beside its slices.
 
     Attributes:
-        landed_at: The clock's time.
+        landed_at: Present time when they landed.
         events: Lines landed.
         sha256: Digest of the lines.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
     """
 
     landed_at: datetime
     events: int
     sha256: str
+    stored: str = ""
 
     @property
     def file(self) -> str:
         """Name of its file: the same for the same events."""
-        return f"late-{self.sha256[:16]}.ndjson.zst"
+        return _name("late", self.sha256[:16])
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry with other content."""
+        return replace(self, sha256=sha256, events=events, stored=stored)
 
 
 @dataclass(frozen=True)
@@ -84,9 +121,10 @@ class Imported:
     Attributes:
         start: Start of the first hour, UTC.
         end: End of the last hour, UTC.
-        imported_at: The clock's time.
+        imported_at: Present time when they landed.
         events: Lines landed; none where all had landed before.
         sha256: Digest of the lines.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
     """
 
     start: datetime
@@ -94,16 +132,24 @@ class Imported:
     imported_at: datetime
     events: int
     sha256: str
+    stored: str = ""
 
     @property
     def file(self) -> str:
         """Name of its file: the same for the same events."""
-        return f"import-{_bounds(self.start, self.end)}-{self.sha256[:16]}.ndjson.zst"
+        return _name("import", _bounds(self.start, self.end), self.sha256[:16])
 
     @property
     def hours(self) -> set[datetime]:
         """Starts of its hours."""
         return set(_hours(self.start, self.end))
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry of the same hours with other content."""
+        return replace(self, sha256=sha256, events=events, stored=stored)
+
+
+Piece = Slice | Late | Imported
 
 
 def _bounds(start: datetime, end: datetime) -> str:
@@ -124,6 +170,9 @@ class _Entries:
 
 _ENTRIES = TypeAdapter(_Entries)
 
+_verified: dict[str, tuple[tuple[int, ...], str]] = {}
+"""Digest that a raw file was found to have, by path and by the file's identity on disk: a run reads a file twice."""
+
 
 class Manifest:
     """The manifest of one day, for any number of threads and processes.
@@ -131,48 +180,188 @@ class Manifest:
     Attributes:
         directory: Directory of the partition.
         slices: Landed slices by file name.
-        late: Files of late events by file name.
+        late: Files of events beside the slices by file name.
         imported: Files of imported events by file name.
     """
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.slices: dict[str, Slice] = {}
+        self.late: dict[str, Late] = {}
+        self.imported: dict[str, Imported] = {}
         self._lock = threading.Lock()
-        self._read()
+        if not self._read() and directory.is_dir():
+            with self._lock, _alone(directory):
+                self._heal()
 
-    def _read(self) -> None:
-        path = self.directory / "manifest.json"
-        entries = _ENTRIES.validate_json(path.read_bytes()) if path.exists() else _Entries()
+    @property
+    def path(self) -> Path:
+        """The manifest's own file."""
+        return self.directory / "manifest.json"
+
+    @property
+    def copy(self) -> Path:
+        """Copy of the manifest."""
+        return self.directory / "manifest.copy.json"
+
+    def _read(self) -> bool:
+        """Read the manifest; return False where it is missing or damaged."""
+        entries = _entries_of(self.path)
+        if entries is not None:
+            self._take(entries)
+        return entries is not None
+
+    def _take(self, entries: _Entries) -> None:
         self.slices = {piece.file: piece for piece in entries.slices}
         self.late = {piece.file: piece for piece in entries.late}
         self.imported = {piece.file: piece for piece in entries.imported}
 
-    def add(self, landed: Slice | Late | Imported) -> None:
-        """Notes what has landed, on disk, too; what has the same name takes its place."""
-        with self._lock, _alone(self.directory):
-            # A run may pull the day while its history is imported: each keeps what the other noted.
-            self._read()
-            if isinstance(landed, Slice):
-                self.slices[landed.file] = landed
-            elif isinstance(landed, Late):
-                self.late[landed.file] = landed
-            else:
-                self.imported[landed.file] = landed
-            entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
-            text = json.dumps(entries, default=datetime.isoformat, indent=1)
-            replace_text(self.directory / "manifest.json", text)
+    def _heal(self, *, but: Sequence[str] = ()) -> None:
+        """Read the manifest from its copy and from the files, and write it again.
 
-    def replace(self, before: Slice | Late, after: Slice | Late) -> None:
-        """Notes that a file's content was replaced; that of late events has another name then."""
-        with self._lock:
-            if isinstance(before, Late):
-                self.late.pop(before.file, None)
-        self.add(after)
+        Args:
+            but: Names of files that are being landed, and so are not listed yet.
+        """
+        if self._read():
+            return
+        copied = _entries_of(self.copy)
+        self._take(copied or _Entries())
+        found = self._adopt([path for path in self.unlisted() if path.name not in but])
+        if copied is None and not found and not self.path.exists():
+            # A day of which nothing has landed.
+            return
+        logger.warning(
+            "%s is %s: rebuilt from %s and %d raw files",
+            self.path,
+            "damaged" if self.path.exists() else "missing",
+            "its copy" if copied else "no copy",
+            found,
+        )
+        # Whoever may only read goes on with what was found.
+        with suppress(PermissionError):
+            self._write()
+
+    def unlisted(self) -> list[Path]:
+        """Return the raw files of the directory that the manifest does not list, in order of name."""
+        listed = {piece.file for piece in self._pieces()}
+        return sorted(path for path in self.directory.glob(f"*{_SUFFIX}") if path.name not in listed)
+
+    def _adopt(self, files: Sequence[Path]) -> int:
+        """List files that are whole, as their names and content say; return how many were."""
+        found = 0
+        # Of two files of one time range the newer is the slice, and the other stays beside it.
+        for path in sorted(files, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+            named = _NAME.fullmatch(path.name)
+            if not named:
+                continue
+            try:
+                sha256, events = lines_digest(path)
+            except RawFileError:
+                continue
+            if named["sha"] and not sha256.startswith(named["sha"]):
+                continue
+            stored = file_digest(path)
+            landed_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            found += 1
+            if named["late"]:
+                late = Late(landed_at, events, sha256, stored)
+                self.late[late.file] = late
+                continue
+            start, end = self._time(named["start"]), self._time(named["end"])
+            if named["imported"]:
+                imported = Imported(start, end, landed_at, events, sha256, stored)
+                self.imported[imported.file] = imported
+            elif any(piece.start < end and start < piece.end for piece in self.slices.values()):
+                self._keep_beside(path, Late(landed_at, events, sha256, stored))
+            else:
+                # When it was pulled is lost: no later than it was written, and it may still change.
+                piece = Slice(start, end, min(end, landed_at), 0, events, sha256, [], stored, path.name)
+                self.slices[piece.file] = piece
+        return found
+
+    def _keep_beside(self, path: Path, late: Late) -> None:
+        if late.events:
+            path.replace(self.directory / late.file)
+            self.late[late.file] = late
+
+    def _time(self, text: str) -> datetime:
+        minutes = int(text[:2]) * 60 + int(text[2:])
+        return datetime.combine(self.day, time(), UTC) + timedelta(minutes=minutes)
+
+    def _write(self) -> None:
+        entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
+        text = json.dumps(entries, default=datetime.isoformat, indent=1)
+        signed = f'{_SIGNED}{hashlib.sha256(text.encode()).hexdigest()}",{text.removeprefix("{")}'
+        for path in (self.path, self.copy):
+            replace_text(path, signed)
+
+    def add(self, landed: Piece, *, beside: Late | None = None) -> None:
+        """Record what has landed, on disk, too; a slice takes the place of the one of the same time range.
+
+        Args:
+            landed: What has landed.
+            beside: Events that the slice before it had and this one has not, in a file of their own.
+        """
+        with self._lock, _alone(self.directory):
+            # A run may pull the day while its history is imported: each keeps what the other recorded.
+            self._heal(but=[landed.file, *([beside.file] if beside else [])])
+            before = self._replaced_by(landed)
+            self._enter(landed)
+            if beside:
+                self._enter(beside)
+            self._write()
+            listed = {piece.file for piece in self._pieces()}
+            for piece in before:
+                if piece.file not in listed:
+                    (self.directory / piece.file).unlink(missing_ok=True)
+
+    def _replaced_by(self, landed: Piece) -> list[Slice]:
+        if not isinstance(landed, Slice):
+            return []
+        same = [piece for piece in self.slices.values() if (piece.start, piece.end) == (landed.start, landed.end)]
+        for piece in same:
+            del self.slices[piece.file]
+        return same
+
+    def _enter(self, landed: Piece) -> None:
+        if isinstance(landed, Slice):
+            self.slices[landed.file] = landed
+        elif isinstance(landed, Late):
+            self.late[landed.file] = landed
+        else:
+            self.imported[landed.file] = landed
+
+    def replace(self, before: Piece, after: Piece | None) -> None:
+        """Record that a file's content was replaced or, where ``after`` is None, that it is no longer counted.
+
+        The file of ``before`` is left to the caller.
+        """
+        with self._lock, _alone(self.directory):
+            self._heal(but=[after.file] if after else [])
+            for entries in (self.slices, self.late, self.imported):
+                entries.pop(before.file, None)
+            if after is not None:
+                self._enter(after)
+            self._write()
+
+    def settle(self, piece: Slice, gap: GapEntry, left: Sequence[GapEntry]) -> None:
+        """Record what asking for a gap again came to; the slice may have been pulled again meanwhile."""
+        with self._lock, _alone(self.directory):
+            self._heal()
+            known = self.slices.get(piece.file)
+            if known and gap in known.gaps:
+                at = known.gaps.index(gap)
+                self.slices[piece.file] = replace(known, gaps=[*known.gaps[:at], *left, *known.gaps[at + 1 :]])
+                self._write()
 
     @property
-    def pieces(self) -> list[Slice | Late]:
-        """All that has landed, slices in order of time, then late events."""
-        return [*(self.slices[name] for name in sorted(self.slices)), *(self.late[name] for name in sorted(self.late))]
+    def pieces(self) -> list[Piece]:
+        """All that has landed: slices in order of time, then imported and late events."""
+        return [
+            *(self.slices[name] for name in sorted(self.slices)),
+            *(self.imported[name] for name in sorted(self.imported)),
+            *(self.late[name] for name in sorted(self.late)),
+        ]
 
     @property
     def day(self) -> date:
@@ -190,7 +379,7 @@ class Manifest:
         return {hour for piece in self.imported.values() for hour in piece.hours}
 
     @property
-    def gaps(self) -> list[dict[str, str]]:
+    def gaps(self) -> list[GapEntry]:
         """What could not be had and no import brought: start, end and cause."""
         imported = self.imported_hours
         return [
@@ -219,30 +408,72 @@ class Manifest:
         """Digest of what the files hold."""
         return hashlib.sha256("|".join(f"{name}:{sha}" for name, sha in self._held()).encode()).hexdigest()
 
+    def damaged(self) -> dict[str, str]:
+        """Verify every file that holds events; return what is wrong with those that are damaged, by file name."""
+        faults = {piece.file: self._fault(piece) for piece in self._pieces() if piece.events}
+        return {name: fault for name, fault in sorted(faults.items()) if fault}
+
+    def _fault(self, piece: Piece) -> str:
+        """Say what is wrong with a file; empty where its content is what was landed."""
+        path = self.directory / piece.file
+        try:
+            stat = path.stat()
+            identity = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+            known = _verified.get(str(path))
+            if known and known == (identity, piece.sha256):
+                return ""
+            if piece.stored:
+                whole = file_digest(path) == piece.stored
+            else:
+                whole = lines_digest(path) == (piece.sha256, piece.events)
+        except FileNotFoundError:
+            return "it is missing"
+        except RawFileError as error:
+            return str(error)
+        except OSError as error:
+            return f"it cannot be read ({error.strerror})"
+        if whole:
+            _verified[str(path)] = (identity, piece.sha256)
+            return ""
+        return "it is empty" if stat.st_size == 0 else "its content is not what was landed"
+
     def _held(self) -> list[tuple[str, str]]:
         # The names of slices are numbers, and so come before those of other events.
         return sorted((piece.file, piece.sha256) for piece in self._pieces() if piece.events)
 
-    def _pieces(self) -> Iterator[Slice | Late | Imported]:
+    def _pieces(self) -> Iterator[Piece]:
         yield from self.slices.values()
         yield from self.late.values()
         yield from self.imported.values()
 
 
-def _touched(gap: dict[str, str], piece: Slice) -> set[datetime]:
+def _entries_of(path: Path) -> _Entries | None:
+    """Return the entries of a manifest; None where the file is missing or is not what was written."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        entries = _ENTRIES.validate_json(text)
+    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+        return None
+    # Earlier versions signed nothing.
+    digest, _, rest = text.removeprefix(_SIGNED).partition('",')
+    whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
+    return entries if whole else None
+
+
+def _touched(gap: GapEntry, piece: Slice) -> set[datetime]:
     """Starts of the slice's hours in which the gap is."""
     start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
     return {hour for hour in _hours(piece.start, piece.end) if start < hour + _HOUR and end > hour}
 
 
-def _sorted(pieces: dict[str, Any]) -> list[dict[str, object]]:
+def _sorted(pieces: Mapping[str, Any]) -> list[dict[str, object]]:
     return [asdict(pieces[name]) for name in sorted(pieces)]
 
 
 @contextmanager
 def _alone(directory: Path) -> Iterator[None]:
-    """Keeps other processes from the directory's manifest."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Keep other processes from the directory's manifest."""
+    make_directory(directory)
     handle = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

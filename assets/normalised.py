@@ -1,56 +1,28 @@
 """``<provider>/logged_uploads``, ``activity`` and ``rejects``: audit events read into columns."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
 import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from assets.damage import DamagedError
 from assets.describe import described
 from assets.lake import Lake
-from assets.manifest import Manifest
-from assets.refresh import Step, days_between, refresh
-from assets.resources import Detector
+from assets.raw_days import manifests_of, raw_files, raw_partitions
+from assets.refresh import Step, refresh
+from assets.resources import Clock, Detector
 from assets.rules import rules
+from assets.source_steps import SourceSeam
 from detection.normalise import normalise
 
-__all__ = ["days_read_from", "normalised", "raw_days", "raw_events", "raw_files", "read_again"]
+__all__ = ["normalised", "read_again"]
 
-_LATEST_PUBLICATION = timedelta(days=2)
-"""Office 365 is selected by publication; events are looked for in so many later days of publication."""
-
-
-def _span(provider: str, day: date) -> list[date]:
-    return days_between(day, day + _LATEST_PUBLICATION) if provider == "office365" else [day]
-
-
-def raw_days(provider: str) -> dg.PartitionMapping | None:
-    """Which days of raw events a day of uploads reads."""
-    if provider != "office365":
-        return None
-    return dg.TimeWindowPartitionMapping(
-        start_offset=0, end_offset=_LATEST_PUBLICATION.days, allow_nonexistent_upstream_partitions=True
-    )
-
-
-def _manifests(lake: Lake, provider: str, day: date) -> list[Manifest]:
-    return [Manifest(lake.directory(f"{provider}/audit_events", each)) for each in _span(provider, day)]
-
-
-def raw_files(lake: Lake, provider: str, day: date) -> list[str]:
-    """Raw files that hold the events of a day."""
-    return [path for manifest in _manifests(lake, provider, day) for path in manifest.files]
-
-
-def raw_events(lake: Lake, provider: str, day: date) -> int:
-    """Number of raw events in them, as counted when they landed."""
-    return sum(manifest.events for manifest in _manifests(lake, provider, day))
-
-
-def days_read_from(provider: str, day: date) -> list[date]:
-    """Days of uploads and activity that read the raw events of a day."""
-    return days_between(day - _LATEST_PUBLICATION, day) if provider == "office365" else [day]
+_REMEDY = (
+    "The day keeps what was read of it before. What the provider still keeps is pulled again by the next run; if it "
+    "does not, restore the file from a backup, or let `uploadwatch verify` say what can be done."
+)
 
 
 def read_again(
@@ -72,13 +44,16 @@ def _outputs(provider: str) -> dict[str, str]:
 
 
 def _made_from(lake: Lake, provider: str, day: date, read_by: str) -> str:
-    raw = (manifest.digest for manifest in _manifests(lake, provider, day))
+    raw = (manifest.digest for manifest in manifests_of(lake, provider, day))
     return lake.digest([], [day], read_by, *raw)
 
 
 def _compute(
     con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]
 ) -> None:
+    for manifest in manifests_of(lake, provider, day):
+        for name, fault in manifest.damaged().items():
+            raise DamagedError(manifest.directory / name, fault, _REMEDY)
     normalise(
         con,
         provider,
@@ -91,7 +66,7 @@ def _compute(
 def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The assets that read one provider's audit events."""
     tables = ("logged_uploads", "activity", "rejects")
-    deps = [dg.AssetDep([provider, "audit_events"], partition_mapping=raw_days(provider))]
+    deps = [dg.AssetDep([provider, "audit_events"], partition_mapping=raw_partitions(provider))]
 
     @dg.multi_asset(
         name=f"{provider}__normalise",
@@ -102,7 +77,10 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
-    def _assets(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
+    def _assets(
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+    ):
+        seam = SourceSeam(context, lake, provider, "logged_uploads")
         read_by = rules("logged_uploads", detector, provider)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
@@ -120,6 +98,8 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
                 compute=compute,
             ),
             days_apart=True,
+            failed=seam.failed,
         )
+        seam.close(now=clock.now())
 
     return _assets

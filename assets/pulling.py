@@ -1,24 +1,39 @@
-"""Pulls slices in parallel within the provider's quota, and late events from a provider's stream."""
+"""The pull of one source: slices in parallel within its quota, late events of its stream, and open gaps, asked last."""
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from assets.lake import replace_text
-from assets.landing import land, land_late
+from assets.durable import replace_text
+from assets.landing import GapAgain, land, land_late, land_recovered
 from assets.manifest import Manifest, Slice
-from connectors import AccessError, Connector, ConnectorError, Page, SignInError, Streaming, UnavailableError
+from connectors import (
+    AccessError,
+    Connector,
+    ConnectorError,
+    Gap,
+    Page,
+    Recovering,
+    SignInError,
+    StoppedError,
+    Streaming,
+    UnavailableError,
+)
 
-__all__ = ["Pulled", "land_stream", "pull"]
+__all__ = ["Pulled", "ask_again", "land_stream", "open_gaps", "pull"]
 
 _FAILURES = 3
 """So many slices may fail before no further one is asked for: the provider is down, and each has its own retries."""
 _HOUR = timedelta(hours=1)
+_FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=12)
+"""An open gap is asked for again after so long, then after twice that, and so on up to the longest."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -32,7 +47,7 @@ class Pulled:
     """
 
     slices: list[Slice] = field(default_factory=list)
-    failures: list[ConnectorError] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     halted: bool = False
 
     @property
@@ -48,18 +63,20 @@ def pull(
     now: Callable[[], datetime],
     stop: threading.Event,
     landed: Callable[[Slice], None],
+    progress: Callable[[], None] = lambda: None,
 ) -> Pulled:
-    """Pulls slices, as many at once as the connector takes; each page is on disk before the next is asked for.
+    """Pull slices, as many at once as the connector takes; each page is on disk before the next is asked for.
 
-    One slice that fails keeps no other from landing. But where the credentials are refused or the provider asks to be
-    left alone, or after the third failure, no further one is asked for.
+    One slice that fails keeps no other from landing, whatever it failed with. But where the credentials are refused or
+    the provider asks to be left alone, or after the third failure, no further one is asked for.
 
     Args:
         connector: The provider.
         wanted: Each slice's manifest, start and end, UTC, in the order in which they are asked for.
-        now: The clock.
+        now: The provider's time.
         stop: Set when this call is left before its end, so that no thread goes on waiting.
         landed: Called in the caller's thread for each slice that has landed.
+        progress: Called for each answer, in any thread.
     """
     done = Pulled()
 
@@ -67,8 +84,11 @@ def pull(
         if done.halted:
             return None
         try:
-            return land(manifest, start, end, connector.pages(start, end), now=now())
-        except ConnectorError as error:
+            answers = _noting(connector.pages(start, end), progress)
+            return land(manifest, start, end, answers, now=now(), provider=connector.provider)
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the slice is what failed; the source's seam takes its error in
             done.failures.append(error)
             if _ends_all(error) or len(done.failures) >= _FAILURES:
                 done.halted = True
@@ -87,9 +107,16 @@ def pull(
     return done
 
 
-def _ends_all(error: ConnectorError) -> bool:
+def _noting(answers: Iterable[Page | Gap], progress: Callable[[], None]) -> Iterator[Page | Gap]:
+    for answer in answers:
+        progress()
+        yield answer
+
+
+def _ends_all(error: Exception) -> bool:
     """Whether no other slice would fare better."""
-    return isinstance(error, AccessError | SignInError) or (isinstance(error, UnavailableError) and error.throttled)
+    throttled = isinstance(error, UnavailableError) and error.throttled
+    return throttled or isinstance(error, AccessError | SignInError)
 
 
 def land_stream(
@@ -99,17 +126,19 @@ def land_stream(
     hours: set[datetime],
     *,
     now: datetime,
+    progress: Callable[[], None] = lambda: None,
 ) -> tuple[dict[date, int], int]:
-    """Reads a provider's stream on from where it was left, and lands the events that came late.
+    """Read a provider's stream on from where it was left, and land the events that came late.
 
     An event came late if its hour was not pulled just now: then only the stream tells of it.
 
     Args:
         stream: The provider.
-        position: File of the position to go on from; written anew once what came before it has landed.
+        position: File of the position to go on from; replaced once what came before it has landed.
         manifests: Manifest of a day; None for a day that is not kept.
         hours: Starts of the hours that were pulled just now, UTC.
-        now: The clock's time.
+        now: The provider's time.
+        progress: Called for each answer.
 
     Returns:
         Number of late events landed, by day, and of those whose day is not kept.
@@ -119,8 +148,8 @@ def land_stream(
     """
     found: dict[date, int] = {}
     lost = 0
-    start = position.read_text(encoding="utf-8") if position.exists() else ""
-    for pages, following in stream.streamed(start):
+    for pages, following in stream.streamed(_position_in(position)):
+        progress()
         for day, lines in _by_day(pages, hours, now).items():
             manifest = manifests(day)
             if manifest is None:
@@ -131,6 +160,15 @@ def land_stream(
     return found, lost
 
 
+def _position_in(position: Path) -> str:
+    """Return the stream's position; empty where it is not known, or the file holds what is none."""
+    try:
+        text = position.read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+    return text if text.isprintable() else ""
+
+
 def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: datetime) -> dict[date, bytes]:
     """The events of hours that were not pulled; those without a time belong to today, to be rejected there."""
     days: dict[date, bytes] = {}
@@ -139,3 +177,64 @@ def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: da
             day = (hour or now).astimezone(UTC).date()
             days[day] = days.get(day, b"") + page.lines
     return days
+
+
+def open_gaps(manifests: Iterable[Manifest], *, now: datetime, retention: timedelta) -> list[GapAgain]:
+    """Return the gaps that are worth asking for again now, those that were asked for least often first.
+
+    Args:
+        manifests: The days.
+        now: The provider's time.
+        retention: Age of the oldest event that the provider still gives.
+    """
+    found = []
+    for manifest in manifests:
+        for piece in manifest.slices.values():
+            for gap in piece.gaps:
+                if "unit" not in gap or datetime.fromisoformat(gap["start"]) <= now - retention:
+                    continue
+                waited = now - datetime.fromisoformat(gap["asked_at"])
+                wait = min(_FIRST_WAIT * 2 ** min(gap["attempts"] - 1, 10), _LONGEST_WAIT)
+                # A time that is still to come was set by a wrong clock.
+                if waited >= wait or waited < timedelta():
+                    found.append(GapAgain(manifest, piece, gap))
+    return sorted(found, key=lambda again: (again.gap["attempts"], again.gap["start"], again.gap["unit"]))
+
+
+def ask_again(
+    connector: Recovering, gaps: Sequence[GapAgain], *, now: datetime, progress: Callable[[], None] = lambda: None
+) -> tuple[dict[date, int], list[Exception]]:
+    """Ask for open gaps once more; what the provider gives now lands beside the slices.
+
+    Args:
+        connector: The provider.
+        gaps: From :func:`open_gaps`.
+        now: The provider's time.
+        progress: Called for each answer.
+
+    Returns:
+        Number of events landed, by day, and what went wrong: after an error that concerns the whole provider nothing
+        further is asked for.
+    """
+    found: dict[date, int] = {}
+    failures: list[Exception] = []
+    for again in gaps:
+        asked = Gap(
+            datetime.fromisoformat(again.gap["start"]),
+            datetime.fromisoformat(again.gap["end"]),
+            again.gap["cause"],
+            final=False,
+            unit=again.gap["unit"],
+        )
+        try:
+            events = land_recovered(again, _noting(connector.again(asked), progress), now=now)
+        except StoppedError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- the gap stays open; the source's seam takes the error in
+            failures.append(error)
+            if not isinstance(error, ConnectorError) or _ends_all(error) or len(failures) >= _FAILURES:
+                return found, failures
+            continue
+        day = again.manifest.day
+        found[day] = found.get(day, 0) + events
+    return found, failures

@@ -72,6 +72,7 @@ def refresh(
     *steps: Step,
     reach: timedelta = REACH,
     days_apart: bool = False,
+    failed: Callable[[Exception, date], None] | None = None,
 ) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
@@ -91,6 +92,8 @@ def refresh(
         *steps: What is made, in order.
         reach: How far before the range its data can change a day of these tables.
         days_apart: Whether no day reads what the steps wrote of another.
+        failed: Takes what was raised for a day, which keeps what it had while the other days go on; None: it is
+            raised.
     """
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
@@ -101,7 +104,9 @@ def refresh(
         # Another run may have made further days while this one waited.
         days = touched_days(context, lake, table, reach=reach)
         opened = stack.enter_context(engine.get_connection())
-        for day, made in zip(days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1), strict=True):
+        for day, made in zip(
+            days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1, failed), strict=True
+        ):
             in_range = wanted[0] <= day <= wanted[-1]
             computed += any(each.computed for each in made)
             for each in made:
@@ -113,7 +118,12 @@ def refresh(
 
 
 def _make(
-    opened: duckdb.DuckDBPyConnection, lake: Lake, steps: Sequence[Step], days: Sequence[date], at_once: int
+    opened: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    steps: Sequence[Step],
+    days: Sequence[date],
+    at_once: int,
+    failed: Callable[[Exception, date], None] | None,
 ) -> Iterator[list[_Made]]:
     """Brings the days up to date, so many at once; what was made of each, in their order."""
     free: SimpleQueue[list[duckdb.DuckDBPyConnection]] = SimpleQueue()
@@ -122,6 +132,11 @@ def _make(
         connections = free.get()
         try:
             return [_bring_up_to_date(con, lake, step, day) for con, step in zip(connections, steps, strict=True)]
+        except Exception as error:
+            if failed is None:
+                raise
+            failed(error, day)
+            return []
         finally:
             free.put(connections)
 

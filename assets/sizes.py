@@ -12,8 +12,10 @@ from assets.describe import described
 from assets.lake import Lake
 from assets.pictures import coverage_picture
 from assets.refresh import Step, refresh
-from assets.resources import Detector
+from assets.resources import Clock, Detector
 from assets.rules import rules
+from assets.seam import fault_of
+from assets.source_steps import SourceSeam
 from detection.sql import into
 
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
@@ -57,7 +59,10 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
         backfill_policy=SINGLE_RUN,
         **described("uploads", provider),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _asset(
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+    ) -> None:
+        seam = SourceSeam(context, lake, provider, "uploads")
         sized_by = rules("uploads", detector, provider)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
@@ -77,7 +82,9 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
                 picture=coverage_picture if sizes else None,
             ),
             days_apart=True,
+            failed=seam.failed,
         )
+        seam.close(now=clock.now())
 
     return _asset
 
@@ -157,4 +164,5 @@ def _measure(
             compute=compute,
         ),
         days_apart=True,
+        failed=lambda error, day: fault_of(error, provider, f"measured sizes of {day}").log(context.log),
     )

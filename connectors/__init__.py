@@ -6,7 +6,7 @@ What does not: storage, the meaning of an event (``detection``), Dagster (``asse
 Nothing here reads the process's environment or the clock: both are handed in.
 """
 
-from connectors.base import Connector, FileQuestion, FileSize, Gap, Page, Streaming
+from connectors.base import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
 from connectors.errors import (
     AccessError,
     AnswerError,
@@ -33,10 +33,12 @@ __all__ = [
     "Limiter",
     "Limits",
     "Page",
+    "Recovering",
     "RefusedError",
     "SignInError",
     "StoppedError",
     "Streaming",
+    "Timekeeping",
     "UnavailableError",
     "build",
     "configured",

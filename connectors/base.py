@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
-__all__ = ["Connector", "FileQuestion", "FileSize", "Gap", "Page", "Streaming"]
+__all__ = ["Connector", "FileQuestion", "FileSize", "Gap", "Page", "Recovering", "Streaming", "Timekeeping"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Gap:
         end: UTC, exclusive.
         cause: Why, for a person.
         final: Whether the provider will never give these events, so that asking again is pointless.
-        unit: What :meth:`Connector.again` asks for, as the connector names it (at Office 365 the content type and the
+        unit: What :meth:`Recovering.again` asks for, as the connector names it (at Office 365 the content type and the
             content's id); empty where it is the time range itself.
     """
 
@@ -128,35 +128,6 @@ class Connector(Protocol):
         """
         ...
 
-    def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """Ask once more for what a gap that is not final left out, and for nothing else.
-
-        Args:
-            gap: A gap that :meth:`pages` or this method gave, in this process or an earlier one.
-
-        Yields:
-            The events, and a gap where they still cannot be had.
-
-        Raises:
-            ConnectorError: As for :meth:`pages`.
-        """
-        ...
-
-    def present(self) -> datetime:
-        """Return the present by the provider's clock, UTC: the local clock corrected by :attr:`skew`.
-
-        Signs in where no answer has told the provider's time yet.
-
-        Raises:
-            ConnectorError: The provider could not be reached, or refused the credentials.
-        """
-        ...
-
-    @property
-    def skew(self) -> timedelta | None:
-        """The local clock less the provider's ``Date`` header; None before an answer that has one."""
-        ...
-
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """Looks up sizes of files.
 
@@ -190,5 +161,44 @@ class Streaming(Protocol):
 
         Raises:
             ConnectorError: As for ``pages``.
+        """
+        ...
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A provider of which the smallest unit that failed can be asked for once more."""
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """Ask once more for what a gap that is not final left out, and for nothing else.
+
+        Args:
+            gap: A gap that :meth:`Connector.pages` or this method gave, in this process or an earlier one.
+
+        Yields:
+            The events, and a gap where they still cannot be had.
+
+        Raises:
+            ConnectorError: As for :meth:`Connector.pages`.
+        """
+        ...
+
+
+@runtime_checkable
+class Timekeeping(Protocol):
+    """A provider whose answers tell the time."""
+
+    @property
+    def skew(self) -> timedelta | None:
+        """The local clock less the provider's ``Date`` header; None before an answer that has one."""
+        ...
+
+    def present(self) -> datetime:
+        """Return the present by the provider's clock, UTC: the local clock corrected by :attr:`skew`.
+
+        Signs in where no answer has told the provider's time yet.
+
+        Raises:
+            ConnectorError: The provider could not be reached, or refused the credentials.
         """
         ...

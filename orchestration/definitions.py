@@ -91,7 +91,7 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
     assets: list[dg.AssetsDefinition] = []
     for provider in providers:
         sizes = provider in recovering
-        assets.append(audit_events(provider, partitions))
+        assets.append(audit_events(provider, partitions, sources=providers))
         assets.append(normalised(provider, partitions))
         if sizes:
             assets.append(file_sizes(provider, partitions, budget=timedelta(minutes=settings.size_minutes)))

@@ -12,6 +12,7 @@ from assets.exporting import ExportFormat
 from assets.exports import Exporter
 from assets.lake import Lake
 from assets.resources import Clock, Detector, Engine, Pages, Source
+from assets.side_by_side import Pulls
 from connectors import ConfigurationError, variables
 from orchestration.notify.sensors import notifier
 from orchestration.pseudonymity import KEY, pseudonyms_of
@@ -42,7 +43,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
         providers: Configured providers.
 
     Returns:
-        lake, engine, clock, detector, exporter, pages, a source for each provider, and notifier where there is a
+        lake, engine, clock, pulls, detector, exporter, pages, a source for each provider, and notifier where there is a
         channel.
 
     Raises:
@@ -56,6 +57,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
         "engine": Engine(),
         "clock": Clock(fixed=settings.now),
+        "pulls": Pulls(),
         "detector": Detector(
             budget=settings.budget,
             service_budget=settings.service_budget,

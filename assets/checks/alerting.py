@@ -8,10 +8,11 @@ import dagster as dg
 
 from assets.allow_list import suppressed
 from assets.calendar import DAY
-from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
+from assets.checks.findings import Finding, Outcome, Scene
 from assets.load import load_of_days
 from assets.preview import cell
 from assets.refresh import days_between
+from assets.severities import ERROR, WARN
 from detection.allow_list import AllowListError, allow
 from detection.sql import into
 

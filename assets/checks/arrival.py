@@ -9,9 +9,10 @@ from statistics import median_high, median_low
 
 import dagster as dg
 
-from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
+from assets.checks.findings import Finding, Outcome, Scene
 from assets.manifest import Manifest
 from assets.refresh import days_between
+from assets.severities import ERROR, WARN
 
 __all__ = ["fresh", "gaps", "volume"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from assets.checks.alerting import allow_list, budget_realised, deduplicated
 from assets.checks.arrival import fresh, gaps, volume
 from assets.checks.findings import Outcome, Scene
-from assets.checks.rows import rejects, rows_conserved, schema, size_coverage, unique_events
+from assets.checks.rows import read, rejects, rows_conserved, schema, size_coverage, unique_events
 
 __all__ = ["CATALOGUE", "Check"]
 
@@ -65,6 +65,15 @@ CATALOGUE = (
         "Ask whether the day was a holiday or a move of data; if not, see what the provider's log still tells and "
         "whether a type of event was switched off",
         volume,
+    ),
+    Check(
+        "read",
+        "uploads",
+        True,
+        "Every day of the run could be read. A day that could not keeps what it had before, and fails here; all other "
+        "days and sources go on.",
+        "Do what the message says",
+        read,
     ),
     Check(
         "unique_events",

@@ -8,10 +8,11 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.checks.catalogue import CATALOGUE, Check
-from assets.checks.findings import RUNBOOKS, Scene, Traits
+from assets.checks.findings import Scene, Traits
 from assets.lake import Lake
 from assets.refresh import range_of
 from assets.resources import Clock, Detector
+from assets.severities import RUNBOOKS
 
 __all__ = ["asset_checks"]
 

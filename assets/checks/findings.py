@@ -12,12 +12,10 @@ import duckdb
 
 from assets.lake import Lake
 from assets.resources import Detector
+from assets.severities import ERROR, RUNBOOKS
 
-__all__ = ["ERROR", "RUNBOOKS", "WARN", "Finding", "Outcome", "Scene", "Traits"]
+__all__ = ["Finding", "Outcome", "Scene", "Traits"]
 
-WARN = dg.AssetCheckSeverity.WARN
-ERROR = dg.AssetCheckSeverity.ERROR
-RUNBOOKS = "docs/runbooks.md"
 _SAID = 5
 
 

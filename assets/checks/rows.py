@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets.checks.findings import ERROR, WARN, Finding, Outcome, Scene
-from assets.normalised import raw_events
+from assets.checks.findings import Finding, Outcome, Scene
+from assets.health import read_health
 from assets.preview import cell
+from assets.raw_days import raw_events
 from assets.refresh import days_between
+from assets.severities import ERROR, WARN
 from assets.sizes import coverage
 
-__all__ = ["rejects", "rows_conserved", "schema", "size_coverage", "unique_events"]
+__all__ = ["read", "rejects", "rows_conserved", "schema", "size_coverage", "unique_events"]
 
+_READ_STEPS = ("logged_uploads", "uploads")
 _MEASURED = ("log", "recovered", "later_version")
 _REJECTS_WARN, _REJECTS_FAIL = 0.01, 0.1
 _SIZED_WARN, _SIZED_FAIL = 0.9, 0.5
@@ -27,6 +30,14 @@ _NEW_OPERATION, _NEW_FIELD, _OTHER_FORMAT = 0.01, 0.05, 0.1
 def _view(scene: Scene, *tables: str) -> None:
     for table in tables:
         scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], scene.days)
+
+
+def read(scene: Scene) -> Outcome:
+    """Whether every day of the run could be read."""
+    troubles = read_health(scene.lake, [scene.provider])[scene.provider].troubles
+    return Outcome(
+        [Finding(ERROR, troubles[step].problem) for step in _READ_STEPS if step in troubles], "every day was read"
+    )
 
 
 def unique_events(scene: Scene) -> Outcome:

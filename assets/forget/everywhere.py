@@ -19,7 +19,8 @@ from assets.forget.raw import forget_day
 from assets.forget.rows import forget_csv, forget_parquet, naming
 from assets.lake import Lake, replacing
 from assets.manifest import Manifest
-from assets.normalised import days_read_from, read_again
+from assets.normalised import read_again
+from assets.raw_days import days_read_from
 from connectors import PROVIDERS
 from detection.sql import ENGINE
 

@@ -79,7 +79,7 @@ def test_what_landed_is_what_was_received(tmp_path: Path):
     with pytest.raises(ConnectionError):
         land(manifest, at(0), at(24), fails(), now=at(0, day=4))
     assert Manifest(tmp_path).events == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == [piece.file, "manifest.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [piece.file, "manifest.copy.json", "manifest.json"]
 
 
 def test_windows_say_whether_they_were_evaluated(tmp_path: Path):

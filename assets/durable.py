@@ -1,0 +1,92 @@
+"""Files replaced whole: a reader sees the old content or the new, and what is durable survives a power cut.
+
+A file is written beside its place and renamed over it. Where it cannot be computed again, its content and the directory
+entry reach the disk before it has its name: a rename alone may leave an empty file under a good name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+__all__ = ["LEFT_BEHIND_SECONDS", "file_digest", "make_directory", "move_durably", "replace_text", "replacing", "sync"]
+
+LEFT_BEHIND_SECONDS = 86_400
+"""Age after which nobody writes to a temporary file any more: longer than any run."""
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` and, when the block ends well, rename it over ``path``.
+
+    Temporary files of the same name that a killed process left more than a day ago are removed.
+
+    Args:
+        path: File to replace; its directory is made where it is missing.
+        durable: Whether the content reaches the disk before the rename. False for what can be computed again.
+    """
+    make_directory(path.parent, durable=durable)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    abandoned = temporary.stat().st_mtime - LEFT_BEHIND_SECONDS
+    with os.scandir(path.parent) as beside:
+        for left in beside:
+            # Another process may replace the same file meanwhile.
+            with suppress(FileNotFoundError):
+                if left.name.startswith(f".{path.name}.") and left.stat().st_mtime < abandoned:
+                    Path(left.path).unlink()
+    try:
+        yield temporary
+        if durable:
+            sync(temporary)
+        temporary.replace(path)
+        if durable:
+            sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Write a small text file so that readers see the old text or the new."""
+    with replacing(path, durable=durable) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def move_durably(source: Path, target: Path) -> None:
+    """Rename a file within one directory so that it survives a power cut under its new name."""
+    sync(source)
+    source.replace(target)
+    sync(target.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content, or a directory's entries, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_directory(path: Path, *, durable: bool = True) -> None:
+    """Make a directory and those above it; durable ones are on the disk before anything is put into them."""
+    if path.is_dir():
+        return
+    missing = [path]
+    while not missing[-1].parent.is_dir():
+        missing.append(missing[-1].parent)
+    path.mkdir(parents=True, exist_ok=True)
+    if durable:
+        for made in missing:
+            sync(made.parent)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,48 @@
+"""Comparison of raw files by the events that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from assets.raw_lines import line_chunks
+from detection.normalise import has_ids, identities_of_files
+from detection.sql import ENGINE
+
+__all__ = ["holds_all"]
+
+
+def holds_all(provider: str, before: Path, after: Sequence[Path]) -> bool:
+    """Return whether every event of one raw file is in others, too.
+
+    Args:
+        provider: Whose events they are; empty compares lines.
+        before: The file whose events are looked for.
+        after: The files in which they may be.
+    """
+    if not provider:
+        held = {line for path in after for chunk in line_chunks(path) for line in chunk.splitlines()}
+        return all(line in held for chunk in line_chunks(before) for line in chunk.splitlines())
+    # Events without an id that are alike are several in one file and the same in two.
+    number = "1" if has_ids(provider) else "row_number() OVER (PARTITION BY file, event_key)"
+    with duckdb.connect(config=dict(ENGINE)) as con:
+        identities_of_files(con, provider, [str(before), *map(str, after)])
+        con.execute(f"CREATE TEMP TABLE known AS SELECT file, event_key, {number} AS n FROM identities")  # noqa: S608 -- ours
+        [(unreadable,)] = con.execute(
+            "SELECT count(*) FROM known WHERE file = $before AND event_key IS NULL", {"before": str(before)}
+        ).fetchall()
+        if unreadable:
+            # What has no identity can only be compared as it is written.
+            return holds_all("", before, after)
+        [(missing,)] = con.execute(
+            """
+            SELECT count(*) FROM known AS b
+            WHERE b.file = $before AND NOT EXISTS (
+                FROM known AS a WHERE a.file <> $before AND a.event_key = b.event_key AND a.n = b.n
+            )
+            """,
+            {"before": str(before)},
+        ).fetchall()
+    return not missing

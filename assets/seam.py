@@ -1,0 +1,84 @@
+"""The one seam where a source's fault is caught: it becomes that source's failing check, and the run goes on.
+
+Whatever is raised while one source is pulled, read or asked for sizes stays that source's own. Its traceback goes to
+the run's log without secrets, its sentence to the check and to the source's health.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+
+from assets.damage import DamagedError
+from connectors import ConfigurationError, ConnectorError, RefusedError, StoppedError, UnavailableError
+
+__all__ = ["Fault", "fault_of", "worst_kind"]
+
+_REPORT = "The run's log has the traceback. Every other source went on; report it if it lasts."
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What went wrong with a source.
+
+    Attributes:
+        kind: ``unavailable`` (passes by itself), ``refused`` (somebody has to grant or correct something), ``damaged``
+            (a file), or ``fault`` (of the program, the machine, or an answer that nobody expected).
+        problem: What happened, where, and what to do, without secrets.
+        traceback: For the run's log, without secrets; empty where the problem says it all.
+    """
+
+    kind: str
+    problem: str
+    traceback: str = ""
+
+    def log(self, log: logging.Logger | logging.LoggerAdapter) -> None:
+        """Write the fault to a run's log."""
+        log.error("%s%s", self.problem, f"\n{self.traceback}" if self.traceback else "")
+
+
+_KINDS = ("unavailable", "fault", "damaged", "refused")
+"""Kinds of faults, the one that asks most of a person last."""
+
+
+def worst_kind(faults: Iterable[Fault]) -> str:
+    """Return the kind of several faults together."""
+    return max((fault.kind for fault in faults), key=_KINDS.index, default="unavailable")
+
+
+def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] = ()) -> Fault:
+    """Turn whatever was raised into a source's fault.
+
+    Args:
+        error: What was raised.
+        source: Whose step it was.
+        doing: What was being done, such as ``reading 2026-01-05``.
+        secrets: Values that neither sentence nor traceback may hold.
+    """
+    if isinstance(error, StoppedError):
+        return Fault("unavailable", f"{source}: {doing}: no answer within the time limit. The next run asks again.")
+    if isinstance(error, UnavailableError):
+        return Fault("unavailable", str(error))
+    if isinstance(error, ConnectorError | ConfigurationError):
+        kind = "refused" if isinstance(error, RefusedError | ConfigurationError) else "fault"
+        return Fault(kind, str(error))
+    if isinstance(error, DamagedError):
+        return Fault("damaged", f"{source}: {doing}: {error}")
+    known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+
+    def safe(text: str) -> str:
+        for secret in known:
+            text = text.replace(secret, "***")
+        return text
+
+    said = safe(" ".join(f"{type(error).__name__}: {error}".split())[:300])
+    remedy = _REPORT
+    if isinstance(error, OSError | sqlite3.Error | duckdb.IOException | MemoryError | duckdb.OutOfMemoryException):
+        remedy = f"See to the machine's disk, memory and permissions. {_REPORT}"
+    trace = safe("".join(traceback.format_exception(error)))
+    return Fault("fault", f"{source}: {doing}: {said.rstrip('.')}. {remedy}", trace)

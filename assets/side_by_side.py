@@ -1,0 +1,128 @@
+"""Sources side by side: each is pulled by a thread of its own, within a time limit of its own.
+
+The steps of a run follow one another in one process. The first step that pulls starts the pulls of all sources of the
+run; each source's step then waits for its own. So a source that does not answer delays no other by more than its time
+limit, however many do not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from connectors import StoppedError
+
+__all__ = ["Patience", "Pulls", "Watch"]
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.2
+_GRACE_SECONDS = 5.0
+"""Time for a pull that is told to stop to record what it has."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a source may take.
+
+    Attributes:
+        silent_seconds: Longest time without an answer.
+        total_seconds: Longest time in all; what is left then is for the next run.
+    """
+
+    silent_seconds: float
+    total_seconds: float
+
+
+@dataclass
+class Watch:
+    """What a pull shows of its progress, and by which it is stopped.
+
+    Attributes:
+        stop: Set when the time is over.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    _began: float = field(default_factory=time.monotonic)
+    _latest: float = field(default_factory=time.monotonic)
+
+    def progress(self) -> None:
+        """Note that the source answered."""
+        self._latest = time.monotonic()
+
+    def over(self, patience: Patience) -> bool:
+        """Return whether the source has taken longer than it may."""
+        now = time.monotonic()
+        return now - self._latest > patience.silent_seconds or now - self._began > patience.total_seconds
+
+
+class _Running(Generic[T]):
+    """A pull in its thread."""
+
+    def __init__(self, name: str, work: Callable[[Watch], T], patience: Patience) -> None:
+        self._work, self._patience = work, patience
+        self._watch = Watch()
+        self._result: T | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name=f"pull-{name}", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work(self._watch)
+        except BaseException as error:  # noqa: BLE001 -- raised again where the pull is waited for
+            self._error = error
+
+    def wait(self) -> T:
+        """Return what the pull came to, or raise what it raised."""
+        while self._thread.is_alive() and not self._watch.over(self._patience):
+            self._thread.join(_LOOK_SECONDS)
+        if self._thread.is_alive():
+            self._watch.stop.set()
+            self._thread.join(_GRACE_SECONDS)
+        if self._error:
+            raise self._error
+        if self._result is None:
+            raise StoppedError
+        return self._result
+
+    def leave(self) -> None:
+        """Tell the pull to stop, without waiting for it."""
+        self._watch.stop.set()
+
+
+class Pulls(dg.ConfigurableResource[None]):
+    """The pulls of one run."""
+
+    _running: dict[str, _Running[Any]] = PrivateAttr(default_factory=dict)
+
+    def start(self, works: Mapping[str, tuple[Callable[[Watch], Any], Patience]]) -> None:
+        """Start what has not been started in this run, each in a thread of its own."""
+        for name, (work, patience) in works.items():
+            if name not in self._running:
+                self._running[name] = _Running(name, work, patience)
+
+    def wait(self, name: str) -> Any:
+        """Wait for one and return what it came to.
+
+        Raises:
+            StoppedError: It took longer than it may, and does not end.
+            Exception: What the work raised.
+        """
+        return self._running.pop(name).wait()
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Begin with none."""
+        self._running = {}
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Leave none behind that goes on asking."""
+        for each in self._running.values():
+            each.leave()
+        self._running = {}

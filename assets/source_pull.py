@@ -1,0 +1,161 @@
+"""The pull of one source, without Dagster: what is due of some days lands, and whatever happens stays the source's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from assets.lake import Lake
+from assets.landing import due
+from assets.manifest import Manifest, Slice
+from assets.pulling import Pulled, ask_again, land_stream, open_gaps, pull
+from assets.resources import Clock, Source
+from assets.seam import Fault, fault_of
+from assets.side_by_side import Watch
+from connectors import Connector, Recovering, Streaming, Timekeeping
+
+__all__ = ["PullReport", "pull_source"]
+
+_GAP_DAYS = 10
+"""Days in which open gaps are looked for beside the run's own: more than the week that Office 365 keeps."""
+
+
+@dataclass
+class PullReport:
+    """What the pull of one source came to.
+
+    Attributes:
+        wanted: Slices that were due.
+        slices: Slices that landed.
+        faults: What went wrong, without secrets.
+        late: Events that came late or were missing before, by day.
+        lost: Late events of days that are not kept.
+        skew: The local clock less the provider's; None where no answer told the time.
+    """
+
+    wanted: int = 0
+    slices: list[Slice] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    late: dict[date, int] = field(default_factory=dict)
+    lost: int = 0
+    skew: timedelta | None = None
+
+
+def pull_source(
+    lake: Lake, source: Source, clock: Clock, provider: str, days: Sequence[date], *, reconcile: bool, watch: Watch
+) -> PullReport:
+    """Pull what is due of some days from one source; never raises what the source raised.
+
+    Args:
+        lake: Where it lands.
+        source: Gives the connector.
+        clock: Gives the local time, which counts where the provider tells none.
+        provider: Name of the source.
+        days: Days of the run, ascending.
+        reconcile: Whether all slices that are not final are pulled, or those within the lookback only.
+        watch: Shows progress, and stops the pull.
+    """
+    report = PullReport()
+    secrets = list(source.environment.values())
+    doing = "signing in"
+    try:
+        connector = source.connector(clock, watch.stop)
+        run = _Run(lake, connector, clock, provider, days, watch, report)
+        doing = "pulling audit events"
+        try:
+            # What is due depends on what has landed, so runs that overlap pull one after the other.
+            with lake.alone(f"{provider}/audit_events"):
+                for error in run.pull(reconcile=reconcile):
+                    report.faults.append(fault_of(error, provider, doing, secrets))
+        finally:
+            report.skew = connector.skew if isinstance(connector, Timekeeping) else None
+    except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+        report.faults.append(fault_of(error, provider, doing, secrets))
+    return report
+
+
+class _Run:
+    """One source's part of a run."""
+
+    def __init__(
+        self,
+        lake: Lake,
+        connector: Connector,
+        clock: Clock,
+        provider: str,
+        days: Sequence[date],
+        watch: Watch,
+        report: PullReport,
+    ) -> None:
+        self._lake, self._connector, self._days, self._watch, self._report = lake, connector, days, watch, report
+        self._table = f"{provider}/audit_events"
+        self._present = connector.present if isinstance(connector, Timekeeping) else clock.now
+        self._manifests: dict[date, Manifest] = {}
+
+    def _manifest(self, day: date) -> Manifest:
+        if day not in self._manifests:
+            self._manifests[day] = Manifest(self._lake.directory(self._table, day))
+        return self._manifests[day]
+
+    def pull(self, *, reconcile: bool) -> list[Exception]:
+        """Pull slices, then late events, then open gaps; return what went wrong."""
+        now = self._present()
+        self._watch.progress()
+        wanted = [
+            (self._manifest(day), *bounds) for day in self._days for bounds in self._due(day, now, reconcile=reconcile)
+        ]
+        self._report.wanted = len(wanted)
+        done = pull(
+            self._connector,
+            wanted,
+            now=self._present,
+            stop=self._watch.stop,
+            landed=self._report.slices.append,
+            progress=self._watch.progress,
+        )
+        if done.halted:
+            return done.failures
+        return [*done.failures, *self._pull_late(done, now), *self._ask_again(now)]
+
+    def _due(self, day: date, now: datetime, *, reconcile: bool) -> list[tuple[datetime, datetime]]:
+        connector = self._connector
+        return due(
+            self._manifest(day),
+            day,
+            now=now,
+            lateness=connector.lateness,
+            retention=connector.retention,
+            again=None if reconcile else connector.overlap,
+            # One day alone is cut, so that it can be pulled in parallel, too.
+            pieces=-(-connector.parallel_slices // len(self._days)),
+            damaged=self._manifest(day).damaged(),
+        )
+
+    def _pull_late(self, done: Pulled, now: datetime) -> list[Exception]:
+        if not isinstance(self._connector, Streaming) or now.date() not in self._days:
+            return []
+        kept = {*self._days, *self._lake.landed_days(self._table)}
+        try:
+            self._report.late, self._report.lost = land_stream(
+                self._connector,
+                Path(self._lake.root) / self._table / "stream_position",
+                lambda day: self._manifest(day) if day in kept else None,
+                done.hours,
+                now=now,
+                progress=self._watch.progress,
+            )
+        except Exception as error:  # noqa: BLE001 -- what follows is still asked for; the seam takes the error in
+            return [error]
+        return []
+
+    def _ask_again(self, now: datetime) -> list[Exception]:
+        if not isinstance(self._connector, Recovering):
+            return []
+        days = sorted({*self._days, *self._lake.landed_days(self._table)[-_GAP_DAYS:]})
+        gaps = open_gaps(map(self._manifest, days), now=now, retention=self._connector.retention)
+        found, failures = ask_again(self._connector, gaps, now=now, progress=self._watch.progress)
+        for day, events in found.items():
+            self._report.late[day] = self._report.late.get(day, 0) + events
+        return failures

@@ -1,0 +1,42 @@
+"""What the steps of one source share: a day that cannot be made is reported, and its neighbours go on."""
+
+from __future__ import annotations
+
+import threading
+from datetime import date, datetime
+
+import dagster as dg
+
+from assets.health import record
+from assets.lake import Lake
+from assets.seam import Fault, fault_of, worst_kind
+
+__all__ = ["SourceSeam"]
+
+
+class SourceSeam:
+    """The seam of a step that is made of one source's own data.
+
+    Args:
+        context: The run.
+        lake: Where the source's health is kept.
+        provider: The source.
+        table: The table that the step makes first, which names the step in the source's health.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext, lake: Lake, provider: str, table: str) -> None:
+        self._context, self._lake, self._provider, self._table = context, lake, provider, table
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def failed(self, error: Exception, day: date) -> None:
+        """Take in what was raised for a day."""
+        with self._lock:
+            self._faults.append(fault_of(error, self._provider, f"{self._table} of {day}"))
+
+    def close(self, *, now: datetime) -> None:
+        """Log the faults, and record the source's health, which the check ``read`` tells of."""
+        for fault in self._faults:
+            fault.log(self._context.log)
+        problem = " ".join(dict.fromkeys(fault.problem for fault in self._faults))
+        record(self._lake, self._provider, self._table, problem, now=now, kind=worst_kind(self._faults))
