@@ -20,6 +20,7 @@ from assets.pictures import alert_pictures
 from assets.refresh import Step, days_between, range_of, refresh
 from assets.resources import Detector
 from assets.rules import rules
+from assets.sources import known_sources
 from detection.alerts import LOOK_BACK, fold
 
 __all__ = ["alerts"]
@@ -30,8 +31,6 @@ _FEW_DAYS = 4
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset of alerts."""
-    uploads = [f"{provider}/uploads" for provider in providers]
-    activity = [f"{provider}/activity" for provider in providers]
 
     @dg.asset(
         name="alerts",
@@ -41,7 +40,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             dg.AssetDep("thresholds", partition_mapping=window(0, 1)),
             *(
                 dg.AssetDep(table.split("/"), partition_mapping=window(-LOOK_BACK.days, 2))
-                for table in (*uploads, *activity)
+                for provider in providers
+                for table in (f"{provider}/uploads", f"{provider}/activity")
             ),
         ],
         partitions_def=partitions,
@@ -49,6 +49,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         **described("alerts"),
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+        sources = known_sources(lake, providers)
+        uploads = [f"{source}/uploads" for source in sources]
+        activity = [f"{source}/activity" for source in sources]
         wanted = range_of(context)
         watch = detector.watch()
         files = [Path(name).read_bytes() if name else b"" for name in (detector.risk_list, detector.networks)]
@@ -87,7 +90,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
                 lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
-                tell_source_days(con, lake, providers, days_between(since - LOOK_BACK, last))
+                tell_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
@@ -122,6 +125,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 made_from=made_from,
                 compute=compute,
             ),
+            upstream=["detections"],
         )
 
     return _asset

@@ -20,6 +20,7 @@ from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import reviews_digest, view_reviews
 from assets.rules import rules
+from assets.sources import known_sources
 from detection.allow_list import digest
 from detection.chain import RULES, add_up, calibrate, detect, learn, score
 from detection.sql import version
@@ -45,7 +46,8 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
-        refresh(context, lake, engine, *_steps(lake, providers, detector))
+        sources = known_sources(lake, providers)
+        refresh(context, lake, engine, *_steps(lake, sources, detector), upstream=["user_hours"])
 
     return _asset
 

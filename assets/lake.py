@@ -4,6 +4,7 @@ Layout below the root::
 
     <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
+    <table>/.made_days                       days that were written, by which a lost partition is known
     <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see assets.landing
     <provider>/import_rejects/               rows of exports that were no event, see assets.history_stage
 
@@ -14,6 +15,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -25,7 +28,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.durable import make_directory, replace_text, replacing
+from assets.damage import DamagedError
+from assets.durable import file_digest, make_directory, replace_text, replacing
+from assets.kept import intact, write_kept
 from detection.tables import TABLES, empty
 
 __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
@@ -42,6 +47,7 @@ class Note:
         size: Size of the file in bytes, and
         modified: its modification time in nanoseconds, by which a note that belongs to another file is known.
         columns: Digest of its columns' names and types; empty where the note does not tell.
+        prior: SHA-256 of the file that this one replaces: the note is written first.
     """
 
     made_from: str
@@ -50,6 +56,7 @@ class Note:
     size: int
     modified: int
     columns: str = ""
+    prior: str = ""
 
 
 _notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
@@ -57,6 +64,11 @@ _notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
 with a new file, and a run asks for each some fifty times."""
 
 
+KEPT_TABLES = ("file_sizes",)
+"""Kinds of tables that cannot be computed again: see :mod:`assets.kept`."""
+
+_MADE_DAYS = ".made_days"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TYPES = {
     "bool": "BOOLEAN",
     "date32[day]": "DATE",
@@ -107,6 +119,37 @@ class Lake(dg.ConfigurableResource[None]):
         """Days of which the table has a partition, ascending."""
         return [day for day in self.landed_days(table) if self.parts(table, [day])]
 
+    def lost_days(self, table: str) -> list[date]:
+        """Days of which the table had a partition that is gone, ascending; what retention removed is not lost."""
+        made = self._made_days(table)
+        return sorted(made - set(self.days(table))) if made else []
+
+    def _made_days(self, table: str) -> set[date]:
+        try:
+            lines = (Path(self.root) / table / _MADE_DAYS).read_text(encoding="utf-8").split()
+        except (FileNotFoundError, UnicodeDecodeError):
+            return set()
+        return {date.fromisoformat(line) for line in lines if _DAY.fullmatch(line)}
+
+    def _enter_made(self, table: str, day: date) -> None:
+        """Note that the table has a partition of a day."""
+        path = Path(self.root) / table / _MADE_DAYS
+        made = self._made_days(table)
+        if day in made:
+            return
+        # A lake of an earlier version has no such file yet.
+        new = [day] if path.exists() else self.days(table)
+        with path.open("a", encoding="utf-8") as out:
+            out.writelines(f"{each}\n" for each in new)
+
+    def remove(self, table: str, day: date) -> None:
+        """Remove a partition for good, so that it does not count as lost."""
+        made = self._made_days(table)
+        if day in made:
+            kept = "".join(f"{each}\n" for each in sorted(made - {day}))
+            replace_text(Path(self.root) / table / _MADE_DAYS, kept, durable=False)
+        shutil.rmtree(self.directory(table, day))
+
     @contextmanager
     def alone(self, table: str = "") -> Iterator[None]:
         """Keeps other runs, of any process of this machine, from what is read, changed and written back.
@@ -131,13 +174,36 @@ class Lake(dg.ConfigurableResource[None]):
             known = _notes.get(path)
             if known and known[0] == file:
                 return known[1]
-            note = Note(**json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8")))
-        except (FileNotFoundError, ValueError, TypeError):
+        except FileNotFoundError:
             return None
-        if (note.size, note.modified) != file[1:]:
+        note = _recorded_note(path)
+        if note is None or note.size != file[1]:
+            return None
+        if note.modified != file[2] and file_digest(Path(path)) != note.content:
+            # A copy of the lake has the same content at another time; this one has other content.
             return None
         _notes[path] = (file, note)
         return note
+
+    def fault(self, table: str, day: date) -> str:
+        """Say what is wrong with a partition; empty where it is as it was written, or was never written."""
+        part = self.part(table, day)
+        if self.note(table, day) is not None:
+            return ""
+        if not part.exists():
+            return "it is missing" if day in self._made_days(table) else ""
+        if part.stat().st_size == 0:
+            return "it is empty"
+        recorded = _recorded_note(str(part))
+        if recorded is not None:
+            # A run may have been killed, or be about to replace the file, after it wrote the note.
+            whole = file_digest(part) in (recorded.prior, recorded.content)
+            return "" if whole else "its content is not what was written"
+        try:
+            pq.read_metadata(part)
+        except (OSError, pa.ArrowException):
+            return "it is no Parquet file"
+        return ""
 
     def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
         """Digest of the content of these partitions, absent ones included, and of further text."""
@@ -148,7 +214,7 @@ class Lake(dg.ConfigurableResource[None]):
             for table in tables:
                 note = self.note(table, day)
                 if note is None and (path := self.part(table, day)).exists():
-                    content = hashlib.sha256(path.read_bytes()).hexdigest()
+                    content = file_digest(path)
                 else:
                     content = note.content if note else "absent"
                 sha.update(f"{table}|{day}|{content}\0".encode())
@@ -169,19 +235,52 @@ class Lake(dg.ConfigurableResource[None]):
         Returns:
             The note, and whether the content differs from what was there.
         """
+        if table.rpartition("/")[2] in KEPT_TABLES:
+            return self._write_kept(con, relation, table, day, made_from)
         path = self.part(table, day)
-        with replacing(path) as temporary:
-            con.execute(f"COPY (FROM {relation}) TO '{quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)")
-            content = hashlib.sha256(temporary.read_bytes()).hexdigest()
+        with replacing(path, durable=False) as temporary:
+            _copy_out(con, relation, temporary)
+            content = file_digest(temporary)
             before = self.note(table, day)
             changed = before is None or before.content != content
-            stat = temporary.stat()
-            parquet = pq.read_metadata(temporary)
-            fields = parquet.schema.to_arrow_schema()
-            columns = _columns((field.name, _type(field.type)) for field in fields)
-            note = Note(made_from, content, parquet.num_rows, stat.st_size, stat.st_mtime_ns, columns)
-        replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
+            prior = before.content if before else _digest_of(path)
+            note = _note_of(temporary, content, made_from, prior)
+            replace_text(path.with_suffix(".json"), json.dumps(asdict(note)), durable=False)
+        self._enter_made(table, day)
         return note, changed
+
+    def _write_kept(
+        self, con: duckdb.DuckDBPyConnection, relation: str, table: str, day: date, made_from: str
+    ) -> tuple[Note, bool]:
+        path = self.part(table, day)
+        before = self.note(table, day)
+        content = write_kept(path, lambda temporary: _copy_out(con, relation, temporary))
+        note = _note_of(path, content, made_from)
+        replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
+        self._enter_made(table, day)
+        return note, before is None or before.content != content
+
+    def _intact(self, tables: Sequence[str], days: Sequence[date]) -> dict[str, Note | None]:
+        """The partitions that exist, with their notes.
+
+        Raises:
+            DamagedError: One was written and is lost or damaged.
+        """
+        found: dict[str, Note | None] = {}
+        for table in tables:
+            kept = table.rpartition("/")[2] in KEPT_TABLES
+            made = self._made_days(table)
+            for day in days:
+                path = self._part(table, day)
+                if kept:
+                    intact(Path(path))
+                note = self.note(table, day)
+                if note is None and (day in made or os.path.exists(path)) and (fault := self.fault(table, day)):  # noqa: PTH110 -- see _part
+                    remedy = f"A run over the day makes it again: materialise {table} of {day}."
+                    raise DamagedError(path, fault, remedy)
+                if note is not None or os.path.exists(path):  # noqa: PTH110 -- see _part
+                    found[path] = note
+        return found
 
     def view(
         self,
@@ -192,7 +291,7 @@ class Lake(dg.ConfigurableResource[None]):
         *,
         dated: bool = False,
     ) -> None:
-        """Makes partitions readable under ``name`` in ``con``; those that do not exist have no rows.
+        """Makes partitions readable under ``name`` in ``con``; those that were never written have no rows.
 
         Columns that a table has got since a partition was written are NULL in it.
 
@@ -202,9 +301,12 @@ class Lake(dg.ConfigurableResource[None]):
             tables: Tables of one kind, such as the uploads of several providers.
             days: Days wanted.
             dated: Whether each row tells its partition, as ``day``.
+
+        Raises:
+            DamagedError: A partition was written and is lost or damaged.
         """
         wanted = list(days)
-        parts = {path: self.note(table, day) for table in tables for day in wanted for path in self.parts(table, [day])}
+        parts = self._intact(tables, wanted)
         kind = tables[0].rpartition("/")[2] if tables else name
         query = empty(kind, dated=dated)
         if parts:
@@ -217,6 +319,29 @@ class Lake(dg.ConfigurableResource[None]):
                 # To learn the columns DuckDB opens every file, here and again in each query.
                 query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+
+def _copy_out(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> None:
+    con.execute(f"COPY (FROM {relation}) TO '{quoted(path)}' (FORMAT parquet, COMPRESSION zstd)")
+
+
+def _digest_of(path: Path) -> str:
+    return file_digest(path) if path.exists() else ""
+
+
+def _recorded_note(path: str) -> Note | None:
+    """The note beside a partition, whatever file it is of; None where there is none that can be read."""
+    try:
+        return Note(**json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _note_of(path: Path, content: str, made_from: str, prior: str = "") -> Note:
+    stat = path.stat()
+    parquet = pq.read_metadata(path)
+    columns = _columns((field.name, _type(field.type)) for field in parquet.schema.to_arrow_schema())
+    return Note(made_from, content, parquet.num_rows, stat.st_size, stat.st_mtime_ns, columns, prior)
 
 
 def _type(kind: pa.DataType) -> str:

@@ -216,17 +216,18 @@ class Manifest:
         self.late = {piece.file: piece for piece in entries.late}
         self.imported = {piece.file: piece for piece in entries.imported}
 
-    def _heal(self, *, but: Sequence[str] = ()) -> None:
-        """Read the manifest from its copy and from the files, and write it again.
+    def _refresh(self) -> None:
+        """Read what other processes recorded meanwhile; what is known already stands in for a lost manifest."""
+        if not self._read() and (copied := _entries_of(self.copy)):
+            self._take(copied)
 
-        Args:
-            but: Names of files that are being landed, and so are not listed yet.
-        """
+    def _heal(self) -> None:
+        """Read the manifest from its copy and from the files, and write it again."""
         if self._read():
             return
         copied = _entries_of(self.copy)
         self._take(copied or _Entries())
-        found = self._adopt([path for path in self.unlisted() if path.name not in but])
+        found = self._adopt(self.unlisted())
         if copied is None and not found and not self.path.exists():
             # A day of which nothing has landed.
             return
@@ -240,6 +241,29 @@ class Manifest:
         # Whoever may only read goes on with what was found.
         with suppress(PermissionError):
             self._write()
+
+    @classmethod
+    def broken_files(cls, directory: Path) -> list[Path]:
+        """Return those of a manifest's two files that are missing or damaged, where a manifest or raw file is there."""
+        both = [directory / "manifest.json", directory / "manifest.copy.json"]
+        if not any(path.exists() for path in both) and next(directory.glob(f"*{_SUFFIX}"), None) is None:
+            return []
+        return [path for path in both if _entries_of(path) is None]
+
+    def write(self) -> None:
+        """Write the manifest and its copy again."""
+        with self._lock, _alone(self.directory):
+            self._refresh()
+            self._write()
+
+    def adopt(self, path: Path) -> str:
+        """List a raw file that is not listed, beside the slices where one of its time range is; say what was done."""
+        with self._lock, _alone(self.directory):
+            self._refresh()
+            if not self._adopt([path]):
+                return "left alone: it is not whole, or its name is none of a raw file"
+            self._write()
+        return "listed again"
 
     def unlisted(self) -> list[Path]:
         """Return the raw files of the directory that the manifest does not list, in order of name."""
@@ -304,7 +328,7 @@ class Manifest:
         """
         with self._lock, _alone(self.directory):
             # A run may pull the day while its history is imported: each keeps what the other recorded.
-            self._heal(but=[landed.file, *([beside.file] if beside else [])])
+            self._refresh()
             before = self._replaced_by(landed)
             self._enter(landed)
             if beside:
@@ -337,7 +361,7 @@ class Manifest:
         The file of ``before`` is left to the caller.
         """
         with self._lock, _alone(self.directory):
-            self._heal(but=[after.file] if after else [])
+            self._refresh()
             for entries in (self.slices, self.late, self.imported):
                 entries.pop(before.file, None)
             if after is not None:
@@ -347,7 +371,7 @@ class Manifest:
     def settle(self, piece: Slice, gap: GapEntry, left: Sequence[GapEntry]) -> None:
         """Record what asking for a gap again came to; the slice may have been pulled again meanwhile."""
         with self._lock, _alone(self.directory):
-            self._heal()
+            self._refresh()
             known = self.slices.get(piece.file)
             if known and gap in known.gaps:
                 at = known.gaps.index(gap)

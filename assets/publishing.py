@@ -7,7 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.lake import Lake, quoted, replacing
+from assets.kept import intact, write_kept
+from assets.lake import Lake, quoted
 from assets.reviews import view_reviews
 from detection.sql import into
 from detection.tables import empty
@@ -30,9 +31,15 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """
     with lake.alone():
         # A file a day, and read several times.
-        lake.view(con, "stored_alerts", ["alerts"], lake.days("alerts"))
+        whole = {
+            table: [day for day in lake.days(table) if not lake.fault(table, day)] for table in ("alerts", "detections")
+        }
+        lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
         con.execute("CREATE OR REPLACE TEMP TABLE alerts AS FROM stored_alerts")
-        lake.view(con, "detections", ["detections"], lake.days("detections"))
+        lake.view(con, "detections", ["detections"], whole["detections"])
+        # Only on a day whose alerts are there can an alert be missing.
+        days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
+        con.execute(days, {"days": whole["alerts"]})
         _view(con, lake, "published")
         _view(con, lake, "revisions", name="past_revisions")
         view_reviews(con, lake)
@@ -40,13 +47,24 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         into(con, "shown", "shown")
         into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
         for table, file in (("revisions", "revisions"), ("ledger", "published")):
-            with replacing(Path(lake.root) / f"{file}.parquet") as temporary:
-                con.table(table).write_parquet(str(temporary))
+            _keep(con, table, Path(lake.root) / f"{file}.parquet")
+
+
+def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
+    """Write a table that cannot be computed again, unless the file has the same rows."""
+    known = intact(path)
+    if known:
+        same = "FROM (FROM {0} EXCEPT ALL FROM {1})"
+        file = f"read_parquet('{quoted(known)}')"
+        differing = " UNION ALL ".join(same.format(*pair) for pair in ((table, file), (file, table)))
+        if not con.execute(f"SELECT count(*) FROM ({differing})").fetchall()[0][0]:  # noqa: S608 -- our own names
+            return
+    write_kept(path, lambda temporary: con.table(table).write_parquet(str(temporary)))
 
 
 def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, *, name: str = "") -> None:
-    path = Path(lake.root) / f"{table}.parquet"
-    if path.exists():
+    path = intact(Path(lake.root) / f"{table}.parquet")
+    if path:
         con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS FROM read_parquet('{quoted(path)}')")
     else:
         con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS {empty(table)}")

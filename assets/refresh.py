@@ -24,6 +24,9 @@ REACH = timedelta(days=14)
 """How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
 days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
 
+_READ_BACK = timedelta(days=62)
+"""How far before its range a run reads: a month of training before the days that late events reach."""
+
 _DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
 
 
@@ -46,6 +49,22 @@ def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, r
     wanted = range_of(context)
     reached = (day for day in lake.days(table) if day >= wanted[0] - reach)
     return sorted({*wanted, *reached})
+
+
+def _broken_days(lake: Lake, steps: Sequence[Step], upstream: Sequence[str], read_from: date) -> list[date]:
+    """Days that lack a partition that they had, or of which one is damaged, ascending.
+
+    Every day is looked for; what it holds is looked at from ``read_from`` on, since no run reads what is older.
+    """
+    tables = {table for step in steps for table in step.outputs.values()}
+    broken = {day for table in tables for day in lake.lost_days(table)}
+    expected = {day for above in upstream for day in lake.days(above)}
+    for table in tables:
+        there = lake.days(table)
+        if not there:
+            broken |= expected
+        broken |= {day for day in there if day >= read_from and lake.fault(table, day)}
+    return sorted(broken)
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,7 @@ def refresh(
     reach: timedelta = REACH,
     days_apart: bool = False,
     failed: Callable[[Exception, date], None] | None = None,
+    upstream: Sequence[str] = (),
 ) -> None:
     """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
 
@@ -94,6 +114,8 @@ def refresh(
         days_apart: Whether no day reads what the steps wrote of another.
         failed: Takes what was raised for a day, which keeps what it had while the other days go on; None: it is
             raised.
+        upstream: Tables that each have a partition of a day that these tables have one of: by them a table that is
+            lost whole is known.
     """
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
@@ -102,7 +124,10 @@ def refresh(
     with ExitStack() as stack:
         stack.enter_context(lake.alone(table))
         # Another run may have made further days while this one waited.
-        days = touched_days(context, lake, table, reach=reach)
+        broken = _broken_days(lake, steps, upstream, wanted[0] - _READ_BACK)
+        if broken:
+            context.log.warning("%s: %s are missing or damaged, and are made again", table, ", ".join(map(str, broken)))
+        days = sorted({*touched_days(context, lake, table, reach=reach), *broken})
         opened = stack.enter_context(engine.get_connection())
         for day, made in zip(
             days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1, failed), strict=True

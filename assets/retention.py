@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from assets.calendar import TRAINING_DAYS, midnight
-from assets.lake import Lake, replacing
+from assets.kept import intact, write_kept
+from assets.lake import Lake
 from assets.pages.paths import dossier_path
 from assets.refresh import REACH
 from connectors import PROVIDERS
@@ -129,7 +129,7 @@ def remove_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old
             if old.rows is not None:
                 _drop_rows(old)
             elif old.path.is_dir():
-                shutil.rmtree(old.path)
+                lake.remove(old.table, old.day)
             else:
                 old.path.unlink()
             yield old
@@ -155,8 +155,8 @@ def _old_pages(lake: Lake, day: date) -> Iterator[Old]:
 
 def _old_rows(lake: Lake, first: date) -> Iterator[Old]:
     for name in _LEDGER:
-        path = Path(lake.root) / f"{name}.parquet"
-        if path.exists():
+        path = intact(Path(lake.root) / f"{name}.parquet")
+        if path:
             with duckdb.connect() as con:
                 [(rows, last)] = con.execute(
                     "SELECT count(*), CAST(max(first_window_start) AS DATE) FROM read_parquet($path) "
@@ -169,12 +169,12 @@ def _old_rows(lake: Lake, first: date) -> Iterator[Old]:
 
 def _drop_rows(old: Old) -> None:
     after: datetime = midnight(old.day + timedelta(days=1))
-    with duckdb.connect() as con, replacing(old.path) as temporary:
+    with duckdb.connect() as con:
         con.execute(
             "CREATE TABLE kept AS SELECT * FROM read_parquet($path) WHERE first_window_start >= $after",
             {"path": str(old.path), "after": after},
         )
-        con.table("kept").write_parquet(str(temporary))
+        write_kept(old.path, lambda temporary: con.table("kept").write_parquet(str(temporary)))
 
 
 def by_table(found: Iterable[Old]) -> dict[str, list[Old]]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 
 from assets.calendar import midnight
-from assets.lake import Lake, quoted, replacing
+from assets.kept import intact, write_kept
+from assets.lake import Lake, quoted
 from detection.tables import empty
 
 __all__ = ["add_review", "reviews_digest", "view_reviews"]
@@ -21,19 +22,21 @@ def _path(lake: Lake) -> Path:
 
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`."""
-    if _path(lake).exists():
-        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS FROM read_parquet('{quoted(_path(lake))}')")
+    path = intact(_path(lake))
+    if path:
+        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS FROM read_parquet('{quoted(path)}')")
     else:
         con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS {empty('reviews')}")
 
 
 def reviews_digest(lake: Lake, day: date) -> str:
     """Digest of the reviews that count on a day: those given before it began."""
-    if not _path(lake).exists():
+    path = intact(_path(lake))
+    if path is None:
         return ""
     with duckdb.connect() as con:
         rows = con.execute(
-            "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(_path(lake)), midnight(day)]
+            "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(path), midnight(day)]
         ).fetchall()
     return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
 
@@ -72,5 +75,4 @@ def add_review(
             raise LookupError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
         con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
-        with replacing(_path(lake)) as temporary:
-            con.table("all_reviews").write_parquet(str(temporary))
+        write_kept(_path(lake), lambda temporary: con.table("all_reviews").write_parquet(str(temporary)))

@@ -16,6 +16,7 @@ from assets.resources import Clock, Detector
 from assets.rules import rules
 from assets.seam import fault_of
 from assets.source_steps import SourceSeam
+from assets.sources import known_sources
 from detection.sql import into
 
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
@@ -83,6 +84,7 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
             ),
             days_apart=True,
             failed=seam.failed,
+            upstream=[logged],
         )
         seam.close(now=clock.now())
 
@@ -100,7 +102,6 @@ def typical_sizes(
         partitions: Days.
     """
     before = window(-TRAINING_DAYS, -1)
-    measured = [f"{provider}/measured_sizes" for provider in providers]
 
     @dg.asset(
         name="typical_sizes",
@@ -114,6 +115,7 @@ def typical_sizes(
     )
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
         parameters = detector.parameters
+        measured = [f"{source}/measured_sizes" for source in known_sources(lake, providers)]
         for provider in providers:
             _measure(context, lake, engine, detector, provider, sizes=provider in recovering)
 

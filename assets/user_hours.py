@@ -9,11 +9,13 @@ from dagster_duckdb import DuckDBResource
 
 from assets.calendar import SINGLE_RUN
 from assets.describe import described
+from assets.health import record_unconfigured
 from assets.lake import Lake
 from assets.pictures import hours_picture
 from assets.refresh import Step, refresh
-from assets.resources import Detector
+from assets.resources import Clock, Detector
 from assets.rules import rules
+from assets.sources import known_sources, unconfigured_sources
 from detection.sql import into
 
 __all__ = ["user_hours"]
@@ -21,16 +23,27 @@ __all__ = ["user_hours"]
 
 def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset of sums per user, provider and hour."""
-    uploads = [f"{provider}/uploads" for provider in providers]
 
     @dg.asset(
         name="user_hours",
-        deps=[table.split("/") for table in uploads],
+        deps=[[provider, "uploads"] for provider in providers],
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,
         **described("user_hours"),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _asset(
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+    ) -> None:
+        for source in unconfigured_sources(lake, providers):
+            since = record_unconfigured(lake, source, now=clock.now()).unconfigured_since
+            context.log.warning(
+                "%s is not configured since %s: its alerts and history stay. Set its variables again, or remove it for "
+                "good with `uploadwatch remove-source %s`.",
+                source,
+                since,
+                source,
+            )
+        uploads = [f"{source}/uploads" for source in known_sources(lake, providers)]
         summed_by = rules("user_hours", detector)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
@@ -48,6 +61,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
                 picture=hours_picture,
             ),
             days_apart=True,
+            upstream=uploads,
         )
 
     return _asset

@@ -26,6 +26,7 @@ from orchestration.commands.reveal import reveal
 from orchestration.commands.review import review
 from orchestration.commands.status import status
 from orchestration.commands.ui import ui
+from orchestration.commands.verify import verify_lake
 
 __all__ = ["main"]
 
@@ -48,6 +49,7 @@ _MENDABLE = (
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
+app.command("verify")(verify_lake)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from orchestration.notify.sensors import notification_sensors
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
-from orchestration.schedules import pull_job, schedules
+from orchestration.schedules import pull_job, schedules, verify_job, verify_schedule
 from orchestration.settings import REPLAY_NOTE, Settings, environment
 
 __all__ = ["build_defs"]
@@ -57,7 +57,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         )
     recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     used = {**resources(settings, values, providers), **(resource_overrides or {})}
-    job = pull_job()
+    job, verifying = pull_job(), verify_job()
     reach = {provider: horizons(provider, values) for provider in providers}
     checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
     if settings.export_formats:
@@ -70,9 +70,13 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             running=not settings.now and not settings.end_date,
         ),
         asset_checks=checks,
-        jobs=[*([job] if providers else []), *cleaning],
+        jobs=[*([job, verifying] if providers else []), *cleaning],
         schedules=[
-            *([*schedules(job, used["clock"], reach, settings), run_retention_schedule] if providers else []),
+            *(
+                [*schedules(job, used["clock"], reach, settings), run_retention_schedule, verify_schedule(verifying)]
+                if providers
+                else []
+            ),
             *(retention_schedule(each) for each in cleaning),
         ],
         sensors=notification_sensors(providers) if "notifier" in used else [],

@@ -7,15 +7,27 @@ from typing import Any
 import dagster as dg
 
 from assets.audit_events import PullConfig
+from assets.checks import INTACT
 from assets.resources import Clock
 from orchestration.settings import Settings
 
-__all__ = ["JOB", "UNFINISHED", "Job", "pull_job", "range_tags", "run_config", "schedules"]
+__all__ = [
+    "JOB",
+    "UNFINISHED",
+    "Job",
+    "pull_job",
+    "range_tags",
+    "run_config",
+    "schedules",
+    "verify_job",
+    "verify_schedule",
+]
 
 Job = Any
 """What `dg.define_asset_job` gives; its type has no public name."""
 
 JOB = "watch_uploads"
+_INTACT = dg.AssetCheckKey(dg.AssetKey("alerts"), INTACT)
 
 _DAY = timedelta(days=1)
 _LEAST_RECONCILED = 3
@@ -48,9 +60,26 @@ def pull_job() -> Job:
     """The job over all assets and checks."""
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.checks(_INTACT),
         executor_def=dg.in_process_executor,
         description="Pulls audit events and carries them through to alerts, for a range of days.",
+    )
+
+
+def verify_job() -> Job:
+    """The job that reads every file of the lake."""
+    return dg.define_asset_job(
+        "verify",
+        selection=dg.AssetSelection.checks(_INTACT),
+        executor_def=dg.in_process_executor,
+        description="Reads every file of the lake and compares it with what was written: the check `intact`.",
+    )
+
+
+def verify_schedule(job: Job) -> dg.ScheduleDefinition:
+    """The job once a day."""
+    return dg.ScheduleDefinition(
+        name="verify", job=job, cron_schedule="50 5 * * *", description="Looks for damaged files once a day."
     )
 
 

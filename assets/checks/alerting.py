@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
 import dagster as dg
@@ -9,14 +10,17 @@ import dagster as dg
 from assets.allow_list import suppressed
 from assets.calendar import DAY
 from assets.checks.findings import Finding, Outcome, Scene
+from assets.health import read_health
 from assets.load import load_of_days
 from assets.preview import cell
 from assets.refresh import days_between
 from assets.severities import ERROR, WARN
+from assets.verification import verify
+from connectors import PROVIDERS
 from detection.allow_list import AllowListError, allow
 from detection.sql import into
 
-__all__ = ["allow_list", "budget_realised", "deduplicated"]
+__all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intact"]
 
 _LOOKED_AT = 14
 """Days before now in which the allow-list's work is looked at."""
@@ -74,6 +78,39 @@ def budget_realised(scene: Scene) -> Outcome:
         elif beside and raised < _FEWER_WARN * allowed:
             findings.append(Finding(WARN, said))
     return Outcome(findings, "; ".join(told) or "nobody is watched yet", metadata)
+
+
+def configured(scene: Scene) -> Outcome:
+    """Whether every source that the lake holds data of is configured."""
+    missing = {
+        source: health.unconfigured_since
+        for source, health in read_health(scene.lake, PROVIDERS).items()
+        if health.unconfigured_since
+    }
+    return Outcome(
+        [
+            Finding(ERROR, f"{source} is not configured since {since:%Y-%m-%d %H:%M} UTC")
+            for source, since in missing.items()
+        ],
+        "every source with data in the lake is configured",
+    )
+
+
+def intact(scene: Scene) -> Outcome:
+    """Whether every file of the lake is what was written."""
+    problems = list(verify(scene.lake))
+    counts = Counter(problem.state for problem in problems)
+    return Outcome(
+        [
+            Finding(
+                WARN if problem.repair else ERROR,
+                f"{problem.path} is {problem.state}: {problem.cause}; {problem.means}",
+            )
+            for problem in problems
+        ],
+        "every file is what was written",
+        {state: dg.MetadataValue.int(counts[state]) for state in ("damaged", "missing", "left over")},
+    )
 
 
 def allow_list(scene: Scene) -> Outcome:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from assets.checks.alerting import allow_list, budget_realised, deduplicated
+from assets.checks.alerting import allow_list, budget_realised, configured, deduplicated, intact
 from assets.checks.arrival import fresh, gaps, volume
 from assets.checks.findings import Outcome, Scene
 from assets.checks.rows import read, rejects, rows_conserved, schema, size_coverage, unique_events
 
-__all__ = ["CATALOGUE", "Check"]
+__all__ = ["CATALOGUE", "INTACT", "Check"]
+
+INTACT = "intact"
+"""Name of the check that reads every file: it has a job of its own."""
 
 
 class Check(NamedTuple):
@@ -148,6 +151,24 @@ CATALOGUE = (
         "cannot be used fails.",
         "Renew the entry in the allow-list, or remove it",
         allow_list,
+    ),
+    Check(
+        "configured",
+        "alerts",
+        False,
+        "Every source that the lake holds data of is configured. One that no longer is fails; its alerts and history "
+        "stay.",
+        "Set the source's variables again, or remove it for good with `uploadwatch remove-source`",
+        configured,
+    ),
+    Check(
+        INTACT,
+        "alerts",
+        False,
+        "Every file of the lake is what was written: raw events, tables, ledger, reviews, size answers, outbox. Looked at "
+        "once a day. What can be repaired warns, what was lost fails.",
+        "Run `uploadwatch verify`, which says for each file what it means and what mends it",
+        intact,
     ),
 )
 """All checks but ``pulled``; those of an asset stand together."""

@@ -1,8 +1,8 @@
 -- The ledger of published alerts after this publication.
--- Reads: alerts (as folded now), published (the ledger so far) and detections.
+-- Reads: alerts (as folded now), published (the ledger so far), detections and alert_days (days whose alerts are there).
 -- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
 -- revision if what it says has changed or it was closed meanwhile. A published alert that lost its place to an earlier
--- one is closed as merged, one without detections of its own as withdrawn. One that is part of a flood keeps its place,
+-- one is closed as merged, one without detections of its own as withdrawn; but where the alerts of its day are lost, it stays as it is. One that is part of a flood keeps its place,
 -- folded, and its id for the time that it is single again. alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
@@ -39,6 +39,12 @@ matched AS (
 kept AS (
   SELECT alert_id, alert_key FROM matched WHERE place = 1
 ),
+lost AS (
+  SELECT p.alert_id, bool_and(d.day IS NULL) AS lost
+  FROM published p
+  LEFT JOIN alert_days d ON d.day = CAST(p.first_window_start AS DATE)
+  GROUP BY p.alert_id
+),
 allowed AS (
   SELECT p.alert_id, min(d.allowed_by) AS allowed_by
   FROM published p
@@ -69,16 +75,17 @@ SELECT
   p."user",
   p.first_window_start,
   p.last_window_end,
-  CASE WHEN p.state IN ('merged', 'withdrawn') THEN p.state WHEN m.alert_id IS NOT NULL THEN 'merged' ELSE 'withdrawn' END AS state,
+  CASE WHEN p.state IN ('merged', 'withdrawn') OR l.lost THEN p.state WHEN m.alert_id IS NOT NULL THEN 'merged' ELSE 'withdrawn' END AS state,
   CASE
-    WHEN p.state IN ('merged', 'withdrawn') THEN p.reason
+    WHEN p.state IN ('merged', 'withdrawn') OR l.lost THEN p.reason
     WHEN m.alert_id IS NOT NULL THEN concat('joined with alert ', k.alert_id)
     WHEN w.alert_id IS NOT NULL THEN concat('allowed by ', w.allowed_by)
     ELSE 'later data left it without a detection'
   END AS reason,
-  CASE WHEN p.state IN ('merged', 'withdrawn') THEN p.revision ELSE p.revision + 1 END AS revision,
+  CASE WHEN p.state IN ('merged', 'withdrawn') OR l.lost THEN p.revision ELSE p.revision + 1 END AS revision,
   p.digest
 FROM published p
+JOIN lost l ON l.alert_id = p.alert_id
 LEFT JOIN matched m ON m.alert_id = p.alert_id
 LEFT JOIN kept k ON k.alert_key = m.alert_key
 LEFT JOIN allowed w ON w.alert_id = p.alert_id

@@ -1,0 +1,162 @@
+"""Parquet files that cannot be computed again: written durable and twice, verified on read, restored from the copy.
+
+Beside ``name.parquet`` stand ``name.copy.parquet``, the same bytes, and ``name.json``, which holds their digest. They
+are written in the order copy, file, digest. So at any moment the file has the digest or is the same as its copy, and
+one of the three can be lost or damaged without a loss.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.damage import DamagedError
+from assets.durable import file_digest, make_directory, replace_text, replacing
+
+__all__ = ["copy_of", "intact", "state_of", "write_kept"]
+
+_REMEDY = (
+    "Restore {name}, with the .json and the .copy.parquet beside it, from the latest backup: see docs/operations.md."
+)
+logger = logging.getLogger(__name__)
+
+
+def copy_of(path: Path) -> Path:
+    """Return the path of a file's copy."""
+    return path.with_suffix(".copy.parquet")
+
+
+def write_kept(path: Path, write: Callable[[Path], object]) -> str:
+    """Replace a file, its copy and its digest.
+
+    Args:
+        path: The file.
+        write: Writes the content to the path that it is given.
+
+    Returns:
+        SHA-256 of the file.
+    """
+    with _alone(path):
+        with replacing(copy_of(path)) as temporary:
+            write(temporary)
+        content = file_digest(copy_of(path))
+        _copy(copy_of(path), path)
+        _record(path, content)
+    return content
+
+
+def intact(path: Path) -> Path | None:
+    """Return the file where its content is what was written, after restoring what is lost or damaged.
+
+    Returns:
+        The file; None where it was never written.
+
+    Raises:
+        DamagedError: File and copy are lost or damaged.
+    """
+    if _matches(path):
+        return path
+    with _alone(path):
+        return _restored(path)
+
+
+def state_of(path: Path) -> tuple[str, str]:
+    """Look at a file, its copy and its digest without changing anything.
+
+    Returns:
+        ``whole``, ``restorable`` (one of the three is lost or damaged) or ``lost``, and what is wrong.
+    """
+    recorded, content, copied = _recorded(path), _digest(path), _digest(copy_of(path))
+    if recorded == content == copied:
+        return "whole", ""
+    if recorded is None and copied is None and content is not None and _readable(path):
+        return "restorable", "an earlier version wrote it, which kept no copy"
+    wrong = {
+        path.name: content not in (recorded, copied) or content is None,
+        copy_of(path).name: copied not in (recorded, content) or copied is None,
+        path.with_suffix(".json").name: recorded not in (content, copied) or recorded is None,
+    }
+    cause = f"{' and '.join(name for name, bad in wrong.items() if bad)} is missing or not what was written"
+    pairs = ((content, recorded), (content, copied), (copied, recorded))
+    return "restorable" if any(one is not None and one == other for one, other in pairs) else "lost", cause
+
+
+def _matches(path: Path) -> bool:
+    recorded = _recorded(path)
+    return recorded is not None and _digest(path) == recorded
+
+
+def _restored(path: Path) -> Path | None:
+    recorded, content, copied = _recorded(path), _digest(path), _digest(copy_of(path))
+    if recorded is not None and content == recorded:
+        return path
+    if content is None and copied is None:
+        if recorded is None:
+            return None
+        raise DamagedError(path, "it is missing, and so is its copy", _REMEDY.format(name=path.name))
+    if content is not None and content == copied:
+        _record(path, content)
+        return path
+    if copied is not None and (copied == recorded or (recorded is None and content is None)):
+        logger.warning("%s was missing or damaged: restored from its copy", path)
+        _copy(copy_of(path), path)
+        _record(path, copied)
+        return path
+    if recorded is None and content is not None and copied is None and _readable(path):
+        # Written by an earlier version, which kept no copy.
+        _copy(path, copy_of(path))
+        _record(path, content)
+        return path
+    cause = "it is empty" if path.exists() and not path.stat().st_size else "its content is not what was written"
+    raise DamagedError(path, f"{cause}, and its copy cannot stand in for it", _REMEDY.format(name=path.name))
+
+
+def _copy(source: Path, target: Path) -> None:
+    with replacing(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+def _digest(path: Path) -> str | None:
+    try:
+        return file_digest(path)
+    except FileNotFoundError:
+        return None
+
+
+def _recorded(path: Path) -> str | None:
+    """The digest that was recorded; None where there is none, or it cannot be read."""
+    try:
+        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        return str(told["content"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _record(path: Path, content: str) -> None:
+    """Record the digest; what else the file says of the content it was written for stays only if it still holds."""
+    if _recorded(path) != content:
+        replace_text(path.with_suffix(".json"), json.dumps({"content": content}))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    make_directory(path.parent)
+    with (path.parent / ".kept.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

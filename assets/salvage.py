@@ -1,0 +1,62 @@
+"""What can still be read of a damaged raw file."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from assets.durable import file_digest, move_durably
+from assets.landing import compressing
+from assets.manifest import Manifest, Piece, Slice
+from assets.raw_lines import RawFileError, line_chunks, lines_digest
+
+__all__ = ["salvage"]
+
+
+def salvage(manifest: Manifest, piece: Piece) -> str:
+    """Put what can be read of a damaged raw file in its place, and the damaged file aside.
+
+    A slice keeps a gap that says so, and is pulled again while the provider keeps its events.
+
+    Returns:
+        What was done, for a person.
+    """
+    damaged = manifest.directory / piece.file
+    aside = damaged.with_name(f"{damaged.name}.damaged")
+    events = 0
+    staged = damaged.with_name(f".{uuid.uuid4().hex}")
+    with compressing(staged) as out:
+        for line in _readable(damaged):
+            out.write(line)
+            events += 1
+    sha256, _ = lines_digest(staged)
+    after = piece.holding(sha256, events, file_digest(staged))
+    if isinstance(after, Slice):
+        cause = f"{piece.events - events} of {piece.events} events were lost with a damaged file"
+        gap = {"start": after.start.isoformat(), "end": after.end.isoformat(), "cause": cause}
+        after = replace(after, gaps=[*after.gaps, gap])
+    damaged.replace(aside)
+    move_durably(staged, manifest.directory / after.file)
+    manifest.replace(piece, after)
+    return f"{events} of {piece.events} events could be read; the damaged file is beside it as {aside.name}"
+
+
+def _readable(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a raw file that are whole, until it can't be decompressed any further."""
+    try:
+        for chunk in line_chunks(path):
+            for line in chunk.splitlines(keepends=True):
+                if line.endswith(b"\n") and _is_object(line):
+                    yield line
+    except RawFileError:
+        return
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,241 @@
+"""Verification of the lake: what is damaged, missing or left over, what that means, and what mends it.
+
+Every file is read whole and compared with the digest under which it was recorded. What can be repaired without losing
+anything is repaired on demand; the rest is said with its remedy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from assets.durable import LEFT_BEHIND_SECONDS, file_digest
+from assets.kept import copy_of, intact, state_of
+from assets.lake import KEPT_TABLES, Lake
+from assets.manifest import Manifest, Piece
+from assets.salvage import salvage
+from connectors import PROVIDERS
+from detection.tables import TABLES
+
+__all__ = ["LEDGER", "Problem", "verify"]
+
+LEDGER = ("published", "revisions", "reviews")
+"""Files of the ledger and the reviews, at the root of the lake."""
+
+_TEMPORARY = re.compile(r"\.(?:.+\.[a-z0-9_]{8}|[0-9a-f]{32})")
+"""Names of files that are being written, see :mod:`assets.durable` and :mod:`assets.landing`."""
+
+_STOPS = "what follows from it is not made meanwhile"
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not as it was written.
+
+    Attributes:
+        state: ``damaged``, ``missing`` or ``left over``.
+        path: The file or directory.
+        cause: What is wrong with it.
+        means: What follows from it.
+        remedy: What mends it.
+        repair: Mends it without losing anything, and says what it did; None where a person has to.
+    """
+
+    state: str
+    path: Path
+    cause: str
+    means: str
+    remedy: str
+    repair: Callable[[], str] | None = None
+
+
+def verify(lake: Lake, told: Told = lambda _what: None) -> Iterator[Problem]:
+    """Yield the problems of a lake, and of what stands beside it.
+
+    Args:
+        lake: The lake.
+        told: Called with what is being looked through.
+    """
+    for provider in PROVIDERS:
+        told(f"{provider}/audit_events")
+        yield from _raw(lake, provider)
+    for table in _tables(lake):
+        told(table)
+        yield from _partitions(lake, table)
+    told("ledger and reviews")
+    for name in LEDGER:
+        yield from _kept(Path(lake.root) / f"{name}.parquet")
+    told("outbox")
+    yield from _outbox(Path(lake.root).parent / "outbox.db")
+    told("files left behind")
+    yield from _left_over(Path(lake.root).parent)
+
+
+def _raw(lake: Lake, provider: str) -> Iterator[Problem]:
+    table = f"{provider}/audit_events"
+    for day in lake.landed_days(table):
+        directory = lake.directory(table, day)
+        yield from _manifest_files(directory)
+        manifest = Manifest(directory)
+        pieces = {piece.file: piece for piece in manifest.pieces}
+        for name, cause in manifest.damaged().items():
+            yield _raw_problem(manifest, pieces[name], cause)
+        for path in manifest.unlisted():
+            yield Problem(
+                "left over",
+                path,
+                "the manifest does not list it",
+                "its events are not read; a run or an import was killed, or the manifest is older than the file",
+                "list it again with --repair: what it holds beside the other files is counted, and nothing twice",
+                partial(manifest.adopt, path),
+            )
+
+
+def _manifest_files(directory: Path) -> Iterator[Problem]:
+    for path in Manifest.broken_files(directory):
+        yield Problem(
+            "damaged" if path.exists() else "missing",
+            path,
+            "it is not what was written" if path.exists() else "its twin is there, it is not",
+            "one of the manifest's two files can't stand in for the other any more",
+            "the next run that touches the day writes it again, or --repair does now",
+            partial(_rewrite, directory),
+        )
+
+
+def _raw_problem(manifest: Manifest, piece: Piece, cause: str) -> Problem:
+    path = manifest.directory / piece.file
+    return Problem(
+        "missing" if not path.exists() else "damaged",
+        path,
+        cause,
+        f"{piece.events} raw events can't be read again; what was read of the day before stays",
+        "what the provider still keeps is pulled again by the next run over the day; otherwise restore the file from a "
+        "backup, import the export again, or let --repair keep what can still be read",
+        partial(salvage, manifest, piece) if path.exists() else None,
+    )
+
+
+def _rewrite(directory: Path) -> str:
+    Manifest(directory).write()
+    return "written again from its twin and the raw files"
+
+
+def _remove(path: Path, done: str) -> str:
+    path.unlink(missing_ok=True)
+    return done
+
+
+def _restore(path: Path) -> str:
+    intact(path)
+    return "restored from its copy"
+
+
+def _tables(lake: Lake) -> list[str]:
+    """Tables with partitions that are in the lake, those of the providers first."""
+    kinds = [*TABLES]
+    names = [f"{provider}/{kind}" for provider in PROVIDERS for kind in kinds] + kinds
+    return [name for name in dict.fromkeys(names) if (Path(lake.root) / name).is_dir()]
+
+
+def _partitions(lake: Lake, table: str) -> Iterator[Problem]:
+    if table.rpartition("/")[2] in KEPT_TABLES:
+        for day in sorted({*lake.landed_days(table), *lake.lost_days(table)}):
+            yield from _kept(lake.part(table, day))
+        return
+    remedy = "the next run that reaches the day makes it again; materialise it for an older day"
+    for day in lake.lost_days(table):
+        path = lake.part(table, day)
+        yield Problem("missing", path, "it was there, and is gone", _STOPS, remedy)
+    for day in lake.days(table):
+        cause = lake.fault(table, day) or _rotten(lake, table, day)
+        if cause:
+            path = lake.part(table, day)
+            yield Problem(
+                "damaged",
+                path,
+                cause,
+                _STOPS,
+                f"{remedy}; --repair removes it, so that it is",
+                partial(_remove, path, "removed; the next run makes it again"),
+            )
+
+
+def _rotten(lake: Lake, table: str, day: date) -> str:
+    """Say so where a partition's content changed while its size and time did not."""
+    note = lake.note(table, day)
+    changed = note is not None and file_digest(lake.part(table, day)) != note.content
+    return "its content is not what was written" if changed else ""
+
+
+def _kept(path: Path) -> Iterator[Problem]:
+    state, cause = state_of(path)
+    if state == "restorable":
+        yield Problem(
+            "damaged",
+            path,
+            cause,
+            "nothing yet: its copy stands in for it, but there is one less",
+            "the next run restores it, or --repair does now",
+            partial(_restore, path),
+        )
+    elif state == "lost":
+        yield Problem(
+            "damaged" if path.exists() or copy_of(path).exists() else "missing",
+            path,
+            cause,
+            "what it holds can't be computed again",
+            f"restore {path.name}, with the .json and the .copy.parquet beside it, from the latest backup",
+        )
+
+
+def _outbox(path: Path) -> Iterator[Problem]:
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as database:
+            [(said,)] = database.execute("PRAGMA integrity_check(1)").fetchall()
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said != "ok":
+        yield Problem(
+            "damaged",
+            path,
+            said,
+            "nobody is notified",
+            "restore it from the latest backup, or delete it: what ended within the notification age is sent again",
+        )
+
+
+def _left_over(home: Path) -> Iterator[Problem]:
+    now = time.time()
+    for directory, _, files in os.walk(home):
+        for name in files:
+            path = Path(directory, name)
+            if name.endswith(".damaged"):
+                yield Problem(
+                    "left over",
+                    path,
+                    "a repair set it aside",
+                    "it takes room, and may name people",
+                    "delete it once its events were restored, or are given up",
+                )
+            if _TEMPORARY.fullmatch(name) and now - path.lstat().st_mtime > LEFT_BEHIND_SECONDS:
+                yield Problem(
+                    "left over",
+                    path,
+                    "a process that was writing it was killed",
+                    "it takes room, and may name people",
+                    "--repair removes it",
+                    partial(_remove, path, "removed"),
+                )

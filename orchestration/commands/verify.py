@@ -1,0 +1,64 @@
+"""``uploadwatch verify``: whether every file of the lake is what was written, and the repair of what is not."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from assets.verification import Problem, verify
+from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+
+__all__ = ["verify_lake"]
+
+
+def verify_lake(
+    home: HomeOption = HOME,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without a loss.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
+) -> None:
+    """Reads every file of the lake and says what is damaged, missing or left over, what it means, and what mends it.
+
+    The exit status is 1 if anything is left to mend.
+    """
+    lake = lake_of(home)
+    out, progress = Console(), Console(stderr=True)
+    found: list[dict[str, str]] = []
+    with progress.status("verifying") as status, lake.alone():
+        for problem in verify(lake, lambda what: status.update(f"verifying {escape(what)}")):
+            done = problem.repair() if repair and problem.repair else ""
+            found.append(_row(problem, done))
+            if format_ is Format.TABLE:
+                _show(out, problem, done)
+    if format_ is Format.JSON:
+        sys.stdout.write(json.dumps(found, ensure_ascii=True, indent=1) + "\n")
+    left = Counter(row["state"] for row in found if not row["repaired"])
+    if format_ is Format.TABLE:
+        repaired = sum(bool(row["repaired"]) for row in found)
+        counts = ", ".join(f"{count} {state}" for state, count in left.items()) or "every file is what was written"
+        out.print(f"{counts}{f'; {repaired} repaired' if repaired else ''}", highlight=False)
+    if left:
+        raise typer.Exit(1)
+
+
+def _row(problem: Problem, done: str) -> dict[str, str]:
+    return {
+        "state": problem.state,
+        "path": str(problem.path),
+        "cause": problem.cause,
+        "means": problem.means,
+        "remedy": problem.remedy,
+        "repaired": done,
+    }
+
+
+def _show(out: Console, problem: Problem, done: str) -> None:
+    out.print(f"[bold]{problem.state}[/] {escape(str(problem.path))}", highlight=False, soft_wrap=True)
+    after = f"Repaired: {done}." if done else f"What mends it: {problem.remedy}."
+    text = f"  {problem.cause}; {problem.means}. {after}"
+    out.print(escape(text), highlight=False, soft_wrap=True)

@@ -1,0 +1,164 @@
+"""A small deployment with alerts, copied for each test, so that something can be broken in it and run over again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from connectors import PROVIDERS as ALL_PROVIDERS
+from connectors import configured, variables
+from orchestration.definitions import build_defs
+from orchestration.replay import Home, Sandbox, deployment
+from orchestration.schedules import JOB, range_tags, run_config
+from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
+
+__all__ = ["DAMAGES", "DAYS", "END", "PROVIDERS", "Broken", "Ran", "made_home", "standing"]
+
+PROVIDERS = ("box", "dropbox")
+DAYS = 5
+END = moment(DAYS + 1, 0)
+
+
+class Ran:
+    """What a run came to.
+
+    Attributes:
+        success: Whether no step failed.
+        checks: Evaluations by asset and check, such as ``box/uploads:read``.
+        log: The run's log.
+    """
+
+    def __init__(self, result: dg.ExecuteInProcessResult, log: Sequence[str]) -> None:
+        self.success = result.success
+        self.checks = {
+            f"{found.asset_key.to_user_string()}:{found.check_name}": found
+            for found in result.get_asset_check_evaluations()
+        }
+        self.log = "\n".join(log)
+
+    def failing(self) -> dict[str, str]:
+        """What the failing checks say."""
+        return {name: found.description or "" for name, found in self.checks.items() if not found.passed}
+
+
+class Broken(Watched):
+    """A deployment, its sandbox, and runs over any days at any time, with any sources configured."""
+
+    def __init__(self, home: Home, stand_in: Sandbox) -> None:
+        super().__init__(home)
+        self.lake = home.path / "lake"
+        self._stand_in = stand_in
+        last = FIRST + timedelta(days=DAYS - 1)
+        self._values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
+
+    def run(
+        self,
+        first: int = 0,
+        last: int = DAYS - 1,
+        *,
+        now: datetime = END,
+        providers: Sequence[str] = PROVIDERS,
+        overrides: Mapping[str, Any] | None = None,
+        reconcile: bool = True,
+        local: datetime | None = None,
+    ) -> Ran:
+        """One run over the days from first to last, counted from 0; ``local`` is what the host's clock shows."""
+        self._stand_in.set_clock(now)
+        theirs = {name for provider in ALL_PROVIDERS if provider not in providers for name in variables(provider)}
+        values = {name: value for name, value in self._values.items() if name not in theirs}
+        values["UPLOADWATCH_NOW"] = (local or now).isoformat()
+        os.environ.update(values)
+        job = build_defs(values, resource_overrides={"detector": Quick(), **(overrides or {})}).resolve_job_def(JOB)
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = job.execute_in_process(
+                instance=instance,
+                tags=range_tags(FIRST + timedelta(days=first), FIRST + timedelta(days=last)),
+                run_config={
+                    **run_config(configured(values), reconcile=reconcile).to_config_dict(),
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
+                raise_on_error=False,
+            )
+            log = [entry.user_message for entry in instance.all_logs(result.run_id)]
+        return Ran(result, log)
+
+    def raw(self, provider: str, day: int) -> list[Path]:
+        """The raw files of a day."""
+        directory = self.lake / provider / "audit_events" / f"day={FIRST + timedelta(days=day)}"
+        return sorted(directory.glob("*.ndjson.zst"))
+
+    def partition(self, table: str, day: int) -> Path:
+        """The directory of a partition."""
+        return self.lake / table / f"day={FIRST + timedelta(days=day)}"
+
+    def states(self) -> dict[str, str]:
+        """State of each alert in the ledger, by user."""
+        return dict(self.query("SELECT \"user\", state FROM read_parquet('{lake}/published.parquet')"))
+
+
+def made_workload(path: Path) -> Path:
+    """Two bursts at Box and one at Dropbox."""
+    events = [
+        *burst("box", "one@example.com", moment(3, 10), files=700, minutes=50),
+        *burst("dropbox", "two@example.com", moment(3, 22.5), files=900, minutes=170),
+        *burst("box", "three@example.com", moment(4, 9), files=500, minutes=40),
+    ]
+    return write(path, events, days=DAYS, people=25, seed=8)
+
+
+def made_home(root: Path) -> Path:
+    """A home after one calm run, and the workload that it was played from beside it."""
+    workload = made_workload(root / "workload.parquet")
+    with sandbox(workload, root / "home" / "sandbox", now=moment(0, 0)) as stand_in:
+        calm = Broken(Home(root / "home"), stand_in)
+        ran = calm.run()
+        assert ran.success
+        assert {"one@example.com", "two@example.com", "three@example.com"} <= {alert["user"] for alert in calm.alerts}
+    return root
+
+
+@contextmanager
+def standing(made: Path, copy: Path, *, faults: Path | None = None):
+    """A copy of a made home, with its sandbox running."""
+    shutil.copytree(made / "home", copy, dirs_exist_ok=True)
+    with sandbox(made / "workload.parquet", copy / "sandbox", now=moment(0, 0), faults=faults) as stand_in:
+        yield Broken(Home(copy), stand_in)
+
+
+def halved(path: Path) -> None:
+    """Cut a file in half."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def emptied(path: Path) -> None:
+    """Leave nothing in a file."""
+    path.write_bytes(b"")
+
+
+def flipped(path: Path) -> None:
+    """Flip one bit in the middle of a file, and leave its size and time as they were."""
+    stat = path.stat()
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def garbage(path: Path) -> None:
+    """Put something else into a file."""
+    path.write_bytes(b"\x00garbage\xff" * 40)
+
+
+def deleted(path: Path) -> None:
+    """Delete a file."""
+    path.unlink()
+
+
+DAMAGES: tuple[Callable[[Path], None], ...] = (halved, emptied, flipped, garbage, deleted)
