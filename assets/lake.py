@@ -185,11 +185,18 @@ class Lake(dg.ConfigurableResource[None]):
         _notes[path] = (file, note)
         return note
 
-    def fault(self, table: str, day: date) -> str:
-        """Say what is wrong with a partition; empty where it is as it was written, or was never written."""
+    def fault(self, table: str, day: date, *, deep: bool = False) -> str:
+        """Say what is wrong with a partition; empty where it is as it was written, or was never written.
+
+        Args:
+            table: The table.
+            day: The day.
+            deep: Whether its content is read, or only its size and time are compared.
+        """
         part = self.part(table, day)
-        if self.note(table, day) is not None:
-            return ""
+        note = self.note(table, day)
+        if note is not None:
+            return "" if not deep or _has_content(part, note.content) else "its content is not what was written"
         if not part.exists():
             return "it is missing" if day in self._made_days(table) else ""
         if part.stat().st_size == 0:
@@ -274,12 +281,14 @@ class Lake(dg.ConfigurableResource[None]):
                 path = self._part(table, day)
                 if kept:
                     intact(Path(path))
-                note = self.note(table, day)
-                if note is None and (day in made or os.path.exists(path)) and (fault := self.fault(table, day)):  # noqa: PTH110 -- see _part
-                    remedy = f"A run over the day makes it again: materialise {table} of {day}."
-                    raise DamagedError(path, fault, remedy)
-                if note is not None or os.path.exists(path):  # noqa: PTH110 -- see _part
-                    found[path] = note
+                if day not in made and not os.path.exists(path):  # noqa: PTH110 -- see _part
+                    continue
+                if fault := self.fault(table, day, deep=True):
+                    if not kept:
+                        # So that it is known as lost, and made again.
+                        Path(path).unlink(missing_ok=True)
+                    raise DamagedError(path, fault, f"The next run makes it again, or materialise {table} of {day}.")
+                found[path] = self.note(table, day)
         return found
 
     def view(
@@ -319,6 +328,20 @@ class Lake(dg.ConfigurableResource[None]):
                 # To learn the columns DuckDB opens every file, here and again in each query.
                 query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+
+_read: dict[str, tuple[tuple[int, ...], str]] = {}
+"""Content that a partition was found to have, by path and by the file's identity on disk: a run reads it many times."""
+
+
+def _has_content(path: Path, content: str) -> bool:
+    stat = path.stat()
+    identity = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    if _read.get(str(path)) != (identity, content):
+        if file_digest(path) != content:
+            return False
+        _read[str(path)] = (identity, content)
+    return True
 
 
 def _copy_out(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> None:

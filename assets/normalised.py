@@ -99,6 +99,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
             ),
             days_apart=True,
             failed=seam.failed,
+            upstream=[f"{provider}/audit_events"],
         )
         seam.close(now=clock.now())
 

@@ -32,7 +32,8 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     with lake.alone():
         # A file a day, and read several times.
         whole = {
-            table: [day for day in lake.days(table) if not lake.fault(table, day)] for table in ("alerts", "detections")
+            table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
+            for table in ("alerts", "detections")
         }
         lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
         con.execute("CREATE OR REPLACE TEMP TABLE alerts AS FROM stored_alerts")

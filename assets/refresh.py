@@ -58,7 +58,7 @@ def _broken_days(lake: Lake, steps: Sequence[Step], upstream: Sequence[str], rea
     """
     tables = {table for step in steps for table in step.outputs.values()}
     broken = {day for table in tables for day in lake.lost_days(table)}
-    expected = {day for above in upstream for day in lake.days(above)}
+    expected = {day for above in upstream for day in (lake.days(above) or lake.landed_days(above))}
     for table in tables:
         there = lake.days(table)
         if not there:

@@ -13,11 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 
-from assets.durable import LEFT_BEHIND_SECONDS, file_digest
+from assets.durable import LEFT_BEHIND_SECONDS
 from assets.kept import copy_of, intact, state_of
 from assets.lake import KEPT_TABLES, Lake
 from assets.manifest import Manifest, Piece
@@ -158,7 +157,7 @@ def _partitions(lake: Lake, table: str) -> Iterator[Problem]:
         path = lake.part(table, day)
         yield Problem("missing", path, "it was there, and is gone", _STOPS, remedy)
     for day in lake.days(table):
-        cause = lake.fault(table, day) or _rotten(lake, table, day)
+        cause = lake.fault(table, day, deep=True)
         if cause:
             path = lake.part(table, day)
             yield Problem(
@@ -169,13 +168,6 @@ def _partitions(lake: Lake, table: str) -> Iterator[Problem]:
                 f"{remedy}; --repair removes it, so that it is",
                 partial(_remove, path, "removed; the next run makes it again"),
             )
-
-
-def _rotten(lake: Lake, table: str, day: date) -> str:
-    """Say so where a partition's content changed while its size and time did not."""
-    note = lake.note(table, day)
-    changed = note is not None and file_digest(lake.part(table, day)) != note.content
-    return "its content is not what was written" if changed else ""
 
 
 def _kept(path: Path) -> Iterator[Problem]:

@@ -165,8 +165,8 @@ CATALOGUE = (
         INTACT,
         "alerts",
         False,
-        "Every file of the lake is what was written: raw events, tables, ledger, reviews, size answers, outbox. Looked at "
-        "once a day. What can be repaired warns, what was lost fails.",
+        "Every file of the lake is what was written: raw events, tables, ledger, reviews, size answers, outbox. Looked "
+        "at once a day. What can be repaired warns, what was lost fails.",
         "Run `uploadwatch verify`, which says for each file what it means and what mends it",
         intact,
     ),

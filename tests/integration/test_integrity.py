@@ -124,7 +124,10 @@ def test_a_damaged_partition_is_made_again(home: Broken, table: str, damage: Dam
     """Prevents a damaged table from failing every run, or from being believed."""
     before, states = home.alert_files(), home.states()
     damage(home.partition(table, 3) / "part.parquet")
-    assert home.run(DAYS - 1, DAYS - 1).success
+    if not (ran := home.run(DAYS - 1, DAYS - 1)).success:
+        # What only reading it shows is known when it is read, and is made again by the next run.
+        assert str(home.partition(table, 3)) in ran.log
+        assert home.run(DAYS - 1, DAYS - 1).success
     assert home.alert_files() == before
     assert home.states() == states
 
