@@ -10,7 +10,7 @@ from assets.describe import described
 from assets.health import read_health, record
 from assets.lake import Lake
 from assets.manifest import Manifest
-from assets.pulls import clock_check, clock_checked, pull_check, pulled
+from assets.pulls import pull_check, pulled
 from assets.refresh import range_of
 from assets.resources import Clock, Source
 from assets.seam import fault_of, worst_kind
@@ -55,7 +55,7 @@ def audit_events(
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
         required_resource_keys={"lake", "clock", "pulls", *(f"{source}_source" for source in sources)},
-        check_specs=[pull_check(provider, "audit_events"), clock_check(provider)],
+        check_specs=[pull_check(provider, "audit_events")],
         **described("audit_events", provider),
     )
     def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> dg.MaterializeResult:
@@ -71,7 +71,7 @@ def audit_events(
             report = PullReport(faults=[fault_of(error, provider, "pulling audit events", secrets)])
         _log(context, provider, report)
         problem = " ".join(dict.fromkeys(fault.problem for fault in report.faults))
-        record(lake, provider, "pull", problem, now=clock.now(), kind=worst_kind(report.faults))
+        record(lake, provider, "pull", problem, now=clock.now(), kind=worst_kind(report.faults), skew=report.skew)
         manifests = {day: Manifest(lake.directory(table, day)) for day in sorted({*days, *report.late})}
         for day in days:
             _attach(context, manifests[day], sum(piece.start.date() == day for piece in report.slices))
@@ -80,12 +80,7 @@ def audit_events(
             context.log_event(
                 dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
             )
-        return dg.MaterializeResult(
-            check_results=[
-                pulled(provider, "audit_events", report.faults),
-                clock_checked(provider, report.skew),
-            ]
-        )
+        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", report.faults)])
 
     return _asset
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -45,11 +45,13 @@ class Health:
         checked_at: Latest run that tried any step, UTC; None before the first.
         troubles: Failing steps by name (``pull``, ``logged_uploads``, ``sizes``, ``uploads``); empty where all is well.
         unconfigured_since: First run, UTC, that found data of the source in the lake but the source not configured.
+        skew_seconds: The host's clock less the provider's in the latest pull that was told the time.
     """
 
     checked_at: datetime | None = None
     troubles: dict[str, Trouble] = field(default_factory=dict)
     unconfigured_since: datetime | None = None
+    skew_seconds: float | None = None
 
 
 _HEALTH = TypeAdapter(Health)
@@ -73,7 +75,16 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
     return found
 
 
-def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime, kind: str = "fault") -> Health:
+def record(
+    lake: Lake,
+    provider: str,
+    step: str,
+    problem: str,
+    *,
+    now: datetime,
+    kind: str = "fault",
+    skew: timedelta | None = None,
+) -> Health:
     """Record how a step of a source ended.
 
     Args:
@@ -83,6 +94,7 @@ def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime,
         problem: What is wrong, for a person; empty where the step went well.
         now: Present time, UTC with zone.
         kind: See :class:`Trouble`.
+        skew: The host's clock less the provider's; None where this step was not told the time.
 
     Returns:
         The health after it.
@@ -94,7 +106,8 @@ def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime,
             last = before.troubles.get(step)
             since, failures = (last.since, last.failures) if last else (now, 0)
             troubles[step] = Trouble(since, failures + 1, problem, kind)
-        return _write(lake, provider, Health(now.astimezone(UTC), troubles))
+        seconds = before.skew_seconds if skew is None else round(skew.total_seconds(), 1)
+        return _write(lake, provider, Health(now.astimezone(UTC), troubles, skew_seconds=seconds))
 
 
 def record_unconfigured(lake: Lake, provider: str, *, now: datetime) -> Health:

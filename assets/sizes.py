@@ -11,6 +11,7 @@ from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.pictures import coverage_picture
+from assets.preview import cell
 from assets.refresh import Step, refresh
 from assets.resources import Clock, Detector
 from assets.rules import rules
@@ -42,6 +43,22 @@ def _answer(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date
     into(con, "answers", "sizes/answers")
 
 
+def _refuse_doubled(con: duckdb.DuckDBPyConnection) -> None:
+    """Refuse uploads of which one is there twice: the source's day keeps what it had, and no other source waits.
+
+    Raises:
+        RuntimeError: One is.
+    """
+    found = con.execute(
+        "SELECT event_key, count(*) FROM uploads GROUP BY event_key, asset HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
+    ).fetchall()
+    for key, count in found:
+        raise RuntimeError(
+            f"event {cell(key)} is there {count} times, so that figures would be doubled. Materialise logged_uploads "
+            "and uploads of this day again"
+        )
+
+
 def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes: bool) -> dg.AssetsDefinition:
     """The asset of one provider's uploads.
 
@@ -70,6 +87,7 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
             _answer(con, lake, provider, day, sizes=sizes)
             lake.view(con, "typical_sizes", ["typical_sizes"], [day] if sizes else [])
             into(con, "uploads", "sizes/uploads")
+            _refuse_doubled(con)
             return {"size coverage": dg.MetadataValue.json(coverage(con))}
 
         refresh(

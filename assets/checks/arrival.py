@@ -10,15 +10,17 @@ from statistics import median_high, median_low
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
-from assets.manifest import Manifest
+from assets.health import read_health
+from assets.manifest import GapEntry, Manifest
 from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 
-__all__ = ["fresh", "gaps", "volume"]
+__all__ = ["clock", "fresh", "gaps", "volume"]
 
 _LOOKED_AT = 14
 """Days before now in which gaps are looked for."""
 _HOUR = timedelta(hours=1)
+_SKEW_WARN, _SKEW_FAIL = timedelta(minutes=2), timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _WEEKS = 4
 _LEAST_HISTORY = {"working days": timedelta(days=7), "weekends": timedelta(days=21)}
@@ -100,17 +102,34 @@ def fresh(scene: Scene) -> Outcome:
     )
 
 
+def clock(scene: Scene) -> Outcome:
+    """Whether the host's clock agrees with the provider's."""
+    seconds = read_health(scene.lake, [scene.provider])[scene.provider].skew_seconds
+    if seconds is None:
+        return Outcome([], "no answer told the time")
+    apart = timedelta(seconds=abs(seconds))
+    metadata = {"skew seconds": dg.MetadataValue.float(seconds)}
+    if apart <= _SKEW_WARN:
+        return Outcome([], "the clocks agree", metadata)
+    said = f"the host's clock is {apart} {'ahead of' if seconds > 0 else 'behind'} that of {scene.provider}"
+    return Outcome([Finding(ERROR if apart > _SKEW_FAIL else WARN, said)], "", metadata)
+
+
 def gaps(scene: Scene) -> Outcome:
     """Whether every hour was given."""
     table = f"{scene.provider}/audit_events"
     now = scene.now.replace(tzinfo=UTC)
     days = days_between(now.date() - _LOOKED_AT * _DAY, now.date())
     manifests = [Manifest(scene.lake.directory(table, day)) for day in days]
-    lost = [{"provider": scene.provider, **gap} for manifest in manifests for gap in manifest.gaps]
+    found = [gap for manifest in manifests for gap in manifest.gaps]
+    began = _first_given(manifests)
+    # What lies before the first hour that the provider gave is older than what it keeps: nothing anybody can mend.
+    known = [gap for gap in found if began is not None and datetime.fromisoformat(gap["end"]) <= began]
+    lost = [{"provider": scene.provider, **gap} for gap in found if gap not in known]
     missing = sum(
         (datetime.fromisoformat(gap["end"]) - datetime.fromisoformat(gap["start"]) for gap in lost), timedelta()
     )
-    texts = [f"{scene.provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}" for gap in lost]
+    texts = [_gap_text(scene.provider, gap) for gap in lost]
     for start, end in _not_pulled(manifests, now):
         missing += end - start
         lost.append(
@@ -120,9 +139,20 @@ def gaps(scene: Scene) -> Outcome:
     severity = ERROR if missing >= _DAY else WARN
     return Outcome(
         [Finding(severity, text) for text in texts],
-        f"no gap in the last {_LOOKED_AT} days",
-        {"gaps": dg.MetadataValue.json(lost[:50])},
+        f"no gap in the last {_LOOKED_AT} days"
+        + (f"; {scene.provider} gives nothing before {began:%Y-%m-%d %H:%M} UTC any more" if known else ""),
+        {"gaps": dg.MetadataValue.json(lost[:50]), "older than the provider keeps": dg.MetadataValue.int(len(known))},
     )
+
+
+def _gap_text(provider: str, gap: GapEntry) -> str:
+    asked = f" (asked {gap['attempts']} times since {gap['since']}, and asked again)" if "unit" in gap else ""
+    return f"{provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}{asked}"
+
+
+def _first_given(manifests: Sequence[Manifest]) -> datetime | None:
+    """Start of the first hour that was given whole; None where none was."""
+    return min((hour for manifest in manifests for hour, cause in manifest.seen.items() if not cause), default=None)
 
 
 def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from assets.checks.alerting import allow_list, budget_realised, configured, deduplicated, intact
-from assets.checks.arrival import fresh, gaps, volume
+from assets.checks.arrival import clock, fresh, gaps, volume
 from assets.checks.findings import Outcome, Scene
 from assets.checks.rows import read, rejects, rows_conserved, schema, size_coverage, unique_events
 
@@ -48,6 +48,15 @@ CATALOGUE = (
         "Materialise the days that were not pulled; what the provider no longer gives stays a gap, and the "
         "evaluations name its windows",
         gaps,
+    ),
+    Check(
+        "clock",
+        "audit_events",
+        True,
+        "This host's clock agrees with the provider's. Two minutes apart warns, ten fails. Windows are pulled by the "
+        "provider's clock meanwhile.",
+        "Set the host's clock: switch on time synchronisation (NTP)",
+        clock,
     ),
     Check(
         "fresh",

@@ -56,7 +56,7 @@ class Broken(Watched):
         self.lake = home.path / "lake"
         self._stand_in = stand_in
         last = FIRST + timedelta(days=DAYS - 1)
-        self._values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
+        self.values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
 
     def run(
         self,
@@ -72,7 +72,7 @@ class Broken(Watched):
         """One run over the days from first to last, counted from 0; ``local`` is what the host's clock shows."""
         self._stand_in.set_clock(now)
         theirs = {name for provider in ALL_PROVIDERS if provider not in providers for name in variables(provider)}
-        values = {name: value for name, value in self._values.items() if name not in theirs}
+        values = {name: value for name, value in self.values.items() if name not in theirs}
         values["UPLOADWATCH_NOW"] = (local or now).isoformat()
         os.environ.update(values)
         job = build_defs(values, resource_overrides={"detector": Quick(), **(overrides or {})}).resolve_job_def(JOB)

@@ -33,6 +33,10 @@ NAMES = {
     "deduplicated",
     "budget_realised",
     "allow_list",
+    "clock",
+    "configured",
+    "intact",
+    "read",
 }
 RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"
 
