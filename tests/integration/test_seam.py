@@ -54,7 +54,7 @@ ERRORS: tuple[Callable[[], BaseException], ...] = (
     lambda: duckdb.InvalidInputException("Invalid Input Error"),
     lambda: OverflowError("date value out of range"),
     lambda: KeyError("entries"),
-    lambda: MemoryError(),
+    MemoryError,
     lambda: OSError(28, "No space left on device"),
 )
 STEPS = ("connector", "pages", "pages later", "parallel_slices", "present", "retention", "streamed", "file_sizes")
