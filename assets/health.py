@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from assets.durable import replace_text
 from assets.lake import Lake
 
-__all__ = ["Health", "Trouble", "read_health", "record", "record_unconfigured"]
+__all__ = ["Health", "Trouble", "read_health", "record", "record_removed", "record_unconfigured"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Health:
         checked_at: Latest run that tried any step, UTC; None before the first.
         troubles: Failing steps by name (``pull``, ``logged_uploads``, ``sizes``, ``uploads``); empty where all is well.
         unconfigured_since: First run, UTC, that found data of the source in the lake but the source not configured.
+        removed: Who removed the source for good, and why; empty where it is not.
         skew_seconds: The host's clock less the provider's in the latest pull that was told the time.
     """
 
@@ -52,6 +53,7 @@ class Health:
     troubles: dict[str, Trouble] = field(default_factory=dict)
     unconfigured_since: datetime | None = None
     skew_seconds: float | None = None
+    removed: str = ""
 
 
 _HEALTH = TypeAdapter(Health)
@@ -114,9 +116,15 @@ def record_unconfigured(lake: Lake, provider: str, *, now: datetime) -> Health:
     """Record that a source with data in the lake is not configured; the first run that finds so counts."""
     with lake.alone(f"{provider}/health"):
         before = read_health(lake, [provider])[provider]
-        if before.unconfigured_since:
+        if before.unconfigured_since or before.removed:
             return before
         return _write(lake, provider, Health(before.checked_at, {}, now.astimezone(UTC)))
+
+
+def record_removed(lake: Lake, provider: str, why: str, *, now: datetime) -> Health:
+    """Record that a source was removed for good: it is no longer missed. Being pulled again takes that back."""
+    with lake.alone(f"{provider}/health"):
+        return _write(lake, provider, Health(now.astimezone(UTC), removed=why))
 
 
 def _write(lake: Lake, provider: str, health: Health) -> Health:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.calendar import TRAINING_DAYS, midnight
+from assets.calendar import DAY, TRAINING_DAYS, midnight
 from assets.kept import intact, write_kept
 from assets.lake import Lake
 from assets.pages.paths import dossier_path
@@ -95,14 +95,25 @@ def kept_days(text: str) -> dict[str, int]:
     return found
 
 
+def _known_today(lake: Lake, today: date) -> date:
+    """The day by the sources' clocks: no later than the day after the newest that was pulled.
+
+    What is removed is gone, so this host's clock alone does not decide it.
+    """
+    pulled = [days[-1] for provider in PROVIDERS if (days := lake.landed_days(f"{provider}/audit_events"))]
+    return min(today, max(pulled) + DAY) if pulled else today
+
+
 def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
     """What is over its days, table by table.
 
     Args:
         lake: The lake; exported files are beside it.
         keep: Days by table, from :func:`kept_days`.
-        today: The day, UTC, which counts as the first of them.
+        today: The day, UTC, which counts as the first of them, unless nothing that recent was ever pulled: a clock that
+            runs ahead removes nothing.
     """
+    today = _known_today(lake, today)
     for table, days in keep.items():
         first = today - timedelta(days=days - 1)
         if table == EXPORTS:

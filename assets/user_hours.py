@@ -35,14 +35,14 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
     ) -> None:
         for source in unconfigured_sources(lake, providers):
-            since = record_unconfigured(lake, source, now=clock.now()).unconfigured_since
-            context.log.warning(
-                "%s is not configured since %s: its alerts and history stay. Set its variables again, or remove it for "
-                "good with `uploadwatch remove-source %s`.",
-                source,
-                since,
-                source,
-            )
+            if since := record_unconfigured(lake, source, now=clock.now()).unconfigured_since:
+                context.log.warning(
+                    "%s is not configured since %s: its alerts and history stay. Set its variables again, or remove it "
+                    "for good with `uploadwatch remove-source %s`.",
+                    source,
+                    since,
+                    source,
+                )
         uploads = [f"{source}/uploads" for source in known_sources(lake, providers)]
         summed_by = rules("user_hours", detector)
 

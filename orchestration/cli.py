@@ -20,6 +20,7 @@ from orchestration.commands.export import export
 from orchestration.commands.forget import forget
 from orchestration.commands.import_history import history
 from orchestration.commands.notify import notify, outbox
+from orchestration.commands.remove_source import remove_source
 from orchestration.commands.replays import demo, run
 from orchestration.commands.retention import retention
 from orchestration.commands.reveal import reveal
@@ -39,7 +40,7 @@ _COMMANDS = (
     *(demo, ui, run),
     *(alerts, alert, review, status, backtest),
     *(doctor, classify, backfill, notify, outbox),
-    *(export, reveal, forget, retention),
+    *(export, reveal, forget, retention, remove_source),
 )
 _MENDABLE = (
     *(ConfigurationError, AllowListError, OperatorFileError, ConnectorError),

@@ -1,0 +1,65 @@
+"""``uploadwatch remove-source``: what becomes of a source's alerts and data once it is gone for good."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from assets.removal import delete_source, keep_source
+from assets.resources import Clock
+from assets.sources import known_sources
+from connectors import ConfigurationError, configured
+from detection.wording import size
+from orchestration.commands.formats import HOME, HomeOption, lake_of
+from orchestration.idle import refuse_while_running
+from orchestration.settings import Settings, environment
+
+__all__ = ["remove_source"]
+
+
+class _Alerts(StrEnum):
+    """What becomes of them."""
+
+    KEEP = "keep"
+    WITHDRAW = "withdraw"
+
+
+def remove_source(
+    source: Annotated[str, typer.Argument(help="The source, such as box.")],
+    by: Annotated[str, typer.Option(help="Who removes it.")],
+    note: Annotated[str, typer.Option(help="Why.")],
+    alerts: Annotated[
+        _Alerts, typer.Option(help="keep its alerts and data, or withdraw the alerts and delete the data.")
+    ] = _Alerts.KEEP,
+    home: HomeOption = HOME,
+) -> None:
+    """Removes a source for good that is no longer configured.
+
+    Until then its alerts and history stay and the check `configured` fails. With `--alerts keep` they stay for good,
+    and it is no longer missed. With `--alerts withdraw` its data are deleted, and alerts that rest on it alone are
+    withdrawn.
+    """
+    lake, values = lake_of(home), environment()
+    if source in configured(values):
+        raise ConfigurationError(f"{source} is configured. Unset its variables first, then say this again.")
+    if source not in known_sources(lake, []):
+        raise LookupError(f"{home} holds no data of {source!r}. Its sources: {', '.join(known_sources(lake, []))}.")
+    refuse_while_running(values)
+    days = lake.landed_days(f"{source}/uploads")
+    with lake.alone(f"{source}/audit_events"), lake.alone():
+        if alerts is _Alerts.KEEP:
+            now = Clock(fixed=Settings.read(values).now).now()
+            keep_source(lake, source, by=by, why=note, now=now)
+            said = f"{source} is removed; its alerts and history stay."
+        else:
+            freed = delete_source(lake, source)
+            said = (
+                f"{source} is removed, and its data ({size(freed)}) are deleted. Alerts that rest on it alone are "
+                "withdrawn by the next run over their days; for all of them: "
+                f"uploadwatch backfill --from {days[0]} --to {days[-1]}"
+            )
+    Console().print(escape(said), highlight=False, soft_wrap=True)

@@ -1,0 +1,26 @@
+"""A deployment without a run in progress, which some commands need."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import dagster as dg
+
+from orchestration.schedules import UNFINISHED
+
+__all__ = ["refuse_while_running"]
+
+
+def refuse_while_running(values: Mapping[str, str]) -> None:
+    """Refuse while Dagster has a run that would write back what it has read.
+
+    Raises:
+        RuntimeError: It has.
+    """
+    if values.get("DAGSTER_HOME"):
+        with dg.DagsterInstance.get() as instance:
+            if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
+                raise RuntimeError(
+                    "A run is in progress or waits, and would write back what it has read. Switch the schedules off, "
+                    "and wait for it to end or terminate it."
+                )
