@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from made_lake import DAY, HOUR, NOW, TODAY, TRAITS, MadeLake
 
 from assets.checks import CATALOGUE
+from assets.health import record, record_removed, record_unconfigured
 
 Build = Callable[[MadeLake], None]
 WORK = range(8, 18)
@@ -124,7 +125,55 @@ def allowed_until(expires: str) -> Build:
     return build
 
 
+def troubled(step: str, problem: str) -> Build:
+    def build(lake: MadeLake) -> None:
+        record(lake.lake, "box", step, problem, now=NOW.replace(tzinfo=UTC))
+
+    return build
+
+
+def skewed(**skew: float) -> Build:
+    def build(lake: MadeLake) -> None:
+        record(lake.lake, "box", "pull", "", now=NOW.replace(tzinfo=UTC), skew=timedelta(**skew))
+
+    return build
+
+
+def unconfigured(lake: MadeLake) -> None:
+    record_unconfigured(lake.lake, "box", now=NOW.replace(tzinfo=UTC))
+
+
+def removed(lake: MadeLake) -> None:
+    unconfigured(lake)
+    record_removed(lake.lake, "box", "ann: the contract ended", now=NOW.replace(tzinfo=UTC))
+
+
+def rotten(lake: MadeLake) -> None:
+    lake.write("box/uploads", [{"event_key": "e1"}])
+    lake.lake.part("box/uploads", TODAY).write_bytes(b"garbage")
+
+
+def lost_for_good(lake: MadeLake) -> None:
+    lake.land(TODAY, 9)
+    [path] = lake.lake.directory("box/audit_events", TODAY).glob("*.zst")
+    path.unlink()
+
+
 CASES: list[tuple[str, Build, str, str]] = [
+    ("clock", lambda lake: None, "ok", "no answer told the time"),
+    ("clock", skewed(seconds=-90), "ok", "the clocks agree"),
+    ("clock", skewed(minutes=3), "warn", "the host's clock is 0:03:00 ahead of that of box. Set the host's clock"),
+    ("clock", skewed(days=-3), "error", "the host's clock is 3 days, 0:00:00 behind that of box"),
+    ("read", troubled("uploads", ""), "ok", "every day was read"),
+    ("read", troubled("pull", "box is down"), "ok", "every day was read"),
+    ("read", troubled("logged_uploads", "box: reading 2026-03-10: it is empty"), "error", "it is empty"),
+    ("read", troubled("uploads", "box: event `e1` is there twice"), "error", "is there twice"),
+    ("configured", lambda lake: None, "ok", "every source with data in the lake is configured"),
+    ("configured", removed, "ok", "every source with data in the lake is configured"),
+    ("configured", unconfigured, "error", "box is not configured since 2026-03-10 12:00 UTC"),
+    ("intact", lambda lake: lake.land(TODAY, 9), "ok", "every file is what was written"),
+    ("intact", rotten, "warn", "is damaged: its content is not what was written"),
+    ("intact", lost_for_good, "error", "is missing: it is missing; 9 raw events can't be read again"),
     ("gaps", landed((1, 24, None), (0, 12, None)), "ok", "no gap in the last 14 days"),
     (
         "gaps",
