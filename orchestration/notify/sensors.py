@@ -159,10 +159,8 @@ def _enter_feed(
     else:
         # A run is under way that will tell.
         return 0
-    mark = f"feed {provider}"
-    state, _, turns = (outbox.mark(mark) or "fresh 0").partition(" ")
-    if state == ("stale" if stale else "fresh"):
+    message = feed_message(provider, stale=stale, said=said)
+    # A feed of which nobody was told anything is fresh to all.
+    if not stale and outbox.last(message.subject) is None:
         return 0
-    turn = int(turns) + 1
-    message = feed_message(provider, turn, stale=stale, said=said)
-    return outbox.add([message], channels, now, mark=(mark, f"{'stale' if stale else 'fresh'} {turn}"))
+    return outbox.add([message], channels, now)

@@ -126,8 +126,8 @@ def every_kind(tmp_path_factory) -> Receiver:
         others = [
             run_failed("0-1", "watch_uploads", ["2026-03-01", "2026-03-02"], {"box__uploads": "ValueError: no"}),
             run_failed("0-2", "__ASSET_JOB", [], {"alerts": "no"}),
-            feed_message("box", 1, stale=True, said="the newest event of box is of 2026-02-01"),
-            feed_message("box", 2, stale=False, said="the newest event is of 2026-03-01"),
+            feed_message("box", stale=True, said="the newest event of box is of 2026-02-01"),
+            feed_message("box", stale=False, said="the newest event is of 2026-03-01"),
             trial_message(NOW),
         ]
         outbox_of(home).add(others, channels, NOW)
