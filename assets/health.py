@@ -1,7 +1,7 @@
 """Health of the sources: which step of which source fails, since when, and how often in a row.
 
-One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of a
-source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
+One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of
+a source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from assets.lake import Lake, replace_text
 
-__all__ = ["Health", "Trouble", "read_health", "record"]
+__all__ = ["Health", "Kind", "Trouble", "read_health", "record"]
+
+Kind = Literal["refused", "unavailable", "damaged", "fault"]
+"""What is wrong: the provider refuses, or cannot be reached for now; a file of the lake is damaged; anything else."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,13 @@ class Trouble:
         since: First of the failed runs in a row, UTC.
         failures: Failed runs in a row.
         problem: What is wrong, where, and what to do: a sentence for a person, without secrets.
+        kind: What kind of trouble it is, by which it is decided when people are notified.
     """
 
     since: datetime
     failures: int
     problem: str
+    kind: Kind = "fault"
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,12 @@ class Health:
     Attributes:
         checked_at: Latest run that tried any step, UTC; None before the first.
         troubles: Failing steps by name (``pull``, ``read``, ``sizes``); empty where all is well.
+        unconfigured_since: First run that found data of the source but no configuration, UTC; None where it has one.
     """
 
     checked_at: datetime | None = None
     troubles: dict[str, Trouble] = field(default_factory=dict)
+    unconfigured_since: datetime | None = None
 
 
 _HEALTH = TypeAdapter(Health)
@@ -68,8 +76,8 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
     return found
 
 
-def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime) -> Health:
-    """Record how a step of a source ended.
+def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime, kind: Kind = "fault") -> Health:
+    """Record how a step of a source ended; a source of which a step was tried is configured.
 
     Args:
         lake: Where the file is kept.
@@ -77,6 +85,7 @@ def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime)
         step: ``pull``, ``read`` or ``sizes``.
         problem: What is wrong, for a person; empty where the step went well.
         now: Present time, UTC with zone.
+        kind: What kind of problem it is.
 
     Returns:
         The health after it.
@@ -86,7 +95,8 @@ def record(lake: Lake, provider: str, step: str, problem: str, *, now: datetime)
         troubles = {name: trouble for name, trouble in before.troubles.items() if name != step}
         if problem:
             last = before.troubles.get(step)
-            troubles[step] = Trouble(last.since, last.failures + 1, problem) if last else Trouble(now, 1, problem)
+            since, failures = (last.since, last.failures) if last else (now.astimezone(UTC), 0)
+            troubles[step] = Trouble(since, failures + 1, problem, kind)
         after = Health(now.astimezone(UTC), troubles)
         replace_text(_path(lake, provider), json.dumps(asdict(after), default=datetime.isoformat, indent=1))
     return after
