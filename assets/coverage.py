@@ -8,14 +8,17 @@ from datetime import UTC, date, datetime, time, timedelta
 import duckdb
 import pyarrow as pa
 
-from assets.calendar import midnight
+from assets.calendar import TRAINING_DAYS, midnight
 from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import days_between
+from detection.parameters import Parameters
+from detection.sql import ENGINE, load
 
 __all__ = ["evaluations", "first_days", "tell_source_days", "tell_sources"]
 
 _HOUR = timedelta(hours=1)
+_WARM_UP = timedelta(days=Parameters().warm_up_days)
 
 
 def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
@@ -64,18 +67,39 @@ def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, st
 
 
 def evaluations(
-    lake: Lake, providers: Sequence[str], began: Mapping[str, date], day: date, activation: timedelta
+    lake: Lake,
+    providers: Sequence[str],
+    began: Mapping[str, date],
+    day: date,
+    activation: timedelta,
+    warm_up: timedelta = _WARM_UP,
 ) -> list[tuple[str, datetime, str, str | None]]:
-    """For each provider and window that starts on the day: scope, start (UTC without zone), state and reason."""
+    """Return for each provider and window that starts on the day: scope, start (UTC without zone), state and reason.
+
+    The state follows from what an alert needs: the age of the source, the history that the day's baselines compare
+    with (where they are made), and the events of the window.
+
+    Args:
+        lake: Where events and baselines are.
+        providers: The sources.
+        began: First day with events of each, from :func:`first_days`.
+        day: The day.
+        activation: No source raises an alert before it is so old.
+        warm_up: Nothing is scored before a scope's baselines have so much history.
+    """
     rows: list[tuple[str, datetime, str, str | None]] = []
+    cold = _cold(lake, providers, day, warm_up)
     for provider in providers:
         first = began.get(provider)
         hours = _hours(lake, provider, days_between(day, day + timedelta(days=1)))
         for n in range(24):
             start = datetime.combine(day, time(), UTC) + n * _HOUR
+            reason: str | None
             if first is None or day < first + activation:
                 since = "no audit events yet" if first is None else f"history since {first}"
                 state, reason = "in activation", since
+            elif provider in cold:
+                state, reason = "in activation", cold[provider]
             else:
                 window = [start + k * _HOUR for k in range(3)]
                 missing = [hour for hour in window if hour not in hours]
@@ -88,3 +112,24 @@ def evaluations(
                     state, reason = "evaluated", None
             rows.append((provider, start.replace(tzinfo=None), state, reason))
     return rows
+
+
+def _cold(lake: Lake, providers: Sequence[str], day: date, warm_up: timedelta) -> dict[str, str]:
+    """Sources that nothing is scored of, since the day's baselines know too little of them; since and until when."""
+    if not lake.parts("baselines", [day]):
+        return {}
+    with duckdb.connect(config=dict(ENGINE)) as con:
+        for table in ("baselines", "user_hours"):
+            lake.view(con, table, [table], [day])
+        known: dict[str, int | None] = dict(con.execute(load("scope_history")).fetchall())
+    cold = {}
+    for provider in providers:
+        history = known.get(provider)
+        if history is None:
+            cold[provider] = (
+                f"no uploads in the {TRAINING_DAYS} days before; scored from {warm_up.days} days after the next"
+            )
+        elif history < warm_up.days:
+            first = day - timedelta(days=history)
+            cold[provider] = f"uploads since {first} only; scored from {first + warm_up} on"
+    return cold

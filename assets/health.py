@@ -11,13 +11,18 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from assets.durable import replace_text
 from assets.lake import Lake
 
-__all__ = ["Health", "Trouble", "read_health", "record", "record_removed", "record_unconfigured"]
+__all__ = ["Health", "Kind", "Trouble", "read_health", "record", "record_removed", "record_unconfigured"]
+
+
+Kind = Literal["refused", "unavailable", "damaged", "fault"]
+"""What is wrong: the provider refuses, or cannot be reached for now; a file of the lake is damaged; anything else."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +33,13 @@ class Trouble:
         since: First of the failed runs in a row, UTC.
         failures: Failed runs in a row.
         problem: What is wrong, where, and what to do: a sentence for a person, without secrets.
-        kind: ``unavailable`` (passes by itself), ``refused``, ``damaged`` or ``fault``.
+        kind: What kind of trouble it is, by which it is decided when people are notified.
     """
 
     since: datetime
     failures: int
     problem: str
-    kind: str = "fault"
+    kind: Kind = "fault"
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def record(
     problem: str,
     *,
     now: datetime,
-    kind: str = "fault",
+    kind: Kind = "fault",
     skew: timedelta | None = None,
 ) -> Health:
     """Record how a step of a source ended.
@@ -95,7 +100,7 @@ def record(
         step: ``pull``, ``logged_uploads``, ``sizes`` or ``uploads``.
         problem: What is wrong, for a person; empty where the step went well.
         now: Present time, UTC with zone.
-        kind: See :class:`Trouble`.
+        kind: What kind of problem it is.
         skew: The host's clock less the provider's; None where this step was not told the time.
 
     Returns:
@@ -106,7 +111,7 @@ def record(
         troubles = {name: trouble for name, trouble in before.troubles.items() if name != step}
         if problem:
             last = before.troubles.get(step)
-            since, failures = (last.since, last.failures) if last else (now, 0)
+            since, failures = (last.since, last.failures) if last else (now.astimezone(UTC), 0)
             troubles[step] = Trouble(since, failures + 1, problem, kind)
         seconds = before.skew_seconds if skew is None else round(skew.total_seconds(), 1)
         return _write(lake, provider, Health(now.astimezone(UTC), troubles, skew_seconds=seconds))

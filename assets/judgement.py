@@ -36,7 +36,7 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
         "scores": [hours, "baselines"],
         "thresholds": ["scores", "baselines"],
         "detections": [hours, "scores", "thresholds", "baselines"],
-        "evaluations": ["scores", "thresholds", "baselines"],
+        "evaluations": [hours, "scores", "thresholds", "baselines"],
     }
 
     @dg.multi_asset(
@@ -60,7 +60,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
         return first_days(lake, providers)
 
-    activation = timedelta(days=parameters.activation_days)
+    activation, warm_up = timedelta(days=parameters.activation_days), timedelta(days=parameters.warm_up_days)
 
     def learned_from(day: date) -> str:
         tables = ["user_hours", "detections"]
@@ -98,8 +98,8 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
 
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        watched = evaluations(lake, providers, began(), day, activation)
-        stored = parameters.model_dump_json() + RULES
+        watched = evaluations(lake, providers, began(), day, activation, warm_up)
+        stored = parameters.model_dump_json() + RULES + rules("evaluations", detector)
         allowed = digest(entries, day)
         if allowed:
             # The apps of the hours count then, which nothing else of these inputs tells of.
@@ -115,7 +115,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         tell_sources(con, began())
         detect(con, day, parameters, entries)
-        watched = evaluations(lake, providers, began(), day, activation)
+        watched = evaluations(lake, providers, began(), day, activation, warm_up)
         con.execute(
             """
             CREATE OR REPLACE TEMP TABLE evaluations AS

@@ -27,7 +27,7 @@ _QUERIES = {
     "measured_sizes": ("sizes/answers", "sizes/measured"),
     "typical_sizes": ("sizes/typical",),
     "user_hours": ("user_hours",),
-    "evaluations": (),
+    "evaluations": ("scope_history",),
     "alerts": ALERT_QUERIES,
     "dossiers": DOSSIER_QUERIES,
     "exports": EXPORT_QUERIES,
@@ -57,7 +57,7 @@ _SETTINGS = {
         "flood_factor",
     ),
     "detections": ("activation_days", "floor_files", "floor_bytes"),
-    "evaluations": ("activation_days",),
+    "evaluations": ("activation_days", "warm_up_days"),
     "alerts": ("training_days", "deduplication_hours", "flood_alerts", "flood_factor"),
 }
 """The settings that each table's rows depend on."""

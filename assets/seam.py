@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import duckdb
 
 from assets.damage import DamagedError
+from assets.health import Kind
 from connectors import ConfigurationError, ConnectorError, RefusedError, StoppedError, UnavailableError
 
 __all__ = ["Fault", "fault_of", "worst_kind"]
@@ -33,7 +34,7 @@ class Fault:
         traceback: For the run's log, without secrets; empty where the problem says it all.
     """
 
-    kind: str
+    kind: Kind
     problem: str
     traceback: str = ""
 
@@ -42,11 +43,11 @@ class Fault:
         log.error("%s%s", self.problem, f"\n{self.traceback}" if self.traceback else "")
 
 
-_KINDS = ("unavailable", "fault", "damaged", "refused")
+_KINDS: tuple[Kind, ...] = ("unavailable", "fault", "damaged", "refused")
 """Kinds of faults, the one that asks most of a person last."""
 
 
-def worst_kind(faults: Iterable[Fault]) -> str:
+def worst_kind(faults: Iterable[Fault]) -> Kind:
     """Return the kind of several faults together."""
     return max((fault.kind for fault in faults), key=_KINDS.index, default="unavailable")
 
@@ -65,7 +66,7 @@ def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] =
     if isinstance(error, UnavailableError):
         return Fault("unavailable", str(error))
     if isinstance(error, ConnectorError | ConfigurationError):
-        kind = "refused" if isinstance(error, RefusedError | ConfigurationError) else "fault"
+        kind: Kind = "refused" if isinstance(error, RefusedError | ConfigurationError) else "fault"
         return Fault(kind, str(error))
     if isinstance(error, DamagedError):
         return Fault("damaged", f"{source}: {doing}: {error}")

@@ -105,23 +105,28 @@ def read_suppressed(home: Path) -> dict[str, int]:
         return suppressed(con)
 
 
-def alert_table(alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | None = None) -> Table:
+def alert_table(
+    alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | None = None, activation: Sequence[str] = ()
+) -> Table:
     """Alerts as a table for the terminal; names from outside are shown as text, whatever markup they carry.
 
     Args:
         alerts: From :func:`read_alerts`.
-        allowed: From :func:`read_suppressed`; told below the table.
+        allowed: From :func:`read_suppressed`; shown below the table.
+        activation: Why sources cannot raise an alert yet, a line each; likewise.
     """
+    below = [escape(line) for line in activation]
+    below += [
+        f"{windows:,} windows suppressed by the allow-list: {escape(entry)}"
+        for entry, windows in (allowed or {}).items()
+    ]
     table = Table(
         title="1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts",
         show_lines=True,
         expand=True,
+        caption="\n".join(below) or None,
         caption_justify="left",
     )
-    if allowed:
-        table.caption = "\n".join(
-            f"{windows:,} windows suppressed by the allow-list: {escape(entry)}" for entry, windows in allowed.items()
-        )
     table.add_column("Opens (UTC)", no_wrap=True)
     table.add_column("Severity", no_wrap=True)
     # A name longer than the column goes on in the next line: cut short, it would be somebody else's.

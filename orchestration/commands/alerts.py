@@ -7,8 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from assets.resources import Clock
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.report import alert_table, read_alerts, read_suppressed
+from orchestration.settings import Settings, environment
+from orchestration.sources import activations, sources_of, warnings
 
 __all__ = ["alerts"]
 
@@ -17,10 +20,16 @@ def alerts(
     home: HomeOption = HOME,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Prints the alerts of a home."""
-    lake_of(home)
+    """Prints the alerts of a home, below what is wrong with the sources (with json on standard error)."""
+    lake = lake_of(home)
+    values = environment()
+    now = Clock(fixed=Settings.read(values).now).now()
+    above = Console(stderr=format_ is Format.JSON)
+    for line in warnings(sources_of(lake, now)):
+        above.print(line, markup=False, highlight=False, soft_wrap=True)
     found = read_alerts(home)
     if format_ is Format.JSON:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     else:
-        Console().print(alert_table(found, read_suppressed(home)))
+        pending = [activation.line for activation in activations(lake, values, now.date())]
+        Console().print(alert_table(found, read_suppressed(home), pending))

@@ -21,6 +21,7 @@ from orchestration.notify.messages import trial_message
 from orchestration.notify.outbox import Letter
 from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
+from orchestration.notify.sources import enter_sources
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 
@@ -31,7 +32,7 @@ def notify(
     home: HomeOption = HOME,
     test: Annotated[bool, typer.Option("--test", help="Only send a test message to every channel.")] = False,
 ) -> None:
-    """Notifies of new and changed alerts now, as the sensor does every half minute; with --test, tries the channels.
+    """Notifies of alerts and sources now, as the sensor does every half minute; with --test, tries the channels.
 
     The exit status is 1 if a channel did not take a message.
     """
@@ -55,8 +56,11 @@ def notify(
         if not may:
             raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
         entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
+        turned = enter_sources(box, lake, channels, clock.now())
         done = deliver(box, channels, clock.now, pseudonyms)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
+    if turned:
+        out.print(f"{turned} sources failing, or well again")
     for failure in done.failed:
         out.print(escape(failure), highlight=False)
     if done.failed:

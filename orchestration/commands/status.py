@@ -1,10 +1,11 @@
-"""``uploadwatch status``: whether the budget is met, and what was and was not watched."""
+"""``uploadwatch status``: how the sources are, whether the budget is met, and what was not evaluated."""
 
 from __future__ import annotations
 
 import json
 import sys
-from datetime import date
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,10 +14,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from assets.lake import Lake
 from assets.load import load_of_days
 from assets.plots import load_plot
+from assets.resources import Clock
 from detection.wording import TITLES
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+from orchestration.settings import Settings, environment
+from orchestration.sources import Activation, Source, activations, sources_of, warnings
 
 __all__ = ["status"]
 
@@ -27,39 +32,87 @@ def status(
     plot: Annotated[Path | None, typer.Option(help="Picture of alerts allowed and raised, PNG.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """Shows alerts raised against the budget day by day, and for each provider the windows that were not evaluated."""
+    """Shows what is wrong with the sources, alerts against the budget, and which windows were not evaluated."""
     lake = lake_of(home)
+    values = environment()
+    now = Clock(fixed=Settings.read(values).now).now()
+    sources = sources_of(lake, now)
+    out = Console()
+    if format_ is Format.TABLE:
+        for line in warnings(sources):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+    pending = activations(lake, values, now.date())
     judged = lake.days("thresholds")[-days:]
-    if not judged:
-        raise FileNotFoundError(f"{home} holds no thresholds yet: materialise the assets first.")
     with duckdb.connect() as con:
         load = load_of_days(con, lake, judged)
-        lake.view(con, "evaluations", ["evaluations"], judged)
-        states = con.execute(
-            "SELECT scope, state, reason, count(*), min(window_start), max(window_start) FROM evaluations "
-            "GROUP BY scope, state, reason ORDER BY scope, min(window_start)"
-        ).fetchall()
-    if plot:
+        windows = _windows(con, lake, judged, sources, now)
+    if plot and judged:
         plot.write_bytes(load_plot(load))
     if format_ is Format.JSON:
-        names = ("scope", "state", "reason", "windows", "first_window_start", "last_window_start")
-        shown = [dict(zip(names, row, strict=True)) for row in states]
-        sys.stdout.write(json.dumps({"load": load, "windows": shown}, default=str, indent=1) + "\n")
+        told = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
+        sys.stdout.write(json.dumps(told, default=str, indent=1) + "\n")
+        return
+    if not judged:
+        out.print("Nothing is evaluated yet: no run has finished.")
     else:
-        _show(judged, load, states)
+        _show(out, judged, load, pending)
+    for activation in pending:
+        out.print(activation.line, markup=False, highlight=False)
+    for row in windows:
+        why = f": {row['reason']}" if row["reason"] else ""
+        count = f"{row['windows']} window{'' if row['windows'] == 1 else 's'}"
+        out.print(
+            f"{TITLES.get(row['scope'], row['scope'])}: {count} {row['state']}{why} "
+            f"({row['first_window_start']:%Y-%m-%d %H:%M} to {row['last_window_start']:%Y-%m-%d %H:%M} UTC)",
+            markup=False,
+        )
 
 
-def _show(judged: list[date], load: list[dict[str, Any]], states: list[tuple[Any, ...]]) -> None:
-    out = Console()
+def _windows(
+    con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], sources: Sequence[Source], now: datetime
+) -> list[dict[str, Any]]:
+    """Windows by source, state and reason. Left out is what no run could have seen yet, since it is still to come."""
+    lake.view(con, "evaluations", ["evaluations"], days)
+    con.execute("CREATE TEMP TABLE seen (scope VARCHAR, until TIMESTAMP)")
+    for source in sources:
+        # What came after the last run is to come, too, unless runs have stopped.
+        until = now if source.overdue else min(now, source.health.checked_at or now)
+        con.execute("INSERT INTO seen VALUES (?, ?)", [source.provider, until.astimezone(UTC).replace(tzinfo=None)])
+    cursor = con.execute(
+        """
+        SELECT
+          e.scope,
+          e.state,
+          min(regexp_replace(e.reason, ' from \\d\\d:\\d\\d UTC$', ''))
+            || CASE WHEN count(DISTINCT e.reason) > 1 AND min(e.reason) LIKE 'gap: %'
+                 THEN concat('; other causes: ', count(DISTINCT e.reason) - 1) ELSE '' END AS reason,
+          count(*) AS windows,
+          min(e.window_start) AS first_window_start,
+          max(e.window_start) AS last_window_start
+        FROM evaluations e
+        LEFT JOIN seen s ON s.scope = e.scope
+        WHERE e.state <> 'not evaluated' OR e.window_start + INTERVAL 3 HOUR <= coalesce(s.until, ?)
+        GROUP BY e.scope, e.state, CASE WHEN e.state = 'not evaluated' THEN e.reason LIKE 'gap: %' END,
+          CASE WHEN e.state = 'in activation' THEN e.reason END
+        ORDER BY e.scope, first_window_start, e.state, reason
+        """,
+        [now.astimezone(UTC).replace(tzinfo=None)],
+    )
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _show(out: Console, judged: Sequence[date], load: list[dict[str, Any]], pending: Sequence[Activation]) -> None:
+    until = min((each.until for each in pending if each.until), default=None)
+    nobody = f"No monitored users yet: activation ends on {until}" if until else "No monitored users"
     for population in dict.fromkeys(row["population"] for row in load):
         rows = [row for row in load if row["population"] == population]
         allowed, raised = sum(row["allowed"] for row in rows), sum(row["raised"] for row in rows)
         users = sum(row["watched_users"] for row in rows)
-        realised = f"{1000 * raised / users:.2f}" if users else "nobody watched yet"
+        realised = f"realised {1000 * raised / users:.2f}; account at {rows[-1]['balance']:+.1f}" if users else nobody
         out.print(
             f"[bold]{population}[/] from {judged[0]} to {judged[-1]}: {raised} alerts, {allowed:.1f} allowed; "
-            f"asked {rows[-1]['budget']:g} per 1000 and day, realised {realised}; "
-            f"account at {rows[-1]['balance']:+.1f}"
+            f"asked {rows[-1]['budget']:g} per 1000 and day{'; ' if users else '. '}{realised}."
         )
     table = Table(title="Days with alerts or an allowance")
     for title in ("Day", "Whose", "Users watched", "Allowed", "Raised", "Account"):
@@ -74,10 +127,3 @@ def _show(judged: list[date], load: list[dict[str, Any]], states: list[tuple[Any
             )
             table.add_row(str(row["day"]), row["population"], *figures)
     out.print(table)
-    for scope, state, reason, windows, first, last in states:
-        why = f": {reason}" if reason else ""
-        out.print(
-            f"{TITLES.get(scope, scope)}: {windows} windows {state}{why} "
-            f"({first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC)",
-            markup=False,
-        )

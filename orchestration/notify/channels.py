@@ -19,7 +19,6 @@ import requests
 
 from connectors import ConfigurationError
 from connectors.retries import retry_after
-from orchestration.notify.messages import key_of
 from orchestration.notify.outbox import Letter
 from orchestration.notify.settings import ChannelSettings, signing_key
 from orchestration.notify.text import headline, text_of
@@ -76,7 +75,7 @@ def open_channel(settings: ChannelSettings) -> Channel:
 def payload(letter: Letter, now: datetime) -> bytes:
     """The webhook's JSON, see ``docs/notifications.md``."""
     told: dict[str, Any] = {
-        "id": key_of(letter.subject, letter.revision),
+        "id": letter.key,
         "event": letter.event,
         "sent_at": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
@@ -97,7 +96,7 @@ class _Webhook:
 
     def send(self, letter: Letter, now: datetime) -> None:
         body = payload(letter, now)
-        key, timestamp = key_of(letter.subject, letter.revision), str(int(now.timestamp()))
+        key, timestamp = letter.key, str(int(now.timestamp()))
         signature = hmac.digest(self._key, f"{key}.{timestamp}.".encode() + body, hashlib.sha256)
         headers = {
             "Content-Type": "application/json",
@@ -178,7 +177,7 @@ class _Apprise:
 
 
 def _tone(event: str) -> apprise.NotifyType:
-    if event in ("run.failed", "feed.stale"):
+    if event in ("run.failed", "source.failing", "feed.stale"):
         return apprise.NotifyType.FAILURE
     return apprise.NotifyType.WARNING if event in ("alert.new", "alert.changed") else apprise.NotifyType.INFO
 

@@ -24,6 +24,9 @@ def covered(letter: Letter, pseudonyms: Pseudonyms) -> Letter:
             # What a step's error quotes may be a row.
             failed = [each | {"error": pseudonyms.of(each["error"])} for each in letter.about["failed"]]
             return replace(letter, about={**letter.about, "failed": failed})
+        case "source" if letter.about["steps"]:
+            # Likewise; the steps that fail are enough to know where to look.
+            return replace(letter, about={**letter.about, "reason": pseudonyms.of(letter.about["reason"])})
         case _:
             return letter
 

@@ -9,9 +9,22 @@ from typing import Any
 
 from orchestration.notify.settings import SEVERITIES
 
-__all__ = ["EVENTS", "Message", "capped", "event_for", "feed_message", "key_of", "run_failed", "trial_message"]
+__all__ = [
+    "EVENTS",
+    "Message",
+    "capped",
+    "event_for",
+    "feed_message",
+    "key_of",
+    "run_failed",
+    "source_message",
+    "trial_message",
+]
 
-EVENTS = ("alert.new", "alert.changed", "alert.withdrawn", "run.failed", "feed.stale", "feed.fresh", "test")
+EVENTS = (
+    *("alert.new", "alert.changed", "alert.withdrawn", "run.failed"),
+    *("source.failing", "source.recovered", "feed.stale", "feed.fresh", "test"),
+)
 _LONGEST = 2000
 _MOST = 50
 
@@ -22,11 +35,14 @@ class Message:
 
     Attributes:
         event: One of :data:`EVENTS`; of an alert that is not withdrawn, whether it is new depends on the channel.
-        subject: What it is about: an ``alert_id``, ``run-<id>``, ``feed-<provider>``.
-        revision: Which form of it, from 1.
+        subject: What it is about: an ``alert_id``, ``run-<id>``, ``feed-<provider>``, ``source-<provider>``.
+        revision: Least number of this form, from 1: the outbox counts on where it gave that number to another form.
         line: Messages of one line are delivered in their order: the user of an alert, else the subject.
         about: What the message says, as the webhook's JSON has it; its key is the first half of the event.
         severity: Of an alert; None for what every channel is told.
+        content: Digest of what the message says. What says the same as the last message about the subject is not
+            entered again. Empty where the revision alone tells the forms apart.
+        opened: Whether the alert ever stood open; of one that never did no channel was told.
     """
 
     event: str
@@ -35,29 +51,36 @@ class Message:
     line: str
     about: Mapping[str, Any] = field(default_factory=dict)
     severity: str | None = None
+    content: str = ""
+    opened: bool = True
 
 
-def key_of(subject: str, revision: int) -> str:
-    """The idempotency key: the same in every attempt, and for no other message of a channel."""
-    return f"{subject}-{revision}"
+def key_of(subject: str, revision: int, series: str = "") -> str:
+    """Return the idempotency key: the same in every attempt, and for no other message of a channel.
+
+    Args:
+        subject: What the message is about.
+        revision: Its number among the messages about the subject.
+        series: Of an outbox that may have given these numbers before, what tells its keys from those; else empty.
+    """
+    return f"{subject}-{revision}-{series}" if series else f"{subject}-{revision}"
 
 
-def event_for(message: Message, least: str, *, told: bool) -> str | None:
-    """What a message is to one channel; None where the channel is not to get it.
+def event_for(message: Message, least: str, *, told: bool | None) -> str | None:
+    """Return what a message is to one channel; None where the channel is not to get it.
 
     Args:
         message: The message.
         least: The channel's least severity.
         told: Whether the channel was told of the alert before. Then it is told of all that follows, lest it keep a
-            form of the alert that no longer holds.
+            form of the alert that no longer holds. None where nobody remembers.
     """
-    if not message.event.startswith("alert."):
+    if told or not message.event.startswith("alert."):
         return message.event
-    if told:
-        return message.event
-    severity = message.severity or SEVERITIES[0]
-    if message.event == "alert.withdrawn" or SEVERITIES.index(severity) < SEVERITIES.index(least):
+    if SEVERITIES.index(message.severity or SEVERITIES[0]) < SEVERITIES.index(least):
         return None
+    if message.event == "alert.withdrawn":
+        return message.event if told is None else None
     return "alert.new"
 
 
@@ -80,18 +103,31 @@ def run_failed(run: str, job: str, days: Sequence[str], steps: Mapping[str, str]
     return Message("run.failed", f"run-{run}", 1, f"run-{run}", capped(about))
 
 
-def feed_message(provider: str, turn: int, *, stale: bool, said: str) -> Message:
-    """A provider whose events stopped, or came again.
+def feed_message(provider: str, *, stale: bool, said: str) -> Message:
+    """Return the message about a provider whose events stopped, or came again.
 
     Args:
         provider: The provider.
-        turn: How often it has turned, this time included.
         stale: Whether it is stale now.
         said: What the check says, or why it is taken for stale.
     """
     subject = f"feed-{provider}"
     about = capped({"provider": provider, "reason": said})
-    return Message("feed.stale" if stale else "feed.fresh", subject, turn, subject, about)
+    state = "stale" if stale else "fresh"
+    return Message(f"feed.{state}", subject, 1, subject, about, content=state)
+
+
+def source_message(provider: str, *, failing: bool, about: Mapping[str, Any]) -> Message:
+    """Return the message about a source that fails, or works again.
+
+    Args:
+        provider: The source.
+        failing: Whether it fails now.
+        about: What the message says.
+    """
+    subject = f"source-{provider}"
+    state = "failing" if failing else "recovered"
+    return Message(f"source.{state}", subject, 1, subject, capped({"provider": provider, **about}), content=state)
 
 
 def trial_message(now: datetime) -> Message:

@@ -2,22 +2,27 @@
 
 A change is one transaction, so a process that dies leaves the state before it or after it. A message that was sent
 but not yet marked is sent again, under the same key.
+
+Whether something is new is decided by what it says, not by its number: the outbox keeps a digest of the last message
+about each subject. The lake and the outbox are restored from backups of different age, and then numbers repeat.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestration.notify.messages import Message, event_for
+from orchestration.notify.messages import Message, event_for, key_of
+from orchestration.notify.stamp import Lineage, Stamp, stamp_of
 
-__all__ = ["ATTEMPTS", "Letter", "Outbox", "Route", "Waiting", "backoff"]
+__all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
 
 ATTEMPTS = 30
 """With the waits of :func:`backoff` about a day: a channel that is down overnight catches up by itself."""
@@ -25,19 +30,20 @@ _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(hours=1)
 _SECONDS_TO_WAIT = 30.0
 
+_LAYOUT = 1
+"""Version of the tables, kept as ``user_version``; 0 is a file without it: an empty one, or the first layout."""
 _TABLES = """
-CREATE TABLE IF NOT EXISTS told (
-  subject TEXT NOT NULL, revision INTEGER NOT NULL, told_at TEXT NOT NULL,
-  PRIMARY KEY (subject, revision)
-) WITHOUT ROWID;
+CREATE TABLE subjects (subject TEXT PRIMARY KEY, revision INTEGER NOT NULL, content TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS letters (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
   channel TEXT NOT NULL, subject TEXT NOT NULL, revision INTEGER NOT NULL, line TEXT NOT NULL, event TEXT NOT NULL,
   about TEXT, state TEXT NOT NULL, attempts INTEGER NOT NULL, due TEXT NOT NULL, reason TEXT,
   UNIQUE (channel, subject, revision)
 );
+ALTER TABLE letters ADD COLUMN series TEXT NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS unsent_letters ON letters (channel, line, number) WHERE state <> 'sent';
-CREATE VIEW IF NOT EXISTS unsent AS
+DROP VIEW IF EXISTS unsent;
+CREATE VIEW unsent AS
   SELECT *, EXISTS (
     SELECT 1 FROM letters e
     WHERE e.channel = l.channel AND e.line = l.line AND e.number < l.number AND e.state <> 'sent'
@@ -45,6 +51,29 @@ CREATE VIEW IF NOT EXISTS unsent AS
   FROM letters l WHERE state <> 'sent';
 CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_TAKEN_OVER = """
+INSERT INTO subjects
+  SELECT t.subject, max(t.revision), substr(m.value, 1, instr(m.value, ' ') - 1)
+  FROM told t
+  LEFT JOIN marks m ON m.name = replace(t.subject, 'feed-', 'feed ') AND t.subject LIKE 'feed-%'
+  GROUP BY t.subject;
+DROP TABLE told;
+DELETE FROM marks WHERE name LIKE 'feed %';
+"""
+"""The first layout had a row for each subject and revision, and counted the turns of feeds by itself. What the last
+message about an alert said is not known: NULL, which any message of that revision is taken for."""
+
+_CHANGES, _SERIES, _FORGOTTEN, _AHEAD = "changes", "series", "forgotten", "ahead"
+"""Marks of the outbox itself: how often it was changed; what its keys end with; that channels may know more than it
+does, and why; that it gave numbers of its own to alerts, beyond the ledger's."""
+
+
+_DELETED, _RESTORED = "deleted", "restored"
+"""Why channels may know more; a deleted outbox was of the same numbers as the ledger, a restored one may not be."""
+
+
+class OutboxError(RuntimeError):
+    """The outbox cannot be read or written; the message says why, and what to do."""
 
 
 class Route(Protocol):
@@ -64,6 +93,12 @@ class Letter:
     event: str
     about: Mapping[str, Any]
     attempts: int
+    series: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its idempotency key."""
+        return key_of(self.subject, self.revision, self.series)
 
 
 @dataclass(frozen=True)
@@ -104,25 +139,53 @@ class Outbox:
     """The outbox of a home.
 
     Args:
-        path: Its file; made when it does not exist.
+        path: Its file; made when it does not exist, and brought to the present layout.
+
+    Raises:
+        OutboxError: It cannot be used; so do all methods.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
-        with self._changing() as database:
-            for statement in _TABLES.split(";"):
-                database.execute(statement)
+        with self._changing():
+            pass
+
+    @contextmanager
+    def _mendable(self) -> Iterator[None]:
+        """Say in one sentence what a person can mend."""
+        try:
+            yield
+        except (sqlite3.DatabaseError, OSError) as error:
+            raise OutboxError(f"The outbox {self._path} cannot be used: {error}. {_remedy(error)}") from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self._path, timeout=_SECONDS_TO_WAIT, isolation_level=None)) as database:
+            # What was sent names people: it is to be gone from the file, too, not only from its tables.
+            database.execute("PRAGMA secure_delete = ON")
+            yield database
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._mendable(), self._connected() as database:
+            yield database
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
         """One transaction, alone: others wait for its end."""
-        with closing(sqlite3.connect(self._path, timeout=_SECONDS_TO_WAIT, isolation_level=None)) as database:
-            # What was sent names people: it is to be gone from the file, too, not only from its tables.
-            database.execute("PRAGMA secure_delete = ON")
-            database.execute("BEGIN IMMEDIATE")
-            with database:
-                yield database
+        with self._mendable():
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with stamp_of(self._path) as stamp, self._connected() as database:
+                database.execute("BEGIN IMMEDIATE")
+                with database:
+                    stamp.open()
+                    changes = _begun(database, stamp)
+                    yield database
+                    if database.total_changes:
+                        changes += 1
+                        _put(database, _CHANGES, str(changes))
+                    ahead = _got(database, _AHEAD) is not None
+                stamp.close(changes, ahead=ahead)
 
     def add(
         self,
@@ -132,74 +195,73 @@ class Outbox:
         *,
         mark: tuple[str, str] | None = None,
     ) -> int:
-        """Enters messages for the channels that they go to; what was entered before is passed over.
+        """Enter messages for the channels that they go to; what says the same as the last about its subject is not.
 
         Args:
             messages: In the order in which they are to be delivered.
             routes: The channels.
             now: When.
-            mark: A name and a value that are kept with them, see :meth:`mark`.
+            mark: A name and a value that are kept with them, see :meth:`mark`: all alerts that there are were entered.
 
         Returns:
             How many were new.
         """
         new = 0
         with self._changing() as database:
+            series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
             for message in messages:
-                told = database.execute(
-                    "INSERT OR IGNORE INTO told VALUES (?, ?, ?)", (message.subject, message.revision, _text(now))
-                )
-                if not told.rowcount:
+                revision = _entered(database, message)
+                if revision is None:
                     continue
                 new += 1
+                about_alert = message.event.startswith("alert.")
+                if about_alert and (revision > message.revision or (series and not forgotten)):
+                    _put(database, _AHEAD, "")
+                # What a channel got from the deleted outbox has the ledger's number, and is known by it.
+                ending = "" if about_alert and forgotten == _DELETED else series
                 for route in routes:
-                    self._post(database, message, route, now)
+                    numbered = replace(message, revision=revision)
+                    _post(database, numbered, route, ending, now, forgotten=forgotten is not None)
             if mark:
-                database.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", mark)
+                _put(database, *mark)
+                database.execute("DELETE FROM marks WHERE name = ?", (_FORGOTTEN,))
         return new
 
-    @staticmethod
-    def _post(database: sqlite3.Connection, message: Message, route: Route, now: datetime) -> None:
-        before = database.execute(
-            "SELECT 1 FROM letters WHERE channel = ? AND subject = ?", (route.name, message.subject)
-        ).fetchone()
-        event = event_for(message, route.severity, told=before is not None)
-        if event:
-            database.execute(
-                "INSERT INTO letters (channel, subject, revision, line, event, about, state, attempts, due) "
-                "VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?)",
-                (
-                    route.name,
-                    message.subject,
-                    message.revision,
-                    message.line,
-                    event,
-                    json.dumps(message.about, ensure_ascii=False),
-                    _text(now),
-                ),
-            )
+    def last(self, subject: str) -> str | None:
+        """Return what was last entered about a subject, as its digest; None where nothing was."""
+        with self._reading() as database:
+            found = database.execute("SELECT coalesce(content, '') FROM subjects WHERE subject = ?", (subject,))
+            return _one(found)
 
     def mark(self, name: str) -> str | None:
-        """What was last kept under a name together with messages; None where nothing was."""
+        """Return what was last kept under a name together with messages; None where nothing was."""
+        with self._reading() as database:
+            return _got(database, name)
+
+    def settle(self, now: datetime) -> None:
+        """Make due what is due later than any wait lasts: it was entered or tried while the clock was ahead."""
         with self._changing() as database:
-            found = database.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
-        return found[0] if found else None
+            database.execute(
+                "UPDATE letters SET due = :now "
+                "WHERE state = 'pending' AND (due > :latest OR attempts = 0 AND due > :now)",
+                {"now": _text(now), "latest": _text(now + _LONGEST)},
+            )
 
     def next(self, channel: str, now: datetime) -> Letter | None:
         """The message that a channel is to be given now: one that is due, and first of its line.
 
         What was never tried comes before what failed, so that one message can't hold back all.
         """
-        with self._changing() as database:
+        with self._reading() as database:
             row = database.execute(
-                "SELECT number, subject, revision, event, about, attempts FROM unsent "
+                "SELECT number, subject, revision, event, about, attempts, series FROM unsent "
                 "WHERE channel = ? AND state = 'pending' AND due <= ? AND NOT behind ORDER BY attempts, number LIMIT 1",
                 (channel, _text(now)),
             ).fetchone()
         if row is None:
             return None
-        number, subject, revision, event, about, attempts = row
-        return Letter(number, subject, revision, event, json.loads(about), attempts)
+        number, subject, revision, event, about, attempts, series = row
+        return Letter(number, subject, revision, event, json.loads(about), attempts, series)
 
     def sent(self, letter: Letter) -> None:
         """Notes that the channel took a message, and erases whom it was about and what it said."""
@@ -241,17 +303,115 @@ class Outbox:
             ).rowcount
 
     def waiting(self) -> list[Waiting]:
-        """All that no channel has taken yet, in order."""
-        with self._changing() as database:
+        """Return all that no channel has taken yet, in order."""
+        with self._reading() as database:
             rows = database.execute(
-                "SELECT channel, event, subject || '-' || revision, line, state, attempts, due, "
+                "SELECT channel, event, subject, revision, series, line, state, attempts, due, "
                 "CASE WHEN behind THEN 'waits for an earlier message of ' || line ELSE coalesce(reason, '') END "
                 "FROM unsent ORDER BY number"
             ).fetchall()
-        return [Waiting(*row) for row in rows]
+        return [
+            Waiting(channel, event, key_of(subject, revision, series), *rest)
+            for channel, event, subject, revision, series, *rest in rows
+        ]
 
     def counts(self) -> dict[str, int]:
-        """Number of messages by state."""
-        with self._changing() as database:
+        """Return the number of messages by state."""
+        with self._reading() as database:
             found = dict(database.execute("SELECT state, count(*) FROM letters GROUP BY state").fetchall())
         return {state: found.get(state, 0) for state in ("pending", "parked", "sent")}
+
+
+def _begun(database: sqlite3.Connection, stamp: Stamp) -> int:
+    """Bring the tables to the present layout, and own up to what the outbox can't remember; returns its changes."""
+    [layout] = database.execute("PRAGMA user_version").fetchone()
+    if layout > _LAYOUT:
+        raise sqlite3.DatabaseError("a later version of uploadwatch wrote it")
+    tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if layout < _LAYOUT:
+        for statement in (_TABLES + (_TAKEN_OVER if "told" in tables else "")).split(";"):
+            database.execute(statement)
+        database.execute(f"PRAGMA user_version = {_LAYOUT}")
+        _put(database, _CHANGES, "0")
+    changes = int(_got(database, _CHANGES) or 0)
+    match stamp.lineage(changes):
+        case Lineage.DELETED:
+            _forget(database, _RESTORED if stamp.ahead else _DELETED)
+        case lineage if lineage is Lineage.REPLACED or (lineage is Lineage.UNSTAMPED and layout):
+            _forget(database, _RESTORED)
+        case Lineage.TOUCHED:
+            _put(database, _SERIES, secrets.token_hex(4))
+    return changes
+
+
+def _forget(database: sqlite3.Connection, why: str) -> None:
+    """Take what the channels know for unknown: they are told how things stand now, under keys that were never used."""
+    database.execute("UPDATE subjects SET content = ''")
+    database.execute("DELETE FROM marks")
+    _put(database, _FORGOTTEN, why)
+    _put(database, _SERIES, secrets.token_hex(4))
+    if why == _RESTORED:
+        _put(database, _AHEAD, "")
+
+
+def _entered(database: sqlite3.Connection, message: Message) -> int | None:
+    """Remember what a message says; returns its number, or None where the last about its subject said the same."""
+    content = message.content or str(message.revision)
+    row = database.execute("SELECT revision, content FROM subjects WHERE subject = ?", (message.subject,)).fetchone()
+    revision = message.revision
+    known = False
+    if row:
+        last, said = row
+        known = said == content or (said is None and last == revision)
+        revision = last if known else max(revision, last + 1)
+    database.execute("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?)", (message.subject, revision, content))
+    return None if known else revision
+
+
+def _post(
+    database: sqlite3.Connection, message: Message, route: Route, series: str, now: datetime, *, forgotten: bool
+) -> None:
+    before = database.execute(
+        "SELECT 1 FROM letters WHERE channel = ? AND subject = ?", (route.name, message.subject)
+    ).fetchone()
+    told = True if before else None if forgotten and message.opened else False
+    event = event_for(message, route.severity, told=told)
+    if event is None:
+        return
+    about = dict(message.about)
+    if "revision" in about:
+        about["revision"] = message.revision
+    database.execute(
+        "INSERT INTO letters (channel, subject, revision, line, event, about, state, attempts, due, series) "
+        "VALUES (?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?)",
+        (
+            *(route.name, message.subject, message.revision, message.line, event),
+            *(json.dumps(about, ensure_ascii=False), _text(now), series),
+        ),
+    )
+
+
+def _got(database: sqlite3.Connection, name: str) -> str | None:
+    return _one(database.execute("SELECT value FROM marks WHERE name = ?", (name,)))
+
+
+def _one(found: sqlite3.Cursor) -> str | None:
+    row = found.fetchone()
+    return row[0] if row else None
+
+
+def _put(database: sqlite3.Connection, name: str, value: str) -> None:
+    database.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if "locked" in text:
+        return "Another process holds it: end that process, or wait for it."
+    if "full" in text or "No space" in text:
+        return "Free space on its disk; nothing of it is lost."
+    if "malformed" in text or "not a database" in text:
+        return "Restore it from a backup, or move it away: alerts of the last days are then notified again."
+    if "later version" in text:
+        return "Use that version, or restore the backup of before the upgrade."
+    return "See that its directory exists, and that this user may write to it."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -61,22 +62,31 @@ def alone(home: Path) -> Iterator[bool]:
 
 
 def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datetime, max_age: timedelta) -> int:
-    """Publishes the alerts and enters every form of one that nobody was told of, unless it ended too long ago.
+    """Publish the alerts and enter each that says something else than its last message, unless it ended too long ago.
 
     Where several forms came up since the last round, the latest stands for all: it says all that they said.
 
     Returns:
         How many were new.
     """
-    # Taken first, so that what changes meanwhile is seen by the next round.
-    digest = lake.digest(["alerts"], lake.days("alerts"))
-    if outbox.mark("alerts") == digest:
-        return 0
     since = (now - max_age).astimezone(UTC).replace(tzinfo=None)
+    # Taken first, so that what changes meanwhile is seen by the next round.
+    inputs = _inputs(lake)
+    entered, _, age = (outbox.mark("alerts") or "").partition(" ")
+    # Where the round before looked less far back, since the clock was ahead or the setting changed, it left some out.
+    if entered == inputs and age <= since.isoformat():
+        return 0
     with duckdb.connect() as con:
         publish(con, lake, now)
         messages = _messages(con, since)
-    return outbox.add(messages, routes, now, mark=("alerts", digest))
+    return outbox.add(messages, routes, now, mark=("alerts", f"{inputs} {since.isoformat()}"))
+
+
+def _inputs(lake: Lake) -> str:
+    """Digest of all that the messages are made from: the alerts, and the ledger that is published to."""
+    ledger = Path(lake.root) / "published.parquet"
+    published = hashlib.sha256(ledger.read_bytes()).hexdigest() if ledger.exists() else ""
+    return lake.digest(["alerts"], lake.days("alerts"), published)
 
 
 def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
@@ -84,6 +94,8 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
     rows = con.execute(
         """
         SELECT l.alert_id, l.revision, l."user", l.first_window_start, l.last_window_end, l.state, l.reason,
+          concat_ws('|', l.state, l.digest) AS content,
+          bool_or(r.state = 'open') OR count(*) < max(l.revision) AS opened,
           arg_max(r.name, r.revision) AS name, arg_max(r.severity, r.revision) AS severity
         FROM ledger l
         JOIN revisions r ON r.alert_id = l.alert_id
@@ -94,7 +106,7 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
         [since],
     ).fetchall()
     messages = []
-    for alert_id, revision, user, start, end, state, reason, name, severity in rows:
+    for alert_id, revision, user, start, end, state, reason, content, opened, name, severity in rows:
         if state == "open":
             event, about = "alert.changed", shown[alert_id]
         else:
@@ -112,7 +124,7 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
                     "reason": reason,
                 },
             )
-        messages.append(Message(event, alert_id, revision, user, capped(about), about["severity"]))
+        messages.append(Message(event, alert_id, revision, user, capped(about), about["severity"], content, opened))
     return messages
 
 
@@ -131,6 +143,7 @@ def deliver(
         pseudonyms: What makes tokens of names in what goes out; None leaves names as they are.
     """
     done = Delivered(0, [], 0)
+    outbox.settle(now())
     deadline = time.monotonic() + _SECONDS
     open_ = list(channels)
     while open_ and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""The sensors that notify: of alerts, of runs that failed, and of providers whose events stop."""
+"""The sensors that notify: of alerts, of sources and runs that fail, and of providers whose events stop."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,12 +14,15 @@ from orchestration.notify.messages import Message, feed_message, run_failed
 from orchestration.notify.outbox import Outbox
 from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import channel_variables, read_channels
+from orchestration.notify.sources import enter_sources
 
 __all__ = ["Notifier", "notification_sensors", "notifier"]
 
 _INTERVAL = 30
 _UNCHECKED = timedelta(days=1)
 """A tick comes every 15 minutes; where nothing looked for a day, nothing is pulled."""
+_BUSY = timedelta(minutes=30)
+"""A run that goes on for longer, or that died without its end being noted, holds back no message about a source."""
 
 
 class Notifier(dg.ConfigurableResource[None]):
@@ -85,7 +88,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
         name="notifications",
         minimum_interval_seconds=_INTERVAL,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Enters new and changed alerts and feeds that stop in the outbox, and delivers what is due.",
+        description="Enters new and changed alerts, sources that fail and feeds that stop in the outbox, and delivers.",
     )
     def _notifications(
         context: dg.SensorEvaluationContext, lake: Lake, clock: Clock, notifier: Notifier
@@ -96,6 +99,8 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
                 return dg.SkipReason("Another round is at work.")
             now = clock.now()
             entered = enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
+            busy = _busy_since(context.instance, now)
+            entered += enter_sources(outbox, lake, channels, now, busy_since=busy)
             for provider in providers:
                 entered += _enter_feed(outbox, channels, context.instance, provider, now)
             done = deliver(outbox, channels, clock.now, pseudonyms)
@@ -119,6 +124,13 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
         notifier.outbox().add([_failure(context)], notifier.channels(), clock.now())
 
     return [_notifications, _run_failures]
+
+
+def _busy_since(instance: dg.DagsterInstance, now: datetime) -> datetime | None:
+    """When the oldest run began that goes on; None where none does."""
+    records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=100)
+    begun = (datetime.fromtimestamp(record.start_time, UTC) for record in records if record.start_time)
+    return min((start for start in begun if now - start < _BUSY), default=None)
 
 
 def _failure(context: dg.RunFailureSensorContext) -> Message:
@@ -159,10 +171,8 @@ def _enter_feed(
     else:
         # A run is under way that will tell.
         return 0
-    mark = f"feed {provider}"
-    state, _, turns = (outbox.mark(mark) or "fresh 0").partition(" ")
-    if state == ("stale" if stale else "fresh"):
+    message = feed_message(provider, stale=stale, said=said)
+    # A feed of which nobody was told anything is fresh to all.
+    if not stale and outbox.last(message.subject) is None:
         return 0
-    turn = int(turns) + 1
-    message = feed_message(provider, turn, stale=stale, said=said)
-    return outbox.add([message], channels, now, mark=(mark, f"{'stale' if stale else 'fresh'} {turn}"))
+    return outbox.add([message], channels, now)

@@ -59,6 +59,9 @@ def headline(event: str, about: Mapping[str, Any]) -> str:
             return harmless(name if what == "new" else f"{what.capitalize()}: {name}", 150)
         case "run", _, _:
             return "uploadwatch: a run failed"
+        case "source", _, what:
+            title = TITLES.get(about["provider"], about["provider"])
+            return f"uploadwatch: {title} {'fails' if what == 'failing' else 'works again'}"
         case "feed", _, what:
             title = TITLES.get(about["provider"], about["provider"])
             return f"uploadwatch: no new events from {title}" if what == "stale" else f"uploadwatch: {title} is back"
@@ -84,6 +87,13 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
             days = f", days {about['first_day']} to {about['last_day']}" if about["first_day"] else ""
             lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. Its log in Dagster's UI tells why."]
             lines += [_said(each["step"], each["error"], 200) for each in about["failed"][:_REASONS]]
+        case "source", _, what:
+            title = TITLES.get(about["provider"], about["provider"])
+            lines = [f"{title} {'fails' if what == 'failing' else 'works again'} since {about['since']}."]
+            if not TOKEN.fullmatch(about["reason"]):
+                lines.append(harmless(about["reason"], 1200))
+            elif about["steps"]:
+                lines.append(f"Steps that fail: {', '.join(about['steps'])}. See uploadwatch status.")
         case "feed", _, _:
             lines = [harmless(about["reason"])]
         case _:

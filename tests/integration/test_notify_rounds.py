@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from assets.publishing import publish
 from orchestration.cli import app
 from orchestration.notify.channels import open_channel
-from orchestration.notify.messages import EVENTS, feed_message, run_failed, trial_message
+from orchestration.notify.messages import EVENTS, feed_message, run_failed, source_message, trial_message
 from orchestration.notify.outbox import ATTEMPTS
 from orchestration.notify.rounds import Delivered, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
@@ -126,8 +126,14 @@ def every_kind(tmp_path_factory) -> Receiver:
         others = [
             run_failed("0-1", "watch_uploads", ["2026-03-01", "2026-03-02"], {"box__uploads": "ValueError: no"}),
             run_failed("0-2", "__ASSET_JOB", [], {"alerts": "no"}),
-            feed_message("box", 1, stale=True, said="the newest event of box is of 2026-02-01"),
-            feed_message("box", 2, stale=False, said="the newest event is of 2026-03-01"),
+            feed_message("box", stale=True, said="the newest event of box is of 2026-02-01"),
+            feed_message("box", stale=False, said="the newest event is of 2026-03-01"),
+            source_message(
+                "box", failing=True, about={"since": "2026-03-02T12:00:00Z", "reason": "403", "steps": ["pull"]}
+            ),
+            source_message(
+                "box", failing=False, about={"since": "2026-03-02T13:00:00Z", "reason": "well", "steps": []}
+            ),
             trial_message(NOW),
         ]
         outbox_of(home).add(others, channels, NOW)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.notify.messages import capped, feed_message, run_failed
+from orchestration.notify.messages import capped, feed_message, run_failed, source_message
 from orchestration.notify.text import harmless, headline, text_of
 
 HOSTILE = [
@@ -75,10 +75,13 @@ def test_a_whole_message_is_short_and_harmless(event):
 def test_messages_about_the_watching_are_harmless_too():
     """Prevents what an error or a provider says from acting where an alert's text may not."""
     failed = run_failed("r", "watch_uploads", ["2026-03-01", "2026-03-02"], {"box__uploads": "<!channel> @everyone"})
-    stale = feed_message("box", 1, stale=True, said="<!channel>")
+    stale = feed_message("box", stale=True, said="<!channel>")
+    about = {"since": "2026-03-02T12:00:00Z", "reason": "<!channel> @everyone", "steps": ["pull"]}
+    failing = source_message("box", failing=True, about=about)
     assert "days 2026-03-01 to 2026-03-02" in text_of(failed.event, failed.about)
     assert "Box" in headline(stale.event, stale.about)
-    for message in (failed, stale):
+    assert "Box fails since 2026-03-02T12:00:00Z" in text_of(failing.event, failing.about)
+    for message in (failed, stale, failing):
         assert not re.search(
             r"<!|@everyone", headline(message.event, message.about) + text_of(message.event, message.about)
         )

@@ -1,0 +1,190 @@
+"""How the sources are: which fail, are not configured, or were not looked at for long, as people are told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from assets.coverage import first_days
+from assets.health import Health, Trouble, read_health
+from assets.lake import Lake
+from connectors import PROVIDERS, ConfigurationError, configured
+from detection.parameters import Parameters
+from detection.wording import TITLES, printable
+from orchestration.settings import REPLAY_NOTE
+
+__all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_of", "utc_text", "warnings"]
+
+OVERDUE = timedelta(hours=2)
+"""A poll run comes every 15 minutes, and one of more than two hours is ended: later than this none has looked."""
+_SCHEDULE = "See whether the schedule `tick` is on and Dagster's daemon runs, and the last run's log."
+_ACTIVATION = timedelta(days=Parameters().activation_days)
+
+
+class State(StrEnum):
+    """State of a source, the worst first."""
+
+    UNCONFIGURED = "not configured"
+    FAILING = "failing"
+    OVERDUE = "overdue"
+    WELL = "well"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as the latest runs left it.
+
+    Attributes:
+        provider: Its name.
+        health: What the runs recorded.
+        overdue: Whether no run has looked at it for long.
+    """
+
+    provider: str
+    health: Health
+    overdue: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is called when spoken of to a person."""
+        return TITLES.get(self.provider, self.provider)
+
+    @property
+    def state(self) -> State:
+        """Its state; one that fails is failing, however long no run has looked."""
+        if self.health.unconfigured_since:
+            return State.UNCONFIGURED
+        if self.health.troubles:
+            return State.FAILING
+        return State.OVERDUE if self.overdue else State.WELL
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when it is in its state, UTC; None where it is well."""
+        match self.state:
+            case State.UNCONFIGURED:
+                return self.health.unconfigured_since
+            case State.FAILING:
+                return min(trouble.since for trouble in self.health.troubles.values())
+            case State.OVERDUE:
+                return self.health.checked_at
+            case State.WELL:
+                return None
+
+    @property
+    def problem(self) -> str:
+        """What is wrong and what to do, for a person; empty where it is well."""
+        match self.state:
+            case State.UNCONFIGURED:
+                return "Its alerts and history stay as they are. Set its variables again to go on watching it."
+            case State.FAILING:
+                said = dict.fromkeys(trouble.problem for trouble in self.health.troubles.values())
+                return " ".join(printable(" ".join(text.split())) for text in said)
+            case State.OVERDUE:
+                return _SCHEDULE
+            case State.WELL:
+                return ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as a JSON object has it."""
+        return {
+            "provider": self.provider,
+            "state": str(self.state),
+            "since": utc_text(self.since),
+            "problem": self.problem,
+            "checked_at": utc_text(self.health.checked_at),
+            "steps": {name: _step(trouble) for name, trouble in self.health.troubles.items()},
+        }
+
+
+def _step(trouble: Trouble) -> dict[str, Any]:
+    return {
+        "kind": trouble.kind,
+        "since": utc_text(trouble.since),
+        "failures": trouble.failures,
+        "problem": trouble.problem,
+    }
+
+
+def utc_text(time: datetime | None) -> str | None:
+    """Return a time with zone as ISO 8601 in UTC, to the second."""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else None
+
+
+def sources_of(lake: Lake, now: datetime) -> list[Source]:
+    """Return the sources that runs have looked at or missed, in their usual order."""
+    # No run looks at a replay once it is over.
+    replayed = (Path(lake.root).parent / REPLAY_NOTE).exists()
+    return [
+        Source(provider, health, not replayed and health.checked_at is not None and now - health.checked_at > OVERDUE)
+        for provider, health in read_health(lake, PROVIDERS).items()
+        if health.checked_at or health.unconfigured_since
+    ]
+
+
+def warnings(sources: Sequence[Source]) -> list[str]:
+    """Return what is wrong with the sources, a line each; those that no run has looked at share one."""
+    lines = []
+    for source in sources:
+        since = f"since {source.since:%Y-%m-%d %H:%M} UTC" if source.since else ""
+        if source.state is State.UNCONFIGURED:
+            lines.append(f"{source.title} is not configured {since}. {source.problem}")
+        elif source.state is State.FAILING:
+            lines.append(f"{source.title} fails {since}: {source.problem}")
+    late = [source for source in sources if source.overdue and source.state is not State.UNCONFIGURED]
+    if late:
+        last = max(source.health.checked_at for source in late if source.health.checked_at)
+        names = ", ".join(source.title for source in late)
+        lines.append(f"No run since {last:%Y-%m-%d %H:%M} UTC has looked at {names}. {_SCHEDULE}")
+    return lines
+
+
+class Activation(NamedTuple):
+    """Why a source cannot raise an alert yet.
+
+    Attributes:
+        line: The reason, for a person.
+        until: First day on which it can; None where that is not known.
+    """
+
+    line: str
+    until: date | None
+
+
+def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Activation]:
+    """Return why sources cannot raise an alert yet, for each that cannot.
+
+    Args:
+        lake: The lake.
+        values: Variables of the deployment: a configured source counts before it has events.
+        today: The present day, UTC.
+    """
+    try:
+        watched = configured(values)
+    except ConfigurationError:
+        # It keeps the code location from loading, which says why; here the events that there are count.
+        watched = []
+    began, health = first_days(lake, PROVIDERS), read_health(lake, PROVIDERS)
+    with duckdb.connect() as con:
+        lake.view(con, "evaluations", ["evaluations"], lake.days("evaluations")[-1:])
+        rows = con.execute("SELECT DISTINCT scope, reason FROM evaluations WHERE state = 'in activation'").fetchall()
+    cold = dict(rows)
+    found = []
+    for provider in PROVIDERS:
+        title, first = TITLES[provider], began.get(provider)
+        if first and today < first + _ACTIVATION:
+            until = first + _ACTIVATION
+            found.append(Activation(f"{title} is in activation until {until}.", until))
+        elif first and provider in cold:
+            found.append(Activation(f"{title} is in activation: {cold[provider]}.", None))
+        elif first is None and provider in watched:
+            tried = health[provider].checked_at or lake.landed_days(f"{provider}/audit_events")
+            why = "no events yet; activation begins with the first" if tried else "no run yet"
+            found.append(Activation(f"{title}: {why}.", None))
+    return found
