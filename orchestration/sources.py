@@ -124,7 +124,7 @@ def sources_of(lake: Lake, now: datetime) -> list[Source]:
     return [
         Source(provider, health, not replayed and health.checked_at is not None and now - health.checked_at > OVERDUE)
         for provider, health in read_health(lake, PROVIDERS).items()
-        if health.checked_at or health.unconfigured_since
+        if (health.checked_at or health.unconfigured_since) and not health.removed
     ]
 
 
