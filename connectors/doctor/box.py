@@ -65,8 +65,7 @@ class BoxExamination(Examination):
     def __init__(self, environment: Mapping[str, str], context: Context) -> None:
         super().__init__(environment, context)
         self._settings = read(BoxSettings, environment)
-        self._api = open_api(self._settings, context.watch)
-        context.watch.attend(self._api)
+        self._api = open_api(self._settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``."""

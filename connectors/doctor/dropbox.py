@@ -73,8 +73,7 @@ class DropboxExamination(Examination):
     def __init__(self, environment: Mapping[str, str], context: Context) -> None:
         super().__init__(environment, context)
         self._settings = read(DropboxSettings, environment)
-        self._api = open_api(self._settings, context.watch)
-        context.watch.attend(self._api)
+        self._api = open_api(self._settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``."""

@@ -59,10 +59,13 @@ class GoogleWorkspaceExamination(Examination):
         super().__init__(environment, context)
         self._settings = settings = read(GoogleWorkspaceSettings, environment)
         reports = context.watch.per_minute("google_workspace", settings.requests_per_minute)
-        self._api = Delegation(settings, REPORTS_SCOPE, reports).api(settings.api_url, settings.admin_email)
+        self._api = Delegation(settings, REPORTS_SCOPE, reports, context.time).api(
+            settings.api_url, settings.admin_email
+        )
         drive = context.watch.per_minute("google_drive", settings.drive_requests_per_minute)
-        self._drive = Delegation(settings, DRIVE_SCOPE, drive).api(settings.drive_url, settings.admin_email)
-        context.watch.attend(self._api, self._drive)
+        self._drive = Delegation(settings, DRIVE_SCOPE, drive, context.time).api(
+            settings.drive_url, settings.admin_email
+        )
 
     def configuration(self) -> Told:
         """See ``Examination``; a key that others can read is a warning."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,13 +19,6 @@ __all__ = ["Office365Examination"]
 
 SITES = "/v1.0/sites/root"
 UPLOADS = "Audit.SharePoint"
-CLOUDS = {
-    "manage.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
-    "manage-gcc.office.com": ("login.microsoftonline.com", ""),
-    "manage.office365.us": ("login.microsoftonline.us", "graph.microsoft.us"),
-    "manage.protection.apps.mil": ("login.microsoftonline.us", "dod-graph.microsoft.us"),
-}
-"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API; "" where sources differ."""
 _APP = "Microsoft Entra admin center > App registrations > the app"
 _FEED_READ = "Office 365 Management APIs > Application permissions > ActivityFeed.Read"
 _SITES_READ = "Microsoft Graph > Application permissions > Sites.Read.All"
@@ -66,24 +58,14 @@ class Office365Examination(Examination):
         self._settings = settings = read(Office365Settings, environment)
         self._feed = f"/api/v1.0/{settings.tenant_id}/activity/feed/subscriptions"
         self._publisher = {"PublisherIdentifier": settings.publisher_id}
-        self._api, self._graph = open_feed(settings, context.watch), open_graph(settings, context.watch)
-        context.watch.attend(self._api, self._graph)
+        self._api = open_feed(settings, context.watch, context.time)
+        self._graph = open_graph(settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``; hosts of different clouds are a warning."""
-        settings = self._settings
-        belonging = CLOUDS.get(urlsplit(settings.api_url).hostname or "")
-        if belonging:
-            variables = {"OFFICE365_LOGIN_URL": settings.login_url, "OFFICE365_GRAPH_URL": settings.graph_url}
-            odd = [
-                f"{name}=https://{host}"
-                for (name, url), host in zip(variables.items(), belonging, strict=True)
-                if host and urlsplit(url).hostname != host
-            ]
-            if odd:
-                found = f"complete, but not all addresses are of the cloud of {settings.api_url}"
-                return Told(State.WARNING, found, f"Set {' and '.join(odd)}.")
-        return Told(State.OK, f"complete; asks {settings.api_url}")
+        if self._settings.clouds:
+            return Told(State.WARNING, "complete, but not all addresses are of one cloud", self._settings.clouds)
+        return Told(State.OK, f"complete; asks {self._settings.api_url}")
 
     def sign_in(self) -> Told:
         """See ``Examination``."""
