@@ -300,6 +300,11 @@ class Api:
         if is_page(body):
             cause = f"HTTP {response.status_code} with an HTML page in place of JSON"
             raise Again(self.error(request, cause, _PAGE_REMEDY))
+        if told := _error_within(body):
+            cause = (
+                f"HTTP {response.status_code} with an error in place of an answer: {self._client.safe(told, bearer)}"
+            )
+            raise self.error(request, cause, _REPORT)
         try:
             return decode(body, kind), response.headers
         except msgspec.ValidationError as error:
@@ -382,6 +387,18 @@ class Api:
         if self._signs_in and (clock := self._client.time.warning()):
             remedy = f"{clock} {remedy}"
         return kind(provider, request, cause, remedy, status, self._client.safe(refusal.code, bearer))
+
+
+def _error_within(body: bytes) -> str:
+    """The error that an answer holds whose status says that all is well; "" where it holds none."""
+    if len(body) > _READ or b'"error"' not in body:
+        return ""
+    try:
+        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return ""
+    told = bytes(found.get("error", msgspec.Raw(b"null"))).decode(errors="replace")
+    return "" if told in ("null", "false", '""') else told
 
 
 def error_body(response: requests.Response) -> dict[str, Any]:
