@@ -80,9 +80,9 @@ def unreachable(provider: str, request: str, error: Exception, host: str, reason
     """
     chain = list(_chain(error))
     texts = " ".join(str(each) for each in chain)
-    if isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema):
-        cause = "the environment's proxy is no address that can be used"
-        to_do = f"Correct {_PROXIES}: http://proxy.example.com:8080. SOCKS is not supported."
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        cause = "the environment's proxy, or the configured address, is none that can be used"
+        to_do = f"Correct {_PROXIES}: http://proxy.example.com:8080, SOCKS is not supported. Else correct the address."
         return NetworkError(provider, request, cause, to_do), False
     if isinstance(error, requests.exceptions.ProxyError) and "407" in texts:
         return NetworkError(provider, request, "the proxy asks for a sign-in (407)", PROXY_SIGN_IN), False

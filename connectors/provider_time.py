@@ -52,7 +52,7 @@ class ProviderTime:
     """The local clock, corrected by what the answers of a provider tell. For any number of threads.
 
     Where time is played out (``now`` is not this machine's clock), a server that keeps to this machine's time says
-    nothing about the time played: the lesser of both differences counts.
+    nothing about the time played: that there is no difference is what counts then.
 
     Args:
         now: The local clock, UTC with zone.
@@ -73,10 +73,9 @@ class ProviderTime:
             told = _date(headers)
             if told is None:
                 return
-            heard = min(
-                (_bounds(sent, self._now(), told), _bounds(sent_by_wall, self._wall(), told)),
-                key=lambda bounds: abs(bounds.middle),
-            )
+            heard, by_wall = _bounds(sent, self._now(), told), _bounds(sent_by_wall, self._wall(), told)
+            if abs(by_wall.middle) <= min(TOLERANCE, abs(heard.middle)):
+                heard = by_wall
             with self._lock:
                 self._heard.append(heard)
 
