@@ -36,8 +36,8 @@ class Gap:
         end: UTC, exclusive.
         cause: Why, for a person.
         final: Whether the provider will never give these events, so that asking again is pointless.
-        unit: What :meth:`Connector.again` asks for, as the connector names it (at Office 365 the content type and the
-            content's id); empty where it is the time range itself.
+        unit: What :meth:`Connector.again` asks for, as the connector names it: at Office 365 the content type, alone or
+            with a slash and the content's id; at Google the application; empty where it is the time range itself.
     """
 
     start: datetime
@@ -143,7 +143,7 @@ class Connector(Protocol):
         ...
 
     def present(self) -> datetime:
-        """Return the present by the provider's clock, UTC: the local clock corrected by :attr:`skew`.
+        """Return the present by the provider's clock, UTC: the local clock, less :attr:`skew` beyond two minutes.
 
         Signs in where no answer has told the provider's time yet.
 

@@ -10,9 +10,10 @@ import msgspec
 from connectors.base import FileQuestion
 from connectors.box import open_api
 from connectors.box_stream import PATH
-from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, SignInError
+from connectors.lenient import time_in
 from connectors.settings import BoxSettings
 from connectors.spans import stamp
 
@@ -41,7 +42,7 @@ class _File(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
-    created_at: str | None = None
+    created_at: object = None
 
 
 class _Upload(_Event):
@@ -103,7 +104,7 @@ class BoxExamination(Examination):
         if end < self.context.now:
             # A bound in the future is an error.
             window["created_before"] = stamp(end)
-        times = (time_of(event.created_at) for event in self._api.get(PATH, _Events, window).entries)
+        times = (time_in(event.created_at) for event in self._api.get(PATH, _Events, window).entries)
         return [time for time in times if time]
 
     def quotas(self) -> tuple[Quota, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from connectors.base import Connector, FileQuestion
@@ -15,7 +15,7 @@ from connectors.errors import ConfigurationError, ConnectorError
 from connectors.provider_time import ProviderTime
 from connectors.settings import ProviderSettings
 
-__all__ = ["Check", "Context", "Examination", "Quota", "read", "time_of"]
+__all__ = ["Check", "Context", "Examination", "Quota", "read"]
 
 S = TypeVar("S", bound=ProviderSettings)
 
@@ -260,12 +260,3 @@ def told(span: timedelta) -> str:
             return f"{count} {unit}{'' if count == 1 else 's'}"
     count = span // timedelta(minutes=1)
     return f"{count} minute{'' if count == 1 else 's'}"
-
-
-def time_of(text: str | None) -> datetime | None:
-    """A time as a provider writes it, UTC; None where it is none. Without a zone it counts as UTC."""
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
 from connectors.google_drive import PATH as DRIVE_PATH
@@ -17,6 +17,7 @@ from connectors.google_drive import SCOPE as DRIVE_SCOPE
 from connectors.google_sign_in import Delegation
 from connectors.google_workspace import PATH as REPORTS_PATH
 from connectors.google_workspace import SCOPE as REPORTS_SCOPE
+from connectors.lenient import time_in
 from connectors.settings import GoogleWorkspaceSettings
 from connectors.spans import stamp
 
@@ -38,7 +39,7 @@ _EDITION = (
 
 
 class _Id(msgspec.Struct):
-    time: str | None = None
+    time: object = None
 
 
 class _Activity(msgspec.Struct):
@@ -117,7 +118,7 @@ class GoogleWorkspaceExamination(Examination):
             window["endTime"] = stamp(end)
         for _ in range(PAGES):
             answer = self._page("drive", window)
-            times = [time for time in (time_of(item.id.time) for item in answer.items or ()) if time]
+            times = [time for time in (time_in(item.id.time) for item in answer.items or ()) if time]
             if times or not answer.next_page:
                 return times
             window["pageToken"] = answer.next_page

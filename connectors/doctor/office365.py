@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
+from connectors.lenient import each, time_in
 from connectors.office365 import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
 from connectors.settings import Office365Settings
 from connectors.spans import split
@@ -45,7 +46,7 @@ class _Subscription(msgspec.Struct):
 
 
 class _Content(msgspec.Struct):
-    created: datetime = msgspec.field(name="contentCreated")
+    created: object = msgspec.field(default=None, name="contentCreated")
 
 
 class Office365Examination(Examination):
@@ -113,9 +114,8 @@ class Office365Examination(Examination):
         times: list[datetime] = []
         for first, last in split(start, end, timedelta(hours=24)):
             window = {"contentType": UPLOADS, "startTime": f"{first:%FT%T}", "endTime": f"{last:%FT%T}"}
-            found = self._api.get(f"{self._feed}/content", list[_Content], {**window, **self._publisher})
-            # Times without a zone are UTC in this API.
-            times += [content.created.replace(tzinfo=content.created.tzinfo or UTC) for content in found]
+            found = self._api.get(f"{self._feed}/content", list[msgspec.Raw], {**window, **self._publisher})
+            times += [time for content in each(found, _Content) if (time := time_in(content.created))]
         return times
 
     def quiet(self) -> str:
