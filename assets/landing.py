@@ -167,6 +167,8 @@ def land_recovered(again: GapAgain, answers: Iterable[Page | Gap], *, now: datet
 def _gap_entry(gap: Gap, *, now: datetime) -> GapEntry:
     """Return a gap as the manifest keeps it."""
     entry: GapEntry = {"start": gap.start.isoformat(), "end": gap.end.isoformat(), "cause": gap.cause}
+    if not gap.uploads:
+        entry["uploads"] = False
     if not gap.final:
         entry |= {"unit": gap.unit, "attempts": 1, "since": now.isoformat(), "asked_at": now.isoformat()}
     return entry

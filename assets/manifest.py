@@ -30,11 +30,12 @@ from pydantic import TypeAdapter, ValidationError
 from assets.durable import file_digest, make_directory, replace_text
 from assets.raw_lines import RawFileError, lines_digest
 
-__all__ = ["GapEntry", "Imported", "Late", "Manifest", "Piece", "Slice"]
+__all__ = ["GapEntry", "Imported", "Late", "Manifest", "Piece", "Slice", "of_uploads"]
 
 GapEntry = dict[str, Any]
-"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; of one that is asked for again also ``unit``,
-``attempts``, ``since`` and ``asked_at`` (ISO 8601)."""
+"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; ``uploads`` is there, False, where uploads are not
+among what is missing; of one that is asked for again also ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO
+8601)."""
 
 _HOUR = timedelta(hours=1)
 _SUFFIX = ".ndjson.zst"
@@ -415,11 +416,15 @@ class Manifest:
 
     @property
     def seen(self) -> dict[datetime, str]:
-        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each."""
+        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each.
+
+        A gap in which no uploads can be is none here.
+        """
         found: dict[datetime, str] = {}
         for piece in self.slices.values():
             for hour in _hours(piece.start, min(piece.end, piece.pulled_at)):
-                found[hour] = "; ".join(gap["cause"] for gap in piece.gaps if hour in _touched(gap, piece))
+                causes = [gap["cause"] for gap in piece.gaps if of_uploads(gap) and hour in _touched(gap, piece)]
+                found[hour] = "; ".join(causes)
         return {**found, **dict.fromkeys(self.imported_hours, "")}
 
     @property
@@ -482,6 +487,11 @@ def _entries_of(path: Path) -> _Entries | None:
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')
     whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
     return entries if whole else None
+
+
+def of_uploads(gap: GapEntry) -> bool:
+    """Return whether uploads may be missing, or only what surrounds them."""
+    return bool(gap.get("uploads", True))
 
 
 def _touched(gap: GapEntry, piece: Slice) -> set[datetime]:

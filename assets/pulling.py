@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assets.durable import replace_text
 from assets.landing import GapAgain, land, land_late, land_recovered
-from assets.manifest import Manifest, Slice
+from assets.manifest import Manifest, Slice, of_uploads
 from connectors import (
     AccessError,
     Connector,
@@ -225,6 +225,7 @@ def ask_again(
             again.gap["cause"],
             final=False,
             unit=again.gap["unit"],
+            uploads=of_uploads(again.gap),
         )
         try:
             events = land_recovered(again, _noting(connector.again(asked), progress), now=now)
