@@ -201,6 +201,16 @@ def test_the_command_notifies_of_sources(watched: Watched):
     assert watched.soc.told() == [("source-box-1", "source.failing")]
 
 
+def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watched):
+    """Prevents the damage that people are to hear of from keeping the message about it in the outbox."""
+    write_alerts(watched.home, Made("a", "ann", NOON))
+    (watched.home / "lake" / "published.parquet").write_bytes(b"PAR1 garbage")
+    watched.run(box_read="damaged", dropbox_pull="")
+    with pytest.raises(Exception, match=r"published\.parquet"):
+        ask(watched, "notify", **watched.soc.variables)
+    assert watched.soc.told() == [("source-box-1", "source.failing")]
+
+
 @pytest.fixture
 def tick(watched: Watched, monkeypatch):
     """Evaluates the sensor of notifications over an instance at a time."""
