@@ -55,9 +55,12 @@ def notify(
     with alone(home) as may:
         if not may:
             raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
-        entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
         turned = enter_sources(box, lake, channels, clock.now())
-        done = deliver(box, channels, clock.now, pseudonyms)
+        try:
+            entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
+        finally:
+            # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+            done = deliver(box, channels, clock.now, pseudonyms)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
     if turned:
         out.print(f"{turned} sources failing, or well again")

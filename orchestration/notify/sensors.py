@@ -98,12 +98,15 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
             if not may:
                 return dg.SkipReason("Another round is at work.")
             now = clock.now()
-            entered = enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             busy = _busy_since(context.instance, now)
-            entered += enter_sources(outbox, lake, channels, now, busy_since=busy)
+            entered = enter_sources(outbox, lake, channels, now, busy_since=busy)
             for provider in providers:
                 entered += _enter_feed(outbox, channels, context.instance, provider, now)
-            done = deliver(outbox, channels, clock.now, pseudonyms)
+            try:
+                entered += enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
+            finally:
+                # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+                done = deliver(outbox, channels, clock.now, pseudonyms)
         counts = outbox.counts()
         for failure in done.failed:
             context.log.warning("Not delivered to %s", failure)

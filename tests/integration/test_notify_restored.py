@@ -154,14 +154,15 @@ def test_a_restored_home_gives_no_key_to_something_else(home: Home, in_place):
     assert told == [("changed", 6), ("changed", 4), ("withdrawn", 4)]
 
 
-def test_an_alert_that_a_fault_withdrew_is_told_again_after_the_restore(home: Home):
+@pytest.mark.parametrize("in_place", [True, False])
+def test_an_alert_that_a_fault_withdrew_is_told_again_after_the_restore(home: Home, in_place):
     """Prevents an alert from staying withdrawn where people look, after the home was restored to before the fault."""
     home.alerts(a=3)
     home.round()
     home.back_up()
     home.alerts()
     assert home.round() == [("withdrawn", 3)]
-    home.restore_all(in_place=False)
+    home.restore_all(in_place=in_place)
     assert home.round() == [("changed", 3)]
 
 
