@@ -14,6 +14,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from typing import Any
 
 import duckdb
@@ -21,10 +22,12 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-__all__ = ["VERSION", "Verdict", "check", "schema"]
+__all__ = ["CHECKED_BY", "VERSION", "Verdict", "check", "schema"]
 
 VERSION = "1.8.0"
 """The version of OCSF that the rows are of."""
+CHECKED_BY = f"{VERSION}/{metadata.version('ocsf-json-schema')}/1"
+"""What a verdict depends on beside the rows; the last number is to be counted up where this module finds more."""
 
 _TOLD = 20
 _SHAPE = {"$ref", "type", "properties", "additionalProperties", "required", "items", "anyOf", "$defs"}

@@ -54,7 +54,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
     notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     return {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
-        "engine": Engine(),
+        "engine": Engine(home=str(settings.home.absolute())),
         "clock": Clock(fixed=settings.now),
         "detector": Detector(
             budget=settings.budget,
