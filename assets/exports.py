@@ -12,6 +12,7 @@ from pydantic import Field
 
 from assets.calendar import SINGLE_RUN, window
 from assets.describe import described
+from assets.export_files import CLASSES, Destination, ExportFormat
 from assets.export_state import (
     FileState,
     digest_of,
@@ -22,7 +23,7 @@ from assets.export_state import (
     write_day,
     write_told,
 )
-from assets.exporting import CLASSES, Destination, Export, ExportFormat, open_export
+from assets.exporting import Export, open_export
 from assets.lake import Lake, quoted
 from assets.refresh import REACH, range_of
 from assets.resources import Clock
@@ -108,9 +109,8 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
                         context.log_event(
                             dg.AssetMaterialization("exports", partition=day.isoformat(), metadata=metadata)
                         )
-                write_told(
-                    destination.out, {text: it for text, it in said.items() if date.fromisoformat(text) not in failed}
-                )
+                seen = _said(export, destination).items()
+                write_told(destination.out, {day: it for day, it in seen if date.fromisoformat(day) not in failed})
         except OSError as error:
             raise _failure(destination, error) from error
         if failed:

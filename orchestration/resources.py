@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.exporting import ExportFormat
+from assets.export_files import ExportFormat
 from assets.exports import Exporter
 from assets.lake import Lake
 from assets.resources import Clock, Detector, Engine, Pages, Source

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from assets.exporting import Destination, ExportFormat, open_export
+from assets.export_files import Destination, ExportFormat
+from assets.exporting import open_export
 from assets.refresh import days_between
 from assets.resources import Clock
 from orchestration.commands.formats import HOME, HomeOption, lake_of
