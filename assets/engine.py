@@ -47,7 +47,7 @@ def available_bytes(membership: Path = Path("/proc/self/cgroup"), mount: Path = 
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     with suppress(OSError):
         for line in membership.read_text(encoding="utf-8").splitlines():
-            _, controllers, place = line.split(":", 2)
+            _, controllers, place = [*line.split(":", 2), "-", "-"][:3]
             if controllers == "":
                 limits += _limits(mount, place, "memory.max")
             elif "memory" in controllers.split(","):

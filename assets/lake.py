@@ -181,7 +181,7 @@ class Lake(dg.ConfigurableResource[None]):
             for table in tables:
                 note = self.note(table, day)
                 if note is None and (path := self.part(table, day)).exists():
-                    content = hashlib.sha256(path.read_bytes()).hexdigest()
+                    content = _sha256(path)
                 else:
                     content = note.content if note else "absent"
                 sha.update(f"{table}|{day}|{content}\0".encode())
@@ -205,7 +205,7 @@ class Lake(dg.ConfigurableResource[None]):
         path = self.part(table, day)
         with replacing(path) as temporary:
             con.execute(f"COPY (FROM {relation}) TO '{quoted(temporary)}' (FORMAT parquet, COMPRESSION zstd)")
-            content = hashlib.sha256(temporary.read_bytes()).hexdigest()
+            content = _sha256(temporary)
             before = self.note(table, day)
             changed = before is None or before.content != content
             stat = temporary.stat()
@@ -250,6 +250,12 @@ class Lake(dg.ConfigurableResource[None]):
                 # To learn the columns DuckDB opens every file, here and again in each query.
                 query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
+
+
+def _sha256(path: Path) -> str:
+    """Return the digest of a file, which is not read into memory whole."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _type(kind: pa.DataType) -> str:
