@@ -105,7 +105,9 @@ def opened(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     with duckdb.connect(config=dict(ENGINE)) as con:
         bound(con, home)
+        [(spilled,)] = con.execute("SELECT current_setting('temp_directory')").fetchall()
         yield con
+    shutil.rmtree(spilled, ignore_errors=True)
 
 
 def sweep(home: Path) -> None:
