@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from assets.exporting import ExportFormat
+from assets.export_files import ExportFormat
 from assets.retention import kept_days
 from connectors import ConfigurationError
 from detection.reasons import known

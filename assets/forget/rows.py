@@ -84,7 +84,10 @@ def _replace(con: duckdb.DuckDBPyConnection, path: Path, note: Note | None) -> N
 
 def forget_csv(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> int:
     """Removes the records of an exported CSV file that name a person; returns how many."""
-    source = "read_csv($path, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
+    source = (
+        "read_csv($path, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"', "
+        "hive_partitioning = false)"
+    )
     con.execute(f"CREATE OR REPLACE TEMP TABLE kept AS FROM {source}", {"path": str(path)})
     named = " OR ".join(_named(_quoted(name), kind) for name, kind in _typed(con.table("kept")))
     [(removed,)] = con.execute(f"SELECT count(*) FROM kept WHERE {named}", {"pattern": person.pattern}).fetchall()  # noqa: S608 -- our own names
