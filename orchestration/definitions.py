@@ -20,6 +20,8 @@ from assets.normalised import normalised
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes
+from orchestration.dead_runs import dead_runs_sensor
+from orchestration.executor import leased_executor
 from orchestration.notify.sensors import notification_sensors
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
@@ -75,9 +77,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             *([*schedules(job, used["clock"], reach, settings), run_retention_schedule] if providers else []),
             *(retention_schedule(each) for each in cleaning),
         ],
-        sensors=notification_sensors(providers) if "notifier" in used else [],
+        sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,
-        executor=dg.in_process_executor,
+        executor=leased_executor(settings.home),
     )
 
 

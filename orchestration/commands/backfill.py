@@ -19,7 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from assets.resources import Clock
 from connectors import ConfigurationError, configured
+from orchestration.dead_runs import DeadRuns
 from orchestration.definitions import build_defs
+from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import Settings, environment
 
@@ -47,15 +49,19 @@ def backfill(
     providers = configured(values)
     if not providers:
         raise ConfigurationError("No provider is configured. Set the variables in docs/configuration.md.")
-    days = _within(Settings.read(values), first.date(), last.date())
+    settings = Settings.read(values)
+    days = _within(settings, first.date(), last.date())
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     job = build_defs(values).resolve_job_def(JOB)
     out = Console()
     with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
+        DeadRuns(settings.home).end(instance)
         run_id = str(uuid4())
         with _progress(out, instance, run_id, steps=len(job.graph.node_dict)):
-            result = job.execute_in_process(
-                instance=instance,
+            result = run_locally(
+                job,
+                instance,
+                settings.home,
                 run_id=run_id,
                 tags=range_tags(*days),
                 run_config={
