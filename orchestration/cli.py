@@ -26,6 +26,7 @@ from orchestration.commands.reveal import reveal
 from orchestration.commands.review import review
 from orchestration.commands.status import status
 from orchestration.commands.ui import ui
+from orchestration.errors import CommandError
 
 __all__ = ["main"]
 
@@ -41,7 +42,7 @@ _COMMANDS = (
     *(export, reveal, forget, retention),
 )
 _MENDABLE = (
-    *(ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
+    *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
     *(FileExistsError, FileNotFoundError, LookupError, RuntimeError),
 )
 """Errors that a person can mend."""
