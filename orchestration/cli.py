@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from traceback import format_exception
+
 import typer
+from dagster._core.errors import (
+    DagsterHomeNotSetError,
+    DagsterInvalidConfigError,
+)
 from dotenv import load_dotenv
 from rich.console import Console
 from rich.markup import escape
 
+from assets.faults import sentence
+from assets.history_files import ExportError
 from connectors import ConfigurationError, ConnectorError
 from detection.allow_list import AllowListError
+from detection.pseudonyms import KeyFormatError
 from detection.risk import OperatorFileError
 from orchestration.commands.alert import alert
 from orchestration.commands.alerts import alerts
@@ -43,20 +52,42 @@ _COMMANDS = (
 )
 _MENDABLE = (
     *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
-    *(FileExistsError, FileNotFoundError, LookupError, RuntimeError),
+    *(ExportError, KeyFormatError),
 )
-"""Errors that a person can mend."""
+"""Errors whose message says to a person what to mend."""
+_DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
 
 
 def main() -> None:
-    """Entry point: errors that a person can mend are said in one line, without a traceback."""
-    load_dotenv(".env")
+    """Carry out a command; an error that a person can mend is a sentence, one of the program's own a traceback.
+
+    Raises:
+        SystemExit: The exit status: 0, 1 after an error, 2 where the command was not understood.
+    """
+    err = Console(stderr=True)
     try:
+        load_dotenv(".env")
         app()
-    except _MENDABLE as error:
+    except Exception as error:
+        said = _said(error)
         # What a provider says in an error may look like markup.
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        shown = f"[bold red]Error:[/] {escape(said)}" if said else escape("".join(format_exception(error)))
+        err.print(shown, highlight=False, soft_wrap=not said)
         raise SystemExit(1) from error
+
+
+def _said(error: Exception) -> str | None:
+    """Say what a person can mend; None where the fault is the program's own."""
+    if isinstance(error, _MENDABLE):
+        return str(error)
+    if isinstance(error, _DAGSTERS):
+        return (
+            f"Dagster's settings can't be used: {' '.join(str(error).split())} See DAGSTER_HOME and its dagster.yaml."
+        )
+    # Not their kinds: a KeyError is a LookupError, too.
+    if type(error) in (LookupError, RuntimeError):
+        return str(error)
+    return sentence(error)

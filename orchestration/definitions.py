@@ -14,6 +14,7 @@ from assets.checks import Traits, asset_checks
 from assets.describe import explained
 from assets.dossiers import dossiers
 from assets.exports import exports, valid_exports
+from assets.faults import with_sentences
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.normalised import normalised
@@ -66,11 +67,14 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         checks.append(valid_exports())
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
-        assets=explained(
-            _assets(settings, providers, recovering),
-            used["detector"],
-            running=not settings.now and not settings.end_date,
-        ),
+        assets=[
+            with_sentences(each)
+            for each in explained(
+                _assets(settings, providers, recovering),
+                used["detector"],
+                running=not settings.now and not settings.end_date,
+            )
+        ],
         asset_checks=checks,
         jobs=[*([job] if providers else []), *cleaning],
         schedules=[
