@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from traceback import format_exception
 
 import typer
@@ -9,7 +10,6 @@ from dagster._core.errors import (
     DagsterHomeNotSetError,
     DagsterInvalidConfigError,
 )
-from dotenv import load_dotenv
 from rich.console import Console
 from rich.markup import escape
 
@@ -36,6 +36,8 @@ from orchestration.commands.review import review
 from orchestration.commands.status import status
 from orchestration.commands.ui import ui
 from orchestration.errors import CommandError
+from orchestration.private import write_privately
+from orchestration.settings import environment
 
 __all__ = ["main"]
 
@@ -69,7 +71,8 @@ def main() -> None:
     """
     err = Console(stderr=True)
     try:
-        load_dotenv(".env")
+        write_privately()
+        os.environ.update(environment())
         app()
     except Exception as error:
         said = _said(error)

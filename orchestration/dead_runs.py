@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 
+from orchestration.private import PrivateFiles
 from orchestration.run_lease import Leases, LeaseState
 
 __all__ = ["DeadRuns", "dead_runs_sensor"]
@@ -110,15 +111,17 @@ def _location(run: dg.DagsterRun) -> str | None:
 
 def dead_runs_sensor(home: Path) -> dg.SensorDefinition:
     """Return the sensor that ends runs whose process is gone; it is on from the start."""
-    runs = DeadRuns(home)
+    runs, files = DeadRuns(home), PrivateFiles(home)
 
     @dg.sensor(
         name="dead_runs",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Fails runs whose process is gone, so that the runs that wait for their pools go on.",
+        description="Fails runs whose process is gone, so that the runs that wait for their pools go on. Takes "
+        "from others the files of the home that they could read.",
     )
     def _dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        files.take_back()
         origin = context.code_location_origin
         ended = runs.end(context.instance, origin.location_name if origin else None)
         for run_id in ended:

@@ -22,8 +22,10 @@ from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes
 from orchestration.dead_runs import dead_runs_sensor
+from orchestration.env_file import check_working_directory
 from orchestration.executor import leased_executor
 from orchestration.notify.sensors import notification_sensors
+from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
@@ -115,6 +117,9 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
 
 
 def _definitions() -> dg.Definitions:
+    write_privately()
+    # Dagster has read it by now, whatever file is named: nothing is asked with what others may have put in it.
+    check_working_directory()
     values = environment()
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     return build_defs(values)
