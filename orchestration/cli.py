@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from traceback import format_exception
 
@@ -10,7 +11,6 @@ from dagster._core.errors import (
     DagsterHomeNotSetError,
     DagsterInvalidConfigError,
 )
-from rich.console import Console
 from rich.markup import escape
 
 from assets.faults import sentence
@@ -38,6 +38,7 @@ from orchestration.commands.ui import ui
 from orchestration.errors import CommandError
 from orchestration.private import write_privately
 from orchestration.settings import environment
+from orchestration.terminal import LogHandler, terminal
 
 __all__ = ["main"]
 
@@ -69,7 +70,8 @@ def main() -> None:
     Raises:
         SystemExit: The exit status: 0, 1 after an error, 2 where the command was not understood.
     """
-    err = Console(stderr=True)
+    err = terminal(stderr=True)
+    logging.lastResort = LogHandler(logging.WARNING)
     try:
         write_privately()
         os.environ.update(environment())

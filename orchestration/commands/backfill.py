@@ -27,6 +27,7 @@ from orchestration.errors import CommandError
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["backfill"]
 
@@ -60,7 +61,7 @@ def backfill(
     days = _within(settings, first.date(), last.date())
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     job = build_defs(values).resolve_job_def(JOB)
-    out = Console()
+    out = terminal()
     with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
         DeadRuns(settings.home).end(instance)
         run_id = str(uuid4())

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from connectors import PROVIDERS, variables
 from orchestration.commands.formats import HOME, HomeOption
 from orchestration.env_file import ENV_FILE, env_text
 from orchestration.replay import PROJECT, Home, sandbox
+from orchestration.terminal import terminal
 
 __all__ = ["ui"]
 
@@ -40,7 +40,7 @@ def ui(
         # The file is read by the code location's process alone: the web server and the daemon get no credentials.
         variables_file = place.path / "sandbox" / "ui.env"
         variables_file.write_text(env_text({**stand_in.variables(providers), **noted}), encoding="utf-8")
-        Console().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+        terminal().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
         _serve(
             [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-p", str(port)],
             # Dagster reads the .env of its working directory; in its own there is none.
