@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import track
 
 from assets.export_files import Destination, ExportFormat
@@ -18,6 +17,7 @@ from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.resources import check_region
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["export"]
 
@@ -46,10 +46,10 @@ def export(
     total = {"uploads": 0, "findings": 0, "alerts": 0}
     days = days_between(first.date(), last.date())
     with open_export(lake, destination, Clock(fixed=settings.now).now()) as opened:
-        for day in track(days, description="days", console=Console(stderr=True), transient=True):
+        for day in track(days, description="days", console=terminal(stderr=True), transient=True):
             rows = opened.day(day).rows
             total = {name: count + rows[name] for name, count in total.items()}
-    Console().print(
+    terminal().print(
         f"{total['uploads']:,} uploads, and {total['alerts']:,} alerts in {total['findings']:,} findings, of "
         f"{len(days)} day{'' if len(days) == 1 else 's'} in {out}",
         highlight=False,
