@@ -80,6 +80,9 @@ def home(made: Path, tmp_path_factory: pytest.TempPathFactory):
 
 
 def run(home: Broken, provider: str, step: str, error: int) -> Ran:
+    """A run in which one step of a source raises; something of the source is due."""
+    for path in home.raw(provider, 4):
+        path.unlink()
     values = {**home.values, "TOKEN": SECRET}
     source = SabotagedSource(
         provider=provider,
