@@ -18,6 +18,7 @@ from connectors import (
     Connector,
     ConnectorError,
     Gap,
+    NetworkError,
     Page,
     Recovering,
     SignInError,
@@ -116,7 +117,7 @@ def _noting(answers: Iterable[Page | Gap], progress: Callable[[], None]) -> Iter
 def _ends_all(error: Exception) -> bool:
     """Whether no other slice would fare better."""
     throttled = isinstance(error, UnavailableError) and error.throttled
-    return throttled or isinstance(error, AccessError | SignInError)
+    return throttled or isinstance(error, AccessError | NetworkError | SignInError)
 
 
 def land_stream(

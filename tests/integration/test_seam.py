@@ -30,6 +30,8 @@ class Sabotaged:
         self._connector, self._step, self._error = connector, step, error
 
     def __getattr__(self, name: str) -> Any:
+        if self._step == name and not callable(getattr(self._connector, name)):
+            raise self._error()
         if self._step in (name, f"{name} later"):
             return self._raise if self._step == name else self._raise_later
         return getattr(self._connector, name)
