@@ -209,22 +209,23 @@ class Outbox:
         new = 0
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
+            # What a channel got from the deleted outbox has the ledger's number, and is known by it.
+            again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None
             for message in messages:
                 revision = _entered(database, message)
                 if revision is None:
                     continue
                 new += 1
-                about_alert = message.event.startswith("alert.")
-                if about_alert and (revision > message.revision or (series and not forgotten)):
-                    _put(database, _AHEAD, "")
-                # What a channel got from the deleted outbox has the ledger's number, and is known by it.
-                ending = "" if about_alert and forgotten == _DELETED else series
+                numbered = replace(message, revision=revision)
+                ending = series
+                if message.event.startswith("alert."):
+                    ending = "" if again else series
+                    if ending or revision > message.revision:
+                        _put(database, _AHEAD, "")
                 for route in routes:
-                    numbered = replace(message, revision=revision)
                     _post(database, numbered, route, ending, now, forgotten=forgotten is not None)
             if mark:
                 _put(database, *mark)
-                database.execute("DELETE FROM marks WHERE name = ?", (_FORGOTTEN,))
         return new
 
     def last(self, subject: str) -> str | None:

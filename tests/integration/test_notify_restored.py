@@ -185,6 +185,16 @@ def test_a_deleted_outbox_loses_nothing(home: Home, restored):
     assert home.round() == [("changed", 7)]
 
 
+def test_a_deleted_outbox_loses_nothing_where_its_first_round_has_a_wrong_clock(home: Home):
+    """Prevents a withdrawal from being kept from those who were told by the outbox that is gone."""
+    home.alerts(a=3)
+    home.round()
+    (home.path / "outbox.db").unlink()
+    assert home.round(NOW + 30 * DAYS) == []
+    home.alerts()
+    assert home.round() == [("withdrawn", 3)]
+
+
 def test_what_seemed_too_old_while_the_clock_was_ahead_is_told_once_it_is_right(home: Home):
     """Prevents alerts that came up in a round with a wrong clock, or a short age, from never being told."""
     home.alerts(a=3)
