@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from assets.checks import READ
 from assets.pulls import PULLED
 from assets.resources import Clock
 from connectors import ConfigurationError, configured
@@ -80,7 +81,7 @@ def backfill(
                 raise_on_error=False,
             )
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
-    refused = [check for check in failed if check.check_name == PULLED]
+    refused = [check for check in failed if check.check_name in (PULLED, READ)]
     for check in failed:
         said = f"{check.severity.value} {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
         out.print(escape(said), highlight=False)
@@ -88,7 +89,9 @@ def backfill(
         raise CommandError(f"run {run_id} failed. {_causes(result)} {_AGAIN}")
     if refused:
         tables = ", ".join(sorted(check.asset_key.to_user_string() for check in refused))
-        raise CommandError(f"not all was pulled in run {run_id}, see above: {tables}. The rest is done. {_AGAIN}")
+        raise CommandError(
+            f"not all was pulled and read in run {run_id}, see above: {tables}. The rest is done. {_AGAIN}"
+        )
     out.print(f"{days[0]} to {days[1]} done in run {run_id}; {len(failed)} checks did not pass.")
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 from assets.lake import Lake
 from assets.resources import Clock
 from detection.pseudonyms import Pseudonyms
+from orchestration.causes import causes
 from orchestration.notify.channels import Channel, open_channel
 from orchestration.notify.messages import Message, feed_message, run_failed
 from orchestration.notify.outbox import Outbox
@@ -138,15 +139,9 @@ def _busy_since(instance: dg.DagsterInstance, now: datetime) -> datetime | None:
 
 def _failure(context: dg.RunFailureSensorContext) -> Message:
     run = context.dagster_run
-    steps = {}
-    for event in context.get_step_failure_events():
-        error = event.step_failure_data.error
-        # The step's own error only says that there was one; its cause says which.
-        cause = error.cause if error and error.cause else error
-        text = cause.message.strip().splitlines() if cause else []
-        steps[event.step_key or ""] = text[0] if text else "no reason given"
-    if not steps:
-        steps = {"the run": (context.failure_event.message or "no reason given").splitlines()[0]}
+    steps = causes(context.get_step_failure_events()) or {
+        "the run": (context.failure_event.message or "no reason given").splitlines()[0]
+    }
     tags = [f"dagster/asset_partition_range_{end}" for end in ("start", "end")]
     days = [run.tags[tag] for tag in (*tags, "dagster/partition") if tag in run.tags]
     return run_failed(run.run_id, run.job_name, days, steps)
