@@ -77,6 +77,8 @@ def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] =
 
     said = safe(" ".join(f"{type(error).__name__}: {error}".split())[:300])
     trace = safe("".join(traceback.format_exception(error)))
-    if surroundings := sentence(error):
+    # A library's own OSError without a number tells of the program or the provider, not of this machine.
+    of_machine = not isinstance(error, OSError) or error.errno is not None
+    if of_machine and (surroundings := sentence(error)):
         return Fault("fault", f"{source}: {doing}: {safe(surroundings)}", trace)
     return Fault("fault", f"{source}: {doing}: {said.rstrip('.')}. {_REPORT}", trace)

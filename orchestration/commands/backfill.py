@@ -89,9 +89,7 @@ def backfill(
         raise CommandError(f"run {run_id} failed. {_causes(result)} {_AGAIN}")
     if refused:
         tables = ", ".join(sorted(check.asset_key.to_user_string() for check in refused))
-        raise CommandError(
-            f"not all was pulled and read in run {run_id}, see above: {tables}. The rest is done. {_AGAIN}"
-        )
+        raise CommandError(f"not all was pulled and read in run {run_id}: {tables}. The rest is done. {_AGAIN}")
     out.print(f"{days[0]} to {days[1]} done in run {run_id}; {len(failed)} checks did not pass.")
 
 

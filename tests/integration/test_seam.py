@@ -122,7 +122,8 @@ def test_whatever_is_raised_stands_with_its_traceback_in_the_log(home: Broken, e
     """Prevents a fault of the program from looking like one of the provider, without a trace of where it is."""
     ran = run(home, "box", "parallel_slices", error)
     said = ran.failing()["box/audit_events:pulled"]
-    assert type(ERRORS[error]()).__name__ in said
+    kind = type(ERRORS[error]()).__name__
+    assert {"MemoryError": "Memory ran out", "OSError": "The disk is full"}.get(kind, kind) in said
     assert "Traceback" in ran.log
     assert SECRET not in ran.log
 
