@@ -152,27 +152,31 @@ class Manifest:
         with self._lock, _alone(self.directory):
             # A run may pull the day while its history is imported: each keeps what the other noted.
             self._read()
-            if isinstance(landed, Slice):
-                self.slices[landed.file] = landed
-            elif isinstance(landed, Late):
-                self.late[landed.file] = landed
-            else:
-                self.imported[landed.file] = landed
-            entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
-            text = json.dumps(entries, default=datetime.isoformat, indent=1)
-            replace_text(self.directory / "manifest.json", text)
+            self._write(landed)
 
-    def replace(self, before: Slice | Late, after: Slice | Late) -> None:
-        """Notes that a file's content was replaced; that of late events has another name then."""
-        with self._lock:
-            if isinstance(before, Late):
-                self.late.pop(before.file, None)
-        self.add(after)
+    def replace(self, before: Slice | Late | Imported, after: Slice | Late | Imported) -> None:
+        """Notes that a file's content was replaced; that of late and imported events has another name then."""
+        with self._lock, _alone(self.directory):
+            self._read()
+            self._of(before).pop(before.file, None)
+            self._write(after)
+
+    def _write(self, landed: Slice | Late | Imported) -> None:
+        self._of(landed)[landed.file] = landed
+        entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
+        text = json.dumps(entries, default=datetime.isoformat, indent=1)
+        replace_text(self.directory / "manifest.json", text)
+
+    def _of(self, piece: Slice | Late | Imported) -> dict[str, Any]:
+        """The entries of the same kind, by file name."""
+        if isinstance(piece, Slice):
+            return self.slices
+        return self.late if isinstance(piece, Late) else self.imported
 
     @property
-    def pieces(self) -> list[Slice | Late]:
-        """All that has landed, slices in order of time, then late events."""
-        return [*(self.slices[name] for name in sorted(self.slices)), *(self.late[name] for name in sorted(self.late))]
+    def pieces(self) -> list[Slice | Late | Imported]:
+        """All that has landed: slices in order of time, then late events, then imported ones."""
+        return [kind[name] for kind in (self.slices, self.late, self.imported) for name in sorted(kind)]
 
     @property
     def day(self) -> date:
