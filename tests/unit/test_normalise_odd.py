@@ -1,4 +1,4 @@
-"""Single odd events: whatever one holds, the day is read, every line is accounted for, and its neighbours are as ever."""
+"""Single odd events: whatever one holds, the day is read, every line is accounted for, its neighbours stay as they are."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def test_no_odd_event_stops_a_day_or_changes_its_neighbours(tmp_path, provider):
             file = write(tmp_path / str(first), [*odd, *beside])
             normalise(con, provider, day=DAY, raw_files=[file], organisation_domains=[])
             [(counted,)] = con.execute(
-                "SELECT (SELECT count(*) FROM events WHERE counted AND reason IS NULL) + (SELECT count(*) FROM rejects) "
-                "+ (SELECT coalesce(sum(events), 0) FROM ignored)"
+                "SELECT (SELECT count(*) FROM events WHERE counted AND reason IS NULL) "
+                "+ (SELECT count(*) FROM rejects) + (SELECT coalesce(sum(events), 0) FROM ignored)"
             ).fetchall()
             assert counted == len(odd) + len(beside)
             query = "SELECT * EXCLUDE (event_key) FROM uploads WHERE \"user\" = 'bob@example.com' ORDER BY time"
