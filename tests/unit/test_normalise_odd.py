@@ -1,16 +1,19 @@
-"""Single odd events: whatever one holds, the day is read, every line is accounted for, its neighbours stay as they are."""
+"""Single odd events: the day is read, every line is accounted for, and the neighbours stay as they are."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
+from assets.history import import_history
+from assets.history_stage import Span
+from assets.lake import Lake
 from detection.normalise import identities_of_files, normalise, outcomes
 from detection.normalise.sampling import create_sample
 from detection.sql import into
@@ -218,3 +221,17 @@ def test_names_of_fields_are_never_part_of_a_query(tmp_path):
         create_sample(con, [write(tmp_path, [json.dumps(event)])])
         names = {name for (name,) in con.execute("SELECT name FROM sampled_fields").fetchall()}
     assert {".parameters", ".parameters.y", ".parameters.'; DROP TABLE events; --"} <= names
+
+
+@pytest.mark.parametrize("provider", EVENTS)
+def test_no_odd_event_stops_an_import(tmp_path, provider):
+    """Prevents an export that cannot be imported because of one event in it, and any row that is lost in silence."""
+    lines = list(dict.fromkeys([*neighbours(provider), *odd_lines(provider)]))
+    file = tmp_path / "export.ndjson"
+    file.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
+    lake, span = Lake(root=str(tmp_path / "lake")), Span(DAY, None)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    report = import_history(lake, provider, [file], span=span, now=now, tell=lambda _what, _share: None)
+    landed, rejected = sum(report.landed.values()), sum(report.rejected.values())
+    assert report.read == len(lines) == landed + report.duplicate + rejected
+    assert landed >= 4
