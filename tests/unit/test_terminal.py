@@ -23,8 +23,6 @@ from tests.integration.command import say
 EVIL = "a\x1b[2Jb\x1b]0;title\x07c\x1b]8;;http://evil\x1b\\d\x9b31me\x90f\x08\rg\u202eh\u2066i\u2069j\u200fk\u2028l\x7fm\x85n"
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 COMMANDS = Path(__file__).parents[2] / "orchestration" / "commands"
-ELSEWHERE = {"forget"}
-"""Commands that are still to take this way."""
 PAST = re.compile(r"\bConsole\(|sys\.stdout|sys\.stderr|(?<![.\w])print\(|\becho\(|from rich import print")
 
 
@@ -109,9 +107,7 @@ def test_alerts_are_harmless() -> None:
     assert not HARMFUL.search(shown(alert_table([alert], {EVIL: 2})))
 
 
-@pytest.mark.parametrize(
-    "module", [path for path in sorted(COMMANDS.glob("*.py")) if path.stem not in ELSEWHERE], ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("module", sorted(COMMANDS.glob("*.py")), ids=lambda path: path.stem)
 def test_no_command_goes_past_it(module: Path) -> None:
     """Prevents a command with a console of its own, past the filter."""
     assert not PAST.search(module.read_text(encoding="utf-8"))
