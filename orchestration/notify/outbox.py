@@ -212,16 +212,16 @@ class Outbox:
             # What a channel got from the deleted outbox has the ledger's number, and is known by it.
             again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None
             for message in messages:
-                revision = _entered(database, message)
-                if revision is None:
-                    continue
-                new += 1
-                numbered = replace(message, revision=revision)
+                revision, is_new = _entered(database, message)
                 ending = series
                 if message.event.startswith("alert."):
                     ending = "" if again else series
                     if ending or revision > message.revision:
                         _put(database, _AHEAD, "")
+                if not is_new:
+                    continue
+                new += 1
+                numbered = replace(message, revision=revision)
                 for route in routes:
                     _post(database, numbered, route, ending, now, forgotten=forgotten is not None)
             if mark:
@@ -356,8 +356,8 @@ def _forget(database: sqlite3.Connection, why: str) -> None:
         _put(database, _AHEAD, "")
 
 
-def _entered(database: sqlite3.Connection, message: Message) -> int | None:
-    """Remember what a message says; returns its number, or None where the last about its subject said the same."""
+def _entered(database: sqlite3.Connection, message: Message) -> tuple[int, bool]:
+    """Remember what a message says; returns its number, and whether it says something new about its subject."""
     content = message.content or str(message.revision)
     row = database.execute("SELECT revision, content FROM subjects WHERE subject = ?", (message.subject,)).fetchone()
     revision = message.revision
@@ -367,7 +367,7 @@ def _entered(database: sqlite3.Connection, message: Message) -> int | None:
         known = said == content or (said is None and last == revision)
         revision = last if known else max(revision, last + 1)
     database.execute("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?)", (message.subject, revision, content))
-    return None if known else revision
+    return revision, not known
 
 
 def _post(

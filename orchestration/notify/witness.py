@@ -78,8 +78,8 @@ class Witness:
 
     @property
     def ahead(self) -> bool:
-        """Whether an outbox that is gone gave numbers of its own to alerts, beyond the ledger's."""
-        return any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
+        """Whether an outbox that is gone gave numbers of its own to alerts, beyond the ledger's, or was restored."""
+        return len(self._found) > 1 or any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
 
     def renew(self, changes: int) -> None:
         """Make a witness of the outbox as it is now, in the place of all that there are."""

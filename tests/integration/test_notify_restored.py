@@ -355,7 +355,7 @@ def play(home: Home, steps: list[tuple[str, Any]]) -> dict[str, int]:
         "restore lake": lambda _: home.restore_lake(),
         "restore outbox": lambda in_place: home.restore_outbox(in_place=in_place),
         "restore all": lambda in_place: home.restore_all(in_place=in_place),
-        "delete outbox": lambda _: (home.path / "outbox.db").unlink(missing_ok=True),
+        "delete outbox": lambda _: delete_outbox(home),
     }
     for step, argument in steps:
         if step == "alerts":
@@ -366,6 +366,12 @@ def play(home: Home, steps: list[tuple[str, Any]]) -> dict[str, int]:
     home.alerts(**wanted)
     home.round()
     return wanted
+
+
+def delete_outbox(home: Home) -> None:
+    """Deletes it after a round, as one is done every half minute: what it saw of a restored lake is known then."""
+    home.round()
+    (home.path / "outbox.db").unlink(missing_ok=True)
 
 
 def published(home: Home) -> set[str]:
