@@ -69,7 +69,7 @@ class Home:
                 f"{self.path} holds a lake that was not made by a replay, so it is left alone. "
                 "Name another directory with --home."
             )
-        for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox"):
+        for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         # An outbox would keep the new lake's alerts from being told, since those before them had the same ids.
         for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
