@@ -88,9 +88,8 @@ def forget(
 
 def _sweep(lake: Lake, found: Findings, *, write: bool) -> None:
     """Remove what killed commands and DuckDB left."""
-    for path in sweep_scratch(Path(lake.root), write=write):
+    for _ in sweep_scratch(Path(lake.root), write=write):
         found.removed["leftovers"].add(1, 0)
-        del path
     for path in live_scratch(Path(lake.root)):
         found.unsearched[path] = "belongs to a command that is at work. Wait for its end"
     home = Path(lake.root).parent
@@ -123,9 +122,9 @@ def _forget_raw(
             day = date.fromisoformat(directory.name.removeprefix("day="))
             manifest = Manifest(directory)
         except (OSError, ValueError):
-            found.unsearched[directory / "manifest.json"] = (
-                "cannot be read, so that nobody can tell which files beside it count. Put it back from a backup"
-            )
+            found.unsearched[directory / "manifest.json"] = "cannot be read. Put it back from a backup"
+            for path in directory.glob("*.ndjson.zst"):
+                found.unsearched[path] = "may count or not, since its manifest cannot be read"
             continue
         root = Path(lake.root)
         changed = forget_day(

@@ -64,6 +64,8 @@ def test_odd_files_fail_nobody_and_those_that_may_name_the_person_are_told(lake)
     (tables / "box" / "audit_events" / "day=soon").mkdir(parents=True)
     (tables / "box" / "audit_events" / "day=2026-01-05").mkdir(parents=True)
     (tables / "box" / "audit_events" / "day=2026-01-05" / "manifest.json").write_bytes(b"")
+    raw = tables / "box" / "audit_events" / "day=2026-01-05" / "0000-2400.ndjson.zst"
+    raw.write_bytes(zstandard.compress(ANN.encode()))
     (tables / "published.parquet").write_bytes(b"garbage")
     (home / "broken").symlink_to(home / "nowhere")
     (home / "notes.bin").write_bytes(os.urandom(5000))
@@ -80,6 +82,7 @@ def test_odd_files_fail_nobody_and_those_that_may_name_the_person_are_told(lake)
         "lake/box/logged_uploads/day=2026-01-05/part.parquet",
         "lake/box/audit_events/day=soon/manifest.json",
         "lake/box/audit_events/day=2026-01-05/manifest.json",
+        "lake/box/audit_events/day=2026-01-05/0000-2400.ndjson.zst",
         "lake/published.parquet",
         "closed.zip",
         "cut.gz",
@@ -87,6 +90,7 @@ def test_odd_files_fail_nobody_and_those_that_may_name_the_person_are_told(lake)
     }
     assert all(found.unsearched.values())
     assert users(lake) == [BOB]
+    assert zstandard.decompress(raw.read_bytes(), 100) == ANN.encode()
     assert b"ann@" not in (home / "odd.csv").read_bytes()
     assert gzip.decompress((home / "packed.txt.gz").read_bytes()) == b"for forgotten"
     assert zstandard.decompress((home / "packed.zst").read_bytes(), 100) == b"for forgotten"
