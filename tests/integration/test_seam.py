@@ -16,7 +16,7 @@ from assets import audit_events
 from assets.health import read_health
 from assets.resources import Source
 from assets.side_by_side import Patience
-from connectors import Gap, Page, StoppedError
+from connectors import PROVIDERS, Gap, Page, StoppedError, variables
 from orchestration.commands.formats import lake_of
 from tests.integration.damaged_home import END, Broken, Ran, made_home, standing
 
@@ -72,12 +72,12 @@ STEPS = ("connector", "pages", "pages later", "parallel_slices", "present", "ret
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_home(tmp_path_factory.mktemp("made"))
+    return made_home(tmp_path_factory.mktemp("made"), PROVIDERS)
 
 
 @pytest.fixture(scope="module")
 def home(made: Path, tmp_path_factory: pytest.TempPathFactory):
-    with standing(made, tmp_path_factory.mktemp("standing") / "home") as broken:
+    with standing(made, tmp_path_factory.mktemp("standing") / "home", PROVIDERS) as broken:
         yield broken
 
 
@@ -88,9 +88,7 @@ def run(home: Broken, provider: str, step: str, error: int) -> Ran:
     values = {**home.values, "TOKEN": SECRET}
     source = SabotagedSource(
         provider=provider,
-        environment={
-            name: value for name, value in values.items() if name.startswith(provider.upper()) or name == "TOKEN"
-        },
+        environment={name: value for name, value in values.items() if name in (*variables(provider), "TOKEN")},
         limits=str(home.home.path / "limits"),
         step=step,
         error=error,
@@ -98,7 +96,7 @@ def run(home: Broken, provider: str, step: str, error: int) -> Ran:
     return home.run(2, 4, overrides={f"{provider}_source": source})
 
 
-@pytest.mark.parametrize("provider", ["box", "dropbox"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize(("step", "error"), [(step, n % len(ERRORS)) for n, step in enumerate(STEPS)])
 def test_a_source_that_raises_at_a_step_fails_alone(home: Broken, provider: str, step: str, error: int) -> None:
     """Prevents one source's fault, of whatever kind, from silencing all others."""
@@ -156,7 +154,7 @@ def test_sources_that_never_answer_are_waited_for_together(home: Broken, monkeyp
     hanging = {
         f"{provider}_source": Hanging(
             provider=provider,
-            environment={name: value for name, value in home.values.items() if name.startswith(provider.upper())},
+            environment={name: value for name, value in home.values.items() if name in variables(provider)},
             limits=str(home.home.path / "limits"),
         )
         for provider in ("box", "dropbox")
