@@ -112,8 +112,9 @@ class Lake(dg.ConfigurableResource[None]):
         root = Path(self.root) / table
         if not root.is_dir():
             return []
-        names = (entry.name for entry in os.scandir(root) if entry.name.startswith("day="))
-        return sorted(date.fromisoformat(name.removeprefix("day=")) for name in names)
+        names = (entry.name.removeprefix("day=") for entry in os.scandir(root) if entry.name.startswith("day="))
+        # Whatever else somebody put there is none of ours.
+        return sorted(date.fromisoformat(name) for name in names if _DAY.fullmatch(name))
 
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
