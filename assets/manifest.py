@@ -439,6 +439,13 @@ class Manifest:
 
     def damaged(self) -> dict[str, str]:
         """Verify every file that holds events; return what is wrong with those that are damaged, by file name."""
+        faults = self._faults()
+        if faults and self._read():
+            # Another process may have replaced a slice since the manifest was read.
+            faults = self._faults()
+        return faults
+
+    def _faults(self) -> dict[str, str]:
         faults = {piece.file: self._fault(piece) for piece in self._pieces() if piece.events}
         return {name: fault for name, fault in sorted(faults.items()) if fault}
 

@@ -28,9 +28,12 @@ def verify_lake(
     lake = lake_of(home)
     out, progress = terminal(), terminal(stderr=True)
     found: list[dict[str, str]] = []
-    with progress.status("verifying") as status, lake.alone():
+    with progress.status("verifying") as status:
         for problem in verify(lake, lambda what: status.update(f"verifying {escape(what)}")):
-            done = problem.repair() if repair and problem.repair else ""
+            done = ""
+            if repair and problem.repair:
+                with lake.alone():
+                    done = problem.repair()
             found.append(_row(problem, done))
             if format_ is Format.TABLE:
                 _show(out, problem, done)
