@@ -15,7 +15,8 @@ from pathlib import Path
 import zstandard
 
 from assets.durable import file_digest, move_durably, replacing
-from assets.manifest import GapEntry, Imported, Late, Manifest, Piece, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import GapEntry, Imported, Late, Piece, Slice
 from assets.raw_events import holds_all
 from connectors import Gap, Page
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from assets.durable import replace_text
 from assets.landing import GapAgain, land, land_late, land_recovered
-from assets.manifest import Manifest, Slice, of_uploads
+from assets.manifest import Manifest
+from assets.manifest_entries import Slice, of_uploads
 from connectors import (
     AccessError,
     Connector,

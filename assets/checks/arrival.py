@@ -11,7 +11,8 @@ import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.health import read_health
-from assets.manifest import GapEntry, Manifest, of_uploads
+from assets.manifest import Manifest
+from assets.manifest_entries import GapEntry, of_uploads
 from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 

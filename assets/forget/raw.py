@@ -16,7 +16,8 @@ from assets.durable import file_digest, move_durably, replace_text
 from assets.forget.findings import Findings, Removed
 from assets.forget.person import Person
 from assets.landing import compressing
-from assets.manifest import Imported, Late, Manifest, Piece, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import Imported, Late, Piece, Slice
 from assets.raw_lines import RawFileError, line_chunks, lines_digest
 from assets.scratch import scratch
 from detection.normalise import outcomes
