@@ -177,12 +177,12 @@ class Stage:
 def _same_outbox(path: Path) -> None:
     """Let a copied outbox be the file that the last process left, as it is in a home that nobody copied."""
     if path.exists():
-        state, *_, count = (path.with_name(f"{path.name}.stamp").read_text(encoding="utf-8").split() + ["0"])[:3]
+        kept = path.with_name(f"{path.name}.stamp").read_text(encoding="utf-8").split()
         with stamp_of(path) as stamp:
-            if state == "open":
+            if kept[0] == "open":
                 stamp.open()
             else:
-                stamp.close(int(count), ahead=stamp.ahead)
+                stamp.close(int(kept[2]), ahead=stamp.ahead)
 
 
 @contextmanager
