@@ -6,8 +6,10 @@ import os
 import shutil
 import signal
 from contextlib import suppress
+from datetime import timedelta
 
 from bench.chaos.acts import Act
+from bench.chaos.comparison import state_of
 from bench.chaos.faults_files import damage_one
 from bench.chaos.scene import MissedError, Scene
 
@@ -28,6 +30,8 @@ __all__ = [
 ]
 
 _STRANGER = "somebody-else@example.com"
+_FINAL = timedelta(days=4)
+"""After the last poll run: what is pulled by then may change no more."""
 
 
 def kill_run(scene: Scene) -> None:
@@ -148,9 +152,19 @@ def kill_repair(scene: Scene) -> None:
 
 
 def kill_forget(scene: Scene) -> None:
-    """Kill the removal of somebody of whom nothing is known."""
+    """Kill the removal of a person, once no source sends the events again."""
     scene.step(scene.at)
-    _kill_command(scene, scene.stage.command_act("forget", _STRANGER))
+    scene.stage.set_clock(scene.stage.now + _FINAL)
+    act = scene.stage.command_act("forget", scene.stage.organisation.bystander)
+    calm = scene.stage.snapshot("calm")
+    scene.hear(scene.stage.do(act))
+    scene.again()
+    scene.notify()
+    scene.expected = state_of(scene.home, scene.stage.receiver.taken)
+    scene.begin_again(calm)
+    _kill_command(scene, act)
+    scene.again()
+    scene.notify()
 
 
 def forget_nobody(scene: Scene) -> None:
@@ -215,6 +229,8 @@ def restore_backup(scene: Scene) -> None:
         else:
             shutil.copy2(source, there)
     if "outbox.db" in parts:
+        # How alerts stand is told again, whether or not channels know it.
+        scene.operator.told_again = True
         for path in scene.home.glob("outbox.db-*"):
             path.unlink()
     # What people said since is said again.

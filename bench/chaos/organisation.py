@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -87,8 +88,7 @@ def made(seed: int, folder: Path) -> Organisation:
     draw = random.Random(f"organisation {seed}")
     providers = draw.choice(_SOURCES)
     table = organisation(_bursts(draw, providers), days=DAYS, people=PEOPLE, seed=draw.randrange(1000))
-    known = pc.is_in(table["provider"], value_set=pa.array(providers))
-    table = table.filter(known)
+    table = _lasting(table, providers)
     early = pc.less(table["time"], pa.scalar(moment(_IMPORTED_DAYS, 0), type=table.schema.field("time").type))
     exported = pc.and_(early, pc.equal(table["provider"], IMPORTED))
     folder.mkdir(parents=True, exist_ok=True)
@@ -98,6 +98,23 @@ def made(seed: int, folder: Path) -> Organisation:
     export = _export(history, folder)
     ordinary = sorted({user for user in table["user"].to_pylist() if user and not user.startswith("burst-")})
     return Organisation(providers, workload, export, draw.choice(ordinary))
+
+
+def _lasting(table: pa.Table, providers: Sequence[str]) -> pa.Table:
+    """Return the events of these sources whose sizes are the same whenever they are asked for."""
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("events", table)
+        kept = con.execute(
+            """
+            SELECT * FROM events
+            WHERE list_contains($providers, provider) AND kind NOT IN ('edit', 'delete')
+            QUALIFY kind <> 'upload' OR row_number() OVER (PARTITION BY provider, folder, file_name, kind ORDER BY time) = 1
+            ORDER BY time, provider, "user", file_name
+            """,
+            {"providers": list(providers)},
+        ).to_arrow_table()
+    return kept.cast(table.schema)
 
 
 def _bursts(draw: random.Random, providers: Sequence[str]) -> list[dict[str, Any]]:

@@ -151,7 +151,7 @@ def _settle(scene: Scene) -> None:
 def _judge(fault: Fault, scene: Scene) -> tuple[str, str]:
     operator = scene.operator
     here = state_of(scene.home, scene.stage.receiver.taken)
-    found = differences(scene.calm.state, here, told_again=operator.told_again)
+    found = differences(scene.expected or scene.calm.state, here, told_again=operator.told_again)
     said = " | ".join(dict.fromkeys(operator.said))
     done = "; ".join(dict.fromkeys(operator.remedies))
     if found:

@@ -56,7 +56,7 @@ class Scene:
         calm: What would have been.
         operator: Whoever looks after the deployment.
         point: What chance decided, for the report.
-        run_before: What the poll run that is struck begins with.
+        expected: What it has to come to, where that is not what the calm deployment came to.
     """
 
     stage: Stage
@@ -65,6 +65,7 @@ class Scene:
     calm: Calm
     operator: Operator
     point: list[str] = field(default_factory=list)
+    expected: State | None = None
 
     @property
     def home(self) -> Path:
