@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -102,19 +101,17 @@ def made(seed: int, folder: Path) -> Organisation:
 
 def _lasting(table: pa.Table, providers: Sequence[str]) -> pa.Table:
     """Return the events of these sources whose sizes are the same whenever they are asked for."""
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
-        con.register("events", table)
-        kept = con.execute(
-            """
-            SELECT * FROM events
-            WHERE list_contains($providers, provider) AND kind NOT IN ('edit', 'delete')
-            QUALIFY kind <> 'upload' OR row_number() OVER (PARTITION BY provider, folder, file_name, kind ORDER BY time) = 1
-            ORDER BY time, provider, "user", file_name
-            """,
-            {"providers": list(providers)},
-        ).to_arrow_table()
-    return kept.cast(table.schema)
+    rows = [row for row in table.to_pylist() if row["provider"] in providers and row["kind"] not in ("edit", "delete")]
+    rows.sort(key=lambda row: row["time"])
+    seen: set[tuple[str, ...]] = set()
+    kept = []
+    for row in rows:
+        file = tuple(str(row[name]) for name in ("provider", "folder", "file_name"))
+        if row["kind"] != "upload" or file not in seen:
+            kept.append(row)
+        if row["kind"] == "upload":
+            seen.add(file)
+    return pa.Table.from_pylist(kept, schema=table.schema)
 
 
 def _bursts(draw: random.Random, providers: Sequence[str]) -> list[dict[str, Any]]:
