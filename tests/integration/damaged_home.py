@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from bench.chaos.damages import DAMAGES
 from connectors import PROVIDERS as ALL_PROVIDERS
 from connectors import configured, variables
 from orchestration.definitions import build_defs
@@ -131,35 +132,3 @@ def standing(made: Path, copy: Path, providers: Sequence[str] = PROVIDERS) -> It
     shutil.copytree(made / "home", copy, dirs_exist_ok=True)
     with sandbox(made / "workload.parquet", copy / "sandbox", now=moment(0, 0)) as stand_in:
         yield Broken(Home(copy), stand_in, providers)
-
-
-def halved(path: Path) -> None:
-    """Cut a file in half."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def emptied(path: Path) -> None:
-    """Leave nothing in a file."""
-    path.write_bytes(b"")
-
-
-def flipped(path: Path) -> None:
-    """Flip one bit in the middle of a file, and leave its size and time as they were."""
-    stat = path.stat()
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(content)
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-
-
-def garbage(path: Path) -> None:
-    """Put something else into a file."""
-    path.write_bytes(b"\x00garbage\xff" * 40)
-
-
-def deleted(path: Path) -> None:
-    """Delete a file."""
-    path.unlink()
-
-
-DAMAGES: tuple[Callable[[Path], None], ...] = (halved, emptied, flipped, garbage, deleted)

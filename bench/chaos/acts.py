@@ -1,0 +1,132 @@
+"""What a process of the product does in the bench: a run of the job, or a command as it is typed."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from assets.resources import Detector
+from bench.small import quickened
+from connectors import configured, retries
+from detection.parameters import Parameters
+from orchestration.cli import main
+from orchestration.definitions import build_defs
+from orchestration.schedules import JOB, range_tags, run_config
+
+__all__ = ["Act", "Said", "perform", "shorten_history", "shorten_waits"]
+
+
+@dataclass(frozen=True)
+class Act:
+    """A run, or a command.
+
+    Attributes:
+        variables: Environment of the process, beside what every process has.
+        arguments: Of the command; empty for a run.
+        first: First day of the run, ISO 8601.
+        last: Last day of the run, ISO 8601.
+        reconcile: Whether the run pulls all that is not final.
+    """
+
+    variables: Mapping[str, str]
+    arguments: Sequence[str] = ()
+    first: str = ""
+    last: str = ""
+    reconcile: bool = True
+
+
+@dataclass
+class Said:
+    """What a process said before it ended.
+
+    Attributes:
+        status: Exit status; of a run 1 where a step failed.
+        text: What it printed or, of a run, the errors in its log.
+        failing: What the failing checks of a run say, by asset, check and severity.
+        changes: Number of changes that it made to the home.
+    """
+
+    status: int
+    text: str
+    failing: dict[str, str] = field(default_factory=dict)
+    changes: int = 0
+
+
+def shorten_history() -> None:
+    """Give every detector of this process a history of three days in place of a fortnight, commands' ones, too."""
+
+    def parameters(self: Detector) -> Parameters:
+        return quickened(Parameters(budget=self.budget, service_budget=self.service_budget))
+
+    Detector.parameters = property(parameters)  # type: ignore[assignment,method-assign]
+
+
+def shorten_waits() -> None:
+    """Repeat a failed request at once."""
+    retries.backoff = lambda attempt: 0.01
+
+
+def perform(act: Act) -> Said:
+    """Do it in this process, whose environment becomes the act's."""
+    os.environ.update(act.variables)
+    return _command(act) if act.arguments else _run(act)
+
+
+def _command(act: Act) -> Said:
+    out = io.StringIO()
+    sys.argv = ["uploadwatch", *act.arguments]
+    # As on a terminal that is wide enough for every message.
+    os.environ["COLUMNS"] = "1000"
+    status: Any = 0
+    with redirect_stdout(out), redirect_stderr(out):
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code
+        except BaseException:  # noqa: BLE001 -- a traceback is what a person would see
+            traceback.print_exc(file=out)
+            status = 1
+    return Said(int(status or 0), out.getvalue())
+
+
+def _run(act: Act) -> Said:
+    values = {**act.variables}
+    providers = configured(values)
+    job = build_defs(values).resolve_job_def(JOB)
+    config = run_config(providers, reconcile=act.reconcile).to_config_dict()
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = job.execute_in_process(
+            instance=instance,
+            tags=range_tags(date.fromisoformat(act.first), date.fromisoformat(act.last)),
+            run_config={**config, "loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        log = [_failure(event) for event in result.all_events if event.is_step_failure]
+    failing = {
+        f"{found.asset_key.to_user_string()}:{found.check_name}:{found.severity.value}": found.description or ""
+        for found in result.get_asset_check_evaluations()
+        if not found.passed
+    }
+    return Said(int(not result.success), "\n".join(log), failing)
+
+
+def _failure(event: dg.DagsterEvent) -> str:
+    """Return which step failed, and the error that it failed with."""
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"{event.step_key} failed: {error.message if error else ''}"
+
+
+def as_json(said: Said) -> dict[str, Any]:
+    """Return what was said for JSON."""
+    return asdict(said)

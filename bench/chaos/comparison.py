@@ -1,0 +1,221 @@
+"""What a deployment came to, and how it differs from what a calm one came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+__all__ = ["Difference", "State", "differences", "state_of"]
+
+_MOMENTS = {"file_sizes": {"checked_at"}, "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"}}
+"""Columns that say when something was done, or under which number, and so differ with every schedule."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not as in the calm deployment.
+
+    Attributes:
+        kind: ``lost``, ``doubled`` or ``other``.
+        what: For a person.
+    """
+
+    kind: str
+    what: str
+
+
+@dataclass
+class State:
+    """What a deployment came to.
+
+    Attributes:
+        tables: Rows of each partition, in order, by table and day.
+        raw: Events of each source and day.
+        ledger: State and content of each published alert, by user and first window.
+        reviews: What people said, by alert.
+        exported: Lines of the exported uploads, by file.
+        belief: What the receiver holds for true: content of each alert that was not withdrawn, by alert.
+        repeated: Messages that said what the message before them about the same alert had said, under another key.
+        withdrawn: Users and first windows of alerts that the receiver was told are withdrawn.
+        broken: Files that cannot be read.
+    """
+
+    tables: dict[tuple[str, str], pa.Table] = field(default_factory=dict)
+    raw: dict[tuple[str, str], frozenset[bytes]] = field(default_factory=dict)
+    ledger: dict[Hashable, Hashable] = field(default_factory=dict)
+    reviews: Counter[Hashable] = field(default_factory=Counter)
+    exported: dict[str, Counter[str]] = field(default_factory=dict)
+    belief: Counter[Hashable] = field(default_factory=Counter)
+    repeated: list[str] = field(default_factory=list)
+    withdrawn: set[Hashable] = field(default_factory=set)
+    broken: list[str] = field(default_factory=list)
+
+
+def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
+    """Read what a deployment came to.
+
+    Args:
+        home: Its home.
+        taken: What the receiver took, in order.
+    """
+    found = State()
+    lake = home / "lake"
+    for path in sorted(lake.glob("**/day=*/part.parquet")):
+        table = path.parent.parent.relative_to(lake).as_posix()
+        rows = _rows(path, found)
+        if rows is not None:
+            moments = _MOMENTS.get(table.rpartition("/")[2], set())
+            kept = [name for name in rows.column_names if name not in moments]
+            found.tables[table, path.parent.name] = rows.select(kept)
+    for path in sorted(lake.glob("*/audit_events/day=*/*.ndjson.zst")):
+        key = path.parent.parent.parent.name, path.parent.name
+        found.raw[key] = found.raw.get(key, frozenset()) | _lines(path, found)
+    ids = _read_ledger(lake, found)
+    _read_reviews(lake, ids, found)
+    for path in sorted((home / "exports" / "csv" / "uploads").glob("*.csv")):
+        found.exported[path.name] = Counter(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    _hear(taken, found)
+    return found
+
+
+def _rows(path: Path, found: State) -> pa.Table | None:
+    try:
+        return pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException) as error:
+        found.broken.append(f"{path}: {error}")
+        return None
+
+
+def _lines(path: Path, found: State) -> frozenset[bytes]:
+    try:
+        with path.open("rb") as file:
+            return frozenset(zstandard.ZstdDecompressor().stream_reader(file).read().splitlines())
+    except (OSError, zstandard.ZstdError) as error:
+        found.broken.append(f"{path}: {error}")
+        return frozenset()
+
+
+def _read_ledger(lake: Path, found: State) -> dict[str, tuple[str, str]]:
+    """Read the ledger; return user and first window of each alert by its id."""
+    path = lake / "published.parquet"
+    rows = _rows(path, found) if path.exists() else None
+    ids = {}
+    for row in rows.to_pylist() if rows else []:
+        identity = row["user"], str(row["first_window_start"])
+        ids[row["alert_id"]] = identity
+        if row["state"] in ("open", "folded"):
+            found.ledger[identity] = row["state"], row["digest"]
+    return ids
+
+
+def _read_reviews(lake: Path, ids: Mapping[str, tuple[str, str]], found: State) -> None:
+    path = lake / "reviews.parquet"
+    rows = _rows(path, found) if path.exists() else None
+    for row in rows.to_pylist() if rows else []:
+        # Whoever says the same again does no harm.
+        found.reviews[row["user"], str(row["first_window_start"]), row["verdict"], row["reviewed_by"], row["note"]] = 1
+
+
+def _hear(taken: Mapping[str, Mapping[str, Any]], found: State) -> None:
+    """Follow the messages as a person would."""
+    held: dict[str, Hashable] = {}
+    for key, body in taken.items():
+        alert = body.get("alert")
+        if alert is None:
+            continue
+        name, identity = alert["alert_id"], (alert["user"], alert["first_window_start"])
+        if body["event"] == "alert.withdrawn":
+            held.pop(name, None)
+            found.withdrawn.add(identity)
+            continue
+        content = (*identity, alert["last_window_end"], alert["sentence"], alert["files"], alert["bytes"])
+        if held.get(name) == content:
+            found.repeated.append(f"{key} says again what was said of {alert['user']}")
+        held[name] = content
+    found.belief = Counter(held.values())
+
+
+def differences(calm: State, here: State, *, told_again: bool = False) -> list[Difference]:
+    """Return how a deployment differs from a calm one.
+
+    Args:
+        calm: What the calm one came to.
+        here: What this one came to.
+        told_again: Whether the outbox was given up, so that what it had told is told again, as the product says.
+    """
+    found = [Difference("other", f"cannot be read: {path}") for path in here.broken]
+    for key in sorted({*calm.tables, *here.tables}):
+        found += _compare_rows("/".join(key), calm.tables.get(key), here.tables.get(key))
+    for day in sorted({*calm.raw, *here.raw}):
+        before, after = calm.raw.get(day, frozenset()), here.raw.get(day, frozenset())
+        found += _counted(f"raw events of {'/'.join(day)}", Counter(before), Counter(after))
+    found += _counted("ledger", Counter(calm.ledger.items()), Counter(here.ledger.items()))
+    found += _counted("reviews", calm.reviews, here.reviews)
+    for name in sorted({*calm.exported, *here.exported}):
+        pair = calm.exported.get(name, Counter()), here.exported.get(name, Counter())
+        found += _counted(f"exported uploads {name}", *pair)
+    found += _counted("what the webhook was told", calm.belief, here.belief)
+    if not told_again:
+        found += [Difference("doubled", text) for text in here.repeated]
+    standing = {identity[:2] for identity in calm.belief}  # type: ignore[index]
+    found += [
+        Difference("lost", f"withdrawn although it stands: {each}")
+        for each in sorted(map(str, (here.withdrawn - calm.withdrawn) & standing))
+    ]
+    return found
+
+
+def _compare_rows(name: str, calm: pa.Table | None, here: pa.Table | None) -> list[Difference]:
+    if calm is not None and here is not None and calm.equals(here):
+        return []
+    if calm is not None and here is not None and calm.num_rows == here.num_rows and calm.schema == here.schema:
+        changed = [column for column in calm.column_names if not calm[column].equals(here[column])]
+        if len(changed) < len(calm.column_names) / 2:
+            return [Difference("other", f"{name}: {_changes(calm, here, changed)}")]
+    before = Counter(map(_row, calm.to_pylist())) if calm is not None else Counter()
+    after = Counter(map(_row, here.to_pylist())) if here is not None else Counter()
+    if before == after:
+        missing = [side for side, table in (("here", here), ("in the calm run", calm)) if table is None]
+        if missing:
+            # A day without rows and no day say the same.
+            return []
+        return [Difference("other", f"{name}: rows in another order, or columns of another type")]
+    return _counted(name, before, after)
+
+
+def _changes(calm: pa.Table, here: pa.Table, columns: Iterable[str]) -> str:
+    """Say which columns differ, and how in the first row in which they do."""
+    said = []
+    for column in columns:
+        pairs = zip(calm[column].to_pylist(), here[column].to_pylist(), strict=True)
+        before, after = next(pair for pair in pairs if pair[0] != pair[1])
+        said.append(f"{column} is {str(after)[:100]}, in the calm run {str(before)[:100]}")
+    return "; ".join(said)
+
+
+def _row(row: Mapping[str, Any]) -> str:
+    return repr(row)
+
+
+def _counted(name: str, calm: Counter[Any], here: Counter[Any]) -> list[Difference]:
+    missing, extra = calm - here, here - calm
+    found = []
+    if missing:
+        found.append(Difference("lost", f"{name}: {missing.total()} missing, such as {_some(missing)}"))
+    if extra:
+        # What was changed is there in another form, and nothing is there twice.
+        kind = "other" if missing else "doubled"
+        found.append(Difference(kind, f"{name}: {extra.total()} too many, such as {_some(extra)}"))
+    return found
+
+
+def _some(rows: Iterable[Any]) -> str:
+    return "; ".join(str(row)[:300] for _, row in zip(range(_SHOWN), rows, strict=False))

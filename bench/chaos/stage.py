@@ -1,0 +1,202 @@
+"""A deployment in which things go wrong: a home, the sandbox its sources are, a receiver, and processes to kill."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import requests
+from orchestration.notify.stamp import stamp_of
+
+from bench.chaos.acts import Act
+from bench.chaos.disk import unmount
+from bench.chaos.nursery import Ended, Nursery, Strike
+from bench.chaos.organisation import DAYS, RUNS, Organisation, Run
+from bench.chaos.receiver import Receiver, receiver
+from bench.small import FIRST, moment
+from connectors import variables
+from orchestration.replay import Home, Sandbox, sandbox
+
+__all__ = ["Clockwork", "Snapshot", "Stage", "staged"]
+
+_LAST = FIRST + timedelta(days=DAYS + 6)
+_BUDGET = "300"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A home as it was, and what the receiver had taken by then.
+
+    Attributes:
+        home: Copy of the home.
+        taken: Messages that the receiver had taken.
+    """
+
+    home: Path
+    taken: Mapping[str, dict[str, Any]]
+
+
+@dataclass
+class Clockwork:
+    """What the next processes find, beside the home.
+
+    Attributes:
+        ahead: The host's clock less the providers'.
+        without: Sources whose variables are not set.
+        unreachable: Sources that cannot be reached.
+    """
+
+    ahead: timedelta = timedelta()
+    without: frozenset[str] = frozenset()
+    unreachable: frozenset[str] = frozenset()
+
+
+@dataclass
+class Stage:
+    """The deployment.
+
+    Attributes:
+        organisation: What is watched.
+        folder: Where everything is.
+        stand_in: The sandbox.
+        receiver: Whoever is notified.
+        nursery: Forks the product's processes.
+        world: What the next processes find.
+        now: Present time of the providers.
+    """
+
+    organisation: Organisation
+    folder: Path
+    stand_in: Sandbox
+    receiver: Receiver
+    nursery: Nursery
+    world: Clockwork = field(default_factory=Clockwork)
+    now: datetime = RUNS[0].now
+
+    @property
+    def home(self) -> Path:
+        """The deployment's home: the same path in every round, as it is for a deployment."""
+        return self.folder / "home"
+
+    @property
+    def lake(self) -> Path:
+        """Root of the lake."""
+        return self.home / "lake"
+
+    def set_clock(self, now: datetime) -> None:
+        """Move the providers' clock, and the host's with it."""
+        self.now = now
+        self.stand_in.set_clock(now)
+
+    def play(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Let the sandbox answer by a fault plan; an empty one answers as usual."""
+        url = f"{self.stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults"
+        requests.put(url, json=list(faults), timeout=30).raise_for_status()
+
+    def played(self) -> int:
+        """Return how often a fault of the plan was played."""
+        url = f"{self.stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults"
+        return sum(each["played"] for each in requests.get(url, timeout=30).json())
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables of the deployment as they are set now."""
+        providers = [each for each in self.organisation.providers if each not in self.world.without]
+        found = self.stand_in.variables(providers)
+        for provider in self.world.unreachable:
+            own = {name for name in variables(provider) if name.endswith("_URL")}
+            found |= {name: "http://127.0.0.1:9" for name in own if name in found}
+        return {
+            **found,
+            **self.receiver.variables,
+            "UPLOADWATCH_HOME": str(self.home),
+            "UPLOADWATCH_START_DATE": FIRST.isoformat(),
+            "UPLOADWATCH_END_DATE": (_LAST + timedelta(days=1)).isoformat(),
+            "UPLOADWATCH_NOW": (self.now + self.world.ahead).isoformat(),
+            "UPLOADWATCH_BUDGET": _BUDGET,
+            "UPLOADWATCH_EXPORTS": "csv",
+            "UPLOADWATCH_NOTIFY_MAX_AGE_DAYS": "60",
+            "DAGSTER_HOME": str(self.home / "dagster"),
+        }
+
+    def start(self, act: Act, strike: Strike | None = None) -> int:
+        """Start a process of the product; return its id."""
+        return self.nursery.start(asdict(act), self.home, self.folder, strike)
+
+    def wait(self, pid: int) -> Ended:
+        """Wait for a process."""
+        return self.nursery.wait(pid, self.folder)
+
+    def run_act(self, first: date, last: date, *, reconcile: bool = True) -> Act:
+        """Return a run over these days."""
+        return Act(self.variables(), (), first.isoformat(), last.isoformat(), reconcile)
+
+    def poll_act(self, run: Run, *, reconcile: bool = True) -> Act:
+        """Return a poll run at the present, over the days that the host's clock makes it."""
+        first, last = Run(run.now + self.world.ahead, run.days).range
+        return self.run_act(min(first, _LAST), min(last, _LAST), reconcile=reconcile)
+
+    def command_act(self, *arguments: str) -> Act:
+        """Return a command, as it is typed."""
+        return Act(self.variables(), arguments)
+
+    def do(self, act: Act, strike: Strike | None = None) -> Ended:
+        """Do something in a process of its own, and wait for it."""
+        return self.wait(self.start(act, strike))
+
+    def snapshot(self, name: str) -> Snapshot:
+        """Keep the home as it is."""
+        copy = self.folder / "snapshots" / name
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.home, copy)
+        return Snapshot(copy, dict(self.receiver.taken))
+
+    def restore(self, snapshot: Snapshot | None) -> None:
+        """Begin with a home as it was; None for none, as before the first run."""
+        unmount(self.home)
+        shutil.rmtree(self.home, ignore_errors=True)
+        self.receiver.taken.clear()
+        self.receiver.meet = lambda: None
+        self.world = Clockwork()
+        self.play([])
+        if snapshot is None:
+            self.home.mkdir(parents=True)
+        else:
+            shutil.copytree(snapshot.home, self.home)
+            _same_outbox(self.home / "outbox.db")
+            self.receiver.taken.update(snapshot.taken)
+        # Where the command `backfill` records its run.
+        with Home(self.home).instance():
+            pass
+
+
+def _same_outbox(path: Path) -> None:
+    """Let a copied outbox be the file that the last process left, as it is in a home that nobody copied."""
+    if path.exists():
+        kept = path.with_name(f"{path.name}.stamp").read_text(encoding="utf-8").split()
+        with stamp_of(path) as stamp:
+            if kept[0] == "open":
+                stamp.open()
+            else:
+                stamp.close(int(kept[2]), ahead=stamp.ahead)
+
+
+@contextmanager
+def staged(organisation: Organisation, folder: Path, nursery: Nursery) -> Iterator[Stage]:
+    """Serve an organisation's sources and a receiver.
+
+    Args:
+        organisation: What is watched.
+        folder: Where everything is.
+        nursery: Forks the product's processes.
+    """
+    with sandbox(organisation.workload, folder / "sandbox", now=moment(0, 0)) as stand_in, receiver() as hook:
+        stage = Stage(organisation, folder, stand_in, hook, nursery)
+        try:
+            yield stage
+        finally:
+            unmount(stage.home)

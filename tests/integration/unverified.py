@@ -1,0 +1,15 @@
+"""A product that believes every raw file, for the test that the chaos bench notices one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from assets.manifest import Manifest
+
+FLAG = "unverified"
+
+
+def believe_where_told() -> None:
+    """Let this process verify no raw file, if its working directory holds :data:`FLAG`."""
+    if Path(FLAG).exists():
+        Manifest.damaged = lambda _self: {}  # type: ignore[method-assign]
