@@ -1,9 +1,9 @@
 """``exports``: uploads and alerts as files for other systems, and the check that they are valid."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 import duckdb
@@ -12,18 +12,29 @@ from pydantic import Field
 
 from assets.calendar import SINGLE_RUN, window
 from assets.describe import described
-from assets.exporting import CLASSES, Destination, ExportFormat, export_day, open_lake, upload_tables
-from assets.lake import Lake, quoted, replace_text
-from assets.refresh import range_of
+from assets.export_files import CLASSES, Destination, ExportFormat
+from assets.export_state import (
+    FileState,
+    digest_of,
+    is_as_written,
+    made_days,
+    read_day,
+    read_told,
+    write_day,
+    write_told,
+)
+from assets.exporting import Export, open_export
+from assets.lake import Lake, quoted
+from assets.refresh import REACH, range_of
 from assets.resources import Clock
-from detection.export import json_line, rules_version
-from detection.ocsf import VERSION, check
+from detection.export import ALERT_RULES, UPLOAD_RULES, json_line
+from detection.ocsf import CHECKED_BY, VERSION, Verdict, check
 from detection.pseudonyms import Pseudonyms
-from detection.sql import ENGINE
 
 __all__ = ["Exporter", "exports", "valid_exports"]
 
-_STATE = "made-from"
+_CHECKED_ROWS = 200_000
+"""Rows of the files that are checked together: a check costs a little, and each row memory."""
 
 
 class Exporter(dg.ConfigurableResource[None]):
@@ -75,75 +86,81 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
     def _asset(context: dg.AssetExecutionContext, lake: Lake, clock: Clock, exporter: Exporter) -> None:
         destination = exporter.destination()
         wanted = range_of(context)
-        # The functions that make tokens belong to a database: not to the one that all steps share.
-        with duckdb.connect(config=dict(ENGINE)) as con:
-            open_lake(con, lake, clock.now(), destination.pseudonyms)
-            told = _told(con)
-            # An old alert that is reviewed or withdrawn changes the files of its day.
-            for day in sorted({*wanted, *_made_days(destination)}):
-                made_from = _made_from(lake, destination, day, told.get(day, ""))
-                rows = _up_to_date(destination, day, made_from)
-                if rows is None and (day in wanted or lake.parts("alerts", [day])):
-                    rows = export_day(con, lake, destination, day)
-                    note = {"made_from": made_from, "rows": rows}
-                    replace_text(_state(destination, day), json.dumps(note))
-                    if day not in wanted:
-                        context.log_event(dg.AssetMaterialization("exports", partition=day.isoformat(), metadata=rows))
-                if day in wanted and rows is not None:
-                    context.add_asset_metadata(rows, partition_key=day.isoformat())
+        failed: dict[date, Exception] = {}
+        files = 0
+        try:
+            with open_export(lake, destination, clock.now()) as export:
+                said = _said(export, destination)
+                known = read_told(destination.out)
+                days = _days(destination, lake, wanted, known, said)
+                for day in days:
+                    try:
+                        made = export.day(day)
+                    # A day whose tables or files are damaged keeps no other from being exported.
+                    except (OSError, duckdb.Error) as error:
+                        context.log.exception("The files of %s could not be written", day)
+                        failed[day] = error
+                        continue
+                    files += made.written
+                    metadata = {**made.rows, "files": made.files, "files written": made.written}
+                    if day in wanted:
+                        context.add_asset_metadata(metadata, partition_key=day.isoformat())
+                    elif made.written:
+                        context.log_event(
+                            dg.AssetMaterialization("exports", partition=day.isoformat(), metadata=metadata)
+                        )
+                seen = _said(export, destination).items()
+                write_told(destination.out, {day: it for day, it in seen if date.fromisoformat(day) not in failed})
+        except OSError as error:
+            raise _failure(destination, error) from error
+        if failed:
+            raise _failure(destination, next(iter(failed.values())), sorted(failed)) from next(iter(failed.values()))
+        context.log.info("%d days looked at, %d files written, the others were up to date", len(days), files)
 
     return _asset
 
 
-def _state(destination: Destination, day: date) -> Path:
-    return destination.out / _STATE / f"day={day:%Y-%m-%d}.json"
+def _said(export: Export, destination: Destination) -> dict[str, str]:
+    """Return, by day, a digest of what its alerts say and of how it is written."""
+    by = [UPLOAD_RULES, ALERT_RULES, destination.settings]
+    days = {*export.told, *made_days(destination.out)}
+    return {day.isoformat(): digest_of(*by, export.told.get(day, "")) for day in sorted(days)}
 
 
-def _made_days(destination: Destination) -> list[date]:
-    return [
-        date.fromisoformat(path.stem.removeprefix("day=")) for path in (destination.out / _STATE).glob("day=*.json")
+def _days(
+    destination: Destination, lake: Lake, wanted: Sequence[date], known: dict[str, str], said: dict[str, str]
+) -> list[date]:
+    """Return the days that the run may change, ascending.
+
+    Those are its range, the exported days that late data can reach, and older ones of which an alert was reviewed or
+    withdrawn since.
+    """
+    exported = [
+        day
+        for day in made_days(destination.out)
+        if (day >= wanted[0] - REACH or known.get(day.isoformat()) != said[day.isoformat()])
+        # Where the retention has removed the alerts of a day, its findings would all become withdrawn ones.
+        and lake.parts("alerts", [day])
     ]
+    return sorted({*wanted, *exported})
 
 
-def _told(con: duckdb.DuckDBPyConnection) -> dict[date, str]:
-    """By the day of its opening, a digest of what was said of each alert: its forms, how it ended, and its reviews."""
-    return dict(
-        con.execute(
-            """
-            WITH reviewed AS (
-              SELECT
-                alert_id,
-                string_agg(concat_ws('|', review, verdict, note, reviewed_by), ';' ORDER BY review) AS text
-              FROM reviews
-              GROUP BY alert_id
-            )
-            SELECT
-              CAST(r.first_window_start AS DATE),
-              sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, v.text), ';'
-                ORDER BY r.alert_id, r.revision))
-            FROM revisions r
-            LEFT JOIN ledger l ON l.alert_id = r.alert_id
-            LEFT JOIN reviewed v ON v.alert_id = r.alert_id
-            GROUP BY 1
-            """
-        ).fetchall()
+def _failure(destination: Destination, error: Exception, days: Sequence[date] = ()) -> dg.Failure:
+    of = f" of {', '.join(map(str, days[:5]))}{' and others' if len(days) > 5 else ''}" if days else ""
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
+    return dg.Failure(
+        f"The exports{of} below {destination.out} could not be written: {why}. Alerts and notifications go on. Check "
+        "that the directory can be written to and the disk has room; the next run writes what is missing."
     )
 
 
-def _made_from(lake: Lake, destination: Destination, day: date, told: str) -> str:
-    settings = json.dumps([*destination.formats, destination.region, destination.account])
-    covered = destination.pseudonyms.of("key") if destination.pseudonyms else "names"
-    return lake.digest([*upload_tables(lake), "alerts"], [day], told, settings, covered, rules_version())
+class _File(NamedTuple):
+    """A file of OCSF that is to be checked; its state is None where none tells of it."""
 
-
-def _up_to_date(destination: Destination, day: date, made_from: str) -> dict[str, int] | None:
-    """The rows of a day whose files are there and as they would be made; None where they are to be made."""
-    try:
-        note = json.loads(_state(destination, day).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return None
-    there = note["made_from"] == made_from and all(path.exists() for path in destination.paths(day))
-    return dict(note["rows"]) if there else None
+    day: date
+    name: str
+    path: Path
+    state: FileState | None
 
 
 def valid_exports() -> dg.AssetChecksDefinition:
@@ -158,23 +175,28 @@ def valid_exports() -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, engine: DuckDBResource, exporter: Exporter
     ) -> dg.AssetCheckResult:
         destination = exporter.destination()
-        formats = [kind for kind in destination.formats if kind is not ExportFormat.CSV]
         faults: list[str] = []
-        seen = {"rows": 0, "shapes": 0, "checked one by one": 0, "values checked": 0}
+        seen = dict.fromkeys(("rows", "files", "files read", "rows read", "shapes", "checked one by one"), 0)
+        seen["values checked"] = 0
+        valid: dict[date, list[_File]] = {}
         with engine.get_connection() as con:
-            for kind in formats:
+            for kind in (kind for kind in destination.formats if kind is not ExportFormat.CSV):
                 for table in CLASSES:
-                    for day in range_of(context):
-                        path = destination.path(kind, table, day)
-                        try:
-                            _read(con, kind, path)
-                            verdict = check(con, "exported_lines", table)
-                        except duckdb.Error as error:
-                            faults.append(f"{path} cannot be read: {type(error).__name__}")
-                            continue
-                        found = (verdict.rows, verdict.shapes, verdict.one_by_one, verdict.values)
-                        seen = {name: had + more for (name, had), more in zip(seen.items(), found, strict=True)}
-                        faults += [f"{path}: {fault}" for fault in verdict.faults]
+                    due = []
+                    for file in _files(destination, kind, table, range_of(context)):
+                        seen["files"] += 1
+                        seen["rows"] += file.state.rows if file.state else 0
+                        if not (file.state and file.state.valid_by == CHECKED_BY):
+                            due.append(file)
+                    for together in _together(due):
+                        found, verdicts = _check_files(con, kind, table, together)
+                        for file, verdict in zip(together, verdicts, strict=True):
+                            faults += [f"{file.path}: {fault}" for fault in verdict]
+                            if not verdict and file.state:
+                                valid.setdefault(file.day, []).append(file)
+                        for name, count in found.items():
+                            seen[name] += count
+        _remember(destination, valid)
         told = "; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
         return dg.AssetCheckResult(
             passed=not faults,
@@ -188,14 +210,84 @@ def valid_exports() -> dg.AssetChecksDefinition:
     return _check
 
 
-def _read(con: duckdb.DuckDBPyConnection, kind: ExportFormat, path: Path) -> None:
-    """Makes ``exported_lines`` of a file."""
+def _files(destination: Destination, kind: ExportFormat, table: str, days: Sequence[date]) -> Iterator[_File]:
+    """Find the files of the days, those that should be there and those that are."""
+    for day in days:
+        states = read_day(destination.out, day).files
+        directory = destination.directory(kind, table, day)
+        names = {name for name in states if (destination.out / name).parent == directory}
+        names |= {str(path.relative_to(destination.out)) for path in destination.files(kind, table, day)}
+        for name in sorted(names):
+            path, state = destination.out / name, states.get(name)
+            if not path.name.startswith("."):
+                yield _File(day, name, path, state if state and is_as_written(path, state) else None)
+
+
+def _together(files: Sequence[_File]) -> Iterator[list[_File]]:
+    """Put files together up to so many rows."""
+    batch: list[_File] = []
+    rows = 0
+    for file in files:
+        own = file.state.rows if file.state else _CHECKED_ROWS
+        if batch and rows + own > _CHECKED_ROWS:
+            yield batch
+            batch, rows = [], 0
+        batch.append(file)
+        rows += own
+    if batch:
+        yield batch
+
+
+def _check_files(
+    con: duckdb.DuckDBPyConnection, kind: ExportFormat, table: str, files: Sequence[_File]
+) -> tuple[dict[str, int], list[list[str]]]:
+    """Check files at once, and where there is a fault one by one; returns counts, and the faults of each file."""
+    try:
+        verdict = _verdict(con, kind, table, [file.path for file in files])
+    except (OSError, duckdb.Error) as error:
+        if len(files) == 1:
+            return {"files read": 1}, [[f"it can't be read: {type(error).__name__}"]]
+        verdict = None
+    if verdict and (not verdict.faults or len(files) == 1):
+        counts = {
+            "files read": len(files),
+            "rows read": verdict.rows,
+            "shapes": verdict.shapes,
+            "checked one by one": verdict.one_by_one,
+            "values checked": verdict.values,
+        }
+        return counts, [list(verdict.faults)] * len(files)
+    total: dict[str, int] = {}
+    faults = []
+    for file in files:
+        counts, [own] = _check_files(con, kind, table, [file])
+        total = {name: total.get(name, 0) + counts.get(name, 0) for name in total | counts}
+        faults.append(own)
+    return total, faults
+
+
+def _verdict(con: duckdb.DuckDBPyConnection, kind: ExportFormat, table: str, paths: Sequence[Path]) -> Verdict:
+    listed = ", ".join(f"'{quoted(path)}'" for path in paths)
     if kind is ExportFormat.OCSF_PARQUET:
         con.execute(
-            "CREATE OR REPLACE TEMP VIEW exported_rows AS "
-            f"FROM read_parquet('{quoted(path)}', hive_partitioning = false)"
+            f"CREATE OR REPLACE TEMP VIEW exported_rows AS FROM read_parquet([{listed}], hive_partitioning = false)"
         )
         lines = f"SELECT {json_line(con, 'exported_rows')} AS line FROM exported_rows"  # noqa: S608 -- our own names
     else:
-        lines = f"SELECT json AS line FROM read_ndjson_objects('{quoted(path)}')"  # noqa: S608 -- our own path
+        lines = f"SELECT json AS line FROM read_ndjson_objects([{listed}])"  # noqa: S608 -- our own paths
     con.execute(f"CREATE OR REPLACE TEMP VIEW exported_lines AS {lines}")
+    return check(con, "exported_lines", table)
+
+
+def _remember(destination: Destination, valid: dict[date, list[_File]]) -> None:
+    """Note which contents were found valid, unless another run has replaced the files meanwhile."""
+    if not valid:
+        return
+    with destination.alone():
+        for day, files in valid.items():
+            state = read_day(destination.out, day)
+            for file in files:
+                now = state.files.get(file.name)
+                if now and file.state and now.sha256 == file.state.sha256:
+                    now.valid_by = CHECKED_BY
+            write_day(destination.out, day, state)

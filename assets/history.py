@@ -6,7 +6,6 @@ memory does not grow with the export, and each event is compared with what has l
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,6 +20,7 @@ from assets.lake import Lake
 from assets.landing import land_import
 from assets.manifest import Manifest
 from assets.raw_days import raw_files
+from assets.scratch import scratch
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
 
@@ -89,18 +89,17 @@ def import_history(
         ExportError: A file can't be imported; nothing of any file has landed.
     """
     root = Path(lake.root)
-    root.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix=".import-", dir=root) as scratch,
-        duckdb.connect(config={**ENGINE, **_LIMITS, "temp_directory": f"{scratch}/spilled"}) as con,
+        scratch(root, "import") as directory,
+        duckdb.connect(config={**ENGINE, **_LIMITS, "temp_directory": f"{directory}/spilled"}) as con,
     ):
         prepare(con, span, now)
-        rejects = Rejects(Path(scratch) / "rejects.ndjson")
+        rejects = Rejects(directory / "rejects.ndjson")
         for number, file in enumerate(files):
-            export = open_export(provider, file, Path(scratch))
-            stage(con, provider, export, Path(scratch) / f"export={number}", rejects, tell)
+            export = open_export(provider, file, directory)
+            stage(con, provider, export, directory / f"export={number}", rejects, tell)
         report = ImportReport(rejected=dict(rejects.counts), rejects=rejects.keep(root / provider / "import_rejects"))
-        days = _days(con, Path(scratch), now)
+        days = _days(con, directory, now)
         accepted, seen = sum(day.rows for day in days), 0
         for batch in _batches(days):
             fresh = _compare(con, lake, provider, batch)
@@ -116,14 +115,14 @@ def import_history(
     return report
 
 
-def _days(con: duckdb.DuckDBPyConnection, scratch: Path, now: datetime) -> list[_Day]:
+def _days(con: duckdb.DuckDBPyConnection, directory: Path, now: datetime) -> list[_Day]:
     """The days of the exports, ascending.
 
     An export speaks for each day that it has events of, on the first and the last of them from the first event's hour
     and to the last one's: nobody knows how far it was to reach.
     """
     parts: dict[date, list[str]] = {}
-    for path in sorted(scratch.glob("export=*/place=*-*/*.parquet")):
+    for path in sorted(directory.glob("export=*/place=*-*/*.parquet")):
         parts.setdefault(date.fromisoformat(path.parent.name.removeprefix("place=")), []).append(str(path))
     found = []
     for day in sorted(parts):

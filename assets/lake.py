@@ -68,6 +68,7 @@ KEPT_TABLES = ("file_sizes",)
 """Kinds of tables that cannot be computed again: see :mod:`assets.kept`."""
 
 _MADE_DAYS = ".made_days"
+_CHANGED = "its content is not what was written"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TYPES = {
     "bool": "BOOLEAN",
@@ -112,8 +113,9 @@ class Lake(dg.ConfigurableResource[None]):
         root = Path(self.root) / table
         if not root.is_dir():
             return []
-        names = (entry.name for entry in os.scandir(root) if entry.name.startswith("day="))
-        return sorted(date.fromisoformat(name.removeprefix("day=")) for name in names)
+        names = (entry.name.removeprefix("day=") for entry in os.scandir(root) if entry.name.startswith("day="))
+        # Whatever else somebody put there is none of ours.
+        return sorted(date.fromisoformat(name) for name in names if _DAY.fullmatch(name))
 
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
@@ -193,24 +195,16 @@ class Lake(dg.ConfigurableResource[None]):
             day: The day.
             deep: Whether its content is read, or only its size and time are compared.
         """
-        part = self.part(table, day)
-        note = self.note(table, day)
-        if note is not None:
-            return "" if not deep or _has_content(part, note.content) else "its content is not what was written"
-        if not part.exists():
-            return "it is missing" if day in self._made_days(table) else ""
-        if part.stat().st_size == 0:
-            return "it is empty"
-        recorded = _recorded_note(str(part))
-        if recorded is not None:
-            # A run may have been killed, or be about to replace the file, after it wrote the note.
-            whole = file_digest(part) in (recorded.prior, recorded.content)
-            return "" if whole else "its content is not what was written"
-        try:
-            pq.read_metadata(part)
-        except (OSError, pa.ArrowException):
-            return "it is no Parquet file"
-        return ""
+        part, note = self.part(table, day), self.note(table, day)
+        if note is None:
+            missing = not part.exists()
+            return ("it is missing" if day in self._made_days(table) else "") if missing else _fault_without_note(part)
+        if not deep or _has_content(part, note.content):
+            return ""
+        # Another run may have replaced the partition meanwhile.
+        again = self.note(table, day)
+        replaced = again not in (None, note) and _has_content(part, again.content if again else "")
+        return "" if replaced else _CHANGED
 
     def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
         """Digest of the content of these partitions, absent ones included, and of further text."""
@@ -330,12 +324,30 @@ class Lake(dg.ConfigurableResource[None]):
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
 
+def _fault_without_note(part: Path) -> str:
+    """Say what is wrong with a partition that no note is of."""
+    if part.stat().st_size == 0:
+        return "it is empty"
+    recorded = _recorded_note(str(part))
+    if recorded is not None:
+        # A run may have been killed, or be about to replace the file, after it wrote the note.
+        return "" if file_digest(part) in (recorded.prior, recorded.content) else _CHANGED
+    try:
+        pq.read_metadata(part)
+    except (OSError, pa.ArrowException):
+        return "it is no Parquet file"
+    return ""
+
+
 _read: dict[str, tuple[tuple[int, ...], str]] = {}
 """Content that a partition was found to have, by path and by the file's identity on disk: a run reads it many times."""
 
 
 def _has_content(path: Path, content: str) -> bool:
-    stat = path.stat()
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return False
     identity = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     if _read.get(str(path)) != (identity, content):
         if file_digest(path) != content:

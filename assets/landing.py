@@ -15,7 +15,8 @@ from pathlib import Path
 import zstandard
 
 from assets.durable import file_digest, move_durably, replacing
-from assets.manifest import GapEntry, Imported, Late, Manifest, Piece, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import GapEntry, Imported, Late, Piece, Slice
 from assets.raw_events import holds_all
 from connectors import Gap, Page
 
@@ -167,6 +168,8 @@ def land_recovered(again: GapAgain, answers: Iterable[Page | Gap], *, now: datet
 def _gap_entry(gap: Gap, *, now: datetime) -> GapEntry:
     """Return a gap as the manifest keeps it."""
     entry: GapEntry = {"start": gap.start.isoformat(), "end": gap.end.isoformat(), "cause": gap.cause}
+    if not gap.uploads:
+        entry["uploads"] = False
     if not gap.final:
         entry |= {"unit": gap.unit, "attempts": 1, "since": now.isoformat(), "asked_at": now.isoformat()}
     return entry

@@ -23,142 +23,34 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from assets.durable import file_digest, make_directory, replace_text
+from assets.manifest_entries import (
+    SUFFIX,
+    GapEntry,
+    Imported,
+    Late,
+    Piece,
+    Slice,
+    hours_between,
+    of_uploads,
+    touched_hours,
+)
 from assets.raw_lines import RawFileError, lines_digest
 
-__all__ = ["GapEntry", "Imported", "Late", "Manifest", "Piece", "Slice"]
-
-GapEntry = dict[str, Any]
-"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; of one that is asked for again also ``unit``,
-``attempts``, ``since`` and ``asked_at`` (ISO 8601)."""
+__all__ = ["Manifest"]
 
 _HOUR = timedelta(hours=1)
-_SUFFIX = ".ndjson.zst"
 _NAME = re.compile(
     rf"(?:(?P<late>late)|(?P<imported>import-)?(?P<start>\d{{4}})-(?P<end>\d{{4}}))"
-    rf"(?:-(?P<sha>[0-9a-f]{{16}}))?{re.escape(_SUFFIX)}"
+    rf"(?:-(?P<sha>[0-9a-f]{{16}}))?{re.escape(SUFFIX)}"
 )
 _SIGNED = '{"digest": "'
 """How a manifest begins that holds the digest of what follows."""
 logger = logging.getLogger(__name__)
-
-
-def _name(*parts: str) -> str:
-    return "-".join(part for part in parts if part) + _SUFFIX
-
-
-@dataclass(frozen=True)
-class Slice:
-    """One landed time range of a day.
-
-    Attributes:
-        start: Start, UTC, inclusive.
-        end: End, UTC, exclusive.
-        pulled_at: The provider's time when it was asked for.
-        pages: Answers received.
-        events: Lines landed.
-        sha256: Digest of the lines.
-        gaps: What could not be had, see :data:`GapEntry`.
-        stored: Digest of the compressed file; empty in entries of earlier versions.
-        name: Name of the file; empty in entries of earlier versions, whose files are named by their bounds alone.
-    """
-
-    start: datetime
-    end: datetime
-    pulled_at: datetime
-    pages: int = 0
-    events: int = 0
-    sha256: str = ""
-    gaps: list[GapEntry] = field(default_factory=list)
-    stored: str = ""
-    name: str = ""
-
-    @property
-    def file(self) -> str:
-        """Name of its file."""
-        return self.name or _name(_bounds(self.start, self.end))
-
-    def holding(self, sha256: str, events: int, stored: str) -> Self:
-        """Return the entry of the same time range with other content."""
-        name = _name(_bounds(self.start, self.end), sha256[:16])
-        return replace(self, sha256=sha256, events=events, stored=stored, name=name)
-
-
-@dataclass(frozen=True)
-class Late:
-    """Events of the day beside its slices.
-
-    Attributes:
-        landed_at: Present time when they landed.
-        events: Lines landed.
-        sha256: Digest of the lines.
-        stored: Digest of the compressed file; empty in entries of earlier versions.
-    """
-
-    landed_at: datetime
-    events: int
-    sha256: str
-    stored: str = ""
-
-    @property
-    def file(self) -> str:
-        """Name of its file: the same for the same events."""
-        return _name("late", self.sha256[:16])
-
-    def holding(self, sha256: str, events: int, stored: str) -> Self:
-        """Return the entry with other content."""
-        return replace(self, sha256=sha256, events=events, stored=stored)
-
-
-@dataclass(frozen=True)
-class Imported:
-    """Events of the day from exported history, and the hours that the export speaks for.
-
-    Attributes:
-        start: Start of the first hour, UTC.
-        end: End of the last hour, UTC.
-        imported_at: Present time when they landed.
-        events: Lines landed; none where all had landed before.
-        sha256: Digest of the lines.
-        stored: Digest of the compressed file; empty in entries of earlier versions.
-    """
-
-    start: datetime
-    end: datetime
-    imported_at: datetime
-    events: int
-    sha256: str
-    stored: str = ""
-
-    @property
-    def file(self) -> str:
-        """Name of its file: the same for the same events."""
-        return _name("import", _bounds(self.start, self.end), self.sha256[:16])
-
-    @property
-    def hours(self) -> set[datetime]:
-        """Starts of its hours."""
-        return set(_hours(self.start, self.end))
-
-    def holding(self, sha256: str, events: int, stored: str) -> Self:
-        """Return the entry of the same hours with other content."""
-        return replace(self, sha256=sha256, events=events, stored=stored)
-
-
-Piece = Slice | Late | Imported
-
-
-def _bounds(start: datetime, end: datetime) -> str:
-    return f"{start:%H%M}-{'2400' if end.date() > start.date() else f'{end:%H%M}'}"
-
-
-def _hours(start: datetime, end: datetime) -> list[datetime]:
-    """Starts of the full hours between."""
-    return [start + n * _HOUR for n in range((end - start) // _HOUR)]
 
 
 @dataclass
@@ -246,7 +138,7 @@ class Manifest:
     def broken_files(cls, directory: Path) -> list[Path]:
         """Return those of a manifest's two files that are missing or damaged, where a manifest or raw file is there."""
         both = [directory / "manifest.json", directory / "manifest.copy.json"]
-        if not any(path.exists() for path in both) and next(directory.glob(f"*{_SUFFIX}"), None) is None:
+        if not any(path.exists() for path in both) and next(directory.glob(f"*{SUFFIX}"), None) is None:
             return []
         return [path for path in both if _entries_of(path) is None]
 
@@ -268,7 +160,7 @@ class Manifest:
     def unlisted(self) -> list[Path]:
         """Return the raw files of the directory that the manifest does not list, in order of name."""
         listed = {piece.file for piece in self._pieces()}
-        return sorted(path for path in self.directory.glob(f"*{_SUFFIX}") if path.name not in listed)
+        return sorted(path for path in self.directory.glob(f"*{SUFFIX}") if path.name not in listed)
 
     def _adopt(self, files: Sequence[Path]) -> int:
         """List files that are whole, as their names and content say; return how many were."""
@@ -410,16 +302,20 @@ class Manifest:
             gap
             for name in sorted(self.slices)
             for gap in self.slices[name].gaps
-            if not _touched(gap, self.slices[name]) <= imported
+            if not touched_hours(gap, self.slices[name]) <= imported
         ]
 
     @property
     def seen(self) -> dict[datetime, str]:
-        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each."""
+        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each.
+
+        A gap in which no uploads can be is none here.
+        """
         found: dict[datetime, str] = {}
         for piece in self.slices.values():
-            for hour in _hours(piece.start, min(piece.end, piece.pulled_at)):
-                found[hour] = "; ".join(gap["cause"] for gap in piece.gaps if hour in _touched(gap, piece))
+            for hour in hours_between(piece.start, min(piece.end, piece.pulled_at)):
+                causes = [gap["cause"] for gap in piece.gaps if of_uploads(gap) and hour in touched_hours(gap, piece)]
+                found[hour] = "; ".join(causes)
         return {**found, **dict.fromkeys(self.imported_hours, "")}
 
     @property
@@ -434,6 +330,13 @@ class Manifest:
 
     def damaged(self) -> dict[str, str]:
         """Verify every file that holds events; return what is wrong with those that are damaged, by file name."""
+        faults = self._faults()
+        if faults and self._read():
+            # Another process may have replaced a slice since the manifest was read.
+            faults = self._faults()
+        return faults
+
+    def _faults(self) -> dict[str, str]:
         faults = {piece.file: self._fault(piece) for piece in self._pieces() if piece.events}
         return {name: fault for name, fault in sorted(faults.items()) if fault}
 
@@ -482,12 +385,6 @@ def _entries_of(path: Path) -> _Entries | None:
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')
     whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
     return entries if whole else None
-
-
-def _touched(gap: GapEntry, piece: Slice) -> set[datetime]:
-    """Starts of the slice's hours in which the gap is."""
-    start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
-    return {hour for hour in _hours(piece.start, piece.end) if start < hour + _HOUR and end > hour}
 
 
 def _sorted(pieces: Mapping[str, Any]) -> list[dict[str, object]]:

@@ -65,7 +65,7 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
     for user, start, end in alerts:
         hours = con.execute(
             """
-            SELECT hour, CAST(sum(files) AS BIGINT), CAST(sum(bytes) AS BIGINT)
+            SELECT hour, CAST(sum(files) AS BIGINT), sum(bytes)
             FROM month
             WHERE "user" = $user
             GROUP BY hour

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from assets.durable import replace_text
 from assets.landing import GapAgain, land, land_late, land_recovered
-from assets.manifest import Manifest, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import Slice, of_uploads
 from connectors import (
     AccessError,
     Connector,
     ConnectorError,
     Gap,
+    NetworkError,
     Page,
     Recovering,
     SignInError,
@@ -116,7 +118,7 @@ def _noting(answers: Iterable[Page | Gap], progress: Callable[[], None]) -> Iter
 def _ends_all(error: Exception) -> bool:
     """Whether no other slice would fare better."""
     throttled = isinstance(error, UnavailableError) and error.throttled
-    return throttled or isinstance(error, AccessError | SignInError)
+    return throttled or isinstance(error, AccessError | NetworkError | SignInError)
 
 
 def land_stream(
@@ -225,6 +227,7 @@ def ask_again(
             again.gap["cause"],
             final=False,
             unit=again.gap["unit"],
+            uploads=of_uploads(again.gap),
         )
         try:
             events = land_recovered(again, _noting(connector.again(asked), progress), now=now)

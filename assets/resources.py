@@ -10,6 +10,7 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
+from assets.engine import bound
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.parameters import Parameters
@@ -43,15 +44,22 @@ class Engine(DuckDBResource):
 
     Each connection sees its own temporary tables and views, and nothing else is to be made with it: whatever is not
     temporary, functions of Python included, would be there for every other step.
+
+    Attributes:
+        home: Directory of the deployment, below which it spills what does not fit in its share of the memory. Empty:
+            DuckDB's own limit and place.
     """
 
+    home: str = ""
     database: str = ":memory:uploadwatch"
     connection_config: dict[str, Any] = Field(default_factory=lambda: dict(ENGINE))
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Holds the database open until the run is over: it goes with its last connection."""
-        self._held.enter_context(self.get_connection())
+        """Hold the database open until the run is over, since it goes with its last connection; bound its memory."""
+        con = self._held.enter_context(self.get_connection())
+        if self.home:
+            bound(con, Path(self.home))
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Lets go of the database."""

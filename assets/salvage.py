@@ -10,7 +10,8 @@ from pathlib import Path
 
 from assets.durable import file_digest, move_durably
 from assets.landing import compressing
-from assets.manifest import Manifest, Piece, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import Piece, Slice
 from assets.raw_lines import RawFileError, line_chunks, lines_digest
 
 __all__ = ["salvage"]

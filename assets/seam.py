@@ -7,14 +7,12 @@ the run's log without secrets, its sentence to the check and to the source's hea
 from __future__ import annotations
 
 import logging
-import sqlite3
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import duckdb
-
 from assets.damage import DamagedError
+from assets.faults import sentence
 from assets.health import Kind
 from connectors import ConfigurationError, ConnectorError, RefusedError, StoppedError, UnavailableError
 
@@ -78,8 +76,9 @@ def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] =
         return text
 
     said = safe(" ".join(f"{type(error).__name__}: {error}".split())[:300])
-    remedy = _REPORT
-    if isinstance(error, OSError | sqlite3.Error | duckdb.IOException | MemoryError | duckdb.OutOfMemoryException):
-        remedy = f"See to the machine's disk, memory and permissions. {_REPORT}"
     trace = safe("".join(traceback.format_exception(error)))
-    return Fault("fault", f"{source}: {doing}: {said.rstrip('.')}. {remedy}", trace)
+    # A library's own OSError without a number tells of the program or the provider, not of this machine.
+    of_machine = not isinstance(error, OSError) or error.errno is not None
+    if of_machine and (surroundings := sentence(error)):
+        return Fault("fault", f"{source}: {doing}: {safe(surroundings)}", trace)
+    return Fault("fault", f"{source}: {doing}: {said.rstrip('.')}. {_REPORT}", trace)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from assets.lake import Lake
 from assets.landing import due
-from assets.manifest import Manifest, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import Slice
 from assets.pulling import Pulled, ask_again, land_stream, open_gaps, pull
 from assets.resources import Clock, Source
 from assets.seam import Fault, fault_of

@@ -19,7 +19,8 @@ from pathlib import Path
 from assets.durable import LEFT_BEHIND_SECONDS
 from assets.kept import copy_of, intact, state_of
 from assets.lake import KEPT_TABLES, Lake
-from assets.manifest import Manifest, Piece
+from assets.manifest import Manifest
+from assets.manifest_entries import Piece
 from assets.salvage import salvage
 from connectors import PROVIDERS
 from detection.tables import TABLES

@@ -36,8 +36,9 @@ class Gap:
         end: UTC, exclusive.
         cause: Why, for a person.
         final: Whether the provider will never give these events, so that asking again is pointless.
-        unit: What :meth:`Recovering.again` asks for, as the connector names it (at Office 365 the content type and the
-            content's id); empty where it is the time range itself.
+        unit: What :meth:`Recovering.again` asks for, as the connector names it: at Office 365 the content type, alone
+            or with a slash and the content's id; at Google the application; empty where it is the time range itself.
+        uploads: Whether uploads may be among them, or only what surrounds them, such as sign-ins.
     """
 
     start: datetime
@@ -45,6 +46,7 @@ class Gap:
     cause: str
     final: bool = True
     unit: str = ""
+    uploads: bool = True
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,7 @@ class Timekeeping(Protocol):
         ...
 
     def present(self) -> datetime:
-        """Return the present by the provider's clock, UTC: the local clock corrected by :attr:`skew`.
+        """Return the present by the provider's clock, UTC: the local clock, less :attr:`skew` beyond two minutes.
 
         Signs in where no answer has told the provider's time yet.
 

@@ -19,10 +19,14 @@ from connectors.box_files import BoxFiles
 from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed, time_of
 from connectors.errors import RefusedError
 from connectors.http import Api, Client, Refusal, error_body
+from connectors.lenient import text_in
 from connectors.limits import Limits
+from connectors.narrowing import BRIEF, narrowed
 from connectors.oauth import form_token
+from connectors.provider_time import ProviderTime
+from connectors.retries import USUAL, Patience
 from connectors.settings import BoxSettings
-from connectors.spans import SECOND, ceiling, floor, past, stamp
+from connectors.spans import SECOND, ceiling, floor, past, require_zone, stamp
 from connectors.verbatim import lines
 
 __all__ = ["BoxConnector", "open_api"]
@@ -30,6 +34,8 @@ __all__ = ["BoxConnector", "open_api"]
 RETENTION = timedelta(days=365)
 # A bound that is a moment older than a year is an error, so keep clear of it while a request is on its way.
 CLEARANCE = timedelta(minutes=5)
+SMALLEST = timedelta(minutes=1)
+"""A stretch that can't be read is not halved below this."""
 _SIGN_IN_REMEDY = (
     "Check BOX_CLIENT_ID, BOX_CLIENT_SECRET and BOX_ENTERPRISE_ID, and that the application is authorised in the "
     "Admin Console."
@@ -48,14 +54,37 @@ class BoxConnector:
     retention = RETENTION
 
     def __init__(self, settings: BoxSettings, now: Callable[[], datetime], limits: Limits) -> None:
-        self._now = now
+        self._time = ProviderTime(now)
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
-        self._api = open_api(settings, limits)
+        self._api = open_api(settings, limits, self._time)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of the event."""
-        now = self._now()
+        """See ``connectors.base.Connector``; selects by the time of the event.
+
+        A stretch on which Box fails, of a minute or more, is a gap.
+        """
+        yield from self._read(start, end, USUAL, raises=True)
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """See ``connectors.base.Connector``; asks for the gap's time range."""
+        if gap.final:
+            yield gap
+        else:
+            yield from self._read(gap.start, gap.end, BRIEF, raises=False)
+
+    def present(self) -> datetime:
+        """See ``connectors.base.Connector``."""
+        return self._time.present(self._api.sign_in)
+
+    @property
+    def skew(self) -> timedelta | None:
+        """See ``connectors.base.Connector``."""
+        return self._time.skew
+
+    def _read(self, start: datetime, end: datetime, patience: Patience, *, raises: bool) -> Iterator[Page | Gap]:
+        require_zone(start, end)
+        now = self.present()
         start, end = past(start, end, now)
         if start >= end:
             return
@@ -64,9 +93,10 @@ class BoxConnector:
             yield Gap(start, min(end, oldest), "Box keeps audit events for 365 days")
             start = oldest
         if start < end:
-            yield from self._chain(start, end, now)
+            yield from narrowed(self._chain, [(start, end)], smallest=SMALLEST, patience=patience, raises=raises)
 
-    def _chain(self, start: datetime, end: datetime, now: datetime) -> Iterator[Page]:
+    def _chain(self, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
+        api = self._api.with_patience(patience)
         # Whether the bounds are inclusive is not documented, so both are a second wider.
         parameters: dict[str, str | int] = {
             "stream_type": "admin_logs",
@@ -74,19 +104,19 @@ class BoxConnector:
             "created_after": stamp(start - SECOND),
         }
         before = ceiling(end) + SECOND
-        if before <= floor(now):
+        if before <= floor(self._time.now()):
             # A bound in the future is an error, and none is the same.
             parameters["created_before"] = stamp(before)
         seen: set[str] = set()
         restarted = False
         while True:
             try:
-                answer = self._api.get(PATH, Entries, parameters)
+                answer = api.get(PATH, Entries, parameters)
             except RefusedError as error:
                 if error.status != 400 or restarted or "stream_position" not in parameters:
                     raise
                 # Events have ids, so those that come again do no harm.
-                logger.warning("box takes the position no longer, reading %s anew", stamp(start))
+                logger.warning("box takes the position no longer, reading %s again", stamp(start))
                 del parameters["stream_position"]
                 restarted = True
                 seen.clear()
@@ -98,8 +128,8 @@ class BoxConnector:
             yield Page(lines(answer.entries))
             position = position_of(answer)
             if not position or position in seen:
-                cause = f"stream position {position or '(none)'} leads back to events already read"
-                raise self._api.error(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
+                cause = f"stream position {api.client.safe(position) or '(none)'} leads back to events already read"
+                raise api.endless(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
             seen.add(position)
             parameters["stream_position"] = position
 
@@ -112,10 +142,10 @@ class BoxConnector:
         return BoxFiles(self._api).look_up(questions)
 
 
-def open_api(settings: BoxSettings, limits: Limits) -> Api:
+def open_api(settings: BoxSettings, limits: Limits, time: ProviderTime) -> Api:
     """Box's API as the application's service account sees it."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
-    client = Client(settings.provider, settings.secrets(), limiter)
+    client = Client(settings.provider, settings.secrets(), limiter, time)
     form = {
         "grant_type": "client_credentials",
         "client_id": settings.client_id,
@@ -123,7 +153,7 @@ def open_api(settings: BoxSettings, limits: Limits) -> Api:
         "box_subject_type": "enterprise",
         "box_subject_id": settings.enterprise_id,
     }
-    token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
+    token = form_token(client, settings.token_url, lambda: form, _SIGN_IN_REMEDY)
     return Api(client, settings.api_url, _read_refusal, token)
 
 
@@ -136,5 +166,5 @@ def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:
 
 def _read_refusal(response: requests.Response) -> Refusal:
     body = error_body(response)
-    code, message = str(body.get("code", "")), str(body.get("message", ""))
+    code, message = text_in(body.get("code")), text_in(body.get("message"))
     return Refusal(code, message, remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else "")

@@ -7,15 +7,15 @@ log names the version that was uploaded, and where that is no longer the file's 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from urllib.parse import quote
 
 import msgspec
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, RefusedError
-from connectors.http import Api
-from connectors.lookups import BULK_FROM, grouped, in_parallel
+from connectors.errors import AccessError, AnswerError, RefusedError
+from connectors.http import Api, fits_header
+from connectors.lenient import each, size_in, text_in, time_in
+from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
 
 __all__ = ["BoxFiles"]
 
@@ -30,20 +30,24 @@ _WHOLE = frozenset({"insufficient_scope", "unauthorized"})
 
 
 class _Version(msgspec.Struct):
-    id: str | int = ""
+    id: object = None
 
 
 class _Item(msgspec.Struct):
-    id: str | int
-    type: str = "file"
-    size: int | None = None
-    modified: datetime | None = msgspec.field(default=None, name="modified_at")
-    version: _Version | None = msgspec.field(default=None, name="file_version")
+    id: object = None
+    type: object = "file"
+    size: object = None
+    modified: object = msgspec.field(default=None, name="modified_at")
+    version: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="file_version")
+
+    @property
+    def version_id(self) -> str:
+        return next((text_in(version.id) for version in each([self.version], _Version)), "")
 
 
 class _Items(msgspec.Struct):
-    entries: list[_Item] = []
-    total: int = msgspec.field(default=0, name="total_count")
+    entries: list[msgspec.Raw] = []
+    total: object = msgspec.field(default=0, name="total_count")
 
 
 class BoxFiles:
@@ -55,6 +59,7 @@ class BoxFiles:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """One answer per file and version.
@@ -67,20 +72,30 @@ class BoxFiles:
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
         """The files of one account in one folder."""
         first = next(iter(asked.values()))
+        if not fits_header(first.user):
+            yield from (
+                FileSize(question.file_id, "denied", asked_version=question.version) for question in asked.values()
+            )
+            return
         api = self._api.with_headers({"As-User": first.user})
         by_file: dict[str, list[FileQuestion]] = {}
         for question in asked.values():
             by_file.setdefault(question.file_id, []).append(question)
         if len(by_file) >= BULK_FROM and first.folder_id:
             for item in _listed(api, first.folder_id, by_file):
-                for question in by_file.pop(str(item.id), ()):
+                for question in by_file.pop(text_in(item.id), ()):
                     yield _of_version(api, question, item)
         refused = 0
         for question in [question for questions in by_file.values() for question in questions]:
             if refused == REFUSALS:
                 yield FileSize(question.file_id, "denied", asked_version=question.version)
                 continue
-            answer = _single(api, question)
+            try:
+                answer = _single(api, question)
+                self._unreadable.read()
+            except AnswerError as error:
+                self._unreadable.bear(error)
+                answer = FileSize(question.file_id, "failed", asked_version=question.version)
             refused = refused + 1 if answer.state == "denied" else 0
             yield answer
 
@@ -104,9 +119,12 @@ def _listed(api: Api, folder: str, left: Mapping[str, object]) -> Iterator[_Item
                 raise
             # The folder is gone, or not this account's to see; a file in it may still be.
             return
-        yield from (item for item in answer.entries if item.type == "file")
+        except AnswerError:
+            # Each file is asked for alone.
+            return
+        yield from (item for item in each(answer.entries, _Item) if item.type == "file")
         offset, pages = offset + PAGE, pages - 1
-        if offset >= answer.total or not answer.entries:
+        if offset >= (size_in(answer.total) or 0) or not answer.entries:
             return
 
 
@@ -121,24 +139,24 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
 
 def _of_version(api: Api, question: FileQuestion, item: _Item) -> FileSize:
     """The size of the version that was uploaded; of the present one where Box no longer has it."""
-    present = FileSize(
-        question.file_id,
-        "found",
-        item.size,
-        str(item.version.id) if item.version else "",
-        item.modified,
-        question.version,
-    )
+    present = _found(question, item, item.version_id)
     if question.version in ("", present.version):
         return present
     path = f"/2.0/files/{quote(question.file_id, safe='')}/versions/{quote(question.version, safe='')}"
     try:
         found = api.get(path, _Item, {"fields": "id,size,modified_at"})
+    except AnswerError:
+        return present
     except RefusedError as error:
         if _about_all(error):
             raise
         return present
-    return FileSize(question.file_id, "found", found.size, str(found.id), found.modified, question.version)
+    return _found(question, found, text_in(found.id))
+
+
+def _found(question: FileQuestion, item: _Item, version: str) -> FileSize:
+    size, modified = size_in(item.size), time_in(item.modified)
+    return FileSize(question.file_id, "found", size, version, modified, question.version)
 
 
 def _refused(question: FileQuestion, error: RefusedError) -> FileSize:

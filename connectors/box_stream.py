@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
 from connectors.base import Page
 from connectors.errors import RefusedError
 from connectors.http import Api
+from connectors.lenient import each, text_in, time_in
 from connectors.verbatim import lines
 
 __all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed", "time_of"]
@@ -36,23 +37,17 @@ class Entries(msgspec.Struct):
 
 
 class _Dated(msgspec.Struct):
-    created_at: str | None = None
+    created_at: object = None
 
 
 def time_of(entry: msgspec.Raw) -> datetime | None:
     """When an event happened, UTC; None where it does not tell in a way that can be read."""
-    try:
-        told = msgspec.json.decode(entry, type=_Dated).created_at
-        time = datetime.fromisoformat(told) if told else None
-    except ValueError:
-        return None
-    return time and (time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC))
+    return next((time_in(dated.created_at) for dated in each([entry], _Dated)), None)
 
 
 def position_of(answer: Entries) -> str:
     """The answer's position as text; "" where it leads nowhere: none, or the "0" that starts all anew."""
-    text = bytes(answer.next_stream_position)
-    position = str(msgspec.json.decode(text)) if text.startswith(b'"') else text.decode()
+    position = next((text_in(found) for found in each([answer.next_stream_position], str | int)), "")  # type: ignore[arg-type]
     return "" if position in _NOWHERE else position
 
 
@@ -97,8 +92,8 @@ def _chain(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, P
                 yield {}, following
             return
         if not following or following in seen:
-            cause = f"stream position {following or '(none)'} leads back to events already read"
-            raise api.error(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
+            cause = f"stream position {api.client.safe(following) or '(none)'} leads back to events already read"
+            raise api.endless(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
         seen.add(following)
         yield _by_hour(answer.entries), following
         position = following

@@ -1,15 +1,16 @@
 """Dropbox Business: the team's log.
 
 Dropbox's events have no id, and two that are alike to the byte are two events. So a window is read without
-overlap, and where a cursor is lost and the reading starts again, what was given before is left out.
+overlap, and a stretch is given only when it was read whole: where a cursor is lost, or the stretch can't be read and
+is halved, nothing of it was given before, and what becomes a gap holds nothing that was.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
-from collections import Counter
+import zlib
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -20,12 +21,16 @@ from connectors.base import FileQuestion, FileSize, Gap, Page
 from connectors.dropbox_files import DropboxFiles
 from connectors.dropbox_files import read_refusal as read_files_refusal
 from connectors.errors import AccessError, RefusedError
-from connectors.http import Api, Client, Refusal, error_body
+from connectors.http import Api, Client, Refusal, error_body, error_text
+from connectors.lenient import each, text_in
 from connectors.limits import Limits
 from connectors.marks import Marks
+from connectors.narrowing import BRIEF, narrowed
 from connectors.oauth import form_token
+from connectors.provider_time import ProviderTime
+from connectors.retries import USUAL, Patience, seconds_in
 from connectors.settings import DropboxSettings
-from connectors.spans import ceiling, floor, past, split, stamp
+from connectors.spans import ceiling, floor, past, require_zone, split, stamp
 from connectors.verbatim import lines
 
 __all__ = ["CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
@@ -38,6 +43,8 @@ LIMIT = 1000
 FIRST = datetime(2017, 1, 1, tzinfo=UTC)
 # A cursor is lost rarely, and then only this much is read again.
 STEP = timedelta(hours=1)
+SMALLEST = timedelta(seconds=15)
+"""A stretch that can't be read is not halved below this."""
 RESTARTS = 3
 _SIGN_IN_REMEDY = (
     "Check DROPBOX_APP_KEY, DROPBOX_APP_SECRET and DROPBOX_REFRESH_TOKEN; a revoked refresh token needs the consent "
@@ -56,7 +63,7 @@ class _Events(msgspec.Struct):
 
 
 class _Features(msgspec.Struct):
-    values: list[dict[str, object]]
+    values: list[msgspec.Raw]
 
 
 class DropboxConnector:
@@ -67,38 +74,62 @@ class DropboxConnector:
     retention = timedelta(days=36_500)
 
     def __init__(self, settings: DropboxSettings, now: Callable[[], datetime], limits: Limits) -> None:
-        self._now = now
+        self._time = ProviderTime(now)
         self._features = threading.Lock()
         self._shows_files = False
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
-        self._api = open_api(settings, limits)
+        self._api = open_api(settings, limits, self._time)
         self._files = DropboxFiles(self._api.reading(read_files_refusal))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
 
+        A stretch on which Dropbox fails, of a quarter of a minute or more, is a gap.
+
         Raises:
             AccessError: The team's plan shows no file events, so uploads would be missed without a word.
         """
-        start, end = past(start, end, self._now())
+        yield from self._read(start, end, USUAL, raises=True)
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """See ``connectors.base.Connector``; asks for the gap's time range, of which nothing was given before."""
+        if gap.final:
+            yield gap
+        else:
+            yield from self._read(gap.start, gap.end, BRIEF, raises=False)
+
+    def present(self) -> datetime:
+        """See ``connectors.base.Connector``."""
+        return self._time.present(self._api.sign_in)
+
+    @property
+    def skew(self) -> timedelta | None:
+        """See ``connectors.base.Connector``."""
+        return self._time.skew
+
+    def _read(self, start: datetime, end: datetime, patience: Patience, *, raises: bool) -> Iterator[Page | Gap]:
+        require_zone(start, end)
+        start, end = past(start, end, self.present())
         # Events have whole seconds. The one in progress is left to the next window.
-        start, end = floor(start), min(ceiling(end), floor(self._now()))
+        start, end = floor(start), min(ceiling(end), floor(self._time.now()))
         if start >= end:
             return
         if start < FIRST:
             yield Gap(start, min(end, FIRST), "Dropbox's log begins in January 2017")
             start = FIRST
+        if start >= end:
+            return
         self._require_file_events()
-        for first, last in split(start, end, STEP):
-            yield from self._step(first, last)
+        steps = split(start, end, STEP)
+        yield from narrowed(self._step, steps, smallest=SMALLEST, patience=patience, raises=raises)
 
     def _require_file_events(self) -> None:
         with self._features:
             if self._shows_files:
                 return
             answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
-            for value in answer.values:
+            for value in each(answer.values, dict[str, object]):
                 told = value.get(FILE_EVENTS)
                 if isinstance(told, dict) and told.get("enabled") is False:
                     raise AccessError(
@@ -110,42 +141,31 @@ class DropboxConnector:
                     )
             self._shows_files = True
 
-    def _step(self, start: datetime, end: datetime) -> Iterator[Page]:
-        """Reads a stretch, from its start again where the cursor is lost.
-
-        Dropbox names the time of the last event given as the place to start again. But pages are in no order of
-        time, so there may be older ones still to come: the whole stretch is read, less what was given.
-        """
-        given: Counter[bytes] = Counter()
+    def _step(self, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
+        """Reads a stretch whole, from its start again where the cursor is lost, and only then gives it."""
         for restarts in range(RESTARTS + 1):
-            repeated = given.copy()
             try:
-                for page in self._chain(start, end):
-                    fresh = []
-                    for event in page.splitlines(keepends=True):
-                        digest = hashlib.blake2b(event, digest_size=16).digest()
-                        if repeated[digest]:
-                            repeated[digest] -= 1
-                        else:
-                            given[digest] += 1
-                            fresh.append(event)
-                    yield Page(b"".join(fresh))
+                # An hour of a large team is a few hundred megabytes, and a tenth of that when compressed.
+                kept = deque(zlib.compress(page, level=1) for page in self._chain(start, end, patience))
             except RefusedError as error:
                 if error.code not in ("reset", "bad_cursor") or restarts == RESTARTS:
                     raise
-                logger.warning("dropbox lost the cursor (%s), reading %s anew", error.code, stamp(start))
+                logger.warning("dropbox lost the cursor (%s), reading %s again", error.code, stamp(start))
             else:
+                while kept:
+                    yield Page(zlib.decompress(kept.popleft()))
                 return
 
-    def _chain(self, start: datetime, end: datetime) -> Iterator[bytes]:
+    def _chain(self, start: datetime, end: datetime, patience: Patience) -> Iterator[bytes]:
+        api = self._api.with_patience(patience)
         time = {"start_time": stamp(start), "end_time": stamp(end)}
-        answer = self._api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
+        answer = api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
         yield lines(answer.events)
-        marks = Marks(self._api, f"POST {CONTINUE}", "Dropbox")
+        marks = Marks(api, f"POST {CONTINUE}", "Dropbox")
         # Pages may be short or empty while more remains: has_more alone tells.
         while answer.has_more:
             marks.add(answer.cursor, empty=not answer.events)
-            answer = self._api.post(CONTINUE, _Events, {"cursor": answer.cursor})
+            answer = api.post(CONTINUE, _Events, {"cursor": answer.cursor})
             yield lines(answer.events)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
@@ -153,17 +173,17 @@ class DropboxConnector:
         return self._files.look_up(questions)
 
 
-def open_api(settings: DropboxSettings, limits: Limits) -> Api:
+def open_api(settings: DropboxSettings, limits: Limits, time: ProviderTime) -> Api:
     """Dropbox's API as the team's application sees it."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
-    client = Client(settings.provider, settings.secrets(), limiter)
+    client = Client(settings.provider, settings.secrets(), limiter, time)
     form = {
         "grant_type": "refresh_token",
         "client_id": settings.app_key,
         "client_secret": settings.app_secret.get_secret_value(),
         "refresh_token": settings.refresh_token.get_secret_value(),
     }
-    token = form_token(client, settings.token_url, form, _SIGN_IN_REMEDY)
+    token = form_token(client, settings.token_url, lambda: form, _SIGN_IN_REMEDY)
     return Api(client, settings.api_url, _read_refusal, token)
 
 
@@ -172,13 +192,14 @@ def _read_refusal(response: requests.Response) -> Refusal:
     body = error_body(response)
     told = body.get("error")
     if not isinstance(told, dict):
-        return Refusal(message=response.text, remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else "")
-    code, summary = str(told.get(".tag", "")), str(body.get("error_summary", ""))
-    wait = told.get("retry_after")
-    scope = told.get("required_scope")
+        return Refusal(
+            message=error_text(response), remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else ""
+        )
+    code, summary = text_in(told.get(".tag")), text_in(body.get("error_summary"))
+    scope = text_in(told.get("required_scope"))
     remedy = ""
     if response.status_code in (401, 403):
         remedy = f"The application lacks the scope {scope}. {_ACCESS_REMEDY}" if scope else _ACCESS_REMEDY
     elif code in ("reset", "bad_cursor"):
         remedy = "Run again."
-    return Refusal(code, summary, wait=float(wait) if isinstance(wait, int | float) else None, remedy=remedy)
+    return Refusal(code, summary, wait=seconds_in(told.get("retry_after")), remedy=remedy)

@@ -6,15 +6,16 @@ A folder with several such files is listed; what the list does not show is asked
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, RefusedError
-from connectors.http import Api, Refusal, error_body
-from connectors.lookups import BULK_FROM, grouped, in_parallel
+from connectors.errors import AccessError, AnswerError, RefusedError
+from connectors.http import Api, Refusal, error_body, error_text, fits_header
+from connectors.lenient import each, size_in, text_in, time_in
+from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
+from connectors.retries import seconds_in
 
 __all__ = ["DropboxFiles", "read_refusal"]
 
@@ -31,16 +32,16 @@ _DENIED = ("path/restricted_content", "path/no_permission")
 
 
 class _Entry(msgspec.Struct):
-    tag: str = msgspec.field(default="file", name=".tag")
-    id: str = ""
-    size: int | None = None
-    rev: str = ""
+    tag: object = msgspec.field(default="file", name=".tag")
+    id: object = ""
+    size: object = None
+    rev: object = ""
     # The client's own time may be that of the file on its disk, years ago.
-    modified: datetime | None = msgspec.field(default=None, name="server_modified")
+    modified: object = msgspec.field(default=None, name="server_modified")
 
 
 class _Entries(msgspec.Struct):
-    entries: list[_Entry] = []
+    entries: list[msgspec.Raw] = []
     cursor: str = ""
     has_more: bool = False
 
@@ -54,6 +55,7 @@ class DropboxFiles:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """One answer per file.
@@ -66,15 +68,23 @@ class DropboxFiles:
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
         """The files of one member in one folder."""
         first = next(iter(asked.values()))
+        if not fits_header(first.user):
+            yield from (FileSize(question.file_id, "denied") for question in asked.values())
+            return
         api = self._api.with_headers({"Dropbox-API-Select-User": first.user})
         left = {question.file_id: question for question in asked.values()}
         try:
             if len(left) >= BULK_FROM:
                 for entry in _listed(api, first.folder_id, left):
-                    if question := left.pop(entry.id, None):
+                    if question := left.pop(text_in(entry.id), None):
                         yield _told(question, entry)
             for file_id in list(left):
-                answer = _single(api, left[file_id])
+                try:
+                    answer = _single(api, left[file_id])
+                    self._unreadable.read()
+                except AnswerError as error:
+                    self._unreadable.bear(error)
+                    answer = FileSize(file_id, "failed")
                 del left[file_id]
                 yield answer
         except AccessError as error:
@@ -90,7 +100,7 @@ def _listed(api: Api, folder: str, left: dict[str, FileQuestion]) -> Iterator[_E
     try:
         answer = api.post(FOLDER, _Entries, {"path": folder, "limit": PAGE})
         while True:
-            yield from (entry for entry in answer.entries if entry.tag == "file")
+            yield from (entry for entry in each(answer.entries, _Entry) if entry.tag == "file")
             pages -= 1
             if not (left and pages and answer.has_more):
                 return
@@ -99,6 +109,9 @@ def _listed(api: Api, folder: str, left: dict[str, FileQuestion]) -> Iterator[_E
         # The folder was moved or deleted, its path is none, or the cursor is lost; each file still has its id.
         if error.status not in (400, 409):
             raise
+    except AnswerError:
+        # Each file is asked for alone.
+        return
 
 
 def _single(api: Api, question: FileQuestion) -> FileSize:
@@ -117,17 +130,17 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
 def _told(question: FileQuestion, entry: _Entry) -> FileSize:
     if entry.tag == "deleted":
         return FileSize(question.file_id, "gone")
-    return FileSize(question.file_id, "found", entry.size, entry.rev, entry.modified)
+    size, version, modified = size_in(entry.size), text_in(entry.rev), time_in(entry.modified)
+    return FileSize(question.file_id, "found", size, version, modified)
 
 
 def read_refusal(response: requests.Response) -> Refusal:
     """Reads an error answer of the file API: a code such as ``path/not_found``, of the whole summary."""
     body = error_body(response)
     told = body.get("error")
-    if not isinstance(told, dict):
-        return Refusal(message=response.text, remedy=_REMEDY if response.status_code in (401, 403) else "")
-    # The summary ends in a random number of dots, so that nobody compares it whole.
-    code = str(body.get("error_summary", "")).rstrip("./") or str(told.get(".tag", ""))
-    wait = told.get("retry_after")
     remedy = _REMEDY if response.status_code in (401, 403) else ""
-    return Refusal(code, str(body.get("user_message", "")), wait=float(wait) if wait else None, remedy=remedy)
+    if not isinstance(told, dict):
+        return Refusal(message=error_text(response), remedy=remedy)
+    # The summary ends in a random number of dots, so that nobody compares it whole.
+    code = text_in(body.get("error_summary")).rstrip("./") or text_in(told.get(".tag"))
+    return Refusal(code, text_in(body.get("user_message")), wait=seconds_in(told.get("retry_after")), remedy=remedy)

@@ -7,6 +7,8 @@ __all__ = [
     "AnswerError",
     "ConfigurationError",
     "ConnectorError",
+    "EndlessError",
+    "NetworkError",
     "RefusedError",
     "SignInError",
     "StoppedError",
@@ -45,15 +47,27 @@ class UnavailableError(ConnectorError):
 
     Attributes:
         throttled: Whether it had too many requests.
+        status: HTTP status of the last answer; 0 where there was none.
     """
 
-    def __init__(self, provider: str, request: str, cause: str, remedy: str, *, throttled: bool = False) -> None:
+    def __init__(
+        self, provider: str, request: str, cause: str, remedy: str, *, throttled: bool = False, status: int = 0
+    ) -> None:
         super().__init__(provider, request, cause, remedy)
         self.throttled = throttled
+        self.status = status
+
+
+class NetworkError(ConnectorError):
+    """This machine's certificates or proxy keep it from the provider; asking again does not help."""
 
 
 class AnswerError(ConnectorError):
     """The provider's answer is not of the documented shape, or would never end."""
+
+
+class EndlessError(AnswerError):
+    """The pages of a window lead back to those already read, or announce more without end."""
 
 
 class RefusedError(ConnectorError):

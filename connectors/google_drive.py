@@ -11,9 +11,10 @@ from urllib.parse import quote
 import msgspec
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, RefusedError, SignInError
+from connectors.errors import AccessError, AnswerError, RefusedError, SignInError
 from connectors.http import Api
-from connectors.lookups import BULK_FROM, grouped, in_parallel
+from connectors.lenient import each, size_in, text_in, time_in
+from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
 from connectors.spans import stamp
 
 __all__ = ["SCOPE", "DriveSizes"]
@@ -28,22 +29,21 @@ logger = logging.getLogger(__name__)
 
 
 class _File(msgspec.Struct):
-    id: str
-    size: str | int | None = None
-    version: str = msgspec.field(default="", name="headRevisionId")
-    modified: datetime | None = msgspec.field(default=None, name="modifiedTime")
-    trashed: bool = False
+    id: str = ""
+    size: object = None
+    version: object = msgspec.field(default=None, name="headRevisionId")
+    modified: object = msgspec.field(default=None, name="modifiedTime")
+    trashed: object = False
 
-    def told(self) -> FileSize:
-        if self.trashed:
-            return FileSize(self.id, "gone")
+    def told(self, file_id: str) -> FileSize:
+        if self.trashed is True:
+            return FileSize(file_id, "gone")
         # Folders and shortcuts have no size.
-        size = None if self.size is None else int(self.size)
-        return FileSize(self.id, "found", size, self.version, self.modified)
+        return FileSize(file_id, "found", size_in(self.size), text_in(self.version), time_in(self.modified))
 
 
 class _Files(msgspec.Struct):
-    files: list[_File] = []
+    files: list[msgspec.Raw] = []
     next_page: str | None = msgspec.field(default=None, name="nextPageToken")
 
 
@@ -57,6 +57,7 @@ class DriveSizes:
     def __init__(self, api_for: Callable[[str], Api]) -> None:
         self._api_for = api_for
         self._apis: dict[str, Api] = {}
+        self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """One answer per file; where several users are named for it, the best of theirs.
@@ -92,7 +93,12 @@ class DriveSizes:
                     del left[answer.file_id]
                     yield answer
             for file_id in list(left):
-                answer = _single(api, file_id)
+                try:
+                    answer = _single(api, file_id)
+                    self._unreadable.read()
+                except AnswerError as error:
+                    self._unreadable.bear(error)
+                    answer = FileSize(file_id, "failed")
                 del left[file_id]
                 yield answer
         except RefusedError as error:
@@ -119,20 +125,24 @@ def _listed(api: Api, left: dict[str, datetime]) -> Iterator[FileSize]:
         "fields": f"nextPageToken,files({FIELDS})",
     }
     for _ in range(len(left)):
-        answer = api.get(PATH, _Files, parameters)
-        for file in answer.files:
+        try:
+            answer = api.get(PATH, _Files, parameters)
+        except AnswerError as error:
+            # Each file is asked for alone.
+            logger.warning("google_workspace: a list of files can't be read: %s", error)
+            return
+        for file in each(answer.files, _File):
             if file.id in left:
-                yield file.told()
+                yield file.told(file.id)
         if not left or not answer.next_page or answer.next_page == parameters.get("pageToken"):
             return
         parameters["pageToken"] = answer.next_page
 
 
 def _single(api: Api, file_id: str) -> FileSize:
+    path, parameters = f"{PATH}/{quote(file_id, safe='')}", {"fields": FIELDS, "supportsAllDrives": "true"}
     try:
-        return api.get(
-            f"{PATH}/{quote(file_id, safe='')}", _File, {"fields": FIELDS, "supportsAllDrives": "true"}
-        ).told()
+        return api.get(path, _File, parameters).told(file_id)
     except RefusedError as error:
         if error.status == 404:
             return FileSize(file_id, "gone")

@@ -1,29 +1,35 @@
-"""Google: a service account that acts as a user of the organisation (domain-wide delegation)."""
+"""Google: a service account that acts as a user of the organisation (domain-wide delegation).
+
+Only the signing of the claim is left to Google's library. The claim is posted like every other sign-in, so that its
+answer is read, timed and repeated by the same rules.
+"""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import google.auth.transport.requests
 import requests
-from google.auth import exceptions
-from google.oauth2 import service_account
+from google.auth import crypt, exceptions, jwt
 
-from connectors.errors import ConfigurationError, SignInError, UnavailableError
+from connectors.errors import ConfigurationError
 from connectors.http import Api, Client, Refusal, error_body
+from connectors.lenient import text_in
 from connectors.limits import Limiter
-from connectors.oauth import USUAL_LIFE
-from connectors.retries import Again, retrying
+from connectors.oauth import form_token
+from connectors.provider_time import ProviderTime
 from connectors.settings import GoogleWorkspaceSettings
-from connectors.tokens import Token
 
 __all__ = ["Delegation"]
 
 _VARIABLE = "GOOGLE_SERVICE_ACCOUNT_FILE"
+_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_AUDIENCE = "https://oauth2.googleapis.com/token"
+"""Google takes claims made out to this address only, whatever address the key names."""
+_CLAIM_LIFE = 3600
 # Reasons for which a 403 only means: later.
 _THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 
@@ -35,57 +41,46 @@ class Delegation:
         settings: Settings of Google Workspace.
         scope: OAuth scope delegated to the service account.
         limiter: Each request waits for it.
+        clock: Hears of each answer.
 
     Raises:
         ConfigurationError: The key file can't be read or is no service account's key.
     """
 
-    def __init__(self, settings: GoogleWorkspaceSettings, scope: str, limiter: Limiter) -> None:
+    def __init__(self, settings: GoogleWorkspaceSettings, scope: str, limiter: Limiter, clock: ProviderTime) -> None:
         key = _read_key(Path(settings.service_account_file))
-        if settings.token_url:
-            key["token_uri"] = settings.token_url
         try:
-            self._credentials = _credentials(json.dumps(key)).with_scopes([scope])
-        except (ValueError, exceptions.GoogleAuthError):
+            self._signer = _signer(json.dumps(key))
+        except (ValueError, TypeError, exceptions.GoogleAuthError):
             # What the library says may quote the key.
             raise _unusable(settings.service_account_file, "is no service account's key") from None
+        self._account = str(key["client_email"])
+        self._url = settings.token_url or str(key["token_uri"])
         self._scope = scope
-        self._client = Client("google_workspace", [key["private_key"]], limiter)
-        self._request = google.auth.transport.requests.Request(session=self._client.session)
+        self._client = Client("google_workspace", [key["private_key"]], limiter, clock)
 
     def api(self, root: str, subject: str) -> Api:
         """The API at ``root`` as the user ``subject`` sees it."""
-        return Api(self._client, root, self._read_refusal, Token(lambda: self._sign_in(subject)))
-
-    def _sign_in(self, subject: str) -> tuple[str, float]:
-        credentials = self._credentials.with_subject(subject)
-        where = f"sign-in as {subject}"
-
-        def once() -> tuple[str, float]:
-            try:
-                credentials.refresh(self._request)
-            except exceptions.RefreshError as error:
-                raise self._refused(where, error) from None
-            except exceptions.TransportError as error:
-                cause = type(error.__cause__ or error).__name__
-                remedy = "Check the network, the proxy and Google's status page."
-                raise Again(UnavailableError(self._client.provider, where, cause, remedy)) from None
-            return str(credentials.token), _life(credentials.expiry)
-
-        return retrying(once, self._client.limiter)
-
-    def _refused(self, where: str, error: exceptions.RefreshError) -> Exception:
-        told = error.args[1] if len(error.args) > 1 and isinstance(error.args[1], dict) else {}
-        code = str(told.get("error", ""))
-        cause = self._client.safe(f"{code}: {told.get('error_description', '')}" if code else "sign-in failed")
-        if error.retryable:
-            remedy = "Google fails at the moment: run again later."
-            return Again(UnavailableError(self._client.provider, where, cause, remedy))
         remedy = (
             f"Check {_VARIABLE} and GOOGLE_ADMIN_EMAIL, and delegate the scope {self._scope} to the service account's "
             "client id (Admin console, Security, API controls, domain-wide delegation)."
         )
-        return SignInError(self._client.provider, where, cause, remedy, code=code)
+        token = form_token(self._client, self._url, lambda: self._form(subject), remedy, subject=subject)
+        return Api(self._client, root, self._read_refusal, token)
+
+    def _form(self, subject: str) -> dict[str, str]:
+        """Fields of the sign-in: a claim that this machine's clock dates, so a wrong clock has it refused."""
+        issued = int(time.time())
+        claim = {
+            "iss": self._account,
+            "sub": subject,
+            "scope": self._scope,
+            "aud": _AUDIENCE,
+            "iat": issued,
+            "exp": issued + _CLAIM_LIFE,
+        }
+        signed: bytes = jwt.encode(self._signer, claim)  # type: ignore[no-untyped-call]
+        return {"grant_type": _GRANT, "assertion": signed.decode()}
 
     def _read_refusal(self, response: requests.Response) -> Refusal:
         told = error_body(response).get("error")
@@ -93,27 +88,20 @@ class Delegation:
             return Refusal(message=response.reason or "")
         details = told.get("errors")
         first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
-        reason = str(first.get("reason") or told.get("status") or "")
+        reason = text_in(first.get("reason")) or text_in(told.get("status"))
         remedy = ""
         if response.status_code in (401, 403):
             remedy = (
                 f"Delegate the scope {self._scope} to the service account, switch its API on in the Cloud project, and "
                 "see that the account acted as (GOOGLE_ADMIN_EMAIL for reports) has the privilege."
             )
-        return Refusal(reason, str(told.get("message", "")), throttled=reason in _THROTTLED, remedy=remedy)
+        return Refusal(reason, text_in(told.get("message")), throttled=reason in _THROTTLED, remedy=remedy)
 
 
 @lru_cache(maxsize=4)
-def _credentials(key: str) -> Any:
-    """Credentials of a key, made once: to check its numbers takes longer than the requests of most runs."""
-    return service_account.Credentials.from_service_account_info(json.loads(key))  # type: ignore[no-untyped-call]
-
-
-def _life(expiry: datetime | None) -> float:
-    """Seconds left of a token; the library tells them as a time of this machine's clock, UTC without zone."""
-    if expiry is None:
-        return USUAL_LIFE
-    return (expiry.replace(tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+def _signer(key: str) -> Any:
+    """The signer of a key, made once: to check its numbers takes longer than the requests of most runs."""
+    return crypt.RSASigner.from_service_account_info(json.loads(key))  # type: ignore[no-untyped-call]
 
 
 def _read_key(path: Path) -> dict[str, Any]:
@@ -121,7 +109,7 @@ def _read_key(path: Path) -> dict[str, Any]:
         key = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _unusable(path, f"can't be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unusable(path, "is no JSON") from None
     wanted = ("client_email", "private_key", "token_uri")
     if not isinstance(key, dict) or not all(isinstance(key.get(name), str) and key[name] for name in wanted):

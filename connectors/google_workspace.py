@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.errors import ConnectorError, RefusedError, UnavailableError
+from connectors.errors import ConnectorError, RefusedError, SignInError, UnavailableError
 from connectors.google_drive import SCOPE as DRIVE_SCOPE
 from connectors.google_drive import DriveSizes
 from connectors.google_sign_in import Delegation
 from connectors.limits import Limits
 from connectors.marks import Marks
+from connectors.narrowing import BRIEF, about_data, narrowed
+from connectors.provider_time import ProviderTime
+from connectors.retries import USUAL, Patience
 from connectors.settings import GoogleWorkspaceSettings
-from connectors.spans import SECOND, ceiling, floor, past, stamp
+from connectors.spans import SECOND, ceiling, floor, past, require_zone, stamp
 from connectors.verbatim import lines
 
 __all__ = ["GoogleWorkspaceConnector"]
 
 SCOPE = "https://www.googleapis.com/auth/admin.reports.audit.readonly"
-APPLICATIONS = ("drive", "login")
+FILES, SIGN_INS = APPLICATIONS = ("drive", "login")
 PATH = "/admin/reports/v1/activity/users/all/applications/"
 LIMIT = 1000
 RETENTION = timedelta(days=180)
+SMALLEST = timedelta(minutes=1)
+"""A stretch that can't be read is not halved below this."""
 logger = logging.getLogger(__name__)
 
 
@@ -41,19 +47,46 @@ class GoogleWorkspaceConnector:
     retention = RETENTION
 
     def __init__(self, settings: GoogleWorkspaceSettings, now: Callable[[], datetime], limits: Limits) -> None:
-        self._now = now
+        self._time = ProviderTime(now)
         self._customer = settings.customer_id
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
         reports = limits.per_minute(self.provider, settings.requests_per_minute)
-        self._api = Delegation(settings, SCOPE, reports).api(settings.api_url, settings.admin_email)
+        self._api = Delegation(settings, SCOPE, reports, self._time).api(settings.api_url, settings.admin_email)
         drive_limiter = limits.per_minute("google_drive", settings.drive_requests_per_minute)
-        drive = Delegation(settings, DRIVE_SCOPE, drive_limiter)
+        drive = Delegation(settings, DRIVE_SCOPE, drive_limiter, self._time)
         self._sizes = DriveSizes(lambda user: drive.api(settings.drive_url, user))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of the event, newest first."""
-        now = self._now()
+        """See ``connectors.base.Connector``; selects by the time of the event, newest first.
+
+        A stretch of one application on which Google fails, of a minute or more, is a gap; so is the whole window of
+        the sign-ins where they are refused or can't be read. The gap's unit is the application.
+        """
+        yield from self._read(start, end, APPLICATIONS, USUAL, raises=True)
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """See ``connectors.base.Connector``; asks the application that the gap names for its time range."""
+        if gap.final:
+            yield gap
+        else:
+            applications = (gap.unit,) if gap.unit in APPLICATIONS else APPLICATIONS
+            yield from self._read(gap.start, gap.end, applications, BRIEF, raises=False)
+
+    def present(self) -> datetime:
+        """See ``connectors.base.Connector``."""
+        return self._time.present(self._api.sign_in)
+
+    @property
+    def skew(self) -> timedelta | None:
+        """See ``connectors.base.Connector``."""
+        return self._time.skew
+
+    def _read(
+        self, start: datetime, end: datetime, applications: Sequence[str], patience: Patience, *, raises: bool
+    ) -> Iterator[Page | Gap]:
+        require_zone(start, end)
+        now = self.present()
         start, end = past(start, end, now)
         if start >= end:
             return
@@ -62,29 +95,50 @@ class GoogleWorkspaceConnector:
             # Google leaves out what is older without a word.
             yield Gap(start, min(end, oldest), "Google keeps audit events for 180 days")
             start = oldest
-        if start < end:
-            for application in APPLICATIONS:
-                yield from self._chain(application, start, end, now)
+        if start >= end:
+            return
+        for application in applications:
+            try:
+                yield from self._application(application, start, end, patience, raises=raises)
+            except ConnectorError as error:
+                if application != SIGN_INS or not (about_data(error) or _refuses_application(error)):
+                    raise
+                logger.warning("google_workspace: the application %s can't be read: %s", application, error)
+                told = "is refused" if isinstance(error, RefusedError) else "can't be read"
+                cause = f"the application {application} {told}: {error.cause.rstrip('.')}. {error.remedy}"
+                yield Gap(start, end, cause, final=False, unit=application, uploads=False)
 
-    def _chain(self, application: str, start: datetime, end: datetime, now: datetime) -> Iterator[Page]:
+    def _application(
+        self, application: str, start: datetime, end: datetime, patience: Patience, *, raises: bool
+    ) -> Iterator[Page | Gap]:
+        def chain(first: datetime, last: datetime, patience: Patience) -> Iterator[Page]:
+            return self._chain(application, first, last, patience)
+
+        for answer in narrowed(
+            chain, [(start, end)], smallest=SMALLEST, unit=application, patience=patience, raises=raises
+        ):
+            yield replace(answer, uploads=application != SIGN_INS) if isinstance(answer, Gap) else answer
+
+    def _chain(self, application: str, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
+        api = self._api.with_patience(patience)
         # Unfiltered: a filter of any kind has a far smaller quota. Whether the bounds are inclusive is not
         # documented, so both are a second wider.
         window: dict[str, str | int] = {"startTime": stamp(start - SECOND), "maxResults": LIMIT}
         window["customerId"] = self._customer
         before = ceiling(end) + SECOND
-        if before <= floor(now):
+        if before <= floor(self._time.now()):
             # A bound in the future is an error, and none means now.
             window["endTime"] = stamp(before)
         path, token, restarted = PATH + application, "", False
-        marks = Marks(self._api, f"GET {path}", "Google")
+        marks = Marks(api, f"GET {path}", "Google")
         while True:
             parameters = {**window, "pageToken": token} if token else window
             try:
-                answer = self._api.get(path, _Activities, parameters)
+                answer = api.get(path, _Activities, parameters)
             except (RefusedError, UnavailableError) as error:
                 if not token or restarted or not _spoils_token(error):
                     raise
-                logger.warning("google_workspace no longer takes the page token, reading %s anew", stamp(start))
+                logger.warning("google_workspace no longer takes the page token, reading %s again", stamp(start))
                 token, restarted = "", True
                 marks.clear()
                 continue
@@ -102,3 +156,8 @@ class GoogleWorkspaceConnector:
 def _spoils_token(error: ConnectorError) -> bool:
     """Whether a page token is lost: Google refuses it, or fails on it however often it is repeated."""
     return isinstance(error, UnavailableError) or (isinstance(error, RefusedError) and error.status in (400, 410))
+
+
+def _refuses_application(error: ConnectorError) -> bool:
+    """Whether one application is refused though the sign-in is not."""
+    return isinstance(error, RefusedError) and not isinstance(error, SignInError)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -17,10 +17,11 @@ import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, RefusedError, UnavailableError
+from connectors.errors import AccessError, AnswerError, RefusedError, UnavailableError
 from connectors.http import Api, Refusal, error_body
-from connectors.lookups import grouped, in_parallel
-from connectors.retries import ATTEMPTS, LONGEST_WAIT, backoff
+from connectors.lenient import each, size_in, text_in, time_in
+from connectors.lookups import Unreadable, grouped, in_parallel
+from connectors.retries import ATTEMPTS, LONGEST_WAIT, backoff, seconds_in
 from connectors.spans import stamp
 
 __all__ = ["GraphSizes", "read_refusal"]
@@ -41,20 +42,23 @@ logger = logging.getLogger(__name__)
 
 
 class _Item(msgspec.Struct):
-    size: int | None = None
-    modified: datetime | None = msgspec.field(default=None, name="lastModifiedDateTime")
-    tag: str = msgspec.field(default="", name="cTag")
+    size: object = None
+    modified: object = msgspec.field(default=None, name="lastModifiedDateTime")
+    tag: object = msgspec.field(default="", name="cTag")
+
+    def told(self, file_id: str) -> FileSize:
+        return FileSize(file_id, "found", size_in(self.size), text_in(self.tag), time_in(self.modified))
 
 
 class _Answer(msgspec.Struct):
-    id: str
+    id: object
     status: int
-    headers: dict[str, str] = {}
+    headers: object = None
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _Answers(msgspec.Struct):
-    responses: list[_Answer]
+    responses: list[msgspec.Raw]
 
 
 class _Drive(msgspec.Struct):
@@ -67,12 +71,12 @@ class _Ids(msgspec.Struct):
 
 class _Changed(_Item):
     ids: _Ids = msgspec.field(default_factory=_Ids, name="sharepointIds")
-    deleted: dict[str, object] | None = None
+    deleted: object = None
 
 
 class _Changes(msgspec.Struct):
-    value: list[_Changed]
-    next_page: str = msgspec.field(default="", name="@odata.nextLink")
+    value: list[msgspec.Raw]
+    next_page: object = msgspec.field(default="", name="@odata.nextLink")
 
 
 class GraphSizes:
@@ -84,6 +88,7 @@ class GraphSizes:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """One answer per file. A question without site or list gets none.
@@ -141,17 +146,20 @@ class GraphSizes:
             path = f"/v1.0/drives/{quote(drive.id, safe='!')}/root/delta"
             for _ in range(len(left)):
                 answer = self._api.get(path, _Changes, parameters)
-                for item in answer.value:
+                for item in each(answer.value, _Changed):
                     # An item may come more than once; the last is true. One that is deleted keeps its id only.
                     file_id = asked.get(item.ids.item.lower())
                     if file_id and item.deleted is None:
-                        found[file_id] = FileSize(file_id, "found", item.size, item.tag, item.modified)
+                        found[file_id] = item.told(file_id)
                     elif file_id:
                         found[file_id] = FileSize(file_id, "gone")
                 mark = _mark(answer.next_page)
                 if len(found) == len(left) or not mark or mark.items() <= parameters.items():
                     break
                 parameters = {"$select": parameters["$select"], "$top": PAGE, **mark}
+        except AnswerError as error:
+            # Each file is asked for alone.
+            logger.warning("office365: what changed in a library can't be read: %s", error)
         except RefusedError as error:
             if isinstance(error, AccessError):
                 # Told file by file, since other libraries may be open to the application.
@@ -167,43 +175,71 @@ class GraphSizes:
             # The request itself waits for one.
             if len(steps) > 1:
                 self._api.client.limiter.wait(len(steps) - 1)
-            told = 0.0
-            for answer in self._api.post(PATH, _Answers, {"requests": steps}).responses:
-                question = asked.get(answer.id)
+            try:
+                answers = self._api.post(PATH, _Answers, {"requests": steps}).responses
+            except AnswerError as error:
+                yield from self._halves(asked, error)
+                return
+            wait, throttled = 0.0, set[str]()
+            for answer in each(answers, _Answer):
+                key = text_in(answer.id)
+                question = asked.get(key)
                 if question is None:
                     continue
                 if answer.status == 429 or answer.status >= 500:
-                    told = max(told, _retry_after(answer))
+                    wait = max(wait, _retry_after(answer))
+                    throttled.add(key)
                     continue
-                del asked[answer.id]
+                del asked[key]
                 yield self._told(question, answer)
+            if attempt > 1:
+                for key in asked.keys() - throttled:
+                    yield self._unread(asked.pop(key), "a file of the batch has no answer that can be read")
             if not asked:
                 return
-            if attempt == ATTEMPTS or told > LONGEST_WAIT:
+            if attempt == ATTEMPTS or wait > LONGEST_WAIT:
                 break
-            pause = told or backoff(attempt)
-            logger.warning("office365: Graph throttles %d files of a batch, again in %.1f s", len(asked), pause)
-            self._api.client.limiter.pause(pause)
-            self._api.client.limiter.rest(pause)
+            if throttled:
+                pause = wait or backoff(attempt)
+                logger.warning("office365: Graph throttles %d files of a batch, again in %.1f s", len(throttled), pause)
+                self._api.client.limiter.pause(pause)
+                self._api.client.limiter.rest(pause)
         cause = f"{len(asked)} files of a batch were throttled or failed to the last attempt"
         raise UnavailableError("office365", f"POST {PATH}", cause, "Run again later.")
 
+    def _halves(self, asked: dict[str, FileQuestion], error: AnswerError) -> Iterator[FileSize]:
+        """Asks for the halves of a batch whose answer can't be read: it may be for one file only."""
+        keys = list(asked)
+        if len(keys) == 1:
+            yield self._unread(asked[keys[0]], error.cause)
+            return
+        for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            yield from self._batch({key: asked[key] for key in part})
+
+    def _unread(self, question: FileQuestion, cause: str) -> FileSize:
+        self._unreadable.bear(
+            self._api.error(f"POST {PATH}", cause, "Report it if it lasts: the provider changed its API.")
+        )
+        return FileSize(question.file_id, "failed")
+
     def _told(self, question: FileQuestion, answer: _Answer) -> FileSize:
         if answer.status == 200:
-            try:
-                item = msgspec.json.decode(answer.body, type=_Item)
-            except msgspec.DecodeError as error:
-                cause = f"a file of the batch is told of in another shape: {error}"
-                raise self._api.error(f"POST {PATH}", cause, "Report it: the provider changed its API.") from None
-            return FileSize(question.file_id, "found", item.size, item.tag, item.modified)
+            item = next(each([answer.body], _Item), None)
+            if item is not None:
+                self._unreadable.read()
+                return item.told(question.file_id)
+            return self._unread(question, "a file of the batch is told of in another shape")
         # One event with an odd id must not cost all other files their sizes.
         states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
         return FileSize(question.file_id, states.get(answer.status, "failed"))
 
 
-def _mark(link: str) -> dict[str, str]:
+def _mark(link: object) -> dict[str, str]:
     """The parameters of a link that say where to go on: the link may name any host, and a token must not go there."""
-    url = urlsplit(link)
+    try:
+        url = urlsplit(text_in(link))
+    except ValueError:
+        return {}
     if told := _FUNCTION.search(unquote(url.path)):
         return {"token": told[1]}
     return {name: value for name, value in parse_qsl(url.query) if name.lower() in _MARKS}
@@ -215,8 +251,9 @@ def _url(question: FileQuestion) -> str:
 
 
 def _retry_after(answer: _Answer) -> float:
-    told = next((value for name, value in answer.headers.items() if name.lower() == "retry-after"), "")
-    return float(told) if told.isdecimal() else 0.0
+    headers = answer.headers if isinstance(answer.headers, dict) else {}
+    told = next((value for name, value in headers.items() if str(name).lower() == "retry-after"), "")
+    return seconds_in(told) or 0.0
 
 
 def read_refusal(response: requests.Response) -> Refusal:
@@ -225,4 +262,4 @@ def read_refusal(response: requests.Response) -> Refusal:
     if not isinstance(told, dict):
         return Refusal(message=response.reason or "")
     remedy = _REMEDY if response.status_code in (401, 403) else ""
-    return Refusal(str(told.get("code", "")), str(told.get("message", "")), remedy=remedy)
+    return Refusal(text_in(told.get("code")), text_in(told.get("message")), remedy=remedy)

@@ -7,6 +7,7 @@ sends is ever followed, so a token can't reach a foreign host.
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,13 +20,25 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from connectors.errors import AccessError, AnswerError, RefusedError, SignInError, UnavailableError
+from connectors.errors import (
+    AccessError,
+    AnswerError,
+    ConnectorError,
+    EndlessError,
+    NetworkError,
+    RefusedError,
+    SignInError,
+    StoppedError,
+    UnavailableError,
+)
 from connectors.limits import Limiter
-from connectors.retries import LONGEST_WAIT, Again, retry_after, retrying
+from connectors.network import PROXY_SIGN_IN, bundle, host_of, is_page, unreachable
+from connectors.provider_time import ProviderTime
+from connectors.retries import LONGEST_WAIT, USUAL, Again, Patience, retry_after, retrying
 from connectors.tokens import Token
 from connectors.verbatim import decode
 
-__all__ = ["Api", "Client", "Refusal", "error_body"]
+__all__ = ["Api", "Client", "Refusal", "error_body", "error_text", "fits_header"]
 
 T = TypeVar("T")
 Parameters = Mapping[str, str | int]
@@ -41,13 +54,22 @@ _PIECE = 2**18
 _CONNECTIONS = 16
 """Connections kept open: as many as threads that ask at once."""
 _SHOWN = 300
+_READ = 20_000
+"""Bytes of an error answer that are looked at."""
 # A signed assertion, such as Google's sign-in posts, is as good as a password while it lives.
 _SIGNED = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
-_BROKEN = (
-    requests.ConnectionError,
-    requests.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
+_NETWORK = (OSError, urllib3.exceptions.HTTPError)
+"""What the network is to blame for; the library's own errors are of these kinds, too, but for those below."""
+_NEVER_SENT = (
+    requests.exceptions.InvalidHeader,
+    requests.exceptions.InvalidJSONError,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.UnrewindableBodyError,
+)
+_REPORT = "If it happens again, the provider changed its API: report it."
+_PAGE_REMEDY = (
+    "A network's or a proxy's sign-in page answers in the provider's stead, or the configured address is none of the "
+    "API: open that address from this machine, and see docs/configuration.md, Proxy and certificates."
 )
 
 
@@ -58,7 +80,8 @@ class Refusal:
     Attributes:
         code: The provider's error code.
         message: Its text.
-        throttled: Whether the request may be repeated although the status does not say so.
+        throttled: Whether the provider has too many requests although the status does not say so.
+        passing: Whether the request may be repeated for another reason that the status does not say.
         wait: Seconds to wait before that, where the body says so.
         remedy: What to do about it.
     """
@@ -66,6 +89,7 @@ class Refusal:
     code: str = ""
     message: str = ""
     throttled: bool = False
+    passing: bool = False
     wait: float | None = None
     remedy: str = ""
 
@@ -77,16 +101,19 @@ class _TooLargeError(requests.RequestException):
 class _Session(requests.Session):
     """A session that keeps to the quota, follows no redirect, reads no ``.netrc`` and waits within bounds."""
 
-    def __init__(self, limiter: Limiter) -> None:
+    def __init__(self, limiter: Limiter, time: ProviderTime) -> None:
         super().__init__()
         self._limiter = limiter
+        self._time = time
         self._of_host: dict[tuple[str, str], Any] = {}
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """As in ``requests``, but the environment's proxies and certificates are read once a host, not each time."""
+        """As in ``requests``, but the environment is read once a host, and ``SSL_CERT_FILE`` counts, too."""
         scheme, host, *_ = urlsplit(url)
         if (scheme, host) not in self._of_host:
-            self._of_host[scheme, host] = super().merge_environment_settings(url, {}, None, verify, cert)
+            trusted = bundle()
+            found = super().merge_environment_settings(url, {}, None, verify, cert)
+            self._of_host[scheme, host] = {**found, "verify": trusted.path if trusted else True}
         return {**self._of_host[scheme, host], "stream": stream}
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
@@ -98,7 +125,9 @@ class _Session(requests.Session):
             "stream": True,
         }
         self._limiter.wait()
+        answered = self._time.begin()
         response = super().request(method, url, *args, **options)
+        answered(response.headers)
         with response:
             body = _whole(response.raw)
         response.raw = io.BytesIO(body)
@@ -132,24 +161,30 @@ class Client:
         provider: Name of the provider.
         secrets: Values that may appear in no message.
         limiter: Each request waits for it.
+        time: Hears of each answer.
     """
 
-    def __init__(self, provider: str, secrets: Iterable[str], limiter: Limiter) -> None:
+    def __init__(self, provider: str, secrets: Iterable[str], limiter: Limiter, time: ProviderTime) -> None:
         self.provider = provider
         self.limiter = limiter
-        self.session = _Session(limiter)
+        self.time = time
+        self.session = _Session(limiter, time)
         self.session.headers["User-Agent"] = "uploadwatch"
         for scheme in ("https://", "http://"):
             self.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=_CONNECTIONS))
-        self._secrets = [shape for secret in secrets for shape in (secret, quote(secret, safe="")) if secret]
+        self._secrets = [shape for secret in secrets for shape in _shapes(secret)]
 
     def safe(self, text: str, *secrets: str) -> str:
         """A provider's text as it may be shown: short, on one line and without secrets."""
-        for secret in (*self._secrets, *secrets):
-            if secret:
-                text = text.replace(secret, "***")
+        for shape in (*self._secrets, *(shape for secret in secrets for shape in _shapes(secret))):
+            text = text.replace(shape, "***")
         text = _SIGNED.sub("***", text)
         return " ".join(text.split())[:_SHOWN]
+
+
+def _shapes(secret: str) -> list[str]:
+    """The ways in which a text may hold a secret: as it is, as part of an address, and as part of JSON."""
+    return sorted({secret, quote(secret, safe=""), json.dumps(secret)[1:-1]} - {""}, key=len, reverse=True)
 
 
 class Api:
@@ -162,6 +197,7 @@ class Api:
         token: Bearer token; None for none.
         signs_in: Whether this is the API that gives tokens, so that a refusal is of the credentials.
         headers: Sent with every request.
+        patience: How long a request is repeated.
     """
 
     def __init__(
@@ -173,6 +209,7 @@ class Api:
         *,
         signs_in: bool = False,
         headers: Headers | None = None,
+        patience: Patience = USUAL,
     ) -> None:
         self._client = client
         self._root = root
@@ -180,14 +217,29 @@ class Api:
         self._token = token
         self._signs_in = signs_in
         self._headers = headers or {}
+        self._patience = patience
 
     def with_headers(self, headers: Headers) -> Api:
         """The same API, with these headers sent with every request."""
-        return Api(self._client, self._root, self._read_refusal, self._token, signs_in=self._signs_in, headers=headers)
+        return self._changed(headers=headers)
 
     def reading(self, read_refusal: Callable[[requests.Response], Refusal]) -> Api:
         """The same API, for requests whose errors read otherwise."""
-        return Api(self._client, self._root, read_refusal, self._token, headers=self._headers)
+        return self._changed(read_refusal=read_refusal)
+
+    def with_patience(self, patience: Patience) -> Api:
+        """Return the same API, for requests that are repeated for another time."""
+        return self._changed(patience=patience)
+
+    def _changed(self, **changed: Any) -> Api:
+        kept: dict[str, Any] = {
+            "read_refusal": self._read_refusal,
+            "token": self._token,
+            "signs_in": self._signs_in,
+            "headers": self._headers,
+            "patience": self._patience,
+        }
+        return Api(self._client, self._root, **(kept | changed))
 
     @property
     def client(self) -> Client:
@@ -201,11 +253,15 @@ class Api:
             ConnectorError: Signing in failed.
         """
         if self._token:
-            self._token.value()
+            self._token.prepare()
 
     def error(self, request: str, cause: str, remedy: str) -> AnswerError:
         """An error about an answer of this API."""
         return AnswerError(self._client.provider, request, cause, remedy)
+
+    def endless(self, request: str, cause: str, remedy: str) -> EndlessError:
+        """Return an error about pages that would never end."""
+        return EndlessError(self._client.provider, request, cause, remedy)
 
     def get(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
         """The decoded answer to a GET."""
@@ -227,11 +283,12 @@ class Api:
         Raises:
             RefusedError: The provider refused.
             UnavailableError: All attempts failed.
+            NetworkError: Certificates or the proxy stand in the way.
             AnswerError: The answer is no JSON, or not of that type.
             StoppedError: The caller was asked to stop.
         """
         request = f"{method} {path or self._root}"
-        return retrying(lambda: self._once(method, path, request, kind, content), self._client.limiter)
+        return retrying(lambda: self._once(method, path, request, kind, content), self._client.limiter, self._patience)
 
     def _once(
         self, method: str, path: str, request: str, kind: type[T], content: Mapping[str, Any]
@@ -239,13 +296,25 @@ class Api:
         response, bearer = self._send(method, path, request, content)
         if response.status_code // 100 != 2:
             raise self._refused(request, response, bearer)
-        remedy = "If it happens again, the provider changed its API: report it."
+        body = response.content
+        if is_page(body):
+            cause = f"HTTP {response.status_code} with an HTML page in place of JSON"
+            raise Again(self.error(request, cause, _PAGE_REMEDY))
+        if told := _error_within(body):
+            cause = (
+                f"HTTP {response.status_code} with an error in place of an answer: {self._client.safe(told, bearer)}"
+            )
+            raise self.error(request, cause, _REPORT)
         try:
-            return decode(response.content, kind), response.headers
+            return decode(body, kind), response.headers
         except msgspec.ValidationError as error:
-            raise self.error(request, f"the answer is of another shape: {error}", remedy) from None
-        except msgspec.DecodeError as error:
-            raise Again(self.error(request, f"the answer is no JSON: {error}", remedy)) from None
+            told = self._client.safe(str(error), bearer)
+            raise self.error(request, f"the answer is of another shape: {told}", _REPORT) from None
+        except RecursionError:
+            raise self.error(request, "the answer is nested too deep to be read", _REPORT) from None
+        except ValueError as error:
+            told = self._client.safe(str(error), bearer) if body else "it is empty"
+            raise Again(self.error(request, f"the answer is no JSON: {told}", _REPORT)) from None
 
     def _send(self, method: str, path: str, request: str, content: Mapping[str, Any]) -> tuple[requests.Response, str]:
         """Sends once, or twice where the token turned out to be no longer good."""
@@ -261,43 +330,91 @@ class Api:
         self, method: str, path: str, request: str, bearer: str, content: Mapping[str, Any]
     ) -> requests.Response:
         headers = {**self._headers, **({"Authorization": f"Bearer {bearer}"} if bearer else {})}
+        if self._root.startswith("https:"):
+            self._require_certificates(request)
         try:
             return self._client.session.request(method, self._root + path, headers=headers, **content)
+        except (ConnectorError, StoppedError):
+            raise
         except _TooLargeError:
             cause = f"the answer is larger than {LARGEST_ANSWER // 2**20} MiB"
             raise self.error(request, cause, "Check the configured address of the API and the proxy.") from None
-        except _BROKEN as error:
-            # The whole text of the error would hold the address with its query.
-            reason = getattr(error.args[0], "reason", None) if error.args else None
-            cause = (
-                f"{type(error).__name__}: {self._client.safe(str(reason), bearer)}" if reason else type(error).__name__
-            )
-            remedy = "Check the network, the proxy and the provider's status page."
-            raise Again(UnavailableError(self._client.provider, request, cause, remedy)) from None
+        # The library passes on what sockets, TLS, the parser of headers and the decoders of bodies raise, whatever
+        # that is, and its texts hold addresses with their query, and headers: nothing of it may go further.
+        except Exception as error:  # noqa: BLE001
+            raise self._broken(request, error, bearer) from None
+
+    def _require_certificates(self, request: str) -> None:
+        """Refuse certificates of the environment that can't be used: the library would not say which variable."""
+        trusted = bundle()
+        if trusted and (fault := trusted.fault()):
+            cause = f"{trusted.variable} names {trusted.path}, which {fault}"
+            remedy = f"Name a readable PEM file with certificate authorities in {trusted.variable}, or unset it."
+            raise NetworkError(self._client.provider, request, cause, remedy)
+
+    def _broken(self, request: str, error: Exception, bearer: str) -> Exception:
+        """What a request without a whole answer comes to."""
+        if not isinstance(error, _NETWORK) or isinstance(error, _NEVER_SENT):
+            cause = f"the exchange could not be carried out ({type(error).__name__})"
+            return self.error(request, cause, _REPORT)
+        # The whole text of the error would hold the address with its query.
+        reason = getattr(error.args[0], "reason", None) if error.args else None
+        told = self._client.safe(str(reason), bearer) if reason else ""
+        told = f"{type(error).__name__}: {told}" if told else type(error).__name__
+        found, passing = unreachable(self._client.provider, request, error, host_of(self._root), told)
+        return Again(found) if passing else found
 
     def _refused(self, request: str, response: requests.Response, bearer: str) -> Exception:
         status, provider = response.status_code, self._client.provider
         if status // 100 == 3:
             cause = f"HTTP {status}: a redirect, and redirects are not followed"
             return RefusedError(provider, request, cause, "Correct the configured address of the API.", status)
+        if status == 407:
+            return NetworkError(provider, request, "the proxy asks for a sign-in (HTTP 407)", PROXY_SIGN_IN)
         refusal = self._read_refusal(response)
         told = " ".join(part for part in (refusal.code, refusal.message) if part)
+        if not refusal.code and is_page(response.content):
+            told, refusal = "an HTML page in place of the provider's error", Refusal(remedy=_PAGE_REMEDY)
         cause = self._client.safe(f"HTTP {status}: {told or response.reason or 'no reason given'}", bearer)
         throttled = refusal.throttled or status == 429
-        if throttled or status == 408 or status >= 500:
+        if throttled or refusal.passing or status == 408 or status >= 500:
             wait = refusal.wait if refusal.wait is not None else retry_after(response)
             remedy = "The provider throttles or fails: run again later."
-            error = UnavailableError(provider, request, cause, remedy, throttled=throttled)
+            error = UnavailableError(provider, request, cause, remedy, throttled=throttled, status=status)
             return Again(error, wait, throttled=throttled) if wait is None or wait <= LONGEST_WAIT else error
         kind = SignInError if self._signs_in else AccessError if status in (401, 403) else RefusedError
         remedy = refusal.remedy or "Read the provider's message; the request itself can't be repeated."
+        if self._signs_in and (clock := self._client.time.warning()):
+            remedy = f"{clock} {remedy}"
         return kind(provider, request, cause, remedy, status, self._client.safe(refusal.code, bearer))
+
+
+def _error_within(body: bytes) -> str:
+    """The error that an answer holds whose status says that all is well; "" where it holds none."""
+    if len(body) > _READ or b'"error"' not in body:
+        return ""
+    try:
+        found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (ValueError, RecursionError):
+        return ""
+    told = bytes(found.get("error", msgspec.Raw(b"null"))).decode(errors="replace")
+    return "" if told in ("null", "false", '""') else told
 
 
 def error_body(response: requests.Response) -> dict[str, Any]:
     """The JSON object that an error answer holds; empty where it holds none."""
     try:
         body = msgspec.json.decode(response.content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def error_text(response: requests.Response) -> str:
+    """The beginning of an error answer as text, whatever its headers say of the letters used."""
+    return response.content[:_READ].decode(errors="replace")
+
+
+def fits_header(value: str) -> bool:
+    """Return whether a text can be a header's value: the library refuses others with a message that holds them."""
+    return value != "" and value.isascii() and value.isprintable() and value == value.strip()

@@ -8,16 +8,40 @@ from queue import SimpleQueue
 from threading import Lock
 
 from connectors.base import FileQuestion, FileSize
-from connectors.errors import ConnectorError, StoppedError
+from connectors.errors import AnswerError, ConnectorError, StoppedError
 
-__all__ = ["BULK_FROM", "THREADS", "grouped", "in_parallel"]
+__all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel"]
 
 BULK_FROM = 3
 """So many files that one list may tell of are worth asking for it."""
 THREADS = 8
 """Groups looked up at once. Round trips take longer than the quota asks for; the quota is the limiter's business."""
 
+MOST_UNREADABLE = 10
+"""So many answers in a row that can't be read are no longer about single files."""
+
 Key = tuple[str, ...]
+
+
+class Unreadable:
+    """Counts answers about single files that can't be read: a few cost those files their sizes, many are an error."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    def bear(self, error: AnswerError) -> None:
+        """Note an answer that can't be read.
+
+        Raises:
+            AnswerError: There were too many in a row.
+        """
+        self._in_a_row += 1
+        if self._in_a_row >= MOST_UNREADABLE:
+            raise error
+
+    def read(self) -> None:
+        """Note an answer that could be read."""
+        self._in_a_row = 0
 
 
 def grouped(

@@ -46,4 +46,4 @@ class Marks:
         self._seen.add(mark)
 
     def _end(self, cause: str) -> None:
-        raise self._api.error(self._request, cause, f"Run again; if it lasts, ask {self._support}'s support.")
+        raise self._api.endless(self._request, cause, f"Run again; if it lasts, ask {self._support}'s support.")

@@ -6,28 +6,32 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import msgspec
 import requests
 
 from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.errors import RefusedError
+from connectors.blobs import FILES, Blob, Blobs, ends_pull
+from connectors.clouds import CLOUDS, scope_of
+from connectors.errors import AccessError, ConnectorError, EndlessError, RefusedError, SignInError, UnavailableError
 from connectors.graph import GraphSizes
 from connectors.graph import read_refusal as read_graph_refusal
-from connectors.http import Api, Client, Refusal
+from connectors.http import Api, Client, Refusal, error_text
+from connectors.lenient import each, text_in, time_in
 from connectors.limits import Limiter, Limits
 from connectors.marks import Marks
+from connectors.narrowing import BRIEF
 from connectors.oauth import form_token
+from connectors.provider_time import ProviderTime
+from connectors.retries import USUAL, Patience
 from connectors.settings import Office365Settings
-from connectors.spans import SECOND, ceiling, floor, past, split
+from connectors.spans import ceiling, floor, past, require_zone, split, stamp
 from connectors.verbatim import lines
 
 __all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
-FILES = "Audit.SharePoint"
-"""Uploads to SharePoint and to OneDrive; the other types tell of sign-ins and alerts."""
 CONTENT_TYPES = (FILES, "Audit.AzureActiveDirectory", "Audit.General")
 RETENTION = timedelta(days=7)
 # Five minutes less: the start is checked when the request arrives, not when it was worked out.
@@ -40,9 +44,6 @@ ENABLED_ALREADY = "AF20024"
 LOST_PAGE = "AF20031"
 BAD_WINDOW = ("AF20030", "AF20055")
 LOST_CONTENT = ("AF20050", "AF20051", "AF20052")
-# Clouds of their own have hosts of their own, and tokens are made out to those.
-MANAGEMENT_HOSTS = ("manage.office.com", "manage-gcc.office.com", "manage.office365.us", "manage.protection.apps.mil")
-GRAPH_HOSTS = ("graph.microsoft.com", "graph.microsoft.us", "dod-graph.microsoft.us")
 _CAUSE = "Office 365 keeps audit content for 7 days"
 _CODE = re.compile(r"""['"]code['"]\s*:\s*['"]([^'"]+)['"]""")
 _MESSAGE = re.compile(r"""['"]message['"]\s*:\s*(?:'([^']*)'|"([^"]*)")""", re.IGNORECASE)
@@ -64,14 +65,32 @@ class _Subscription(msgspec.Struct):
 
 
 class _Content(msgspec.Struct):
-    id: str = msgspec.field(name="contentId")
-    created: datetime = msgspec.field(name="contentCreated")
-    expires: datetime | None = msgspec.field(default=None, name="contentExpiration")
+    id: object = msgspec.field(default=None, name="contentId")
+    created: object = msgspec.field(default=None, name="contentCreated")
+    expires: object = msgspec.field(default=None, name="contentExpiration")
 
-    def __post_init__(self) -> None:
-        # Times without a zone are UTC in this API.
-        self.created = self.created.replace(tzinfo=self.created.tzinfo or UTC)
-        self.expires = self.expires and self.expires.replace(tzinfo=self.expires.tzinfo or UTC)
+
+class _Pull:
+    """What one pull has met so far.
+
+    Attributes:
+        blobs: Its blobs.
+        patience: How long a list is repeated that fails.
+        failure: The first failure of a list that may be that list's only.
+        listed: Whether a list could be read.
+    """
+
+    def __init__(self, blobs: Blobs, patience: Patience = USUAL) -> None:
+        self.blobs = blobs
+        self.patience = patience
+        self.failure: ConnectorError | None = None
+        self.listed = False
+
+    def failed(self, error: ConnectorError) -> None:
+        """Note a failure; what follows is repeated only briefly, unless something was read before."""
+        self.failure = self.failure or error
+        if not self.listed:
+            self.patience = BRIEF
 
 
 class Office365Connector:
@@ -81,7 +100,7 @@ class Office365Connector:
     retention = RETENTION
 
     def __init__(self, settings: Office365Settings, now: Callable[[], datetime], limits: Limits) -> None:
-        self._now = now
+        self._time = ProviderTime(now)
         self._subscriptions = threading.Lock()
         self._subscribed = False
         self._publisher = settings.publisher_id
@@ -89,17 +108,21 @@ class Office365Connector:
         self.lateness, self.overlap = settings.lateness, settings.overlap
         self.parallel_slices = settings.parallel_slices
 
-        self._api = open_feed(settings, limits)
-        self._sizes = GraphSizes(open_graph(settings, limits))
+        self._api = open_feed(settings, limits, self._time)
+        self._sizes = GraphSizes(open_graph(settings, limits, self._time))
+        if settings.clouds:
+            logger.warning("office365: %s Tokens are asked for with each address as their scope.", settings.clouds)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob.
 
-        A type of content that an administrator closed is a gap, but for that of the uploads: without it nothing is
-        to land, so that it is asked for again.
+        What fails is a gap of its own: a blob (unit: type of content, a slash, the content's id), or a type of content
+        that is refused or whose list can't be read (unit: the type). But where uploads are refused, or nothing at all
+        can be read, that is an error.
         """
-        start, end = past(start, end, self._now())
-        start, end = floor(start), min(ceiling(end), floor(self._now()))
+        require_zone(start, end)
+        start, end = past(start, end, self.present())
+        start, end = floor(start), min(ceiling(end), floor(self._time.now()))
         oldest = self._oldest()
         if start < oldest and start < end:
             yield Gap(start, min(end, oldest), _CAUSE)
@@ -107,14 +130,41 @@ class Office365Connector:
         if start >= end:
             return
         self._subscribe()
+        pull = _Pull(Blobs(self._fetch, self._answers))
         for kind in CONTENT_TYPES:
-            try:
-                for first, last in split(start, end, LONGEST_WINDOW):
-                    yield from self._window(kind, first, last)
-            except RefusedError as error:
-                if kind == FILES or error.code not in CLOSED:
-                    raise
-                yield Gap(start, end, f"{kind} is closed: {error.cause}")
+            yield from self._type(kind, start, end, pull)
+        if pull.failure and not pull.listed:
+            raise pull.failure
+        yield from pull.blobs.read_rest()
+
+    def again(self, gap: Gap) -> Iterator[Page | Gap]:
+        """See ``connectors.base.Connector``; asks for the blob or the type of content that the gap names."""
+        kind, _, content_id = gap.unit.partition("/")
+        if gap.final:
+            yield gap
+        elif content_id:
+            yield self._fetch_again(Blob(kind, content_id, gap.start))
+        elif kind in CONTENT_TYPES:
+            start, end, oldest = gap.start, gap.end, self.present() and self._oldest()
+            if start < oldest:
+                yield Gap(start, min(end, oldest), _CAUSE, unit=kind, uploads=kind == FILES)
+                start = oldest
+            if start < end:
+                self._subscribe()
+                pull = _Pull(Blobs(self._fetch, self._answers), BRIEF)
+                yield from self._type(kind, start, end, pull)
+                yield from pull.blobs.read_rest()
+        else:
+            yield from self.pages(gap.start, gap.end)
+
+    def present(self) -> datetime:
+        """See ``connectors.base.Connector``."""
+        return self._time.present(self._api.sign_in)
+
+    @property
+    def skew(self) -> timedelta | None:
+        """See ``connectors.base.Connector``."""
+        return self._time.skew
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """See ``connectors.base.Connector``; asks Microsoft Graph."""
@@ -122,7 +172,7 @@ class Office365Connector:
 
     def _oldest(self) -> datetime:
         """The earliest publication that may be asked for at this moment."""
-        return ceiling(self._now() - REACH)
+        return ceiling(self._time.now() - REACH)
 
     def _subscribe(self) -> None:
         """Starts the subscriptions that are missing. Starting one again within 15 minutes would be throttled."""
@@ -130,11 +180,19 @@ class Office365Connector:
             if self._subscribed:
                 return
             publisher = {"PublisherIdentifier": self._publisher}
-            there = self._api.get(f"{self._feed}/subscriptions/list", list[_Subscription], publisher)
-            enabled = {subscription.kind for subscription in there if subscription.status == "enabled"}
+            there = self._api.get(f"{self._feed}/subscriptions/list", list[msgspec.Raw], publisher)
+            known = each(there, _Subscription)
+            enabled = {subscription.kind for subscription in known if subscription.status == "enabled"}
             for kind in CONTENT_TYPES:
-                if kind not in enabled:
+                if kind in enabled:
+                    continue
+                try:
                     self._start(kind)
+                except ConnectorError as error:
+                    if kind == FILES or ends_pull(error):
+                        raise
+                    # The list of its content says so for each window.
+                    logger.warning("office365: %s can't be subscribed to: %s", kind, error)
             self._subscribed = True
 
     def _start(self, kind: str) -> None:
@@ -149,19 +207,53 @@ class Office365Connector:
                 raise
         logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
 
-    def _window(self, kind: str, start: datetime, end: datetime) -> Iterator[Page | Gap]:
+    def _answers(self, patience: Patience) -> bool:
+        """Whether the feed answers at all, asked with so much patience."""
+        path, publisher = f"{self._feed}/subscriptions/list", {"PublisherIdentifier": self._publisher}
+        try:
+            self._api.with_patience(patience).get(path, msgspec.Raw, publisher)
+        except ConnectorError as error:
+            if ends_pull(error):
+                raise
+            return False
+        return True
+
+    def _type(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
+        """Reads one type of content; a gap where it is refused, or can't be listed."""
+        try:
+            for first, last in split(start, end, LONGEST_WINDOW):
+                try:
+                    yield from self._window(kind, first, last, pull)
+                except ConnectorError as error:
+                    if not _costs_one_window(error):
+                        raise
+                    logger.warning("office365: %s from %s can't be listed: %s", kind, stamp(first), error)
+                    pull.failed(error)
+                    cause = f"the list of {kind} can't be read: {error.cause.rstrip('.')}. It is asked for again"
+                    yield Gap(first, last, cause, final=False, unit=kind, uploads=kind == FILES)
+                else:
+                    pull.listed = True
+        except RefusedError as error:
+            if kind == FILES or isinstance(error, SignInError):
+                raise
+            to_do = error.remedy if error.code in CLOSED or isinstance(error, AccessError) else ""
+            cause = f"{kind} is refused: {error.cause.rstrip('.')}. {to_do}".strip()
+            yield Gap(start, end, cause, final=False, unit=kind, uploads=kind == FILES)
+
+    def _window(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
         """Reads at most 24 hours of one content type, again from the start where the list's page is lost."""
         given: set[str] = set()
-        page, restarts, started = "", 0, False
+        page, restarts, started, odd = "", 0, False, False
         marks = Marks(self._api, f"GET {self._feed}/subscriptions/content", "Microsoft")
         while True:
             if not page and start < (oldest := self._oldest()):
-                yield Gap(start, min(end, oldest), f"{_CAUSE}: {kind} grew too old while earlier windows were read")
+                told = f"{_CAUSE}: {kind} grew too old while earlier windows were read"
+                yield Gap(start, min(end, oldest), told, uploads=kind == FILES)
                 start = oldest
                 if start >= end:
                     return
             try:
-                contents, page = self._list(kind, start, end, page)
+                contents, page = self._list(kind, start, end, page, pull.patience)
             except RefusedError as error:
                 if error.code == NO_SUBSCRIPTION and not started:
                     started = True
@@ -170,25 +262,29 @@ class Office365Connector:
                 too_old = error.code in BAD_WINDOW and start < self._oldest() + timedelta(hours=1)
                 if restarts == RESTARTS or not (too_old or error.code == LOST_PAGE):
                     raise
+                later = min(end, start + timedelta(minutes=10)) if too_old else start
                 if too_old:
-                    later = min(end, start + timedelta(minutes=10))
-                    yield Gap(start, later, f"{_CAUSE}, counted on its own clock")
-                    start = later
-                    if start >= end:
-                        return
+                    yield Gap(start, later, f"{_CAUSE}, counted on its own clock", uploads=kind == FILES)
+                if (start := later) >= end:
+                    return
                 restarts, page = restarts + 1, ""
                 marks.clear()
                 continue
-            for content in contents:
-                if content.id not in given:
-                    given.add(content.id)
-                    yield self._blob(content)
+            odd = odd or None in contents
+            fresh = {blob.id: blob for blob in contents if blob and blob.id not in given}
+            given.update(fresh)
+            yield from pull.blobs.read(fresh.values())
             if not page:
-                return
+                break
             marks.add(page, empty=not contents)
+        if odd:
+            cause = f"the list of {kind} names content in a way that can't be read. It is asked for again"
+            yield Gap(start, end, cause, final=False, unit=kind, uploads=kind == FILES)
 
-    def _list(self, kind: str, start: datetime, end: datetime, page: str) -> tuple[list[_Content], str]:
-        """One page of the list of blobs, and the mark of the next; "" at the end."""
+    def _list(
+        self, kind: str, start: datetime, end: datetime, page: str, patience: Patience
+    ) -> tuple[list[Blob | None], str]:
+        """One page of the list of blobs (None for one that can't be read), and the mark of the next; "" at the end."""
         parameters = {
             "contentType": kind,
             "startTime": f"{start:%Y-%m-%dT%H:%M:%S}",
@@ -197,69 +293,102 @@ class Office365Connector:
         }
         path = f"{self._feed}/subscriptions/content"
         asked = {**parameters, "nextPage": page} if page else parameters
-        contents, headers = self._api.answer("GET", path, list[_Content], params=asked)
+        api = self._api.with_patience(patience)
+        found, headers = api.answer("GET", path, list[msgspec.Raw], params=asked)
+        contents = [_blob(kind, item, start) for item in found]
         link = headers.get("NextPageUri", "")
         if not link:
             return contents, ""
         # The link may name any host, and a token must not go there: only its mark is taken.
-        marks = [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() == "nextpage"]
+        try:
+            marks = [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() == "nextpage"]
+        except ValueError:
+            marks = []
         if not marks:
             raise self._api.error(f"GET {path}", "NextPageUri holds no nextPage", "Run again; report it if it lasts.")
         return contents, marks[0]
 
-    def _blob(self, content: _Content) -> Page | Gap:
-        """The records of a blob; a gap where it is no longer there, for it never will be again."""
-        if content.expires and content.expires <= self._now():
-            return Gap(content.created, content.created + SECOND, f"content {content.id} has expired")
-        path = f"{self._feed}/audit/{quote(content.id, safe='$')}"
+    def _fetch(self, blob: Blob, patience: Patience) -> Page | Gap:
+        """The records of a blob; a final gap where it is no longer there, for it never will be again."""
+        if blob.expires and blob.expires <= self._time.now():
+            return blob.gap("has expired", final=True)
+        path = f"{self._feed}/audit/{quote(blob.id, safe='$')}"
         try:
-            records = self._api.get(path, list[msgspec.Raw], {"PublisherIdentifier": self._publisher})
+            publisher = {"PublisherIdentifier": self._publisher}
+            records = self._api.with_patience(patience).get(path, list[msgspec.Raw], publisher)
         except RefusedError as error:
             if error.code not in LOST_CONTENT:
                 raise
-            cause = f"content {content.id} could not be had: {error.cause}"
-            return Gap(content.created, content.created + SECOND, cause)
+            return blob.gap(f"could not be had: {error.cause}", final=True)
         return Page(lines(records))
 
+    def _fetch_again(self, blob: Blob) -> Page | Gap:
+        """The records of a blob that could not be read before; a final gap once it is too old."""
+        try:
+            return self._fetch(blob, BRIEF)
+        except ConnectorError as error:
+            outside = isinstance(error, UnavailableError | AccessError)
+            if ends_pull(error) or (outside and not self._answers(BRIEF)):
+                raise
+            if self.present() >= blob.created + RETENTION:
+                return blob.gap(f"could not be had for 7 days, and is kept no longer: {error.cause}", final=True)
+            return blob.gap(f"can't be read: {error.cause.rstrip('.')}. It is asked for again", final=False)
 
-def open_feed(settings: Office365Settings, limits: Limits) -> Api:
+
+def open_feed(settings: Office365Settings, limits: Limits, time: ProviderTime) -> Api:
     """The Management Activity API of the tenant."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
-    return _api(settings, settings.api_url, MANAGEMENT_HOSTS, _read_refusal, limiter)
+    return _api(settings, settings.api_url, CLOUDS[0].feed, _read_refusal, limiter, time)
 
 
-def open_graph(settings: Office365Settings, limits: Limits) -> Api:
+def open_graph(settings: Office365Settings, limits: Limits, time: ProviderTime) -> Api:
     """Microsoft Graph of the tenant."""
     limiter = limits.per_minute("graph", settings.graph_requests_per_minute)
-    return _api(settings, settings.graph_url, GRAPH_HOSTS, read_graph_refusal, limiter)
+    return _api(settings, settings.graph_url, CLOUDS[0].graph, read_graph_refusal, limiter, time)
 
 
 def _api(
     settings: Office365Settings,
     root: str,
-    hosts: Sequence[str],
+    worldwide: str,
     read_refusal: Callable[[requests.Response], Refusal],
     limiter: Limiter,
+    time: ProviderTime,
 ) -> Api:
-    client = Client(settings.provider, settings.secrets(), limiter)
-    host = urlsplit(root).hostname or ""
+    client = Client(settings.provider, settings.secrets(), limiter, time)
     form = {
         "grant_type": "client_credentials",
         "client_id": settings.client_id,
         "client_secret": settings.client_secret.get_secret_value(),
-        "scope": f"https://{host if host in hosts else hosts[0]}/.default",
+        "scope": scope_of(root, worldwide),
     }
+    remedy = f"{settings.clouds} {_SIGN_IN_REMEDY}".strip()
     url = f"{settings.login_url}/{settings.tenant_id}/oauth2/v2.0/token"
-    return Api(client, root, read_refusal, form_token(client, url, form, _SIGN_IN_REMEDY))
+    return Api(client, root, read_refusal, form_token(client, url, lambda: form, remedy))
+
+
+def _blob(kind: str, item: msgspec.Raw, start: datetime) -> Blob | None:
+    """A blob as the list names it; None where it has no id to ask for."""
+    content = next(each([item], _Content), None)
+    if content is None or not (content_id := text_in(content.id)):
+        return None
+    return Blob(kind, content_id, time_in(content.created) or start, time_in(content.expires))
+
+
+def _costs_one_window(error: ConnectorError) -> bool:
+    """Whether a list that fails so may go well for another window or type of content."""
+    if isinstance(error, UnavailableError):
+        return error.status >= 500 and not error.throttled
+    return not isinstance(error, EndlessError | RefusedError) and not ends_pull(error)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:
     """Reads an error answer, which may be JSON or look like Python; throttling may come as 403."""
-    text = response.text
+    text = error_text(response)
     code, message = _CODE.search(text), _MESSAGE.search(text)
     told = code[1] if code else ""
     said = (message[1] or message[2] or "") if message else ""
     # Where nobody switched auditing on, Microsoft says that the tenant is not there, with an exception's text for code.
     set_up = told.startswith(("AF2001", "AF20023")) or _NO_TENANT.search(said)
     remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or set_up else ""
-    return Refusal(told, said, told in ("AF429", "AF50000"), None, remedy)
+    return Refusal(told, said, throttled=told == "AF429", passing=told == "AF50000", remedy=remedy)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from connectors.clouds import mismatch
 from connectors.errors import ConfigurationError
 
 __all__ = ["BoxSettings", "DropboxSettings", "GoogleWorkspaceSettings", "Office365Settings", "ProviderSettings"]
@@ -187,6 +188,13 @@ class Office365Settings(ProviderSettings):
     # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
     lateness_hours: Hours = Field(24, alias="OFFICE365_LATENESS_HOURS")
     overlap_hours: Hours = Field(1, alias="OFFICE365_OVERLAP_HOURS")
+
+    @property
+    def clouds(self) -> str:
+        """What is wrong with the addresses, and which to set, where they are not those of one cloud; "" for nothing."""
+        wrong, to_set = mismatch(self.api_url, self.login_url, self.graph_url if self.recover_sizes else "")
+        to_do = " and ".join(f"{name}={url}" for name, url in to_set.items())
+        return f"{wrong}. Set {to_do}." if to_do else f"{wrong}." if wrong else ""
 
     @property
     def publisher_id(self) -> str:

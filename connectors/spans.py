@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["ceiling", "floor", "past", "split", "stamp"]
+__all__ = ["ceiling", "floor", "past", "require_zone", "split", "stamp"]
 
 SECOND = timedelta(seconds=1)
 
 
-def past(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The part of a window that is not in the future, in UTC; empty (start >= end) where all of it is.
+def require_zone(*times: datetime) -> None:
+    """Refuse times that mean nothing without a zone.
 
     Raises:
         ValueError: A time has no zone.
     """
-    for time in (start, end, now):
+    for time in times:
         if time.tzinfo is None:
             raise ValueError(f"{time} has no time zone: give UTC")
+
+
+def past(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
+    """The part of a window that is not in the future, in UTC; empty (start >= end) where all of it is."""
     return start.astimezone(UTC), min(end, now).astimezone(UTC)
 
 

@@ -24,6 +24,7 @@ class Token:
         self._lock = threading.Lock()
         self._value = ""
         self._renew_at = 0.0
+        self._unused = False
 
     def value(self) -> str:
         """A token that is still good.
@@ -33,11 +34,23 @@ class Token:
         """
         with self._lock:
             # Lives are counted by the monotonic clock: they are real seconds, even where time is played out.
+            if self._unused and self._value:
+                self._unused = False
+                return self._value
             if not self._value or time.monotonic() >= self._renew_at:
                 self._value, life = self._sign_in()
                 # A token that lives for less than two minutes would otherwise be new for every request.
                 self._renew_at = time.monotonic() + life - min(EARLY, life / 2)
             return self._value
+
+    def prepare(self) -> None:
+        """Sign in before the first request, which then bears that token, however short its life.
+
+        Raises:
+            ConnectorError: Signing in failed.
+        """
+        self.value()
+        self._unused = True
 
     def forget(self, refused: str) -> None:
         """Makes the next use sign in anew, unless that happened already: the provider no longer takes this token."""

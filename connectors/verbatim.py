@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["decode", "lines"]
+__all__ = ["decode", "decoder", "lines"]
 
 T = TypeVar("T")
+
+_decoders: dict[object, msgspec.json.Decoder[Any]] = {}
+_deciding = threading.Lock()
 
 _BOM = b"\xef\xbb\xbf"
 _ESCAPES = re.compile(
@@ -37,12 +41,23 @@ def decode(body: bytes, kind: type[T]) -> T:
     except UnicodeDecodeError:
         body = body.decode(errors="replace").encode()
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoder(kind).decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = _ESCAPES.sub(_whole, body.translate(_CONTROL))
-        return msgspec.json.decode(mended, type=kind)
+        return decoder(kind).decode(mended)
+
+
+def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Return the decoder of a type, made once.
+
+    What a type holds is found out when it is first used, and threads that do so at once crash the process.
+    """
+    with _deciding:
+        if kind not in _decoders:
+            _decoders[kind] = msgspec.json.Decoder(kind)
+        return _decoders[kind]
 
 
 def _whole(escape: re.Match[bytes]) -> bytes:

@@ -6,22 +6,99 @@ what is not known, and a cell text that no spreadsheet takes for a formula.
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from detection.sql import into, version
+from detection.sql import into, load, parsed, version
 
-__all__ = ["EVIDENCES", "QUERIES", "harmless", "json_line", "map_alerts", "map_uploads", "rules_version"]
+__all__ = [
+    "ALERT_RULES",
+    "EVIDENCES",
+    "QUERIES",
+    "UPLOAD_RULES",
+    "Piece",
+    "csv_header",
+    "csv_line",
+    "json_line",
+    "largest_uploads",
+    "map_alerts",
+    "map_uploads",
+    "pieces",
+]
 
 EVIDENCES = 20
 """So many of an alert's files are evidences of its finding, the largest first."""
 
-QUERIES = ("export/file_hosting", "export/evidences", "export/detection_finding", "export/alert_rows")
+_OF_UPLOADS = ("export/file_hosting", "export/pieces")
+_OF_ALERTS = ("export/largest", "export/evidences", "export/detection_finding", "export/alert_rows")
+QUERIES = (*_OF_UPLOADS, *_OF_ALERTS)
 """The queries that the exported files depend on."""
+
+UPLOAD_RULES = version(*_OF_UPLOADS)
+"""Digest of the queries that make the files of uploads: changes when one of them does."""
+ALERT_RULES = version(*QUERIES)
+"""The same for the files of alerts, which hold uploads as evidence."""
+
+_SPANS_SECONDS = (3600, 600, 60, 10, 1)
+"""How long a piece may be, as in ``export/pieces``."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 """What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese input."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Rows of a day that stand in one file.
+
+    Attributes:
+        starts: Start, UTC without zone, inclusive.
+        ends: End, exclusive; the start where there are no rows.
+        rows: How many.
+        content: Digest of the rows, whatever their order; that of several pieces is the sum of theirs.
+    """
+
+    starts: datetime
+    ends: datetime
+    rows: int
+    content: int
+
+    @property
+    def ends_ms(self) -> int:
+        """The end in milliseconds since 1970."""
+        return int(self.ends.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def pieces(con: duckdb.DuckDBPyConnection, table: str, time: str, *, most_rows: int) -> list[Piece]:
+    """Cut the rows of a day in pieces: hours, and shorter ones where an hour has many rows.
+
+    A piece that is cut in shorter ones stays as the first of them, with no rows if it has to be: so a name that was
+    given by a start is not taken away as rows are added.
+
+    Args:
+        con: Connection.
+        table: Table or view of the rows of one day.
+        time: Expression of a row's time, a TIMESTAMP.
+        most_rows: Rows of a piece, unless one second has more.
+
+    Returns:
+        The pieces in the order of time.
+    """
+    con.execute(
+        f'CREATE OR REPLACE TEMP VIEW hashed AS SELECT {time} AS time, hash(t) AS content FROM "{table}" t'  # noqa: S608 -- a caller's own names
+    )
+    rows = con.execute(parsed(load("export/pieces")), {"most_rows": most_rows}).fetchall()
+    found = {
+        starts: Piece(starts, starts + timedelta(seconds=span), count, int(content))
+        for starts, span, count, content in rows
+    }
+    for starts, span, *_ in rows:
+        for longer in _SPANS_SECONDS[: _SPANS_SECONDS.index(span)]:
+            seconds = (starts.minute * 60 + starts.second) % longer
+            first = starts - timedelta(seconds=seconds)
+            found.setdefault(first, Piece(first, first, 0, 0))
+    return [found[starts] for starts in sorted(found)]
 
 
 def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> None:
@@ -31,6 +108,18 @@ def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> 
     are bytes, times milliseconds since 1970, UTC; a size that is not known is NULL.
     """
     into(con, table, "export/file_hosting")
+
+
+def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Makes the temporary table ``largest``: the uploads that are evidences of the alerts that open on a day.
+
+    Reads ``plain_alerts``, alerts with the names that uploads have, and ``plain_uploads`` of the days of these alerts.
+
+    Args:
+        con: Connection in which these exist.
+        day: The day, UTC.
+    """
+    into(con, "largest", "export/largest", {"day": day, "most": EVIDENCES})
 
 
 def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
@@ -78,15 +167,32 @@ def _within(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     return [(name, of) for name, of in kind.children if isinstance(of, DuckDBPyType)]
 
 
-def harmless(con: duckdb.DuckDBPyConnection, table: str) -> str:
-    """The columns of a table for a CSV file: text that a spreadsheet could take for a formula after an apostrophe."""
-    return ", ".join(
-        f"CASE WHEN regexp_matches({_name(name)}, '{_FORMULA}') THEN concat('''', {_name(name)}) "
-        f"ELSE {_name(name)} END AS {_name(name)}"
-        if kind.id == "varchar"
-        else _name(name)
-        for name, kind in _typed(con.table(table))
-    )
+def csv_header(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Return the first line of a CSV file of the table, with its line break."""
+    return ",".join(_name(name) for name in con.table(table).columns) + "\n"
+
+
+def csv_line(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Return an expression that makes a row of the table one record of CSV: every cell in quotes, NULL as nothing."""
+    cells = [_cell(_text(name, kind)) for name, kind in _typed(con.table(table))]
+    return " || ',' || ".join(cells)
+
+
+def _cell(text: str) -> str:
+    return f"""coalesce('"' || replace({text}, '"', '""') || '"', '')"""
+
+
+def _text(name: str, kind: DuckDBPyType) -> str:
+    if kind.id == "varchar":
+        return _tame(_name(name))
+    if kind.id == "timestamp":
+        return f"strftime({_name(name)}, '%Y-%m-%dT%H:%M:%SZ')"
+    return f"CAST({_name(name)} AS VARCHAR)"
+
+
+def _tame(name: str) -> str:
+    """Put an apostrophe before what a spreadsheet could take for a formula."""
+    return f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN concat('''', {name}) ELSE {name} END"
 
 
 def _typed(relation: duckdb.DuckDBPyRelation) -> list[tuple[str, DuckDBPyType]]:
@@ -95,8 +201,3 @@ def _typed(relation: duckdb.DuckDBPyRelation) -> list[tuple[str, DuckDBPyType]]:
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def rules_version() -> str:
-    """Short digest of the mapping: changes when one of its queries does."""
-    return version(*QUERIES)

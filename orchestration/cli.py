@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from traceback import format_exception
+
 import typer
-from dotenv import load_dotenv
-from rich.console import Console
+from dagster._core.errors import (
+    DagsterHomeNotSetError,
+    DagsterInvalidConfigError,
+)
 from rich.markup import escape
 
+from assets.damage import DamagedError
+from assets.faults import sentence
+from assets.history_files import ExportError
 from connectors import ConfigurationError, ConnectorError
 from detection.allow_list import AllowListError
+from detection.pseudonyms import KeyFormatError
 from detection.risk import OperatorFileError
 from orchestration.commands.alert import alert
 from orchestration.commands.alerts import alerts
@@ -28,6 +38,10 @@ from orchestration.commands.review import review
 from orchestration.commands.status import status
 from orchestration.commands.ui import ui
 from orchestration.commands.verify import verify_lake
+from orchestration.errors import CommandError
+from orchestration.private import write_privately
+from orchestration.settings import environment
+from orchestration.terminal import LogHandler, terminal
 
 __all__ = ["main"]
 
@@ -43,10 +57,11 @@ _COMMANDS = (
     *(export, reveal, forget, retention, remove_source),
 )
 _MENDABLE = (
-    *(ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
-    *(FileExistsError, FileNotFoundError, LookupError, RuntimeError),
+    *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
+    *(DamagedError, ExportError, KeyFormatError),
 )
-"""Errors that a person can mend."""
+"""Errors whose message says to a person what to mend."""
+_DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
@@ -54,11 +69,34 @@ app.command("verify")(verify_lake)
 
 
 def main() -> None:
-    """Entry point: errors that a person can mend are said in one line, without a traceback."""
-    load_dotenv(".env")
+    """Carry out a command; an error that a person can mend is a sentence, one of the program's own a traceback.
+
+    Raises:
+        SystemExit: The exit status: 0, 1 after an error, 2 where the command was not understood.
+    """
+    err = terminal(stderr=True)
+    logging.lastResort = LogHandler(logging.WARNING)
     try:
+        write_privately()
+        os.environ.update(environment())
         app()
-    except _MENDABLE as error:
+    except Exception as error:
+        said = _said(error)
         # What a provider says in an error may look like markup.
-        Console(stderr=True).print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        shown = f"[bold red]Error:[/] {escape(said)}" if said else escape("".join(format_exception(error)))
+        err.print(shown, highlight=False, soft_wrap=not said)
         raise SystemExit(1) from error
+
+
+def _said(error: Exception) -> str | None:
+    """Say what a person can mend; None where the fault is the program's own."""
+    if isinstance(error, _MENDABLE):
+        return str(error)
+    if isinstance(error, _DAGSTERS):
+        return (
+            f"Dagster's settings can't be used: {' '.join(str(error).split())} See DAGSTER_HOME and its dagster.yaml."
+        )
+    # Not their kinds: a KeyError is a LookupError, too.
+    if type(error) in (LookupError, RuntimeError):
+        return str(error)
+    return sentence(error)

@@ -14,13 +14,18 @@ from assets.checks import Traits, asset_checks
 from assets.describe import explained
 from assets.dossiers import dossiers
 from assets.exports import exports, valid_exports
+from assets.faults import with_sentences
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.normalised import normalised
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, recovers_sizes
+from orchestration.dead_runs import dead_runs_sensor
+from orchestration.env_file import check_working_directory
+from orchestration.executor import leased_executor
 from orchestration.notify.sensors import notification_sensors
+from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
@@ -64,11 +69,14 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         checks.append(valid_exports())
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
-        assets=explained(
-            _assets(settings, providers, recovering),
-            used["detector"],
-            running=not settings.now and not settings.end_date,
-        ),
+        assets=[
+            with_sentences(each)
+            for each in explained(
+                _assets(settings, providers, recovering),
+                used["detector"],
+                running=not settings.now and not settings.end_date,
+            )
+        ],
         asset_checks=checks,
         jobs=[*([job, verifying] if providers else []), *cleaning],
         schedules=[
@@ -79,9 +87,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             ),
             *(retention_schedule(each) for each in cleaning),
         ],
-        sensors=notification_sensors(providers) if "notifier" in used else [],
+        sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,
-        executor=dg.in_process_executor,
+        executor=leased_executor(settings.home),
     )
 
 
@@ -113,6 +121,9 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
 
 
 def _definitions() -> dg.Definitions:
+    write_privately()
+    # Dagster has read it by now, whatever file is named: nothing is asked with what others may have put in it.
+    check_working_directory()
     values = environment()
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     return build_defs(values)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from orchestration.dead_runs import DeadRuns
 from orchestration.schedules import UNFINISHED
+from orchestration.settings import Settings
 
 __all__ = ["refuse_while_running"]
 
@@ -19,6 +21,7 @@ def refuse_while_running(values: Mapping[str, str]) -> None:
     """
     if values.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:
+            DeadRuns(Settings.read(values).home).end(instance)
             if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
                 raise RuntimeError(
                     "A run is in progress or waits, and would write back what it has read. Switch the schedules off, "

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import dagster as dg
 import requests
@@ -22,6 +23,7 @@ from assets.pulls import PULLED
 from connectors import configured, variables
 from orchestration.definitions import build_defs
 from orchestration.event_log import BatchingSqliteEventLogStorage
+from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import REPLAY_NOTE
 
@@ -67,7 +69,7 @@ class Home:
                 f"{self.path} holds a lake that was not made by a replay, so it is left alone. "
                 "Name another directory with --home."
             )
-        for name in ("lake", "pages", "exports", "dagster", "sandbox"):
+        for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         # An outbox would keep the new lake's alerts from being told, since those before them had the same ids.
         for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
@@ -187,7 +189,7 @@ def materialise(
     *,
     now: datetime,
     resource_overrides: Mapping[str, Any] | None = None,
-) -> dg.ExecuteInProcessResult:
+) -> dg.JobExecutionResult:
     """Runs the job once over the days from first to last, all slices that are not final pulled again.
 
     Args:
@@ -206,8 +208,11 @@ def materialise(
     config = run_config(providers, reconcile=True).to_config_dict()
     values = {**values, "UPLOADWATCH_NOW": now.isoformat()}
     job = build_defs(values, resource_overrides=resource_overrides).resolve_job_def(JOB)
-    result = job.execute_in_process(
-        instance=instance,
+    result = run_locally(
+        job,
+        instance,
+        Path(values["UPLOADWATCH_HOME"]),
+        run_id=str(uuid4()),
         tags=range_tags(first, last),
         run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )

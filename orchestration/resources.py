@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.exporting import ExportFormat
+from assets.export_files import ExportFormat
 from assets.exports import Exporter
 from assets.lake import Lake
 from assets.resources import Clock, Detector, Engine, Pages, Source
@@ -55,7 +55,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
     notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     return {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
-        "engine": Engine(),
+        "engine": Engine(home=str(settings.home.absolute())),
         "clock": Clock(fixed=settings.now),
         "pulls": Pulls(),
         "detector": Detector(

@@ -84,7 +84,6 @@ def _remove(context: dg.OpExecutionContext, config: RunRetentionConfig) -> None:
 
 @dg.job(
     name="remove_old_runs",
-    executor_def=dg.in_process_executor,
     description="Removes runs of more than 30 days ago from Dagster's storage, but for those by which a day of an "
     "asset was last made. The lake is not touched.",
 )

@@ -9,10 +9,12 @@ import dagster as dg
 from assets.audit_events import PullConfig
 from assets.checks import INTACT
 from assets.resources import Clock
+from orchestration.dead_runs import DeadRuns
 from orchestration.settings import Settings
 
 __all__ = [
     "JOB",
+    "LOCATION",
     "UNFINISHED",
     "Job",
     "pull_job",
@@ -28,6 +30,8 @@ Job = Any
 
 JOB = "watch_uploads"
 _INTACT = dg.AssetCheckKey(dg.AssetKey("alerts"), INTACT)
+LOCATION = "uploadwatch"
+"""Name of the code location, as `workspace.yaml` and the units in `deploy` have it."""
 
 _DAY = timedelta(days=1)
 _LEAST_RECONCILED = 3
@@ -39,6 +43,7 @@ UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
 ]
 """States of a run that is yet to end."""
 
@@ -61,7 +66,6 @@ def pull_job() -> Job:
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all() - dg.AssetSelection.checks(_INTACT),
-        executor_def=dg.in_process_executor,
         description="Pulls audit events and carries them through to alerts, for a range of days.",
     )
 
@@ -71,7 +75,6 @@ def verify_job() -> Job:
     return dg.define_asset_job(
         "verify",
         selection=dg.AssetSelection.checks(_INTACT),
-        executor_def=dg.in_process_executor,
         description="Reads every file of the lake and compares it with what was written: the check `intact`.",
     )
 
@@ -94,6 +97,7 @@ def schedules(
         horizons: Lateness horizon and overlap of each configured provider.
         settings: First and last day of the partitions.
     """
+    dead = DeadRuns(settings.home)
 
     def schedule(name: str, cron: str, *, days: int, reconcile: bool, description: str) -> dg.ScheduleDefinition:
         @dg.schedule(name=name, job=job, cron_schedule=cron, description=description)
@@ -103,6 +107,8 @@ def schedules(
             last = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
             if first > last:
                 return dg.SkipReason(f"No partition between {today - timedelta(days=days)} and {today}.")
+            # A run that died would count as one that has not finished.
+            dead.end(context.instance)
             # Ticks that wait behind a long run would all ask for the same days.
             waiting = dg.RunsFilter(job_name=JOB, statuses=UNFINISHED, tags={"dagster/schedule_name": name})
             if context.instance.get_runs_count(waiting):

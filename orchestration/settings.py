@@ -1,4 +1,4 @@
-"""Settings of a deployment, read from environment variables (a ``.env`` file in the working directory counts)."""
+"""Settings of a deployment, read from environment variables and the file beside them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from assets.exporting import ExportFormat
+from assets.export_files import ExportFormat
 from assets.retention import kept_days
 from connectors import ConfigurationError
 from detection.reasons import known
+from orchestration.env_file import read_env_file
 
 __all__ = ["REPLAY_NOTE", "Settings", "environment"]
 
@@ -145,6 +145,9 @@ class Settings(BaseModel):
 
 
 def environment() -> dict[str, str]:
-    """The process's environment, and below it the variables of ``.env`` in the working directory."""
-    values = {key: value for key, value in dotenv_values(".env").items() if value is not None}
-    return {**values, **os.environ}
+    """Return the process's environment, and below it the variables of the file beside it.
+
+    Raises:
+        ConfigurationError: The file can't be trusted, see :mod:`orchestration.env_file`.
+    """
+    return {**read_env_file(), **os.environ}

@@ -124,7 +124,7 @@ def sources_of(lake: Lake, now: datetime) -> list[Source]:
     return [
         Source(provider, health, not replayed and health.checked_at is not None and now - health.checked_at > OVERDUE)
         for provider, health in read_health(lake, PROVIDERS).items()
-        if health.checked_at or health.unconfigured_since
+        if (health.checked_at or health.unconfigured_since) and not health.removed
     ]
 
 
@@ -173,8 +173,11 @@ def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Acti
     began, health = first_days(lake, PROVIDERS), read_health(lake, PROVIDERS)
     with duckdb.connect() as con:
         lake.view(con, "evaluations", ["evaluations"], lake.days("evaluations")[-1:])
-        rows = con.execute("SELECT DISTINCT scope, reason FROM evaluations WHERE state = 'in activation'").fetchall()
-    cold = dict(rows)
+        rows = con.execute(
+            "SELECT scope, CAST(min(window_start) AS DATE), min(reason) FROM evaluations "
+            "WHERE state = 'in activation' GROUP BY scope"
+        ).fetchall()
+    cold = {provider: reason for provider, day, reason in rows if day >= began.get(provider, day) + _ACTIVATION}
     found = []
     for provider in PROVIDERS:
         title, first = TITLES[provider], began.get(provider)

@@ -42,6 +42,11 @@ def parse_time(text: str, *, zone_required: bool) -> int | None:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
+def moment(time: int) -> datetime:
+    """The time as a datetime, UTC with zone."""
+    return _EPOCH + timedelta(microseconds=time)
+
+
 def write_time(time: int, unit: Unit = "s") -> str:
     """ISO 8601 text in UTC with a `Z`, cut to `unit` (`s` or `ms`)."""
     return f"{write_times(np.array([time]), unit)[0]}Z"

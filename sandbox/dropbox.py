@@ -70,7 +70,7 @@ def _refused(tag: str, **more: object) -> Refusal:
     return Refusal(409, {"error_summary": f"{tag}/{dots}", "error": {".tag": tag, **more}})
 
 
-def too_many_requests(wait: int) -> Refusal:
+def too_many_requests(wait: int | str) -> Refusal:
     """The answer to a client that asks too often."""
     body = {
         "error_summary": "too_many_requests/..",

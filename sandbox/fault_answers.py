@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -26,6 +27,9 @@ _PAGES = {
     "google_workspace": ("/activity/",),
     "office365": ("/subscriptions/content", "/audit/"),
 }
+_DEEP = 100_000
+"""Brackets within brackets: a hundred times what parsers take."""
+_INTERNAL = faults.Failing(api="office365", kind="failing", status=500)
 _EVENTS = {"box": "entries", "dropbox": "events", "google_workspace": "items"}
 
 
@@ -54,6 +58,9 @@ class Answer:
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_NOTHING_ASKED = Asked("", "", "", {}, b"")
 
 
 def instead(fault: Fault, asked: Asked) -> Answer | None:
@@ -94,11 +101,11 @@ def _answer(refusal: Refusal) -> Answer:
     return Answer(response.status_code, bytes(response.body), dict(response.headers))
 
 
-def _text(status: int, text: str, retry_after: int | None = None) -> Answer:
+def _text(status: int, text: str, retry_after: int | str | None = None) -> Answer:
     return Answer(status, text.encode(), {"content-type": "text/html", **_wait(retry_after)})
 
 
-def _wait(seconds: int | None) -> dict[str, str]:
+def _wait(seconds: int | str | None) -> dict[str, str]:
     return {} if seconds is None else {"retry-after": str(seconds)}
 
 
@@ -281,6 +288,34 @@ def _refused(fault: faults.Refused, asked: Asked) -> Answer | Refusal:
     return Answer(status, _single_quoted(fault.code, message), {"content-type": "text/plain"})
 
 
+def _bad(form: faults.Form, api: str) -> Answer:
+    """An answer that is bad in one of the ways."""
+    json_type, html = {"content-type": "application/json"}, "<html><title>404 Not Found</title></html>"
+    answers: dict[str, Callable[[], Answer]] = {
+        "empty": lambda: Answer(200, b"", json_type),
+        "error_object": lambda: Answer(200, b'{"error": {"code": "unknown", "message": "Try again"}}', json_type),
+        "shape": lambda: Answer(200, b'{"entries": 7, "events": 7, "items": 7}', json_type),
+        "no_json": lambda: Answer(200, b"[{not JSON", json_type),
+        "nested": lambda: Answer(200, b"[" * _DEEP + b"]" * _DEEP, json_type),
+        "bad_request": lambda: Answer(400, b"", {"content-type": "text/plain"}),
+        "not_found": lambda: _text(404, html),
+        "denied": lambda: Answer(403, b"{}", json_type),
+        "internal_error": lambda: _failing(_INTERNAL.model_copy(update={"api": api}), _NOTHING_ASKED),
+    }
+    return answers[form]()
+
+
+def _bad_blob(fault: faults.BadBlob, asked: Asked) -> Answer:
+    return _bad(fault.form, fault.api)
+
+
+def _type_refused(fault: faults.TypeRefused, asked: Asked) -> Refusal | None:
+    query = parse_qs(asked.query)
+    if query.get("contentType") != [fault.content_type] or "/subscriptions/" not in asked.path:
+        return None
+    return office365.error(fault.status, fault.code, "The permission set () does not include this content.")
+
+
 def _with_body(answer: Answer, body: object) -> Answer:
     return replace(answer, body=msgspec.json.encode(body))
 
@@ -300,6 +335,20 @@ def _no_file_events(_fault: Fault, asked: Asked, answer: Answer, _earlier: list[
         if value[".tag"] == "has_team_file_events":
             value["has_team_file_events"]["enabled"] = False
     return _with_body(answer, told)
+
+
+def _odd_token(fault: faults.OddToken, _asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer:
+    return _with_body(answer, {**json.loads(answer.body), **fault.answer})
+
+
+def _bad_stretch(fault: faults.BadStretch, asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer | None:
+    for event in events_of(asked.api, asked.path, answer) or ():
+        told = msgspec.json.decode(event)
+        time = {"box": "created_at", "dropbox": "timestamp", "google_workspace": "id"}[asked.api]
+        text = told[time]["time"] if asked.api == "google_workspace" else told[time]
+        if fault.start <= datetime.fromisoformat(text) < fault.end:
+            return _bad(fault.form, asked.api)
+    return None
 
 
 def _truncated(_fault: Fault, _asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer | None:
@@ -371,6 +420,8 @@ _INSTEAD: dict[type[Fault], Callable[[Any, Asked], Answer | Refusal | None]] = {
     faults.Redirect: _redirect,
     faults.LostPlace: _lost_place,
     faults.Refused: _refused,
+    faults.BadBlob: _bad_blob,
+    faults.TypeRefused: _type_refused,
 }
 _CHANGED: dict[type[Fault], Callable[[Any, Asked, Answer, list[msgspec.Raw]], Answer | None]] = {
     faults.NoFileEvents: _no_file_events,
@@ -380,4 +431,6 @@ _CHANGED: dict[type[Fault], Callable[[Any, Asked, Answer, list[msgspec.Raw]], An
     faults.Duplicates: _duplicates,
     faults.Disorder: _disorder,
     faults.ForeignLinks: _foreign_links,
+    faults.OddToken: _odd_token,
+    faults.BadStretch: _bad_stretch,
 }

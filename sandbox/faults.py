@@ -7,11 +7,12 @@ others are the kind's own. How each fault is worded by each API stands in :mod:`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +28,11 @@ FILES = ("google_drive", "graph")
 TOKENS = ("box_token", "dropbox_token", "google_token", "office365_token")
 APIS = (*AUDIT, *FILES, *TOKENS)
 GOOGLE = ("google_workspace", "google_drive")
+Form = Literal[
+    "empty", "error_object", "shape", "no_json", "nested", "bad_request", "not_found", "denied", "internal_error"
+]
+"""Ways in which an answer can be bad for good: 200 with nothing, with an error, with JSON of another shape, with no
+JSON, or nested too deep; 400 without a code, 404 with HTML, 403, and the API's own internal error."""
 
 
 class PlanError(ValueError):
@@ -75,7 +81,7 @@ class Throttled(Fault):
     """Too many requests: 429 as JSON or as plain text, or the 403 by which some APIs mean the same."""
 
     kind: Literal["throttled"]
-    retry_after: NonNegativeInt | None = None
+    retry_after: NonNegativeInt | str | None = None
     form: Literal["json", "text", "forbidden"] = "json"
 
     @model_validator(mode="after")
@@ -90,7 +96,7 @@ class Failing(Fault):
 
     kind: Literal["failing"]
     status: Literal[500, 502, 503] = 503
-    retry_after: NonNegativeInt | None = None
+    retry_after: NonNegativeInt | str | None = None
 
 
 class SignInRefused(Fault):
@@ -273,6 +279,63 @@ class ForeignLinks(Fault):
     possible = ("office365",)
 
 
+class OddToken(Fault):
+    """The answer to a sign-in with these fields in place of its own."""
+
+    kind: Literal["odd_token"]
+    answer: dict[str, Any]
+    possible = TOKENS
+
+
+class BadBlob(Fault):
+    """Blobs that are bad whenever they are asked for.
+
+    Attributes:
+        blobs: Which: their places in the order in which blobs are first asked for, from 0.
+        form: How.
+    """
+
+    kind: Literal["bad_blob"]
+    blobs: list[NonNegativeInt]
+    form: Form = "internal_error"
+    times: PositiveInt | Literal["always"] = "always"
+    possible = ("office365",)
+
+
+class TypeRefused(Fault):
+    """One type of content is refused, its subscription and its list.
+
+    Attributes:
+        content_type: The type.
+        status: HTTP status.
+        code: Code of the Management Activity API.
+    """
+
+    kind: Literal["type_refused"]
+    content_type: Literal["Audit.AzureActiveDirectory", "Audit.General", "Audit.SharePoint"]
+    status: Annotated[int, Field(ge=400, le=499)] = 401
+    code: str = "AF10001"
+    times: PositiveInt | Literal["always"] = "always"
+    possible = ("office365",)
+
+
+class BadStretch(Fault):
+    """Every page that holds an event of a stretch of time is bad.
+
+    Attributes:
+        start: ISO 8601 with a zone, inclusive.
+        end: ISO 8601 with a zone, exclusive.
+        form: How.
+    """
+
+    kind: Literal["bad_stretch"]
+    start: AwareDatetime
+    end: AwareDatetime
+    form: Form = "shape"
+    times: PositiveInt | Literal["always"] = "always"
+    possible = ("box", "dropbox", "google_workspace")
+
+
 AnyFault = Annotated[
     Throttled
     | Failing
@@ -295,7 +358,11 @@ AnyFault = Annotated[
     | Refused
     | Duplicates
     | Disorder
-    | ForeignLinks,
+    | ForeignLinks
+    | OddToken
+    | BadBlob
+    | TypeRefused
+    | BadStretch,
     Field(discriminator="kind"),
 ]
 _PLAN: TypeAdapter[list[Any]] = TypeAdapter(list[AnyFault])
@@ -309,6 +376,7 @@ class Played:
     matched: int = 0
     played: int = 0
     wait: int = 0
+    blobs: dict[str, int] = field(default_factory=dict)
 
     def meets(self, api: str, address: str) -> bool:
         """Whether a request is to be answered with the fault; counts it as matched.
@@ -317,6 +385,10 @@ class Played:
         """
         if self.fault.api != api or self.fault.path not in address:
             return False
+        if isinstance(self.fault, BadBlob):
+            path = address.partition("?")[0]
+            if "/audit/" not in path or self.blobs.setdefault(path, len(self.blobs)) not in self.fault.blobs:
+                return False
         self.matched += 1
         if self.wait:
             self.wait -= 1
@@ -371,7 +443,11 @@ class Plan:
     def told(self) -> list[dict[str, Any]]:
         """The faults as given, each with how often it was matched and played."""
         return [
-            {**entry.fault.model_dump(exclude_unset=True), "matched": entry.matched, "played": entry.played}
+            {
+                **entry.fault.model_dump(mode="json", exclude_unset=True),
+                "matched": entry.matched,
+                "played": entry.played,
+            }
             for entry in self.entries
         ]
 

@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
@@ -16,6 +16,7 @@ import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
+from sandbox.clock import Clock, moment
 from sandbox.credentials import Tokens
 from sandbox.fault_answers import Answer, Asked, changed, events_of, instead
 from sandbox.faults import ClockSkew, Fault, Plan, Played, Reset, ShortPage, Slow, TokenExpired
@@ -59,8 +60,9 @@ def api_of(path: str, body: bytes) -> str | None:
 class Gate:
     """Passes requests on, or answers in the provider's stead."""
 
-    def __init__(self, app: ASGIApp, requests_per_minute: int, plan: Plan, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, requests_per_minute: int, plan: Plan, tokens: Tokens, clock: Clock) -> None:
         self.plan = plan
+        self._clock = clock
         self._app = app
         self._limit = requests_per_minute
         self._tokens = tokens
@@ -81,14 +83,14 @@ class Gate:
             body,
         )
         if asked.api in _TOO_MANY and (wait := self._wait(asked.api)):
-            await _TOO_MANY[asked.api](wait).response()(scope, receive, _dated(send, 0))
+            await _TOO_MANY[asked.api](wait).response()(scope, receive, self._dated(send))
             return
         if asked.api in _TOO_MANY:
             scope = {**scope, SPEND: lambda: self._wait(asked.api)}
         address = unquote_plus(f"{asked.path}?{asked.query}")
         due = self.plan.due(asked.api, address) if asked.api else []
         if not due:
-            await self._app(scope, _given(body), _dated(send, 0))
+            await self._app(scope, _given(body), self._dated(send))
             return
         played, answer = await self._play(due, asked, scope)
         for entry in played:
@@ -141,7 +143,7 @@ class Gate:
     async def _tell(self, fault: Fault | None, answer: Answer, scope: Scope, send: Send) -> None:
         told = {**answer.headers, "content-length": str(len(answer.body))}
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
-        send = _dated(send, fault.seconds if isinstance(fault, ClockSkew) else 0)
+        send = self._dated(send, fault.seconds if isinstance(fault, ClockSkew) else 0)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if isinstance(fault, Reset):
             await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
@@ -158,6 +160,17 @@ class Gate:
             await send({"type": "http.response.body"})
         else:
             await send({"type": "http.response.body", "body": answer.body})
+
+    def _dated(self, send: Send, skew: int = 0) -> Send:
+        """Add the header Date: the sandbox's clock, so many seconds later."""
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                date = format_datetime(moment(self._clock.now) + timedelta(seconds=skew), usegmt=True)
+                message["headers"] = [*message.get("headers", []), (b"date", date.encode())]
+            await send(message)
+
+        return told
 
     def _wait(self, api: str) -> int:
         """Seconds until this API takes requests again; 0 when it does now."""
@@ -187,18 +200,6 @@ def _given(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-def _dated(send: Send, skew: int) -> Send:
-    """Adds the header Date, so many seconds after the present."""
-
-    async def told(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            date = format_datetime(datetime.now(UTC) + timedelta(seconds=skew), usegmt=True)
-            message["headers"] = [*message.get("headers", []), (b"date", date.encode())]
-        await send(message)
-
-    return told
 
 
 def _reset(transport: Any) -> None:

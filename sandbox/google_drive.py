@@ -30,7 +30,7 @@ _MODIFIED_SINCE = re.compile(
 )
 
 
-def too_many_requests(_wait: int) -> Refusal:
+def too_many_requests(_wait: int | str) -> Refusal:
     """The answer to a client that asks too often."""
     return error(403, "userRateLimitExceeded", "User Rate Limit Exceeded", "PERMISSION_DENIED", "usageLimits")
 

@@ -34,7 +34,7 @@ def error(status: int, reason: str, message: str, state: str, domain: str = "glo
     return Refusal(status, {"error": {"code": status, "message": message, "errors": [detail], "status": state}})
 
 
-def too_many_requests(_wait: int) -> Refusal:
+def too_many_requests(_wait: int | str) -> Refusal:
     """The answer to a client that asks too often; Google names no time to wait."""
     return error(429, "rateLimitExceeded", "Rate Limit Exceeded", "RESOURCE_EXHAUSTED", "usageLimits")
 

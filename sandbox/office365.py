@@ -49,7 +49,7 @@ def error(status: int, code: str, message: str) -> Refusal:
     return Refusal(status, {"error": {"code": code, "message": message}})
 
 
-def too_many_requests(_wait: int) -> Refusal:
+def too_many_requests(_wait: int | str) -> Refusal:
     """The answer to a client that asks too often: a 403, as Microsoft documents it."""
     publisher = OFFICE365_TENANT_ID
     return error(403, "AF429", f"Too many requests. Method=GetBlob, PublisherId={publisher}")

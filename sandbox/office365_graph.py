@@ -47,14 +47,14 @@ class Batch(msgspec.Struct):
     requests: list[Step]
 
 
-def error(status: int, code: str, message: str, wait: int | None = None) -> Refusal:
+def error(status: int, code: str, message: str, wait: int | str | None = None) -> Refusal:
     """A refusal in Graph's shape."""
     inner = {"request-id": digest(code, message)}
     headers = {} if wait is None else {"Retry-After": str(wait)}
     return Refusal(status, {"error": {"code": code, "message": message, "innerError": inner}}, headers)
 
 
-def too_many_requests(wait: int) -> Refusal:
+def too_many_requests(wait: int | str) -> Refusal:
     """The answer to a client that asks too often."""
     return error(429, "activityLimitReached", "The request has been throttled", wait)
 

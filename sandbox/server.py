@@ -68,7 +68,7 @@ class Sandbox:
             routes += Office365(events, *shared).routes()
             routes += Graph(events, Files(events), self.clock, self.tokens).routes()
         application = Starlette(routes=routes, exception_handlers={Refusal: _refuse})
-        self.app = Gate(application, requests_per_minute, plan or Plan(), self.tokens)
+        self.app = Gate(application, requests_per_minute, plan or Plan(), self.tokens, self.clock)
 
     async def _token(self, request: Request) -> Response:
         """Box and Dropbox have the same token path; the kind of grant tells them apart."""

@@ -5,8 +5,8 @@ by one factory. What does not: how tables are made, and what a provider's answer
 by the asset that asks, in :mod:`assets.pulls`.
 """
 
-from assets.checks.catalogue import CATALOGUE, INTACT, Check
+from assets.checks.catalogue import CATALOGUE, INTACT, READ, Check
 from assets.checks.factory import asset_checks
 from assets.checks.findings import Traits
 
-__all__ = ["CATALOGUE", "INTACT", "Check", "Traits", "asset_checks"]
+__all__ = ["CATALOGUE", "INTACT", "READ", "Check", "Traits", "asset_checks"]

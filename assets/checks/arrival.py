@@ -11,7 +11,8 @@ import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.health import read_health
-from assets.manifest import GapEntry, Manifest
+from assets.manifest import Manifest
+from assets.manifest_entries import GapEntry, of_uploads
 from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 
@@ -127,7 +128,8 @@ def gaps(scene: Scene) -> Outcome:
     known = [gap for gap in found if began is not None and datetime.fromisoformat(gap["end"]) <= began]
     lost = [{"provider": scene.provider, **gap} for gap in found if gap not in known]
     missing = sum(
-        (datetime.fromisoformat(gap["end"]) - datetime.fromisoformat(gap["start"]) for gap in lost), timedelta()
+        (datetime.fromisoformat(gap["end"]) - datetime.fromisoformat(gap["start"]) for gap in lost if of_uploads(gap)),
+        timedelta(),
     )
     texts = [_gap_text(scene.provider, gap) for gap in lost]
     for start, end in _not_pulled(manifests, now):

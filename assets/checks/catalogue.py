@@ -10,7 +10,10 @@ from assets.checks.arrival import clock, fresh, gaps, volume
 from assets.checks.findings import Outcome, Scene
 from assets.checks.rows import read, rejects, rows_conserved, schema, size_coverage, unique_events
 
-__all__ = ["CATALOGUE", "INTACT", "Check"]
+__all__ = ["CATALOGUE", "INTACT", "READ", "Check"]
+
+READ = "read"
+"""Name of the check that every day of a source could be read."""
 
 INTACT = "intact"
 """Name of the check that reads every file: it has a job of its own."""
@@ -79,7 +82,7 @@ CATALOGUE = (
         volume,
     ),
     Check(
-        "read",
+        READ,
         "uploads",
         True,
         "Every day of the run could be read. A day that could not keeps what it had before, and fails here; all other "

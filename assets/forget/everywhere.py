@@ -2,65 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
-from itertools import groupby
 from pathlib import Path
 
 import duckdb
 
-from assets.forget.person import Person, plan_file
-from assets.forget.raw import forget_day
-from assets.forget.rows import forget_csv, forget_parquet, naming
-from assets.lake import Lake, replacing
+from assets.damage import DamagedError
+from assets.engine import sweep
+from assets.forget.databases import SQLITE, forget_database
+from assets.forget.findings import Findings
+from assets.forget.lines import forget_csv, forget_lines, forget_text, packing
+from assets.forget.person import Person, finish, plan_file
+from assets.forget.raw import forget_day, is_temporary
+from assets.forget.rows import forget_parquet, naming
+from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.normalised import read_again
 from assets.raw_days import days_read_from
+from assets.scratch import live_scratch, sweep_scratch
 from connectors import PROVIDERS
 from detection.sql import ENGINE
 
-__all__ = ["Removed", "forget", "forget_database"]
+__all__ = ["forget", "forget_database"]
 
-_SQLITE = b"SQLite format 3\0"
-_LEFT_BEHIND = re.compile(r"\..+\.[a-z0-9_]{8}")
+_LEFT_BEHIND = re.compile(r"\.(.+\.(?:parquet|json|ndjson|csv|html|duckdb)|stream_position)\.[a-z0-9_]{8}(\.wal)?")
 """What :func:`assets.lake.replacing` calls a file that is not whole; one that is there now is of a killed process."""
+_SPILLED = re.compile(r"duckdb_temp_.+")
+_WAREHOUSE = ("warehouse.duckdb.wal", "warehouse.duckdb.tmp")
+"""What DuckDB keeps beside a file that it is writing; the views in that are made again."""
+_DUCKDB = b"DUCK"
 _MADE_UP = ("demo", "sandbox")
 """Directories of a replay's home that hold the made-up organisation and the stand-ins' credentials."""
-
-
-@dataclass
-class Removed:
-    """What was removed from one table, or one kind of files.
-
-    Attributes:
-        rows: The person's own rows, events, records or files.
-        redacted: Rows of others in which the person's address was replaced.
-        files: Files changed.
-    """
-
-    rows: int = 0
-    redacted: int = 0
-    files: int = 0
-
-    def add(self, rows: int, redacted: int) -> None:
-        """Counts one file."""
-        self.rows += rows
-        self.redacted += redacted
-        self.files += bool(rows or redacted)
+_OF_TEXT: Mapping[str, Callable[..., tuple[int, int]]] = {".csv": forget_csv, ".ndjson": forget_lines}
+_BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
 def forget(
     lake: Lake, person: Person, *, organisation_domains: Sequence[str], write: bool, told: Callable[[str], None]
-) -> dict[str, Removed]:
-    """Removes a person from everything below the home that holds the lake.
+) -> Findings:
+    """Remove a person from everything below the home that holds the lake.
 
     Every file is replaced whole, so that a reader sees the old or the new one. Raw events come first, then what is read
-    from them, then all other files; what a killed run left is found by the next.
+    from them, then all other files; what a killed run left is found by the next. No file goes whole but the program's
+    own temporary ones, those named by an alert about the person, and what was rewritten under another name. A file that
+    cannot be searched is left, and so are links that lead out of the home.
 
     Args:
         lake: The lake; it is kept to this process meanwhile.
@@ -70,74 +61,143 @@ def forget(
         told: Called with what is being looked through.
 
     Returns:
-        What was removed, by table or kind of files, as the lake names them; nothing where there was nothing.
+        What was removed, by table or kind of files, and what could not be searched.
     """
-    found: dict[str, Removed] = defaultdict(Removed)
+    found = Findings()
     with lake.alone():
+        _sweep(lake, found, write=write)
         for provider in PROVIDERS:
             told(f"{provider}/audit_events")
-            days = lake.landed_days(f"{provider}/audit_events")
-            # A run that was killed may have changed events without reading them again.
-            again = set(days) if person.resumed else set()
-            for day in days:
-                manifest = Manifest(lake.directory(f"{provider}/audit_events", day))
-                removed, redacted, files = forget_day(
-                    manifest, provider, person, organisation_domains=organisation_domains, write=write
-                )
-                if files:
-                    each = found[f"{provider}/audit_events"]
-                    each.rows, each.redacted, each.files = (
-                        each.rows + removed,
-                        each.redacted + redacted,
-                        each.files + files,
-                    )
-                    again.update(days_read_from(provider, day))
+            again = _forget_raw(lake, provider, person, found, organisation_domains, write=write)
             if write:
-                _count_read(lake, provider, again, person, found)
-                _read_again(lake, provider, again, organisation_domains)
+                _read_again(lake, provider, again, person, found, organisation_domains)
+        tables = defaultdict[str, list[Path]](list)
+        for path in _files(lake, found):
+            tables[_table(lake, path)].append(path)
         with duckdb.connect() as con:
-            for table, together in groupby(_files(lake), key=lambda path: _table(lake, path)):
+            # Last those that say what the person is known by.
+            for table in sorted(tables, key=lambda table: (tables[table][0].parent == Path(lake.root), table)):
                 told(table)
-                paths = list(together)
-                parquet = [path for path in paths if path.suffix == ".parquet"]
-                for path in naming(con, parquet, person) if parquet else []:
-                    found[table].add(*forget_parquet(con, path, person, write=write))
-                for path in paths:
-                    if path.suffix != ".parquet":
-                        _forget_file(con, path, person, found[table], write=write)
+                _forget_files(con, tables[table], table, person, found, write=write)
         if write:
-            plan_file(lake).unlink(missing_ok=True)
-    return {table: removed for table, removed in sorted(found.items()) if removed.files}
+            _rename(lake, person, found)
+            finish(lake, person, searched=not found.unsearched)
+    found.removed = {table: removed for table, removed in sorted(found.removed.items()) if removed.files}
+    return found
 
 
-def _count_read(lake: Lake, provider: str, days: set[date], person: Person, found: dict[str, Removed]) -> None:
-    """Counts what reading the events again removes."""
-    with duckdb.connect() as con:
-        for table in ("logged_uploads", "activity", "rejects"):
-            for path in lake.parts(f"{provider}/{table}", sorted(days)):
-                found[f"{provider}/{table}"].add(*forget_parquet(con, Path(path), person, write=False))
+def _sweep(lake: Lake, found: Findings, *, write: bool) -> None:
+    """Remove what killed commands and DuckDB left."""
+    for _ in sweep_scratch(Path(lake.root), write=write):
+        found.removed["leftovers"].add(1, 0)
+    for path in live_scratch(Path(lake.root)):
+        found.unsearched[path] = "belongs to a command that is at work. Wait for its end"
+    home = Path(lake.root).parent
+    if write:
+        sweep(home)
+    for name in _WAREHOUSE:
+        path = home / name
+        if path.is_symlink() or not path.exists():
+            continue
+        found.removed["leftovers"].add(1, 0)
+        if write and path.is_dir():
+            shutil.rmtree(path)
+        elif write:
+            path.unlink()
 
 
-def _read_again(lake: Lake, provider: str, days: set[date], organisation_domains: Sequence[str]) -> None:
+def _forget_raw(
+    lake: Lake,
+    provider: str,
+    person: Person,
+    found: Findings,
+    organisation_domains: Sequence[str],
+    *,
+    write: bool,
+) -> set[date]:
+    """Remove the person from a provider's raw events; return the days of uploads to be read again."""
+    again: set[date] = set()
+    for directory in _raw_days(lake, provider):
+        try:
+            day = date.fromisoformat(directory.name.removeprefix("day="))
+            manifest = Manifest(directory)
+        except (OSError, ValueError):
+            found.unsearched[directory / "manifest.json"] = "cannot be read. Put it back from a backup"
+            for path in directory.glob("*.ndjson.zst"):
+                found.unsearched[path] = "may count or not, since its manifest cannot be read"
+            continue
+        root = Path(lake.root)
+        changed = forget_day(
+            manifest, provider, person, found, root=root, organisation_domains=organisation_domains, write=write
+        )
+        # A run that was killed may have changed events without reading them again.
+        if changed or person.resumed:
+            again.update(days_read_from(provider, day))
+    return again
+
+
+def _raw_days(lake: Lake, provider: str) -> list[Path]:
+    return sorted(path for path in Path(lake.root, provider, "audit_events").glob("day=*") if path.is_dir())
+
+
+def _read_again(
+    lake: Lake,
+    provider: str,
+    days: set[date],
+    person: Person,
+    found: Findings,
+    organisation_domains: Sequence[str],
+) -> None:
+    """Read the events of these days again, and count what that removes."""
     with duckdb.connect(config=dict(ENGINE)) as con:
         for day in sorted(days):
-            if lake.part(f"{provider}/logged_uploads", day).exists():
-                read_again(con, lake, provider, day, organisation_domains)
+            for table in ("logged_uploads", "activity", "rejects"):
+                for path in lake.parts(f"{provider}/{table}", [day]):
+                    try:
+                        found.removed[f"{provider}/{table}"].add(*forget_parquet(con, Path(path), person, write=False))
+                    except duckdb.Error:
+                        # It is written again here, or reported where all files are searched.
+                        continue
+            part = lake.part(f"{provider}/logged_uploads", day)
+            if part.exists():
+                try:
+                    read_again(con, lake, provider, day, organisation_domains)
+                except (duckdb.Error, DamagedError, OSError, ValueError) as error:
+                    found.unsearched[part] = f"was not made again from the raw events: {error}"
 
 
-def _files(lake: Lake) -> Iterator[Path]:
-    """All files of the home but the raw events and the plan, those last that say what the person is known by."""
+def _files(lake: Lake, found: Findings) -> Iterator[Path]:
+    """Yield all files of the home but landed raw events and the plan."""
     root = Path(lake.root)
-    last = []
-    for path in sorted(root.parent.rglob("*")):
-        made_up = path.relative_to(root.parent).parts[0] in _MADE_UP
-        if made_up or not path.is_file() or path.name.endswith(".zst") or path in (plan_file(lake), root / ".lock"):
-            continue
-        if path.parent == root:
-            last.append(path)
-        else:
-            yield path
-    yield from last
+    home = root.parent.resolve()
+
+    def failed(error: OSError) -> None:
+        found.unsearched[Path(error.filename)] = f"cannot be entered: {error.strerror}"
+
+    skipped = {plan_file(lake), *(path for path in live_scratch(root))}
+    for start in [root.parent, *([root] if root.is_symlink() else [])]:
+        for name, directories, files in os.walk(start, onerror=failed):
+            place = Path(name)
+            directories[:] = sorted(
+                each
+                for each in directories
+                if place / each not in skipped and not (place == root.parent and each in _MADE_UP)
+            )
+            for path in (place / each for each in sorted([*directories, *files])):
+                if path.is_symlink():
+                    target = path.resolve()
+                    if target.exists() and not target.is_relative_to(home) and path != root:
+                        found.unsearched[path] = f"leads out of the home, to {target}: remove the person there yourself"
+                elif path.is_file() and path not in skipped and path.stat().st_size and not _is_apart(path):
+                    yield path
+
+
+def _is_apart(path: Path) -> bool:
+    """Tell whether a file is among raw events, which are searched by day, or a copy, which goes with its file."""
+    copy = ".copy.parquet"
+    if path.name.endswith(copy) and path.with_name(f"{path.name.removesuffix(copy)}.parquet").exists():
+        return True
+    return path.parent.parent.name == "audit_events" and path.name.endswith(".ndjson.zst") and path.name[0] != "."
 
 
 def _table(lake: Lake, path: Path) -> str:
@@ -147,79 +207,74 @@ def _table(lake: Lake, path: Path) -> str:
     return "/".join(kept[:3]) if kept else path.stem
 
 
-def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, removed: Removed, *, write: bool) -> None:
-    if _LEFT_BEHIND.fullmatch(path.name):
-        removed.add(1, 0)
-        if write:
-            path.unlink()
-    elif path.suffix == ".csv":
-        removed.add(forget_csv(con, path, person, write=write), 0)
-    elif any(alert_id in str(path) for alert_id in person.alert_ids):
-        removed.add(1, 0)
-        if write:
-            path.unlink()
-    elif path.suffix == ".ndjson":
-        removed.add(_lines(path, person, write=write), 0)
-    elif not path.name.endswith(("-wal", "-shm", "-journal")):
-        with path.open("rb") as file:
-            is_database = file.read(len(_SQLITE)) == _SQLITE
-        if is_database:
-            removed.add(*forget_database(path, person, write=write))
-        else:
-            removed.add(0, _text(path, person, write=write))
+def _forget_files(
+    con: duckdb.DuckDBPyConnection, paths: Sequence[Path], table: str, person: Person, found: Findings, *, write: bool
+) -> None:
+    parquet = [path for path in paths if path.suffix == ".parquet" and not _is_left(path)]
+    try:
+        changing = naming(con, parquet, person) if parquet else []
+    except duckdb.Error:
+        # One of them cannot be read: each by itself shows which.
+        changing = parquet
+    for path in paths:
+        if path in changing or path not in parquet:
+            try:
+                found.removed[table].add(*_forget_file(con, path, person, write=write))
+            except (duckdb.Error, sqlite3.Error, OSError, ValueError) as error:
+                found.unsearched[path] = str(error).partition("\n")[0]
 
 
-def _lines(path: Path, person: Person, *, write: bool) -> int:
-    """Removes the lines that name the person; returns how many."""
-    with path.open(encoding="utf-8", newline="\n") as lines:
-        count = sum(person.named_in(line) for line in lines)
-    if count and write:
-        with (
-            replacing(path) as temporary,
-            path.open(encoding="utf-8", newline="\n") as lines,
-            temporary.open("w", encoding="utf-8", newline="\n") as out,
-        ):
-            out.writelines(line for line in lines if not person.named_in(line))
-    return count
+def _is_left(path: Path) -> bool:
+    """Tell whether a file is a temporary one of a process that was killed."""
+    if path.parent.parent.name == "audit_events" and is_temporary(path.name):
+        return True
+    return _LEFT_BEHIND.fullmatch(path.name) is not None or _SPILLED.fullmatch(path.name) is not None
 
 
-def _text(path: Path, person: Person, *, write: bool) -> int:
-    """Replaces the person's name in a small file, whatever it holds; returns 1 where it stood there."""
-    text = path.read_text(encoding="utf-8", errors="surrogateescape")
-    if not person.named_in(text):
-        return 0
-    if write:
-        with replacing(path) as temporary:
-            temporary.write_bytes(person.redacted(text).encode("utf-8", "surrogateescape"))
-    return 1
+def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
+    """Remove the person from a file; return rows removed, and rows in which the name was replaced.
 
-
-def forget_database(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
-    """Removes a person from an SQLite database, such as Dagster's event log.
-
-    Returns:
-        Rows about the person's alerts, which are removed, and texts in which the name was replaced.
+    Raises:
+        OSError, ValueError, duckdb.Error, sqlite3.Error: It cannot be searched.
     """
-    removed = redacted = 0
-    with closing(sqlite3.connect(path, timeout=60)) as con:
-        con.create_function("about", 1, lambda value: value in person.alert_ids)
-        con.create_function("named", 1, lambda value: isinstance(value, str) and person.named_in(value))
-        con.create_function("redacted", 1, person.redacted)
-        tables = con.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-        for (table,) in tables.fetchall():
-            columns = [column for _, column, *_ in con.execute(f'PRAGMA table_info("{table}")').fetchall()]
-            if "alert_id" in columns:
-                removed += con.execute(f'DELETE FROM "{table}" WHERE about(alert_id)').rowcount  # noqa: S608 -- the database's own names
-            for column in columns:
-                change = f'UPDATE "{table}" SET "{column}" = redacted("{column}") WHERE named("{column}")'  # noqa: S608 -- likewise
-                redacted += con.execute(change).rowcount
-        if not write:
-            con.rollback()
-            return removed, redacted
-        con.commit()
-        if removed or redacted:
-            # Without this the old pages keep what they held.
-            con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            con.execute("VACUUM")
-            con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return removed, redacted
+    if _is_left(path) or any(alert_id in str(path) for alert_id in person.alert_ids):
+        if write:
+            path.unlink()
+        return 1, 0
+    if path.suffix == ".parquet":
+        return forget_parquet(con, path, person, write=write)
+    if path.suffix in _OF_TEXT:
+        return _OF_TEXT[path.suffix](path, person, write=write)
+    with path.open("rb") as file:
+        head = file.read(len(SQLITE))
+    if head == SQLITE:
+        return forget_database(path, person, write=write)
+    if kind := packing(head):
+        raise ValueError(f"is {kind}. Unpack it and say this again, or remove it")
+    if head[8:12] == _DUCKDB and _has_tables(path):
+        raise ValueError("is a DuckDB database with tables of its own: remove the person there yourself")
+    # What waits beside a database is written into it when that is opened.
+    beside = path.name.endswith(_BESIDE_SQLITE) and path.with_name(path.name.rpartition("-")[0]).exists()
+    return (0, 0) if beside else forget_text(path, person, write=write)
+
+
+def _has_tables(path: Path) -> bool:
+    with duckdb.connect(str(path), read_only=True) as con:
+        return con.execute("SELECT count(*) FROM duckdb_tables()").fetchall() != [(0,)]
+
+
+def _rename(lake: Lake, person: Person, found: Findings) -> None:
+    """Give files and directories another name that name the person in theirs."""
+    home = Path(lake.root).parent
+    for name, directories, files in os.walk(home, topdown=False):
+        for path in (Path(name) / each for each in [*files, *directories]):
+            made_up = path.relative_to(home).parts[0] in _MADE_UP
+            if made_up or path.is_symlink() or not person.named_in(path.name):
+                continue
+            place = path.with_name(person.redacted(path.name))
+            number = 1
+            while place.exists():
+                number += 1
+                place = path.with_name(f"{number} {person.redacted(path.name)}")
+            path.rename(place)
+            found.removed["names of files"].add(0, 1)

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
 
 import duckdb
 
+from assets.forget.spellings import KEPT, Spellings, canonical
 from assets.lake import Lake, replace_text
 from connectors import PROVIDERS
 from detection.pseudonyms import Pseudonyms
 
-__all__ = ["FORGOTTEN", "Person", "identify", "plan_file"]
+__all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_file"]
 
 FORGOTTEN = "forgotten"
 """What stands in place of the person's address in what is about others."""
-
-_BEFORE = r"^|[^\w.%+'-]|\\[nrtbf]|\\u[0-9a-f]{4}"
-"""What comes before an address, plain or in JSON: ann@… is not joann@…"""
-_AFTER = r"$|\W"
-_AFTER_STRICT = r"$|[^\w.-]|[.-](?:$|\W)"
-"""What comes after it. Where ann@example.com.au is somebody, ann@example.com.pst can't be told to be Ann's file."""
+REPLACEMENT = KEPT.format(FORGOTTEN)
+"""The same, for a regular expression."""
 
 
 @dataclass(frozen=True)
@@ -49,116 +44,177 @@ class Person:
     resumed: bool = False
 
     @cached_property
-    def needles(self) -> list[str]:
-        """Texts one of which stands, capitals aside, wherever the person is named; none for a provider's id."""
-        address = [self.user] if "@" in self.user else []
-        spelt = [how(text) for text in address for how in (str, _in_json, _in_ascii, quote)]
-        return list(dict.fromkeys(text.lower() for text in [*spelt, *self.tokens]))
+    def spellings(self) -> Spellings:
+        """How the person's address is written; of a provider's id only pseudonyms are looked for in texts."""
+        return Spellings(self.user if "@" in self.user else "", self.strict, tuple(self.tokens))
+
+    @cached_property
+    def accounts(self) -> set[str]:
+        """All values of a column or field by which a row is the person's own, in lower case."""
+        return {*(name.lower() for name in self.names), *self.spellings.accounts}
 
     @cached_property
     def pattern(self) -> str:
-        """Regular expression of the same, for Python and DuckDB; its two groups are what stands before and after."""
-        if not self.needles:
-            return r"(\b)(\B)"  # matches nothing
-        after = _AFTER_STRICT if self.strict else _AFTER
-        return f"(?i)({_BEFORE})(?:{'|'.join(map(re.escape, self.needles))})({after})"
+        """Regular expression for DuckDB of what names the person, to be replaced by :data:`REPLACEMENT`."""
+        return self.spellings.re2()
 
-    def redacted(self, text: str) -> str:
-        """A text without the person's name."""
-        # Names with one sign between them share it, so that every other one is left for a second round.
-        for _ in range(2):
-            text = re.sub(self.pattern, rf"\g<1>{FORGOTTEN}\g<2>", text)
-        return text
+    @cached_property
+    def certain(self) -> str:
+        """As :attr:`pattern`, without what may name somebody else."""
+        return self.spellings.re2(certain=True)
+
+    def redacted(self, text: str, *, certain: bool = False) -> str:
+        """Return a text without the person's name.
+
+        Args:
+            text: The text.
+            certain: Whether what may name somebody else stays.
+        """
+        return self.spellings.replaced(text, FORGOTTEN, certain=certain)
+
+    def perhaps_in(self, low: str) -> bool:
+        """Tell quickly whether a text in lower case may name the person."""
+        return self.spellings.perhaps_in(low)
 
     def named_in(self, text: str) -> bool:
-        """Whether a text names the person."""
-        low = text.lower()
-        return any(needle in low for needle in self.needles) and re.search(self.pattern, text) is not None
+        """Tell whether a text names the person."""
+        return self.spellings.found_in(text)
+
+    def is_account(self, value: object) -> bool:
+        """Tell whether a value of a column or field of users is the person's."""
+        if not isinstance(value, str):
+            return False
+        return value in self.tokens or value.lower() in self.accounts or canonical(value) in self.accounts
 
     def ids(self, provider: str) -> list[str]:
-        """The provider's ids of the person, where events name the person by these alone."""
+        """Return the provider's ids of the person, where events name the person by these alone."""
         return [name.removeprefix(f"{provider}:") for name in self.names if name.startswith(f"{provider}:")]
 
 
-def _in_json(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _in_ascii(text: str) -> str:
-    return json.dumps(text)[1:-1]
-
-
 def plan_file(lake: Lake) -> Path:
-    """File that holds whom a run is forgetting until that is done, since what tells it is among what is removed."""
+    """Return the file that holds who is being forgotten, since what tells it is among what is removed."""
     return Path(lake.root) / "forgetting.json"
 
 
 def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool) -> Person:
-    """Finds what the lake knows a user by; goes on with what a run that was killed had found.
+    """Find what the lake knows a user by; go on with what an earlier run had found.
 
     Args:
         lake: The lake.
-        user: An e-mail, or provider and id, as alerts name the user.
+        user: An e-mail in any of its spellings, or provider and id, as alerts name the user.
         pseudonyms: What makes tokens of names, if there is a key.
         keep: Whether the finding is kept until the person is forgotten.
 
     Raises:
-        LookupError: The text is no name of one person, or another person is being forgotten.
+        LookupError: The text is no name of one person, or a killed run has not yet forgotten another person.
+        RuntimeError: The file that holds who is being forgotten cannot be read.
     """
-    user = user.strip().lower()
+    user = canonical(user)
     provider, _, id_ = user.partition(":")
     if not ("@" in user[1:] or (provider in PROVIDERS and id_ not in ("", "anonymous", "system", "service", "app"))):
         raise LookupError(f"{user!r} names no one person: give an e-mail, or provider:id as alerts name the user.")
-    plan = plan_file(lake)
-    if plan.exists():
-        begun = Person(**json.loads(plan.read_text(encoding="utf-8")))
-        if begun.user != user:
-            raise LookupError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
+    begun, waiting = _read_plan(lake)
+    if begun and begun.user == user:
         return replace(begun, resumed=True)
-    ids, strict = _known(lake, user)
-    names = [user, *ids]
-    tokens = [pseudonyms.of(name) for name in names] if pseudonyms else []
-    person = Person(user, names, tokens, _alerts(lake, names), strict)
+    if begun:
+        raise LookupError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
+    ids, strict = _known(lake, Person(user, [user]))
+    before = waiting.get(user, Person(user, [user]))
+    names = list(dict.fromkeys([*before.names, *ids]))
+    tokens = [*before.tokens, *(pseudonyms.of(name) for name in names if pseudonyms)]
+    alert_ids = [*before.alert_ids, *_alerts(lake, names)]
+    person = Person(
+        user, names, list(dict.fromkeys(tokens)), list(dict.fromkeys(alert_ids)), strict=strict or before.strict
+    )
     if keep:
-        replace_text(plan, json.dumps(asdict(person)))
+        _write_plan(lake, person, waiting)
     return person
 
 
-def _known(lake: Lake, user: str) -> tuple[list[str], bool]:
-    """What the lake knows of a user.
+def finish(lake: Lake, person: Person, *, searched: bool) -> None:
+    """Note that all has been done that can be done.
+
+    Args:
+        lake: The lake.
+        person: Who was forgotten.
+        searched: Whether everything could be searched; otherwise the finding is kept, and others can be forgotten.
+    """
+    _, waiting = _read_plan(lake)
+    others = {user: each for user, each in waiting.items() if user != person.user}
+    _write_plan(lake, None, others if searched else {**others, person.user: person})
+
+
+def _read_plan(lake: Lake) -> tuple[Person | None, dict[str, Person]]:
+    """Return whom a killed run was forgetting, and by user of whom some files could not be searched."""
+    path = plan_file(lake)
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        begun = Person(**held["begun"]) if held["begun"] else None
+        return begun, {each["user"]: Person(**each) for each in held["waiting"]}
+    except FileNotFoundError:
+        return None, {}
+    except (ValueError, TypeError, KeyError) as error:
+        raise RuntimeError(
+            f"{path} holds who is being forgotten, and cannot be read. Remove it, and forget these persons again."
+        ) from error
+
+
+def _write_plan(lake: Lake, begun: Person | None, waiting: Mapping[str, Person]) -> None:
+    path = plan_file(lake)
+    if not begun and not waiting:
+        path.unlink(missing_ok=True)
+        return
+    held = {"begun": asdict(begun) if begun else None, "waiting": [asdict(each) for each in waiting.values()]}
+    replace_text(path, json.dumps(held))
+
+
+def _known(lake: Lake, person: Person) -> tuple[list[str], bool]:
+    """Return what the lake knows of a person.
 
     Returns:
-        Names of provider and id, by which the lake knows somebody with an id that the user's own rows have, too; and
-        whether another user's address begins with this one.
+        The values of the column ``user`` that are theirs: spellings of the address, and provider and id where the lake
+        knows somebody with an id that the user's own rows have, too; and whether another user's address begins with
+        this one.
     """
     found: list[str] = []
     longer = False
     with duckdb.connect() as con:
         for provider in PROVIDERS:
+            con.execute('CREATE OR REPLACE TEMP TABLE acts ("user" VARCHAR, user_id VARCHAR)')
             for table in ("logged_uploads", "activity"):
-                lake.view(con, table, [f"{provider}/{table}"], lake.days(f"{provider}/{table}"))
-            con.execute(
-                """
-                CREATE OR REPLACE TEMP TABLE acts AS
-                SELECT DISTINCT "user", user_id FROM logged_uploads
-                UNION
-                SELECT DISTINCT "user", user_id FROM activity
-                """
-            )
+                _add_acts(con, sorted(Path(lake.root, provider, table).glob("day=*/part.parquet")))
+            own = [
+                name
+                for (name,) in con.execute('SELECT DISTINCT "user" FROM acts ORDER BY 1').fetchall()
+                if person.is_account(name)
+            ]
             rows = con.execute(
                 """
                 SELECT DISTINCT "user"
                 FROM acts
-                WHERE "user" IN (SELECT concat($provider, ':', own.user_id) FROM acts own WHERE own."user" = $user)
-                  AND "user" <> $user
+                WHERE "user" IN (
+                    SELECT concat($provider, ':', act.user_id) FROM acts AS act WHERE list_contains($own, act."user")
+                )
                 ORDER BY 1
                 """,
-                {"provider": provider, "user": user},
+                {"provider": provider, "own": own},
             ).fetchall()
-            found += [name for (name,) in rows]
-            query = 'SELECT count(*) FROM acts WHERE starts_with("user", $user) AND "user" <> $user'
-            longer = longer or con.execute(query, {"user": user}).fetchall() != [(0,)]
+            found += [*own, *(name for (name,) in rows)]
+            query = 'SELECT count(*) FROM acts WHERE starts_with("user", $user) AND NOT list_contains($own, "user")'
+            longer = longer or con.execute(query, {"user": person.user, "own": own}).fetchall() != [(0,)]
     return found, longer
+
+
+def _add_acts(con: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """Add who acted by these files to ``acts``; a file that cannot be read is reported where all files are searched."""
+    add = 'INSERT INTO acts SELECT DISTINCT "user", user_id FROM read_parquet($paths, union_by_name = true)'
+    try:
+        if paths:
+            con.execute(add, {"paths": [str(path) for path in paths]})
+    except duckdb.Error:
+        if len(paths) > 1:
+            for path in paths:
+                _add_acts(con, [path])
 
 
 def _alerts(lake: Lake, names: Sequence[str]) -> list[str]:
@@ -166,8 +222,12 @@ def _alerts(lake: Lake, names: Sequence[str]) -> list[str]:
     if not path.exists():
         return []
     with duckdb.connect() as con:
-        rows = con.execute(
-            'SELECT alert_id FROM read_parquet($path) WHERE list_contains($names, "user") ORDER BY 1',
-            {"path": str(path), "names": list(names)},
-        ).fetchall()
+        try:
+            rows = con.execute(
+                'SELECT alert_id FROM read_parquet($path) WHERE list_contains($names, "user") ORDER BY 1',
+                {"path": str(path), "names": list(names)},
+            ).fetchall()
+        except duckdb.Error:
+            # Reported where all files are searched.
+            return []
     return [alert_id for (alert_id,) in rows]

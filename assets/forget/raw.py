@@ -2,173 +2,290 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import tempfile
+import json
+import re
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import msgspec
-import zstandard
 
+from assets.durable import file_digest, move_durably, replace_text
+from assets.forget.findings import Findings, Removed
 from assets.forget.person import Person
 from assets.landing import compressing
-from assets.manifest import Late, Manifest, Slice
+from assets.manifest import Manifest
+from assets.manifest_entries import Imported, Late, Piece, Slice
+from assets.raw_lines import RawFileError, line_chunks, lines_digest
+from assets.scratch import scratch
 from detection.normalise import outcomes
 from detection.sql import ENGINE
 
-__all__ = ["forget_day"]
+__all__ = ["forget_day", "is_temporary"]
 
 _CHUNK = 1 << 24
+_AT_ONCE = 2_000
+"""Lines whose user the rules are asked for together."""
 _ACTORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "box": (("created_by", "login"),),
-    "dropbox": (("actor", "user", "email"), ("actor", "admin", "email")),
-    "google_workspace": (("actor", "email"),),
-    "office365": (("UserId",),),
+    "box": (("created_by", "login"), ("created_by", "id")),
+    "dropbox": (
+        ("actor", "user", "email"),
+        ("actor", "admin", "email"),
+        ("actor", "user", "team_member_id"),
+        ("actor", "admin", "team_member_id"),
+    ),
+    "google_workspace": (("actor", "email"), ("actor", "profileId")),
+    "office365": (("UserId",), ("UserKey",)),
 }
-"""Where most events name who acted; of the others, the rules of normalisation are asked, line by line."""
+"""Where events name who acted: the address first, then the provider's id."""
+_JOURNAL = ".forgetting"
+"""File of a day's directory that holds which file is being replaced by which."""
+_STAGED = re.compile(r"\.[0-9a-f]{32}|\.\.[0-9a-f]{32}\.[a-z0-9_]{8}")
+"""What :func:`assets.landing.land_import` calls a file before its content is known."""
+_REPLACING = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
+"""What :func:`assets.lake.replacing` calls a file that is not whole."""
+_LANDED = re.compile(
+    r"(?:(?:import-)?\d{4}-\d{4}(?:-[0-9a-f]{16})?|late-[0-9a-f]{16})\.ndjson\.zst|manifest(?:\.copy)?\.json"
+)
+_DAMAGED = (
+    "is not what its manifest says: damaged, or changed by hand. Put back the file that landed, or have the provider "
+    "send its events again"
+)
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of a day's directory is one that landing or forgetting makes and had not finished."""
+    replacing = _REPLACING.fullmatch(name)
+    return _STAGED.fullmatch(name) is not None or (
+        replacing is not None and (_LANDED.fullmatch(replacing[1]) is not None or replacing[1] == _JOURNAL)
+    )
 
 
 def forget_day(
-    manifest: Manifest, provider: str, person: Person, *, organisation_domains: Sequence[str], write: bool
-) -> tuple[int, int, int]:
-    """Removes a person from one day of a provider's raw events, and keeps the manifest true to the files.
+    manifest: Manifest,
+    provider: str,
+    person: Person,
+    found: Findings,
+    *,
+    root: Path,
+    organisation_domains: Sequence[str],
+    write: bool,
+) -> bool:
+    """Remove a person from one day of a provider's raw events, and keep the manifest true to the files.
 
-    A file is replaced before the manifest tells of it. Where a run was killed in between, the next one sees it by the
-    file's digest and sets it right.
+    Every file that the manifest lists is treated alike, whatever brought it. Which file is replaced by which is noted
+    before it is, so that a run that was killed anywhere can be taken up again. A file that is not what the manifest
+    says is left as it is: to write it again would make damage look whole. Files that no manifest lists stay, without
+    the person.
 
     Args:
         manifest: The day.
         provider: Whose events they are.
         person: Whom to remove.
+        found: Takes what was removed, and what could not be.
+        root: Directory of the lake.
         organisation_domains: The organisation's mail domains, by which events are read.
         write: Whether files are changed, or only counted.
 
     Returns:
-        Events removed, events of others in which the address was replaced, and files changed.
+        Whether a file was, or would be, changed.
     """
-    removed = redacted = files = 0
+    table = f"{provider}/audit_events"
+    begun = _begun(manifest)
+    changed = begun is not None
+    if begun and write:
+        _take_up(manifest, *begun)
+        begun = None
     for piece in manifest.pieces:
         path = manifest.directory / piece.file
-        if not path.exists():
+        if path.is_symlink() or not path.is_file():
             continue
-        marked = list(_marked(path, person, provider))
-        verdicts = _judged(provider, marked, person, organisation_domains)
-        digest, events = _digest(_chunks(path))
-        if not verdicts and (digest, events) == (piece.sha256, piece.events):
+        try:
+            expected = [piece, begun[1]] if begun and begun[1].file == piece.file else [piece]
+            if lines_digest(path) not in [(each.sha256, each.events) for each in expected]:
+                found.unsearched[path] = _DAMAGED
+                continue
+            verdicts, removed = _forgotten(path, provider, person, root, organisation_domains)
+        except (OSError, RawFileError, duckdb.Error) as error:
+            found.unsearched[path] = str(error)
             continue
-        removed += sum(verdicts.get(line, line) is None for line in marked)
-        redacted += sum(verdicts.get(line) is not None for line in marked)
-        files += 1
-        if write:
-            _rewrite(manifest, piece, path, verdicts)
-    kept = {piece.file for piece in manifest.pieces}
-    for path in manifest.directory.glob("*.ndjson.zst"):
-        # Late events under the name that they had before a run was killed.
-        if path.name not in kept and write:
-            path.unlink()
-    return removed, redacted, files
+        if verdicts:
+            found.removed[table].merge(removed)
+            changed = True
+            if write:
+                _rewrite(manifest, piece, path, verdicts)
+    known = {piece.file for piece in manifest.pieces} | {"manifest.json", _JOURNAL}
+    for path in sorted(manifest.directory.glob("*.ndjson.zst")):
+        if path.name in known or path.is_symlink() or not path.is_file():
+            continue
+        found.unlisted.append(path)
+        try:
+            verdicts, removed = _forgotten(path, provider, person, root, organisation_domains)
+            if verdicts:
+                found.removed[table].merge(removed)
+                if write:
+                    _write(path, path, verdicts)
+        except (OSError, RawFileError, duckdb.Error) as error:
+            found.unsearched[path] = str(error)
+    return changed
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """The lines of a file, many at once."""
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as lines:
-        rest = b""
-        while chunk := lines.read(_CHUNK):
-            whole, line_break, after = chunk.rpartition(b"\n")
-            if line_break:
-                yield rest + whole + line_break
-                rest = after
-            else:
-                rest += chunk
-        if rest:
-            yield rest
+def _forgotten(
+    path: Path, provider: str, person: Person, root: Path, organisation_domains: Sequence[str]
+) -> tuple[dict[bytes, bytes | None], Removed]:
+    """Return by line of a file what it becomes, as :func:`_judged`, and how many lines that changes."""
+    marked = list(_marked(path, person, provider))
+    verdicts = _judged(provider, marked, person, root, organisation_domains)
+    changed = [verdicts[line] for line in marked if line in verdicts]
+    removed = sum(becomes is None for becomes in changed)
+    return verdicts, Removed(removed, len(changed) - removed, bool(changed))
+
+
+def _begun(manifest: Manifest) -> tuple[Piece, Piece] | None:
+    """Return what a killed run was replacing by what."""
+    journal = manifest.directory / _JOURNAL
+    try:
+        before, after = (_entry(each) for each in json.loads(journal.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        # It is written whole before anything else is done: one that cannot be read says nothing.
+        return None
+    return before, after
+
+
+def _take_up(manifest: Manifest, before: Piece, after: Piece) -> None:
+    """Finish what a killed run had begun with one file."""
+    pieces = {piece.file: piece for piece in manifest.pieces}
+    place = manifest.directory / after.file
+    if pieces.get(before.file) == before and place.is_file() and lines_digest(place) == (after.sha256, after.events):
+        manifest.replace(before, after)
+    _end(manifest, before, after)
+
+
+def _entry(held: Mapping[str, object]) -> Piece:
+    kind = {"Slice": Slice, "Late": Late, "Imported": Imported}[str(held["kind"])]
+    return msgspec.convert(held["piece"], kind)
+
+
+def _end(manifest: Manifest, before: Piece, after: Piece) -> None:
+    """Remove what is left of a replaced file, as far as the manifest no longer lists it."""
+    names = {piece.file for piece in manifest.pieces}
+    for piece in (before, after):
+        if piece.file not in names:
+            (manifest.directory / piece.file).unlink(missing_ok=True)
+    (manifest.directory / _JOURNAL).unlink(missing_ok=True)
 
 
 def _marked(path: Path, person: Person, provider: str) -> Iterator[bytes]:
-    """Lines that may be the person's, or name the person."""
+    """Yield lines that may be the person's, or name the person."""
     ids = [id_.encode().lower() for id_ in person.ids(provider)]
-    needles = [*(needle.encode() for needle in person.needles), *ids]
-    for chunk in _chunks(path):
+    for chunk in line_chunks(path):
         low = chunk.lower()
-        if any(needle in low for needle in needles):
-            for line in io.BytesIO(chunk):
-                low = line.lower()
-                if any(id_ in low for id_ in ids) or person.named_in(line.decode("utf-8", "replace")):
-                    yield line
+        if not any(id_ in low for id_ in ids) and not person.perhaps_in(low.decode("utf-8", "replace")):
+            continue
+        for line in io.BytesIO(chunk):
+            low = line.lower()
+            if any(id_ in low for id_ in ids) or person.named_in(line.decode("utf-8", "replace")):
+                yield line
 
 
 def _judged(
-    provider: str, lines: Sequence[bytes], person: Person, organisation_domains: Sequence[str]
+    provider: str, lines: Sequence[bytes], person: Person, root: Path, organisation_domains: Sequence[str]
 ) -> dict[bytes, bytes | None]:
-    """By line what it becomes, None where it is the person's own; lines that are not about the person are left out."""
+    """Return by line what it becomes, None where it is the person's own; lines not about the person are left out."""
     verdicts: dict[bytes, bytes | None] = {}
     asked = []
     for line in dict.fromkeys(lines):
-        if _acted(provider, line) == person.user:
+        if _is_plainly_own(provider, line, person):
             verdicts[line] = None
         else:
             asked.append(line)
-    if not asked:
-        return verdicts
-    with tempfile.TemporaryDirectory() as directory, duckdb.connect(config=dict(ENGINE)) as con:
-        files = {}
-        for number, line in enumerate(asked):
-            path = Path(directory) / f"{number:09}.ndjson"
-            path.write_bytes(line)
-            files[str(path)] = line
-        told = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains).to_pylist()
-    for row in told:
-        line = files[row["file"]]
-        # What is ignored or rejected is in no table by user, and nobody misses it.
-        theirs = row["user"] in person.names or row["outcome"] in ("ignored", "rejected")
-        becomes = None if theirs else _replaced(line, person)
-        if becomes != line:
-            verdicts[line] = becomes
+    for first in range(0, len(asked), _AT_ONCE):
+        together = asked[first : first + _AT_ONCE]
+        with scratch(root, "forget") as directory, duckdb.connect(config=dict(ENGINE)) as con:
+            files = {}
+            for number, line in enumerate(together):
+                path = directory / f"{number:09}.ndjson"
+                path.write_bytes(line)
+                files[str(path)] = line
+            told = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains)
+            users = {files[row["file"]]: row for row in told.to_pylist()}
+        for line in together:
+            row = users.get(line, {"outcome": "rejected"})
+            if row["outcome"] in ("ignored", "rejected"):
+                # These are in no table by user: whose they are, the provider's own fields say.
+                own = _acted(provider, line, person)
+            else:
+                own = person.is_account(row["user"])
+            becomes = None if own else _replaced(provider, line, person)
+            if becomes != line:
+                verdicts[line] = becomes
     return verdicts
 
 
-def _acted(provider: str, line: bytes) -> str | None:
+def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
+    """Tell whether the person acted and an event names nobody else, so that the rules need not be asked."""
+    rest = person.redacted(line.decode("utf-8", "replace"))
+    if "@" in rest or "%40" in rest or not _acted(provider, line, person):
+        return False
+    event = msgspec.json.decode(line)
+    if provider == "box":
+        return _at(event, ("source", "type")) != "user"
+    if provider == "dropbox":
+        return event.get("context") in (None, _at(event, ("actor", "user")), _at(event, ("actor", "admin")))
+    return True
+
+
+def _acted(provider: str, line: bytes, person: Person) -> bool:
+    ids = person.ids(provider)
+    return any(person.is_account(value) or value in ids for value in _actor(provider, line))
+
+
+def _actor(provider: str, line: bytes) -> list[str]:
+    """Return what the event names who acted by."""
     try:
         event = msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        return None
-    for path in _ACTORS[provider]:
-        found = event
-        for key in path:
-            found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, str):
-            return found.lower()
-    return None
+    except (msgspec.DecodeError, RecursionError):
+        return []
+    held = (_at(event, path) for path in _ACTORS[provider])
+    return [value for value in held if isinstance(value, str)]
 
 
-def _replaced(line: bytes, person: Person) -> bytes:
-    return person.redacted(line.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+def _at(event: object, path: Sequence[str]) -> object:
+    for key in path:
+        event = event.get(key) if isinstance(event, dict) else None
+    return event
 
 
-def _rewrite(manifest: Manifest, piece: Slice | Late, path: Path, verdicts: Mapping[bytes, bytes | None]) -> None:
-    sha, events = _digest(_kept(path, verdicts))
-    # The name of late events is made of what they are.
-    after = replace(piece, sha256=sha, events=events)
-    with compressing(manifest.directory / after.file) as out:
+def _replaced(provider: str, line: bytes, person: Person) -> bytes:
+    """Return a line of somebody else without the person; what may name somebody else stays where that is who acted."""
+    text = line.decode("utf-8", "surrogateescape")
+    becomes = person.redacted(text).encode("utf-8", "surrogateescape")
+    if _actor(provider, becomes) != _actor(provider, line):
+        return person.redacted(text, certain=True).encode("utf-8", "surrogateescape")
+    return becomes
+
+
+def _rewrite(manifest: Manifest, piece: Piece, path: Path, verdicts: Mapping[bytes, bytes | None]) -> None:
+    staged = manifest.directory / f".{uuid.uuid4().hex}"
+    _write(path, staged, verdicts)
+    # A file's name is made of what it holds.
+    after = piece.holding(*lines_digest(staged), file_digest(staged))
+    held = [{"kind": type(each).__name__, "piece": msgspec.to_builtins(each)} for each in (piece, after)]
+    replace_text(manifest.directory / _JOURNAL, json.dumps(held))
+    move_durably(staged, manifest.directory / after.file)
+    manifest.replace(piece, after)
+    _end(manifest, piece, after)
+
+
+def _write(path: Path, place: Path, verdicts: Mapping[bytes, bytes | None]) -> None:
+    with compressing(place) as out:
         for chunk in _kept(path, verdicts):
             out.write(chunk)
-    manifest.replace(piece, after)
-    if after.file != piece.file:
-        path.unlink()
-
-
-def _digest(chunks: Iterator[bytes]) -> tuple[str, int]:
-    sha, events = hashlib.sha256(), 0
-    for chunk in chunks:
-        sha.update(chunk)
-        events += chunk.count(b"\n")
-    return sha.hexdigest(), events
 
 
 def _kept(path: Path, verdicts: Mapping[bytes, bytes | None]) -> Iterator[bytes]:
     """What a file holds once its lines have become what they are to."""
-    for chunk in _chunks(path):
+    for chunk in line_chunks(path):
         yield b"".join(verdicts.get(line, line) or b"" for line in io.BytesIO(chunk)) if verdicts else chunk

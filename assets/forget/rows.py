@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -11,14 +10,20 @@ from pathlib import Path
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from assets.forget.person import FORGOTTEN, Person
-from assets.lake import Note, replace_text, replacing
+from assets.durable import file_digest, replace_text, replacing
+from assets.forget.person import REPLACEMENT, Person
+from assets.kept import copy_of, write_kept
+from assets.lake import Note
 
-__all__ = ["forget_csv", "forget_parquet", "naming"]
+__all__ = ["forget_parquet", "naming"]
 
 
 def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person) -> list[Path]:
-    """Those among the Parquet files of one table that :func:`forget_parquet` would change; one query for all."""
+    """Return those among the Parquet files of one table that :func:`forget_parquet` would change; one query for all.
+
+    Raises:
+        duckdb.Error: A file cannot be read.
+    """
     own, named, bound = _conditions(con, paths, person)
     query = f"SELECT DISTINCT filename FROM held WHERE {own} OR {named}"  # noqa: S608 -- our own names
     found = {Path(name) for (name,) in con.execute(query, _used(query, bound)).fetchall()}
@@ -26,10 +31,10 @@ def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
 
 
 def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
-    """Removes a person from a Parquet file.
+    """Remove a person from a Parquet file.
 
-    A row is the person's own where its column ``user`` says so; in a table without that column, where it names the
-    person at all.
+    A row is the person's own where its column ``user``, or the user of an OCSF event, says so. In other rows the
+    address is replaced, whatever they are about.
 
     Args:
         con: Connection, in which ``held`` and ``kept`` are made.
@@ -39,13 +44,18 @@ def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *
 
     Returns:
         Rows removed, and rows of others in which the address was replaced.
+
+    Raises:
+        duckdb.Error: The file cannot be read.
     """
     own, named, bound = _conditions(con, [path], person)
     counts = f"SELECT count(*) FILTER ({own}), count(*) FILTER (NOT {own} AND {named}) FROM held"  # noqa: S608 -- our own names
     [(removed, redacted)] = con.execute(counts, _used(counts, bound)).fetchall()
     if write and (removed or redacted):
         columns = _columns(con)
-        kept = ", ".join(f"{_redacted(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns)
+        kept = ", ".join(
+            f"{_redacted(_quoted(name), kind, _pattern(name))} AS {_quoted(name)}" for name, kind in columns
+        )
         query = f"CREATE OR REPLACE TEMP TABLE kept AS SELECT {kept} FROM held WHERE NOT {own}"  # noqa: S608 -- our own names
         con.execute(query, _used(query, bound))
         _replace(con, path, _note(path))
@@ -55,14 +65,40 @@ def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *
 def _conditions(
     con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
 ) -> tuple[str, str, dict[str, object]]:
-    """Makes ``held`` of the files; gives when a row is the person's own, when it names the person, and parameters."""
+    """Make ``held`` of the files; give when a row is the person's own, when it names the person, and parameters."""
     held = con.read_parquet([str(path) for path in paths], hive_partitioning=False, filename=True, union_by_name=True)
     held.create_view("held", replace=True)
     columns = _columns(con)
-    named = " OR ".join(_named(_quoted(name), kind) for name, kind in columns if _texts(kind)) or "FALSE"
-    has_user = any(name == "user" for name, _ in columns)
-    own = 'coalesce(list_contains($names, "user"), FALSE)' if has_user else f"({named})"
-    return own, f"({named})", {"pattern": person.pattern, "names": person.names}
+    held_by = [_named(_quoted(name), kind, _pattern(name)) for name, kind in columns if _texts(kind)]
+    users = [user for name, kind in columns for user in _users(name, kind)]
+    own = " OR ".join(
+        f"coalesce(list_contains($names, lower({user})) OR list_contains($tokens, {user}), FALSE)" for user in users
+    )
+    bound: dict[str, object] = {
+        "pattern": person.pattern,
+        "certain": person.certain,
+        "names": sorted(person.accounts),
+        "tokens": person.tokens,
+    }
+    return f"({own or 'FALSE'})", f"({' OR '.join(held_by) or 'FALSE'})", bound
+
+
+def _users(name: str, kind: DuckDBPyType) -> list[str]:
+    """Return the values in a column by which a row is somebody's."""
+    if name == "user" and kind.id == "varchar":
+        return ['"user"']
+    within = dict(_within(kind)) if kind.id == "struct" else {}
+    if name == "actor" and "user" in within and within["user"].id == "struct":
+        texts = {field for field, of in _within(within["user"]) if of.id == "varchar"}
+        return [f'"actor"."user"."{field}"' for field in ("name", "email_addr", "uid") if field in texts]
+    if name == "unmapped" and "user" in within and within["user"].id == "varchar":
+        return ['"unmapped"."user"']
+    return []
+
+
+def _pattern(name: str) -> str:
+    """Return the parameter by which a column is searched: whose a row is must not change by what is ambiguous."""
+    return "$certain" if name in ("user", "user_id", "actor") else "$pattern"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:
@@ -72,28 +108,21 @@ def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:
 
 def _replace(con: duckdb.DuckDBPyConnection, path: Path, note: Note | None) -> None:
     """Writes ``kept`` in the place of a file, and tells the lake's note of it, where there is one."""
-    with replacing(path) as temporary:
-        con.table("kept").write_parquet(str(temporary), compression="zstd")
-        content = hashlib.sha256(temporary.read_bytes()).hexdigest()
-        stat = temporary.stat()
+
+    def write(place: Path) -> None:
+        con.table("kept").write_parquet(str(place), compression="zstd")
+
+    if copy_of(path).exists():
+        content = write_kept(path, write)
+    else:
+        with replacing(path) as temporary:
+            write(temporary)
+        content = file_digest(path)
+    stat = path.stat()
     if note:
         [(rows,)] = con.execute("SELECT count(*) FROM kept").fetchall()
         after = replace(note, content=content, rows=rows, size=stat.st_size, modified=stat.st_mtime_ns)
         replace_text(path.with_suffix(".json"), json.dumps(asdict(after)))
-
-
-def forget_csv(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> int:
-    """Removes the records of an exported CSV file that name a person; returns how many."""
-    source = "read_csv($path, header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')"
-    con.execute(f"CREATE OR REPLACE TEMP TABLE kept AS FROM {source}", {"path": str(path)})
-    named = " OR ".join(_named(_quoted(name), kind) for name, kind in _typed(con.table("kept")))
-    [(removed,)] = con.execute(f"SELECT count(*) FROM kept WHERE {named}", {"pattern": person.pattern}).fetchall()  # noqa: S608 -- our own names
-    if write and removed:
-        con.execute(f"DELETE FROM kept WHERE {named}", {"pattern": person.pattern})  # noqa: S608 -- our own names
-        with replacing(path) as temporary:
-            name = str(temporary).replace("'", "''")
-            con.execute(f"COPY kept TO '{name}' (FORMAT csv, HEADER, FORCE_QUOTE *)")
-    return int(removed)
 
 
 def _typed(relation: duckdb.DuckDBPyRelation) -> list[tuple[str, DuckDBPyType]]:
@@ -126,31 +155,48 @@ def _nested(kind: DuckDBPyType) -> bool:
 
 
 def _texts(kind: DuckDBPyType) -> bool:
-    """Whether values of the type hold text."""
-    return kind.id == "varchar" or any(_texts(of) for _, of in _within(kind))
+    """Tell whether values of the type hold text."""
+    return kind.id in ("varchar", "blob", "enum", "json") or any(_texts(of) for _, of in _within(kind))
 
 
-def _named(value: str, kind: DuckDBPyType) -> str:
-    text = f"CAST(to_json({value}) AS VARCHAR)" if _nested(kind) else value
-    return f"coalesce(regexp_matches({text}, $pattern), FALSE)"
+def _named(value: str, kind: DuckDBPyType, pattern: str) -> str:
+    text = f"CAST(to_json({value}) AS VARCHAR)" if _nested(kind) else _plain(value, kind)
+    return f"coalesce(regexp_matches({text}, {pattern}), FALSE)"
 
 
-def _redacted(value: str, kind: DuckDBPyType) -> str:
-    """The value with the person's name replaced in all its texts; twice, as :meth:`Person.redacted` says."""
-    if kind.id == "varchar":
-        once = f"regexp_replace({value}, $pattern, '\\1{FORGOTTEN}\\2', 'g')"
-        return f"regexp_replace({once}, $pattern, '\\1{FORGOTTEN}\\2', 'g')"
+def _plain(value: str, kind: DuckDBPyType) -> str:
+    return value if kind.id == "varchar" else f"CAST({value} AS VARCHAR)"
+
+
+def _redacted(value: str, kind: DuckDBPyType, pattern: str) -> str:
+    """Return the value with the person's name replaced in all its texts; twice, as :meth:`Person.redacted` says."""
+    if _nested(kind) and not _texts(kind):
+        return value
+    if kind.id == "list":
+        [each] = dict(_within(kind)).values()
+        return f"list_transform({value}, lambda e: {_redacted('e', each, pattern)})"
+    if kind.id == "map":
+        return _redacted_map(value, dict(_within(kind)), pattern)
+    if kind.id == "struct":
+        fields = ", ".join(
+            f"{_quoted(name)} := {_redacted(f'({value}).{_quoted(name)}', of, pattern)}" for name, of in _within(kind)
+        )
+        return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({fields}) END"
     if not _texts(kind):
         return value
-    within = dict(_within(kind))
-    if kind.id == "list":
-        [each] = within.values()
-        return f"list_transform({value}, lambda e: {_redacted('e', each)})"
-    if kind.id == "map":
-        keys, values = _redacted("m.key", within["key"]), _redacted("m.value", within["value"])
-        entries = f"list_transform(map_entries({value}), lambda m: struct_pack(k := {keys}, v := {values}))"
-        return f"map_from_entries({entries})"
-    fields = ", ".join(
-        f"{_quoted(name)} := {_redacted(f'({value}).{_quoted(name)}', of)}" for name, of in within.items()
-    )
-    return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({fields}) END"
+    once = f"regexp_replace({_plain(value, kind)}, {pattern}, '{REPLACEMENT}', 'g')"
+    twice = f"regexp_replace({once}, {pattern}, '{REPLACEMENT}', 'g')"
+    return f"CAST({twice} AS BLOB)" if kind.id == "blob" else twice
+
+
+def _redacted_map(value: str, within: Mapping[str, DuckDBPyType], pattern: str) -> str:
+    key, held = _redacted("m.key", within["key"], pattern), _redacted("m.value", within["value"], pattern)
+    entries = f"list_transform(map_entries({value}), lambda m: struct_pack(k := {key}, v := {held}))"
+    if within["key"].id == "varchar":
+        # Names that become the same are numbered: a map has each key once.
+        entries = (
+            f"list_transform({entries}, lambda n, i: struct_pack("
+            f"k := CASE WHEN list_position(list_transform({entries}, lambda o: o.k), n.k) < i "
+            "THEN concat(n.k, ' ', i) ELSE n.k END, v := n.v))"
+        )
+    return f"map_from_entries({entries})"

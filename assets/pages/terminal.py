@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
@@ -14,7 +15,7 @@ from assets.pages.evidence import Closed
 from assets.pages.page import ATTACK, Page
 from assets.pages.words import Outside, Passage, Section, Table, Text, moment, visible
 
-__all__ = ["closed_in_terminal", "page_in_terminal"]
+__all__ = ["OWN_MARK", "closed_in_terminal", "page_in_terminal"]
 
 _FOUND = {
     "look": ("Look here", "bold red"),
@@ -23,6 +24,9 @@ _FOUND = {
 }
 # Marks that keep the direction of a name from turning what follows it.
 _ISOLATE, _END = "\u2068", "\u2069"
+OWN_MARK = "own_mark"
+"""Key, in the metadata of a style, of such marks: those of a name are none of ours."""
+_MARKED = Style(meta={OWN_MARK: True})
 
 
 def _said(pieces: Text) -> RichText:
@@ -34,10 +38,10 @@ def _said(pieces: Text) -> RichText:
             continue
         # Left to right needs no marks, and terminals that do not know them would show them.
         turns = not piece.isascii()
-        said.append(_ISOLATE if turns else "")
+        said.append(_ISOLATE if turns else "", style=_MARKED)
         for shown, hidden in visible(piece):
             said.append(shown, style="reverse" if hidden else "")
-        said.append(_END if turns else "")
+        said.append(_END if turns else "", style=_MARKED)
     return said
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from bench.chaos.organisation import DAYS, RUNS, Organisation, Run
 from bench.chaos.receiver import Receiver, receiver
 from bench.small import FIRST, moment
 from connectors import variables
-from orchestration.notify.stamp import stamp_of
+from orchestration.notify.witness import witness_of
 from orchestration.replay import Home, Sandbox, sandbox
 
 __all__ = ["Clockwork", "Snapshot", "Stage", "staged"]
@@ -177,12 +178,8 @@ class Stage:
 def _same_outbox(path: Path) -> None:
     """Let a copied outbox be the file that the last process left, as it is in a home that nobody copied."""
     if path.exists():
-        kept = path.with_name(f"{path.name}.stamp").read_text(encoding="utf-8").split()
-        with stamp_of(path) as stamp:
-            if kept[0] == "open":
-                stamp.open()
-            else:
-                stamp.close(int(kept[2]), ahead=stamp.ahead)
+        with witness_of(path) as witness, closing(sqlite3.connect(path)) as database, database:
+            database.execute("UPDATE marks SET value = ? WHERE name = 'identity'", (witness.identity,))
 
 
 @contextmanager

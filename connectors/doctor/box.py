@@ -10,9 +10,10 @@ import msgspec
 from connectors.base import FileQuestion
 from connectors.box import open_api
 from connectors.box_stream import PATH
-from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, SignInError
+from connectors.lenient import time_in
 from connectors.settings import BoxSettings
 from connectors.spans import stamp
 
@@ -41,7 +42,7 @@ class _File(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
-    created_at: str | None = None
+    created_at: object = None
 
 
 class _Upload(_Event):
@@ -65,8 +66,7 @@ class BoxExamination(Examination):
     def __init__(self, environment: Mapping[str, str], context: Context) -> None:
         super().__init__(environment, context)
         self._settings = read(BoxSettings, environment)
-        self._api = open_api(self._settings, context.watch)
-        context.watch.attend(self._api)
+        self._api = open_api(self._settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``."""
@@ -104,7 +104,7 @@ class BoxExamination(Examination):
         if end < self.context.now:
             # A bound in the future is an error.
             window["created_before"] = stamp(end)
-        times = (time_of(event.created_at) for event in self._api.get(PATH, _Events, window).entries)
+        times = (time_in(event.created_at) for event in self._api.get(PATH, _Events, window).entries)
         return [time for time in times if time]
 
     def quotas(self) -> tuple[Quota, ...]:

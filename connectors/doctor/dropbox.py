@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from connectors.base import FileQuestion
-from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.dropbox import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
 from connectors.errors import AccessError, ConnectorError, SignInError
+from connectors.lenient import time_in
 from connectors.settings import DropboxSettings
 from connectors.spans import stamp
 
@@ -31,7 +32,7 @@ TRIED = 20
 
 
 class _Event(msgspec.Struct):
-    timestamp: str | None = None
+    timestamp: object = None
 
 
 class _Asset(msgspec.Struct):
@@ -73,8 +74,7 @@ class DropboxExamination(Examination):
     def __init__(self, environment: Mapping[str, str], context: Context) -> None:
         super().__init__(environment, context)
         self._settings = read(DropboxSettings, environment)
-        self._api = open_api(self._settings, context.watch)
-        context.watch.attend(self._api)
+        self._api = open_api(self._settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``."""
@@ -126,7 +126,7 @@ class DropboxExamination(Examination):
         time = {"start_time": stamp(start), "end_time": stamp(end)}
         answer = self._api.post(EVENTS, _Events, {"limit": 100, "time": time})
         for _ in range(PAGES):
-            times = [time for time in (time_of(event.timestamp) for event in answer.events) if time]
+            times = [time for time in (time_in(event.timestamp) for event in answer.events) if time]
             if times or not answer.has_more:
                 return times
             answer = self._api.post(CONTINUE, _Events, {"cursor": answer.cursor})

@@ -5,17 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from statistics import median
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
 from connectors.base import Connector, FileQuestion
 from connectors.doctor.findings import State, Told
 from connectors.doctor.watching import Watch
 from connectors.errors import ConfigurationError, ConnectorError
+from connectors.provider_time import ProviderTime
 from connectors.settings import ProviderSettings
 
-__all__ = ["Check", "Context", "Examination", "Quota", "read", "time_of"]
+__all__ = ["Check", "Context", "Examination", "Quota", "read"]
 
 S = TypeVar("S", bound=ProviderSettings)
 
@@ -38,6 +38,7 @@ class Context:
         now: The present as the provider sees it, UTC.
         activation: So much history a source needs before it raises alerts.
         watch: Limits of the requests, and notes of the answers.
+        time: Hears of each answer.
     """
 
     connector: Connector
@@ -45,6 +46,7 @@ class Context:
     now: datetime
     activation: timedelta
     watch: Watch
+    time: ProviderTime
 
 
 @dataclass(frozen=True)
@@ -167,11 +169,11 @@ class Examination(ABC):
 
     def clock(self) -> Told:
         """Compares this machine's clock with the server's."""
-        skews = self.context.watch.skews
-        if not skews:
+        skew = self.context.time.skew
+        if skew is None:
             return Told(State.NOT_CHECKED, "no answer told the time")
-        seconds = median(skews)
-        side = "behind" if seconds > 0 else "ahead of"
+        seconds = skew.total_seconds()
+        side = "ahead of" if seconds > 0 else "behind"
         if abs(seconds) <= SKEW_WARNS.total_seconds():
             return Told(State.OK, f"within {SKEW_WARNS.total_seconds():.0f} s of the provider's")
         found = f"this machine's clock is {abs(seconds):.0f} s {side} the provider's"
@@ -258,12 +260,3 @@ def told(span: timedelta) -> str:
             return f"{count} {unit}{'' if count == 1 else 's'}"
     count = span // timedelta(minutes=1)
     return f"{count} minute{'' if count == 1 else 's'}"
-
-
-def time_of(text: str | None) -> datetime | None:
-    """A time as a provider writes it, UTC; None where it is none. Without a zone it counts as UTC."""
-    try:
-        time = datetime.fromisoformat(text or "")
-    except ValueError:
-        return None
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.doctor.examination import Check, Context, Examination, Quota, read, time_of
+from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
 from connectors.google_drive import PATH as DRIVE_PATH
@@ -17,6 +17,7 @@ from connectors.google_drive import SCOPE as DRIVE_SCOPE
 from connectors.google_sign_in import Delegation
 from connectors.google_workspace import PATH as REPORTS_PATH
 from connectors.google_workspace import SCOPE as REPORTS_SCOPE
+from connectors.lenient import time_in
 from connectors.settings import GoogleWorkspaceSettings
 from connectors.spans import stamp
 
@@ -38,7 +39,7 @@ _EDITION = (
 
 
 class _Id(msgspec.Struct):
-    time: str | None = None
+    time: object = None
 
 
 class _Activity(msgspec.Struct):
@@ -59,10 +60,13 @@ class GoogleWorkspaceExamination(Examination):
         super().__init__(environment, context)
         self._settings = settings = read(GoogleWorkspaceSettings, environment)
         reports = context.watch.per_minute("google_workspace", settings.requests_per_minute)
-        self._api = Delegation(settings, REPORTS_SCOPE, reports).api(settings.api_url, settings.admin_email)
+        self._api = Delegation(settings, REPORTS_SCOPE, reports, context.time).api(
+            settings.api_url, settings.admin_email
+        )
         drive = context.watch.per_minute("google_drive", settings.drive_requests_per_minute)
-        self._drive = Delegation(settings, DRIVE_SCOPE, drive).api(settings.drive_url, settings.admin_email)
-        context.watch.attend(self._api, self._drive)
+        self._drive = Delegation(settings, DRIVE_SCOPE, drive, context.time).api(
+            settings.drive_url, settings.admin_email
+        )
 
     def configuration(self) -> Told:
         """See ``Examination``; a key that others can read is a warning."""
@@ -114,7 +118,7 @@ class GoogleWorkspaceExamination(Examination):
             window["endTime"] = stamp(end)
         for _ in range(PAGES):
             answer = self._page("drive", window)
-            times = [time for time in (time_of(item.id.time) for item in answer.items or ()) if time]
+            times = [time for time in (time_in(item.id.time) for item in answer.items or ()) if time]
             if times or not answer.next_page:
                 return times
             window["pageToken"] = answer.next_page

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from datetime import datetime, timedelta
 
 import msgspec
 
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
+from connectors.lenient import each, time_in
 from connectors.office365 import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
 from connectors.settings import Office365Settings
 from connectors.spans import split
@@ -20,13 +20,6 @@ __all__ = ["Office365Examination"]
 
 SITES = "/v1.0/sites/root"
 UPLOADS = "Audit.SharePoint"
-CLOUDS = {
-    "manage.office.com": ("login.microsoftonline.com", "graph.microsoft.com"),
-    "manage-gcc.office.com": ("login.microsoftonline.com", ""),
-    "manage.office365.us": ("login.microsoftonline.us", "graph.microsoft.us"),
-    "manage.protection.apps.mil": ("login.microsoftonline.us", "dod-graph.microsoft.us"),
-}
-"""Hosts of sign-in and of Graph that belong to each host of the Management Activity API; "" where sources differ."""
 _APP = "Microsoft Entra admin center > App registrations > the app"
 _FEED_READ = "Office 365 Management APIs > Application permissions > ActivityFeed.Read"
 _SITES_READ = "Microsoft Graph > Application permissions > Sites.Read.All"
@@ -53,7 +46,7 @@ class _Subscription(msgspec.Struct):
 
 
 class _Content(msgspec.Struct):
-    created: datetime = msgspec.field(name="contentCreated")
+    created: object = msgspec.field(default=None, name="contentCreated")
 
 
 class Office365Examination(Examination):
@@ -66,24 +59,14 @@ class Office365Examination(Examination):
         self._settings = settings = read(Office365Settings, environment)
         self._feed = f"/api/v1.0/{settings.tenant_id}/activity/feed/subscriptions"
         self._publisher = {"PublisherIdentifier": settings.publisher_id}
-        self._api, self._graph = open_feed(settings, context.watch), open_graph(settings, context.watch)
-        context.watch.attend(self._api, self._graph)
+        self._api = open_feed(settings, context.watch, context.time)
+        self._graph = open_graph(settings, context.watch, context.time)
 
     def configuration(self) -> Told:
         """See ``Examination``; hosts of different clouds are a warning."""
-        settings = self._settings
-        belonging = CLOUDS.get(urlsplit(settings.api_url).hostname or "")
-        if belonging:
-            variables = {"OFFICE365_LOGIN_URL": settings.login_url, "OFFICE365_GRAPH_URL": settings.graph_url}
-            odd = [
-                f"{name}=https://{host}"
-                for (name, url), host in zip(variables.items(), belonging, strict=True)
-                if host and urlsplit(url).hostname != host
-            ]
-            if odd:
-                found = f"complete, but not all addresses are of the cloud of {settings.api_url}"
-                return Told(State.WARNING, found, f"Set {' and '.join(odd)}.")
-        return Told(State.OK, f"complete; asks {settings.api_url}")
+        if self._settings.clouds:
+            return Told(State.WARNING, "complete, but not all addresses are of one cloud", self._settings.clouds)
+        return Told(State.OK, f"complete; asks {self._settings.api_url}")
 
     def sign_in(self) -> Told:
         """See ``Examination``."""
@@ -131,9 +114,8 @@ class Office365Examination(Examination):
         times: list[datetime] = []
         for first, last in split(start, end, timedelta(hours=24)):
             window = {"contentType": UPLOADS, "startTime": f"{first:%FT%T}", "endTime": f"{last:%FT%T}"}
-            found = self._api.get(f"{self._feed}/content", list[_Content], {**window, **self._publisher})
-            # Times without a zone are UTC in this API.
-            times += [content.created.replace(tzinfo=content.created.tzinfo or UTC) for content in found]
+            found = self._api.get(f"{self._feed}/content", list[msgspec.Raw], {**window, **self._publisher})
+            times += [time for content in each(found, _Content) if (time := time_in(content.created))]
         return times
 
     def quiet(self) -> str:

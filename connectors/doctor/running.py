@@ -17,6 +17,7 @@ from connectors.doctor.google_workspace import GoogleWorkspaceExamination
 from connectors.doctor.office365 import Office365Examination
 from connectors.doctor.watching import Watch
 from connectors.errors import ConfigurationError, ConnectorError, StoppedError, UnavailableError
+from connectors.provider_time import ProviderTime
 from connectors.registry import build, recovers_sizes
 
 __all__ = ["examine"]
@@ -81,9 +82,10 @@ def _configured(
         if kind.kind.read(environment) is None:
             to_do = f"To watch it, set {', '.join(kind.kind.required())}: see {guide}."
             return {"configuration": Told(State.NOT_CHECKED, _NOT_CONFIGURED, to_do)}
-        watch = Watch(clock)
+        watch, begun = Watch(), clock()
         connector = build(provider, environment, now=lambda: now, limits=watch)
-        context = Context(connector, recovers_sizes(provider, environment), now, activation, watch)
+        time = ProviderTime(lambda: now + (clock() - begun), clock)
+        context = Context(connector, recovers_sizes(provider, environment), now, activation, watch, time)
         examination = kind(environment, context)
         configuration = examination.configuration()
     except ConfigurationError as error:

@@ -6,12 +6,14 @@ missed; one that comes with all, or is gone from all, is not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
+import msgspec
 import zstandard
 
 from detection.normalise.fields import Layout, Shape
@@ -25,38 +27,15 @@ _FILES = 24
 _LONGEST = 1 << 20
 """No more of a file than this is unpacked, however long its lines are."""
 _PIECE = 1 << 15
-_SAMPLED = """
-CREATE OR REPLACE TEMP TABLE sampled AS
-WITH given AS (
-    SELECT unnest(CAST($lines AS VARCHAR [])) AS line, generate_subscripts(CAST($lines AS VARCHAR []), 1) AS n
-)
-
-SELECT n, CAST(line AS JSON) AS event, json_structure(CAST(line AS JSON)) AS shape
-FROM given
-WHERE json_valid(line) AND starts_with(ltrim(line), '{')
-"""
-_SHAPE_FIELDS = """
-CREATE OR REPLACE TEMP TABLE shape_fields AS
-SELECT
-    tree.fullkey AS way,
-    tree.key = 'name' AND tree.path LIKE '%.parameters[%' AS names_another,
-    shapes.events
-FROM (SELECT shape, count(*) AS events FROM sampled GROUP BY shape) AS shapes, json_tree(shapes.shape) AS tree
-WHERE
-    tree.type <> 'OBJECT' AND tree.key IS NOT NULL AND tree.fullkey NOT LIKE '%]'
-    AND coalesce(tree.atom <> '"NULL"', TRUE)
-"""
-_SAMPLED_FIELDS = r"""
+_SAMPLED_FIELDS = """
 CREATE OR REPLACE TEMP TABLE sampled_fields AS
-SELECT
-    left(substr(regexp_replace(replace(way, '"', ''), '\[\d+\]', '', 'g'), 3), 120) AS name,
-    CAST(sum(events) AS BIGINT) AS events
-FROM shape_fields
-WHERE NOT names_another
-GROUP BY ALL
-ORDER BY events DESC, name
-LIMIT 1000
+SELECT unnest(CAST($names AS VARCHAR [])) AS name, unnest(CAST($counts AS BIGINT [])) AS events
 """
+_DEEPEST = 32
+"""Fields that lie deeper are not told: a provider's have five levels."""
+_MOST_FIELDS = 1000
+"""Fields of one event, and of all; a provider has hundreds, more would be somebody's doing."""
+_NAME_LENGTH = 120
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -65,36 +44,58 @@ class _Readable(Protocol):
 
 
 def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
-    """Makes the tables ``sampled_fields`` (name, events) and ``sample_size`` (events) of a day's files.
+    """Make the tables ``sampled_fields`` (name, events) and ``sample_size`` (events) of a day's files.
 
     A field's name is its path with dots, and without the places in lists. Of parameters that are given as a list of
-    names and values, each name is a field. What a field holds that is of different kinds within one list is not
-    looked into.
+    names and values, each name is a field. Names are whatever somebody called a field: Python looks at them, and no
+    query is made of them.
 
     Args:
         con: Connection.
         files: Files of newline-delimited JSON in order of time, compressed with zstd or not; may be empty.
     """
     newest = list(files)[-_FILES:]
-    lines = [line for file in newest for line in _first_lines(Path(file), -(-SAMPLE // len(newest)))]
-    con.execute(parsed(_SAMPLED), {"lines": lines})
-    # Events of one kind have one shape, so that few shapes tell of all events.
-    con.execute(parsed(_SHAPE_FIELDS))
-    named = con.execute("SELECT DISTINCT way FROM shape_fields WHERE names_another ORDER BY way LIMIT 8").fetchall()
-    for (way,) in named:
-        con.execute(
-            """
-            INSERT INTO shape_fields
-            SELECT $list || '.' || name, FALSE, count(DISTINCT n)
-            FROM (SELECT n, unnest(json_extract_string(event, $way)) AS name FROM sampled)
-            GROUP BY name
-            """,
-            {"list": way.rpartition(".")[0], "way": way.replace("[0]", "[*]")},
-        )
-    con.execute(parsed(_SAMPLED_FIELDS))
-    con.execute("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT count(*) AS events FROM sampled")
-    con.execute("DROP TABLE sampled")
-    con.execute("DROP TABLE shape_fields")
+    events = 0
+    counted: Counter[str] = Counter()
+    for file in newest:
+        for line in _first_lines(Path(file), -(-SAMPLE // len(newest))):
+            event = _decoded(line)
+            if isinstance(event, dict):
+                events += 1
+                counted.update(set(islice(_fields(event), _MOST_FIELDS)))
+    told = sorted(counted.items(), key=lambda field: (-field[1], field[0]))[:_MOST_FIELDS]
+    con.execute(parsed(_SAMPLED_FIELDS), {"names": [name for name, _ in told], "counts": [count for _, count in told]})
+    con.execute(parsed("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT $events AS events"), {"events": events})
+
+
+def _decoded(line: str) -> object:
+    try:
+        return msgspec.json.decode(line)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+
+
+def _fields(event: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of an event's fields that hold something, some more than once."""
+    # Way, what is there, whether a list of parameters is above it, and how deep it is. A stack: it may be deep.
+    held: list[tuple[str | None, Any, bool, int]] = [(None, event, False, 0)]
+    while held:
+        way, value, inside, depth = held.pop()
+        if isinstance(value, list):
+            inside = inside or f".{way}".endswith(".parameters")
+            held += [(way, each, inside, depth + 1) for each in value if isinstance(each, dict | list)]
+        elif isinstance(value, dict) and depth < _DEEPEST:
+            for key, each in value.items():
+                name = key if way is None else f"{way}.{key}"
+                if isinstance(each, dict):
+                    held.append((name, each, inside, depth + 1))
+                elif isinstance(each, list):
+                    yield name[:_NAME_LENGTH]
+                    held.append((name, each, inside, depth + 1))
+                elif inside and key == "name":
+                    yield f"{way}.{each}"[:_NAME_LENGTH]
+                elif each is not None:
+                    yield name[:_NAME_LENGTH]
 
 
 def read_fields(layout: Layout) -> list[str]:

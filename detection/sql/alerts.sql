@@ -33,9 +33,9 @@ totals AS (
     opening,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     CAST(sum(estimated_files) AS BIGINT) AS estimated_files,
-    CAST(sum(estimated_bytes) AS BIGINT) AS estimated_bytes,
+    CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes,
     list(DISTINCT provider ORDER BY provider) AS providers,
     min(actor_class) AS actor_class
   FROM covered
@@ -47,7 +47,7 @@ peak_estimates AS (
     p."user",
     p.opening,
     CAST(sum(h.estimated_files) AS BIGINT) AS estimated_files,
-    CAST(sum(h.estimated_bytes) AS BIGINT) AS estimated_bytes
+    CASE WHEN sum(h.estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(h.estimated_bytes) AS BIGINT) END AS estimated_bytes
   FROM peaks p
   JOIN detected_hours h
     ON h."user" = p."user"

@@ -19,7 +19,7 @@ WITH organisation_sums AS (
     CAST(sum(bytes_s1) AS BIGINT) AS bytes_s1,
     CAST(sum(bytes_s2) AS BIGINT) AS bytes_s2,
     min(bytes_min) AS bytes_min,
-    CAST(sum(bytes_sum) AS BIGINT) AS bytes_sum,
+    CASE WHEN sum(bytes_sum) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes_sum) AS BIGINT) END AS bytes_sum,
     max(bytes_max) AS bytes_max,
     CAST(sum(CAST(round(10000 * log10(bytes_max + 1000)) AS BIGINT)) AS BIGINT) AS bytes_maxima,
     count(bytes_max) AS bytes_users,

@@ -12,7 +12,7 @@ WITH provider_windows AS (
     floor(extract(hour FROM hour) / 3) AS third,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM summed_hours
   WHERE population IS NOT NULL
   GROUP BY population, provider, "user", CAST(hour AS DATE), floor(extract(hour FROM hour) / 3)
@@ -27,7 +27,7 @@ windows AS (
     day,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM provider_windows
   GROUP BY population, "user", day, third
 ),
@@ -53,7 +53,7 @@ SELECT
   CAST(coalesce(sum(m_bytes), 0) AS BIGINT) AS bytes_s1,
   CAST(coalesce(sum(m_bytes * m_bytes), 0) AS BIGINT) AS bytes_s2,
   min(bytes) FILTER (WHERE sized_files > 0) AS bytes_min,
-  CAST(sum(bytes) AS BIGINT) AS bytes_sum,
+  CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes_sum,
   max(bytes) FILTER (WHERE sized_files > 0) AS bytes_max
 FROM metrics
 GROUP BY population, scope, "user", day

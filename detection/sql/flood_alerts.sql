@@ -22,9 +22,9 @@ sums AS (
     max(last_window_end) AS last_window_end,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     CAST(sum(estimated_files) AS BIGINT) AS estimated_files,
-    CAST(sum(estimated_bytes) AS BIGINT) AS estimated_bytes,
+    CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes,
     CAST(sum(suppressed_count + 1) - 1 AS BIGINT) AS suppressed_count,
     max(coalesce(last_suppressed_at, first_window_start)) AS last_suppressed_at
   FROM folded

@@ -31,7 +31,7 @@ windows AS (
     window_start,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM slid
   WHERE window_start >= $day_start AND window_start < $day_end
   GROUP BY population, provider, "user", window_start
@@ -43,7 +43,7 @@ windows AS (
     window_start,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM slid
   WHERE
     window_start >= $day_start AND window_start < $day_end

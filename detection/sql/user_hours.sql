@@ -1,6 +1,7 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one upload. All that follows is sums over it.
 -- Reads: uploads. population: people (with guests, and apps that act in the name of a person known by e-mail) or
 -- services (service accounts and other apps); NULL for those that are counted but not judged.
+-- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
 -- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country and app, keys in order.
 WITH hours AS (
   SELECT
@@ -10,9 +11,9 @@ WITH hours AS (
     date_trunc('hour', time) AS hour,
     count(*) AS files,
     count(bytes) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     count(estimated_bytes) AS estimated_files,
-    CAST(sum(estimated_bytes) AS BIGINT) AS estimated_bytes
+    CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes
   FROM uploads
   GROUP BY provider, "user", actor_class, date_trunc('hour', time)
 ),

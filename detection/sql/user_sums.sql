@@ -25,7 +25,7 @@ SELECT
   CAST(sum(bytes_s1) AS BIGINT) AS bytes_s1,
   CAST(sum(bytes_s2) AS BIGINT) AS bytes_s2,
   min(bytes_min) AS bytes_min,
-  CAST(sum(bytes_sum) AS BIGINT) AS bytes_sum,
+  CASE WHEN sum(bytes_sum) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes_sum) AS BIGINT) END AS bytes_sum,
   max(bytes_max) AS bytes_max
 FROM days
 GROUP BY population, scope, "user"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import duckdb
 import typer
-from rich.console import Console
 
 from assets.pages.covered import cover_closed, cover_evidence
 from assets.pages.evidence import read_alerts, read_closed, read_evidence
@@ -19,6 +17,7 @@ from assets.resources import Clock, Detector, Pages
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["alert"]
 
@@ -49,7 +48,7 @@ def alert(
         if found[0] in closed:
             gone = closed[found[0]]
             said = (cover_closed(gone, pseudonyms), PSEUDONYMS) if pseudonyms else (gone, "")
-            Console().print(closed_in_terminal(*said), highlight=False)
+            terminal().print(closed_in_terminal(*said), highlight=False)
             return
         about = shown[found[0]]
         terms = Pages(sensitive=str(settings.sensitive or "")).terms()
@@ -57,7 +56,7 @@ def alert(
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
     if format_ is Format.JSON:
         shown_evidence = cover_evidence(evidence, pseudonyms) if pseudonyms else evidence
-        sys.stdout.write(shown_evidence.model_dump_json(indent=1) + "\n")
+        write_json(shown_evidence.model_dump_json(indent=1))
     else:
         page = page_of(about, evidence, domains=settings.domains, now=now, pseudonyms=pseudonyms)
-        Console().print(page_in_terminal(page), highlight=False)
+        terminal().print(page_in_terminal(page), highlight=False)

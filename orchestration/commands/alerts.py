@@ -1,17 +1,15 @@
 """``uploadwatch alerts``: the alerts of a home."""
 
-import json
-import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from assets.resources import Clock
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.report import alert_table, read_alerts, read_suppressed
 from orchestration.settings import Settings, environment
 from orchestration.sources import activations, sources_of, warnings
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["alerts"]
 
@@ -24,12 +22,12 @@ def alerts(
     lake = lake_of(home)
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
-    above = Console(stderr=format_ is Format.JSON)
+    above = terminal(stderr=format_ is Format.JSON)
     for line in warnings(sources_of(lake, now)):
         above.print(line, markup=False, highlight=False, soft_wrap=True)
     found = read_alerts(home)
     if format_ is Format.JSON:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+        write_json(found)
     else:
         pending = [activation.line for activation in activations(lake, values, now.date())]
-        Console().print(alert_table(found, read_suppressed(home), pending))
+        terminal().print(alert_table(found, read_suppressed(home), pending))

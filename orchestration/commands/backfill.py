@@ -17,14 +17,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from assets.checks import READ
+from assets.pulls import PULLED
 from assets.resources import Clock
 from connectors import ConfigurationError, configured
+from orchestration.causes import causes
+from orchestration.dead_runs import DeadRuns
 from orchestration.definitions import build_defs
+from orchestration.errors import CommandError
+from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["backfill"]
 
+_AGAIN = "Mend that and launch the backfill again: it goes on where it was."
 _LOOK_SECONDS = 1.0
 _DAY = ["%Y-%m-%d"]
 _ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED}
@@ -37,7 +45,10 @@ def backfill(
     """Carries all days from first to last through the whole graph, in one run of Dagster's.
 
     It goes by the deployment's variables, and DAGSTER_HOME says where Dagster keeps the run. What is up to date is not
-    made again, so a backfill that was stopped goes on where it was.
+    made again, so a backfill that was stopped or killed goes on where it was when it is launched again.
+
+    The exit status is 1 if the run failed, or a source did not answer all it was asked. Other checks that do not pass
+    are listed and leave it at 0.
     """
     values = environment()
     if not values.get("DAGSTER_HOME"):
@@ -47,31 +58,48 @@ def backfill(
     providers = configured(values)
     if not providers:
         raise ConfigurationError("No provider is configured. Set the variables in docs/configuration.md.")
-    days = _within(Settings.read(values), first.date(), last.date())
+    settings = Settings.read(values)
+    days = _within(settings, first.date(), last.date())
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     job = build_defs(values).resolve_job_def(JOB)
-    out = Console()
+    out = terminal()
     with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
+        DeadRuns(settings.home).end(instance)
         run_id = str(uuid4())
         with _progress(out, instance, run_id, steps=len(job.graph.node_dict)):
-            result = job.execute_in_process(
-                instance=instance,
+            result = run_locally(
+                job,
+                instance,
+                settings.home,
                 run_id=run_id,
                 tags=range_tags(*days),
                 run_config={
                     **run_config(providers, reconcile=True).to_config_dict(),
-                    "loggers": {"console": {"config": {"log_level": "ERROR"}}},
+                    # The causes are said below, in a sentence each.
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 raise_on_error=False,
             )
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    refused = [check for check in failed if check.check_name in (PULLED, READ)]
     for check in failed:
         said = f"{check.severity.value} {check.asset_key.to_user_string()}: {check.check_name}: {check.description}"
         out.print(escape(said), highlight=False)
     if not result.success:
-        broken = [event.step_key for event in result.all_events if event.is_step_failure]
-        raise RuntimeError(f"run {run_id} failed in {', '.join(map(str, broken))}; its log in the UI says why.")
+        raise CommandError(f"run {run_id} failed. {_causes(result)} {_AGAIN}")
+    if refused:
+        tables = ", ".join(sorted(check.asset_key.to_user_string() for check in refused))
+        raise CommandError(f"not all was pulled and read in run {run_id}: {tables}. The rest is done. {_AGAIN}")
     out.print(f"{days[0]} to {days[1]} done in run {run_id}; {len(failed)} checks did not pass.")
+
+
+def _causes(result: dg.JobExecutionResult) -> str:
+    """Say why a run failed."""
+    found = causes(result.all_events)
+    if not found:
+        said = [event.message or "" for event in result.all_events if event.is_job_failure or event.is_run_failure]
+        found = {"the run": said[-1] if said else "it was ended from elsewhere; its log in the UI says by whom"}
+    return " ".join(f"{step}: {cause.rstrip('.')}." for step, cause in found.items())
 
 
 def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +11,6 @@ from typing import Annotated, Any
 
 import duckdb
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -30,6 +27,7 @@ from detection.parameters import Parameters
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.report import Score, score
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["backtest"]
 
@@ -64,7 +62,7 @@ def backtest(
     if plot:
         plot.write_bytes(budget_plot([(each["budget"], each["recall"], each["precision"]) for each in found]))
     if format_ is Format.JSON:
-        sys.stdout.write(json.dumps({"from": str(start), "to": str(end), "budgets": found}, indent=1) + "\n")
+        write_json({"from": str(start), "to": str(end), "budgets": found})
     else:
         _show(start, end, found)
 
@@ -91,7 +89,7 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=terminal(stderr=True),
             transient=True,
         ) as bar,
     ):
@@ -168,7 +166,7 @@ def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
 
 
 def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
-    out = Console()
+    out = terminal()
     table = Table(title=f"Backtest from {start} to {end}")
     for title in ("Budget", "Realised", "Alerts", "by services", "Would come", "Would go", "Recall", "Precision"):
         table.add_column(title, justify="right")

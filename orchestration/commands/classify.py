@@ -1,17 +1,15 @@
 """``uploadwatch classify``: what becomes of each event of a file."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from orchestration.classify import classify as classified
 from orchestration.classify import outcome_table
 from orchestration.commands.formats import Format, known_providers
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["classify"]
 
@@ -25,6 +23,6 @@ def classify(
     (name,) = known_providers([provider])
     found = classified(name, files, organisation_domains=Settings.read(environment()).domains)
     if format_ is Format.JSON:
-        sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+        write_json(found)
     else:
-        Console().print(outcome_table(found))
+        terminal().print(outcome_table(found))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,6 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -21,6 +18,7 @@ from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
 from orchestration.commands.formats import Format, known_providers
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["doctor"]
 
@@ -53,9 +51,9 @@ def doctor(
     )
     if format_ is Format.JSON:
         told = [{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings]
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        write_json(told)
     else:
-        Console().print(_table(findings))
+        terminal().print(_table(findings))
     if any(finding.state is State.FAILURE for finding in findings):
         raise typer.Exit(1)
 

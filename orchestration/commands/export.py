@@ -6,19 +6,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
-import duckdb
 import typer
-from rich.console import Console
 from rich.progress import track
 
-from assets.exporting import Destination, ExportFormat, export_day, open_lake
+from assets.export_files import Destination, ExportFormat
+from assets.exporting import open_export
 from assets.refresh import days_between
 from assets.resources import Clock
-from detection.sql import ENGINE
 from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.resources import check_region
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["export"]
 
@@ -45,13 +44,12 @@ def export(
         pseudonyms=pseudonyms_of(values),
     )
     total = {"uploads": 0, "findings": 0, "alerts": 0}
-    with duckdb.connect(config=dict(ENGINE)) as con:
-        open_lake(con, lake, Clock(fixed=settings.now).now(), destination.pseudonyms)
-        days = days_between(first.date(), last.date())
-        for day in track(days, description="days", console=Console(stderr=True), transient=True):
-            rows = export_day(con, lake, destination, day)
+    days = days_between(first.date(), last.date())
+    with open_export(lake, destination, Clock(fixed=settings.now).now()) as opened:
+        for day in track(days, description="days", console=terminal(stderr=True), transient=True):
+            rows = opened.day(day).rows
             total = {name: count + rows[name] for name, count in total.items()}
-    Console().print(
+    terminal().print(
         f"{total['uploads']:,} uploads, and {total['alerts']:,} alerts in {total['findings']:,} findings, of "
         f"{len(days)} day{'' if len(days) == 1 else 's'} in {out}",
         highlight=False,

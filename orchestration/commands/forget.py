@@ -1,26 +1,28 @@
-"""``uploadwatch forget``: removes a person from a home, and says what it removed."""
+"""``uploadwatch forget``: remove a person from a home, and say what was removed and what could not be searched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
-import dagster as dg
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.forget import Removed, identify
+from assets.forget import Findings, Person, identify
 from assets.forget import forget as forget_person
 from assets.lake import Lake
 from assets.manifest import Manifest
 from connectors import configured, horizons
+from detection.wording import printable
 from orchestration.commands.formats import HOME, HomeOption, lake_of
+from orchestration.idle import refuse_while_running
 from orchestration.pseudonymity import known_pseudonyms
-from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["forget"]
 
@@ -30,26 +32,26 @@ def forget(
     home: HomeOption = HOME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
 ) -> None:
-    """Removes a person from raw events, tables, alerts, exports and Dagster's records; say it again if it was killed.
+    """Remove a person from raw events, tables, alerts, exports and Dagster's records; say it again if it was killed.
 
-    No run may be in progress: switch the schedules off first.
+    No run or import may be in progress: switch the schedules off first. Ends with 1 where a file could not be searched.
     """
     values = environment()
     settings = Settings.read(values)
     lake = lake_of(home)
     if not dry_run:
-        _nothing_runs(values)
-    out = Console(stderr=True)
+        refuse_while_running(values)
+    out = terminal(stderr=True)
     person = identify(lake, user, known_pseudonyms(values), keep=not dry_run)
     with out.status("looking") as status:
-        removed = forget_person(
+        found = forget_person(
             lake,
             person,
             organisation_domains=settings.domains,
             write=not dry_run,
             told=lambda where: status.update(f"looking through {where}"),
         )
-    _show(removed, dry_run=dry_run)
+    _show(found, dry_run=dry_run)
     if until := _sent_again(lake, values):
         out.print(
             f"Slices of the last days are not final: they are pulled again, and the provider sends these events again, "
@@ -58,43 +60,54 @@ def forget(
             highlight=False,
             soft_wrap=True,
         )
+    _tell_left(out, found, person)
+    if found.unsearched:
+        raise typer.Exit(1)
 
 
-def _nothing_runs(values: Mapping[str, str]) -> None:
-    """Refuses while Dagster has a run that would write back what it has read.
-
-    Raises:
-        RuntimeError: It has.
-    """
-    if values.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
-            if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
-                raise RuntimeError(
-                    "A run is in progress or waits, and would write back what it has read. Switch the schedules off, "
-                    "and wait for it to end or terminate it."
-                )
-
-
-def _show(removed: dict[str, Removed], *, dry_run: bool) -> None:
-    if not removed:
-        Console().print("Nothing names this user.")
+def _show(found: Findings, *, dry_run: bool) -> None:
+    if not found.removed:
+        terminal().print("Nothing names this user.")
         return
     table = Table(title="Would be removed" if dry_run else "Removed")
     table.add_column("Table or files")
     for title in ("Rows", "Replaced in others' rows", "Files"):
         table.add_column(title, justify="right")
-    for name, each in removed.items():
+    for name, each in found.removed.items():
         table.add_row(escape(name), f"{each.rows:,}", f"{each.redacted:,}", f"{each.files:,}")
-    Console().print(table)
+    terminal().print(table)
+
+
+def _tell_left(out: Console, found: Findings, person: Person) -> None:
+    """Print which files stay as they were."""
+    if found.unlisted:
+        out.print("No manifest lists these files of raw events, so they count for nothing; they stay:")
+        _print_paths(out, dict.fromkeys(found.unlisted, ""))
+    if found.unsearched:
+        out.print(f"{len(found.unsearched)} files could not be searched, and may still name this user:")
+        _print_paths(out, found.unsearched)
+        again = f"Do what each needs, or remove it, then say this again: uploadwatch forget {person.user}"
+        out.print(again, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_paths(out: Console, paths: Mapping[Path, str]) -> None:
+    for path, why in sorted(paths.items()):
+        # A path is whatever somebody called a file.
+        shown = printable(f"  {path}: {why}" if why else f"  {path}")
+        out.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
 def _sent_again(lake: Lake, values: dict[str, str]) -> datetime | None:
-    """From when on a slice that is pulled is final, of the last that is not; None where all are."""
+    """Return from when on all slices that are not final yet would be, pulled then; None where all are final."""
     ends = []
     for provider in configured(values):
         lateness, _ = horizons(provider, values)
-        for day in lake.landed_days(f"{provider}/audit_events")[-10:]:
-            manifest = Manifest(lake.directory(f"{provider}/audit_events", day))
+        for directory in sorted(Path(lake.root, provider, "audit_events").glob("day=*"))[-10:]:
+            try:
+                manifest = Manifest(directory)
+            except (OSError, ValueError):
+                # It was reported among what could not be searched.
+                continue
             ends += [
                 piece.end + lateness for piece in manifest.slices.values() if piece.pulled_at < piece.end + lateness
             ]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -20,6 +19,7 @@ from assets.resources import Clock
 from connectors import ConfigurationError
 from orchestration.commands.formats import HOME, HomeOption, known_providers
 from orchestration.settings import REPLAY_NOTE, Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["history"]
 
@@ -46,7 +46,7 @@ def history(
         BarColumn(),
         TaskProgressColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=terminal(stderr=True),
         transient=True,
     ) as bar:
         task = bar.add_task("", total=1.0)
@@ -63,7 +63,7 @@ def history(
 
 
 def _show(provider: str, report: ImportReport, last: date) -> None:
-    out = Console()
+    out = terminal()
     table = Table()
     for title in ("Rows read", "landed", "duplicate", "rejected"):
         table.add_column(title, justify="right")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -24,6 +22,7 @@ from orchestration.notify.settings import read_channels
 from orchestration.notify.sources import enter_sources
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["notify", "outbox"]
 
@@ -45,7 +44,7 @@ def notify(
         raise ConfigurationError(
             "No channel is configured. Set UPLOADWATCH_NOTIFY_<CHANNEL>_URL, see docs/notifications.md."
         )
-    out = Console()
+    out = terminal()
     if test:
         worked = [_works(channel, clock.now(), out) for channel in channels]
         if not all(worked):
@@ -55,9 +54,12 @@ def notify(
     with alone(home) as may:
         if not may:
             raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
-        entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
         turned = enter_sources(box, lake, channels, clock.now())
-        done = deliver(box, channels, clock.now, pseudonyms)
+        try:
+            entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
+        finally:
+            # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+            done = deliver(box, channels, clock.now, pseudonyms)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
     if turned:
         out.print(f"{turned} sources failing, or well again")
@@ -90,11 +92,11 @@ def outbox(
     box = outbox_of(home)
     if retry:
         now = Clock(fixed=Settings.read(values).now).now()
-        Console(stderr=True).print(f"{box.retry(now)} messages were put back")
+        terminal(stderr=True).print(f"{box.retry(now)} messages were put back")
     waiting, counts = box.waiting(), box.counts()
     if format_ is Format.JSON:
         told = {**counts, "waiting": [asdict(each) for each in waiting]}
-        sys.stdout.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+        write_json(told)
         return
     known = {each.name for each in read_channels(values)}
     table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)
@@ -111,4 +113,4 @@ def outbox(
             each.due[:19].replace("T", " ") if each.state == "pending" else "",
             escape(gone + each.reason),
         )
-    Console().print(table)
+    terminal().print(table)

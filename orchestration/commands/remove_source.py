@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from assets.removal import delete_source, keep_source
@@ -17,6 +16,7 @@ from detection.wording import size
 from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.idle import refuse_while_running
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["remove_source"]
 
@@ -62,4 +62,4 @@ def remove_source(
                 "withdrawn by the next run over their days; for all of them: "
                 f"uploadwatch backfill --from {days[0]} --to {days[-1]}"
             )
-    Console().print(escape(said), highlight=False, soft_wrap=True)
+    terminal().print(escape(said), highlight=False, soft_wrap=True)

@@ -12,7 +12,6 @@ from typing import Annotated
 
 import duckdb
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from connectors import PROVIDERS
@@ -21,10 +20,11 @@ from orchestration.replay import PROJECT, Home, play, sandbox
 from orchestration.report import alert_table, read_alerts, score
 from orchestration.resources import resources
 from orchestration.settings import Settings
+from orchestration.terminal import terminal
 
 __all__ = ["demo", "run"]
 
-out = Console()
+out = terminal()
 _DEMO_START = date(2026, 1, 5)
 _DEMO_DAYS = 60
 _ATTEMPTS = 5

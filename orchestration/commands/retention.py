@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from assets.resources import Clock
@@ -12,6 +11,7 @@ from assets.retention import Old, by_table, find_old, remove_old
 from detection.wording import size
 from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["retention"]
 
@@ -25,7 +25,7 @@ def retention(
     lake = lake_of(home)
     today = Clock(fixed=settings.now).now().date()
     found = list((find_old if dry_run else remove_old)(lake, settings.kept_days, today))
-    out = Console()
+    out = terminal()
     if not settings.kept_days:
         out.print("UPLOADWATCH_RETENTION is not set: everything is kept.")
     elif not found:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import duckdb
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from assets.publishing import publish
@@ -14,6 +13,7 @@ from assets.resources import Clock
 from assets.reviews import add_review
 from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.settings import Settings, environment
+from orchestration.terminal import terminal
 
 __all__ = ["review"]
 
@@ -42,4 +42,4 @@ def review(
                 "Take it from `uploadwatch alerts --format json`."
             )
         add_review(con, lake, found[0][0], verdict=verdict, by=by, note=note, now=now)
-    Console().print(f"{found[0][0]} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
+    terminal().print(f"{found[0][0]} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)

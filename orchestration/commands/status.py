@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -22,6 +20,7 @@ from detection.wording import TITLES
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.settings import Settings, environment
 from orchestration.sources import Activation, Source, activations, sources_of, warnings
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["status"]
 
@@ -37,7 +36,7 @@ def status(
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
     sources = sources_of(lake, now)
-    out = Console()
+    out = terminal()
     if format_ is Format.TABLE:
         for line in warnings(sources):
             out.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -50,7 +49,7 @@ def status(
         plot.write_bytes(load_plot(load))
     if format_ is Format.JSON:
         told = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
-        sys.stdout.write(json.dumps(told, default=str, indent=1) + "\n")
+        write_json(told)
         return
     if not judged:
         out.print("Nothing is evaluated yet: no run has finished.")

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from connectors import PROVIDERS, variables
 from orchestration.commands.formats import HOME, HomeOption
+from orchestration.env_file import ENV_FILE, env_text
 from orchestration.replay import PROJECT, Home, sandbox
+from orchestration.terminal import terminal
 
 __all__ = ["ui"]
 
@@ -36,11 +37,15 @@ def ui(
     workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
     providers = noted.pop("providers").split(",")
     with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
-        Console().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
+        # The file is read by the code location's process alone: the web server and the daemon get no credentials.
+        variables_file = place.path / "sandbox" / "ui.env"
+        variables_file.write_text(env_text({**stand_in.variables(providers), **noted}), encoding="utf-8")
+        terminal().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
         _serve(
             [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-p", str(port)],
-            place.path,
-            {**_without_providers(os.environ), **stand_in.variables(providers), **noted},
+            # Dagster reads the .env of its working directory; in its own there is none.
+            place.path / "dagster",
+            {**_without_settings(os.environ), ENV_FILE: str(variables_file)},
         )
 
 
@@ -64,7 +69,9 @@ def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> 
                     os.killpg(process.pid, signal.SIGKILL)
 
 
-def _without_providers(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the credentials of real providers: a replay must not reach them."""
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without settings and credentials of a real deployment: a replay must not reach it."""
     theirs = {name for provider in PROVIDERS for name in variables(provider)}
-    return {name: value for name, value in environment.items() if name not in theirs}
+    return {
+        name: value for name, value in environment.items() if name not in theirs and not name.startswith("UPLOADWATCH_")
+    }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from typing import Annotated
 
@@ -13,6 +11,7 @@ from rich.markup import escape
 
 from assets.verification import Problem, verify
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+from orchestration.terminal import terminal, write_json
 
 __all__ = ["verify_lake"]
 
@@ -27,16 +26,19 @@ def verify_lake(
     The exit status is 1 if anything is left to mend.
     """
     lake = lake_of(home)
-    out, progress = Console(), Console(stderr=True)
+    out, progress = terminal(), terminal(stderr=True)
     found: list[dict[str, str]] = []
-    with progress.status("verifying") as status, lake.alone():
+    with progress.status("verifying") as status:
         for problem in verify(lake, lambda what: status.update(f"verifying {escape(what)}")):
-            done = problem.repair() if repair and problem.repair else ""
+            done = ""
+            if repair and problem.repair:
+                with lake.alone():
+                    done = problem.repair()
             found.append(_row(problem, done))
             if format_ is Format.TABLE:
                 _show(out, problem, done)
     if format_ is Format.JSON:
-        sys.stdout.write(json.dumps(found, ensure_ascii=True, indent=1) + "\n")
+        write_json(found)
     left = Counter(row["state"] for row in found if not row["repaired"])
     if format_ is Format.TABLE:
         repaired = sum(bool(row["repaired"]) for row in found)

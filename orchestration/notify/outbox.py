@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestration.notify.messages import Message, event_for, key_of
-from orchestration.notify.stamp import Lineage, Stamp, stamp_of
+from orchestration.notify.witness import Lineage, Witness, witness_of
 
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
 
@@ -63,9 +63,9 @@ DELETE FROM marks WHERE name LIKE 'feed %';
 """The first layout had a row for each subject and revision, and counted the turns of feeds by itself. What the last
 message about an alert said is not known: NULL, which any message of that revision is taken for."""
 
-_CHANGES, _SERIES, _FORGOTTEN, _AHEAD = "changes", "series", "forgotten", "ahead"
-"""Marks of the outbox itself: how often it was changed; what its keys end with; that channels may know more than it
-does, and why; that it gave numbers of its own to alerts, beyond the ledger's."""
+_CHANGES, _IDENTITY, _SERIES, _FORGOTTEN, _AHEAD = "changes", "identity", "series", "forgotten", "ahead"
+"""Marks of the outbox itself: how often it was changed; which file it is; what its keys end with; that channels may
+know more than it does, and why; that it gave numbers of its own to alerts, beyond the ledger's."""
 
 
 _DELETED, _RESTORED = "deleted", "restored"
@@ -175,17 +175,17 @@ class Outbox:
         """One transaction, alone: others wait for its end."""
         with self._mendable():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with stamp_of(self._path) as stamp, self._connected() as database:
+            with witness_of(self._path) as witness, self._connected() as database:
                 database.execute("BEGIN IMMEDIATE")
                 with database:
-                    stamp.open()
-                    changes = _begun(database, stamp)
+                    changes = before = _begun(database, witness)
                     yield database
                     if database.total_changes:
                         changes += 1
                         _put(database, _CHANGES, str(changes))
                     ahead = _got(database, _AHEAD) is not None
-                stamp.close(changes, ahead=ahead)
+                if changes > before:
+                    witness.advance(changes, ahead=ahead)
 
     def add(
         self,
@@ -209,22 +209,23 @@ class Outbox:
         new = 0
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
+            # What a channel got from the deleted outbox has the ledger's number, and is known by it.
+            again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None
             for message in messages:
-                revision = _entered(database, message)
-                if revision is None:
+                revision, is_new = _entered(database, message)
+                ending = series
+                if message.event.startswith("alert."):
+                    ending = "" if again else series
+                    if ending or revision > message.revision:
+                        _put(database, _AHEAD, "")
+                if not is_new:
                     continue
                 new += 1
-                about_alert = message.event.startswith("alert.")
-                if about_alert and (revision > message.revision or (series and not forgotten)):
-                    _put(database, _AHEAD, "")
-                # What a channel got from the deleted outbox has the ledger's number, and is known by it.
-                ending = "" if about_alert and forgotten == _DELETED else series
+                numbered = replace(message, revision=revision)
                 for route in routes:
-                    numbered = replace(message, revision=revision)
                     _post(database, numbered, route, ending, now, forgotten=forgotten is not None)
             if mark:
                 _put(database, *mark)
-                database.execute("DELETE FROM marks WHERE name = ?", (_FORGOTTEN,))
         return new
 
     def last(self, subject: str) -> str | None:
@@ -322,8 +323,8 @@ class Outbox:
         return {state: found.get(state, 0) for state in ("pending", "parked", "sent")}
 
 
-def _begun(database: sqlite3.Connection, stamp: Stamp) -> int:
-    """Bring the tables to the present layout, and own up to what the outbox can't remember; returns its changes."""
+def _begun(database: sqlite3.Connection, witness: Witness) -> int:
+    """Bring the tables to the present layout, and find out what the outbox can't remember; returns its changes."""
     [layout] = database.execute("PRAGMA user_version").fetchone()
     if layout > _LAYOUT:
         raise sqlite3.DatabaseError("a later version of uploadwatch wrote it")
@@ -332,15 +333,16 @@ def _begun(database: sqlite3.Connection, stamp: Stamp) -> int:
         for statement in (_TABLES + (_TAKEN_OVER if "told" in tables else "")).split(";"):
             database.execute(statement)
         database.execute(f"PRAGMA user_version = {_LAYOUT}")
-        _put(database, _CHANGES, "0")
     changes = int(_got(database, _CHANGES) or 0)
-    match stamp.lineage(changes):
-        case Lineage.DELETED:
-            _forget(database, _RESTORED if stamp.ahead else _DELETED)
-        case lineage if lineage is Lineage.REPLACED or (lineage is Lineage.UNSTAMPED and layout):
-            _forget(database, _RESTORED)
-        case Lineage.TOUCHED:
-            _put(database, _SERIES, secrets.token_hex(4))
+    lineage = witness.lineage(changes, _got(database, _IDENTITY), empty=not tables)
+    if lineage is Lineage.DELETED:
+        _forget(database, _RESTORED if witness.ahead else _DELETED)
+    elif lineage is Lineage.REPLACED:
+        _forget(database, _RESTORED)
+    if lineage is not Lineage.SAME:
+        changes = max(changes, witness.latest)
+        witness.renew(changes)
+        _put(database, _IDENTITY, witness.identity)
     return changes
 
 
@@ -354,8 +356,8 @@ def _forget(database: sqlite3.Connection, why: str) -> None:
         _put(database, _AHEAD, "")
 
 
-def _entered(database: sqlite3.Connection, message: Message) -> int | None:
-    """Remember what a message says; returns its number, or None where the last about its subject said the same."""
+def _entered(database: sqlite3.Connection, message: Message) -> tuple[int, bool]:
+    """Remember what a message says; returns its number, and whether it says something new about its subject."""
     content = message.content or str(message.revision)
     row = database.execute("SELECT revision, content FROM subjects WHERE subject = ?", (message.subject,)).fetchone()
     revision = message.revision
@@ -365,7 +367,7 @@ def _entered(database: sqlite3.Connection, message: Message) -> int | None:
         known = said == content or (said is None and last == revision)
         revision = last if known else max(revision, last + 1)
     database.execute("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?)", (message.subject, revision, content))
-    return None if known else revision
+    return revision, not known
 
 
 def _post(

@@ -9,6 +9,7 @@ import dagster as dg
 from assets.lake import Lake
 from assets.resources import Clock
 from detection.pseudonyms import Pseudonyms
+from orchestration.causes import causes
 from orchestration.notify.channels import Channel, open_channel
 from orchestration.notify.messages import Message, feed_message, run_failed
 from orchestration.notify.outbox import Outbox
@@ -98,12 +99,15 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
             if not may:
                 return dg.SkipReason("Another round is at work.")
             now = clock.now()
-            entered = enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             busy = _busy_since(context.instance, now)
-            entered += enter_sources(outbox, lake, channels, now, busy_since=busy)
+            entered = enter_sources(outbox, lake, channels, now, busy_since=busy)
             for provider in providers:
                 entered += _enter_feed(outbox, channels, context.instance, provider, now)
-            done = deliver(outbox, channels, clock.now, pseudonyms)
+            try:
+                entered += enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
+            finally:
+                # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+                done = deliver(outbox, channels, clock.now, pseudonyms)
         counts = outbox.counts()
         for failure in done.failed:
             context.log.warning("Not delivered to %s", failure)
@@ -135,15 +139,9 @@ def _busy_since(instance: dg.DagsterInstance, now: datetime) -> datetime | None:
 
 def _failure(context: dg.RunFailureSensorContext) -> Message:
     run = context.dagster_run
-    steps = {}
-    for event in context.get_step_failure_events():
-        error = event.step_failure_data.error
-        # The step's own error only says that there was one; its cause says which.
-        cause = error.cause if error and error.cause else error
-        text = cause.message.strip().splitlines() if cause else []
-        steps[event.step_key or ""] = text[0] if text else "no reason given"
-    if not steps:
-        steps = {"the run": (context.failure_event.message or "no reason given").splitlines()[0]}
+    steps = causes(context.get_step_failure_events()) or {
+        "the run": (context.failure_event.message or "no reason given").splitlines()[0]
+    }
     tags = [f"dagster/asset_partition_range_{end}" for end in ("start", "end")]
     days = [run.tags[tag] for tag in (*tags, "dagster/partition") if tag in run.tags]
     return run_failed(run.run_id, run.job_name, days, steps)

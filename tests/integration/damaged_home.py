@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -52,12 +52,12 @@ class Ran:
 class Broken(Watched):
     """A deployment, its sandbox, and runs over any days at any time, with any sources configured."""
 
-    def __init__(self, home: Home, stand_in: Sandbox) -> None:
+    def __init__(self, home: Home, stand_in: Sandbox, providers: Sequence[str] = PROVIDERS) -> None:
         super().__init__(home)
         self.lake = home.path / "lake"
-        self._stand_in = stand_in
+        self._stand_in, self._providers = stand_in, providers
         last = FIRST + timedelta(days=DAYS - 1)
-        self.values = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
+        self.values = deployment(home, stand_in, FIRST, last, providers=providers, settings={})
 
     def run(
         self,
@@ -65,14 +65,15 @@ class Broken(Watched):
         last: int = DAYS - 1,
         *,
         now: datetime = END,
-        providers: Sequence[str] = PROVIDERS,
+        providers: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
         reconcile: bool = True,
         local: datetime | None = None,
     ) -> Ran:
         """One run over the days from first to last, counted from 0; ``local`` is what the host's clock shows."""
         self._stand_in.set_clock(now)
-        theirs = {name for provider in ALL_PROVIDERS if provider not in providers for name in variables(provider)}
+        used = providers or self._providers
+        theirs = {name for provider in ALL_PROVIDERS if provider not in used for name in variables(provider)}
         values = {name: value for name, value in self.values.items() if name not in theirs}
         values["UPLOADWATCH_NOW"] = (local or now).isoformat()
         os.environ.update(values)
@@ -114,11 +115,11 @@ def made_workload(path: Path) -> Path:
     return write(path, events, days=DAYS, people=25, seed=8)
 
 
-def made_home(root: Path) -> Path:
+def made_home(root: Path, providers: Sequence[str] = PROVIDERS) -> Path:
     """A home after one calm run, and the workload that it was played from beside it."""
     workload = made_workload(root / "workload.parquet")
     with sandbox(workload, root / "home" / "sandbox", now=moment(0, 0)) as stand_in:
-        calm = Broken(Home(root / "home"), stand_in)
+        calm = Broken(Home(root / "home"), stand_in, providers)
         ran = calm.run()
         assert ran.success
         assert {"one@example.com", "two@example.com", "three@example.com"} <= {alert["user"] for alert in calm.alerts}
@@ -126,8 +127,8 @@ def made_home(root: Path) -> Path:
 
 
 @contextmanager
-def standing(made: Path, copy: Path, *, faults: Path | None = None):
+def standing(made: Path, copy: Path, providers: Sequence[str] = PROVIDERS) -> Iterator[Broken]:
     """A copy of a made home, with its sandbox running."""
     shutil.copytree(made / "home", copy, dirs_exist_ok=True)
-    with sandbox(made / "workload.parquet", copy / "sandbox", now=moment(0, 0), faults=faults) as stand_in:
-        yield Broken(Home(copy), stand_in)
+    with sandbox(made / "workload.parquet", copy / "sandbox", now=moment(0, 0)) as stand_in:
+        yield Broken(Home(copy), stand_in, providers)

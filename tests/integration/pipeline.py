@@ -20,6 +20,7 @@ from tests.memory import connect
 
 __all__ = ["FIRST", "Quick", "Watched", "burst", "moment", "sandbox", "watch", "write"]
 
+
 @contextmanager
 def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None = None) -> Iterator[Sandbox]:
     """What `orchestration.replay.sandbox` gives, in half a second less."""

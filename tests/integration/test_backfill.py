@@ -15,11 +15,16 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.sensor_definition import SensorEvaluationContext
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from rich.console import Console
 
 from orchestration.commands import backfill as commands
+from orchestration.definitions import build_defs
+from orchestration.notify.outbox import Outbox
 from orchestration.replay import Home, Sandbox, deployment, sandbox
 from tests.integration.command import say
+from tests.integration.notified import receiver
 from tests.integration.pipeline import FIRST, burst, moment, write
 
 DAYS = 4
@@ -111,6 +116,54 @@ def test_a_run_that_would_be_forgotten_is_refused(
     done = say("backfill", "--from", "2026-01-05", "--to", "2026-01-06", values=values)
     assert done.status == 1
     assert "DAGSTER_HOME" in done.err
+
+
+def test_a_source_that_refuses_is_told_by_the_exit_status(stand_in: Sandbox, tmp_path: Path) -> None:
+    """Prevents a script from taking a backfill without one of its sources for done."""
+    values = deployed(tmp_path, stand_in) | {"BOX_CLIENT_SECRET": "revoked"}
+    done = say("backfill", "--from", FIRST.isoformat(), "--to", FIRST.isoformat(), values=values)
+    said = " ".join(done.err.split())
+    assert done.status == 1
+    assert "not all was pulled" in said
+    assert "box/audit_events" in said
+    assert "Traceback" not in done.err
+    assert "ERROR box/audit_events: pulled" in " ".join(done.out.split())
+    assert list((tmp_path / "lake" / "dropbox" / "audit_events").glob("day=*"))
+
+
+def test_a_run_that_fails_is_seen_by_the_sensor_and_says_why(stand_in: Sandbox, tmp_path: Path) -> None:
+    """Prevents a failed backfill that nobody is told of, and one that only says where the reason may be looked up."""
+    allow_list = tmp_path / "allow.toml"
+    allow_list.write_text("[[allow]]\nuser = 1\n", encoding="utf-8")
+    values = deployed(tmp_path / "home", stand_in) | {"UPLOADWATCH_ALLOW_LIST": str(allow_list)}
+    with dg.DagsterInstance.from_config(values["DAGSTER_HOME"]) as instance, receiver() as soc:
+        live = {name: value for name, value in values.items() if name != "UPLOADWATCH_NOW"} | soc.variables
+        defs = build_defs(live)
+        cursor = ""
+        for _ in range(2):
+            context = SensorEvaluationContext(
+                instance_ref=instance.get_ref(),
+                instance=instance,
+                cursor=cursor or None,
+                repository_name="__repository__",
+                repository_def=defs.get_repository_def(),
+                resources=defs.get_repository_def().get_top_level_resources(),
+                code_location_origin=RegisteredCodeLocationOrigin("uploadwatch"),
+            )
+            with pytest.MonkeyPatch.context() as patch, context:
+                for name, value in live.items():
+                    patch.setenv(name, value)
+                cursor = defs.resolve_sensor_def("run_failures").evaluate_tick(context).cursor
+            if not instance.get_runs():
+                done = say("backfill", "--from", FIRST.isoformat(), "--to", FIRST.isoformat(), values=values)
+        [run] = instance.get_runs()
+        waiting = Outbox(tmp_path / "home" / "outbox.db").waiting()
+    assert done.status == 1
+    said = " ".join(done.err.split())
+    assert str(allow_list) in said.replace(" ", "")
+    assert "launch the backfill again" in said
+    assert "Traceback" not in done.err
+    assert [each.key for each in waiting] == [f"run-{run.run_id}-1"]
 
 
 def test_the_bar_tells_which_steps_are_under_way_and_how_many_are_over(monkeypatch: pytest.MonkeyPatch):

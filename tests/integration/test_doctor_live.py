@@ -55,9 +55,10 @@ def test_a_clock_that_is_off_is_told(sandbox: Client, provider: str, seconds: in
 def test_the_clock_is_told_although_the_sign_in_is_refused(sandbox: Client) -> None:
     """Prevents hiding the cause: it is the clock that makes a sign-in fail."""
     play(sandbox, {"api": "google_token", "kind": "sign_in_refused"})
-    found = ask(sandbox, "google_workspace", clock=lambda: datetime.now(UTC) - timedelta(minutes=10))
+    found = ask(sandbox, "google_workspace", now=NOW - timedelta(minutes=10))
     assert found["sign_in"].state is State.FAILURE
     assert found["clock"].state is State.FAILURE
+    assert "behind" in found["clock"].found
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -68,13 +68,58 @@ def test_any_answer_can_be_told_and_echo_the_request(client: Client) -> None:
     assert answer.json() == {"message": f"you sent {session.headers['Authorization']}"}
 
 
-def test_the_date_can_be_off(client: Client) -> None:
-    """Prevents a clock that differs from being a fault that nobody can try."""
+def test_the_date_is_the_sandboxs_and_can_be_off(client: Client) -> None:
+    """Prevents a replay that looks like a wrong clock, and a clock that differs from being a fault nobody can try."""
     play(client, {"api": "box", "kind": "clock_skew", "seconds": -7200})
     session = client.box()
     skewed, right = (parsedate_to_datetime(session.get(client.url + EVENTS).headers["Date"]) for _ in range(2))
-    assert -7260 < (skewed - datetime.now(UTC)).total_seconds() < -7140
-    assert abs((right - datetime.now(UTC)).total_seconds()) < 60
+    assert skewed == datetime(2026, 1, 5, 22, tzinfo=UTC)
+    assert right == datetime(2026, 1, 6, tzinfo=UTC)
+
+
+def test_a_sign_in_may_answer_oddly(client: Client) -> None:
+    """Prevents an odd token from having to wait for a stand-in of its own."""
+    play(client, {"api": "box_token", "kind": "odd_token", "answer": {"expires_in": "soon"}})
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client.environment["BOX_CLIENT_ID"],
+        "client_secret": client.environment["BOX_CLIENT_SECRET"],
+        "box_subject_type": "enterprise",
+        "box_subject_id": client.environment["BOX_ENTERPRISE_ID"],
+    }
+    odd, usual = (client.plain.post(f"{client.url}/oauth2/token", data=form).json() for _ in range(2))
+    assert odd["expires_in"] == "soon"
+    assert odd["access_token"]
+    assert usual["expires_in"] != "soon"
+
+
+def test_a_time_to_wait_may_be_odd(client: Client) -> None:
+    """Prevents an odd Retry-After from having to wait for a stand-in of its own."""
+    play(client, {"api": "box", "kind": "throttled", "retry_after": "soon"})
+    answer = client.box().get(client.url + EVENTS)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "soon")
+
+
+@pytest.mark.parametrize(
+    ("form", "status"),
+    [
+        ("empty", 200),
+        ("shape", 200),
+        ("nested", 200),
+        ("bad_request", 400),
+        ("not_found", 404),
+        ("internal_error", 500),
+    ],
+)
+def test_pages_that_hold_a_stretch_of_time_are_bad(client: Client, form: str, status: int) -> None:
+    """Prevents a stretch of a log that fails for good from being a fault that nobody can try."""
+    stretch = {"start": "2026-01-05T00:01:00Z", "end": "2026-01-05T00:01:01Z", "form": form}
+    play(client, {"api": "box", "kind": "bad_stretch", **stretch})
+    session = client.box()
+    whole = session.get(client.url + EVENTS)
+    assert whole.status_code == status
+    assert b"created_at" not in whole.content
+    assert session.get(f"{client.url}{EVENTS}&created_before=2026-01-05T00:00:55Z").json()["entries"]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +137,13 @@ def test_the_date_can_be_off(client: Client) -> None:
         ('[{"api": "dropbox", "kind": "duplicates"}]', "dropbox has no such fault"),
         ('[{"api": "box", "kind": "short_page", "events": 0}]', "an empty page is the end at box"),
         ('[{"api": "graph", "kind": "throttled", "form": "forbidden"}]', "graph throttles with 429 only"),
+        ('[{"api": "box", "kind": "bad_blob", "blobs": [1]}]', "box has no such fault; choose from office365"),
+        ('[{"api": "office365", "kind": "bad_blob", "blobs": [-1]}]', "fault 1 (bad_blob): blobs"),
+        (
+            '[{"api": "box", "kind": "bad_stretch", "start": "2026-01-05T00:00:00", "end": "x"}]',
+            "fault 1 (bad_stretch)",
+        ),
+        ('[{"api": "box", "kind": "odd_token", "answer": {}}]', "box has no such fault"),
     ],
 )
 def test_a_plan_that_cannot_be_used_says_which_entry_and_why(client: Client, plan: str, said: str) -> None:

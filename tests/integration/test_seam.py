@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,13 @@ import duckdb
 import pytest
 import requests
 
+from assets import audit_events
+from assets.health import read_health
 from assets.resources import Source
-from connectors import Gap, Page
-from tests.integration.damaged_home import Broken, Ran, made_home, standing
+from assets.side_by_side import Patience
+from connectors import PROVIDERS, Gap, Page, StoppedError, variables
+from orchestration.commands.formats import lake_of
+from tests.integration.damaged_home import END, Broken, Ran, made_home, standing
 
 SECRET = "s3cr3t-value-of-a-token"
 
@@ -24,6 +30,8 @@ class Sabotaged:
         self._connector, self._step, self._error = connector, step, error
 
     def __getattr__(self, name: str) -> Any:
+        if self._step == name and not callable(getattr(self._connector, name)):
+            raise self._error()
         if self._step in (name, f"{name} later"):
             return self._raise if self._step == name else self._raise_later
         return getattr(self._connector, name)
@@ -36,18 +44,6 @@ class Sabotaged:
         raise self._error()
 
 
-class SabotagedSource(Source):
-    """A source whose connector raises."""
-
-    step: str
-    error: Any
-
-    def connector(self, clock: Any, stop: Any = None) -> Any:
-        if self.step == "connector":
-            raise self.error()
-        return Sabotaged(super().connector(clock, stop), self.step, self.error)
-
-
 ERRORS: tuple[Callable[[], BaseException], ...] = (
     lambda: RecursionError("maximum recursion depth exceeded"),
     lambda: requests.exceptions.InvalidHeader(f"Invalid header: {SECRET}"),
@@ -57,27 +53,42 @@ ERRORS: tuple[Callable[[], BaseException], ...] = (
     MemoryError,
     lambda: OSError(28, "No space left on device"),
 )
+
+
+class SabotagedSource(Source):
+    """A source whose connector raises."""
+
+    step: str
+    error: int
+
+    def connector(self, clock: Any, stop: Any = None) -> Any:
+        if self.step == "connector":
+            raise ERRORS[self.error]()
+        return Sabotaged(super().connector(clock, stop), self.step, ERRORS[self.error])
+
+
 STEPS = ("connector", "pages", "pages later", "parallel_slices", "present", "retention", "streamed", "file_sizes")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_home(tmp_path_factory.mktemp("made"))
+    return made_home(tmp_path_factory.mktemp("made"), PROVIDERS)
 
 
 @pytest.fixture(scope="module")
 def home(made: Path, tmp_path_factory: pytest.TempPathFactory):
-    with standing(made, tmp_path_factory.mktemp("standing") / "home") as broken:
+    with standing(made, tmp_path_factory.mktemp("standing") / "home", PROVIDERS) as broken:
         yield broken
 
 
-def run(home: Broken, provider: str, step: str, error: Callable[[], BaseException]) -> Ran:
+def run(home: Broken, provider: str, step: str, error: int) -> Ran:
+    """A run in which one step of a source raises; something of the source is due."""
+    for path in home.raw(provider, 4):
+        path.unlink()
     values = {**home.values, "TOKEN": SECRET}
     source = SabotagedSource(
         provider=provider,
-        environment={
-            name: value for name, value in values.items() if name.startswith(provider.upper()) or name == "TOKEN"
-        },
+        environment={name: value for name, value in values.items() if name in (*variables(provider), "TOKEN")},
         limits=str(home.home.path / "limits"),
         step=step,
         error=error,
@@ -85,11 +96,9 @@ def run(home: Broken, provider: str, step: str, error: Callable[[], BaseExceptio
     return home.run(2, 4, overrides={f"{provider}_source": source})
 
 
-@pytest.mark.parametrize("provider", ["box", "dropbox"])
-@pytest.mark.parametrize(("step", "error"), [(step, ERRORS[n % len(ERRORS)]) for n, step in enumerate(STEPS)])
-def test_a_source_that_raises_at_a_step_fails_alone(
-    home: Broken, provider: str, step: str, error: Callable[[], BaseException]
-) -> None:
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(("step", "error"), [(step, n % len(ERRORS)) for n, step in enumerate(STEPS)])
+def test_a_source_that_raises_at_a_step_fails_alone(home: Broken, provider: str, step: str, error: int) -> None:
     """Prevents one source's fault, of whatever kind, from silencing all others."""
     before = home.alert_files()
     ran = run(home, provider, step, error)
@@ -106,13 +115,68 @@ def test_a_source_that_raises_at_a_step_fails_alone(
     assert SECRET not in str(failing)
 
 
-@pytest.mark.parametrize("error", ERRORS)
-def test_whatever_is_raised_stands_with_its_traceback_in_the_log(
-    home: Broken, error: Callable[[], BaseException]
-) -> None:
+@pytest.mark.parametrize("error", range(len(ERRORS)))
+def test_whatever_is_raised_stands_with_its_traceback_in_the_log(home: Broken, error: int) -> None:
     """Prevents a fault of the program from looking like one of the provider, without a trace of where it is."""
     ran = run(home, "box", "parallel_slices", error)
     said = ran.failing()["box/audit_events:pulled"]
-    assert type(error()).__name__ in said
+    kind = type(ERRORS[error]()).__name__
+    assert {"MemoryError": "Memory ran out", "OSError": "The disk is full"}.get(kind, kind) in said
     assert "Traceback" in ran.log
     assert SECRET not in ran.log
+
+
+class Hanging(Source):
+    """A source whose audit API takes the connection and never answers."""
+
+    def connector(self, clock: Any, stop: Any = None) -> Any:
+        never = threading.Event()
+        connector = super().connector(clock, stop)
+
+        class Silent(Sabotaged):
+            def __getattr__(self, name: str) -> Any:
+                return self._hang if name == "pages" else getattr(self._connector, name)
+
+            def _hang(self, *_: object) -> Iterator[Page | Gap]:
+                while not (stop and stop.wait(0.05)) and not never.wait(0.05):
+                    pass
+                raise StoppedError
+                yield
+
+        return Silent(connector, "", RuntimeError)
+
+
+def test_sources_that_never_answer_are_waited_for_together(home: Broken, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents dead sources from holding up a run by one time limit after the other, and for good."""
+    limit = 4.0
+    monkeypatch.setattr(audit_events, "_POLL", Patience(silent_seconds=limit, total_seconds=60))
+    monkeypatch.setattr(audit_events, "_BREAKER", Patience(silent_seconds=1.0, total_seconds=60))
+    hanging = {
+        f"{provider}_source": Hanging(
+            provider=provider,
+            environment={name: value for name, value in home.values.items() if name in variables(provider)},
+            limits=str(home.home.path / "limits"),
+        )
+        for provider in ("box", "dropbox")
+    }
+    before = home.alert_files()
+    waited = []
+    for _ in range(4):
+        # Something is due each time.
+        for provider in ("box", "dropbox"):
+            for path in home.raw(provider, 4):
+                path.unlink()
+        began = time.monotonic()
+        ran = home.run(3, 4, overrides=hanging, reconcile=False, now=END)
+        waited.append(time.monotonic() - began)
+        assert ran.success
+        assert {"box/audit_events:pulled", "dropbox/audit_events:pulled"} <= set(ran.failing())
+        assert "no answer within the time limit" in ran.failing()["box/audit_events:pulled"]
+    assert home.alert_files() == before
+    health = read_health(lake_of(home.home.path), ["box"])["box"]
+    assert health.troubles["pull"].failures >= 4
+    # The circuit breaker: the fourth run only tries. Both limits of the first would be eight seconds.
+    assert waited[3] < waited[0]
+    assert home.run().success
+    assert home.alert_files() == before
+    assert not read_health(lake_of(home.home.path), ["box"])["box"].troubles

@@ -201,6 +201,16 @@ def test_the_command_notifies_of_sources(watched: Watched):
     assert watched.soc.told() == [("source-box-1", "source.failing")]
 
 
+def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watched):
+    """Prevents the damage that people are to hear of from keeping the message about it in the outbox."""
+    write_alerts(watched.home, Made("a", "ann", NOON))
+    (watched.home / "lake" / "published.parquet").write_bytes(b"PAR1 garbage")
+    watched.run(box_read="damaged", dropbox_pull="")
+    with pytest.raises(Exception, match=r"published\.parquet"):
+        ask(watched, "notify", **watched.soc.variables)
+    assert watched.soc.told() == [("source-box-1", "source.failing")]
+
+
 @pytest.fixture
 def tick(watched: Watched, monkeypatch):
     """Evaluates the sensor of notifications over an instance at a time."""
@@ -296,6 +306,21 @@ def test_no_alerts_says_why(watched: Watched):
         shown = ask(watched, command).out
         assert "Box is in activation until 2026-03-11." in shown
         assert "Dropbox is" not in shown
+
+
+def test_a_source_that_was_silent_for_a_month_is_said_to_be_in_activation(tmp_path: Path):
+    """Prevents a quiet week after a long silence from looking watched; what an older run said of youth is over."""
+    small = SmallLake(tmp_path)
+    window = {"window_start": datetime(2026, 3, 2), "state": "in activation"}
+    reason = "uploads since 2026-03-01 only; scored from 2026-03-08 on"
+    small.add("evaluations", date(2026, 3, 2), {"scope": "box", "reason": reason, **window})
+    small.add("evaluations", date(2026, 3, 2), {"scope": "dropbox", "reason": "history since 2026-02-20", **window})
+    landed(small.write(), "box", date(2026, 1, 1))
+    landed(small.lake, "dropbox", date(2026, 2, 20))
+    values = {"UPLOADWATCH_NOW": "2026-03-06T12:00:00+00:00", "COLUMNS": "200", **BOX}
+    shown = say("alerts", "--home", str(tmp_path), values=values).out
+    assert f"Box is in activation: {reason}." in shown
+    assert "Dropbox is" not in shown
 
 
 def test_status_says_little_of_what_was_not_evaluated_and_nothing_of_what_is_to_come(tmp_path: Path):

@@ -15,11 +15,19 @@ from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSet
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 PARTS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
-SECTIONS = ("Office 365", "Box", "Dropbox", "Google Workspace", "Sizes", "The providers' own libraries")
+SECTIONS = (
+    "Office 365",
+    "Box",
+    "Dropbox",
+    "Google Workspace",
+    "What all of them do",
+    "Sizes",
+    "The providers' own libraries",
+)
 FACTS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in PAGE.splitlines()
-    if line.startswith("| ") and not line.startswith("| fact ")
+    if line.startswith("| ") and line.count(" | ") == 2 and not line.startswith("| fact ")
 ]
 CODE = re.compile(r"`([a-z0-9_.]+): ([\w., ]+)`")
 QUERY = re.compile(r"`([\w/]+\.sql)`")

@@ -10,7 +10,7 @@ WITH went AS (
     owner,
     count(*) AS files,
     count(bytes) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     count(DISTINCT "user") AS users,
     list(DISTINCT visibility ORDER BY visibility) FILTER (WHERE visibility IS NOT NULL) AS visibility
   FROM alert_files

@@ -15,7 +15,7 @@ SELECT
   label,
   count(*) AS files,
   count(bytes) AS sized_files,
-  CAST(sum(bytes) AS BIGINT) AS bytes,
+  CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
   list(file_name ORDER BY place) FILTER (WHERE place <= $most_examples) AS examples
 FROM placed
 GROUP BY alert_id, provider, label

@@ -39,7 +39,7 @@ SELECT
   category,
   count(CASE WHEN is_alert THEN 1 END) AS files,
   count(CASE WHEN is_alert THEN bytes END) AS sized_files,
-  CAST(sum(CASE WHEN is_alert THEN bytes END) AS BIGINT) AS bytes,
+  CASE WHEN sum(CASE WHEN is_alert THEN bytes END) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(CASE WHEN is_alert THEN bytes END) AS BIGINT) END AS bytes,
   count(CASE WHEN NOT is_alert THEN 1 END) AS usual_files,
   list(DISTINCT term ORDER BY term) AS terms,
   coalesce(list(file_name ORDER BY place) FILTER (WHERE is_alert AND place <= $most_examples), []) AS examples

@@ -7,7 +7,7 @@ WITH uploaded AS (
     extension,
     count(*) AS files,
     count(bytes) AS sized_files,
-    CAST(sum(bytes) AS BIGINT) AS bytes,
+    CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     CAST(0 AS BIGINT) AS usual_files,
     CAST(NULL AS BIGINT) AS usual_bytes
   FROM alert_files
@@ -20,7 +20,7 @@ WITH uploaded AS (
     CAST(0 AS BIGINT) AS sized_files,
     CAST(NULL AS BIGINT) AS bytes,
     count(*) AS usual_files,
-    CAST(sum(u.bytes) AS BIGINT) AS usual_bytes
+    CASE WHEN sum(u.bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(u.bytes) AS BIGINT) END AS usual_bytes
   FROM subjects s
   JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.extension
@@ -30,9 +30,9 @@ SELECT
   extension,
   CAST(sum(files) AS BIGINT) AS files,
   CAST(sum(sized_files) AS BIGINT) AS sized_files,
-  CAST(sum(bytes) AS BIGINT) AS bytes,
+  CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
   CAST(sum(usual_files) AS BIGINT) AS usual_files,
-  CAST(sum(usual_bytes) AS BIGINT) AS usual_bytes
+  CASE WHEN sum(usual_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(usual_bytes) AS BIGINT) END AS usual_bytes
 FROM uploaded
 GROUP BY alert_id, extension
 ORDER BY alert_id, files DESC, usual_files DESC, extension

@@ -8,7 +8,7 @@ amounts AS (
     SELECT
         event_key,
         count(*) AS files,
-        CASE WHEN count(*) = count(bytes) THEN CAST(sum(bytes) AS BIGINT) END AS bytes
+        CASE WHEN count(*) = count(bytes) THEN CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END END AS bytes
     FROM uploads
     GROUP BY event_key
 )

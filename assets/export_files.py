@@ -1,0 +1,187 @@
+"""The files of an export: where each stands, and how rows are written into several at once.
+
+Layout below the directory that is written to::
+
+    ocsf-json/<class>/day=YYYY-MM-DD/part-HHMMSS.ndjson
+    ocsf-parquet/ext/<source>/region=<region>/accountId=<account>/eventDay=YYYYMMDD/part-HHMMSS.parquet
+    csv/<uploads or alerts>/day=YYYY-MM-DD/part-HHMMSS.csv
+    made-from/                                   state, see assets.export_state
+
+A file holds an hour, or less of it where the hour has many rows; its name is when it begins. It is written beside its
+place and renamed, so that a reader sees the old one or the new one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from assets.export_state import digest_of, state_directory
+from assets.lake import Lake, replacing
+from detection.export import Piece, csv_header, csv_line, json_line
+from detection.pseudonyms import Pseudonyms
+
+__all__ = ["CLASSES", "GROUP_ROWS", "Destination", "ExportFormat", "write_pieces"]
+
+CLASSES = {"file_hosting": "uploadwatch-uploads", "detection_finding": "uploadwatch-alerts"}
+"""Classes of OCSF that are written, with the name of each one's custom source in Amazon Security Lake."""
+
+_READ_ROWS = 5_000
+_PAGE = 1 << 20
+"""Security Lake wants pages of a megabyte at most, uncompressed,"""
+GROUP_ROWS = 100_000
+"""and row groups of 256 MB at most: so many rows are a few megabytes."""
+
+
+class ExportFormat(StrEnum):
+    """What is written."""
+
+    OCSF_JSON = "ocsf-json"
+    OCSF_PARQUET = "ocsf-parquet"
+    CSV = "csv"
+
+
+_SUFFIXES = {ExportFormat.OCSF_JSON: "ndjson", ExportFormat.OCSF_PARQUET: "parquet", ExportFormat.CSV: "csv"}
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where files go, and how.
+
+    Attributes:
+        out: Directory.
+        formats: What is written.
+        region: AWS region of the Security Lake, part of the path of OCSF as Parquet.
+        account: AWS account that the records are of, or a name for what is outside of AWS; likewise.
+        pseudonyms: What makes tokens of names; None leaves names as they are.
+    """
+
+    out: Path
+    formats: tuple[ExportFormat, ...]
+    region: str = ""
+    account: str = "external"
+    pseudonyms: Pseudonyms | None = None
+
+    @property
+    def settings(self) -> str:
+        """What decides which files there are and what stands in them, beside their rows."""
+        covered = self.pseudonyms.of("key") if self.pseudonyms else "names"
+        return "|".join([*sorted(self.formats), self.region, self.account, covered])
+
+    def directory(self, kind: ExportFormat, table: str, day: date) -> Path:
+        """Return the directory of one table and day: a class of OCSF, or uploads or alerts as CSV."""
+        if kind is ExportFormat.OCSF_PARQUET:
+            source = self.out / kind / "ext" / CLASSES[table]
+            return source / f"region={self.region}" / f"accountId={self.account}" / f"eventDay={day:%Y%m%d}"
+        return self.out / kind / table / f"day={day:%Y-%m-%d}"
+
+    def path(self, kind: ExportFormat, table: str, starts: datetime) -> Path:
+        """Return the file of the part that begins then."""
+        return self.directory(kind, table, starts.date()) / f"part-{starts:%H%M%S}.{_SUFFIXES[kind]}"
+
+    def former_path(self, kind: ExportFormat, table: str, day: date) -> Path:
+        """Return the one file of the day that earlier versions wrote."""
+        directory = self.directory(kind, table, day)
+        if kind is ExportFormat.OCSF_PARQUET:
+            return directory / "part.parquet"
+        return directory.with_name(f"{directory.name}.{_SUFFIXES[kind]}")
+
+    def files(self, kind: ExportFormat, table: str, day: date) -> list[Path]:
+        """Return the parts of a day that are on disk, and what a killed process left of them."""
+        directory = self.directory(kind, table, day)
+        return sorted([*directory.glob(f"part-*.{_SUFFIXES[kind]}"), *directory.glob(".part-*")])
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep other runs and commands from writing to the directory."""
+        return Lake(root=str(self.out)).alone(state_directory(self.out).name)
+
+
+class _SameError(Exception):
+    """The file that is there has the same content."""
+
+
+def write_pieces(
+    con: duckdb.DuckDBPyConnection,
+    kind: ExportFormat,
+    relation: str,
+    chosen: Sequence[Piece],
+    wanted: Mapping[int, Path],
+) -> None:
+    """Write the rows of a relation, which are those of the parts in order, into the files of some of the parts."""
+    header = ""
+    if kind is ExportFormat.OCSF_PARQUET:
+        query = f"SELECT time AS at, * FROM {relation}"  # noqa: S608 -- our own names
+    elif kind is ExportFormat.OCSF_JSON:
+        query = f"SELECT time AS at, {json_line(con, relation)} AS line FROM {relation}"  # noqa: S608 -- likewise
+    else:
+        time = "first_window_start" if "first_window_start" in con.table(relation).columns else "time"
+        header = csv_header(con, relation)
+        query = f"SELECT epoch_us({time}) // 1000 AS at, {csv_line(con, relation)} AS line FROM {relation}"  # noqa: S608 -- likewise
+    # A reader that an error leaves open would block the connection.
+    with con.sql(query).to_arrow_reader(_READ_ROWS) as reader:
+        groups = groupby(_cut(reader, [piece.ends_ms for piece in chosen]), key=itemgetter(0))
+        found = next(groups, None)
+        for number in range(len(chosen)):
+            here = found if found and found[0] == number else None
+            if number in wanted:
+                rows = (batch for _, batch in here[1]) if here else iter(())
+                with suppress(_SameError), replacing(wanted[number]) as temporary:
+                    if kind is ExportFormat.OCSF_PARQUET:
+                        _fill_parquet(temporary, pa.schema(list(reader.schema)[1:]), rows)
+                    else:
+                        _fill_lines(temporary, header, rows)
+                    if _same(temporary, wanted[number]):
+                        raise _SameError
+            if here:
+                found = next(groups, None)
+
+
+def _cut(batches: Iterable[pa.RecordBatch], ends: Sequence[int]) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Cut rows in the order of their first column at these values of it; yields the piece's number and its rows."""
+    for batch in batches:
+        times = batch.column(0).to_pylist()
+        at = 0
+        while at < len(times):
+            number = bisect_right(ends, times[at])
+            upto = bisect_left(times, ends[number], at)
+            yield number, batch.slice(at, upto - at)
+            at = upto
+
+
+def _fill_lines(path: Path, header: str, batches: Iterable[pa.RecordBatch]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(header)
+        for batch in batches:
+            file.writelines(f"{line}\n" for line in batch.column(1).to_pylist())
+
+
+def _fill_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write rows in groups that depend on nothing but the rows, so that the same rows are the same bytes."""
+    with pq.ParquetWriter(path, schema, compression="zstd", data_page_size=_PAGE) as out:
+        held: list[pa.RecordBatch] = []
+        for batch in batches:
+            held.append(batch.drop_columns([batch.schema.field(0).name]))
+            if sum(each.num_rows for each in held) >= GROUP_ROWS:
+                table = pa.Table.from_batches(held, schema).combine_chunks()
+                out.write_table(table.slice(0, GROUP_ROWS))
+                held = table.slice(GROUP_ROWS).to_batches()
+        if held:
+            out.write_table(pa.Table.from_batches(held, schema).combine_chunks())
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.stat().st_size == other.stat().st_size and digest_of(one) == digest_of(other)
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,218 @@
+"""How an e-mail address is written: by the providers, in JSON, in addresses of the web, and in pages.
+
+Derive every spelling here and nowhere else. A *certain* spelling names one account. The name of a OneDrive site is
+*ambiguous*: ``ann_lee_example_com`` is the site of ann.lee@example.com, and of ann_lee@example.com. An ambiguous
+spelling is replaced in texts, and never says whose a row is.
+
+Microsoft makes the name of a site from the account's name: the at sign and dots become underscores, and so do most
+other signs, while a hyphen or an apostrophe may stay. A number at the end tells a site from an older one of the same
+name. A guest of a tenant is ``ann_example.com#EXT#@tenant.onmicrosoft.com``; SharePoint also writes
+``i:0#.f|membership|ann@example.com``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+
+__all__ = ["KEPT", "Spellings", "canonical"]
+
+_PYTHON, _RE2 = r"\w", r"\pL\pN_"
+"""Letters, digits and the underscore as each of the two engines names them, between brackets."""
+_NAMED = {"@": "commat", ".": "period", "_": "lowbar", "#": "num", "'": "apos", '"': "quot", "&": "amp", "+": "plus"}
+"""Entities of HTML by the character."""
+_QUOTES = "'\""
+_NOTHING = r"[^\s\S]"
+_AFTER = 4
+"""Groups of a pattern that hold what stands after the spelling; one of them does."""
+KEPT = "\\1{}" + "".join(f"\\{group}" for group in range(2, 2 + _AFTER))
+"""Replacement for a pattern that keeps what stands before and after, around the text in place of the spelling."""
+_SIGNS = r"[.%+'-]|%(?:25)*2[57bde]|\\u002[57bde]"
+"""What may also stand within an address: it ends another one only where no letter is before it."""
+_ENDS = r"2[0-4689acf]|3[a-f]|5[b-e]|60|7[b-f]"
+"""Codes of ASCII's other signs, but for the at sign."""
+_ESCAPED = (
+    rf"%(?:25)*(?:[01][0-9a-f]|40|{_ENDS})"
+    r"|\\[nrtbf]"
+    rf"|\\u00(?:[01][0-9a-f]|40|{_ENDS}|[89][0-9a-f]|a[0-9bcdef]|b[01246789bcdef])"
+    r"|\\u(?:20[0-6]|30[01])[0-9a-f]"
+)
+"""Signs that end an address, escaped as in addresses of the web or in JSON."""
+_WITHIN = (
+    *(r"\w&#x27;", r"\w&#39;", r"\w&apos;"),
+    r"&#(?:37|4[35689]|5[0-7]|6[5-9]|[78][0-9]|90|95|9[789]);",
+    r"&#1(?:[01][0-9]|2[012]);",
+    r"&#x(?:2[5bde]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]);",
+)
+"""What ends with a semicolon in a page and is part of an address: an apostrophe after a letter, and escaped letters."""
+_ESCAPED_LETTER = re.compile(
+    r"%(?:25)*(?:3[0-9]|[46][1-9a-f]|[57][0-9a])|\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])|&#(?:x?[0-9a-f]{2,3});"
+)
+"""Letters and digits that somebody escaped without need, in lower case: no part of the address stands there plain."""
+_CLAIM = "i:0#.f|membership|"
+_GUEST = re.compile(r"(.+)_([^_]+)#ext#@.+")
+
+
+def canonical(address: str) -> str:
+    """Return an address in lower case, as the lake names its user: a guest by the address at home.
+
+    Args:
+        address: What a person typed, or a provider wrote.
+    """
+    text = unicodedata.normalize("NFC", address.strip()).lower().removeprefix("mailto:").removeprefix(_CLAIM)
+    text = text.replace("%23ext%23", "#ext#").replace("%40", "@")
+    guest = _GUEST.fullmatch(text)
+    return f"{guest[1]}@{guest[2]}" if guest else text
+
+
+@dataclass(frozen=True)
+class Spellings:
+    """All spellings of one address.
+
+    Attributes:
+        address: The address, see :func:`canonical`.
+        strict: Whether somebody else's address goes on where this one ends.
+        tokens: Pseudonyms that stand for the account.
+    """
+
+    address: str
+    strict: bool = False
+    tokens: tuple[str, ...] = ()
+    _made: dict[tuple[bool, bool], re.Pattern[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """The values by which a provider identifies the account: the address with each spelling of its domain."""
+        local, at, domain = self.address.rpartition("@")
+        domains = dict.fromkeys([domain, *_domains(domain)])
+        return [f"{claim}{local}@{each}" for claim in ("", _CLAIM) for each in domains if at]
+
+    def found_in(self, text: str) -> bool:
+        """Tell whether a text holds a spelling."""
+        low = text.lower()
+        return self.perhaps_in(low) and any(each.search(text) for each in self._patterns(low, sites=True))
+
+    def replaced(self, text: str, by: str, *, certain: bool = False) -> str:
+        """Return a text with another one in the place of every spelling.
+
+        Args:
+            text: The text.
+            by: What stands in their place.
+            certain: Whether ambiguous spellings stay.
+        """
+        for each in self._patterns(text.lower(), sites=not certain):
+            # Spellings with one sign between them share it, so that every other one is left for a second round.
+            for _ in range(2):
+                text = each.sub(KEPT.format(by), text)
+        return text
+
+    def re2(self, *, certain: bool = False) -> str:
+        """Return a regular expression of all spellings for DuckDB; its groups are what :data:`KEPT` keeps.
+
+        Args:
+            certain: Whether ambiguous spellings are left out.
+        """
+        return self._pattern(_RE2, sites=not certain, letters=True)
+
+    def _patterns(self, low: str, *, sites: bool) -> Iterator[re.Pattern[str]]:
+        """Yield the expressions by which a text is searched, that for needless escapes only where there are some."""
+        yield self._compiled(sites=sites, letters=False)
+        if _ESCAPED_LETTER.search(low):
+            yield self._compiled(sites=sites, letters=True)
+
+    def _compiled(self, *, sites: bool, letters: bool) -> re.Pattern[str]:
+        key = sites, letters
+        if key not in self._made:
+            self._made[key] = re.compile(self._pattern(_PYTHON, sites=sites, letters=letters))
+        return self._made[key]
+
+    @cached_property
+    def run(self) -> str:
+        """A text that stands, in lower case, wherever a spelling does that escapes no letter without need."""
+        return max(re.findall(r"[a-z0-9]*", self.address.rpartition("@")[0]), key=len)
+
+    def perhaps_in(self, low: str) -> bool:
+        """Tell quickly whether a text in lower case may hold a spelling."""
+        return (
+            self.run in low
+            or any(token.lower() in low for token in self.tokens)
+            or _ESCAPED_LETTER.search(low) is not None
+        )
+
+    def _pattern(self, word: str, *, sites: bool, letters: bool) -> str:
+        text, part = partial(_text, letters=letters), partial(_site, letters=letters)
+        other = f"[^{word}]"
+        before = rf"(?:^|[^{word}.%+'-]|{_ESCAPED})(?:{_SIGNS})*"
+        if word == _PYTHON:
+            # RE2 can't look back, and meets no pages.
+            before += "".join(f"(?<!{part_of_it})" for part_of_it in _WITHIN)
+        after = rf"$|[^{word}.-]|_|[.-](?:$|{other})" if self.strict else rf"$|{other}|_"
+        found = []
+        if self.address:
+            local, _, domain = self.address.rpartition("@")
+            names, domains = _forms([local]), _forms([domain, *_domains(domain)])
+            who, where = _any(map(text, names)), _any(map(text, domains))
+            guest = f"{_written('_')}{where}{text('#ext#')}"
+            # A guest's address goes on with the tenant's.
+            found = [f"{who}{_written('@')}{where}({after})", f"{who}{guest}()"]
+            # What an at sign follows is the name of another account.
+            ended = rf"$|[^{word}@%]|%(?:25)*(?:[01][0-9a-f]|{_ENDS})"
+            found += [f"{_any(map(part, names))}_{_any(map(part, domains))}[0-9]*({ended})"] if sites else []
+        if self.tokens:
+            found.append(f"{_any(map(re.escape, self.tokens))}({after})")
+        return f"(?i)({before}){_any(found or [_NOTHING])}" + "()" * (_AFTER - len(found))
+
+
+def _domains(domain: str) -> list[str]:
+    """Return the domain in letters and in ASCII, as far as it can be written so."""
+    found = []
+    for convert in (lambda: domain.encode("idna").decode(), lambda: domain.encode().decode("idna")):
+        try:
+            found.append(convert().lower())
+        except (UnicodeError, ValueError):
+            continue
+    return found
+
+
+def _forms(texts: Iterable[str]) -> list[str]:
+    """Return the texts with letters and their marks as one character, and as several."""
+    return list(dict.fromkeys(unicodedata.normalize(form, text) for text in texts for form in ("NFC", "NFD")))
+
+
+def _any(patterns: Iterable[str]) -> str:
+    each = list(patterns)
+    return each[0] if len(each) == 1 else f"(?:{'|'.join(each)})"
+
+
+def _written(sign: str) -> str:
+    """Return a pattern of a character, plain or escaped in any of the usual ways, once or more often."""
+    ways = [rf"\\*{sign}{{1,2}}" if sign in _QUOTES else re.escape(sign)]
+    for each in dict.fromkeys([sign, sign.upper() if len(sign.upper()) == 1 else sign]):
+        octets = each.encode("utf-8", "surrogatepass")
+        units = each.encode("utf-16-be", "surrogatepass")
+        ways.append("".join(f"%(?:25)*{octet:02x}" for octet in octets))
+        ways.append("".join(rf"\\+u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)))
+        ways.append(f"&(?:amp;)*#(?:0*{ord(each)}|x0*{ord(each):x});")
+    if sign in _NAMED:
+        ways.append(f"&(?:amp;)*{_NAMED[sign]};")
+    return _any(ways)
+
+
+def _text(text: str, *, letters: bool) -> str:
+    """Return a pattern of a text; its letters and digits are escaped nowhere if ``letters`` is false."""
+    return "".join(sign if _is_plain(sign) and not letters else _written(sign) for sign in text)
+
+
+def _site(text: str, *, letters: bool) -> str:
+    """Return a pattern of a part of an address as a OneDrive site's name has it."""
+    return "".join(
+        _text(sign, letters=letters) if _is_plain(sign) else "_" if sign in "._" else f"(?:{_written(sign)}|_)"
+        for sign in text
+    )
+
+
+def _is_plain(sign: str) -> bool:
+    return sign.isascii() and sign.isalnum()

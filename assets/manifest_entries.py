@@ -1,0 +1,143 @@
+"""Entries of a manifest: slices, late and imported events, and gaps, each with the name of its file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+__all__ = ["SUFFIX", "GapEntry", "Imported", "Late", "Piece", "Slice", "hours_between", "of_uploads", "touched_hours"]
+
+GapEntry = dict[str, Any]
+"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; ``uploads`` is there, False, where uploads are not
+among what is missing; of one that is asked for again also ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO
+8601)."""
+
+SUFFIX = ".ndjson.zst"
+"""How the name of a raw file ends."""
+_HOUR = timedelta(hours=1)
+
+
+def _name(*parts: str) -> str:
+    return "-".join(part for part in parts if part) + SUFFIX
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One landed time range of a day.
+
+    Attributes:
+        start: Start, UTC, inclusive.
+        end: End, UTC, exclusive.
+        pulled_at: The provider's time when it was asked for.
+        pages: Answers received.
+        events: Lines landed.
+        sha256: Digest of the lines.
+        gaps: What could not be had, see :data:`GapEntry`.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
+        name: Name of the file; empty in entries of earlier versions, whose files are named by their bounds alone.
+    """
+
+    start: datetime
+    end: datetime
+    pulled_at: datetime
+    pages: int = 0
+    events: int = 0
+    sha256: str = ""
+    gaps: list[GapEntry] = field(default_factory=list)
+    stored: str = ""
+    name: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of its file."""
+        return self.name or _name(bounds(self.start, self.end))
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry of the same time range with other content."""
+        name = _name(bounds(self.start, self.end), sha256[:16])
+        return replace(self, sha256=sha256, events=events, stored=stored, name=name)
+
+
+@dataclass(frozen=True)
+class Late:
+    """Events of the day beside its slices.
+
+    Attributes:
+        landed_at: Present time when they landed.
+        events: Lines landed.
+        sha256: Digest of the lines.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
+    """
+
+    landed_at: datetime
+    events: int
+    sha256: str
+    stored: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of its file: the same for the same events."""
+        return _name("late", self.sha256[:16])
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry with other content."""
+        return replace(self, sha256=sha256, events=events, stored=stored)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Events of the day from exported history, and the hours that the export speaks for.
+
+    Attributes:
+        start: Start of the first hour, UTC.
+        end: End of the last hour, UTC.
+        imported_at: Present time when they landed.
+        events: Lines landed; none where all had landed before.
+        sha256: Digest of the lines.
+        stored: Digest of the compressed file; empty in entries of earlier versions.
+    """
+
+    start: datetime
+    end: datetime
+    imported_at: datetime
+    events: int
+    sha256: str
+    stored: str = ""
+
+    @property
+    def file(self) -> str:
+        """Name of its file: the same for the same events."""
+        return _name("import", bounds(self.start, self.end), self.sha256[:16])
+
+    @property
+    def hours(self) -> set[datetime]:
+        """Starts of its hours."""
+        return set(hours_between(self.start, self.end))
+
+    def holding(self, sha256: str, events: int, stored: str) -> Self:
+        """Return the entry of the same hours with other content."""
+        return replace(self, sha256=sha256, events=events, stored=stored)
+
+
+Piece = Slice | Late | Imported
+
+
+def bounds(start: datetime, end: datetime) -> str:
+    return f"{start:%H%M}-{'2400' if end.date() > start.date() else f'{end:%H%M}'}"
+
+
+def hours_between(start: datetime, end: datetime) -> list[datetime]:
+    """Starts of the full hours between."""
+    return [start + n * _HOUR for n in range((end - start) // _HOUR)]
+
+
+def of_uploads(gap: GapEntry) -> bool:
+    """Return whether uploads may be missing, or only what surrounds them."""
+    return bool(gap.get("uploads", True))
+
+
+def touched_hours(gap: GapEntry, piece: Slice) -> set[datetime]:
+    """Starts of the slice's hours in which the gap is."""
+    start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
+    return {hour for hour in hours_between(piece.start, piece.end) if start < hour + _HOUR and end > hour}

@@ -1,0 +1,53 @@
+"""A run in this process, that Dagster shows and watches like one of the code location's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
+
+from orchestration.run_lease import Leases
+from orchestration.schedules import LOCATION, Job
+
+__all__ = ["run_locally"]
+
+
+def run_locally(
+    job: Job,
+    instance: dg.DagsterInstance,
+    home: Path,
+    *,
+    run_id: str,
+    tags: Mapping[str, str],
+    run_config: Mapping[str, Any],
+    raise_on_error: bool = True,
+) -> dg.JobExecutionResult:
+    """Carry out a run of a job in this process.
+
+    Args:
+        job: The job, resolved.
+        instance: Dagster's instance.
+        home: Directory of the deployment, where the run's lease is held.
+        run_id: Id that the run gets.
+        tags: Its tags.
+        run_config: Its configuration.
+        raise_on_error: Whether the error of a step is raised; else the result tells.
+    """
+    origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), SINGLETON_REPOSITORY_NAME)
+    with Leases(home).held(run_id):
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_id=run_id,
+            run_config=run_config,
+            # Whoever asked for it sees how it ends; Dagster is not to begin it again beside a second attempt of theirs.
+            tags={**job.run_tags, **tags, "dagster/max_retries": "0"},
+            # Without an origin no sensor hears of the run, and the timeline leaves it out.
+            remote_job_origin=origin.get_job_origin(job.name),
+        )
+        return execute_run(InMemoryJob(job), run, instance, raise_on_error=raise_on_error)

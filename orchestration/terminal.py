@@ -1,0 +1,71 @@
+"""The one way out to a terminal: what comes from outside can show itself there, and do nothing else.
+
+File names, users and what a provider answers are chosen by others. A control or escape character among them could move
+the cursor, set the window's title, or hide what stands beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+from assets.pages.terminal import OWN_MARK
+
+__all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json"]
+
+_TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+"""Marks that turn the direction of writing."""
+_HARMFUL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_TURNING}]")
+_BROKEN = re.compile("[\ud800-\udfff]")
+_IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_TURNING}\ud800-\udfff]")
+"""What JSON leaves as it is."""
+
+
+def harmless(text: str) -> str:
+    """Strip control and escape characters, and marks that turn the direction of writing; lines and tabs stay."""
+    return _BROKEN.sub("\ufffd", _HARMFUL.sub("", text))
+
+
+class Terminal(Console):
+    """Console that writes nothing but text and styles of its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render as usual, with what is harmful stripped from the text."""
+        for segment in super().render(renderable, options):
+            own = segment.control or (segment.style is not None and segment.style.meta.get(OWN_MARK))
+            yield segment if own else Segment(harmless(segment.text), segment.style)
+
+
+def terminal(*, stderr: bool = False) -> Terminal:
+    """Return what a command prints to."""
+    # A name that looks like the code of an emoji stays that name.
+    return Terminal(stderr=stderr, emoji=False)
+
+
+def write_json(value: Any) -> None:
+    """Write a value as JSON to standard output, in which no character can do anything to a terminal.
+
+    Args:
+        value: What JSON knows, and times; a text is taken for JSON already.
+    """
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
+    sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
+
+
+class LogHandler(logging.StreamHandler[Any]):
+    """Handler of what is logged where nobody else handles it, to standard error."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self.setLevel(level)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format as usual, stripped."""
+        return harmless(super().format(record))

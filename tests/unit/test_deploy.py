@@ -1,0 +1,29 @@
+"""The units and containers in `deploy/`: which of them know secrets, and who may read what they write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.mark.parametrize(("unit", "secrets"), [("code", True), ("daemon", False), ("webserver", False)])
+def test_only_the_code_server_knows_the_secrets(unit: str, *, secrets: bool) -> None:
+    """Prevents secrets in processes that do not need them, and files that others can read."""
+    lines = (DEPLOY / "systemd" / f"uploadwatch-{unit}.service").read_text(encoding="utf-8").splitlines()
+    assert "EnvironmentFile=/etc/uploadwatch/dagster.env" in lines
+    assert ("EnvironmentFile=/etc/uploadwatch/uploadwatch.env" in lines) is secrets
+    assert {"UMask=0077", "StateDirectoryMode=0700"} <= set(lines)
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"][unit]
+    assert ("uploadwatch.env" in service["env_file"]) is secrets
+    assert "dagster.env" in service["env_file"]
+
+
+def test_what_all_know_is_no_secret_of_a_provider() -> None:
+    """Prevents a provider's secret from being filled in where the web server reads it."""
+    shared = (DEPLOY / "dagster.env.example").read_text(encoding="utf-8")
+    named = {line.partition("=")[0] for line in shared.splitlines() if "=" in line and not line.startswith("#")}
+    assert all(name.startswith(("DAGSTER_", "UPLOADWATCH_CODE_")) or name == "UPLOADWATCH_HOME" for name in named)
