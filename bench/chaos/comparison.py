@@ -46,6 +46,7 @@ class State:
         belief: What the receiver holds for true: content of each alert that was not withdrawn, by alert.
         repeated: Messages that said what the message before them about the same alert had said, under another key.
         withdrawn: Users and first windows of alerts that the receiver was told are withdrawn.
+        failing: Sources and feeds that the receiver was told fail, and not that they are well again.
         broken: Files that cannot be read.
     """
 
@@ -57,6 +58,7 @@ class State:
     belief: Counter[Hashable] = field(default_factory=Counter)
     repeated: list[str] = field(default_factory=list)
     withdrawn: set[Hashable] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
 
@@ -131,6 +133,7 @@ def _hear(taken: Mapping[str, Mapping[str, Any]], found: State) -> None:
     for key, body in taken.items():
         alert = body.get("alert")
         if alert is None:
+            _hear_of_source(body, found)
             continue
         name, identity = alert["alert_id"], (alert["user"], alert["first_window_start"])
         if body["event"] == "alert.withdrawn":
@@ -142,6 +145,17 @@ def _hear(taken: Mapping[str, Mapping[str, Any]], found: State) -> None:
             found.repeated.append(f"{key} says again what was said of {alert['user']}")
         held[name] = content
     found.belief = Counter(held.values())
+
+
+def _hear_of_source(body: Mapping[str, Any], found: State) -> None:
+    subject, _, state = body["event"].partition(".")
+    if subject not in ("source", "feed"):
+        return
+    name = f"{subject} {body[subject]['provider']}"
+    if state in ("failing", "stale"):
+        found.failing.add(name)
+    else:
+        found.failing.discard(name)
 
 
 def differences(calm: State, here: State, *, told_again: bool = False) -> list[Difference]:
@@ -164,6 +178,10 @@ def differences(calm: State, here: State, *, told_again: bool = False) -> list[D
         pair = calm.exported.get(name, Counter()), here.exported.get(name, Counter())
         found += _counted(f"exported uploads {name}", *pair)
     found += _counted("what the webhook was told", calm.belief, here.belief)
+    found += [
+        Difference("other", f"{name} is told to fail, and not to be well again")
+        for name in sorted(here.failing - calm.failing)
+    ]
     if not told_again:
         found += [Difference("doubled", text) for text in here.repeated]
     standing = {identity[:2] for identity in calm.belief}  # type: ignore[index]
