@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 import tempfile
 from collections import Counter
@@ -65,6 +66,8 @@ def main() -> int:
     parser.add_argument("--round", type=int, action="append", help="play only this round; may be repeated")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
+    # What connectors log of sources that misbehave is no news here.
+    logging.lastResort = None
 
     def say(what: str) -> None:
         print(what, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What a process of the product does in the bench: a run of the job, or a command as it is typed."""
+"""What a process of the product does in the bench: a run, a command as it is typed, or what the daemon does."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -19,19 +20,21 @@ from bench.small import quickened
 from connectors import configured, retries
 from detection.parameters import Parameters
 from orchestration.cli import main
+from orchestration.dead_runs import DeadRuns
 from orchestration.definitions import build_defs
-from orchestration.schedules import JOB, range_tags, run_config
+from orchestration.schedules import JOB, UNFINISHED, range_tags, run_config
 
 __all__ = ["Act", "Said", "perform", "shorten_history", "shorten_waits"]
 
 
 @dataclass(frozen=True)
 class Act:
-    """A run, or a command.
+    """A run, a command, or what the daemon does.
 
     Attributes:
         variables: Environment of the process, beside what every process has.
         arguments: Of the command; empty for a run.
+        daemon: Whether it is neither, but Dagster's daemon looking for runs whose process is gone.
         first: First day of the run, ISO 8601.
         last: Last day of the run, ISO 8601.
         reconcile: Whether the run pulls all that is not final.
@@ -42,6 +45,7 @@ class Act:
     first: str = ""
     last: str = ""
     reconcile: bool = True
+    daemon: bool = False
 
 
 @dataclass
@@ -78,7 +82,16 @@ def shorten_waits() -> None:
 def perform(act: Act) -> Said:
     """Do it in this process, whose environment becomes the act's."""
     os.environ.update(act.variables)
+    if act.daemon:
+        return _end_dead_runs(act)
     return _command(act) if act.arguments else _run(act)
+
+
+def _end_dead_runs(act: Act) -> Said:
+    with dg.DagsterInstance.get() as instance:
+        DeadRuns(Path(act.variables["UPLOADWATCH_HOME"])).end(instance)
+        left = [run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))]
+    return Said(int(bool(left)), "".join(f"run {run} has no process, and holds its pools\n" for run in left))
 
 
 def _command(act: Act) -> Said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class State:
         belief: What the receiver holds for true: content of each alert that was not withdrawn, by alert.
         repeated: Messages that said what the message before them about the same alert had said, under another key.
         withdrawn: Users and first windows of alerts that the receiver was told are withdrawn.
+        failing: Sources and feeds that the receiver was told fail, and not that they are well again.
         broken: Files that cannot be read.
     """
 
@@ -56,6 +58,7 @@ class State:
     belief: Counter[Hashable] = field(default_factory=Counter)
     repeated: list[str] = field(default_factory=list)
     withdrawn: set[Hashable] = field(default_factory=set)
+    failing: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
 
 
@@ -130,6 +133,7 @@ def _hear(taken: Mapping[str, Mapping[str, Any]], found: State) -> None:
     for key, body in taken.items():
         alert = body.get("alert")
         if alert is None:
+            _hear_of_source(body, found)
             continue
         name, identity = alert["alert_id"], (alert["user"], alert["first_window_start"])
         if body["event"] == "alert.withdrawn":
@@ -141,6 +145,17 @@ def _hear(taken: Mapping[str, Mapping[str, Any]], found: State) -> None:
             found.repeated.append(f"{key} says again what was said of {alert['user']}")
         held[name] = content
     found.belief = Counter(held.values())
+
+
+def _hear_of_source(body: Mapping[str, Any], found: State) -> None:
+    subject, _, state = body["event"].partition(".")
+    if subject not in ("source", "feed"):
+        return
+    name = f"{subject} {body[subject]['provider']}"
+    if state in ("failing", "stale"):
+        found.failing.add(name)
+    else:
+        found.failing.discard(name)
 
 
 def differences(calm: State, here: State, *, told_again: bool = False) -> list[Difference]:
@@ -163,6 +178,10 @@ def differences(calm: State, here: State, *, told_again: bool = False) -> list[D
         pair = calm.exported.get(name, Counter()), here.exported.get(name, Counter())
         found += _counted(f"exported uploads {name}", *pair)
     found += _counted("what the webhook was told", calm.belief, here.belief)
+    found += [
+        Difference("other", f"{name} is told to fail, and not to be well again")
+        for name in sorted(here.failing - calm.failing)
+    ]
     if not told_again:
         found += [Difference("doubled", text) for text in here.repeated]
     standing = {identity[:2] for identity in calm.belief}  # type: ignore[index]
@@ -176,33 +195,48 @@ def differences(calm: State, here: State, *, told_again: bool = False) -> list[D
 def _compare_rows(name: str, calm: pa.Table | None, here: pa.Table | None) -> list[Difference]:
     if calm is not None and here is not None and calm.equals(here):
         return []
-    if calm is not None and here is not None and calm.num_rows == here.num_rows and calm.schema == here.schema:
-        changed = [column for column in calm.column_names if not calm[column].equals(here[column])]
-        if len(changed) < len(calm.column_names) / 2:
-            return [Difference("other", f"{name}: {_changes(calm, here, changed)}")]
-    before = Counter(map(_row, calm.to_pylist())) if calm is not None else Counter()
-    after = Counter(map(_row, here.to_pylist())) if here is not None else Counter()
-    if before == after:
-        missing = [side for side, table in (("here", here), ("in the calm run", calm)) if table is None]
-        if missing:
-            # A day without rows and no day say the same.
-            return []
-        return [Difference("other", f"{name}: rows in another order, or columns of another type")]
-    return _counted(name, before, after)
+    before, after = (_counter(table) for table in (calm, here))
+    if before != after:
+        changed = _changed(before - after, after - before)
+        return [Difference("other", f"{name}: {changed}")] if changed else _counted(name, before, after)
+    if calm is None or here is None:
+        # A day without rows and no day say the same.
+        return []
+    return [Difference("other", f"{name}: rows in another order, or columns of another type")]
 
 
-def _changes(calm: pa.Table, here: pa.Table, columns: Iterable[str]) -> str:
-    """Say which columns differ, and how in the first row in which they do."""
-    said = []
-    for column in columns:
-        pairs = zip(calm[column].to_pylist(), here[column].to_pylist(), strict=True)
-        before, after = next(pair for pair in pairs if pair[0] != pair[1])
-        said.append(f"{column} is {str(after)[:100]}, in the calm run {str(before)[:100]}")
-    return "; ".join(said)
+def _counter(table: pa.Table | None) -> Counter[_Row]:
+    return Counter(_Row(tuple(row.items())) for row in table.to_pylist()) if table is not None else Counter()
 
 
-def _row(row: Mapping[str, Any]) -> str:
-    return repr(row)
+@dataclass(frozen=True)
+class _Row:
+    """A row of a table; lists within it are compared by their text."""
+
+    values: tuple[tuple[str, Any], ...] = field(compare=False)
+    text: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", repr(self.values))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the row is about: its texts and times."""
+        return tuple(f"{name} {value}" for name, value in self.values if isinstance(value, str | date))
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _changed(missing: Counter[_Row], extra: Counter[_Row]) -> str:
+    """Say what changed, where rows were neither lost nor added; empty where they were."""
+    before, after = ({row.names: row for row in rows} for rows in (missing, extra))
+    if not before or before.keys() != after.keys():
+        return ""
+    name = min(before)
+    pairs = zip(before[name].values, after[name].values, strict=True)
+    columns = "; ".join(f"{column} is {now}, calm {calm}" for (column, calm), (_, now) in pairs if calm != now)
+    return f"{len(before)} rows changed, such as {', '.join(name)[:100]}: {columns[:300]}"
 
 
 def _counted(name: str, calm: Counter[Any], here: Counter[Any]) -> list[Difference]:

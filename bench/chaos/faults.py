@@ -11,6 +11,7 @@ from bench.chaos.scene import Scene
 __all__ = ["FAULTS", "Fault"]
 
 _ANY = (1, 2, 3)
+_BESIDE = ("late", "import")
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ FAULTS = (
     Fault("forget of somebody else", faults_processes.forget_nobody),
     Fault("restore from a backup", faults_processes.restore_backup, (2, 3)),
     _damaged("raw slice", "lake/*/audit_events/day=*/[0-9]*.ndjson.zst"),
-    _damaged("late events", "lake/*/audit_events/day=*/late-*.ndjson.zst", runs=(3,)),
-    _damaged("import", "lake/*/audit_events/day=*/import-*.ndjson.zst", runs=(3,)),
+    _damaged("late or imported events", *(f"lake/*/audit_events/day=*/{kind}-*.zst" for kind in _BESIDE), runs=(3,)),
     _damaged("manifest", "lake/*/audit_events/day=*/manifest*.json"),
     Fault("damaged manifest and its copy", faults_files.lose_manifest),
     Fault("damaged partition", faults_files.damage_partition),

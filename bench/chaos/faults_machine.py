@@ -56,11 +56,14 @@ def clock_back(scene: Scene) -> None:
 def _clock(scene: Scene, ahead: timedelta) -> None:
     scene.point.append(f"the host's clock is {ahead / timedelta(hours=1):+g} hours apart")
     scene.stage.world.ahead = ahead
-    scene.step(scene.at)
+    scene.before(scene.at)
+    scene.poll(scene.run)
+    scene.notify()
     scene.stage.world.ahead = timedelta()
     scene.operator.remedies.append("set the host's clock")
     scene.again()
-    scene.notify()
+    # What a person says of an alert counts from the time at which it is said, so it is said by the right clock.
+    scene.after(scene.at)
 
 
 def unset(scene: Scene) -> None:

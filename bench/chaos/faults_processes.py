@@ -67,6 +67,7 @@ def kill_backfill(scene: Scene) -> None:
     act = scene.stage.command_act("backfill", "--from", first, "--to", last)
     before = scene.stage.snapshot("struck")
     scene.kill(act, scene.calm.changes["run", scene.at], before)
+    scene.hear(scene.stage.do(scene.stage.daemon_act()))
     if scene.draw.random() < 0.5:
         scene.hear(scene.stage.do(act))
         scene.operator.remedies.append("said backfill again")

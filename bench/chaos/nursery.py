@@ -7,6 +7,7 @@ it ended. It never has a second thread, so that its children start clean.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -118,6 +119,8 @@ def _serve(prepare: Sequence[str]) -> None:
     """Fork what is asked for until the pipe ends."""
     import bench.chaos.acts  # noqa: F401, PLC0415 -- what takes the time; whoever asks imports none of it
 
+    # What connectors log of sources that misbehave is no news here.
+    logging.lastResort = None
     answers = os.fdopen(os.dup(1), "w")
     # What a process prints unasked is no answer.
     os.dup2(2, 1)

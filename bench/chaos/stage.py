@@ -145,6 +145,10 @@ class Stage:
         """Return a command, as it is typed."""
         return Act(self.variables(), arguments)
 
+    def daemon_act(self) -> Act:
+        """Return what Dagster's daemon does every half minute about runs whose process is gone."""
+        return Act(self.variables(), daemon=True)
+
     def do(self, act: Act, strike: Strike | None = None) -> Ended:
         """Do something in a process of its own, and wait for it."""
         return self.wait(self.start(act, strike))
