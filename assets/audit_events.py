@@ -24,7 +24,8 @@ _POLL = Patience(silent_seconds=120, total_seconds=600)
 _BACKFILL = Patience(silent_seconds=600, total_seconds=float("inf"))
 _BREAKER = Patience(silent_seconds=20, total_seconds=600)
 """A source that was not to be had several times in a row is only tried."""
-_BREAKER_FAILURES = 3
+_BREAKER_FAILURES, _FULL_TRY = 3, 4
+"""From so many failed runs in a row on; every fourth run it gets its usual time, since a slow source needs it."""
 
 
 class PullConfig(dg.Config):
@@ -99,8 +100,9 @@ def _works(
             continue
         reconcile = _config_of(context, source, config).reconcile
         trouble = health[source].troubles.get("pull")
-        patience = _POLL if not reconcile else _BACKFILL
-        if trouble and trouble.kind == "unavailable" and trouble.failures >= _BREAKER_FAILURES:
+        failures = trouble.failures if trouble and trouble.kind == "unavailable" else 0
+        patience = _BACKFILL if reconcile else _POLL
+        if not reconcile and failures >= _BREAKER_FAILURES and failures % _FULL_TRY:
             patience = _BREAKER
         resource: Source = getattr(context.resources, f"{source}_source")
 

@@ -46,9 +46,11 @@ class Watch:
 
     Attributes:
         stop: Set when the time is over.
+        goes_on: Whether the source answered to the end, and only the whole time is over.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)
+    goes_on: bool = False
     _began: float = field(default_factory=time.monotonic)
     _latest: float = field(default_factory=time.monotonic)
 
@@ -59,7 +61,9 @@ class Watch:
     def over(self, patience: Patience) -> bool:
         """Return whether the source has taken longer than it may."""
         now = time.monotonic()
-        return now - self._latest > patience.silent_seconds or now - self._began > patience.total_seconds
+        silent = now - self._latest > patience.silent_seconds
+        self.goes_on = not silent and now - self._began > patience.total_seconds
+        return silent or self.goes_on
 
 
 class _Running(Generic[T]):

@@ -15,7 +15,7 @@ from assets.pulling import Pulled, ask_again, land_stream, open_gaps, pull
 from assets.resources import Clock, Source
 from assets.seam import Fault, fault_of
 from assets.side_by_side import Watch
-from connectors import Connector, Recovering, Streaming, Timekeeping
+from connectors import Connector, Recovering, StoppedError, Streaming, Timekeeping
 
 __all__ = ["PullReport", "pull_source"]
 
@@ -73,7 +73,9 @@ def pull_source(
         finally:
             report.skew = connector.skew if isinstance(connector, Timekeeping) else None
     except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
-        report.faults.append(fault_of(error, provider, doing, secrets))
+        # A source that answers, but has more than a run may take, goes on in the next.
+        if not (isinstance(error, StoppedError) and watch.goes_on and report.slices):
+            report.faults.append(fault_of(error, provider, doing, secrets))
     return report
 
 

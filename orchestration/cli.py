@@ -39,6 +39,7 @@ from orchestration.commands.status import status
 from orchestration.commands.ui import ui
 from orchestration.commands.verify import verify_lake
 from orchestration.errors import CommandError
+from orchestration.notify.outbox import OutboxError
 from orchestration.private import write_privately
 from orchestration.settings import environment
 from orchestration.terminal import LogHandler, terminal
@@ -58,7 +59,7 @@ _COMMANDS = (
 )
 _MENDABLE = (
     *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
-    *(DamagedError, ExportError, KeyFormatError),
+    *(DamagedError, ExportError, KeyFormatError, OutboxError),
 )
 """Errors whose message says to a person what to mend."""
 _DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)

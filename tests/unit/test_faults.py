@@ -11,9 +11,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from assets.durable import make_directory
 from assets.faults import SurroundingsError, sentence, with_sentences
 from assets.lake import Lake, replace_text
-from orchestration.notify.outbox import Outbox
 
 
 def error_of(act: Callable[[], object]) -> Exception:
@@ -31,12 +31,15 @@ def full_disk(path: Path) -> None:
 
 def locked(path: Path) -> None:
     """Writes to a database that somebody else writes to."""
-    Outbox(path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("orchestration.notify.outbox._SECONDS_TO_WAIT", 0.01)
-            Outbox(path)
+        database(path)
+
+
+def database(path: Path) -> None:
+    """Writes to a database."""
+    with closing(sqlite3.connect(path, timeout=0.01)) as opened:
+        opened.execute("CREATE TABLE t (x)")
 
 
 def garbage(path: Path) -> Path:
@@ -62,8 +65,11 @@ def query(path: Path) -> None:
     [
         (full_disk, "The disk is full: {path}. Free space"),
         (locked, "The database {path} is locked. Another process"),
-        (lambda path: Outbox(garbage(path)), "The database {path} is damaged. Restore"),
-        (lambda path: Outbox(path / "none" / "x" if path.touch() else path / "x"), "{path} "),
+        (lambda path: database(garbage(path)), "The database {path} is damaged. Restore"),
+        (
+            lambda path: make_directory(path / "none" if path.touch() else path / "x"),
+            "{path}/x is not below a directory.",
+        ),
         (no_memory, "Memory ran out ("),
         (lambda path: query(garbage(path)), "{path} is damaged."),
         (query, "{path} does not exist."),

@@ -79,10 +79,7 @@ def test_odd_files_fail_nobody_and_those_that_may_name_the_person_are_told(lake)
     found = remove(lake)
     assert {str(path.relative_to(home)) for path in found.unsearched} == {
         "lake/user_hours/day=2026-01-06/part.parquet",
-        "lake/box/logged_uploads/day=2026-01-05/part.parquet",
         "lake/box/audit_events/day=soon/manifest.json",
-        "lake/box/audit_events/day=2026-01-05/manifest.json",
-        "lake/box/audit_events/day=2026-01-05/0000-2400.ndjson.zst",
         "lake/published.parquet",
         "closed.zip",
         "cut.gz",
@@ -90,7 +87,7 @@ def test_odd_files_fail_nobody_and_those_that_may_name_the_person_are_told(lake)
     }
     assert all(found.unsearched.values())
     assert users(lake) == [BOB]
-    assert zstandard.decompress(raw.read_bytes(), 100) == ANN.encode()
+    assert not any(b"ann@" in zstandard.decompress(path.read_bytes(), 100) for path in raw.parent.glob("*.zst"))
     assert b"ann@" not in (home / "odd.csv").read_bytes()
     assert gzip.decompress((home / "packed.txt.gz").read_bytes()) == b"for forgotten"
     assert zstandard.decompress((home / "packed.zst").read_bytes(), 100) == b"for forgotten"

@@ -1,0 +1,63 @@
+"""Pulls in threads of their own: waited for together, each within its own time."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from assets.side_by_side import Patience, Pulls, Watch
+from connectors import StoppedError
+
+SHORT = Patience(silent_seconds=0.5, total_seconds=60)
+
+
+def hang(watch: Watch) -> None:
+    while not watch.stop.wait(0.05):
+        pass
+    raise StoppedError
+
+
+def test_pulls_that_hang_are_waited_for_together() -> None:
+    """Prevents one time limit after the other where several sources do not answer."""
+    pulls = Pulls()
+    pulls.start(dict.fromkeys("abcd", (hang, SHORT)) | {"well": (lambda _watch: "done", SHORT)})
+    began = time.monotonic()
+    for name in "abcd":
+        with pytest.raises(StoppedError):
+            pulls.wait(name)
+    assert pulls.wait("well") == "done"
+    assert time.monotonic() - began < 4 * SHORT.silent_seconds
+
+
+def test_a_pull_that_does_not_stop_is_left() -> None:
+    """Prevents a source that hangs in the network from holding up the run for good."""
+    pulls = Pulls()
+    pulls.start({"stuck": (lambda _watch: time.sleep(30), Patience(0.1, 60))})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("assets.side_by_side._GRACE_SECONDS", 0.1)
+        with pytest.raises(StoppedError):
+            pulls.wait("stuck")
+
+
+def test_what_is_raised_is_raised_where_it_is_waited_for() -> None:
+    """Prevents an error of a thread from being lost with it."""
+    pulls = Pulls()
+    pulls.start({"broken": (lambda _watch: {}["gone"], SHORT)})
+    with pytest.raises(KeyError):
+        pulls.wait("broken")
+
+
+def test_a_source_that_goes_on_answering_is_known() -> None:
+    """Prevents a source with much to give from being reported as one that does not answer."""
+
+    def drip(watch: Watch) -> None:
+        while not watch.stop.wait(0.05):
+            watch.progress()
+        assert watch.goes_on
+        raise StoppedError
+
+    pulls = Pulls()
+    pulls.start({"slow": (drip, Patience(silent_seconds=5, total_seconds=0.5))})
+    with pytest.raises(StoppedError):
+        pulls.wait("slow")
