@@ -11,6 +11,7 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from assets.calendar import SINGLE_RUN, window
+from assets.damage import DamagedError
 from assets.describe import described
 from assets.export_files import CLASSES, Destination, ExportFormat
 from assets.export_state import (
@@ -97,7 +98,7 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
                     try:
                         made = export.day(day)
                     # A day whose tables or files are damaged keeps no other from being exported.
-                    except (OSError, duckdb.Error) as error:
+                    except (OSError, duckdb.Error, DamagedError) as error:
                         context.log.exception("The files of %s could not be written", day)
                         failed[day] = error
                         continue

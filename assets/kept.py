@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from assets.damage import DamagedError
 from assets.durable import file_digest, make_directory, replace_text, replacing
 
-__all__ = ["copy_of", "intact", "state_of", "write_kept"]
+__all__ = ["copy_of", "intact", "restore", "state_of", "write_kept"]
 
 _REMEDY = (
     "Restore {name}, with the .json and the .copy.parquet beside it, from the latest backup: see docs/operations.md."
@@ -62,8 +62,11 @@ def intact(path: Path) -> Path | None:
     Raises:
         DamagedError: File and copy are lost or damaged.
     """
-    if _matches(path):
-        return path
+    return path if _matches(path) else restore(path)
+
+
+def restore(path: Path) -> Path | None:
+    """Restore what is lost or damaged of a file, its copy and its digest; as :func:`intact`, which leaves the copy."""
     with _alone(path):
         return _restored(path)
 
@@ -97,12 +100,14 @@ def _matches(path: Path) -> bool:
 def _restored(path: Path) -> Path | None:
     recorded, content, copied = _recorded(path), _digest(path), _digest(copy_of(path))
     if recorded is not None and content == recorded:
+        if copied != content:
+            _copy(path, copy_of(path))
         return path
     if content is None and copied is None:
         if recorded is None:
             return None
         raise DamagedError(path, "it is missing, and so is its copy", _REMEDY.format(name=path.name))
-    if content is not None and content == copied:
+    if content is not None and content == copied and _readable(path):
         _record(path, content)
         return path
     if copied is not None and (copied == recorded or (recorded is None and content is None)):

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from assets.durable import LEFT_BEHIND_SECONDS
-from assets.kept import copy_of, intact, state_of
+from assets.kept import copy_of, restore, state_of
 from assets.lake import KEPT_TABLES, Lake
 from assets.manifest import Manifest
 from assets.manifest_entries import Piece
@@ -137,8 +137,8 @@ def _remove(path: Path, done: str) -> str:
 
 
 def _restore(path: Path) -> str:
-    intact(path)
-    return "restored from its copy"
+    restore(path)
+    return "restored, with its copy"
 
 
 def _tables(lake: Lake) -> list[str]:

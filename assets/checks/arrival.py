@@ -24,6 +24,8 @@ _HOUR = timedelta(hours=1)
 _SKEW_WARN, _SKEW_FAIL = timedelta(minutes=2), timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _WEEKS = 4
+_SHORTEST = timedelta(minutes=1)
+"""A stretch that a provider no longer keeps is longer; a lost blob is a second."""
 _LEAST_HISTORY = {"working days": timedelta(days=7), "weekends": timedelta(days=21)}
 _LONGEST = {"working days": _DAY, "weekends": 3 * _DAY}
 """No longer silence is usual, whatever the history says."""
@@ -109,11 +111,14 @@ def clock(scene: Scene) -> Outcome:
     if seconds is None:
         return Outcome([], "no answer told the time")
     apart = timedelta(seconds=abs(seconds))
+    # A header tells the second, and not which part of it.
+    said = timedelta(minutes=round(abs(seconds) / 60))
     metadata = {"skew seconds": dg.MetadataValue.float(seconds)}
     if apart <= _SKEW_WARN:
         return Outcome([], "the clocks agree", metadata)
-    said = f"the host's clock is {apart} {'ahead of' if seconds > 0 else 'behind'} that of {scene.provider}"
-    return Outcome([Finding(ERROR if apart > _SKEW_FAIL else WARN, said)], "", metadata)
+    side = "ahead of" if seconds > 0 else "behind"
+    text = f"the host's clock is {said} {side} that of {scene.provider}"
+    return Outcome([Finding(ERROR if apart > _SKEW_FAIL else WARN, text)], "", metadata)
 
 
 def gaps(scene: Scene) -> Outcome:
@@ -125,7 +130,7 @@ def gaps(scene: Scene) -> Outcome:
     found = [gap for manifest in manifests for gap in manifest.gaps]
     began = _first_given(manifests)
     # What lies before the first hour that the provider gave is older than what it keeps: nothing anybody can mend.
-    known = [gap for gap in found if began is not None and datetime.fromisoformat(gap["end"]) <= began]
+    known = [gap for gap in found if began is not None and _is_too_old(gap, began)]
     lost = [{"provider": scene.provider, **gap} for gap in found if gap not in known]
     missing = sum(
         (datetime.fromisoformat(gap["end"]) - datetime.fromisoformat(gap["start"]) for gap in lost if of_uploads(gap)),
@@ -145,6 +150,12 @@ def gaps(scene: Scene) -> Outcome:
         + (f"; {scene.provider} gives nothing before {began:%Y-%m-%d %H:%M} UTC any more" if known else ""),
         {"gaps": dg.MetadataValue.json(lost[:50]), "older than the provider keeps": dg.MetadataValue.int(len(known))},
     )
+
+
+def _is_too_old(gap: GapEntry, began: datetime) -> bool:
+    """Whether a gap is a stretch before the first hour that was given; a unit that failed there is none."""
+    start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
+    return "unit" not in gap and end - start >= _SHORTEST and end <= began
 
 
 def _gap_text(provider: str, gap: GapEntry) -> str:

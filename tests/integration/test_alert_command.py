@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from assets.lake import Lake
 from connectors import ConfigurationError
 from orchestration.cli import app
 from orchestration.commands.formats import pages_address
@@ -49,7 +51,11 @@ def test_an_alert_that_does_not_exist_is_said(home):
 def test_a_withdrawn_alert_says_so_in_the_terminal(home):
     """Prevents a withdrawn alert from vanishing without a word."""
     CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home)])
-    (home / "lake" / "alerts" / f"day={DAY}" / "part.parquet").unlink()
+    lake = Lake(root=str(home / "lake"))
+    with duckdb.connect() as con:
+        lake.view(con, "alerts", ["alerts"], [DAY])
+        con.execute("CREATE TABLE fewer AS FROM alerts WHERE FALSE")
+        lake.write(con, "fewer", "alerts", DAY, "")
     shown = CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home)], env={"COLUMNS": "200"})
     assert f"Alert {ALERT_ID} is withdrawn" in shown.output
 

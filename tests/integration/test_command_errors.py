@@ -24,7 +24,7 @@ def test_a_damaged_database_is_a_sentence(home: Path) -> None:
     assert done.status == 1
     said = done.err.replace("\n", "")
     assert f"{home}/outbox.db" in said
-    assert "is damaged" in " ".join(done.err.split())
+    assert "file is not a database. Restore it from a backup" in " ".join(done.err.split())
     assert "Traceback" not in done.err
 
 

@@ -72,7 +72,9 @@ def test_damage_everywhere_is_healed(home: Broken, damage: Damage) -> None:
         home.partition("detections", 3) / "part.parquet",
         home.partition("alerts", 4) / "part.json",
     ):
-        damage(path)
+        # Box's stream is read only on days that are not over.
+        if path.exists():
+            damage(path)
     unread(home, "box", 3)
     for _ in range(8):
         # What only reading a table shows fails the run that reads it, with its path; the next makes it again.

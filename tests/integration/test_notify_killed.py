@@ -29,7 +29,7 @@ from orchestration.notify.channels import open_channel
 from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
 from orchestration.notify.settings import read_channels
 
-CODE = (f"{os.sep}notify{os.sep}", f"assets{os.sep}publishing.py", f"assets{os.sep}lake.py")
+CODE = (f"{os.sep}notify{os.sep}", f"assets{os.sep}publishing.py", f"assets{os.sep}kept.py")
 
 
 def round_(case):
@@ -156,7 +156,7 @@ def kill_twice_and_finish(home: Path, work: Callable[[], dict[str, int]], calm: 
     [
         ("call", "publish"),
         ("return", "publish"),
-        ("return", "replacing"),
+        ("return", "write_kept"),
         ("call", "add"),
         ("return", "_post"),
         ("return", "add"),

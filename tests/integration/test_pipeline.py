@@ -141,6 +141,9 @@ def test_every_check_passed(everything):
         assert {run.status for run in instance.get_runs()} == {dg.DagsterRunStatus.SUCCESS}
     assert {evaluation.check_name for evaluation in evaluations} == {
         "fresh",
+        "read",
+        "clock",
+        "configured",
         "gaps",
         "pulled",
         "unique_events",

@@ -74,7 +74,7 @@ def test_slices_are_asked_for_at_once(tmp_path: Path) -> None:
 
 def test_one_slice_that_fails_keeps_no_other_from_landing(tmp_path: Path) -> None:
     """Prevents one window that a provider can't answer from hiding all that comes after it."""
-    broken = [6]
+    broken = [6, 7, 8, 9, 10, 11]
 
     def answer(start: datetime) -> Answer:
         return Answer({"entries": "odd"}) if start.hour in broken else page(start)
