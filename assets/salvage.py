@@ -38,7 +38,8 @@ def salvage(manifest: Manifest, piece: Piece) -> str:
     if isinstance(after, Slice):
         cause = f"{piece.events - events} of {piece.events} events were lost with a damaged file"
         gap = {"start": after.start.isoformat(), "end": after.end.isoformat(), "cause": cause}
-        after = replace(after, gaps=[*after.gaps, gap])
+        # As if it were pulled before its time range began: so it is not final, whenever it was pulled.
+        after = replace(after, gaps=[*after.gaps, gap], pulled_at=min(after.pulled_at, after.start))
     damaged.replace(aside)
     move_durably(staged, manifest.directory / after.file)
     manifest.replace(piece, after)

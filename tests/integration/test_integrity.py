@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from assets.manifest import Manifest
 from assets.publishing import publish
 from assets.resources import Clock
 from assets.reviews import add_review
@@ -110,6 +111,22 @@ def test_a_damaged_raw_file_that_nobody_keeps_stops_its_day_alone(home: Broken, 
     shown = CliRunner().invoke(app, ["verify", "--home", str(home.home.path)])
     assert shown.exit_code == 1
     assert path.name in shown.output.replace("\n", "")
+
+
+@pytest.mark.parametrize("damage", [DAMAGES[0], DAMAGES[1]])
+def test_what_a_repair_could_not_read_is_pulled_again_while_it_is_kept(home: Broken, damage: Damage) -> None:
+    """Prevents a repair from making final what is left of a slice, though the provider still has all of it."""
+    before = home.alert_files()
+    path = home.raw("box", 3)[0]
+    events = Manifest(path.parent).events
+    damage(path)
+    CliRunner().invoke(app, ["verify", "--home", str(home.home.path), "--repair"])
+    assert Manifest(path.parent).events < events
+    assert Manifest(path.parent).gaps
+    assert home.run().success
+    assert Manifest(path.parent).events == events
+    assert Manifest(path.parent).gaps == []
+    assert home.alert_files() == before
 
 
 def test_raw_events_without_a_manifest_are_not_pulled_over(home: Broken) -> None:
