@@ -85,7 +85,7 @@ def state_of(path: Path) -> tuple[str, str]:
         path.with_suffix(".json").name: recorded not in (content, copied) or recorded is None,
     }
     cause = f"{' and '.join(name for name, bad in wrong.items() if bad)} is missing or not what was written"
-    pairs = ((content, recorded), (content, copied), (copied, recorded))
+    pairs = ((content, recorded), (copied, recorded), (content, copied if _readable(path) else None))
     return "restorable" if any(one is not None and one == other for one, other in pairs) else "lost", cause
 
 
@@ -102,7 +102,8 @@ def _restored(path: Path) -> Path | None:
         if recorded is None:
             return None
         raise DamagedError(path, "it is missing, and so is its copy", _REMEDY.format(name=path.name))
-    if content is not None and content == copied:
+    # Both may have been emptied or replaced by the same thing.
+    if content is not None and content == copied and _readable(path):
         _record(path, content)
         return path
     if copied is not None and (copied == recorded or (recorded is None and content is None)):

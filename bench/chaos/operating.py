@@ -62,7 +62,7 @@ class Operator:
         """Ask `uploadwatch verify`, as is done once a day."""
         ended = self._stage.do(self._stage.command_act("verify", "--format", "json"))
         try:
-            problems = json.loads(ended.said["text"])
+            problems = json.loads(ended.said["out"])
         except (KeyError, ValueError):
             problems = []
             self.hear(ended)
