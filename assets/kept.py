@@ -79,13 +79,16 @@ def state_of(path: Path) -> tuple[str, str]:
         return "whole", ""
     if recorded is None and copied is None and content is not None and _readable(path):
         return "restorable", "an earlier version wrote it, which kept no copy"
+    if content == copied and not _readable(path):
+        # Both were emptied or replaced by the same thing.
+        content = copied = None
     wrong = {
         path.name: content not in (recorded, copied) or content is None,
         copy_of(path).name: copied not in (recorded, content) or copied is None,
         path.with_suffix(".json").name: recorded not in (content, copied) or recorded is None,
     }
     cause = f"{' and '.join(name for name, bad in wrong.items() if bad)} is missing or not what was written"
-    pairs = ((content, recorded), (copied, recorded), (content, copied if _readable(path) else None))
+    pairs = ((content, recorded), (content, copied), (copied, recorded))
     return "restorable" if any(one is not None and one == other for one, other in pairs) else "lost", cause
 
 

@@ -20,7 +20,8 @@ __all__ = ["salvage"]
 def salvage(manifest: Manifest, piece: Piece) -> str:
     """Put what can be read of a damaged raw file in its place, and the damaged file aside.
 
-    A slice keeps a gap that says so, and is pulled again while the provider keeps its events.
+    A slice keeps a gap that says so, and is pulled again while the provider keeps its events. Killed at any point, it
+    can be done again.
 
     Returns:
         What was done, for a person.
@@ -38,11 +39,11 @@ def salvage(manifest: Manifest, piece: Piece) -> str:
     if isinstance(after, Slice):
         cause = f"{piece.events - events} of {piece.events} events were lost with a damaged file"
         gap = {"start": after.start.isoformat(), "end": after.end.isoformat(), "cause": cause}
-        # As if it were pulled before its time range began: so it is not final, whenever it was pulled.
-        after = replace(after, gaps=[*after.gaps, gap], pulled_at=min(after.pulled_at, after.start))
-    damaged.replace(aside)
+        # As if it were not pulled yet: it is pulled again while the provider keeps its events.
+        after = replace(after, gaps=[*after.gaps, gap], pulled_at=after.start)
     move_durably(staged, manifest.directory / after.file)
     manifest.replace(piece, after)
+    damaged.replace(aside)
     return f"{events} of {piece.events} events could be read; the damaged file is beside it as {aside.name}"
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from assets.landing import due, land, land_import, land_late
 from assets.manifest import Manifest
 from assets.pulling import ask_again, open_gaps
+from assets.salvage import salvage
 from connectors import Gap, Page, UnavailableError
 
 HOUR = timedelta(hours=1)
@@ -173,3 +174,24 @@ def test_a_provider_that_is_down_leaves_its_gaps_open(tmp_path: Path) -> None:
     _, failures = ask_again(Down(), gaps, now=NOW + HOUR)
     assert len(failures) == 1
     assert len(manifest_of(tmp_path).gaps) == 1
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_what_can_be_read_of_a_damaged_file_is_kept_and_the_rest_is_pulled_again(tmp_path: Path, cut: int) -> None:
+    """Prevents a repair from making good what the provider would still give: the slice would be final without it."""
+    manifest = manifest_of(tmp_path)
+    lines = [json.dumps({"event_id": f"{n}", "noise": f"{n * n:0200}"}).encode() + b"\n" for n in range(5000)]
+    piece = land(manifest, START, START + HOUR, [Page(b"".join(lines))], now=NOW + timedelta(days=9), provider="box")
+    path = manifest.directory / piece.file
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * cut // 3])
+    said = salvage(manifest_of(tmp_path), piece)
+    assert f"of {piece.events} events could be read" in said
+    after = manifest_of(tmp_path)
+    assert after.damaged() == {}
+    assert set(held(after)) <= {f"{n}" for n in range(5000)}
+    asked = due(
+        after, START.date(), now=NOW + timedelta(days=9), lateness=HOUR, retention=timedelta(days=365), again=HOUR
+    )
+    assert (START, START + HOUR) in asked
+    [aside] = after.directory.glob("*.damaged")
+    assert aside.name == f"{path.name}.damaged"
