@@ -11,11 +11,13 @@ import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
 from assets.calendar import SINGLE_RUN
+from assets.damage import DamagedError
 from assets.describe import described
 from assets.health import read_health, record
+from assets.kept import copy_of, intact
 from assets.lake import Lake
 from assets.pulls import pull_check, pulled
-from assets.refresh import range_of, touched_days
+from assets.refresh import READ_BACK, range_of, touched_days
 from assets.resources import Clock, Detector, Source
 from assets.seam import Fault, fault_of, worst_kind
 from connectors import FileQuestion, FileSize, StoppedError
@@ -91,6 +93,7 @@ def _look_up(
     detector: Detector = context.resources.detector
     floor = detector.parameters.floor_files
     with lake.alone(table), engine.get_connection() as con:
+        _begin_again(context, con, lake, table)
         days = touched_days(context, lake, table)
         _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
         into(con, "questions", "sizes/questions", {"most": _MOST})
@@ -129,6 +132,27 @@ def _look_up(
                 },
                 partition_key=day.isoformat(),
             )
+
+
+def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
+    """Begin days anew whose answers are lost with their copy: they are asked for again, as far as files still exist."""
+    read_from = range_of(context)[0] - READ_BACK
+    for day in sorted({*lake.lost_days(table), *(day for day in lake.days(table) if day >= read_from)}):
+        part = lake.part(table, day)
+        try:
+            whole = intact(part)
+        except DamagedError as error:
+            context.log.error("%s: %s", table, error)
+            whole = None
+        if whole is None:
+            context.log.warning("%s: the answers of %s are lost, and are asked for again", table, day)
+            for path in (part, copy_of(part)):
+                if path.exists():
+                    path.replace(path.with_name(f"{path.name}.damaged"))
+            part.with_suffix(".json").unlink(missing_ok=True)
+            con.register("none_answered", pa.Table.from_pylist([], schema=_SCHEMA))
+            lake.write(con, "none_answered", table, day, "answers of the file API")
+            con.unregister("none_answered")
 
 
 def _breaker(lake: Lake, provider: str, budget: timedelta) -> timedelta:

@@ -82,14 +82,20 @@ def state_of(path: Path) -> tuple[str, str]:
         return "whole", ""
     if recorded is None and copied is None and content is not None and _readable(path):
         return "restorable", "an earlier version wrote it, which kept no copy"
+    if content == copied and not _readable(path):
+        # Both were emptied or replaced by the same thing.
+        content = copied = None
     wrong = {
         path.name: content not in (recorded, copied) or content is None,
         copy_of(path).name: copied not in (recorded, content) or copied is None,
         path.with_suffix(".json").name: recorded not in (content, copied) or recorded is None,
     }
     cause = f"{' and '.join(name for name, bad in wrong.items() if bad)} is missing or not what was written"
-    pairs = ((content, recorded), (content, copied), (copied, recorded))
-    return "restorable" if any(one is not None and one == other for one, other in pairs) else "lost", cause
+    pairs = ((content, recorded), (copied, recorded))
+    known = any(one is not None and one == other for one, other in pairs)
+    twins = content is not None and content == copied and _readable(path)
+    alone = recorded is None and not _readable(path) and _readable(copy_of(path))
+    return "restorable" if known or twins or alone else "lost", cause
 
 
 def _matches(path: Path) -> bool:
@@ -107,10 +113,12 @@ def _restored(path: Path) -> Path | None:
         if recorded is None:
             return None
         raise DamagedError(path, "it is missing, and so is its copy", _REMEDY.format(name=path.name))
+    # Both may have been emptied or replaced by the same thing.
     if content is not None and content == copied and _readable(path):
         _record(path, content)
         return path
-    if copied is not None and (copied == recorded or (recorded is None and content is None)):
+    unsure = recorded is None and not _readable(path) and _readable(copy_of(path))
+    if copied is not None and (copied == recorded or unsure):
         logger.warning("%s was missing or damaged: restored from its copy", path)
         _copy(copy_of(path), path)
         _record(path, copied)

@@ -4,7 +4,7 @@ Layout below the root::
 
     <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
-    <table>/.made_days                       days that were written, by which a lost partition is known
+    .made_days/<table>                       days that were written, by which what is lost is known, tables and all
     <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see assets.landing
     <provider>/import_rejects/               rows of exports that were no event, see assets.history_stage
 
@@ -123,22 +123,26 @@ class Lake(dg.ConfigurableResource[None]):
 
     def lost_days(self, table: str) -> list[date]:
         """Days of which the table had a partition that is gone, ascending; what retention removed is not lost."""
-        made = self._made_days(table)
+        made = self.made_days(table)
         return sorted(made - set(self.days(table))) if made else []
 
-    def _made_days(self, table: str) -> set[date]:
+    def _made_file(self, table: str) -> Path:
+        return Path(self.root) / _MADE_DAYS / table.replace("/", "__")
+
+    def made_days(self, table: str) -> set[date]:
+        """Days of which the table has, or had, a partition; without those that retention removed."""
         try:
-            lines = (Path(self.root) / table / _MADE_DAYS).read_text(encoding="utf-8").split()
+            lines = self._made_file(table).read_text(encoding="utf-8").split()
         except (FileNotFoundError, UnicodeDecodeError):
             return set()
         return {date.fromisoformat(line) for line in lines if _DAY.fullmatch(line)}
 
     def _enter_made(self, table: str, day: date) -> None:
         """Note that the table has a partition of a day."""
-        path = Path(self.root) / table / _MADE_DAYS
-        made = self._made_days(table)
+        path, made = self._made_file(table), self.made_days(table)
         if day in made:
             return
+        make_directory(path.parent, durable=False)
         # A lake of an earlier version has no such file yet.
         new = [day] if path.exists() else self.days(table)
         with path.open("a", encoding="utf-8") as out:
@@ -146,10 +150,10 @@ class Lake(dg.ConfigurableResource[None]):
 
     def remove(self, table: str, day: date) -> None:
         """Remove a partition for good, so that it does not count as lost."""
-        made = self._made_days(table)
+        made = self.made_days(table)
         if day in made:
             kept = "".join(f"{each}\n" for each in sorted(made - {day}))
-            replace_text(Path(self.root) / table / _MADE_DAYS, kept, durable=False)
+            replace_text(self._made_file(table), kept, durable=False)
         shutil.rmtree(self.directory(table, day))
 
     @contextmanager
@@ -198,7 +202,7 @@ class Lake(dg.ConfigurableResource[None]):
         part, note = self.part(table, day), self.note(table, day)
         if note is None:
             missing = not part.exists()
-            return ("it is missing" if day in self._made_days(table) else "") if missing else _fault_without_note(part)
+            return ("it is missing" if day in self.made_days(table) else "") if missing else _fault_without_note(part)
         if not deep or _has_content(part, note.content):
             return ""
         # Another run may have replaced the partition meanwhile.
@@ -270,7 +274,7 @@ class Lake(dg.ConfigurableResource[None]):
         found: dict[str, Note | None] = {}
         for table in tables:
             kept = table.rpartition("/")[2] in KEPT_TABLES
-            made = self._made_days(table)
+            made = self.made_days(table)
             for day in days:
                 path = self._part(table, day)
                 if kept:

@@ -51,6 +51,9 @@ def _made_from(lake: Lake, provider: str, day: date, read_by: str) -> str:
 def _compute(
     con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]
 ) -> None:
+    directory = lake.directory(f"{provider}/audit_events", day)
+    if day in lake.made_days(f"{provider}/logged_uploads") and not directory.is_dir():
+        raise DamagedError(directory, "its raw events are missing", _REMEDY)
     for manifest in manifests_of(lake, provider, day):
         for name, fault in manifest.damaged().items():
             raise DamagedError(manifest.directory / name, fault, _REMEDY)

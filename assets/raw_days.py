@@ -10,7 +10,7 @@ from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.refresh import days_between
 
-__all__ = ["days_read_from", "manifests_of", "raw_events", "raw_files", "raw_partitions"]
+__all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw_files", "raw_partitions"]
 
 _LATEST_PUBLICATION = timedelta(days=2)
 """Office 365 is selected by publication; events are looked for in so many later days of publication."""
@@ -42,6 +42,11 @@ def raw_files(lake: Lake, provider: str, day: date) -> list[str]:
 def raw_events(lake: Lake, provider: str, day: date) -> int:
     """Number of raw events in them, as counted when they landed."""
     return sum(manifest.events for manifest in manifests_of(lake, provider, day))
+
+
+def lost_raw_days(lake: Lake, provider: str) -> list[date]:
+    """Days that were read from raw events that are no longer there, ascending."""
+    return sorted(lake.made_days(f"{provider}/logged_uploads") - set(lake.landed_days(f"{provider}/audit_events")))
 
 
 def days_read_from(provider: str, day: date) -> list[date]:

@@ -18,13 +18,13 @@ from assets.lake import Lake, Note
 from assets.preview import preview
 from assets.provenance import Provenance
 
-__all__ = ["REACH", "Step", "days_between", "range_of", "refresh", "touched_days"]
+__all__ = ["REACH", "READ_BACK", "Step", "days_between", "range_of", "refresh", "touched_days"]
 
 REACH = timedelta(days=14)
 """How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
 days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
 
-_READ_BACK = timedelta(days=62)
+READ_BACK = timedelta(days=62)
 """How far before its range a run reads: a month of training before the days that late events reach."""
 
 _DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
@@ -124,7 +124,7 @@ def refresh(
     with ExitStack() as stack:
         stack.enter_context(lake.alone(table))
         # Another run may have made further days while this one waited.
-        broken = _broken_days(lake, steps, upstream, wanted[0] - _READ_BACK)
+        broken = _broken_days(lake, steps, upstream, wanted[0] - READ_BACK)
         if broken:
             context.log.warning("%s: %s are missing or damaged, and are made again", table, ", ".join(map(str, broken)))
         days = sorted({*touched_days(context, lake, table, reach=reach), *broken})

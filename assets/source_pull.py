@@ -12,6 +12,7 @@ from assets.landing import due
 from assets.manifest import Manifest
 from assets.manifest_entries import Slice
 from assets.pulling import Pulled, ask_again, land_stream, open_gaps, pull
+from assets.raw_days import lost_raw_days
 from assets.resources import Clock, Source
 from assets.seam import Fault, fault_of
 from assets.side_by_side import Watch
@@ -19,6 +20,8 @@ from connectors import Connector, Recovering, StoppedError, Streaming, Timekeepi
 
 __all__ = ["PullReport", "pull_source"]
 
+_LOST_DAYS = 31
+"""Days beside the run's own whose raw events are lost, and are pulled again in one run at most."""
 _GAP_DAYS = 10
 """Days in which open gaps are looked for beside the run's own: more than the week that Office 365 keeps."""
 
@@ -93,7 +96,7 @@ class _Run:
         report: PullReport,
     ) -> None:
         self._lake, self._connector, self._days, self._watch, self._report = lake, connector, days, watch, report
-        self._table = f"{provider}/audit_events"
+        self._provider, self._table = provider, f"{provider}/audit_events"
         self._present = connector.present if isinstance(connector, Timekeeping) else clock.now
         self._manifests: dict[date, Manifest] = {}
 
@@ -106,8 +109,11 @@ class _Run:
         """Pull slices, then late events, then open gaps; return what went wrong."""
         now = self._present()
         self._watch.progress()
+        lost = [day for day in lost_raw_days(self._lake, self._provider) if day not in self._days][-_LOST_DAYS:]
         wanted = [
-            (self._manifest(day), *bounds) for day in self._days for bounds in self._due(day, now, reconcile=reconcile)
+            (self._manifest(day), *bounds)
+            for day in [*self._days, *lost]
+            for bounds in self._due(day, now, reconcile=reconcile)
         ]
         self._report.wanted = len(wanted)
         done = pull(

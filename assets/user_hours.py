@@ -15,6 +15,7 @@ from assets.pictures import hours_picture
 from assets.refresh import Step, refresh
 from assets.resources import Clock, Detector
 from assets.rules import rules
+from assets.seam import fault_of
 from assets.sources import known_sources, unconfigured_sources
 from detection.sql import into
 
@@ -62,6 +63,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
             ),
             days_apart=True,
             upstream=uploads,
+            failed=lambda error, day: fault_of(error, "user_hours", f"sums of {day}").log(context.log),
         )
 
     return _asset

@@ -21,6 +21,7 @@ from assets.kept import copy_of, restore, state_of
 from assets.lake import KEPT_TABLES, Lake
 from assets.manifest import Manifest
 from assets.manifest_entries import Piece
+from assets.raw_days import lost_raw_days
 from assets.salvage import salvage
 from connectors import PROVIDERS
 from detection.tables import TABLES
@@ -83,6 +84,14 @@ def verify(lake: Lake, told: Told = lambda _what: None) -> Iterator[Problem]:
 
 def _raw(lake: Lake, provider: str) -> Iterator[Problem]:
     table = f"{provider}/audit_events"
+    for day in lost_raw_days(lake, provider):
+        yield Problem(
+            "missing",
+            lake.directory(table, day),
+            "raw events were read from it, and it is gone",
+            "the day can't be read again; what was read of it before stays",
+            "what the provider still keeps is pulled again by the next run; otherwise restore it from a backup",
+        )
     for day in lake.landed_days(table):
         directory = lake.directory(table, day)
         yield from _manifest_files(directory)
@@ -145,7 +154,7 @@ def _tables(lake: Lake) -> list[str]:
     """Tables with partitions that are in the lake, those of the providers first."""
     kinds = [*TABLES]
     names = [f"{provider}/{kind}" for provider in PROVIDERS for kind in kinds] + kinds
-    return [name for name in dict.fromkeys(names) if (Path(lake.root) / name).is_dir()]
+    return [name for name in dict.fromkeys(names) if lake.made_days(name) or (Path(lake.root) / name).is_dir()]
 
 
 def _partitions(lake: Lake, table: str) -> Iterator[Problem]:

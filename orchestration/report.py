@@ -101,7 +101,8 @@ def read_suppressed(home: Path) -> dict[str, int]:
     """Windows of a home that the allow-list keeps from raising an alert, by entry."""
     lake = Lake(root=str(home / "lake"))
     with duckdb.connect() as con:
-        lake.view(con, "detections", ["detections"], lake.days("detections"))
+        whole = [day for day in lake.days("detections") if not lake.fault("detections", day, deep=True)]
+        lake.view(con, "detections", ["detections"], whole)
         return suppressed(con)
 
 

@@ -55,12 +55,14 @@ class Said:
     Attributes:
         status: Exit status; of a run 1 where a step failed.
         text: What it printed or, of a run, the errors in its log.
+        out: What it printed on standard output alone.
         failing: What the failing checks of a run say, by asset, check and severity.
         changes: Number of changes that it made to the home.
     """
 
     status: int
     text: str
+    out: str = ""
     failing: dict[str, str] = field(default_factory=dict)
     changes: int = 0
 
@@ -95,20 +97,20 @@ def _end_dead_runs(act: Act) -> Said:
 
 
 def _command(act: Act) -> Said:
-    out = io.StringIO()
+    out, errors = io.StringIO(), io.StringIO()
     sys.argv = ["uploadwatch", *act.arguments]
     # As on a terminal that is wide enough for every message.
     os.environ["COLUMNS"] = "1000"
     status: Any = 0
-    with redirect_stdout(out), redirect_stderr(out):
+    with redirect_stdout(out), redirect_stderr(errors):
         try:
             main()
         except SystemExit as ended:
             status = ended.code
         except BaseException:  # noqa: BLE001 -- a traceback is what a person would see
-            traceback.print_exc(file=out)
+            traceback.print_exc(file=errors)
             status = 1
-    return Said(int(status or 0), out.getvalue())
+    return Said(int(status or 0), errors.getvalue() + out.getvalue(), out.getvalue())
 
 
 def _run(act: Act) -> Said:
@@ -129,7 +131,7 @@ def _run(act: Act) -> Said:
         for found in result.get_asset_check_evaluations()
         if not found.passed
     }
-    return Said(int(not result.success), "\n".join(log), failing)
+    return Said(int(not result.success), "\n".join(log), failing=failing)
 
 
 def _failure(event: dg.DagsterEvent) -> str:

@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
+
+from bench.chaos.organisation import DAYS
+from bench.small import moment
 
 __all__ = ["Difference", "State", "differences", "state_of"]
 
 _MOMENTS = {"file_sizes": {"checked_at"}, "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"}}
 """Columns that say when something was done, or under which number, and so differ with every schedule."""
+_SETTLED = moment(DAYS, 0).replace(tzinfo=None)
 _SHOWN = 3
 
 
@@ -77,7 +82,7 @@ def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
         if rows is not None:
             moments = _MOMENTS.get(table.rpartition("/")[2], set())
             kept = [name for name in rows.column_names if name not in moments]
-            found.tables[table, path.parent.name] = rows.select(kept)
+            found.tables[table, path.parent.name] = _settled(table, rows.select(kept))
     for path in sorted(lake.glob("*/audit_events/day=*/*.ndjson.zst")):
         key = path.parent.parent.parent.name, path.parent.name
         found.raw[key] = found.raw.get(key, frozenset()) | _lines(path, found)
@@ -87,6 +92,13 @@ def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
         found.exported[path.name] = Counter(path.read_text(encoding="utf-8", errors="replace").splitlines())
     _hear(taken, found)
     return found
+
+
+def _settled(table: str, rows: pa.Table) -> pa.Table:
+    """Leave out what follows from the time of the latest poll run: whether the windows before it can be evaluated."""
+    if table != "evaluations":
+        return rows
+    return rows.filter(pc.less(rows["window_start"], pa.scalar(_SETTLED, type=pa.timestamp("us"))))
 
 
 def _rows(path: Path, found: State) -> pa.Table | None:

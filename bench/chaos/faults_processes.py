@@ -11,6 +11,7 @@ from datetime import timedelta
 from bench.chaos.acts import Act
 from bench.chaos.comparison import state_of
 from bench.chaos.faults_files import damage_one
+from bench.chaos.organisation import Run
 from bench.chaos.scene import MissedError, Scene
 
 __all__ = [
@@ -159,9 +160,12 @@ def kill_forget(scene: Scene) -> None:
     act = scene.stage.command_act("forget", scene.stage.organisation.bystander)
     calm = scene.stage.snapshot("calm")
     scene.hear(scene.stage.do(act))
-    scene.again()
+    now = scene.stage.now
+    scene.stage.set_clock(now + timedelta(minutes=15))
+    scene.operator.expect(scene.stage.do(scene.stage.poll_act(Run(scene.stage.now, scene.run.days))))
     scene.notify()
     scene.expected = state_of(scene.home, scene.stage.receiver.taken)
+    scene.stage.set_clock(now)
     scene.begin_again(calm)
     _kill_command(scene, act)
     scene.again()

@@ -6,9 +6,8 @@ import json
 import re
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from assets.kept import copy_of
 from bench.chaos.nursery import Ended
@@ -42,7 +41,7 @@ class Operator:
         self.said: list[str] = []
         self.remedies: list[str] = []
         self.told_again = False
-        self._stage, self._backup, self._usual = stage, backup, usual
+        self._stage, self._backup, self._usual = stage, backup, set(usual)
         self._heard: Counter[str] = Counter()
         self._standing: list[str] = []
 
@@ -55,11 +54,15 @@ class Operator:
         self.said += complaints
         self._standing += complaints
 
+    def expect(self, ended: Ended) -> None:
+        """Take what a calm process complained of for usual."""
+        self._usual |= set(ended.said.get("failing", {}))
+
     def look(self) -> None:
         """Ask `uploadwatch verify`, as is done once a day."""
         ended = self._stage.do(self._stage.command_act("verify", "--format", "json"))
         try:
-            problems = json.loads(ended.said["text"])
+            problems = json.loads(ended.said["out"])
         except (KeyError, ValueError):
             problems = []
             self.hear(ended)
@@ -139,8 +142,3 @@ class Operator:
 def _shape(text: str) -> str:
     """Return a complaint without figures that change from run to run."""
     return re.sub(r"\d{2}:\d{2}(:\d{2})?", "", text)
-
-
-def usual_complaints(failing: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the names of checks that fail in a calm deployment, too."""
-    return {name for each in failing for name in each}

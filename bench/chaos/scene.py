@@ -122,7 +122,7 @@ class Scene:
         """Return the review of the first alert; None where there is none, or it is reviewed already."""
         ended = self.stage.do(self.stage.command_act("alerts", "--format", "json"))
         try:
-            alerts = json.loads(ended.said["text"])
+            alerts = json.loads(ended.said["out"])
         except (KeyError, ValueError):
             self.hear(ended)
             return None

@@ -25,6 +25,9 @@ def alerts(
     above = terminal(stderr=format_ is Format.JSON)
     for line in warnings(sources_of(lake, now)):
         above.print(line, markup=False, highlight=False, soft_wrap=True)
+    if lost := lake.lost_days("alerts"):
+        said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run makes them again."
+        above.print(said, markup=False, highlight=False, soft_wrap=True)
     found = read_alerts(home)
     if format_ is Format.JSON:
         write_json(found)

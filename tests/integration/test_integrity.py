@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
+from assets.manifest import Manifest
 from assets.publishing import publish
 from assets.resources import Clock
 from assets.reviews import add_review
@@ -114,6 +115,22 @@ def test_a_damaged_raw_file_that_nobody_keeps_stops_its_day_alone(home: Broken, 
     assert path.name in shown.output.replace("\n", "")
 
 
+@pytest.mark.parametrize("damage", [DAMAGES[0], DAMAGES[1]])
+def test_what_a_repair_could_not_read_is_pulled_again_while_it_is_kept(home: Broken, damage: Damage) -> None:
+    """Prevents a repair from making final what is left of a slice, though the provider still has all of it."""
+    before = home.alert_files()
+    path = home.raw("box", 3)[0]
+    events = Manifest(path.parent).events
+    damage(path)
+    CliRunner().invoke(app, ["verify", "--home", str(home.home.path), "--repair"])
+    assert Manifest(path.parent).events < events
+    assert Manifest(path.parent).gaps
+    assert home.run().success
+    assert Manifest(path.parent).events == events
+    assert Manifest(path.parent).gaps == []
+    assert home.alert_files() == before
+
+
 def test_raw_events_without_a_manifest_are_not_pulled_over(home: Broken) -> None:
     """Prevents raw evidence from being overwritten by the nothing that the provider gives of it later."""
     before = home.alert_files()
@@ -211,3 +228,36 @@ def test_a_clock_that_is_wrong_for_a_while_loses_nothing(home: Broken, off: time
     assert home.run(now=END + timedelta(hours=1)).success
     assert home.alert_files() == before
     assert home.states() == states
+
+
+def test_a_source_whose_data_are_gone_withdraws_nothing(home: Broken) -> None:
+    """Prevents a directory that somebody deleted from withdrawing the source's alerts without a word."""
+    before, states = home.alert_files(), home.states()
+    shutil.rmtree(home.lake / "box")
+    found = CliRunner().invoke(app, ["verify", "--home", str(home.home.path), "--format", "json"])
+    assert found.exit_code == 1
+    assert {problem["state"] for problem in json.loads(found.output)} == {"missing"}
+    # Nobody keeps these days any more.
+    ran = home.run(DAYS - 1, DAYS - 1, now=MUCH_LATER)
+    assert "raw events are missing" in ran.failing()["box/uploads:read"]
+    assert home.alert_files() == before
+    assert home.states() == states
+    # The provider does keep them.
+    assert home.run(DAYS - 1, DAYS - 1).success
+    assert home.alert_files() == before
+    assert home.states() == states
+
+
+def test_files_that_were_zeroed_with_their_copies_are_not_believed(home: Broken) -> None:
+    """Prevents a power cut that leaves zeros under good names from passing for what was written."""
+    ids = reviewed(home)
+    assert ids
+    for name in ("reviews.parquet", "reviews.copy.parquet"):
+        path = home.lake / name
+        path.write_bytes(bytes(path.stat().st_size))
+    for _ in range(2):
+        shown = CliRunner().invoke(app, ["verify", "--home", str(home.home.path), "--repair"])
+        assert shown.exit_code == 1
+        assert "reviews.parquet" in shown.output.replace("\n", "")
+    assert not home.run().success
+    assert set(home.states().values()) == {"open"}
