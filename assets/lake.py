@@ -156,6 +156,12 @@ class Lake(dg.ConfigurableResource[None]):
             replace_text(self._made_file(table), kept, durable=False)
         shutil.rmtree(self.directory(table, day))
 
+    def remove_tables(self, directory: str) -> None:
+        """Remove all tables below a directory for good, so that none counts as lost."""
+        for made in (Path(self.root) / _MADE_DAYS).glob(f"{directory}__*"):
+            made.unlink()
+        shutil.rmtree(Path(self.root) / directory)
+
     @contextmanager
     def alone(self, table: str = "") -> Iterator[None]:
         """Keeps other runs, of any process of this machine, from what is read, changed and written back.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -35,5 +34,5 @@ def delete_source(lake: Lake, source: str) -> int:
     """
     root = Path(lake.root) / source
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-    shutil.rmtree(root)
+    lake.remove_tables(source)
     return size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from assets.lake import Lake
@@ -99,6 +99,7 @@ class _Run:
         self._provider, self._table = provider, f"{provider}/audit_events"
         self._present = connector.present if isinstance(connector, Timekeeping) else clock.now
         self._manifests: dict[date, Manifest] = {}
+        self._lost: list[date] = []
 
     def _manifest(self, day: date) -> Manifest:
         if day not in self._manifests:
@@ -109,7 +110,8 @@ class _Run:
         """Pull slices, then late events, then open gaps; return what went wrong."""
         now = self._present()
         self._watch.progress()
-        lost = [day for day in lost_raw_days(self._lake, self._provider) if day not in self._days][-_LOST_DAYS:]
+        self._lost = lost_raw_days(self._lake, self._provider)
+        lost = [day for day in self._lost if day not in self._days][-_LOST_DAYS:]
         wanted = [
             (self._manifest(day), *bounds)
             for day in [*self._days, *lost]
@@ -130,6 +132,9 @@ class _Run:
 
     def _due(self, day: date, now: datetime, *, reconcile: bool) -> list[tuple[datetime, datetime]]:
         connector = self._connector
+        if day in self._lost and datetime.combine(day, time(), UTC) <= now - connector.retention:
+            # The provider would answer with nothing, and that would be read in place of what is lost.
+            return []
         return due(
             self._manifest(day),
             day,

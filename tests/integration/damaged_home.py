@@ -89,6 +89,9 @@ class Broken(Watched):
                 raise_on_error=False,
             )
             log = [entry.user_message for entry in instance.all_logs(result.run_id)]
+        for event in result.all_events:
+            if event.is_step_failure and event.step_failure_data.error:
+                log.append(event.step_failure_data.error.to_string())
         return Ran(result, log)
 
     def raw(self, provider: str, day: int) -> list[Path]:
