@@ -88,8 +88,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 # Few rows of many files, which every day is asked for.
                 con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM stored_detections")
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
-                lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last))
-                lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last))
+                # What an alert shows of a source whose data are lost is less; that it stands does not depend on it.
+                lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
+                lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
                 tell_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)

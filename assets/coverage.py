@@ -11,6 +11,7 @@ import pyarrow as pa
 from assets.calendar import TRAINING_DAYS, midnight
 from assets.lake import Lake
 from assets.manifest import Manifest
+from assets.raw_days import lost_raw_days
 from assets.refresh import days_between
 from detection.parameters import Parameters
 from detection.sql import ENGINE, load
@@ -26,8 +27,10 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
     found = {}
     for provider in providers:
         table = f"{provider}/audit_events"
-        days = (day for day in lake.landed_days(table) if Manifest(lake.directory(table, day)).events)
-        first = next(days, None)
+        # A day whose raw events are lost had some, or may have had.
+        lost = set(lost_raw_days(lake, provider))
+        days = sorted({*lake.landed_days(table), *lost})
+        first = next((day for day in days if day in lost or Manifest(lake.directory(table, day)).events), None)
         if first is not None:
             found[provider] = first
     return found

@@ -271,8 +271,8 @@ class Lake(dg.ConfigurableResource[None]):
         self._enter_made(table, day)
         return note, before is None or before.content != content
 
-    def _intact(self, tables: Sequence[str], days: Sequence[date]) -> dict[str, Note | None]:
-        """The partitions that exist, with their notes.
+    def _intact(self, tables: Sequence[str], days: Sequence[date], *, lost_too: bool) -> dict[str, Note | None]:
+        """The partitions that exist, with their notes; ``lost_too``: those that are lost are left out.
 
         Raises:
             DamagedError: One was written and is lost or damaged.
@@ -286,6 +286,8 @@ class Lake(dg.ConfigurableResource[None]):
                 if kept:
                     intact(Path(path))
                 if day not in made and not os.path.exists(path):  # noqa: PTH110 -- see _part
+                    continue
+                if lost_too and not os.path.exists(path):  # noqa: PTH110 -- see _part
                     continue
                 if fault := self.fault(table, day, deep=True):
                     if not kept:
@@ -303,6 +305,7 @@ class Lake(dg.ConfigurableResource[None]):
         days: Iterable[date],
         *,
         dated: bool = False,
+        lost_too: bool = False,
     ) -> None:
         """Makes partitions readable under ``name`` in ``con``; those that were never written have no rows.
 
@@ -314,12 +317,13 @@ class Lake(dg.ConfigurableResource[None]):
             tables: Tables of one kind, such as the uploads of several providers.
             days: Days wanted.
             dated: Whether each row tells its partition, as ``day``.
+            lost_too: Whether to go on without partitions that are lost: for what only surrounds a result.
 
         Raises:
             DamagedError: A partition was written and is lost or damaged.
         """
         wanted = list(days)
-        parts = self._intact(tables, wanted)
+        parts = self._intact(tables, wanted, lost_too=lost_too)
         kind = tables[0].rpartition("/")[2] if tables else name
         query = empty(kind, dated=dated)
         if parts:

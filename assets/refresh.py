@@ -204,7 +204,7 @@ def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyCon
     """Attaches a preview, and a picture where there is one; of the last day only, since the event log keeps them."""
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for number, (relation, table) in enumerate(step.outputs.items()):
-        if table not in known:
+        if table not in known or lake.fault(table, day):
             continue
         lake.view(con, relation, [table], [day])
         shown = preview(con, relation, table.rpartition("/")[2])

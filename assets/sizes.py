@@ -138,7 +138,7 @@ def typical_sizes(
             _measure(context, lake, engine, detector, provider, sizes=provider in recovering)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            lake.view(con, "measured_sizes", measured, past(day, parameters))
+            lake.view(con, "measured_sizes", measured, past(day, parameters), lost_too=True)
             into(con, "typical_sizes", "sizes/typical", parameters.model_dump())
 
         weighed_by = rules("typical_sizes", detector)

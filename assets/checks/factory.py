@@ -8,11 +8,12 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from assets.checks.catalogue import CATALOGUE, Check
-from assets.checks.findings import Scene, Traits
+from assets.checks.findings import Finding, Outcome, Scene, Traits
+from assets.damage import DamagedError
 from assets.lake import Lake
 from assets.refresh import range_of
 from assets.resources import Clock, Detector
-from assets.severities import RUNBOOKS
+from assets.severities import ERROR, RUNBOOKS, WARN
 
 __all__ = ["asset_checks"]
 
@@ -64,9 +65,17 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
             scene = Scene(lake, con, now, days, detector, provider, traits)
             for check in checks:
                 if check.name in wanted:
-                    yield check.look(scene).result(check.name, key, check.remedy)
+                    yield _look(check, scene).result(check.name, key, check.remedy)
 
     return _checks
+
+
+def _look(check: Check, scene: Scene) -> Outcome:
+    """Let a check look; where a table that it reads is lost, it says so, and holds nothing back."""
+    try:
+        return check.look(scene)
+    except DamagedError as error:
+        return Outcome([Finding(WARN if check.blocking else ERROR, str(error))], "")
 
 
 def _days(context: dg.AssetCheckExecutionContext, today: date) -> list[date]:

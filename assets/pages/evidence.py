@@ -169,13 +169,13 @@ def read_evidence(
         return {}
     days = days_between(span[0].date(), span[1].date() + DAY)
     uploads, activity = ([f"{provider}/{table}" for provider in TITLES] for table in ("uploads", "activity"))
-    lake.view(con, "all_uploads", uploads, days)
-    lake.view(con, "all_activity", activity, days, dated=True)
-    lake.view(con, "user_hours", ["user_hours"], days)
-    lake.view(con, "detections", ["detections"], days)
-    lake.view(con, "evaluations", ["evaluations"], days)
+    lake.view(con, "all_uploads", uploads, days, lost_too=True)
+    lake.view(con, "all_activity", activity, days, dated=True, lost_too=True)
+    lake.view(con, "user_hours", ["user_hours"], days, lost_too=True)
+    lake.view(con, "detections", ["detections"], days, lost_too=True)
+    lake.view(con, "evaluations", ["evaluations"], days, lost_too=True)
     peaks = con.execute("SELECT DISTINCT CAST(peak_window_start AS DATE) FROM subjects ORDER BY 1").fetchall()
-    lake.view(con, "baselines", ["baselines"], [day for (day,) in peaks], dated=True)
+    lake.view(con, "baselines", ["baselines"], [day for (day,) in peaks], dated=True, lost_too=True)
     # Each query reads its tables a dozen times; the users of alerts are few.
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE uploads AS SELECT {_UPLOADS} FROM all_uploads "  # noqa: S608 -- our own columns
