@@ -67,7 +67,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     # What connectors log of sources that misbehave is no news here.
-    logging.lastResort = None
+    logging.getLogger().addHandler(logging.NullHandler())
 
     def say(what: str) -> None:
         print(what, file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from bench.chaos.disk import PAGE_BYTES, leave, mount, tree_bytes
 from bench.chaos.nursery import Strike
 from bench.chaos.scene import MissedError, Scene
+from bench.chaos.stage import keep_outbox
 
 __all__ = ["clock_ahead", "clock_back", "fill_disk", "unreachable", "unset"]
 
@@ -18,6 +19,7 @@ def fill_disk(scene: Scene) -> None:
     scene.before(scene.at)
     share = scene.draw.uniform(0.0, 0.6)
     if mount(scene.home):
+        keep_outbox(scene.home)
         room = int(share * _growth_bytes(scene)) // PAGE_BYTES * PAGE_BYTES
         leave(scene.home, room)
         scene.point.append(f"{room} bytes left on the disk")

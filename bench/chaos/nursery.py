@@ -120,7 +120,7 @@ def _serve(prepare: Sequence[str]) -> None:
     import bench.chaos.acts  # noqa: F401, PLC0415 -- what takes the time; whoever asks imports none of it
 
     # What connectors log of sources that misbehave is no news here.
-    logging.lastResort = None
+    logging.getLogger().addHandler(logging.NullHandler())
     answers = os.fdopen(os.dup(1), "w")
     # What a process prints unasked is no answer.
     os.dup2(2, 1)

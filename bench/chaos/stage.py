@@ -23,7 +23,7 @@ from connectors import variables
 from orchestration.notify.witness import witness_of
 from orchestration.replay import Home, Sandbox, sandbox
 
-__all__ = ["Clockwork", "Snapshot", "Stage", "staged"]
+__all__ = ["Clockwork", "Snapshot", "Stage", "keep_outbox", "staged"]
 
 _LAST = FIRST + timedelta(days=DAYS + 6)
 _BUDGET = "300"
@@ -172,15 +172,16 @@ class Stage:
             self.home.mkdir(parents=True)
         else:
             shutil.copytree(snapshot.home, self.home)
-            _same_outbox(self.home / "outbox.db")
+            keep_outbox(self.home)
             self.receiver.taken.update(snapshot.taken)
         # Where the command `backfill` records its run.
         with Home(self.home).instance():
             pass
 
 
-def _same_outbox(path: Path) -> None:
+def keep_outbox(home: Path) -> None:
     """Let a copied outbox be the file that the last process left, as it is in a home that nobody copied."""
+    path = home / "outbox.db"
     if path.exists():
         with witness_of(path) as witness, closing(sqlite3.connect(path)) as database, database:
             database.execute("UPDATE marks SET value = ? WHERE name = 'identity'", (witness.identity,))
