@@ -134,7 +134,7 @@ def _unwrapped(provider: str, text: bytes) -> list[bytes] | None:
     """The events in a JSON text, none with a line break; None if it is not JSON."""
     try:
         whole = decode(text, msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     try:
         held = msgspec.json.decode(whole, type=list[msgspec.Raw] | dict[str, msgspec.Raw])

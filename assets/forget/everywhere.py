@@ -221,7 +221,9 @@ def _forget_files(
             try:
                 found.removed[table].add(*_forget_file(con, path, person, write=write))
             except (duckdb.Error, sqlite3.Error, OSError, ValueError) as error:
-                found.unsearched[path] = str(error).partition("\n")[0]
+                # What is gone meanwhile, such as a file beside a database, names nobody.
+                if path.exists():
+                    found.unsearched[path] = str(error).partition("\n")[0]
 
 
 def _is_left(path: Path) -> bool:
