@@ -25,7 +25,8 @@ _BACKFILL = Patience(silent_seconds=600, total_seconds=float("inf"))
 _BREAKER = Patience(silent_seconds=20, total_seconds=600)
 """A source that was not to be had several times in a row is only tried."""
 _BREAKER_FAILURES, _FULL_TRY = 3, 4
-"""From so many failed runs in a row on; every fourth run it gets its usual time, since a slow source needs it."""
+"""Failed runs in a row after which a source gets less time; every fourth run it gets its usual time, since a slow
+source needs it."""
 
 
 class PullConfig(dg.Config):

@@ -6,6 +6,7 @@ entry reach the disk before it has its name: a rename alone may leave an empty f
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import tempfile
@@ -13,7 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["LEFT_BEHIND_SECONDS", "file_digest", "make_directory", "move_durably", "replace_text", "replacing", "sync"]
+__all__ = [
+    "LEFT_BEHIND_SECONDS",
+    "directory_lock",
+    "file_digest",
+    "make_directory",
+    "move_durably",
+    "replace_text",
+    "replacing",
+    "sync",
+]
 
 LEFT_BEHIND_SECONDS = 86_400
 """Age after which nobody writes to a temporary file any more: longer than any run."""
@@ -84,6 +94,18 @@ def make_directory(path: Path, *, durable: bool = True) -> None:
     if durable:
         for made in missing:
             sync(made.parent)
+
+
+@contextmanager
+def directory_lock(directory: Path) -> Iterator[None]:
+    """Keep other processes that lock the same directory waiting; it is made where it is missing."""
+    make_directory(directory)
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def file_digest(path: Path) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.durable import directory_lock
 from detection.sql import ENGINE
 
 __all__ = ["SPILL", "available_bytes", "bound", "engine_bytes", "opened", "sweep"]
@@ -117,7 +118,7 @@ def sweep(home: Path) -> None:
         home: Directory of the deployment.
     """
     if (home / SPILL).is_dir():
-        with _alone(home / SPILL):
+        with directory_lock(home / SPILL):
             _sweep(home / SPILL)
 
 
@@ -144,7 +145,8 @@ def _directory(home: Path) -> Path:
         return _held[key]
     root = key[1] / SPILL
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _alone(root):
+    # Another process must not sweep the directory between its making and its lock.
+    with directory_lock(root):
         _sweep(root)
         made = Path(tempfile.mkdtemp(prefix="process-", dir=root))
         # Never closed: the kernel lets go of it with the process, however that ends.
@@ -157,14 +159,3 @@ def _directory(home: Path) -> Path:
 def _remove(key: tuple[int, Path]) -> None:
     if key[0] == os.getpid():
         shutil.rmtree(_held[key], ignore_errors=True)
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Keep other processes from making a directory that is not locked yet, or sweeping it."""
-    handle = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

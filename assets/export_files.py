@@ -45,7 +45,7 @@ GROUP_ROWS = 100_000
 
 
 class ExportFormat(StrEnum):
-    """What is written."""
+    """Formats that an export can have."""
 
     OCSF_JSON = "ocsf-json"
     OCSF_PARQUET = "ocsf-parquet"
@@ -75,7 +75,7 @@ class Destination:
 
     @property
     def settings(self) -> str:
-        """What decides which files there are and what stands in them, beside their rows."""
+        """Settings that decide, beside the rows, which files there are and what they contain."""
         covered = self.pseudonyms.of("key") if self.pseudonyms else "names"
         return "|".join([*sorted(self.formats), self.region, self.account, covered])
 

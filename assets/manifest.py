@@ -11,15 +11,13 @@ A manifest that is lost or damaged is read from its copy, or else rebuilt from t
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import logging
-import os
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -27,7 +25,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.durable import file_digest, make_directory, replace_text
+from assets.durable import directory_lock, file_digest, replace_text
 from assets.manifest_entries import (
     SUFFIX,
     GapEntry,
@@ -83,7 +81,7 @@ class Manifest:
         self.imported: dict[str, Imported] = {}
         self._lock = threading.Lock()
         if not self._read() and directory.is_dir():
-            with self._lock, _alone(directory):
+            with self._lock, directory_lock(directory):
                 self._heal()
 
     @property
@@ -144,13 +142,13 @@ class Manifest:
 
     def write(self) -> None:
         """Write the manifest and its copy again."""
-        with self._lock, _alone(self.directory):
+        with self._lock, directory_lock(self.directory):
             self._refresh()
             self._write()
 
     def adopt(self, path: Path) -> str:
         """List a raw file that is not listed, beside the slices where one of its time range is; say what was done."""
-        with self._lock, _alone(self.directory):
+        with self._lock, directory_lock(self.directory):
             self._refresh()
             if not self._adopt([path]):
                 return "left alone: it is not whole, or its name is none of a raw file"
@@ -218,7 +216,7 @@ class Manifest:
             landed: What has landed.
             beside: Events that the slice before it had and this one has not, in a file of their own.
         """
-        with self._lock, _alone(self.directory):
+        with self._lock, directory_lock(self.directory):
             # A run may pull the day while its history is imported: each keeps what the other recorded.
             self._refresh()
             before = self._replaced_by(landed)
@@ -252,7 +250,7 @@ class Manifest:
 
         The file of ``before`` is left to the caller.
         """
-        with self._lock, _alone(self.directory):
+        with self._lock, directory_lock(self.directory):
             self._refresh()
             for entries in (self.slices, self.late, self.imported):
                 entries.pop(before.file, None)
@@ -262,7 +260,7 @@ class Manifest:
 
     def settle(self, piece: Slice, gap: GapEntry, left: Sequence[GapEntry]) -> None:
         """Record what asking for a gap again came to; the slice may have been pulled again meanwhile."""
-        with self._lock, _alone(self.directory):
+        with self._lock, directory_lock(self.directory):
             self._refresh()
             known = self.slices.get(piece.file)
             if known and gap in known.gaps:
@@ -389,15 +387,3 @@ def _entries_of(path: Path) -> _Entries | None:
 
 def _sorted(pieces: Mapping[str, Any]) -> list[dict[str, object]]:
     return [asdict(pieces[name]) for name in sorted(pieces)]
-
-
-@contextmanager
-def _alone(directory: Path) -> Iterator[None]:
-    """Keep other processes from the directory's manifest."""
-    make_directory(directory)
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)

@@ -81,7 +81,7 @@ def budget_realised(scene: Scene) -> Outcome:
 
 
 def configured(scene: Scene) -> Outcome:
-    """Whether every source that the lake holds data of is configured."""
+    """Check that every source that the lake holds data of is configured."""
     missing = {
         source: health.unconfigured_since
         for source, health in read_health(scene.lake, PROVIDERS).items()
@@ -97,7 +97,7 @@ def configured(scene: Scene) -> Outcome:
 
 
 def intact(scene: Scene) -> Outcome:
-    """Whether every file of the lake is what was written."""
+    """Check that every file of the lake is what was written."""
     problems = list(verify(scene.lake))
     counts = Counter(problem.state for problem in problems)
     return Outcome(

@@ -106,7 +106,7 @@ def fresh(scene: Scene) -> Outcome:
 
 
 def clock(scene: Scene) -> Outcome:
-    """Whether the host's clock agrees with the provider's."""
+    """Compare the host's clock with the provider's."""
     seconds = read_health(scene.lake, [scene.provider])[scene.provider].skew_seconds
     if seconds is None:
         return Outcome([], "no answer told the time")
@@ -153,7 +153,7 @@ def gaps(scene: Scene) -> Outcome:
 
 
 def _is_too_old(gap: GapEntry, began: datetime) -> bool:
-    """Whether a gap is a stretch before the first hour that was given; a unit that failed there is none."""
+    """Tell stretches before the first hour that was given from other gaps; a unit that failed there is another gap."""
     start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
     return "unit" not in gap and end - start >= _SHORTEST and end <= began
 

@@ -33,7 +33,7 @@ def _view(scene: Scene, *tables: str) -> None:
 
 
 def read(scene: Scene) -> Outcome:
-    """Whether every day of the run could be read."""
+    """Check that every day of the run could be read."""
     troubles = read_health(scene.lake, [scene.provider])[scene.provider].troubles
     return Outcome(
         [Finding(ERROR, troubles[step].problem) for step in _READ_STEPS if step in troubles], "every day was read"
