@@ -19,7 +19,7 @@ from connectors.errors import (
     UnavailableError,
 )
 from connectors.limits import Limiter, Limits
-from connectors.registry import PROVIDERS, build, configured, horizons, recovers_sizes, variables
+from connectors.registry import PROVIDERS, build, configured, horizons, misconfigured, recovers_sizes, variables
 
 __all__ = [
     "PROVIDERS",
@@ -45,6 +45,7 @@ __all__ = [
     "build",
     "configured",
     "horizons",
+    "misconfigured",
     "recovers_sizes",
     "variables",
 ]

@@ -20,7 +20,7 @@ from connectors.settings import (
     ProviderSettings,
 )
 
-__all__ = ["PROVIDERS", "build", "configured", "horizons", "recovers_sizes", "variables"]
+__all__ = ["PROVIDERS", "build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
 
 _SETTINGS: dict[str, type[ProviderSettings]] = {
     kind.provider: kind for kind in (BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings)
@@ -36,32 +36,32 @@ def variables(provider: str) -> list[str]:
 
 
 def configured(environment: Mapping[str, str]) -> list[str]:
-    """The providers whose required variables are set, in their usual order.
+    """Return the providers of which any required variable is set, in their usual order; see :func:`misconfigured`."""
+    return [provider for provider, kind in _SETTINGS.items() if kind.wanted(environment)]
 
-    Raises:
-        ConfigurationError: A provider is half configured, or one of its values can't be used.
-    """
-    return [provider for provider, kind in _SETTINGS.items() if kind.read(environment)]
+
+def misconfigured(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return why configured providers can't be pulled: a variable is missing, or has a value that can't be used."""
+    found = {}
+    for provider in configured(environment):
+        try:
+            _settings(provider, environment)
+        except ConfigurationError as error:
+            found[provider] = str(error)
+    return found
 
 
 def horizons(provider: str, environment: Mapping[str, str]) -> tuple[timedelta, timedelta]:
-    """A configured provider's lateness horizon, and its overlap.
-
-    Raises:
-        ConfigurationError: The provider is not or half configured, or one of its values can't be used.
-    """
-    settings = _settings(provider, environment)
-    return settings.lateness, settings.overlap
+    """Return a provider's lateness horizon and its overlap; where a value can't be used, the default."""
+    lateness, overlap = (_SETTINGS[provider].alone(environment, name) for name in ("lateness_hours", "overlap_hours"))
+    return timedelta(hours=lateness), timedelta(hours=overlap)
 
 
 def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
-    """Whether sizes that the provider's log does not carry are to be looked up.
-
-    Raises:
-        ConfigurationError: The provider is half configured, or one of its values can't be used.
-    """
-    settings = _SETTINGS[provider].read(environment)
-    return settings is not None and settings.recover_sizes
+    """Return whether sizes that a configured provider's log does not carry are to be looked up."""
+    kind = _SETTINGS[provider]
+    # Sizes that are known stay in use where the value can't be read: nothing is asked for meanwhile.
+    return kind.wanted(environment) and bool(kind.alone(environment, "recover_sizes", unusable=True))
 
 
 def build(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
 from connectors.clouds import mismatch
 from connectors.errors import ConfigurationError
@@ -70,6 +70,30 @@ class ProviderSettings(BaseModel):
         return [field.alias or "" for field in cls.model_fields.values() if field.is_required()]
 
     @classmethod
+    def wanted(cls, environment: Mapping[str, str]) -> bool:
+        """Return whether any required variable is set; an empty one counts as not set."""
+        return any(environment.get(name, "").strip() for name in cls.required())
+
+    @classmethod
+    def alone(cls, environment: Mapping[str, str], field: str, *, unusable: Any = None) -> Any:
+        """Return an optional setting by itself, whatever is wrong with the others.
+
+        Args:
+            environment: Values of the variables.
+            field: Name of the setting.
+            unusable: What stands for a value that can't be used; None: the default.
+        """
+        info = cls.model_fields[field]
+        text = environment.get(info.alias or "", "").strip()
+        if not text:
+            return info.default
+        try:
+            kind: Any = Annotated[info.annotation, info]
+            return TypeAdapter(kind).validate_python(text)
+        except ValidationError:
+            return info.default if unusable is None else unusable
+
+    @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self | None:
         """Reads the settings; an empty variable counts as not set.
 
@@ -79,10 +103,10 @@ class ProviderSettings(BaseModel):
         Raises:
             ConfigurationError: Some required variables are missing, or a value can't be used; names them.
         """
+        if not cls.wanted(environment):
+            return None
         values = {name: text for name in cls.variables() if (text := environment.get(name, "").strip())}
         missing = [name for name in cls.required() if name not in values]
-        if len(missing) == len(cls.required()):
-            return None
         if missing:
             there = [name for name in cls.required() if name in values]
             raise ConfigurationError(

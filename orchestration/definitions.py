@@ -20,11 +20,13 @@ from assets.judgement import judgement
 from assets.normalised import normalised
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
-from connectors import ConfigurationError, configured, horizons, recovers_sizes
+from connectors import ConfigurationError, configured, horizons, misconfigured, recovers_sizes
 from orchestration.dead_runs import dead_runs_sensor
 from orchestration.env_file import check_working_directory
 from orchestration.executor import leased_executor
+from orchestration.notify.channels import open_channel
 from orchestration.notify.sensors import notification_sensors
+from orchestration.notify.settings import read_channels
 from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
@@ -47,14 +49,17 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        ConfigurationError: A provider or channel is half configured, a value can't be used, or the home is a replay's.
+        ConfigurationError: A value that concerns all sources can't be used, or the home is a replay's.
     """
     settings = Settings.read(values)
     providers = configured(values)
+    log = dg.get_dagster_logger()
     if not providers:
-        dg.get_dagster_logger().warning(
-            "No provider is configured, so there are no assets. Set the variables in docs/configuration.md."
-        )
+        log.warning("No provider is configured, so there are no assets. Set the variables in docs/configuration.md.")
+    # The others go on: the check `pulled` of such a source fails, and what is for such a channel waits.
+    channels = [] if settings.now else map(open_channel, read_channels(values))
+    for fault in [*misconfigured(values).values(), *(channel.fault for channel in channels if channel.fault)]:
+        log.error(fault)
     if not settings.now and (settings.home / REPLAY_NOTE).exists():
         raise ConfigurationError(
             f"{settings.home} holds a replay of made-up history. Set UPLOADWATCH_HOME to a directory of its own for "

@@ -47,7 +47,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
         channel.
 
     Raises:
-        ConfigurationError: A channel is half configured, or a value can't be used.
+        ConfigurationError: A value can't be used.
     """
     # The key reaches runs as an environment variable, so that it can't be read in the UI.
     key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""

@@ -14,7 +14,7 @@ import duckdb
 from assets.coverage import first_days
 from assets.health import Health, Trouble, read_health
 from assets.lake import Lake
-from connectors import PROVIDERS, ConfigurationError, configured
+from connectors import PROVIDERS, configured
 from detection.parameters import Parameters
 from detection.wording import TITLES, printable
 from orchestration.settings import REPLAY_NOTE
@@ -165,11 +165,7 @@ def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Acti
         values: Variables of the deployment: a configured source counts before it has events.
         today: The present day, UTC.
     """
-    try:
-        watched = configured(values)
-    except ConfigurationError:
-        # It keeps the code location from loading, which says why; here the events that there are count.
-        watched = []
+    watched = configured(values)
     began, health = first_days(lake, PROVIDERS), read_health(lake, PROVIDERS)
     with duckdb.connect() as con:
         lake.view(con, "evaluations", ["evaluations"], lake.days("evaluations")[-1:])

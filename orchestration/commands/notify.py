@@ -98,12 +98,12 @@ def outbox(
         told = {**counts, "waiting": [asdict(each) for each in waiting]}
         write_json(told)
         return
-    known = {each.name for each in read_channels(values)}
+    known = {each.name: each.fault and f"{each.fault} " for each in read_channels(values)}
     table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)
     for title in ("Channel", "Event", "About", "State", "Attempts", "Next (UTC)", "Why"):
         table.add_column(title)
     for each in waiting:
-        gone = "" if each.channel in known else "no channel of this name is configured. "
+        gone = known.get(each.channel, "no channel of this name is configured. ")
         table.add_row(
             each.channel,
             each.event,

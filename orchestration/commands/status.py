@@ -18,6 +18,7 @@ from assets.plots import load_plot
 from assets.resources import Clock
 from detection.wording import TITLES
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+from orchestration.notify.settings import read_channels
 from orchestration.settings import Settings, environment
 from orchestration.sources import Activation, Source, activations, sources_of, warnings
 from orchestration.terminal import terminal, write_json
@@ -38,7 +39,8 @@ def status(
     sources = sources_of(lake, now)
     out = terminal()
     if format_ is Format.TABLE:
-        for line in warnings(sources):
+        unusable = [channel.fault for channel in read_channels(values) if channel.fault]
+        for line in [*warnings(sources), *unusable]:
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     pending = activations(lake, values, now.date())
     judged = lake.days("thresholds")[-days:]

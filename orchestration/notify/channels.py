@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import unquote
@@ -50,10 +51,12 @@ class Channel(Protocol):
     Attributes:
         name: Name of the channel.
         severity: Least severity of the alerts that go there.
+        fault: Why it can't be used, without secrets; empty where it can.
     """
 
     name: str
     severity: str
+    fault: str
 
     def send(self, letter: Letter, now: datetime) -> None:
         """Hands a message over.
@@ -64,12 +67,13 @@ class Channel(Protocol):
 
 
 def open_channel(settings: ChannelSettings) -> Channel:
-    """The channel of these settings.
-
-    Raises:
-        ConfigurationError: The URL is none that apprise knows.
-    """
-    return _Webhook(settings) if settings.secret else _Apprise(settings)
+    """Return the channel of these settings; one that can't be used takes no message, and says why."""
+    if settings.fault:
+        return _Unusable(settings)
+    try:
+        return _Webhook(settings) if settings.secret else _Apprise(settings)
+    except ConfigurationError as error:
+        return _Unusable(replace(settings, fault=str(error)))
 
 
 def payload(letter: Letter, now: datetime) -> bytes:
@@ -84,8 +88,20 @@ def payload(letter: Letter, now: datetime) -> bytes:
     return msgspec.json.encode(told)
 
 
+class _Unusable:
+    """Takes nothing: its messages wait until its variables are corrected."""
+
+    def __init__(self, settings: ChannelSettings) -> None:
+        self.name, self.severity, self.fault = settings.name, settings.severity, settings.fault
+
+    def send(self, letter: Letter, now: datetime) -> None:
+        raise DeliveryError(self.fault)
+
+
 class _Webhook:
     """Posts JSON, signed as Standard Webhooks (www.standardwebhooks.com) says."""
+
+    fault = ""
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name = settings.name
@@ -132,6 +148,8 @@ class _Webhook:
 
 class _Apprise:
     """Hands title and text to the service of an apprise URL."""
+
+    fault = ""
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name = settings.name

@@ -134,7 +134,7 @@ def deliver(
     """Gives every channel what is due, one message each in turn, until nothing is due or the time is up.
 
     A channel that does not take a message is left alone for the rest of the round: what keeps it from one keeps it from
-    most, and each attempt may take long.
+    most, and each attempt may take long. What is for a channel that can't be used waits, however long.
 
     Args:
         outbox: The outbox.
@@ -142,10 +142,10 @@ def deliver(
         now: What gives the present.
         pseudonyms: What makes tokens of names in what goes out; None leaves names as they are.
     """
-    done = Delivered(0, [], 0)
+    done = Delivered(0, [f"{channel.name}: {channel.fault}" for channel in channels if channel.fault], 0)
     outbox.settle(now())
     deadline = time.monotonic() + _SECONDS
-    open_ = list(channels)
+    open_ = [channel for channel in channels if not channel.fault]
     while open_ and time.monotonic() < deadline:
         for channel in tuple(open_):
             letter = outbox.next(channel.name, now())

@@ -59,13 +59,7 @@ class Notifier(dg.ConfigurableResource[None]):
 
 
 def notifier(values: Mapping[str, str], home: Path, max_age_days: float, pseudonym_key: str) -> Notifier | None:
-    """The resource for an environment; None where no channel is configured.
-
-    Raises:
-        ConfigurationError: A channel is half configured, or a value can't be used.
-    """
-    for settings in read_channels(values):
-        open_channel(settings)
+    """Return the resource for an environment; None where no channel is configured."""
     names = channel_variables(values)
     if not names:
         return None

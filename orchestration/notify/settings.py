@@ -34,12 +34,14 @@ class ChannelSettings:
         url: An apprise URL, or where a signed webhook is posted to. Either may hold credentials.
         secret: Of a signed webhook; None for a channel of apprise.
         severity: Least severity of the alerts that go there.
+        fault: Why nothing can be sent there, without any value of a variable; empty where it can.
     """
 
     name: str
     url: SecretStr
     secret: SecretStr | None
     severity: str
+    fault: str = ""
 
 
 def channel_variables(values: Mapping[str, str]) -> list[str]:
@@ -50,25 +52,33 @@ def channel_variables(values: Mapping[str, str]) -> list[str]:
 
 
 def read_channels(values: Mapping[str, str]) -> list[ChannelSettings]:
-    """The configured channels by name; an empty variable counts as not set.
+    """Return the configured channels by name; an empty variable counts as not set.
 
-    Raises:
-        ConfigurationError: A channel is half configured, or a value can't be used. Names the variable, never its value.
+    One that is half configured, or has a value that can't be used, is among them with its ``fault``: its messages wait
+    for it, and the others go out.
     """
     parts: dict[str, dict[str, str]] = {}
     for variable in channel_variables(values):
         match = _VARIABLE.fullmatch(variable)
-        if not match:
-            raise ConfigurationError(
-                f"{variable} is not known. Name a channel's variables {_PREFIX}<CHANNEL>_URL, …_SECRET and …_SEVERITY, "
-                "in capitals; see docs/notifications.md."
-            )
-        parts.setdefault(match["channel"], {})[match["part"]] = values[variable].strip()
-    return [_channel(name, given) for name, given in sorted(parts.items())]
+        channel, part = (match["channel"], match["part"]) if match else (variable.removeprefix(_PREFIX), "")
+        parts.setdefault(channel, {})[part] = values[variable].strip()
+    return [_channel_or_fault(name, given) for name, given in sorted(parts.items())]
+
+
+def _channel_or_fault(name: str, given: Mapping[str, str]) -> ChannelSettings:
+    try:
+        return _channel(name, given)
+    except ConfigurationError as error:
+        return ChannelSettings(name.lower(), SecretStr(""), None, SEVERITIES[0], str(error))
 
 
 def _channel(name: str, given: Mapping[str, str]) -> ChannelSettings:
     variable = f"{_PREFIX}{name}"
+    if "" in given:
+        raise ConfigurationError(
+            f"{variable} is not known. Name a channel's variables {_PREFIX}<CHANNEL>_URL, …_SECRET and …_SEVERITY, "
+            "in capitals; see docs/notifications.md."
+        )
     if "URL" not in given:
         there = " and ".join(f"{variable}_{part}" for part in sorted(given))
         raise ConfigurationError(

@@ -69,13 +69,25 @@ class Broken(Watched):
         overrides: Mapping[str, Any] | None = None,
         reconcile: bool = True,
         local: datetime | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> Ran:
-        """One run over the days from first to last, counted from 0; ``local`` is what the host's clock shows."""
+        """One run over the days from first to last, counted from 0.
+
+        Args:
+            first: First day.
+            last: Last day.
+            now: The present as the providers see it.
+            providers: Sources that are configured; empty: all of the deployment.
+            overrides: Resources in place of the usual ones.
+            reconcile: Whether all that is not final is pulled again.
+            local: What the host's clock shows, where it differs.
+            settings: Variables that differ.
+        """
         self._stand_in.set_clock(now)
         used = providers or self._providers
         theirs = {name for provider in ALL_PROVIDERS if provider not in used for name in variables(provider)}
         values = {name: value for name, value in self.values.items() if name not in theirs}
-        values["UPLOADWATCH_NOW"] = (local or now).isoformat()
+        values = {**values, **(settings or {}), "UPLOADWATCH_NOW": (local or now).isoformat()}
         os.environ.update(values)
         job = build_defs(values, resource_overrides={"detector": Quick(), **(overrides or {})}).resolve_job_def(JOB)
         with dg.DagsterInstance.ephemeral() as instance:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,11 +13,12 @@ import duckdb
 import pytest
 import requests
 
-from assets import audit_events
+from assets import audit_events, normalised
 from assets.health import read_health
 from assets.resources import Source
 from assets.side_by_side import Patience
 from connectors import PROVIDERS, Gap, Page, StoppedError, variables
+from detection.normalise import normalise
 from orchestration.commands.formats import lake_of
 from tests.integration.damaged_home import END, Broken, Ran, made_home, standing
 
@@ -116,6 +118,48 @@ def test_sources_that_raise_at_a_step_fail_alone(home: Broken, providers: Sequen
     assert home.alert_files() == before
     assert SECRET not in ran.log
     assert SECRET not in str(failing)
+
+
+@pytest.mark.parametrize("providers", [PROVIDERS[::2], PROVIDERS[1::2]])
+def test_sources_whose_events_cannot_be_read_fail_alone(
+    home: Broken, providers: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prevents a fault of the reader, met with the events of one source, from silencing all others."""
+
+    def reading(con: Any, provider: str, **given: Any) -> None:
+        if provider in providers:
+            raise duckdb.BinderException(f"no such column {SECRET}"[:24])
+        normalise(con, provider, **given)
+
+    monkeypatch.setattr(normalised, "normalise", reading)
+    before = home.alert_files()
+    for provider in PROVIDERS:
+        shutil.rmtree(home.partition(f"{provider}/logged_uploads", 4), ignore_errors=True)
+    ran = home.run(2, 4)
+    assert ran.success
+    failing = ran.failing()
+    for provider in PROVIDERS:
+        assert (f"{provider}/uploads:read" in failing) is (provider in providers)
+    assert "no such column" in ran.log
+    assert home.alert_files() == before
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("BOX_CLIENT_SECRET", ""), ("BOX_LATENESS_HOURS", "soon"), ("BOX_API_URL", "http://box")]
+)
+def test_a_source_with_a_wrong_variable_fails_alone(home: Broken, variable: str, value: str) -> None:
+    """Prevents a slip in the variables of one source from keeping all sources from being watched."""
+    before = home.alert_files()
+    for provider in ("box", "dropbox"):
+        for path in home.raw(provider, 4):
+            path.unlink()
+    ran = home.run(2, 4, settings={variable: value})
+    assert ran.success
+    failing = ran.failing()
+    assert variable in failing["box/audit_events:pulled"]
+    assert "dropbox/audit_events:pulled" not in failing
+    assert home.alert_files() == before
+    assert variable in read_health(lake_of(home.home.path), ["box"])["box"].troubles["pull"].problem
 
 
 @pytest.mark.parametrize("error", [0, 4, 6])

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from connectors import PROVIDERS, ConfigurationError, build, configured, recovers_sizes, variables
+from connectors import (
+    PROVIDERS,
+    ConfigurationError,
+    build,
+    configured,
+    horizons,
+    misconfigured,
+    recovers_sizes,
+    variables,
+)
 
 BOX = {"BOX_CLIENT_ID": "id", "BOX_CLIENT_SECRET": "hidden", "BOX_ENTERPRISE_ID": "12"}
 OFFICE = {
@@ -32,10 +41,14 @@ def test_only_what_is_configured_is_there() -> None:
 def test_half_a_configuration_names_the_missing_variables_and_the_provider() -> None:
     """Prevents a forgotten variable from silently leaving a provider out."""
     for missing in BOX:
-        with pytest.raises(ConfigurationError) as refused:
-            configured({**BOX, missing: ""})
-        assert f"box is half configured: {missing} not set" in str(refused.value)
-        assert "hidden" not in str(refused.value)
+        half = {**BOX, missing: ""}
+        assert configured({**half, **OFFICE}) == ["box", "office365"]
+        faults = misconfigured({**half, **OFFICE})
+        assert list(faults) == ["box"]
+        assert f"box is half configured: {missing} not set" in faults["box"]
+        assert "hidden" not in faults["box"]
+        with pytest.raises(ConfigurationError, match=f"{missing} not set"):
+            build("box", half, now=now)
     with pytest.raises(ConfigurationError, match=r"BOX_CLIENT_ID, BOX_CLIENT_SECRET, BOX_ENTERPRISE_ID"):
         build("box", {}, now=now)
 
@@ -52,10 +65,18 @@ def test_half_a_configuration_names_the_missing_variables_and_the_provider() -> 
 )
 def test_a_value_that_cannot_be_used_names_its_variable_and_not_the_value(wrong: Mapping[str, str]) -> None:
     """Prevents credentials in the clear, credentials in an address, and a mistyped secret in the message."""
-    with pytest.raises(ConfigurationError) as refused:
-        configured({**BOX, **wrong})
-    assert next(iter(wrong)) in str(refused.value)
-    assert "hidden" not in str(refused.value)
+    faults = misconfigured({**BOX, **wrong})
+    assert next(iter(wrong)) in faults["box"]
+    assert "hidden" not in faults["box"]
+
+
+def test_what_shapes_the_graph_is_read_whatever_else_is_wrong() -> None:
+    """Prevents a missing secret from taking recovered sizes out of the graph, and with them out of the alerts."""
+    half = {"BOX_CLIENT_ID": "id", "BOX_RECOVER_SIZES": "true", "BOX_LATENESS_HOURS": "30", "BOX_OVERLAP_HOURS": "x"}
+    assert recovers_sizes("box", half)
+    assert horizons("box", half) == (timedelta(hours=30), timedelta(hours=1))
+    assert recovers_sizes("box", {**BOX, "BOX_RECOVER_SIZES": "treu"})
+    assert "BOX_RECOVER_SIZES" in misconfigured({**BOX, "BOX_RECOVER_SIZES": "treu"})["box"]
 
 
 def test_every_provider_names_its_variables() -> None:

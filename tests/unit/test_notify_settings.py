@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
-from connectors import ConfigurationError
-from orchestration.notify.channels import open_channel
+from orchestration.notify.channels import DeliveryError, open_channel
+from orchestration.notify.outbox import Letter
 from orchestration.notify.settings import read_channels
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -52,8 +54,14 @@ def test_channels_are_read_by_name():
 def test_what_is_wrong_is_named_without_its_value(variables, named, caplog, capfd):
     """Prevents a half configured channel from being silent, and an error about a secret from holding it."""
     caplog.set_level("DEBUG")
-    with pytest.raises(ConfigurationError) as error:
-        for settings in read_channels({f"{N}{name}": value for name, value in variables.items()}):
-            open_channel(settings)
-    assert f"{N}{named}" in str(error.value)
-    assert "hidden" not in f"{error.value}{caplog.text}{capfd.readouterr()}"
+    [channel] = map(open_channel, read_channels({f"{N}{name}": value for name, value in variables.items()}))
+    assert f"{N}{named}" in channel.fault
+    with pytest.raises(DeliveryError, match=f"{N}{named}") as error:
+        channel.send(Letter(1, "a", 1, "alert.new", {}, 0), datetime(2026, 1, 5, tzinfo=UTC))
+    assert "hidden" not in f"{channel.fault}{error.value}{caplog.text}{capfd.readouterr()}"
+
+
+def test_one_channel_that_cannot_be_used_leaves_the_others():
+    """Prevents a slip in one channel's variables from keeping every other channel from hearing of alerts."""
+    found = read_channels({f"{N}A_SECRET": SECRET, f"{N}B_URL": "json://b.example", f"{N}C_ADDRESS": "json://c"})
+    assert [(each.name, bool(each.fault)) for each in found] == [("a", True), ("b", False), ("c_address", True)]
