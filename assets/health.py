@@ -18,7 +18,16 @@ from pydantic import TypeAdapter, ValidationError
 from assets.durable import replace_text
 from assets.lake import Lake
 
-__all__ = ["Health", "Kind", "Trouble", "read_health", "record", "record_removed", "record_unconfigured"]
+__all__ = [
+    "Health",
+    "Kind",
+    "Trouble",
+    "damaged_health",
+    "read_health",
+    "record",
+    "record_removed",
+    "record_unconfigured",
+]
 
 
 Kind = Literal["refused", "unavailable", "damaged", "fault"]
@@ -80,6 +89,18 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
         except (FileNotFoundError, ValidationError):
             found[provider] = Health()
     return found
+
+
+def damaged_health(lake: Lake, provider: str) -> Path | None:
+    """Return the file of a source's health where it is not what was written."""
+    path = _path(lake, provider)
+    try:
+        _HEALTH.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except ValidationError:
+        return path
+    return None
 
 
 def record(

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from assets.durable import LEFT_BEHIND_SECONDS
+from assets.health import damaged_health
 from assets.kept import copy_of, restore, state_of
 from assets.lake import KEPT_TABLES, Lake
 from assets.manifest import Manifest
@@ -70,6 +71,7 @@ def verify(lake: Lake, told: Told = lambda _what: None) -> Iterator[Problem]:
     for provider in PROVIDERS:
         told(f"{provider}/audit_events")
         yield from _raw(lake, provider)
+        yield from _health(lake, provider)
     for table in _tables(lake):
         told(table)
         yield from _partitions(lake, table)
@@ -108,6 +110,18 @@ def _raw(lake: Lake, provider: str) -> Iterator[Problem]:
                 "list it again with --repair: what it holds beside the other files is counted, and nothing twice",
                 partial(manifest.adopt, path),
             )
+
+
+def _health(lake: Lake, provider: str) -> Iterator[Problem]:
+    if path := damaged_health(lake, provider):
+        yield Problem(
+            "damaged",
+            path,
+            "it is not what was written",
+            "since when the source fails is not known, nor that it was removed",
+            "the next run writes it again; remove a source again that was removed, or let --repair delete the file",
+            partial(_remove, path, "deleted; the next run writes it again"),
+        )
 
 
 def _manifest_files(directory: Path) -> Iterator[Problem]:

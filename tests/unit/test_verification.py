@@ -1,0 +1,30 @@
+"""What ``verify`` says of small files that heal by themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from assets.health import read_health, record
+from assets.lake import Lake
+from assets.verification import verify
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 40, b'{"checked_at": "soon"}', b"[]"])
+def test_a_damaged_health_file_is_named_and_repaired(tmp_path: Path, content: bytes) -> None:
+    """Prevents a source that was removed from coming back as not configured, and nobody who knows why."""
+    lake = Lake(root=str(tmp_path / "lake"))
+    record(lake, "box", "pull", "refused", now=NOW)
+    assert list(verify(lake)) == []
+    path = tmp_path / "lake" / "box" / "health.json"
+    path.write_bytes(content)
+    [problem] = verify(lake)
+    assert (problem.state, problem.path) == ("damaged", path)
+    assert problem.repair is not None
+    problem.repair()
+    assert list(verify(lake)) == []
+    assert read_health(lake, ["box"])["box"].troubles == {}
