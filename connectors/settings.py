@@ -88,7 +88,7 @@ class ProviderSettings(BaseModel):
         if not text:
             return info.default
         try:
-            kind: Any = Annotated[info.annotation, info]
+            kind: Any = Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
             return TypeAdapter(kind).validate_python(text)
         except ValidationError:
             return info.default if unusable is None else unusable

@@ -8,6 +8,24 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration.settings import REPLAY_NOTE
+from tests.sampled import PARTS, VARIABLE, choose, deselect
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Names the mark, and chooses before other processes of the run begin."""
+    config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case in four")
+    choose()
+
+
+def pytest_report_header() -> str:
+    """Says what the run leaves out."""
+    return f"long tests: part {choose()} of {PARTS} ({VARIABLE}=all for all)"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out long tests of other parts."""
+    deselect(config, items)
 
 
 def pytest_collection_finish() -> None:

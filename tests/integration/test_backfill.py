@@ -27,6 +27,8 @@ from tests.integration.command import say
 from tests.integration.notified import receiver
 from tests.integration.pipeline import FIRST, burst, moment, write
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 4
 LAST = FIRST + timedelta(days=DAYS - 1)
 COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()", "backfill"]

@@ -16,6 +16,8 @@ from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AccessError, Connector, Gap, Page, RefusedError, SignInError, UnavailableError, build
 
+pytestmark = pytest.mark.sampled
+
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 TYPES = ("Audit.SharePoint", "Audit.AzureActiveDirectory", "Audit.General")

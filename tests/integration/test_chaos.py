@@ -13,6 +13,8 @@ from bench.chaos.faults_files import damaging
 from bench.chaos.rounds import EQUAL, FAILING, MENDED, Bench, opened
 from tests.integration import unverified
 
+pytestmark = pytest.mark.sampled
+
 SEED = 1
 OLD = Fault("damaged old raw slice", damaging("lake/office365/audit_events/day=2026-01-05/import-*.zst"), runs=(3,))
 """A file of a day that no later poll run covers, whose events no source gives again."""

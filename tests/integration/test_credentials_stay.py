@@ -23,6 +23,8 @@ from scripted_server import Answer, Scripted, scripted
 
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 SECRETS = (
     "BOX_CLIENT_SECRET",
     "DROPBOX_APP_SECRET",

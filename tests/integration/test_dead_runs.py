@@ -22,6 +22,8 @@ from tests.integration.pipeline import FIRST
 from tests.integration.production import Production, needs_postgres, producing, until
 from tests.integration.sandbox_server import ROOT
 
+pytestmark = pytest.mark.sampled
+
 BUSY = """
 import sys
 from pathlib import Path

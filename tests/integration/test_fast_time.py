@@ -22,6 +22,8 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from orchestration.replay import Home, Sandbox, deployment, materialise
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 8
 START = moment(3, 5)
 PROVIDERS = ("box", "dropbox")

@@ -16,6 +16,8 @@ from orchestration.replay import Home, play
 from orchestration.report import read_alerts
 from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
+pytestmark = pytest.mark.sampled
+
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 5
 PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"

@@ -19,6 +19,8 @@ from assets.manifest import Manifest
 from orchestration.cli import app
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 4
 ROOT = Path(__file__).parents[2]
 

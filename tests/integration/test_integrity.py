@@ -21,6 +21,8 @@ from orchestration.commands.formats import lake_of
 from tests.integration.damaged_home import DAMAGES, DAYS, END, Broken, made_home, standing
 from tests.integration.pipeline import moment
 
+pytestmark = pytest.mark.sampled
+
 Damage = Callable[[Path], None]
 
 MUCH_LATER = moment(800, 0)

@@ -25,6 +25,8 @@ from orchestration.replay import Home, deployment, materialise
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, watch, write
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 5
 ANN = "ann@example.com"
 PROVIDERS = ("box", "office365")

@@ -17,6 +17,8 @@ from scripted_server import Answer, Asked, Scripted, environment, scripted
 from connectors import Connector, ConnectorError, FileQuestion, Gap, Limits, StoppedError, build
 from connectors.limits import Limiter
 
+pytestmark = pytest.mark.sampled
+
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)
 NOW = START + timedelta(hours=2)

@@ -13,6 +13,8 @@ import pytest
 from orchestration.replay import Home, Sandbox, deployment, materialise
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
+pytestmark = pytest.mark.sampled
+
 PROVIDERS = ("box", "dropbox")
 DAYS = 5
 END = moment(DAYS + 3, 0)

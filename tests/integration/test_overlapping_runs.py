@@ -20,6 +20,8 @@ from orchestration.schedules import JOB, range_tags, run_config
 from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 5
 NOW = moment(DAYS + 1, 0)
 _SPAWN = multiprocessing.get_context("spawn")

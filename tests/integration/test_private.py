@@ -18,6 +18,8 @@ from tests.integration.pipeline import FIRST, moment, sandbox, write
 from tests.integration.sandbox_server import ROOT
 from tests.integration.test_backfill import deployed
 
+pytestmark = pytest.mark.sampled
+
 COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()"]
 SECRETS = {
     "BOX_CLIENT_SECRET": "planted-box",

@@ -20,6 +20,8 @@ from assets.resources import Detector, Engine
 from connectors import Page
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 FIRST = date(2026, 1, 5)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 USERS = [f"u{n}@example.com" for n in range(6)]

@@ -10,6 +10,8 @@ from connectors import PROVIDERS, variables
 from orchestration.definitions import build_defs
 from tests.integration.pipeline import Quick, burst, moment, watch, write
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 4
 
 

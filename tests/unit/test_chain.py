@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.tables import empty
 from tests.memory import connect
+
+pytestmark = pytest.mark.sampled
 
 FIRST = date(2026, 1, 5)
 DAYS = 14

@@ -22,6 +22,8 @@ from assets.lake import Lake
 from assets.scratch import live_scratch, scratch, sweep_scratch
 from orchestration.cli import app
 
+pytestmark = pytest.mark.sampled
+
 ANN, BOB = "ann@example.com", "bob@example.com"
 
 

@@ -22,6 +22,8 @@ from assets.landing import land, land_import, land_late
 from assets.manifest import Manifest
 from connectors import PROVIDERS, Page
 
+pytestmark = pytest.mark.sampled
+
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = date(2026, 1, 5)
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -14,6 +14,8 @@ from assets.forget.person import Person
 from assets.forget.spellings import KEPT, canonical
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 ANN = Person("ann@example.com", ["ann@example.com"])
 NOTHING = Person("box:77", ["box:77"])
 

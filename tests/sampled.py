@@ -1,0 +1,52 @@
+"""Long tests by turns: of what is marked ``sampled`` a run takes one case in four, another part each day.
+
+``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day does. In four days all have run.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+__all__ = ["PARTS", "VARIABLE", "choose", "deselect", "taken"]
+
+PARTS = 4
+VARIABLE = "UPLOADWATCH_TEST_SAMPLE"
+
+
+def choose() -> str:
+    """Choose the part of this run, for all its processes, and return it."""
+    return os.environ.setdefault(VARIABLE, str(datetime.now(UTC).toordinal() % PARTS))
+
+
+def taken(tests: Sequence[str], part: str) -> list[bool]:
+    """Say for each case whether a part holds it.
+
+    Args:
+        tests: Name of each case's test.
+        part: The part, a number, or ``all``.
+    """
+    seen: dict[str, int] = {}
+    found = []
+    for test in tests:
+        # The cases of one test go to different parts, those of different tests begin with different ones.
+        turn = seen.setdefault(test, zlib.crc32(test.encode()))
+        seen[test] += 1
+        found.append(part == "all" or turn % PARTS == int(part) % PARTS)
+    return found
+
+
+def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the sampled tests of other parts, unless files or tests were named."""
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    sampled = [item for item in items if item.get_closest_marker("sampled")]
+    names = [item.nodeid.partition("[")[0] for item in sampled]
+    left_out = {item for item, take in zip(sampled, taken(names, choose()), strict=True) if not take}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
