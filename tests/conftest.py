@@ -13,7 +13,7 @@ from tests.sampled import PARTS, VARIABLE, choose, deselect
 
 def pytest_configure(config: pytest.Config) -> None:
     """Names the mark, and chooses before other processes of the run begin."""
-    config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case in four")
+    config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case, or module, in four")
     choose()
 
 

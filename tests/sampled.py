@@ -27,7 +27,7 @@ def taken(tests: Sequence[str], part: str) -> list[bool]:
     """Say for each case whether a part holds it.
 
     Args:
-        tests: Name of each case's test.
+        tests: Name of each case's test, or of its module where all of a module stay together.
         part: The part, a number, or ``all``.
     """
     seen: dict[str, int] = {}
@@ -35,7 +35,8 @@ def taken(tests: Sequence[str], part: str) -> list[bool]:
     for test in tests:
         # The cases of one test go to different parts, those of different tests begin with different ones.
         turn = seen.setdefault(test, zlib.crc32(test.encode()))
-        seen[test] += 1
+        if "::" in test:
+            seen[test] += 1
         found.append(part == "all" or turn % PARTS == int(part) % PARTS)
     return found
 
@@ -44,8 +45,12 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the sampled tests of other parts, unless files or tests were named."""
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
         return
-    sampled = [item for item in items if item.get_closest_marker("sampled")]
-    names = [item.nodeid.partition("[")[0] for item in sampled]
+    sampled, names = [], []
+    for item in items:
+        if mark := item.get_closest_marker("sampled"):
+            sampled.append(item)
+            # ``sampled("module")``: the tests of the module share what takes long, or follow on one another.
+            names.append(item.nodeid.partition("::" if mark.args else "[")[0])
     left_out = {item for item, take in zip(sampled, taken(names, choose()), strict=True) if not take}
     if left_out:
         config.hook.pytest_deselected(items=list(left_out))

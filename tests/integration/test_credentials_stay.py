@@ -23,7 +23,7 @@ from scripted_server import Answer, Scripted, scripted
 
 from tests.memory import connect
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 SECRETS = (
     "BOX_CLIENT_SECRET",

@@ -22,7 +22,7 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 from orchestration.replay import Home, Sandbox, deployment, materialise
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 DAYS = 8
 START = moment(3, 5)

@@ -16,7 +16,7 @@ from orchestration.replay import Home, play
 from orchestration.report import read_alerts
 from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 5

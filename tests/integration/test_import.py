@@ -19,7 +19,7 @@ from assets.manifest import Manifest
 from orchestration.cli import app
 from tests.memory import connect
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 DAYS = 4
 ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from orchestration.replay import Home, deployment, materialise
 from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, watch, write
 from tests.memory import connect
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 DAYS = 5
 ANN = "ann@example.com"

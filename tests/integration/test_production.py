@@ -14,7 +14,7 @@ import pytest
 from orchestration.run_retention import remove_old_runs
 from tests.integration.production import POSTGRES, Production, needs_postgres, producing
 
-pytestmark = [needs_postgres, pytest.mark.sampled]
+pytestmark = [needs_postgres, pytest.mark.sampled("module")]
 
 
 @pytest.fixture(scope="module")

@@ -168,7 +168,7 @@ def test_whatever_is_raised_stands_with_its_traceback_in_the_log(home: Broken, e
     """Prevents a fault of the program from looking like one of the provider, without a trace of where it is."""
     ran = run(home, ["box"], "parallel_slices", error)
     said = ran.failing()["box/audit_events:pulled"]
-    kind = type(ERRORS[error]()).__provider_
+    kind = type(ERRORS[error]()).__name__
     assert {"OSError": "The disk is full"}.get(kind, kind) in said
     assert "Traceback" in ran.log
     assert SECRET not in ran.log

@@ -24,7 +24,7 @@ DAYS = 5
 PATIENCE = 60_000
 """Milliseconds: the first page waits for the code location."""
 
-pytestmark = [needs_chromium, pytest.mark.sampled]
+pytestmark = [needs_chromium, pytest.mark.sampled("module")]
 
 
 @pytest.fixture(scope="module")

@@ -45,6 +45,7 @@ class Scripted:
     outcomes: list[str] = field(default_factory=list)
     name: str = "soc"
     severity: str = "Informational"
+    fault: str = ""
     taken: list[str] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     wait: float | None = None
