@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from orchestration.settings import REPLAY_NOTE
 from tests.sampled import PARTS, VARIABLE, choose, deselect
@@ -15,6 +16,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Names the mark, and chooses before other processes of the run begin."""
     config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case, or module, in four")
     choose()
+    # How long an example takes says something of the machine alone.
+    settings.register_profile("suite", deadline=None)
+    settings.load_profile("suite")
 
 
 def pytest_report_header() -> str:

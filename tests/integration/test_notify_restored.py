@@ -382,7 +382,7 @@ def published(home: Home) -> set[str]:
 
 
 @given(STEPS)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_channels_know_how_things_stand_whatever_was_restored(steps):
     """Prevents any order of changes, restores, deletions and wrong clocks from losing the last word on an alert."""
     with tempfile.TemporaryDirectory() as folder, receiver() as soc:

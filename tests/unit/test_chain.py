@@ -239,7 +239,7 @@ MANY_HOURS += [burst(USER, at(day, hour)) for day in (9, 10) for hour in (0, 1, 
 
 
 @given(st.lists(st.sampled_from(MANY_HOURS), max_size=12), st.integers(0, 2))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_hours_of_alerts_are_as_if_they_had_never_been(hours: list[Hour], before: int):
     """Prevents an alert from taking more out of what is usual than its hours, or less: the rest of its days stays."""
     detected = [(user, hour - timedelta(hours=before)) for _, user, _, hour, _, _ in hours]

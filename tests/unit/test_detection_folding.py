@@ -41,7 +41,7 @@ windows_of_users = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(windows_of_users, st.randoms())
 def test_folding_is_a_function_of_the_detections_that_exist(windows, random):
     """Prevents alerts that depend on the order in which detections arrived, or on a detection delivered twice."""
@@ -50,7 +50,7 @@ def test_folding_is_a_function_of_the_detections_that_exist(windows, random):
     assert openings(shuffled) == openings(windows) == slowly(windows)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(windows_of_users)
 def test_no_user_has_two_openings_within_a_day(windows):
     """Prevents the one-day deduplication from letting a second alert through."""
@@ -59,7 +59,7 @@ def test_no_user_has_two_openings_within_a_day(windows):
         assert user != other or following >= opening + DAY
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(windows_of_users, st.integers(-30, 30))
 def test_a_shift_by_whole_days_shifts_the_openings(windows, days):
     """Prevents a rule that depends on the calendar."""

@@ -75,7 +75,7 @@ def lines(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [line for (line,) in con.execute("SELECT line FROM exported").fetchall()]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(rows=st.lists(UPLOAD, min_size=1, max_size=8))
 def test_hostile_uploads_are_valid_ocsf(rows):
     """Prevents a file name, an address or a client that breaks a line of JSON, or makes it invalid for the receiver."""
@@ -146,7 +146,7 @@ WRONG = st.sampled_from(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(changes=st.lists(st.lists(WRONG, max_size=2), min_size=1, max_size=6))
 def test_the_check_by_shapes_is_the_check_of_every_row(changes):
     """Prevents a fault that the check passes over because another row of the same shape is well."""
@@ -173,7 +173,7 @@ def test_a_fault_is_told_with_its_place_and_without_the_value():
         assert check(con, "exported", "file_hosting").faults == ("/actor/user/email_addr: breaks pattern in 1 row",)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     cells=st.lists(st.none() | HOSTILE | st.sampled_from(["=A1", "+1", "-1", "@x", "\t=1", "\r=1", "＝1"]), max_size=8)
 )

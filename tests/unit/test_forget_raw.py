@@ -159,7 +159,7 @@ FILE = st.tuples(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     files=st.lists(FILE, min_size=1, max_size=6),
     user=st.sampled_from([ANN, BOB, JOANN, "ann.lee@example.com", "eve@x.org"]),

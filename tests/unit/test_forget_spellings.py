@@ -171,7 +171,7 @@ DELIMITERS = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(local=LOCALS, domain=DOMAINS, written=WRITTEN, before=DELIMITERS, after=DELIMITERS)
 def test_any_address_in_any_spelling_between_any_delimiters(local, domain, written, before, after):
     """Prevents an address of unusual signs from being found in the usual spelling only."""
@@ -185,7 +185,7 @@ def test_any_address_in_any_spelling_between_any_delimiters(local, domain, writt
         assert found_by_duckdb(person, text)[0]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(local=LOCALS, domain=DOMAINS, more=st.from_regex(r"[a-z0-9]", fullmatch=True), written=WRITTEN)
 def test_a_longer_name_is_somebody_else(local, domain, more, written):
     """Prevents joann@… from losing rows or texts where ann@… is forgotten."""

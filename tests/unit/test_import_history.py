@@ -337,7 +337,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> object:
     return uploads(lake)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     pieces=st.lists(st.lists(st.integers(0, 11), max_size=12), max_size=3),
     order=st.randoms(use_true_random=False),

@@ -49,7 +49,7 @@ class Clock:
         return self.real - self.lag
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 12), st.lists(STEPS, max_size=40))
 def test_no_period_holds_more_than_may_go_and_nobody_waits_for_ever(requests: int, steps):
     """Prevents a provider's quota from being passed, and a clock that was put back from stopping everything."""

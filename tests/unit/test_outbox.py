@@ -211,7 +211,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_nothing_is_lost_or_overtaken_whatever_fails(steps):
     """Prevents any order of failures, deaths and retries from losing a message or letting a later one pass it."""
     with tempfile.TemporaryDirectory() as folder:

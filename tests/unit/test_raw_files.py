@@ -65,7 +65,7 @@ def test_a_slice_that_is_rendered_anew_leaves_nothing_beside_it(tmp_path: Path) 
 Answers = st.lists(st.lists(st.sampled_from("abcdef"), unique=True), min_size=1, max_size=6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(answers=Answers)
 def test_whatever_is_given_in_turn_nothing_given_is_lost(
     tmp_path_factory: pytest.TempPathFactory, answers: list[list[str]]
@@ -79,7 +79,7 @@ def test_whatever_is_given_in_turn_nothing_given_is_lost(
     assert manifest.unlisted() == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(lost=st.sets(st.sampled_from(["manifest.json", "manifest.copy.json"]), min_size=1), emptied=st.booleans())
 def test_a_manifest_is_rebuilt_from_its_copy_or_the_files(
     tmp_path_factory: pytest.TempPathFactory, lost: set[str], emptied: bool

@@ -237,7 +237,7 @@ kept = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(kept, st.randoms())
 def test_typical_sizes_do_not_depend_on_order_and_are_near_the_median(sizes, random) -> None:
     """Prevents estimates, and with them alerts, that differ with the order in which days were made."""
@@ -263,7 +263,7 @@ answers_ = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(answers_, st.integers(0, 12), st.randoms())
 def test_answers_in_any_order_pieces_and_repeats_give_the_same_size(told, cut, random) -> None:
     """Prevents sizes that depend on which run asked first, or on an answer that came twice."""

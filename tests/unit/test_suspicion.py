@@ -371,7 +371,7 @@ def test_addresses_that_are_none_are_no_network():
     assert found(odd, watch=networks(("203.0.113.0/24", "tor"))) == {}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sets(st.sampled_from(sorted(CASES)), min_size=1, max_size=5), st.integers(0, 2**16))
 def test_the_order_of_events_changes_nothing(names, seed):
     """Prevents evidence, and so an alert's stored bytes, that depends on the order in which events arrived."""
