@@ -127,7 +127,7 @@ class Detector(dg.ConfigurableResource[None]):
         """What the operator set for the reasons; the files are read at each call, so a run sees them as they are.
 
         Raises:
-            detection.risk.OperatorFileError: A file can't be used; says what to do.
+            detection.operator_files.OperatorFileError: A file can't be used; says what to do.
         """
         return Watch(
             off=self.reasons_off,
@@ -161,6 +161,6 @@ class Pages(dg.ConfigurableResource[None]):
         """The dictionary of what may be sensitive, as the file holds it now.
 
         Raises:
-            detection.risk.OperatorFileError: The file can't be used; says what to do.
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
         """
         return read_terms(Path(self.sensitive) if self.sensitive else None)
