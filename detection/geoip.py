@@ -19,7 +19,8 @@ __all__ = ["Geography", "read_geography"]
 _LARGEST = 1 << 30
 _LOOKED_AT = 1000
 """So many networks of a database are looked at for one that tells what is asked of it."""
-_CODE = re.compile(r"[A-Z]{2}")
+_CODE = re.compile(r"(?!AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|AP)[A-Z]{2}")
+"""A country of ISO 3166: neither a code that it keeps free, nor a region."""
 _SYSTEM = re.compile(r"(?:AS)?(\d{1,10})")
 # The reader's own error, and those that damaged content makes its decoder end with.
 _DAMAGED = (maxminddb.InvalidDatabaseError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
@@ -60,7 +61,9 @@ class _Database:
             raise self._damaged() from error
         if not telling:
             kind = self._reader.metadata().database_type
-            raise self._unusable(f"is a database {kind[:60]!r}, which tells no {what}", f"Name one that tells the {what}")
+            raise self._unusable(
+                f"is a database {kind[:60]!r}, which tells no {what}", f"Name one that tells the {what}"
+            )
 
     def find(self, address: IpAddress) -> Any:
         """Return what the database tells of an address, or None.

@@ -157,9 +157,7 @@ class Address(NamedTuple):
     country: str | None = None
 
 
-_TABLE = pa.schema(
-    [(name, pa.bool_() if name == "is_place" else pa.string()) for name in Address._fields]
-)
+_TABLE = pa.schema([(name, pa.bool_() if name == "is_place" else pa.string()) for name in Address._fields])
 
 
 class Networks:
@@ -256,7 +254,7 @@ def read_networks(path: Path | None, geography: Geography | None = None) -> Netw
     systems = [row.network for row in rows if isinstance(row.network, int)]
     if systems and not (geography and geography.has_systems):
         raise OperatorFileError(
-            f"{path} lists AS{systems[0]}, and nothing tells which addresses that holds. Set UPLOADWATCH_GEOIP_ASN to a "
-            "database of autonomous systems, or list networks in its place."
+            f"{path} lists AS{systems[0]}, and nothing tells which addresses that holds. Set UPLOADWATCH_GEOIP_ASN to "
+            "a database of autonomous systems, or list networks in its place."
         )
     return Networks(rows, geography)

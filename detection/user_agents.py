@@ -10,7 +10,7 @@ from importlib.resources import files
 __all__ = ["MARK", "app_of", "is_derived"]
 
 MARK = " (by user agent)"
-"""End of every derived name. Whoever sends a user agent chooses it, so no reader may take the name for the provider's."""
+"""End of every derived name: its bearer chooses a user agent, so nobody is to take the name for the provider's."""
 
 _LONGEST = 40
 _DECORATION = re.compile(r"(?:NON)?ISV\|[^|]*\|([^|]+)", re.IGNORECASE)

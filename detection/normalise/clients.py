@@ -24,7 +24,7 @@ VERSION = sha(*(files("detection").joinpath(name).read_text(encoding="utf-8") fo
 
 
 def read_clients(con: duckdb.DuckDBPyConnection) -> None:
-    """Replace the texts in ``ip`` of the table ``events`` by addresses, and name ``app`` where there is a ``user_agent``.
+    """Replace the texts in ``ip`` of ``events`` by addresses, and name ``app`` where there is a ``user_agent``.
 
     The order of the rows stays.
 
@@ -35,7 +35,6 @@ def read_clients(con: duckdb.DuckDBPyConnection) -> None:
     _put(con, "addresses", "ip", {text: ip for text in texts if (ip := canonical(text)) != text})
     texts = _distinct(con, "SELECT DISTINCT user_agent FROM events WHERE user_agent IS NOT NULL")
     _put(con, "agents", "app", {text: app_of(text) for text in texts})
-
 
 
 def _distinct(con: duckdb.DuckDBPyConnection, query: str) -> list[str]:

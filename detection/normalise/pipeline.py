@@ -215,4 +215,6 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    return f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{VERSION}-{LAYOUTS[provider]!r}"
+    return (
+        f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{VERSION}-{LAYOUTS[provider]!r}"
+    )

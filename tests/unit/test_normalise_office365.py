@@ -380,9 +380,10 @@ def test_the_user_agent_names_the_application_where_nothing_else_does(
 
 def test_reading_addresses_and_user_agents_leaves_the_order(tmp_path: Path) -> None:
     """Uploads are stored by time, on which what reads them relies."""
+    clients = [("[203.0.113.5]:1", "curl/8"), ("203.0.113.6", ""), ("::1", "rclone/1")] * 19
     lines = [
-        record(Id=f"r{n}", ListItemUniqueId=f"i{n}", CreationTime=f"2026-03-04T12:{n:02}:00", ClientIP=ip, UserAgent=app)
-        for n, (ip, app) in enumerate([("[203.0.113.5]:1", "curl/8"), ("203.0.113.6", ""), ("::1", "rclone/1")] * 19)
+        at(f"12:{n:02}:00", f"r{n}", "FileUploaded", ListItemUniqueId=f"i{n}", ClientIP=ip, UserAgent=agent)
+        for n, (ip, agent) in enumerate(clients)
     ]
     con = run(DAY, land(tmp_path, DAY, lines[::-1]))
     times = [time for (time,) in con.execute("SELECT time FROM uploads").fetchall()]

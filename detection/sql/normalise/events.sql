@@ -141,7 +141,13 @@ SELECT
     -- As told; addresses.sql and agents.sql put the address, and the application, in their place.
     CASE WHEN kind IS NOT NULL AND (ip_text LIKE '%.%' OR ip_text LIKE '%:%') THEN left(ip_text, 200) END AS ip,
     CASE WHEN kind IS NOT NULL AND app IS NULL THEN left(user_agent, 400) END AS user_agent,
-    CASE WHEN regexp_matches(country_text, '^[A-Za-z]{2}$') THEN upper(country_text) END AS country,
+    -- ISO 3166 keeps some codes free, which logs use where the country is unknown; EU and AP are regions.
+    CASE
+        WHEN
+            regexp_matches(country_text, '^[A-Za-z]{2}$')
+            AND NOT regexp_matches(upper(country_text), '^(AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|AP)$')
+            THEN upper(country_text)
+    END AS country,
     detail,
     -- Only the organisation's own can be asked as: a stranger's file is asked for in its owner's name.
     CASE
