@@ -14,6 +14,7 @@ from detection.evidence import Evidence, Told
 from detection.risk import Networks
 from detection.sensitive import Term, terms_table
 from detection.sql import into, version
+from detection.user_agents import MARK
 
 __all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "gather", "subjects"]
 
@@ -22,7 +23,7 @@ SIGNS = 7
 WATCHED = 30
 """Days after an alert's end until which its page is kept current, where nobody reviews it."""
 
-_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20}
+_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20, "derived_mark": MARK}
 
 
 _MODELS: Mapping[str, type[Told]] = {

@@ -15,6 +15,7 @@ from pyarrow import csv as pa_csv
 from detection.reasons import REASONS
 from detection.risk import ListedUser, Networks
 from detection.sql import into, sha, version
+from detection.user_agents import MARK
 
 __all__ = ["LOOK_BACK", "QUERIES", "RULES", "Confirmed", "Watch", "find_reasons"]
 
@@ -35,6 +36,7 @@ _BOUND = {
     "rare_share": 0.1,
     "mass_downloads": 100,
     "rare_share_days": 2,
+    "derived_mark": MARK,
 }
 _STEPS = ("placed", "spans", "seen_hours", "sightings")
 _REASONS = (

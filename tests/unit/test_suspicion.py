@@ -348,6 +348,15 @@ def test_the_applications_of_another_provider_are_no_history():
     assert "first_app" not in found(burst=many(3, "upload", OPENS, MINUTE, app="desktop", provider="dropbox"))
 
 
+def test_a_log_that_begins_to_name_applications_brings_no_new_ones():
+    """Prevents everybody from having a new application on the day on which a provider fills a field that was empty."""
+    derived = [row | {"app": "OneDrive sync (by user agent)"} for row in HISTORY]
+    assert "first_app" not in found(history=derived)
+    other = found(history=derived, burst=many(3, "upload", OPENS, MINUTE, app="rclone (by user agent)"))
+    assert "uploaded with rclone (by user agent) (box)" in other["first_app"]
+    assert other["first_app"].endswith("only OneDrive sync (by user agent)")
+
+
 def test_hours_of_few_active_days_say_nothing():
     """Prevents somebody who is rarely seen from always being at work at an odd hour."""
     burst = many(5, "upload", OPENS + 2 * HOUR, 10 * MINUTE)

@@ -1,8 +1,8 @@
 -- From where and with what the users worked in the seven days before the alert to its end, next to the 30 days before: one
 -- row per country, network and application. Versions of an application do not count. is_known: the user has others of
--- that kind on record before, for applications at the same provider, so that one without a day is new and not merely the
--- first one told; never for an address that is no place, and for a country only where its network was not told to be
--- elsewhere by somebody else.
+-- that kind on record before, for applications at the same provider and told in the same way, so that one without a day
+-- is new and not merely the first one told; never for an address that is no place, and for a country only where its
+-- network was not told to be elsewhere by somebody else.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH acts AS (
   SELECT a."user", a.provider, a.time, a.ip, a.country, a.app
@@ -73,7 +73,9 @@ counted AS (
 compared AS (
   SELECT
     * EXCLUDE (new_if_unusual),
-    new_if_unusual = 1 AND max(usual_days) OVER (PARTITION BY alert_id, "user", dimension, provider) > 0 AS is_known
+    new_if_unusual = 1 AND max(usual_days) OVER (
+      PARTITION BY alert_id, "user", dimension, provider, ends_with(place, $derived_mark)
+    ) > 0 AS is_known
   FROM counted
 ),
 ranked AS (
