@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
-from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -19,6 +18,7 @@ from assets.load import load_metadata
 from assets.pictures import alert_pictures
 from assets.refresh import Step, days_between, range_of, refresh
 from assets.resources import Detector
+from assets.reviews import confirmed_alerts
 from assets.rules import rules
 from assets.sources import known_sources
 from detection.alerts import LOOK_BACK, fold
@@ -53,10 +53,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         uploads = [f"{source}/uploads" for source in sources]
         activity = [f"{source}/activity" for source in sources]
         wanted = range_of(context)
-        watch = detector.watch()
-        files = [Path(name).read_bytes() if name else b"" for name in (detector.risk_list, detector.networks)]
-        listed = [hashlib.sha256(content).hexdigest() for content in files]
-        made_by = f"{rules('alerts', detector)}|{listed}"
+        watch = detector.watch()._replace(confirmed=confirmed_alerts(lake))
+        listed = hashlib.sha256("|".join(row.model_dump_json() for row in watch.risk_list).encode()).hexdigest()
+        made_by = f"{rules('alerts', detector)}|{listed}|{watch.networks.digest}"
         folded = False
 
         @cache
@@ -75,7 +74,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             explained = lake.digest(
                 [*uploads, *activity], days_between(day - LOOK_BACK, after[-1]), lake.digest(["user_hours"], after)
             )
-            return lake.digest(["thresholds"], after, detected(), explained)
+            earlier = [said for said in watch.confirmed if day - 8 * DAY <= said.first_window_start.date() <= day]
+            return lake.digest(["thresholds"], after, detected(), explained, repr(earlier))
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             nonlocal folded

@@ -68,7 +68,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                     con,
                     lake,
                     now=clock.now(),
-                    networks=detector.watch().networks,
+                    networks=detector.known_networks(),
                     terms=pages.terms(),
                     domains=detector.organisation_domains,
                     pseudonyms=pages.pseudonyms(),

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr
 from assets.engine import bound
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
+from detection.geoip import read_geography
 from detection.parameters import Parameters
 from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks, read_networks, read_risk_list
@@ -98,7 +99,9 @@ class Detector(dg.ConfigurableResource[None]):
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
         reasons_off: Reasons for a suspicious user that do not count.
         risk_list: File of users to watch; empty for none.
-        networks: File of the networks of Tor and of hosting providers; empty for none.
+        networks: File of networks of Tor, of hosting providers and of the organisation's own; empty for none.
+        geoip_country: Database of the countries of addresses, in MaxMind's format; empty for none.
+        geoip_asn: The same of autonomous systems.
         allow_list: Path of the allow-list; empty where there is none.
     """
 
@@ -108,6 +111,8 @@ class Detector(dg.ConfigurableResource[None]):
     reasons_off: list[str] = Field(default_factory=list)
     risk_list: str = ""
     networks: str = ""
+    geoip_country: str = ""
+    geoip_asn: str = ""
     allow_list: str = ""
 
     def entries(self) -> list[allow_lists.Entry]:
@@ -127,13 +132,22 @@ class Detector(dg.ConfigurableResource[None]):
         """What the operator set for the reasons; the files are read at each call, so a run sees them as they are.
 
         Raises:
-            detection.risk.OperatorFileError: A file can't be used; says what to do.
+            detection.operator_files.OperatorFileError: A file can't be used; says what to do.
         """
         return Watch(
             off=self.reasons_off,
             risk_list=read_risk_list(Path(self.risk_list)) if self.risk_list else [],
-            networks=read_networks(Path(self.networks)) if self.networks else Networks(),
+            networks=self.known_networks(),
         )
+
+    def known_networks(self) -> Networks:
+        """What the operator knows of addresses, as the files hold it now.
+
+        Raises:
+            detection.operator_files.OperatorFileError: A file can't be used; says what to do.
+        """
+        places = read_geography(*(Path(name) if name else None for name in (self.geoip_country, self.geoip_asn)))
+        return read_networks(Path(self.networks) if self.networks else None, places)
 
 
 class Pages(dg.ConfigurableResource[None]):
@@ -161,6 +175,6 @@ class Pages(dg.ConfigurableResource[None]):
         """The dictionary of what may be sensitive, as the file holds it now.
 
         Raises:
-            detection.risk.OperatorFileError: The file can't be used; says what to do.
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
         """
         return read_terms(Path(self.sensitive) if self.sensitive else None)

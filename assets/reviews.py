@@ -11,9 +11,11 @@ import duckdb
 from assets.calendar import midnight
 from assets.kept import intact, write_kept
 from assets.lake import Lake, quoted
+from detection.sql import into
+from detection.suspicion import Confirmed
 from detection.tables import empty
 
-__all__ = ["add_review", "reviews_digest", "view_reviews"]
+__all__ = ["add_review", "confirmed_alerts", "reviews_digest", "view_reviews"]
 
 
 def _path(lake: Lake) -> Path:
@@ -39,6 +41,21 @@ def reviews_digest(lake: Lake, day: date) -> str:
             "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(path), midnight(day)]
         ).fetchall()
     return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
+
+
+def confirmed_alerts(lake: Lake) -> list[Confirmed]:
+    """Return the alerts whose latest review confirmed them, by opening and user."""
+    if intact(_path(lake)) is None:
+        return []
+    with duckdb.connect() as con:
+        view_reviews(con, lake)
+        into(con, "said", "verdicts", {"day_start": midnight(date.max)})
+        rows = con.execute(
+            """
+            SELECT "user", first_window_start FROM said WHERE verdict = 'confirmed' ORDER BY first_window_start, "user"
+            """
+        ).fetchall()
+    return [Confirmed._make(row) for row in rows]
 
 
 def add_review(

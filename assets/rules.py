@@ -16,6 +16,7 @@ from detection.export import QUERIES as EXPORT_QUERIES
 from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.normalise import rules_version
 from detection.sql import version
+from detection.suspicion import RULES as REASON_RULES
 
 __all__ = ["code_version", "queries", "rules"]
 
@@ -80,7 +81,7 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
     if table in _SETTINGS:
         text += settings(detector.parameters, *_SETTINGS[table])
     if table == "alerts":
-        text += str(sorted(detector.reasons_off))
+        text += REASON_RULES + str(sorted(detector.reasons_off))
     return text
 
 

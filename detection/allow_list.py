@@ -13,8 +13,9 @@ from typing import Annotated, Literal
 
 import duckdb
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
+from detection.user_agents import MARK, is_derived
 from detection.wording import TITLES
 
 __all__ = ["AllowListError", "Entry", "allow", "digest", "read"]
@@ -46,7 +47,8 @@ class Entry(BaseModel):
     Attributes:
         user: The user as alerts name it: an e-mail, or provider and id; or ``*@domain`` for all of a mail domain.
         provider: The provider; None for every one.
-        app: The client application exactly as the provider names it; None for every one.
+        app: The client application exactly as the column ``app`` has it; None for every one. A name that is derived
+            from a user agent stands there with its mark, and narrows an entry for one user only.
         owner: Who answers for the entry.
         reason: Why it is there.
         expires: The last day, UTC, whose windows it allows.
@@ -70,6 +72,15 @@ class Entry(BaseModel):
         if "*" in user or ("@" not in user and ":" not in user):
             raise ValueError("must be an e-mail, *@domain, or provider:id as alerts name the user")
         return user
+
+    @model_validator(mode="after")
+    def _not_by_user_agent_alone(self) -> Entry:
+        if self.app and is_derived(self.app) and self.user.startswith("*@"):
+            raise ValueError(
+                f"app ends with{MARK}: whoever uploads chooses the user agent, so it can't stand for all of a domain. "
+                "Name one user, or leave the app out"
+            )
+        return self
 
     @property
     def subject(self) -> str:

@@ -11,9 +11,10 @@ import duckdb
 import pyarrow as pa
 
 from detection.evidence import Evidence, Told
-from detection.risk import Address, Networks
+from detection.risk import Networks
 from detection.sensitive import Term, terms_table
 from detection.sql import into, version
+from detection.user_agents import MARK
 
 __all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "gather", "subjects"]
 
@@ -22,8 +23,7 @@ SIGNS = 7
 WATCHED = 30
 """Days after an alert's end until which its page is kept current, where nobody reviews it."""
 
-_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20}
-_ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
+_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20, "derived_mark": MARK}
 
 
 _MODELS: Mapping[str, type[Told]] = {
@@ -66,14 +66,13 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
 
     Args:
         con: Connection in which these tables exist.
-        networks: Networks of Tor and of hosting providers.
+        networks: What the operator knows of addresses.
         terms: Dictionary of what may be sensitive.
     """
     ips = con.execute(
         "SELECT ip FROM activity WHERE ip IS NOT NULL UNION SELECT ip FROM uploads WHERE ip IS NOT NULL"
     ).fetchall()
-    known = [networks.find(ip)._asdict() for (ip,) in ips]
-    con.register("addresses", pa.Table.from_pylist(known, schema=_ADDRESSES))
+    con.register("addresses", networks.table(ip for (ip,) in ips))
     con.register("terms", terms_table(terms))
     found: dict[str, dict[str, list[Told]]] = {
         alert: defaultdict(list)

@@ -85,6 +85,11 @@ class Place(Told):
         """Whether it was seen now and not before, where others were."""
         return self.number > 0 and self.usual_days == 0 and self.is_known
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it is a network of Tor or of a hosting provider, and was seen now."""
+        return self.number > 0 and self.listed in ("tor", "hosting")
+
 
 class Moment(Told):
     """A row of the timeline: events alike."""

@@ -19,18 +19,22 @@ class Reason(NamedTuple):
         about: What it tells of. Weak reasons about one subject are mostly one fact seen twice, such as a new country
             and the new network in it, so they count once.
         when: When it holds, for a reader.
+        includes: Reasons that are the same fact seen again, and beside this one do not count.
     """
 
     strength: Strength
     about: Subject
     when: str
+    includes: tuple[str, ...] = ()
 
 
 REASONS: Mapping[str, Reason] = {
     "failed_sign_ins_then_success": Reason("strong", "credentials", "five failed sign-ins, then a success"),
     "provider_alert": Reason("strong", "alerts", "the provider raised an alert about the account"),
     "mfa_disabled": Reason("strong", "credentials", "a second factor was switched off"),
-    "other_alert": Reason("strong", "alerts", "another alert of the user opened in the seven days before"),
+    "other_alert": Reason(
+        "strong", "alerts", "an alert of the seven days before was confirmed, or stood beside one of the provider's"
+    ),
     "risk_list": Reason("strong", "account", "the user is on the operator's risk list"),
     "tor_network": Reason("strong", "place", "at work from an address of the Tor network"),
     "impossible_travel": Reason("strong", "place", "seen in two countries too far apart for the time between"),
@@ -40,7 +44,13 @@ REASONS: Mapping[str, Reason] = {
     "first_app": Reason("weak", "client", "uploads by an application new for the user in 30 days"),
     "new_device": Reason("weak", "client", "a device was added to the account"),
     "dormant_account": Reason("weak", "account", "nothing for more than 14 days, but before"),
-    "new_account": Reason("weak", "account", "first seen less than 14 days before"),
+    "new_account": Reason(
+        "weak",
+        "account",
+        "first seen less than 14 days before",
+        # Whoever is new is given a device, a password and a second factor.
+        includes=("new_device", "password_reset", "credentials_changed"),
+    ),
     "guest_account": Reason("weak", "account", "the user is a guest of the organisation"),
     "password_reset": Reason("weak", "credentials", "the password was changed or reset"),
     "credentials_changed": Reason("weak", "credentials", "recovery data, keys or the like of the account were changed"),
@@ -69,5 +79,6 @@ def is_suspicious(names: Collection[str]) -> bool:
     Args:
         names: Names of reasons, each a key of :data:`REASONS`.
     """
-    found = [REASONS[name] for name in set(names)]
+    same = {other for name in names for other in REASONS[name].includes}
+    found = [REASONS[name] for name in set(names) - same]
     return any(reason.strength == "strong" for reason in found) or len({reason.about for reason in found}) > 1

@@ -1,58 +1,39 @@
-"""What an operator knows of users and networks: two files, hostile until every row has been read."""
+"""What an operator knows of users and addresses: a list of users, a list of networks, and databases of places."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import ipaddress
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from datetime import date, datetime
+from functools import cache
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-__all__ = [
-    "Address",
-    "Listed",
-    "ListedUser",
-    "Networks",
-    "OperatorFileError",
-    "Row",
-    "read_networks",
-    "read_risk_list",
-    "read_rows",
-]
+from detection.addresses import IpAddress, parse
+from detection.geoip import Geography
+from detection.operator_files import OperatorFileError, Row, read_rows
 
-_MOST_ROWS = 1_000_000
-_BATCH = 10_000
+__all__ = ["Address", "Listed", "ListedUser", "Networks", "read_networks", "read_risk_list"]
+
 _SHORTEST = {4: 8, 6: 16}
 _SITE = {4: 24, 6: 48}
 """Prefix by which two addresses count as one network: what a home or an office usually has."""
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_SYSTEM = re.compile(r"AS(\d{1,10})", re.IGNORECASE)
+_LARGEST_SYSTEM = 2**32 - 1
 
-
-class OperatorFileError(ValueError):
-    """An operator's file can't be used; says which file and row, what is wrong and what to do."""
-
-
-class Row(BaseModel):
-    """A row of an operator's file: its columns are the fields, those without a default have to be there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, str_strip_whitespace=True)
-
-    @classmethod
-    def names(cls) -> list[str]:
-        """Columns, in order."""
-        return list(cls.model_fields)
-
-    @classmethod
-    def required(cls) -> list[str]:
-        """Columns that have to be there."""
-        return [name for name, field in cls.model_fields.items() if field.is_required()]
+Kind = Literal["trusted", "service", "tor", "hosting"]
+_KINDS: tuple[Kind, ...] = ("trusted", "service", "tor", "hosting")
+"""Of an address in networks of several kinds, the first of these counts."""
+_NO_PLACE: tuple[Kind, ...] = ("trusted", "service")
+"""Kinds whose addresses say nothing of where a user is."""
 
 
 def _text(value: object) -> object:
@@ -109,27 +90,51 @@ class Listed(Row):
     """A row of the file of networks.
 
     Attributes:
-        network: An address or a network, IPv4 or IPv6.
-        kind: What it is.
+        network: An address or a network, IPv4 or IPv6, or the number of an autonomous system.
+        kind: What it is. An address in a ``trusted`` one, such as the organisation's VPN, says nothing of a place.
     """
 
-    network: _Network
-    kind: Literal["tor", "hosting"]
+    network: _Network | int
+    kind: Literal["tor", "hosting", "trusted"]
 
     @field_validator("network", mode="before")
     @classmethod
     def _parsed(cls, value: object) -> object:
         if not isinstance(value, str):
             raise ValueError("it is no text; write it as 192.0.2.0/24")
-        try:
-            network = ipaddress.ip_network(value.strip())
-        except ValueError as error:
-            raise ValueError(f"{error}; write it as 192.0.2.0/24, 2001:db8::/32 or one address") from None
-        if network.prefixlen < _SHORTEST[network.version]:
-            raise ValueError(f"it covers too much; /{_SHORTEST[network.version]} is the largest that can be listed")
-        if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
-            raise ValueError("it is IPv4 written as IPv6; write it as 192.0.2.0/24")
-        return network
+        if (system := _SYSTEM.fullmatch(value.strip())) and 0 < int(system[1]) <= _LARGEST_SYSTEM:
+            return int(system[1])
+        return _network(value)
+
+
+def _network(value: str) -> _Network:
+    try:
+        network = ipaddress.ip_network(value.strip())
+    except ValueError as error:
+        raise ValueError(f"{error}; write it as 192.0.2.0/24, 2001:db8::/32, AS64500 or one address") from None
+    if network.prefixlen < _SHORTEST[network.version]:
+        raise ValueError(f"it covers too much; /{_SHORTEST[network.version]} is the largest that can be listed")
+    if isinstance(network, ipaddress.IPv6Network) and network.network_address.ipv4_mapped:
+        raise ValueError("it is IPv4 written as IPv6; write it as 192.0.2.0/24")
+    return network
+
+
+class _ServiceNetwork(Row):
+    """A row of the networks from which a provider's own servers work in a user's name."""
+
+    network: _Network
+    source: str
+
+    @field_validator("network", mode="before")
+    @classmethod
+    def _parsed(cls, value: str) -> object:
+        return _network(value)
+
+
+@cache
+def _service_networks() -> tuple[_Network, ...]:
+    with as_file(files("detection").joinpath("data", "service_networks.csv")) as shipped:
+        return tuple(row.network for row in read_rows(shipped, _ServiceNetwork))
 
 
 class Address(NamedTuple):
@@ -138,59 +143,92 @@ class Address(NamedTuple):
     Attributes:
         ip: The address as the log tells it.
         network: The network it counts as.
-        listed: The smallest network of the file that holds it, of the worst kind.
-        kind: tor or hosting; None where no network of the file holds it.
+        listed: The smallest network, or else the autonomous system, that makes it what ``kind`` says.
+        kind: trusted, service (a provider's own servers), tor or hosting; None where it is none of these.
+        is_place: Whether it says anything of where its user is.
+        country: Its country by the operator's database, ISO 3166; None where that tells none, and where it is no place.
     """
 
     ip: str
-    network: str | None
-    listed: str | None
-    kind: str | None
+    network: str | None = None
+    listed: str | None = None
+    kind: str | None = None
+    is_place: bool = True
+    country: str | None = None
+
+
+_TABLE = pa.schema([(name, pa.bool_() if name == "is_place" else pa.string()) for name in Address._fields])
 
 
 class Networks:
-    """Networks of the operator's file, looked up by address."""
+    """Networks of the operator's file and of the providers' own servers, and countries, looked up by address."""
 
-    def __init__(self, rows: Iterable[Listed] = ()) -> None:
+    def __init__(self, rows: Iterable[Listed] = (), geography: Geography | None = None) -> None:
+        self._geography = geography or Geography()
         # One dictionary for each kind and length of prefix: an address is then found in a few look-ups, not in a scan.
-        self._by_prefix: dict[str, dict[tuple[int, int], set[int]]] = {
-            "tor": defaultdict(set),
-            "hosting": defaultdict(set),
-        }
+        self._by_prefix: dict[str, dict[tuple[int, int], set[int]]] = {kind: defaultdict(set) for kind in _KINDS}
+        self._systems: dict[str, set[int]] = {kind: set() for kind in _KINDS}
         for row in rows:
-            key = (row.network.version, row.network.prefixlen)
-            self._by_prefix[row.kind][key].add(int(row.network.network_address))
+            if isinstance(row.network, int):
+                self._systems[row.kind].add(row.network)
+            else:
+                self._add(row.kind, row.network)
+        self._listed = sum(len(found) for kind in self._by_prefix.values() for found in kind.values())
+        self._listed += sum(map(len, self._systems.values()))
+        for network in _service_networks():
+            self._add("service", network)
+
+    def _add(self, kind: Kind, network: _Network) -> None:
+        self._by_prefix[kind][network.version, network.prefixlen].add(int(network.network_address))
 
     def __len__(self) -> int:
-        return sum(len(found) for kind in self._by_prefix.values() for found in kind.values())
+        """How many networks and autonomous systems the operator lists."""
+        return self._listed
 
     @property
     def digest(self) -> str:
-        """Digest of all of them."""
+        """Digest of all that decides what is known of an address."""
         kinds = [
-            (kind, sorted((key, sorted(found)) for key, found in by.items())) for kind, by in self._by_prefix.items()
+            (kind, sorted((key, sorted(found)) for key, found in by.items()), sorted(self._systems[kind]))
+            for kind, by in self._by_prefix.items()
         ]
-        return hashlib.sha256(repr(kinds).encode()).hexdigest()
+        return hashlib.sha256(repr((kinds, self._geography.digest)).encode()).hexdigest()
 
     def find(self, ip: str) -> Address:
-        """What is known of an address; nothing where it is none."""
-        try:
-            address = ipaddress.ip_address(ip)
-        except ValueError:
-            return Address(ip, None, None, None)
-        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        site = ipaddress.ip_network((address, _SITE[address.version]), strict=False)
+        """Return what is known of an address; nothing where it is none.
+
+        Raises:
+            OperatorFileError: A database is damaged.
+        """
+        address = parse(ip)
+        if address is None:
+            return Address(ip)
+        site = str(ipaddress.ip_network((address, _SITE[address.version]), strict=False))
+        kind, listed = self._kind_of(address)
+        is_place = kind not in _NO_PLACE
+        return Address(ip, site, listed, kind, is_place, self._geography.country(address) if is_place else None)
+
+    def _kind_of(self, address: IpAddress) -> tuple[Kind, str] | tuple[None, None]:
         number, bits = int(address), address.max_prefixlen
-        for kind, by_prefix in self._by_prefix.items():
-            for version, length in sorted(by_prefix, reverse=True):
+        for kind in _KINDS:
+            for version, length in sorted(self._by_prefix[kind], reverse=True):
                 if version != address.version:
                     continue
                 start = number >> (bits - length) << (bits - length)
-                if start in by_prefix[version, length]:
-                    listed = ipaddress.ip_network((type(address)(start), length))
-                    return Address(ip, str(site), str(listed), kind)
-        return Address(ip, str(site), None, None)
+                if start in self._by_prefix[kind][version, length]:
+                    return kind, str(ipaddress.ip_network((type(address)(start), length)))
+            system = self._geography.system(address) if self._systems[kind] else None
+            if system in self._systems[kind]:
+                return kind, f"AS{system}"
+        return None, None
+
+    def table(self, ips: Iterable[str]) -> pa.Table:
+        """Return what is known of addresses: a row each, with the columns of :class:`Address`.
+
+        Raises:
+            OperatorFileError: A database is damaged.
+        """
+        return pa.Table.from_pylist([self.find(ip)._asdict() for ip in ips], schema=_TABLE)
 
 
 def read_risk_list(path: Path) -> list[ListedUser]:
@@ -202,86 +240,21 @@ def read_risk_list(path: Path) -> list[ListedUser]:
     return list(read_rows(path, ListedUser))
 
 
-def read_networks(path: Path) -> Networks:
+def read_networks(path: Path | None, geography: Geography | None = None) -> Networks:
     """Networks from CSV or Parquet with the columns of :class:`Listed`.
 
-    Raises:
-        OperatorFileError: The file or a row of it can't be used.
-    """
-    return Networks(read_rows(path, Listed))
-
-
-RowType = TypeVar("RowType", bound=Row)
-
-
-def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
-    """Rows of a CSV file, or of a Parquet file (``.parquet``), each checked as it is read.
+    Args:
+        path: The file; None where the operator lists none.
+        geography: Databases of places.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
     """
-    rows = _parquet(path, model) if path.suffix.lower() == ".parquet" else _csv(path, model)
-    try:
-        for count, (place, values) in enumerate(rows, 1):
-            if count > _MOST_ROWS:
-                raise OperatorFileError(f"{path} has more than {_MOST_ROWS:,} rows. Leave out what is not needed.")
-            try:
-                # An empty cell is a value that is not there.
-                yield model.model_validate({name: value for name, value in values.items() if value not in (None, "")})
-            except ValidationError as error:
-                raise OperatorFileError(f"{path}, {place}: {_said(error)}. Correct or remove that row.") from error
-    except (OSError, pa.ArrowException) as error:
+    rows = list(read_rows(path, Listed)) if path else []
+    systems = [row.network for row in rows if isinstance(row.network, int)]
+    if systems and not (geography and geography.has_systems):
         raise OperatorFileError(
-            f"{path} can't be read: {error}. Name a CSV file, or a Parquet file that ends in .parquet."
-        ) from error
-
-
-def _said(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = str(first["loc"][0]) if first["loc"] else ""
-    if first["type"] == "missing":
-        return f"{where} is empty"
-    shown = repr(first["input"])[:80] if where else ""
-    return f"{where} {shown}: {first['msg'].removeprefix('Value error, ')}".strip(" :")
-
-
-def _columns(path: Path, names: list[str], model: type[Row]) -> None:
-    missing = [name for name in model.required() if name not in names]
-    unknown = [name for name in names if name not in model.names()]
-    if missing or unknown or len(set(names)) < len(names):
-        raise OperatorFileError(
-            f"{path} has the columns {', '.join(map(repr, names))[:300] or 'none'}. It needs "
-            f"{' and '.join(model.required())}, may have {', '.join(model.names())}, and nothing else, each once."
+            f"{path} lists AS{systems[0]}, and nothing tells which addresses that holds. Set UPLOADWATCH_GEOIP_ASN to "
+            "a database of autonomous systems, or list networks in its place."
         )
-
-
-def _csv(path: Path, model: type[Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            names = [name.strip().lower() for name in next(reader, [])]
-            _columns(path, names, model)
-            for cells in reader:
-                if not cells:
-                    continue
-                place = f"line {reader.line_num}"
-                if len(cells) != len(names):
-                    raise OperatorFileError(
-                        f"{path}, {place}: {len(cells)} values for {len(names)} columns. Put a value with a comma in "
-                        "double quotes, and leave none out."
-                    )
-                yield place, {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
-    except UnicodeDecodeError as error:
-        raise OperatorFileError(f"{path} is not UTF-8 text ({error.reason}). Save it as CSV in UTF-8.") from error
-    except csv.Error as error:
-        raise OperatorFileError(f"{path}, line {reader.line_num}: {error}. Save it as CSV again.") from error
-
-
-def _parquet(path: Path, model: type[Row]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with pq.ParquetFile(path) as file:
-        _columns(path, list(file.schema_arrow.names), model)
-        count = 0
-        for batch in file.iter_batches(batch_size=_BATCH):
-            for values in batch.to_pylist():
-                count += 1
-                yield f"row {count}", values
+    return Networks(rows, geography)

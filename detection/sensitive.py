@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from detection.risk import Row, read_rows
+from detection.operator_files import Row, read_rows
 
 __all__ = ["Term", "read_terms", "terms_table"]
 
@@ -52,7 +52,7 @@ def read_terms(path: Path | None = None) -> list[Term]:
     """The operator's dictionary, CSV or Parquet with the columns of :class:`Term`; without a path the one shipped.
 
     Raises:
-        detection.risk.OperatorFileError: The file or a row of it can't be used.
+        detection.operator_files.OperatorFileError: The file or a row of it can't be used.
     """
     if path:
         return list(read_rows(path, Term))

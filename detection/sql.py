@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import duckdb
 
-__all__ = ["ENGINE", "into", "load", "nested", "parsed", "version"]
+__all__ = ["ENGINE", "into", "load", "nested", "parsed", "sha", "version"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
@@ -82,4 +82,9 @@ def parsed(sql: str) -> duckdb.Statement:
 
 def version(*names: str) -> str:
     """Short digest of the text of these queries: changes when a rule changes."""
-    return hashlib.sha256("\0".join(load(name) for name in names).encode()).hexdigest()[:12]
+    return sha(*(load(name) for name in names))
+
+
+def sha(*texts: str) -> str:
+    """Short digest of texts."""
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -13,10 +13,11 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from detection.reasons import REASONS
-from detection.risk import Address, ListedUser, Networks
-from detection.sql import into
+from detection.risk import ListedUser, Networks
+from detection.sql import into, sha, version
+from detection.user_agents import MARK
 
-__all__ = ["LOOK_BACK", "QUERIES", "Watch", "find_reasons"]
+__all__ = ["LOOK_BACK", "QUERIES", "RULES", "Confirmed", "Watch", "find_reasons"]
 
 LOOK_BACK = timedelta(days=90)
 """How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
@@ -35,8 +36,9 @@ _BOUND = {
     "rare_share": 0.1,
     "mass_downloads": 100,
     "rare_share_days": 2,
+    "derived_mark": MARK,
 }
-_STEPS = ("spans", "seen_hours", "sightings")
+_STEPS = ("placed", "spans", "seen_hours", "sightings")
 _REASONS = (
     "sign_ins",
     "reported",
@@ -51,8 +53,8 @@ _REASONS = (
 )
 QUERIES = ("seen", "reasons/user_activity", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
 """The queries that the reasons depend on."""
-_ADDRESSES = pa.schema([(name, pa.string()) for name in Address._fields])
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
+_CONFIRMED = pa.schema([("user", pa.string()), ("first_window_start", pa.timestamp("us"))])
 _COUNTRIES = {
     "country": pa.string(),
     "latitude": pa.float64(),
@@ -61,18 +63,32 @@ _COUNTRIES = {
 }
 
 
+_DATA = files("detection").joinpath("data", "countries.csv")
+RULES = sha(version(*QUERIES), _DATA.read_text(encoding="utf-8"), repr(_BOUND), repr(REASONS))
+"""Digest of all that decides the reasons, apart from what people say."""
+
+
+class Confirmed(NamedTuple):
+    """An alert that a person confirmed: whose, and the start of its opening window when it was reviewed, UTC."""
+
+    user: str
+    first_window_start: datetime
+
+
 class Watch(NamedTuple):
-    """What the operator set for the reasons.
+    """What people said that the reasons read.
 
     Attributes:
         off: Names of reasons that do not count.
         risk_list: Users to watch.
-        networks: Networks of Tor and of hosting providers.
+        networks: What the operator knows of addresses.
+        confirmed: Alerts that a review confirmed.
     """
 
     off: Sequence[str] = ()
     risk_list: Sequence[ListedUser] = ()
     networks: Networks = Networks()
+    confirmed: Sequence[Confirmed] = ()
 
 
 def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list[dict[str, str]]]:
@@ -93,10 +109,11 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     into(con, "seen", "seen")
     # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
-    known = [watch.networks.find(ip)._asdict() for (ip,) in ips]
-    con.register("addresses", pa.Table.from_pylist(known, schema=_ADDRESSES))
+    con.register("addresses", watch.networks.table(ip for (ip,) in ips))
     listed = [row.model_dump() for row in watch.risk_list]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
+    confirmed = [row._asdict() for row in watch.confirmed]
+    con.register("confirmed", pa.Table.from_pylist(confirmed, schema=_CONFIRMED))
     con.register("countries", _countries())
     for table in _STEPS:
         into(con, table, f"reasons/{table}", _BOUND)
@@ -104,7 +121,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     for query in _REASONS:
         into(con, "found_reasons", f"reasons/{query}", _BOUND)
         found += con.execute("SELECT alert_id, name, evidence FROM found_reasons").fetchall()
-    for name in ("addresses", "risk_list", "countries"):
+    for name in ("addresses", "risk_list", "confirmed", "countries"):
         con.unregister(name)
     reasons: dict[str, list[dict[str, str]]] = defaultdict(list)
     for alert_id, name, evidence in sorted(found):
@@ -114,7 +131,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
 
 
 def _countries() -> pa.Table:
-    text = files("detection").joinpath("data", "countries.csv").read_bytes()
+    text = _DATA.read_bytes()
     # Without strings_can_be_null, NA stays Namibia.
     convert = pa_csv.ConvertOptions(column_types=_COUNTRIES, strings_can_be_null=False)
     return pa_csv.read_csv(pa.BufferReader(text), convert_options=convert)

@@ -46,8 +46,8 @@ _UPLOAD = (
     ("visibility", "VARCHAR", "Who can see the file, as the provider puts it; NULL where it does not tell"),
 )
 _CLIENT = (
-    ("app", "VARCHAR", "Client application as the provider names it"),
-    ("ip", "VARCHAR", "Address of the client"),
+    ("app", "VARCHAR", "Client application as the provider names it; else by its user agent, marked (by user agent)"),
+    ("ip", "VARCHAR", "Address of the client in its shortest form; IPv4 within IPv6 is IPv4"),
     ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider tells"),
 )
 _BASELINE = (

@@ -18,8 +18,8 @@ from assets.faults import sentence
 from assets.history_files import ExportError
 from connectors import ConfigurationError, ConnectorError
 from detection.allow_list import AllowListError
+from detection.operator_files import OperatorFileError
 from detection.pseudonyms import KeyFormatError
-from detection.risk import OperatorFileError
 from orchestration.commands.alert import alert
 from orchestration.commands.alerts import alerts
 from orchestration.commands.backfill import backfill

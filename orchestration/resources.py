@@ -65,6 +65,8 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
             reasons_off=settings.off,
             risk_list=_path(settings.risk_list),
             networks=_path(settings.networks),
+            geoip_country=_path(settings.geoip_country),
+            geoip_asn=_path(settings.geoip_asn),
             allow_list=_path(settings.allow_list),
         ),
         "exporter": _exporter(settings, key),

@@ -42,7 +42,10 @@ class Settings(BaseModel):
         reasons_off: Reasons for a suspicious user that do not count, separated by commas
             (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
-        networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
+        networks: File of networks of Tor, of hosting providers and of the organisation's own, CSV or Parquet
+            (``UPLOADWATCH_NETWORKS``).
+        geoip_country: Database of the countries of addresses, in MaxMind's format (``UPLOADWATCH_GEOIP_COUNTRY``).
+        geoip_asn: The same of autonomous systems (``UPLOADWATCH_GEOIP_ASN``).
         exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
         security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
         security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
@@ -69,6 +72,8 @@ class Settings(BaseModel):
     reasons_off: str = ""
     risk_list: Path | None = None
     networks: Path | None = None
+    geoip_country: Path | None = None
+    geoip_asn: Path | None = None
     exports: str = ""
     security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")

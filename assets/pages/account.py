@@ -35,6 +35,12 @@ _ALWAYS_TOLD = (
     "admin_impersonation",
 )
 _MANY_FAILURES = 5
+_LISTED = {
+    "tor": ", listed as tor",
+    "hosting": ", listed as hosting",
+    "trusted": ", listed as trusted: says nothing of where the user was",
+    "service": ", the provider's own servers: says nothing of where the user was",
+}
 _PHASES = {"before": "before", "during": "during the alert", "after": "after"}
 
 
@@ -63,7 +69,7 @@ def compromise(alert: Alert, evidence: Evidence) -> Section:
     """Whether the account shows signs of compromise in the days before the alert and during it."""
     signs = {sign.kind: sign for sign in evidence.signs}
     new = [place for place in evidence.places if place.is_new]
-    listed = [place for place in evidence.places if place.listed and place.number]
+    listed = [place for place in evidence.places if place.is_suspect]
     failed = signs["sign_in_failed"].number if "sign_in_failed" in signs else 0
     # What a reason says is said by its sign or its place in more words.
     found: list[Text] = [
@@ -140,7 +146,7 @@ def _places(alert: Alert, evidence: Evidence) -> Table:
     rows = [
         (
             text(*_where(place), *_whose(alert, place.user)),
-            text(place.dimension + (f", listed as {place.listed}" if place.listed else "")),
+            text(place.dimension + (_LISTED[place.listed] if place.listed else "")),
             text(f"{place.number:,}"),
             text(f"{place.usual_days} of 30" if place.usual_days else "new" if place.is_new else "0 of 30"),
             text(moment(place.first_time)),

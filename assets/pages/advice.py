@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from assets.pages.evidence import Alert
 from detection.evidence import Evidence
+from detection.user_agents import is_derived
 
 __all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
 
@@ -88,7 +89,10 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool)
         lines.append(f"provider = {_toml(alert.providers[0])}")
     apps = {app.app for app in evidence.apps}
     app = apps.pop() if len(apps) == 1 else None
-    if app:
+    if app and is_derived(app) and alert.users == 1:
+        lines.append("# Whoever uploads chooses the user agent: a thief's may be the same.")
+    # A user agent alone is not to hide everybody of a domain.
+    if app and (alert.users == 1 or not is_derived(app)):
         lines.append(f"app = {_toml(app)}")
     lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
     return "\n".join(lines)

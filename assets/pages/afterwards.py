@@ -23,6 +23,7 @@ from assets.pages.words import (
 )
 from detection.dossier import WATCHED
 from detection.evidence import Conduct, Evidence, OtherAlert
+from detection.wording import variation
 
 __all__ = ["afterwards"]
 
@@ -51,7 +52,7 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
         )
     )
     days = max(1, (until - alert.first_window_start).days)
-    unusual = bool(later or evidence.others) or any(_unusual(row, days) for row in conduct.values())
+    unusual = any(map(_counts, later)) or bool(evidence.others) or any(_unusual(row, days) for row in conduct.values())
     return Section(
         "afterwards",
         "look" if unusual else "calm",
@@ -60,6 +61,14 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
         [table for table in (_conduct(evidence), _others(evidence), _alerts(evidence.other_alerts)) if table.rows],
         [*gaps(evidence, alert.first_window_start, until), *limits("afterwards", alert.providers)],
     )
+
+
+def _counts(later: OtherAlert) -> bool:
+    """Whether a later alert is a finding: confirmed, or not reviewed and by a user who looks suspicious.
+
+    An alert for its amount alone is told, but the detector is no witness for itself.
+    """
+    return later.verdict == "confirmed" or (later.verdict is None and later.name == variation(suspicious=True).name)
 
 
 def _unusual(row: Conduct, days: int) -> bool:

@@ -161,7 +161,7 @@ def read_evidence(
         lake: Where the tables are.
         alerts: The alerts wanted.
         now: UTC with zone.
-        networks: Networks of Tor and of hosting providers.
+        networks: What the operator knows of addresses.
         terms: Dictionary of what may be sensitive.
     """
     span = subjects(con, {alert.alert_id: watched_until(alert, now) for alert in alerts})

@@ -13,15 +13,16 @@ __all__ = ["gaps", "limits"]
 _LIMITS = {
     "signs": {
         "box": (
-            "Box tells addresses but no countries, and has no event of a changed password: an administrator's change "
-            "of the account stands in for it."
+            "Box tells addresses but no countries (those shown are of your database), and has no event of a changed "
+            "password: an administrator's change of the account stands in for it."
         ),
         "google_workspace": (
             "Google Workspace tells neither devices that were added nor administrators who act as a user."
         ),
         "office365": (
-            "Office 365 tells addresses but no countries, and no administrators who act as a user. The risk that "
-            "Microsoft Entra gives a user or a sign-in is not in its audit log."
+            "Office 365 tells addresses but no countries (those shown are of your database), and no administrators who "
+            "act as a user. Where it names no application, the user agent does, which its bearer chooses. The risk "
+            "that Microsoft Entra gives a user or a sign-in is not in its audit log."
         ),
     },
     "sensitive": {

@@ -160,6 +160,7 @@ _OFFICE365 = Layout(
         "user_type": "UserType",
         "client_ip": "ClientIP",
         "actor_ip": "ActorIpAddress",
+        "client_ip_address": "ClientIPAddress",
         "user_agent": "UserAgent",
         "application_name": "ApplicationDisplayName",
         "client_app_name": "AppAccessContext/ClientAppName",
@@ -183,6 +184,7 @@ _OFFICE365 = Layout(
         "entity_type": "EntityType",
         "entity_id": "AlertEntityId",
     },
+    lists={"extended_properties": ("ExtendedProperties", {"Name": "VARCHAR", "Value": "VARCHAR"})},
     embedded={"alert_user": ("alert_data", "f3u")},
     saves_apart=True,
 )

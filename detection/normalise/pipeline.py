@@ -8,17 +8,19 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
+from detection.normalise.clients import VERSION, read_clients
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
+from detection.user_agents import MARK
 
 __all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
-QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "ordered")
+QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "pairs", "ordered")
 """Queries of ``detection/sql/normalise`` behind each table that is made, beside the provider's own."""
 
 _TABLES = ("rejects", "ignored", "counts")
@@ -106,9 +108,11 @@ def _prepare(
         "provider": provider,
         "day": day,
         "organisation_domains": [domain.lower() for domain in organisation_domains],
+        "derived_mark": MARK,
     }
     layout = LAYOUTS[provider]
     in_order = _read(con, provider, raw_files, parameters)
+    read_clients(con)
     if layout.without_id:
         _work_over(con, {"unordered": load("normalise/numbered")})
         in_order = True
@@ -211,4 +215,6 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    return f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"
+    return (
+        f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{VERSION}-{LAYOUTS[provider]!r}"
+    )

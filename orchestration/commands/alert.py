@@ -34,7 +34,11 @@ def alert(
     values = environment()
     settings, pseudonyms = Settings.read(values), pseudonyms_of(values)
     now = Clock(fixed=settings.now).now()
-    detector = Detector(networks=str(settings.networks or ""), organisation_domains=settings.domains)
+    detector = Detector(
+        networks=str(settings.networks or ""),
+        geoip_country=str(settings.geoip_country or ""),
+        geoip_asn=str(settings.geoip_asn or ""),
+    )
     with duckdb.connect() as con:
         publish(con, lake, now)
         shown = {each.alert_id: each for each in read_alerts(con)}
@@ -52,7 +56,7 @@ def alert(
             return
         about = shown[found[0]]
         terms = Pages(sensitive=str(settings.sensitive or "")).terms()
-        networks = detector.watch().networks
+        networks = detector.known_networks()
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
     if format_ is Format.JSON:
         shown_evidence = cover_evidence(evidence, pseudonyms) if pseudonyms else evidence

@@ -13,13 +13,16 @@ import pytest
 from assets.pages.evidence import read_alerts, read_evidence
 from assets.pages.page import page_of
 from assets.publishing import publish
+from assets.reviews import add_review
 from assets.warehouse import build_warehouse, warehouse_path
 from detection.allow_list import read
 from detection.evidence import Evidence
+from detection.geoip import read_geography
 from detection.risk import Listed, Networks
 from detection.sensitive import read_terms
 from tests.integration.small_lake import ALERT_ID, OPENS, USER, SmallLake, ordinary
 from tests.memory import connect
+from tests.mmdb import country_database
 
 NOW = datetime(2026, 2, 21, 9, tzinfo=UTC)
 
@@ -30,11 +33,12 @@ def small(tmp_path: Path) -> SmallLake:
 
 
 def gathered(small: SmallLake, *, networks: Networks | None = None):
+    networks = Networks() if networks is None else networks
     with connect() as con:
         publish(con, small.write(), NOW)
         [alert] = read_alerts(con)
         terms = read_terms()
-        found = read_evidence(con, small.lake, [alert], now=NOW, networks=networks or Networks(), terms=terms)
+        found = read_evidence(con, small.lake, [alert], now=NOW, networks=networks, terms=terms)
         page = page_of(alert, found[ALERT_ID], domains=["example.com"], now=NOW)
     return found[ALERT_ID], {section.key: section for section in page.sections}, page
 
@@ -69,6 +73,31 @@ def test_new_places_failures_and_changes_are_signs(small):
         assert sign in answer
     assert "FR" not in answer
     assert [row.kind for row in evidence.timeline if row.country == "NG"] == ["sign_in_failed", "sign_in"]
+
+
+def test_an_address_in_a_trusted_network_is_no_place(small):
+    """Prevents the company's VPN, which ends abroad, from being a new country and a new network on the page."""
+    small.act("sign_in", OPENS - timedelta(hours=4), ip="203.0.113.9", country="NG")
+    trusted = Networks([Listed(network="203.0.113.0/24", kind="trusted"), Listed(network="203.0.113.9", kind="tor")])
+    evidence, sections, page = gathered(small, networks=trusted)
+    assert sections["compromise"].found == "calm"
+    assert [(row.place, row.listed) for row in evidence.places if row.listed] == [("203.0.113.0/24", "trusted")]
+    assert not [row for row in evidence.timeline if row.country == "NG"]
+    [table] = [table for table in sections["compromise"].tables if table.caption == "Where from and with what"]
+    assert "says nothing of where the user was" in str(table.rows)
+    assert page
+
+
+def test_the_operators_database_tells_countries_where_the_log_does_not(small, tmp_path):
+    """Prevents a page on which Box and Office 365 are nowhere, and two databases from moving one desk."""
+    small.act("sign_in", OPENS - timedelta(hours=4), ip="81.2.69.7", country=None)
+    small.act("sign_in", OPENS - timedelta(days=9), ip="103.1.0.9", country="DE")
+    small.act("sign_in", OPENS - timedelta(hours=3), ip="103.1.0.9", country=None)
+    database = country_database(tmp_path / "c.mmdb", {"81.2.69.0/24": "GB", "103.1.0.0/16": "SG"})
+    evidence, sections, _ = gathered(small, networks=Networks([], read_geography(database, None)))
+    assert [row.place for row in evidence.places if row.dimension == "country" and row.is_new] == ["GB"]
+    assert "New country GB" in said(sections["compromise"])
+    assert {row.country for row in evidence.timeline} >= {"GB"}
 
 
 def test_files_are_those_of_the_alerts_windows(small):
@@ -251,6 +280,30 @@ def test_another_alert_of_the_user_is_linked(small):
     small.run(datetime(2026, 2, 21, 12))
     assert f'<a href="{"e" * 64}.html">' in small.page()
     assert "1 further alert" in small.words()
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict", "found"),
+    [
+        ({}, None, "calm"),
+        ({}, "confirmed", "look"),
+        ({"name": "Massive upload to SaaS service by suspicious user"}, None, "look"),
+        ({"name": "Massive upload to SaaS service by suspicious user"}, "benign", "calm"),
+    ],
+)
+def test_a_later_alert_is_a_finding_by_what_others_say_of_it(small, other, verdict, found):
+    """Prevents the detector from being its own witness on the page, too."""
+    later = {"alert_id": "e" * 64, "first_window_start": OPENS + timedelta(hours=20)}
+    small.alert(files=70, **later, **other, last_window_end=OPENS + timedelta(hours=23))
+    with connect() as con:
+        publish(con, small.write(), NOW)
+        if verdict:
+            add_review(con, small.lake, "e" * 64, verdict=verdict, by="me", note="", now=NOW)
+            publish(con, small.lake, NOW)
+        alert = next(each for each in read_alerts(con) if each.alert_id == ALERT_ID)
+        evidence = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=[])[ALERT_ID]
+        page = page_of(alert, evidence, domains=["example.com"], now=NOW)
+    assert next(section for section in page.sections if section.key == "afterwards").found == found
 
 
 def test_work_that_goes_on_is_nothing_to_look_at(small):

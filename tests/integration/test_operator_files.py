@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from assets.lake import Lake
+from assets.publishing import publish
+from assets.reviews import add_review
 from connectors import ConfigurationError
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
 from tests.memory import connect
+from tests.mmdb import system_database
 
 DAY = date(2026, 3, 10)
 NINE = datetime(2026, 3, 10, 9)
@@ -40,14 +43,14 @@ def home(tmp_path) -> Path:
     return tmp_path
 
 
-def write(lake: Lake, table: str, row: dict[str, object]) -> None:
+def write(lake: Lake, table: str, row: dict[str, object], day: date = DAY) -> None:
     kind = table.rpartition("/")[2]
     with connect() as con:
         columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[kind])
         con.execute(f"CREATE TABLE made ({columns})")
         names = ", ".join(f'"{name}"' for name in row)
         con.execute(f"INSERT INTO made ({names}) VALUES ({', '.join('?' * len(row))})", list(row.values()))
-        lake.write(con, "made", table, DAY, "")
+        lake.write(con, "made", table, day, "")
 
 
 def alert(home: Path, monkeypatch: pytest.MonkeyPatch, day: date = DAY, **settings: str) -> tuple[str, list[str]]:
@@ -102,6 +105,49 @@ def test_a_bad_file_stops_the_alerts_and_leaves_them_as_they_were(home, monkeypa
     with pytest.raises(ValueError, match=r"risk\.csv, line 3: reason is empty. Correct or remove that row"):
         alert(home, monkeypatch, risk_list=str(users))
     assert part.read_bytes() == before
+
+
+def test_a_changed_database_changes_the_alert_and_a_damaged_one_stops_the_alerts_alone(home, monkeypatch):
+    """Prevents alerts that stand on an outdated place, and a broken download from taking the alerts away."""
+    upload = {"user": "ann@example.com", "provider": "box", "actor_class": "person", "asset": 0, "time": NINE}
+    write(Lake(root=str(home / "lake")), "box/uploads", {**upload, "event_key": "e", "ip": "81.2.69.7"})
+    networks, database = home / "networks.csv", home / "asn.mmdb"
+    networks.write_text("network,kind\nAS64500,hosting\n")
+    files = {"networks": str(networks), "geoip_asn": str(database)}
+    system_database(database, {"81.2.69.0/24": 64501})
+    assert alert(home, monkeypatch, **files) == ("Informational", [])
+    system_database(database, {"81.2.69.0/24": 64500})
+    assert alert(home, monkeypatch, DAY + timedelta(days=2), **files) == ("Informational", ["hosting_network"])
+    part = home / "lake" / "alerts" / f"day={DAY}" / "part.parquet"
+    before = part.read_bytes()
+    database.write_bytes(database.read_bytes()[:-40])
+    with pytest.raises(
+        ValueError, match=r"asn\.mmdb \(UPLOADWATCH_GEOIP_ASN\) is damaged.*Download it again, or unset"
+    ):
+        alert(home, monkeypatch, **files)
+    assert part.read_bytes() == before
+
+
+def test_a_review_that_confirms_an_alert_speaks_for_the_next_one(home, monkeypatch):
+    """Prevents a second burst from being called suspicious by the detector's word alone, or by nobody's."""
+    lake = Lake(root=str(home / "lake"))
+    earlier = NINE - timedelta(hours=30)
+    window = {"scope": "box", "window_start": earlier, "window_end": earlier + timedelta(hours=3), "metric": "files"}
+    amount = {"files": 90, "sized_files": 0, "score": 9.0, "threshold": 5.0, "one_in": 900}
+    whose = {"user": "ann@example.com", "population": "people"}
+    hour = {"provider": "box", "actor_class": "person", "hour": earlier, "files": 90, "sized_files": 0}
+    write(lake, "detections", {**whose, **window, **amount, "baseline_files_windows": 0}, earlier.date())
+    write(lake, "user_hours", {**whose, **hour}, earlier.date())
+    alert(home, monkeypatch, earlier.date())
+    assert alert(home, monkeypatch) == ("Informational", [])
+    for verdict, severity in (("confirmed", "Low"), ("benign", "Informational")):
+        with connect() as con:
+            publish(con, lake, NINE.replace(tzinfo=UTC))
+            [(first,)] = con.execute("SELECT alert_id FROM ledger WHERE first_window_start = ?", [earlier]).fetchall()
+            add_review(con, lake, first, verdict=verdict, by="me", note="why", now=datetime.now(UTC))
+        # Also where the day of the second alert is not among those that the run asks for.
+        assert alert(home, monkeypatch, DAY + timedelta(days=1))[0] == severity
+    assert alert(home, monkeypatch) == ("Informational", [])
 
 
 def test_an_unknown_reason_is_refused_when_the_settings_are_read():

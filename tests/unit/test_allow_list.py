@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from detection.allow_list import AllowListError, Entry, allow, digest, read
 from detection.backtest import play
@@ -150,6 +151,16 @@ def test_an_entry_covers_nothing_else(fields: dict[str, object]):
 def test_one_file_by_another_app_is_enough_to_be_seen():
     """Prevents a person from hiding behind the app that is allowed to move files in the same name."""
     assert allowed([entry(app="Rclone")], [("box", "Rclone", "Web", 1)]) is None
+
+
+def test_a_derived_application_is_allowed_only_by_its_marked_name_and_for_one_user():
+    """Prevents a user agent, which a thief chooses, from passing for an application, or from hiding a whole domain."""
+    derived = "Rclone (by user agent)"
+    hours = [("box", derived, "Web", 0)]
+    assert allowed([entry(app="Rclone")], hours) is None
+    assert "with Rclone (by user agent)" in (allowed([entry(app=derived)], hours) or "")
+    with pytest.raises(ValidationError, match=r"can't stand for all of a domain\. Name one user"):
+        entry(app=derived, user="*@example.com")
 
 
 def test_an_expired_entry_is_known_by_what_it_would_allow():

@@ -190,6 +190,8 @@ def test_a_collaborator_without_an_account_is_a_guest(tmp_path: Path) -> None:
     [
         ({"ipAddress": "203.0.113.5", "networkInfo": {"ipAsn": [64500], "regionCode": "nl"}}, "203.0.113.5", "NL"),
         ({"ipAddress": None, "networkInfo": None}, None, None),
+        ({"networkInfo": {"regionCode": "ZZ"}}, "2001:db8::9", None),
+        ({"networkInfo": {"regionCode": "xk"}}, "2001:db8::9", "XK"),
         ({"networkInfo": {"ipAsn": ["64500"], "subdivisionCode": "NL-NH"}}, "2001:db8::9", None),
     ],
 )

@@ -263,6 +263,13 @@ def test_the_type_of_user_tells_people_from_machines(tmp_path: Path, kind: Any, 
         ({"ClientIP": None}, None),
         ({"ClientIP": "<null>"}, None),
         ({"ClientIP": "Not Available"}, None),
+        ({"ClientIP": "[203.0.113.5]:50012"}, "203.0.113.5"),
+        ({"ClientIP": "[::ffff:203.0.113.5]:50012"}, "203.0.113.5"),
+        ({"ClientIP": "999.1.2.3"}, None),
+        ({"ClientIP": "Unknown", "ActorIpAddress": "[203.0.113.6]:1"}, "203.0.113.6"),
+        ({"ClientIP": "203.0.113.5", "ActorIpAddress": "203.0.113.5"}, "203.0.113.5"),
+        ({"ClientIP": None, "ClientIPAddress": "2001:DB8::6"}, "2001:db8::6"),
+        ({"ClientIP": "203.0.113.5", "UserAgent": "MSWAC"}, "203.0.113.5"),
     ],
 )
 def test_addresses_come_in_many_shapes(tmp_path: Path, changes: Event, ip: str | None) -> None:
@@ -348,10 +355,40 @@ def test_subject_is_the_account_concerned(tmp_path: Path, changes: Event) -> Non
     assert con.execute('SELECT "user", actor_class FROM activity').fetchall() == [("ada@example.com", "person")]
 
 
-def test_the_office_server_is_nowhere(tmp_path: Path) -> None:
-    """The address of Microsoft's own server would look like a new place of the user."""
-    con = run(DAY, land(tmp_path, DAY, [record(UserAgent="MSWAC", ClientIP="52.108.0.1")]))
-    assert con.execute("SELECT ip FROM uploads").fetchall() == [(None,)]
+@pytest.mark.parametrize(
+    ("changes", "app"),
+    [
+        ({"UserAgent": "Microsoft SkyDriveSync 24.005 ship; Windows NT 10.0"}, "OneDrive sync (by user agent)"),
+        ({"UserAgent": "curl/8.5.0", "ApplicationDisplayName": "Portal"}, "Portal"),
+        ({"UserAgent": "curl/8.5.0", "AppAccessContext": {"ClientAppName": "Backup"}}, "Backup"),
+        ({"UserAgent": "curl/8.5.0", "ApplicationDisplayName": ""}, "curl (by user agent)"),
+        ({"ExtendedProperties": [{"Name": "UserAgent", "Value": "rclone/v1.66"}]}, "rclone (by user agent)"),
+        ({"UserAgent": ""}, None),
+        (
+            {"ApplicationDisplayName": "OneDrive sync (by user agent)"},
+            "OneDrive sync (by user agent) told by the provider",
+        ),
+    ],
+)
+def test_the_user_agent_names_the_application_where_nothing_else_does(
+    tmp_path: Path, changes: Event, app: str | None
+) -> None:
+    """Real records name no application; a name that the log tells must never pass for a derived one, or the reverse."""
+    con = run(DAY, land(tmp_path, DAY, [record(**changes)]))
+    assert con.execute("SELECT app FROM uploads").fetchall() == [(app,)]
+
+
+def test_reading_addresses_and_user_agents_leaves_the_order(tmp_path: Path) -> None:
+    """Uploads are stored by time, on which what reads them relies."""
+    clients = [("[203.0.113.5]:1", "curl/8"), ("203.0.113.6", ""), ("::1", "rclone/1")] * 19
+    lines = [
+        at(f"12:{n:02}:00", f"r{n}", "FileUploaded", ListItemUniqueId=f"i{n}", ClientIP=ip, UserAgent=agent)
+        for n, (ip, agent) in enumerate(clients)
+    ]
+    con = run(DAY, land(tmp_path, DAY, lines[::-1]))
+    times = [time for (time,) in con.execute("SELECT time FROM uploads").fetchall()]
+    assert times == sorted(times)
+    assert len(times) == len(lines)
 
 
 def test_a_size_is_asked_by_site_and_list(tmp_path: Path) -> None:

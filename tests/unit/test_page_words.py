@@ -14,7 +14,7 @@ from rich.console import Console
 from assets.pages.evidence import Closed
 from assets.pages.terminal import closed_in_terminal
 from assets.pages.words import Outside, sentence_case, share, visible
-from detection.risk import OperatorFileError
+from detection.operator_files import OperatorFileError
 from detection.sensitive import read_terms
 
 

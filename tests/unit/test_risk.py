@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from assets.resources import Detector
-from detection.risk import ListedUser, OperatorFileError, read_networks, read_risk_list
+from detection.operator_files import OperatorFileError
+from detection.risk import ListedUser, read_networks, read_risk_list
 
 HEAD = "user,reason,since,until\n"
 
@@ -85,7 +86,7 @@ def test_a_bad_row_of_parquet_is_named(tmp_path):
         ("0.0.0.0/0,tor", r"line 2: network '0\.0\.0\.0/0': it covers too much; /8 is the largest"),
         ("::ffff:203.0.113.0/120,tor", r"it is IPv4 written as IPv6"),
         ("2000::/3,hosting", r"covers too much; /16"),
-        ("203.0.113.0/24,vpn", r"line 2: kind 'vpn': Input should be 'tor' or 'hosting'"),
+        ("203.0.113.0/24,vpn", r"line 2: kind 'vpn': Input should be 'tor', 'hosting' or 'trusted'"),
         ("203.0.113.0/24,", r"line 2: kind is empty"),
     ],
 )
@@ -103,17 +104,17 @@ def test_an_address_is_found_in_the_worst_and_smallest_network(tmp_path):
     )
     networks = read_networks(file(tmp_path, text))
     assert len(networks) == 5
-    said = {ip: networks.find(ip)[1:] for ip in ("203.0.113.7", "203.0.113.8", "203.0.114.8", "203.1.0.1")}
+    said = {ip: networks.find(ip)[1:4] for ip in ("203.0.113.7", "203.0.113.8", "203.0.114.8", "203.1.0.1")}
     assert said == {
         "203.0.113.7": ("203.0.113.0/24", "203.0.113.7/32", "tor"),
         "203.0.113.8": ("203.0.113.0/24", "203.0.113.0/24", "hosting"),
         "203.0.114.8": ("203.0.114.0/24", "203.0.0.0/16", "hosting"),
         "203.1.0.1": ("203.1.0.0/24", None, None),
     }
-    assert networks.find("2001:DB8:5:0::1")[1:] == ("2001:db8:5::/48", "2001:db8:5::/48", "tor")
-    assert networks.find("2001:db8:6::1")[1:] == ("2001:db8:6::/48", "2001:db8::/32", "hosting")
+    assert networks.find("2001:DB8:5:0::1")[1:4] == ("2001:db8:5::/48", "2001:db8:5::/48", "tor")
+    assert networks.find("2001:db8:6::1")[1:4] == ("2001:db8:6::/48", "2001:db8::/32", "hosting")
     assert networks.find("::ffff:203.0.113.7").kind == "tor"
-    assert networks.find("no address")[1:] == (None, None, None)
+    assert networks.find("no address")[1:4] == (None, None, None)
 
 
 def test_the_detector_reads_the_files_anew_for_each_run(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from detection.reasons import REASONS, is_suspicious, known
 from detection.risk import Listed, ListedUser, Networks
-from detection.suspicion import Watch, find_reasons
+from detection.suspicion import Confirmed, Watch, find_reasons
 from tests.memory import connect
 
 OPENS = datetime(2026, 3, 20, 9)
@@ -73,8 +73,8 @@ def found(
             "INSERT INTO folded_alerts VALUES ('a', 'ann@example.com', ?, ?, ?)",
             [actor_class, OPENS, OPENS + 3 * HOUR],
         )
-        con.execute('CREATE TABLE openings ("user" VARCHAR, opening TIMESTAMP)')
-        con.executemany("INSERT INTO openings VALUES ('ann@example.com', ?)", [[time] for time in openings])
+        con.execute('CREATE TABLE openings ("user" VARCHAR, opening TIMESTAMP, closes TIMESTAMP)')
+        con.executemany("INSERT INTO openings VALUES ('ann@example.com', ?, ?)", [[at, at + DAY] for at in openings])
         for table in ("uploads", "activity"):
             rows = [row for row in events if (row["kind"] == "upload") == (table == "uploads")]
             con.register("given", pa.Table.from_pylist(rows, schema=COLUMNS))
@@ -94,6 +94,10 @@ def listed(**values: Any) -> Watch:
 
 def networks(*rows: tuple[str, str]) -> Watch:
     return Watch(networks=Networks([Listed.model_validate({"network": net, "kind": kind}) for net, kind in rows]))
+
+
+def confirmed(*times: datetime, user: str = "ann@example.com") -> Watch:
+    return Watch(confirmed=[Confirmed(user, time) for time in times])
 
 
 FAILED = many(5, "sign_in_failed", OPENS - 50 * MINUTE, MINUTE)
@@ -127,9 +131,10 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         {"extra": [event("mfa_disabled", OPENS - HOUR, user="ben@example.com")]},
     ),
     "other_alert": (
-        {"openings": (OPENS, OPENS - 3 * DAY, OPENS - 7 * DAY)},
-        "2 alerts in the seven days before, the last opened by the window of 2026-03-17 09:00 UTC",
-        {"openings": (OPENS, OPENS - 7 * DAY - HOUR, OPENS + DAY)},
+        {"openings": (OPENS, OPENS - 3 * DAY, OPENS - 7 * DAY), "watch": confirmed(OPENS - 3 * DAY)},
+        "1 alert in the seven days before, 1 confirmed in review and 0 beside an alert of the provider's, the last "
+        "opened by the window of 2026-03-17 09:00 UTC",
+        {"openings": (OPENS, OPENS - 30 * HOUR, OPENS - 3 * DAY)},
     ),
     "risk_list": (
         {"watch": listed(since="2026-03-20", until="2026-03-20")},
@@ -343,6 +348,15 @@ def test_the_applications_of_another_provider_are_no_history():
     assert "first_app" not in found(burst=many(3, "upload", OPENS, MINUTE, app="desktop", provider="dropbox"))
 
 
+def test_a_log_that_begins_to_name_applications_brings_no_new_ones():
+    """Prevents everybody from having a new application on the day on which a provider fills a field that was empty."""
+    derived = [row | {"app": "OneDrive sync (by user agent)"} for row in HISTORY]
+    assert "first_app" not in found(history=derived)
+    other = found(history=derived, burst=many(3, "upload", OPENS, MINUTE, app="rclone (by user agent)"))
+    assert "uploaded with rclone (by user agent) (box)" in other["first_app"]
+    assert other["first_app"].endswith("only OneDrive sync (by user agent)")
+
+
 def test_hours_of_few_active_days_say_nothing():
     """Prevents somebody who is rarely seen from always being at work at an odd hour."""
     burst = many(5, "upload", OPENS + 2 * HOUR, 10 * MINUTE)
@@ -403,3 +417,41 @@ def test_an_unknown_reason_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"no reason is called off_hour; the reasons are admin_impersonation, .*off_h"):
         known(["off_hours", "off_hour"])
     assert known(["off_hours", "first_app", "off_hours"]) == ["first_app", "off_hours"]
+
+
+BEFORE = (OPENS, OPENS - 30 * HOUR)
+PROVIDERS_ALERT = event("provider_alert", OPENS - 30 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("openings", "extra", "watch", "there"),
+    [
+        (BEFORE, [], Watch(), False),
+        (BEFORE, [], confirmed(OPENS - 30 * HOUR), True),
+        # Late events moved the opening since the review, or took the alert away.
+        (BEFORE, [], confirmed(OPENS - 20 * HOUR), True),
+        ((OPENS,), [], confirmed(OPENS - 30 * HOUR), True),
+        (BEFORE, [], confirmed(OPENS - 30 * HOUR, user="ben@example.com"), False),
+        # The alert's own review, whether its opening moved or not; and one of a later alert.
+        (BEFORE, [], confirmed(OPENS), False),
+        ((OPENS,), [], confirmed(OPENS - 3 * HOUR), False),
+        ((OPENS, OPENS + DAY), [], confirmed(OPENS + DAY), False),
+        ((OPENS, OPENS - 8 * DAY), [], confirmed(OPENS - 8 * DAY), False),
+        # Beside an alert of the provider's; what is among the signs of this alert is told as such, and once.
+        (BEFORE, [PROVIDERS_ALERT], Watch(), True),
+        (BEFORE, [event("provider_alert", OPENS - 23 * HOUR)], Watch(), False),
+        ((OPENS,), [PROVIDERS_ALERT], Watch(), False),
+        ((OPENS, OPENS - 5 * DAY), [PROVIDERS_ALERT], Watch(), False),
+    ],
+)
+def test_an_earlier_alert_counts_by_what_others_said_of_it(openings, extra, watch, there):
+    """Prevents the detector from quoting itself: an alert of a first burst makes no second one suspicious."""
+    assert ("other_alert" in found(extra, openings=openings, watch=watch)) is there
+
+
+def test_setting_up_a_new_account_is_one_fact():
+    """Prevents every newcomer's first week, with a new device and a first password, from looking suspicious twice."""
+    setup = ["new_account", "new_device", "password_reset", "credentials_changed"]
+    assert not is_suspicious(setup)
+    assert is_suspicious(["new_device", "password_reset"])
+    assert is_suspicious([*setup, "off_hours"])

@@ -1,8 +1,9 @@
 -- From where and with what the users worked in the seven days before the alert to its end, next to the 30 days before: one
 -- row per country, network and application. Versions of an application do not count. is_known: the user has others of
--- that kind on record before, for applications at the same provider, so that one without a day is new and not merely the
--- first one told.
--- Reads: subjects, activity, uploads, addresses (ip, network, listed, kind).
+-- that kind on record before, for applications at the same provider and told in the same way, so that one without a day
+-- is new and not merely the first one told; never for an address that is no place, and for a country only where its
+-- network was not told to be elsewhere by somebody else.
+-- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH acts AS (
   SELECT a."user", a.provider, a.time, a.ip, a.country, a.app
   FROM activity a
@@ -18,29 +19,39 @@ seen AS (
     a.provider,
     a.time,
     a.time >= s.signs_from AS is_sign,
-    a.ip,
-    a.country,
+    n.network,
+    n.kind,
+    coalesce(n.is_place, TRUE) AS is_place,
+    CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(a.country, n.country) END AS country,
+    CASE WHEN a.country IS NOT NULL THEN a.provider ELSE 'address' END AS told_by,
     regexp_replace(a.app, '[ /]v?[0-9][0-9.]*$', '') AS app
   FROM subjects s
   JOIN acts a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.ends
+  LEFT JOIN addresses n ON n.ip = a.ip
 ),
 placed AS (
   SELECT
-    alert_id, "user", 'country' AS dimension, country AS place, CAST(NULL AS VARCHAR) AS provider,
-    CAST(NULL AS VARCHAR) AS listed, time, is_sign
-  FROM seen
-  WHERE country IS NOT NULL
+    e.alert_id, e."user", 'country' AS dimension, e.country AS place, CAST(NULL AS VARCHAR) AS provider,
+    CAST(NULL AS VARCHAR) AS listed, e.time, e.is_sign,
+    NOT EXISTS (
+      SELECT 1
+      FROM seen u
+      WHERE
+        u.alert_id = e.alert_id AND u."user" = e."user" AND NOT u.is_sign AND u.network = e.network
+        AND u.country IS NOT NULL AND u.told_by <> e.told_by
+    ) AS may_be_new
+  FROM seen e
+  WHERE e.country IS NOT NULL
   UNION ALL
   SELECT
-    e.alert_id, e."user", 'network' AS dimension, n.network AS place, CAST(NULL AS VARCHAR) AS provider,
-    n.kind AS listed, e.time, e.is_sign
-  FROM seen e
-  JOIN addresses n ON n.ip = e.ip
-  WHERE n.network IS NOT NULL
+    alert_id, "user", 'network' AS dimension, network AS place, CAST(NULL AS VARCHAR) AS provider, kind AS listed,
+    time, is_sign, is_place AS may_be_new
+  FROM seen
+  WHERE network IS NOT NULL
   UNION ALL
   SELECT
     alert_id, "user", 'application' AS dimension, app AS place, provider, CAST(NULL AS VARCHAR) AS listed, time,
-    is_sign
+    is_sign, TRUE AS may_be_new
   FROM seen
   WHERE app <> ''
 ),
@@ -54,12 +65,17 @@ counted AS (
     max(listed) AS listed,
     count(CASE WHEN is_sign THEN 1 END) AS number,
     min(CASE WHEN is_sign THEN time END) AS first_time,
-    count(DISTINCT CASE WHEN NOT is_sign THEN CAST(time AS DATE) END) AS usual_days
+    count(DISTINCT CASE WHEN NOT is_sign THEN CAST(time AS DATE) END) AS usual_days,
+    max(CASE WHEN is_sign AND may_be_new THEN 1 ELSE 0 END) AS new_if_unusual
   FROM placed
   GROUP BY alert_id, "user", dimension, place, provider
 ),
 compared AS (
-  SELECT *, max(usual_days) OVER (PARTITION BY alert_id, "user", dimension, provider) > 0 AS is_known
+  SELECT
+    * EXCLUDE (new_if_unusual),
+    new_if_unusual = 1 AND max(usual_days) OVER (
+      PARTITION BY alert_id, "user", dimension, provider, ends_with(place, $derived_mark)
+    ) > 0 AS is_known
   FROM counted
 ),
 ranked AS (

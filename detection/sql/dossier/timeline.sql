@@ -1,7 +1,7 @@
 -- What happened in order, from seven days before each alert until the time that its page tells of: events alike within an
 -- hour, and sign-ins within a day, are one row. weight: what a reader should not miss is 0.
--- Reads: subjects, activity, uploads.
-WITH acts AS (
+-- Reads: subjects, activity, uploads, addresses (what is known of an ip).
+WITH told AS (
   SELECT
     a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail,
     CASE
@@ -17,6 +17,13 @@ WITH acts AS (
   SELECT
     u."user", u.provider, u.time, 'upload' AS kind, u.ip, u.country, u.app, CAST(NULL AS VARCHAR) AS detail, 1 AS weight
   FROM uploads u
+),
+acts AS (
+  SELECT
+    t.* EXCLUDE (country),
+    CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(t.country, n.country) END AS country
+  FROM told t
+  LEFT JOIN addresses n ON n.ip = t.ip
 ),
 hourly AS (
   SELECT

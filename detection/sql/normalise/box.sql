@@ -99,6 +99,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     size_text,
     service_name AS app,
+    CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
     CASE

@@ -201,6 +201,7 @@ SELECT
         WHEN operation = 'email_ingest_receive_file' THEN 'email'
         ELSE coalesce(end_user_method, access_method)
     END AS app,
+    CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     country_text,
     CASE

@@ -26,7 +26,12 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND owner <> '' THEN owner END AS owner,
         CASE WHEN kind IN ('upload', 'edit') AND label <> '' THEN label END AS label,
         CASE WHEN kind IN ('upload', 'edit') AND visibility <> '' THEN visibility END AS visibility,
-        CASE WHEN kind IS NOT NULL AND app <> '' THEN app END AS app,
+        -- A name that the log tells never looks like one that is derived from a user agent.
+        CASE
+            WHEN kind IS NULL OR app = '' THEN NULL
+            WHEN ends_with(app, $derived_mark) THEN concat(app, ' told by the provider')
+            ELSE app
+        END AS app,
         CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail
     FROM classified
 ),
@@ -133,15 +138,16 @@ SELECT
         WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size
     END AS bytes,
     app,
+    -- As told; addresses.sql and agents.sql put the address, and the application, in their place.
+    CASE WHEN kind IS NOT NULL AND (ip_text LIKE '%.%' OR ip_text LIKE '%:%') THEN left(ip_text, 200) END AS ip,
+    CASE WHEN kind IS NOT NULL AND app IS NULL THEN left(user_agent, 400) END AS user_agent,
+    -- ISO 3166 keeps some codes free, which logs use where the country is unknown; EU and AP are regions.
     CASE
-        WHEN kind IS NULL THEN NULL
-        WHEN regexp_matches(ip_text, '^\d{1,3}(\.\d{1,3}){3}$') THEN ip_text
-        WHEN regexp_matches(ip_text, '^(::ffff:)?\d{1,3}(\.\d{1,3}){3}(:\d+)?$')
-            THEN regexp_extract(ip_text, '\d{1,3}(?:\.\d{1,3}){3}', 0)
-        WHEN regexp_matches(ip_text, '^\[?[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(\]:\d+|\])?$')
-            THEN lower(regexp_extract(ip_text, '[0-9A-Fa-f:]+', 0))
-    END AS ip,
-    CASE WHEN regexp_matches(country_text, '^[A-Za-z]{2}$') THEN upper(country_text) END AS country,
+        WHEN
+            regexp_matches(country_text, '^[A-Za-z]{2}$')
+            AND NOT regexp_matches(upper(country_text), '^(AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|AP)$')
+            THEN upper(country_text)
+    END AS country,
     detail,
     -- Only the organisation's own can be asked as: a stranger's file is asked for in its owner's name.
     CASE

@@ -150,6 +150,7 @@ SELECT
     visibility,
     CAST(NULL AS VARCHAR) AS size_text,
     coalesce(application_name, agent_name, originating_app) AS app,
+    CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     country_text,
     CASE

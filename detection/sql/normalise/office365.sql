@@ -45,8 +45,7 @@ told AS (
         lower(subject) AS login,
         CASE
             WHEN meaning NOT IN ('upload', 'edit') OR coalesce(item_type, 'File') = 'File' THEN meaning
-        END AS kind,
-        coalesce(nullif(client_ip, ''), actor_ip) AS ip_or_port
+        END AS kind
     FROM named
 )
 
@@ -106,8 +105,14 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     coalesce(file_size, sync_size) AS size_text,
     coalesce(application_name, client_app_name) AS app,
-    -- The Office web server saves from an address of Microsoft's own, which says nothing of the user.
-    CASE WHEN user_agent = 'MSWAC' THEN NULL ELSE ip_or_port END AS ip_text,
+    -- A sign-in keeps the user agent among its further properties.
+    coalesce(
+        nullif(user_agent, ''), list_filter(extended_properties, lambda p: p."Name" = 'UserAgent')[1]."Value"
+    ) AS user_agent,
+    -- The first of these that is an address counts: each of them may hold something else.
+    concat_ws(
+        '|', client_ip, nullif(actor_ip, client_ip), nullif(nullif(client_ip_address, client_ip), actor_ip)
+    ) AS ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
     CASE
         WHEN operation IN ('AlertTriggered', 'AlertEntityGenerated')

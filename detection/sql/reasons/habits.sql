@@ -1,10 +1,12 @@
 -- first_app, off_hours: with what and at which hours the files of the alert were uploaded.
--- Reads: sightings.
+-- Reads: sightings. An application that is derived from its user agent is compared with those derived, and one that the
+-- log names with those named: a log that begins to name them brings no new ones.
 WITH apps AS (
   SELECT
     alert_id,
     provider,
     app,
+    ends_with(app, $derived_mark) AS is_derived,
     max(CASE WHEN is_usual THEN 1 ELSE 0 END) AS is_known,
     min(CASE WHEN is_upload AND time >= opens THEN time END) AS first_used
   FROM sightings
@@ -12,10 +14,10 @@ WITH apps AS (
   GROUP BY alert_id, provider, app
 ),
 known_apps AS (
-  SELECT alert_id, provider, string_agg(app, ', ' ORDER BY app) AS apps
+  SELECT alert_id, provider, is_derived, string_agg(app, ', ' ORDER BY app) AS apps
   FROM apps
   WHERE is_known = 1
-  GROUP BY alert_id, provider
+  GROUP BY alert_id, provider, is_derived
 ),
 new_apps AS (
   SELECT
@@ -26,7 +28,7 @@ new_apps AS (
     k.apps,
     row_number() OVER (PARTITION BY a.alert_id ORDER BY a.first_used, a.provider, a.app) AS place
   FROM apps a
-  JOIN known_apps k ON k.alert_id = a.alert_id AND k.provider = a.provider
+  JOIN known_apps k ON k.alert_id = a.alert_id AND k.provider = a.provider AND k.is_derived = a.is_derived
   WHERE a.is_known = 0 AND a.first_used IS NOT NULL
 ),
 active_days AS (

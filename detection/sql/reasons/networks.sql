@@ -1,9 +1,9 @@
--- tor_network, hosting_network: at work from an address in the operator's file of networks.
+-- tor_network, hosting_network: at work from an address that the operator's file of networks lists as such.
 -- Reads: sightings.
 WITH listed AS (
   SELECT alert_id, kind, ip, listed, min(time) AS first_seen
   FROM sightings
-  WHERE is_sign AND kind IS NOT NULL
+  WHERE is_sign AND kind IN ('tor', 'hosting')
   GROUP BY alert_id, kind, ip, listed
 ),
 ordered AS (

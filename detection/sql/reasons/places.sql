@@ -1,13 +1,28 @@
 -- first_country, first_network: a place new for the user, where others are known.
--- Reads: sightings. Who meets new networks all the time, as on the road, is not told by one more.
+-- Reads: sightings. Who meets new networks all the time, as on the road, is not told by one more. A network that is usual
+-- is in no new country because somebody else tells its country now. An address that is no place is no new one; that of
+-- the organisation's own networks is a known network all the same.
 WITH places AS (
-  SELECT alert_id, 'first_country' AS name, country AS place, time, is_sign
-  FROM sightings
-  WHERE country IS NOT NULL AND (is_sign OR is_usual)
+  SELECT e.alert_id, 'first_country' AS name, e.country AS place, e.time, e.is_sign
+  FROM sightings e
+  WHERE
+    e.country IS NOT NULL
+    AND (
+      e.is_usual
+      OR e.is_sign AND NOT EXISTS (
+        SELECT 1
+        FROM sightings u
+        WHERE u.alert_id = e.alert_id AND u.is_usual AND u.network = e.network AND u.told_by <> e.told_by
+      )
+    )
   UNION ALL
   SELECT alert_id, 'first_network' AS name, network AS place, time, is_sign
   FROM sightings
-  WHERE network IS NOT NULL AND (is_sign OR is_usual)
+  WHERE network IS NOT NULL AND is_place AND (is_sign OR is_usual)
+  UNION ALL
+  SELECT alert_id, 'first_network' AS name, 'networks listed as trusted' AS place, time, is_sign
+  FROM sightings
+  WHERE kind = 'trusted' AND is_usual
 ),
 firsts AS (
   SELECT alert_id, name, place, min(time) AS first_seen, min(CASE WHEN is_sign THEN 1 ELSE 0 END) AS is_new

@@ -1,31 +1,34 @@
 -- What was seen of each user, once an hour and way: an alert looks back over 90 days, and the periods that count for it
 -- begin and end with an hour.
--- Reads: seen, addresses (what is known of an ip).
+-- Reads: placed.
 SELECT
-  e."user",
-  e.provider,
-  e.actor_class,
-  e.is_upload,
-  e.country,
-  a.network,
-  a.kind,
-  a.listed,
-  CASE WHEN a.kind IS NOT NULL THEN e.ip END AS ip,
+  "user",
+  provider,
+  actor_class,
+  is_upload,
+  country,
+  told_by,
+  network,
+  kind,
+  listed,
+  is_place,
+  CASE WHEN kind IS NOT NULL THEN ip END AS ip,
   -- An update of an application is no new application.
-  regexp_replace(e.app, '[ /]v?[0-9][0-9.]*$', '') AS app,
-  min(e.time) AS time,
-  max(e.time) AS last_time
-FROM seen e
-LEFT JOIN addresses a ON a.ip = e.ip
+  regexp_replace(app, '[ /]v?[0-9][0-9.]*$', '') AS app,
+  min(time) AS time,
+  max(time) AS last_time
+FROM placed
 GROUP BY
-  e."user",
-  e.provider,
-  e.actor_class,
-  e.is_upload,
-  e.country,
-  a.network,
-  a.kind,
-  a.listed,
-  CASE WHEN a.kind IS NOT NULL THEN e.ip END,
-  regexp_replace(e.app, '[ /]v?[0-9][0-9.]*$', ''),
-  date_trunc('hour', e.time)
+  "user",
+  provider,
+  actor_class,
+  is_upload,
+  country,
+  told_by,
+  network,
+  kind,
+  listed,
+  is_place,
+  CASE WHEN kind IS NOT NULL THEN ip END,
+  regexp_replace(app, '[ /]v?[0-9][0-9.]*$', ''),
+  date_trunc('hour', time)

@@ -12,9 +12,11 @@ SELECT
   e.provider,
   e.is_upload,
   e.country,
+  e.told_by,
   e.network,
   e.kind,
   e.listed,
+  e.is_place,
   e.ip,
   e.app
 FROM spans s

@@ -1,0 +1,47 @@
+"""Reads IP addresses out of what audit logs write in their place."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+__all__ = ["SEPARATOR", "IpAddress", "canonical", "parse"]
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+SEPARATOR = "|"
+"""Stands between the fields of one event that may hold its address, the likelier ones first."""
+
+_BRACKETED = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?")
+_WITH_PORT = re.compile(r"([0-9.]+):([0-9]{1,5})")
+_HIGHEST_PORT = 65535
+
+
+def parse(text: str) -> IpAddress | None:
+    """Return the address that a text holds, without brackets, port and zone; None where it holds none.
+
+    An IPv4-mapped IPv6 address is the IPv4 address. What only some programs take for an address, such as ``1.2.3``,
+    ``0x7f.1`` or an octet with a leading zero, is none.
+
+    Args:
+        text: Such as ``203.0.113.7``, ``203.0.113.7:5678``, ``[2001:db8::1]:443`` or ``fe80::1%eth0``.
+    """
+    text = text.strip()
+    if found := _BRACKETED.fullmatch(text) or _WITH_PORT.fullmatch(text):
+        text, port = found.groups()
+        if port and int(port) > _HIGHEST_PORT:
+            return None
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        # Made of its number again, it has no zone.
+        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
+    return address
+
+
+def canonical(text: str) -> str | None:
+    """Return the first address among the fields of a text, in its shortest form; None where none of them is one."""
+    found = (parse(field) for field in text.split(SEPARATOR))
+    return next((str(address) for address in found if address is not None), None)
