@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from assets.calendar import DAY
-from assets.history_files import open_export
+from assets.event_files import advice, event_files
 from assets.history_stage import Rejects, Span, Tell, line_pieces, prepare, stage
 from assets.lake import Lake
 from assets.landing import land_import
@@ -49,6 +49,7 @@ class ImportReport:
         duplicate: Rows of events that had landed, from the API or an import, or that were read before.
         rejected: Rows that are no event of the provider, by the reason.
         rejects: File that keeps these rows; None where there are none.
+        advice: What to do about the files of which nothing could be read, a sentence each.
     """
 
     read: int = 0
@@ -56,6 +57,7 @@ class ImportReport:
     duplicate: int = 0
     rejected: dict[str, int] = field(default_factory=dict)
     rejects: Path | None = None
+    advice: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,13 @@ def import_history(
     Args:
         lake: Where they land.
         provider: Whose events they are.
-        files: Exports, see :mod:`assets.history_files`.
+        files: Exports, see :mod:`assets.event_files`.
         span: Days on which events can land.
         now: The clock's time; later events are rejected.
         tell: Takes the progress.
 
     Raises:
-        ExportError: A file can't be imported; nothing of any file has landed.
+        EventFileError: A file can't be opened, or is of another provider; nothing of any file has landed.
     """
     root = Path(lake.root)
     with (
@@ -95,10 +97,13 @@ def import_history(
     ):
         prepare(con, span, now)
         rejects = Rejects(directory / "rejects.ndjson")
-        for number, file in enumerate(files):
-            export = open_export(provider, file, directory)
-            stage(con, provider, export, directory / f"export={number}", rejects, tell)
-        report = ImportReport(rejected=dict(rejects.counts), rejects=rejects.keep(root / provider / "import_rejects"))
+        report = ImportReport()
+        for number, file in enumerate(file for source in files for file in event_files(provider, source)):
+            staged = directory / f"export={number}"
+            stage(con, provider, file, staged, rejects, tell)
+            if _holds_none(con, staged):
+                report.advice.append(advice(provider, file))
+        report.rejected, report.rejects = dict(rejects.counts), rejects.keep(root / provider / "import_rejects")
         days = _days(con, directory, now)
         accepted, seen = sum(day.rows for day in days), 0
         for batch in _batches(days):
@@ -113,6 +118,16 @@ def import_history(
     report.read = accepted + sum(report.rejected.values())
     report.duplicate = accepted - sum(report.landed.values())
     return report
+
+
+def _holds_none(con: duckdb.DuckDBPyConnection, staged: Path) -> bool:
+    """Tell whether all that a file holds is no event, however it is dated."""
+    parts = [str(path) for path in staged.glob("place=*/*.parquet")]
+    if not parts or any(Path(part).parent.name != "place=rejects" for part in parts):
+        return False
+    con.execute("SET VARIABLE parts = $parts", {"parts": parts})
+    dated = "SELECT count(time) FROM read_parquet(getvariable('parts'))"
+    return con.execute(dated).fetchall() == [(0,)]
 
 
 def _days(con: duckdb.DuckDBPyConnection, directory: Path, now: datetime) -> list[_Day]:

@@ -1,10 +1,8 @@
-"""Sorts the rows of an export by day into Parquet files, and keeps those that are no event of the provider."""
+"""Sorts the events of a file by day into Parquet files, and keeps what is no event of the provider."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,16 +14,25 @@ from pathlib import Path
 import duckdb
 
 from assets.calendar import midnight
-from assets.history_files import Export, ExportError, Kind
-from assets.history_rows import fast_rows, mended, slow_rows
+from assets.event_files import EventFile, EventFileError, batches, mended
 from detection.normalise import identities_of_lines
 
-__all__ = ["Rejects", "Span", "Tell", "line_pieces", "prepare", "stage"]
+__all__ = ["MENDED", "Rejects", "Span", "Tell", "line_pieces", "prepare", "register_mended", "stage"]
 
 Tell = Callable[[str, float], None]
 """Takes what is being done, and the share of it that is done."""
 
 _REJECTED = "rejects"
+MENDED = """
+    CASE
+        -- JSON has no line breaks within strings, so those found stand between tokens.
+        WHEN json_valid(text) AND (contains(text, chr(10)) OR contains(text, chr(13)))
+            THEN translate(text, chr(10) || chr(13), '  ')
+        WHEN json_valid(text) THEN text
+        ELSE nullif(translate(mended(text), chr(10) || chr(13), '  '), '')
+    END
+"""
+"""Expression that gives a text as one line of JSON, and NULL where it is none; needs :func:`register_mended`."""
 _POLL = 0.2
 _AT_ONCE = 512
 
@@ -44,7 +51,7 @@ class Span:
 
 
 class Rejects:
-    """Rows that are no event of the provider: one JSON object each, with file, line (where known), reason and row.
+    """Rows that are no event of the provider: one JSON object each, with file, line, reason and row.
 
     Attributes:
         counts: Rows by reason.
@@ -54,12 +61,6 @@ class Rejects:
         self._path = path
         self._out = path.open("wb")
         self.counts: Counter[str] = Counter()
-
-    def add(self, file: str, line: int, reason: str, row: str) -> None:
-        """Adds one row."""
-        self.counts[reason] += 1
-        told = {"file": file, "line": line, "reason": reason, "row": row}
-        self._out.write(json.dumps(told, ensure_ascii=False).encode(errors="replace") + b"\n")
 
     def add_staged(self, con: duckdb.DuckDBPyConnection, file: str, directory: Path) -> None:
         """Adds the rows that :func:`stage` rejected."""
@@ -71,7 +72,7 @@ class Rejects:
         self.counts.update(dict(con.execute(counts).fetchall()))
         told = con.sql(
             """
-            SELECT to_json({'file': $file, 'line': NULL, 'reason': rejected, 'row': text}) || chr(10) AS line
+            SELECT to_json({'file': $file, 'line': line, 'reason': rejected, 'row': text}) || chr(10) AS line
             FROM read_parquet(getvariable('parts'))
             """,
             params={"file": file},
@@ -112,7 +113,7 @@ def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
     # So that the progress can be asked for, and is not printed over ours.
     con.execute("SET enable_progress_bar = TRUE")
     con.execute("SET enable_progress_bar_print = FALSE")
-    con.create_function("mended", mended, ["VARCHAR"], "VARCHAR")
+    register_mended(con)
     values = {
         "now": now.astimezone(UTC).replace(tzinfo=None),
         "first_day": midnight(span.first),
@@ -122,95 +123,66 @@ def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
         con.execute(f"SET VARIABLE {name} = CAST($value AS TIMESTAMP)", {"value": value})
 
 
+def register_mended(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the function of :data:`MENDED` known to a connection."""
+    con.create_function("mended", mended, ["VARCHAR"], "VARCHAR")
+
+
 def stage(
-    con: duckdb.DuckDBPyConnection, provider: str, export: Export, directory: Path, rejects: Rejects, tell: Tell
+    con: duckdb.DuckDBPyConnection, provider: str, file: EventFile, directory: Path, rejects: Rejects, tell: Tell
 ) -> None:
-    """Reads an export into ``directory/place=YYYY-MM-DD/*.parquet``, with the columns event_key, time, text, content.
+    """Reads a file into ``directory/place=YYYY-MM-DD/*.parquet``, with event_key, time, text, line and content.
 
     Args:
         con: Connection, see :func:`prepare`.
         provider: Whose events they are.
-        export: The file.
+        file: The file.
         directory: Where the files are made; is not there yet.
-        rejects: Takes the rows that are no event of the provider.
+        rejects: Takes what is no event of the provider.
         tell: Takes the progress.
 
     Raises:
-        ExportError: The file can't be read.
+        EventFileError: The file can't be read.
     """
+    con.register("found", batches(file.blocks()))
     try:
-        _stage(con, provider, export, directory, rejects, tell)
+        _sort(con, provider, directory, lambda: tell(f"reading {file.name}", file.share))
     except duckdb.OutOfMemoryException as error:
-        raise ExportError(
-            f"{export.source} has rows so large that they do not fit into memory. Import it in smaller files, and "
+        raise EventFileError(
+            f"{file.name} has rows so large that they do not fit into memory. Import it in smaller files, and "
             "leave out what is no audit event."
         ) from error
+    finally:
+        con.unregister("found")
+    rejects.add_staged(con, file.name, directory)
 
 
-def _stage(
-    con: duckdb.DuckDBPyConnection, provider: str, export: Export, directory: Path, rejects: Rejects, tell: Tell
-) -> None:
-    what, name = f"reading {export.source.name}", export.source.name
-    fast = fast_rows(export)
-    if fast:
-        try:
-            _sort(con, provider, export, fast, directory, lambda share: tell(what, share))
-        except duckdb.InvalidInputException:
-            shutil.rmtree(directory, ignore_errors=True)
-            fast = None
-    if not fast:
-        con.register("export_rows", slow_rows(provider, export, lambda *told: rejects.add(name, *told)))
-        rows = "SELECT text, cells FROM export_rows"
-        _sort(con, provider, export, rows, directory, lambda _share: tell(f"{what} row by row", 0))
-        con.unregister("export_rows")
-    rejects.add_staged(con, name, directory)
-
-
-def _sort(
-    con: duckdb.DuckDBPyConnection,
-    provider: str,
-    export: Export,
-    rows: str,
-    directory: Path,
-    tell: Callable[[float], None],
-) -> None:
-    # Purview's searches by PowerShell and by Microsoft Graph hold the record inside an object of their own.
-    inside = "text"
-    if provider == "office365" and export.kind is not Kind.CSV:
-        inside = """
-            CASE WHEN json_valid(text) THEN coalesce(
-                nullif(json_extract_string(text, '/AuditData'), ''), json_extract_string(text, '/auditData'), text
-            ) ELSE text END
-        """
+def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, tell: Callable[[], None]) -> None:
+    # The place of an event goes through the rules in what is the name of a landed file there, and the reason of what
+    # is none in the same way.
     identities_of_lines(
         con,
         provider,
         f"""
         SELECT
-            -- JSON has no line breaks within strings, so those found stand between tokens.
-            CAST(CASE
-                WHEN contains(event, chr(10)) OR contains(event, chr(13))
-                    THEN translate(event, chr(10) || chr(13), '  ')
-                ELSE event
-            END AS JSON) AS json,
-            CASE WHEN event IS NULL THEN coalesce(CAST(to_json(cells) AS VARCHAR), text) END AS unreadable,
-            '' AS file
-        FROM (
-            SELECT text, cells, CASE WHEN json_valid(held) THEN held ELSE nullif(mended(held), '') END AS event
-            FROM (SELECT text, cells, {inside} AS held FROM ({rows}))
-        )
-        """,  # noqa: S608 -- made of this room's texts
+            CAST(event AS JSON) AS json,
+            CASE WHEN event IS NULL THEN text END AS unreadable,
+            concat_ws(':', line, fault) AS file
+        FROM (SELECT *, CASE WHEN fault IS NULL THEN {MENDED} END AS event FROM found)
+        """,  # noqa: S608 -- made of this module's texts
     )
     path = str(directory).replace("'", "''")
     query = f"""
         COPY (
             SELECT
-                event_key, time, text, rejected, hash(text) AS content,
+                event_key, time, text, line, rejected, hash(text) AS content,
                 CASE WHEN rejected IS NULL THEN strftime(time, '%Y-%m-%d') ELSE '{_REJECTED}' END AS place
             FROM (
                 SELECT
                     *,
+                    CAST(split_part(file, ':', 1) AS BIGINT) AS line,
                     CASE
+                        WHEN contains(file, ':') THEN substr(file, strpos(file, ':') + 1)
                         WHEN rejected_because IS NOT NULL THEN rejected_because
                         WHEN time > getvariable('now') THEN 'later than now'
                         WHEN time < getvariable('first_day') THEN 'before UPLOADWATCH_START_DATE'
@@ -227,5 +199,5 @@ def _sort(
                 copied.result(_POLL)
                 break
             except NotYet:
-                tell(max(0.0, con.query_progress()) / 100)
-    tell(1)
+                tell()
+    tell()

@@ -1,8 +1,8 @@
-"""Measures the import of exported history: rows a second and memory, of a CSV as Purview's audit search exports it.
+"""Measures the import of exported history and `classify`: rows a second and memory, of each of a few shapes.
 
-The export is written first and does not count. Each import runs in a process of its own into an empty lake, so that
-the peak of memory is its own, and an export of ten times the size shows whether that grows. The last column is the
-same import once more, when every row has landed before.
+The exports are written first and do not count. Each import runs in a process of its own into an empty lake, so that
+the peak of memory is its own, and an export of ten times the size shows whether that grows. The same import once more
+is one of which every row has landed before. `classify` reads the same files, and writes its rows as JSON.
 
 Run: ``python -m bench.import_history [--rows N] [--repeat R] [--json]``
 """
@@ -11,22 +11,30 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gzip
 import json
 import multiprocessing
+import os
 import random
 import resource
 import statistics
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from assets.history import import_history
 from assets.history_stage import Span
 from assets.lake import Lake
 from bench.audit_events import EVENTS
+from orchestration.classify import classify
+from orchestration.terminal import write_json_list
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 30
@@ -49,8 +57,31 @@ def write_export(path: Path, rows: int) -> None:
             writer.writerow((*told, record["Operation"], record["UserId"], data, ""))
 
 
-def _import(lake: Path, export: Path, out: Connection) -> None:
-    began, worked = time.perf_counter(), time.process_time()
+def _as_lines(export: Path, out: Path, *, packed: bool = False) -> None:
+    """Writes the records of an export one a line."""
+    csv.field_size_limit(10_000_000)
+    opened = gzip.open(out, "wt", compresslevel=1) if packed else out.open("w")  # noqa: SIM115 -- closed below
+    with export.open(encoding="utf-8-sig", newline="") as file, opened as lines:
+        lines.writelines(row["AuditData"] + "\n" for row in csv.DictReader(file))
+
+
+def _as_splunk(export: Path, out: Path) -> None:
+    csv.field_size_limit(10_000_000)
+    with export.open(encoding="utf-8-sig", newline="") as file, out.open("w") as lines:
+        for row in csv.DictReader(file):
+            lines.write(json.dumps({"preview": False, "result": {"_raw": row["AuditData"]}}) + "\n")
+
+
+def _as_answer(export: Path, out: Path) -> None:
+    csv.field_size_limit(10_000_000)
+    with export.open(encoding="utf-8-sig", newline="") as file, out.open("w") as text:
+        rows = (row["AuditData"] for row in csv.DictReader(file))
+        text.write('{"value": [' + next(rows))
+        text.writelines(", " + row for row in rows)
+        text.write("]}")
+
+
+def _import(lake: Path, export: Path) -> tuple[int, int]:
     report = import_history(
         Lake(root=str(lake)),
         "office365",
@@ -59,45 +90,84 @@ def _import(lake: Path, export: Path, out: Connection) -> None:
         now=NOW,
         tell=lambda _what, _share: None,
     )
-    seconds = time.perf_counter() - began
+    return report.read, sum(report.landed.values())
+
+
+def _classify(_lake: Path, export: Path) -> tuple[int, int]:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        with classify("office365", [export], organisation_domains=["example.com"]) as found:
+            write_json_list(found.rows())
+        return found.read + found.rejected, found.read
+
+
+@dataclass(frozen=True)
+class _Run:
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    read: int
+    good: int
+
+
+def _work(what: Callable[[Path, Path], tuple[int, int]], lake: Path, export: Path, out: Connection) -> None:
+    began, worked = time.perf_counter(), time.process_time()
+    read, good = what(lake, export)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    out.send((seconds, peak, report.read, sum(report.landed.values()), time.process_time() - worked))
+    out.send(_Run(time.perf_counter() - began, time.process_time() - worked, peak, read, good))
 
 
-def _in_process(lake: Path, export: Path) -> tuple[float, float, int, int, float]:
+def _in_process(what: Callable[[Path, Path], tuple[int, int]], lake: Path, export: Path) -> _Run:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_import, args=(lake, export, theirs))
+    process = context.Process(target=_work, args=(what, lake, export, theirs))
     process.start()
     theirs.close()
-    found: tuple[float, float, int, int, float] = ours.recv()
+    found: _Run = ours.recv()
     process.join()
     return found
 
 
-def measure(rows: int, repeat: int) -> dict[str, float]:
-    """Imports an export several times, one of ten times the size once, and the first once more."""
+def _median(runs: Sequence[_Run], rows: int) -> dict[str, float]:
+    if {run.read for run in runs} != {rows}:
+        raise RuntimeError("rows were lost or doubled")
+    return {
+        "rows_per_s": round(rows / statistics.median(run.seconds for run in runs)),
+        "cpu_us_per_row": round(statistics.median(run.cpu_seconds for run in runs) / rows * 1e6, 1),
+        "peak_mib": round(statistics.median(run.peak_mib for run in runs)),
+    }
+
+
+def measure(rows: int, repeat: int) -> dict[str, Any]:
+    """Imports and classifies each shape several times, and an export of ten times the size once."""
+    result: dict[str, Any] = {"rows": rows, "repeat": repeat, "shapes": {}}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
-        write_export(place / "export.csv", rows)
-        write_export(place / "large.csv", 10 * rows)
-        runs = [_in_process(place / f"lake{n}", place / "export.csv") for n in range(repeat)]
-        again = _in_process(place / "lake0", place / "export.csv")
-        large = _in_process(place / "large", place / "large.csv")
-        size = (place / "export.csv").stat().st_size
-    if {(read, landed) for _, _, read, landed, _ in runs} != {(rows, rows)} or again[3] or large[3] != 10 * rows:
-        raise RuntimeError("an import lost or doubled rows")
-    return {
-        "rows": rows,
-        "bytes": size,
-        "repeat": repeat,
-        "rows_per_s": round(rows / statistics.median(run[0] for run in runs)),
-        "cpu_seconds": round(statistics.median(run[4] for run in runs), 2),
-        "rows_per_s_of_ten_times": round(10 * rows / large[0]),
-        "rows_per_s_again": round(rows / again[0]),
-        "peak_mib": round(statistics.median(run[1] for run in runs)),
-        "peak_mib_of_ten_times": round(large[1]),
-    }
+        export, large = place / "export.csv", place / "large.csv"
+        write_export(export, rows)
+        write_export(large, 10 * rows)
+        shapes = {name: place / name for name in ("lines", "lines, gzip", "Splunk", "one answer")}
+        _as_lines(export, shapes["lines"])
+        _as_lines(export, shapes["lines, gzip"], packed=True)
+        _as_splunk(export, shapes["Splunk"])
+        _as_answer(export, shapes["one answer"])
+        for name, file in {"Purview CSV": export, **shapes}.items():
+            imports, looks = [], []
+            for n in range(repeat):
+                # In turn, so that what else the machine does weighs on both alike.
+                imports.append(_in_process(_import, place / f"lake {name} {n}", file))
+                looks.append(_in_process(_classify, place, file))
+            found = {"import": _median(imports, rows), "classify": _median(looks, rows)}
+            ratio = found["classify"]["cpu_us_per_row"] / found["import"]["cpu_us_per_row"]
+            result["shapes"][name] = {**found, "bytes": file.stat().st_size, "cpu_ratio": round(ratio, 2)}
+        again = _in_process(_import, place / "lake Purview CSV 0", export)
+        if again.good:
+            raise RuntimeError("an import doubled rows")
+        result["again"] = _median([again], rows)
+        result["ten_times"] = {
+            "import": _median([_in_process(_import, place / "large lake", large)], 10 * rows),
+            "classify": _median([_in_process(_classify, place, large)], 10 * rows),
+        }
+    return result
 
 
 def main() -> None:
@@ -111,16 +181,17 @@ def main() -> None:
     if options.json:
         print(json.dumps(result))
         return
-    print(f"{result['bytes'] / 1e6:.0f} MB of CSV with {result['rows']:,} records, median of {result['repeat']}")
-    print(f"{'import':24} {'rows/s':>10} {'MiB at the peak':>16}")
-    print(
-        f"{'into an empty lake':24} {result['rows_per_s']:10,} {result['peak_mib']:16,}"
-        f"   {result['cpu_seconds']} s of CPU, over all threads"
-    )
-    print(
-        f"{'ten times as many rows':24} {result['rows_per_s_of_ten_times']:10,} {result['peak_mib_of_ten_times']:16,}"
-    )
-    print(f"{'the same again':24} {result['rows_per_s_again']:10,}")
+    print(f"{result['rows']:,} records, median of {result['repeat']}")
+    print(f"{'':30} {'rows/s':>10} {'us of CPU a row':>16} {'MiB at the peak':>16}")
+    told = {
+        f"{what}, {name}": found[what] for name, found in result["shapes"].items() for what in ("import", "classify")
+    }
+    told["import, the same again"] = result["again"]
+    told |= {f"{what}, ten times as many": found for what, found in result["ten_times"].items()}
+    for name, found in told.items():
+        print(f"{name:30} {found['rows_per_s']:10,} {found['cpu_us_per_row']:16} {found['peak_mib']:16,}")
+    for name, found in result["shapes"].items():
+        print(f"classify costs {found['cpu_ratio']} times the CPU of an import: {name}")
 
 
 if __name__ == "__main__":

@@ -1,182 +1,199 @@
 """What uploadwatch makes of every event of a file, for a person to check by eye.
 
-The events are cut out of whatever they were saved in, and handed to the normalisation of the product.
+The events are read as an import reads them, and handed to the rules of the product.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from datetime import UTC
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import msgspec
-import zstandard
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from assets.history_files import LIST_OF_EVENTS
-from connectors.verbatim import decode, lines
-from detection.normalise import outcomes
+from assets.event_files import advice, batches, event_files
+from assets.history_stage import MENDED, register_mended
+from detection.normalise import outcomes_of_lines
 from detection.sql import ENGINE
 
-__all__ = ["classify", "outcome_table"]
+__all__ = ["SHOWN_AT_MOST", "Classification", "classify", "outcome_table"]
 
-_ZSTD = b"\x28\xb5\x2f\xfd"
+SHOWN_AT_MOST = 500
+"""Events in a table for the terminal; more are for a program to read."""
+_LIMITS: dict[str, str | int] = {"threads": 2, "memory_limit": "768MB"}
+_ROWS_AT_ONCE = 4096
+_SHOWN = """
+SELECT
+    source, line, number, outcome, kind, operation, time, "user", actor_class, ip, country, app,
+    file_name AS file, files, bytes, event_key, reason, detail
+FROM shown
+ORDER BY source_number, number
+"""
 
 
-@dataclass(frozen=True)
-class _Event:
-    """One event as it would have landed, and where it was found."""
+class Classification:
+    """Outcomes of the events of some files.
 
-    source: Path
-    line: int
-    text: bytes
+    Attributes:
+        counts: Events by outcome and, of those ignored or rejected, the reason.
+        advice: What to do about the files of which no event could be read, a sentence each.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, advice_: list[str]) -> None:
+        self._con = con
+        counts = "SELECT outcome, reason, count(*) FROM shown GROUP BY ALL ORDER BY ALL"
+        self.counts = {(outcome, reason): n for outcome, reason, n in con.execute(counts).fetchall()}
+        self.advice = advice_
+
+    @property
+    def read(self) -> int:
+        """How many events could be read."""
+        return sum(n for (outcome, _), n in self.counts.items() if outcome != "rejected")
+
+    @property
+    def rejected(self) -> int:
+        """How many parts of the files could not be read."""
+        return sum(self.counts.values()) - self.read
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield one dictionary an event, in the order of the files.
+
+        Its keys are source, line (on which the event begins), number (of the event in the file), outcome (upload,
+        activity, ignored or rejected), kind, operation, time (ISO 8601, UTC), user, actor_class, ip, country, app,
+        file, files (how many an upload counts as), bytes (of all of them; None is unknown), event_key, reason (why
+        ignored or rejected) and detail (of activity).
+        """
+        for batch in self._con.sql(_SHOWN).to_arrow_reader(_ROWS_AT_ONCE):
+            for row in batch.to_pylist():
+                if row["time"]:
+                    row["time"] = row["time"].replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
+                yield row
 
 
-def classify(provider: str, sources: Sequence[Path], *, organisation_domains: Sequence[str]) -> list[dict[str, Any]]:
-    """Reads events from files and tells what becomes of each, on its own or beside the others.
+@contextmanager
+def classify(
+    provider: str, sources: Sequence[Path], *, organisation_domains: Sequence[str]
+) -> Iterator[Classification]:
+    """Read events from files and find what becomes of each, on its own or beside the others.
 
     Args:
         provider: Whose events they are.
-        sources: Each an answer of the provider's API, a JSON array, an object with nothing but such an array, one
-            event, or newline-delimited JSON of events or answers; compressed with zstd or not.
+        sources: Files, see :mod:`assets.event_files`.
         organisation_domains: The organisation's mail domains.
 
-    Returns:
-        One dictionary an event, in the order of the files: source, line (in an answer or an array: the event's
-        number), outcome (upload, activity, ignored or rejected), kind, operation, time (ISO 8601, UTC), user,
-        actor_class, file, files (how many an upload counts as), bytes (of all of them; None is unknown), reason
-        (why ignored or rejected) and detail (of activity).
-
     Raises:
-        RuntimeError: A file looks compressed and cannot be unpacked.
+        EventFileError: A file can't be opened.
     """
-    events = [event for source in sources for event in _events(provider, source)]
-    with tempfile.TemporaryDirectory() as directory, duckdb.connect(config=dict(ENGINE)) as con:
-        landed = _land(Path(directory), events)
-        found = outcomes(con, provider, raw_files=list(landed), organisation_domains=organisation_domains).to_pylist()
-    rows = {}
-    for row in found:
-        event = landed[row["file"]].pop(0)
-        time = row["time"].replace(tzinfo=UTC).isoformat().replace("+00:00", "Z") if row["time"] else None
-        rows[id(event)] = {
-            "source": str(event.source),
-            "line": event.line,
-            "outcome": row["outcome"],
-            "kind": row["kind"],
-            "operation": row["operation"],
-            "time": time,
-            "user": row["user"],
-            "actor_class": row["actor_class"],
-            "file": row["file_name"],
-            "files": row["files"],
-            "bytes": row["bytes"],
-            "reason": row["reason"],
-            "detail": row["detail"],
-        }
-    return [rows[id(event)] for event in events]
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        duckdb.connect(config={**ENGINE, **_LIMITS, "temp_directory": f"{directory}/spilled"}) as con,
+    ):
+        con.execute("SET enable_progress_bar = FALSE")
+        register_mended(con)
+        con.execute("CREATE TEMP TABLE sources (source_number INTEGER, source VARCHAR)")
+        files = []
+        for number, file in enumerate(file for source in sources for file in event_files(provider, source)):
+            con.execute("INSERT INTO sources VALUES (?, ?)", [number, file.path])
+            con.register("found", batches(file.blocks()))
+            # Events of one file that are alike to the byte go by one name: whether a repetition counts depends on it.
+            con.execute(
+                f"""
+                COPY (
+                    SELECT
+                        text, line, number, fault, event, {number} AS source_number,
+                        concat({number}, ':', hash(coalesce(event, text))) AS place
+                    FROM (SELECT *, CASE WHEN fault IS NULL THEN {MENDED} END AS event FROM found)
+                ) TO '{directory}/{number}.parquet' (FORMAT parquet, COMPRESSION lz4)
+                """  # noqa: S608 -- made of ours
+            )
+            con.unregister("found")
+            files.append(file)
+        _decide(con, provider, f"{directory}/*.parquet" if files else None, organisation_domains)
+        unread = con.execute(
+            """
+            SELECT source_number FROM shown GROUP BY source_number
+            HAVING count(*) FILTER (outcome <> 'rejected') = 0
+            """
+        ).fetchall()
+        yield Classification(con, [advice(provider, files[number]) for (number,) in sorted(unread)])
 
 
-def _land(directory: Path, events: Sequence[_Event]) -> dict[str, list[_Event]]:
-    """Writes each event to a file of its own, by which it is known again.
+def _decide(
+    con: duckdb.DuckDBPyConnection, provider: str, parts: str | None, organisation_domains: Sequence[str]
+) -> None:
+    """Make the table ``shown``, one row an event or part that cannot be read."""
+    found = f"read_parquet('{parts}')" if parts else "(SELECT NULL LIMIT 0)"
+    lines = f"""
+        SELECT CAST(event AS JSON) AS json, CASE WHEN event IS NULL THEN text END AS unreadable, place AS file
+        FROM {found} WHERE fault IS NULL
+    """  # noqa: S608 -- a path of ours
+    outcomes_of_lines(con, provider, lines, organisation_domains=organisation_domains)
+    con.execute(
+        f"""
+        CREATE TEMP TABLE shown AS
+        WITH placed AS (
+            SELECT
+                source_number, line, number, place, fault,
+                row_number() OVER (PARTITION BY place, fault IS NULL ORDER BY number) AS nth
+            FROM {found}
+        ),
+        ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY file ORDER BY reason IS NOT NULL, event_key) AS nth
+            FROM outcomes
+        )
+        SELECT
+            placed.source_number, sources.source, placed.line, placed.number,
+            CASE WHEN placed.fault IS NULL THEN ranked.outcome ELSE 'rejected' END AS outcome,
+            coalesce(placed.fault, ranked.reason) AS reason,
+            ranked.* EXCLUDE (file, outcome, reason, nth)
+        FROM placed
+        INNER JOIN sources ON placed.source_number = sources.source_number
+        LEFT JOIN ranked ON placed.place = ranked.file AND placed.nth = ranked.nth AND placed.fault IS NULL
+        """  # noqa: S608 -- as above
+    )
 
-    Events of one source that are alike to the byte share a file: whether a repetition counts depends on that.
+
+def outcome_table(rows: Iterator[dict[str, Any]], *, several: bool) -> Table:
+    """Outcomes as a table for the terminal; names from outside are shown as text, whatever they carry.
+
+    Args:
+        rows: As :meth:`Classification.rows` gives them; :data:`SHOWN_AT_MOST` are taken.
+        several: Whether they are of several files.
     """
-    alike: dict[tuple[Path, bytes], list[_Event]] = {}
-    for event in events:
-        alike.setdefault((event.source, event.text), []).append(event)
-    landed = {}
-    for number, ((_, text), group) in enumerate(alike.items()):
-        path = directory / f"{number:09}.ndjson"
-        path.write_bytes((text + b"\n") * len(group))
-        landed[str(path)] = group
-    return landed
-
-
-def _events(provider: str, source: Path) -> Iterator[_Event]:
-    content = source.read_bytes()
-    if content.startswith(_ZSTD):
-        try:
-            content = b"".join(_frames(content))
-        except zstandard.ZstdError as error:
-            raise RuntimeError(f"{source} cannot be unpacked: {error}. Copy the file anew.") from error
-    whole = _unwrapped(provider, content)
-    if whole is not None:
-        for number, text in enumerate(whole, 1):
-            yield _Event(source, number, text)
-        return
-    texts = [(number, text) for number, text in enumerate(content.split(b"\n"), 1) if text.strip()]
-    parts = [(number, text, _unwrapped(provider, text)) for number, text in texts]
-    if texts and all(part is None for _, _, part in parts):
-        # Not one line is JSON: a page that was cut off, rather than many broken events.
-        yield _Event(source, 1, content.replace(b"\r", b" ").replace(b"\n", b" "))
-        return
-    for number, text, part in parts:
-        for event in [text] if part is None else part:
-            yield _Event(source, number, event)
-
-
-def _frames(content: bytes) -> Iterator[bytes]:
-    while content:
-        frame = zstandard.ZstdDecompressor().decompressobj()
-        yield frame.decompress(content)
-        if not frame.eof:
-            raise zstandard.ZstdError("the file is cut off")
-        content = frame.unused_data
-
-
-def _unwrapped(provider: str, text: bytes) -> list[bytes] | None:
-    """The events in a JSON text, none with a line break; None if it is not JSON."""
-    try:
-        whole = decode(text, msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    try:
-        held = msgspec.json.decode(whole, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
-        listed = held if isinstance(held, list) else msgspec.json.decode(_page(provider, held), type=list[msgspec.Raw])
-    except (KeyError, msgspec.ValidationError):
-        listed = [whole]
-    return lines(listed).splitlines()
-
-
-def _page(provider: str, answer: dict[str, msgspec.Raw]) -> msgspec.Raw:
-    """The list of events in an answer; what saved it may have kept the list alone, under a name of its own.
-
-    Raises:
-        KeyError: There is none.
-    """
-    return next(iter(answer.values())) if len(answer) == 1 else answer[LIST_OF_EVENTS[provider]]
-
-
-def outcome_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """Outcomes as a table for the terminal; names from outside are shown as text, whatever they carry."""
-    several = len({row["source"] for row in rows}) > 1
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("Line", justify="right", overflow="fold")
-    for title in ("Outcome\nkind", "Operation\ntime (UTC)", "User\nactor class", "File\nbytes", "Reason"):
-        table.add_column(title, overflow="fold", min_width=19 if "time" in title else None)
-    for row in rows:
-        place = f"{Path(row['source']).name}:{row['line']}" if several else str(row["line"])
+    titles = ("Outcome\nkind", "Operation\ntime (UTC)", "User, class\naddress, app", "File, bytes\nevent key", "Reason")
+    for title in titles:
+        table.add_column(title, overflow="fold", min_width=19 if "time" in title else 8)
+    for row in islice(rows, SHOWN_AT_MOST):
         more = f" and {row['files'] - 1} more" if (row["files"] or 0) > 1 else ""
         size = f"{row['bytes']:,}" if row["bytes"] is not None else "unknown" if row["files"] else ""
         time = (row["time"] or "")[:19].replace("T", " ")
         table.add_row(
-            place,
+            _shown(f"{Path(row['source']).name}:{row['line']}" if several else str(row["line"])),
             _shown(row["outcome"], row["kind"]),
             _shown(row["operation"], time),
-            _shown(row["user"], row["actor_class"]),
-            _shown(f"{row['file'] or ''}{more}", size),
+            _shown(row["user"], row["actor_class"], _together(row["ip"], row["country"]), row["app"]),
+            _shown(f"{row['file'] or ''}{more}", size, row["event_key"]),
             _shown(row["reason"] or row["detail"]),
         )
     return table
 
 
+def _together(*texts: str | None) -> str:
+    return " ".join(text for text in texts if text)
+
+
 def _shown(*texts: str | None) -> str:
     """The texts on a line each, whatever they hold."""
-    clean = ("".join(character if character.isprintable() else "\ufffd" for character in text or "") for text in texts)
-    return escape("\n".join(clean).rstrip("\n"))
+    clean = (
+        "".join(character if character.isprintable() else "\ufffd" for character in text) for text in texts if text
+    )
+    return escape("\n".join(clean))

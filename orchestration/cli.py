@@ -14,8 +14,8 @@ from dagster._core.errors import (
 from rich.markup import escape
 
 from assets.damage import DamagedError
+from assets.event_files import EventFileError
 from assets.faults import sentence
-from assets.history_files import ExportError
 from connectors import ConfigurationError, ConnectorError
 from detection.allow_list import AllowListError
 from detection.operator_files import OperatorFileError
@@ -59,7 +59,7 @@ _COMMANDS = (
 )
 _MENDABLE = (
     *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
-    *(DamagedError, ExportError, KeyFormatError, OutboxError),
+    *(DamagedError, EventFileError, KeyFormatError, OutboxError),
 )
 """Errors whose message says to a person what to mend."""
 _DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)

@@ -18,7 +18,7 @@ from rich.segment import Segment
 
 from assets.pages.terminal import OWN_MARK
 
-__all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json"]
+__all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list"]
 
 _TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Marks that turn the direction of writing."""
@@ -56,7 +56,21 @@ def write_json(value: Any) -> None:
         value: What JSON knows, and times; a text is taken for JSON already.
     """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
-    sys.stdout.write(_IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text) + "\n")
+    sys.stdout.write(_escaped(text) + "\n")
+
+
+def write_json_list(values: Iterable[Any]) -> None:
+    """Write values as one JSON array to standard output, as :func:`write_json` does, one a line and as they come."""
+    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
+    before = "["
+    for value in values:
+        sys.stdout.write(f"{before}\n{_escaped(encode(value))}")
+        before = ","
+    sys.stdout.write("[]\n" if before == "[" else "\n]\n")
+
+
+def _escaped(text: str) -> str:
+    return _IN_JSON.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 class LogHandler(logging.StreamHandler[Any]):

@@ -5,7 +5,7 @@ What does not: which events count, which field means what, and how a user is nam
 """
 
 from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
-from detection.normalise.pipeline import PROVIDERS, QUERIES, normalise, outcomes, rules_version
+from detection.normalise.pipeline import PROVIDERS, QUERIES, normalise, outcomes, outcomes_of_lines, rules_version
 
 __all__ = [
     "PROVIDERS",
@@ -15,5 +15,6 @@ __all__ = [
     "identities_of_lines",
     "normalise",
     "outcomes",
+    "outcomes_of_lines",
     "rules_version",
 ]

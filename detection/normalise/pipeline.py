@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from detection.normalise.clients import VERSION, read_clients
 from detection.normalise.fields import LAYOUTS
-from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
+from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files, raw_of_lines
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
 from detection.user_agents import MARK
 
-__all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
+__all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
@@ -25,7 +25,7 @@ QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
-_STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size")
+_STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size", "asked_files")
 
 
 def normalise(
@@ -83,14 +83,34 @@ def outcomes(
 
     Returns:
         One row a line: file; outcome (upload, activity, ignored or rejected), reason (of the latter two), kind,
-        operation, time (TIMESTAMP, UTC), user, actor_class, file_name (the first file's), files, bytes (of an
-        upload's files together, NULL where one is not known), detail. Of lines alike in one file, the one that
-        counts comes first.
+        operation, time (TIMESTAMP, UTC), user, actor_class, ip, country, app, file_name (the first file's), files,
+        bytes (of an upload's files together, NULL where one is not known), event_key, detail. Of lines alike in one
+        file, the one that counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
-    found: pa.Table = con.sql(load("normalise/outcomes"), params={"files": list(raw_files)}).to_arrow_table()
+    asked = "CREATE OR REPLACE TEMP TABLE asked_files AS SELECT unnest(CAST($files AS VARCHAR [])) AS file"
+    con.execute(asked, {"files": list(raw_files)})
+    found: pa.Table = con.sql(load("normalise/outcomes")).to_arrow_table()
     _clear(con)
     return found
+
+
+def outcomes_of_lines(
+    con: duckdb.DuckDBPyConnection, provider: str, lines: str, *, organisation_domains: Sequence[str]
+) -> None:
+    """Make the temporary table ``outcomes`` of lines that have not landed, with the columns of :func:`outcomes`.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`PROVIDERS`.
+        lines: Query that gives json (NULL where a line is none), unreadable (its text in that case) and file, by which
+            a line is known again; it is run twice.
+        organisation_domains: As for :func:`normalise`.
+    """
+    _prepare(con, provider, None, (), organisation_domains, lines=lines)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE asked_files AS SELECT DISTINCT file FROM ({lines})")  # noqa: S608 -- ours
+    into(con, "outcomes", "normalise/outcomes")
+    _clear(con)
 
 
 def _prepare(
@@ -99,8 +119,10 @@ def _prepare(
     day: date | None,
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
+    *,
+    lines: str | None = None,
 ) -> None:
-    """Makes the table ``events``, each counted once, and the views that read it."""
+    """Makes the table ``events``, of files or of lines, each counted once, and the views that read it."""
     if provider not in LAYOUTS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
@@ -111,7 +133,11 @@ def _prepare(
         "derived_mark": MARK,
     }
     layout = LAYOUTS[provider]
-    in_order = _read(con, provider, raw_files, parameters)
+    if lines is None:
+        in_order = _read(con, provider, raw_files, parameters)
+    else:
+        in_order = False
+        _classify(con, provider, "events", raw_of_lines(layout, lines), parameters, in_order=in_order)
     read_clients(con)
     if layout.without_id:
         _work_over(con, {"unordered": load("normalise/numbered")})

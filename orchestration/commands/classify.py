@@ -5,24 +5,44 @@ from typing import Annotated
 
 import typer
 
+from assets.event_files import EventFileError
+from orchestration.classify import SHOWN_AT_MOST, Classification, outcome_table
 from orchestration.classify import classify as classified
-from orchestration.classify import outcome_table
 from orchestration.commands.formats import Format, known_providers
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json
+from orchestration.terminal import terminal, write_json_list
 
 __all__ = ["classify"]
 
+_MOST_ADVICE = 3
+
 
 def classify(
-    files: Annotated[list[Path], typer.Argument(help="Answers, arrays or lines.", exists=True, dir_okay=False)],
+    files: Annotated[list[Path], typer.Argument(help="Files with events; docs/import.md says in which shapes.")],
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
     """Shows what becomes of every audit event of a file: upload, activity, ignored or rejected, and why."""
     (name,) = known_providers([provider])
-    found = classified(name, files, organisation_domains=Settings.read(environment()).domains)
-    if format_ is Format.JSON:
-        write_json(found)
-    else:
-        terminal().print(outcome_table(found))
+    with classified(name, files, organisation_domains=Settings.read(environment()).domains) as found:
+        if format_ is Format.JSON:
+            write_json_list(found.rows())
+        elif found.counts:
+            terminal().print(outcome_table(found.rows(), several=len(files) > 1))
+        _sum_up(found, shown=SHOWN_AT_MOST if format_ is Format.TABLE else None)
+        if found.rejected and not found.read:
+            raise EventFileError("Nothing could be read. " + " ".join(found.advice[:_MOST_ADVICE]))
+
+
+def _sum_up(found: Classification, *, shown: int | None) -> None:
+    """Say on standard error, beside what a program reads, how many events became what."""
+    err = terminal(stderr=True)
+    events = found.read + found.rejected
+    if not events:
+        err.print("The files hold no events.")
+    if shown and events > shown:
+        err.print(f"The first {shown:,} of {events:,} events are shown; --format json gives all.", highlight=False)
+    for (outcome, reason), number in found.counts.items():
+        err.print(f"{number:,} {outcome}{f': {reason}' if reason else ''}", markup=False, highlight=False)
+    for said in found.advice[:_MOST_ADVICE] if found.read else ():
+        err.print(said, markup=False, highlight=False)

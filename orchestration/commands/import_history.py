@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from assets.event_files import EventFileError
 from assets.history import ImportReport, import_history
-from assets.history_files import ExportError
 from assets.history_stage import Span
 from assets.lake import Lake
 from assets.resources import Clock
@@ -23,9 +23,11 @@ from orchestration.terminal import terminal
 
 __all__ = ["history"]
 
+_MOST_ADVICE = 3
+
 
 def history(
-    files: Annotated[list[Path], typer.Argument(help="Exports: CSV of Purview, JSON or NDJSON; plain, .gz or .zst.")],
+    files: Annotated[list[Path], typer.Argument(help="Exports: CSV or JSON, packed or not; see docs/import.md.")],
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
     home: HomeOption = HOME,
 ) -> None:
@@ -85,8 +87,12 @@ def _show(provider: str, report: ImportReport, last: date) -> None:
         )
     elif report.duplicate:
         out.print("Nothing is new: every event had landed before.")
-    else:
-        raise ExportError(
-            f"no row is an audit event of {provider} that can land. See that the files hold its events, as "
-            "docs/import.md says."
+    elif not report.read:
+        out.print("The files hold no events.")
+    for said in report.advice[:_MOST_ADVICE] if landed or report.duplicate else ():
+        out.print(said, markup=False, highlight=False)
+    if report.read and not landed and not report.duplicate:
+        outside = (
+            "All events are outside of the deployment's days: see UPLOADWATCH_START_DATE and UPLOADWATCH_END_DATE."
         )
+        raise EventFileError("Nothing landed. " + " ".join(report.advice[:_MOST_ADVICE] or [outside]))

@@ -135,5 +135,28 @@ def test_a_file_of_another_provider_is_an_error(tmp_path: Path, deployment: Path
     (tmp_path / "export.json").write_text('{"event_type": "UPLOAD", "event_id": "1", "created_at": "2026-01-05"}')
     result = CliRunner().invoke(app, ["import", "--provider", "office365", str(tmp_path / "export.json")])
     assert result.exit_code == 1
-    assert "no row is an audit event of office365" in str(result.exception)
+    assert "export.json holds events of Box: give --provider box" in str(result.exception)
     assert "1 does not tell what happened" in result.output
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("Date,User\n1,2\n", "a CSV with the columns date, user"),
+        ('[{"Id": "1", "Operation": "FileUploaded", "CreationTime": "2001-01-01T00:00:00"}]', "UPLOADWATCH_START_DATE"),
+    ],
+)
+def test_a_file_of_which_nothing_lands_is_an_error_with_advice(
+    tmp_path: Path, deployment: Path, content: str, said: str
+):
+    """Prevents a command that ends well although nothing landed, and advice that fits another file."""
+    (tmp_path / "export").write_text(content)
+    result = CliRunner().invoke(app, ["import", "--provider", "office365", str(tmp_path / "export")])
+    assert (result.exit_code, said in str(result.exception)) == (1, True)
+
+
+def test_an_answer_without_events_is_no_error(tmp_path: Path, deployment: Path):
+    """Prevents a script from stopping at a day on which nothing happened."""
+    (tmp_path / "export").write_text('{"value": []}')
+    result = CliRunner().invoke(app, ["import", "--provider", "office365", str(tmp_path / "export")])
+    assert (result.exit_code, "hold no events" in result.output) == (0, True)

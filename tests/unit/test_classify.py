@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
+from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
 from detection.normalise import PROVIDERS
-from orchestration.classify import classify, outcome_table
+from orchestration.classify import classify as classified
+from orchestration.classify import outcome_table
 from orchestration.cli import app
 
 Event = dict[str, Any]
+_LISTS = {"box": ("entries",), "dropbox": ("events",), "google_workspace": ("items",), "office365": ()}
 
 
 def box(number: int, operation: str = "UPLOAD", day: int = 4, **changes: Any) -> Event:
@@ -65,26 +69,38 @@ def save(directory: Path, content: str | bytes, name: str = "events.json") -> Pa
     return path
 
 
+def classify(provider: str, files: Sequence[Path], *, organisation_domains: Sequence[str] = ()) -> list[Event]:
+    """The rows of some files."""
+    with classified(provider, files, organisation_domains=organisation_domains) as found:
+        return list(found.rows())
+
+
 def told(provider: str, *files: Path) -> list[tuple[Any, ...]]:
     rows = classify(provider, files, organisation_domains=["example.com"])
-    return [(row["line"], row["outcome"], row["kind"] or row["reason"]) for row in rows]
+    return [(row["number"], row["outcome"], row["kind"] or row["reason"]) for row in rows]
 
 
 def test_an_upload_is_told_in_full(tmp_path: Path) -> None:
     """Prevents a field from being dropped or mixed up on the way to the reader."""
-    (row,) = classify("box", [save(tmp_path, json.dumps(box(1)))], organisation_domains=["example.com"])
+    event = box(1, ip_address="203.0.113.7", additional_details={"size": 10, "service_name": "Box Drive"})
+    (row,) = classify("box", [save(tmp_path, json.dumps(event))], organisation_domains=["example.com"])
     assert row == {
         "source": str(tmp_path / "events.json"),
         "line": 1,
+        "number": 1,
         "outcome": "upload",
         "kind": "upload",
         "operation": "UPLOAD",
         "time": "2026-03-04T12:00:00Z",
         "user": "ada@example.com",
         "actor_class": "person",
+        "ip": "203.0.113.7",
+        "country": None,
+        "app": "Box Drive",
         "file": "plan.pdf",
         "files": 1,
         "bytes": 10,
+        "event_key": "e1",
         "reason": None,
         "detail": None,
     }
@@ -122,14 +138,15 @@ def test_bad_lines_are_rows_with_a_reason(tmp_path: Path) -> None:
         json.dumps({"entries": [box(2), "text", box(3, "LOGIN")]}).encode(),
         json.dumps(box(4)).replace("plan", "\\ud800").encode(),
     ]
-    assert told("box", save(tmp_path, b"\n".join(lines))) == [
+    rows = classify("box", [save(tmp_path, b"\n".join(lines))])
+    assert [(row["line"], row["outcome"], row["kind"] or row["reason"]) for row in rows] == [
         (1, "upload", "upload"),
         (2, "rejected", "not JSON"),
-        (5, "rejected", "does not tell what happened"),
+        (5, "rejected", "not a JSON object"),
         (6, "rejected", "time cannot be read"),
         (7, "rejected", "not JSON"),
         (8, "upload", "upload"),
-        (8, "rejected", "does not tell what happened"),
+        (8, "rejected", "not a JSON object"),
         (8, "activity", "sign_in"),
         (9, "upload", "upload"),
     ]
@@ -138,20 +155,22 @@ def test_bad_lines_are_rows_with_a_reason(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b'{\n "entries": [\n  {\n   "event_id": "e1",\n', b"\x00\xff"])
 def test_a_file_that_is_no_json_is_one_reject(tmp_path: Path, content: bytes) -> None:
     """Prevents a page that was cut off from being shown as hundreds of broken events, or as a traceback."""
-    assert told("box", save(tmp_path, content)) == [(1, "rejected", "not JSON")]
+    assert [outcome for _, outcome, _ in told("box", save(tmp_path, content))] == ["rejected"]
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
-    """Prevents a half-copied file from ending in a traceback of the decompressor."""
-    with pytest.raises(RuntimeError, match=r"events\.json cannot be unpacked"):
-        told("box", save(tmp_path, zstandard.compress(json.dumps(box(1)).encode())[:-3]))
+def test_a_damaged_archive_is_told(tmp_path: Path) -> None:
+    """Prevents a half-copied file from ending in a traceback of the decompressor, or as if it were whole."""
+    ((_, outcome, reason),) = told("box", save(tmp_path, zstandard.compress(json.dumps(box(1)).encode())[:-3]))
+    assert (outcome, "cut off" in reason) == ("rejected", True)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("content", ["", "\n\n", "[]"])
-def test_an_empty_file_has_no_events(tmp_path: Path, provider: str, content: str) -> None:
-    """Prevents an empty answer from being an error."""
-    assert told(provider, save(tmp_path, content)) == []
+@pytest.mark.parametrize("answer", [[], {"entries": []}, {"events": []}, {"items": []}, {"value": []}])
+def test_an_empty_answer_has_no_events(tmp_path: Path, provider: str, answer: Any) -> None:
+    """Prevents an answer without events from being an error."""
+    if isinstance(answer, dict) and next(iter(answer)) not in (*("value",), *_LISTS[provider]):
+        return
+    assert told(provider, save(tmp_path, json.dumps(answer))) == []
 
 
 def test_events_of_any_day_are_told(tmp_path: Path) -> None:
@@ -193,7 +212,7 @@ def test_several_files_of_an_event_are_one_row(tmp_path: Path) -> None:
     )
     assert [(row["file"], row["files"], row["bytes"]) for row in rows] == [("aa", 2, 5), ("a", 2, None)]
     console = Console(width=200, record=True)
-    console.print(outcome_table(rows))
+    console.print(outcome_table(iter(rows), several=False))
     shown = console.export_text()
     assert "aa and 1 more" in shown
     assert "unknown" in shown
@@ -204,7 +223,7 @@ def test_names_from_outside_do_not_steer_the_terminal(tmp_path: Path) -> None:
     name = "[red]x[/red]\x1b[2J\nnext"
     event = box(1, source={"item_type": "file", "item_id": "1", "item_name": name})
     console = Console(width=200, record=True)
-    console.print(outcome_table(classify("box", [save(tmp_path, json.dumps(event))], organisation_domains=[])))
+    console.print(outcome_table(iter(classify("box", [save(tmp_path, json.dumps(event))])), several=False))
     assert "[red]x[/red]\ufffd[2J\ufffdnext" in console.export_text()
 
 
@@ -216,3 +235,49 @@ def test_the_command_prints_json(tmp_path: Path) -> None:
     mistyped = CliRunner().invoke(app, ["classify", "--provider", "boxx", str(file)])
     assert mistyped.exit_code == 2
     assert "not a provider" in mistyped.output
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["classify", *arguments])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "holds no event of Box"),
+        ("<!DOCTYPE html><html>", "It is a web page"),
+        ("Date,User\n1,2\n", "a CSV with the columns date, user"),
+        (json.dumps([office365(1)]), "give --provider office365"),
+        (json.dumps({"result": {"_time": "now", "user": "ada"}}), "| table _raw"),
+        (json.dumps({"_source": {"@timestamp": "now", "event": {"action": "upload"}}}), "Preserve original event"),
+        (json.dumps({"event_type_s": "UPLOAD", "created_at_t": "now"}), "Log Analytics"),
+        (json.dumps({"error": "invalid_grant"}), "an error that the API answered with"),
+        (json.dumps(box(1))[:-9], "holds no event of Box"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_read_is_an_error_with_advice(tmp_path: Path, content: str, said: str) -> None:
+    """Prevents a command that ends well although it read nothing, and advice that does not fit what was given."""
+    result = run("--provider", "box", str(save(tmp_path, content)))
+    assert result.exit_code == 1
+    assert said in str(result.exception)
+
+
+def test_what_can_be_read_ends_well_and_the_rest_is_counted(tmp_path: Path) -> None:
+    """Prevents one broken line, or a file without events beside others, from making the command fail or be silent."""
+    file = save(tmp_path, json.dumps(box(1)) + "\n{broken\n")
+    result = run("--provider", "box", str(file), str(save(tmp_path, "Date,User\n1,2\n", "report.csv")))
+    assert result.exit_code == 0
+    assert "1 upload" in result.stderr
+    assert "1 rejected: not JSON" in result.stderr
+    assert "report.csv is a CSV with the columns date, user" in " ".join(result.stderr.split())
+
+
+def test_only_the_beginning_of_a_long_file_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a table that nobody can read and that takes minutes to lay out, without a word of what is left out."""
+    for module in ("orchestration.classify", "orchestration.commands.classify"):
+        monkeypatch.setattr(f"{module}.SHOWN_AT_MOST", 3)
+    file = save(tmp_path, "\n".join(json.dumps(box(n)) for n in range(5)))
+    result = run("--provider", "box", str(file))
+    assert "The first 3 of 5 events are shown" in result.stderr
+    assert ("e2" in result.stdout, "e3" in result.stdout) == (True, False)
+    assert len(json.loads(run("--provider", "box", "--format", "json", str(file)).stdout)) == 5

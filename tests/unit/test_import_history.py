@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.coverage import evaluations, first_days
+from assets.event_files import EventFileError
 from assets.history import ImportReport, import_history
-from assets.history_files import ExportError
 from assets.history_stage import Span
 from assets.lake import Lake
 from assets.landing import due, land
@@ -224,33 +224,35 @@ def test_names_with_half_a_character_are_mended(tmp_path: Path):
 
 
 HOSTILE = {
-    "empty": (b"", "is empty"),
-    "blank": (b"\xef\xbb\xbf \n", "is empty"),
-    "no export": (b"Date,User\r\n1,2\r\n", "a column AuditData"),
-    "archive": (b"PK\x03\x04....", "is a zip archive"),
-    "cut off": (json.dumps(RECORDS).encode()[:-9], "broken, cut off"),
-    "gzip cut off": (gzip.compress(lines(RECORDS))[:-12], "cannot be unpacked"),
-    "zstd cut off": (zstandard.compress(lines(RECORDS))[:-12], "cannot be unpacked"),
-    "bomb": (zstandard.compress(bytes(300_000_000)), "200 times its size"),
-    "deep": (b"[" * 200_000, "broken, cut off"),
+    "empty": (b"", "is empty", 0),
+    "blank": (b"\xef\xbb\xbf \n", "is empty", 0),
+    "no export": (b"Date,User\r\n1,2\r\n", "a CSV with a column of events", 0),
+    "archive": (b"PK\x03\x04....", "is a zip archive that is cut off", 0),
+    "cut off": (json.dumps(RECORDS).encode()[:-9], "not JSON", 11),
+    "gzip cut off": (gzip.compress(lines(RECORDS))[:-12], "cut off", 11),
+    "zstd cut off": (zstandard.compress(lines(RECORDS) * 3000)[:-2], "cut off", 12),
+    "bomb": (zstandard.compress(bytes(30_000_000)), "200 times its size", 0),
+    "deep": (b"[" * 200_000, "not JSON", 0),
 }
+"""What is no whole export, what is said of it, and how many of its records land."""
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_no_export_is_an_error_and_lands_nothing(tmp_path: Path, name: str):
-    """Prevents a full disk or memory, a traceback, and an import that stops with half of the files landed."""
-    content, said = HOSTILE[name]
+def test_of_what_is_no_whole_export_lands_what_can_be_read(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
+    """Prevents a full disk or memory, a traceback, and records lost for what is broken behind them."""
+    monkeypatch.setattr("assets.event_files.unpacking._UNPACKED_AT_LEAST", 20_000_000)
+    content, said, number = HOSTILE[name]
     lake = lake_at(tmp_path)
-    with pytest.raises(ExportError, match=said):
-        bring(lake, lines(RECORDS), content)
-    assert lake.landed_days("office365/audit_events") == []
-    assert [path.name for path in Path(lake.root).iterdir()] == []
+    report = bring(lake, lines([record(77)]), content)
+    assert any(said in reason for reason in report.rejected)
+    assert sum(report.landed.values()) >= 1 + number
+    assert len(report.advice) == (0 if number else 1)
 
 
 def test_paths_that_are_no_file_are_errors(tmp_path: Path):
     """Prevents an import that waits for ever on a pipe, or dies without saying which path was meant."""
     for path in (tmp_path, tmp_path / "missing", Path("/dev/null")):
-        with pytest.raises(ExportError, match=str(path)):
+        with pytest.raises(EventFileError, match=str(path)):
             import_history(
                 lake_at(tmp_path), "office365", [path], span=Span(DAYS[0], None), now=NOW, tell=lambda _w, _s: None
             )
@@ -258,8 +260,21 @@ def test_paths_that_are_no_file_are_errors(tmp_path: Path):
 
 def test_a_csv_of_purview_is_not_read_as_another_providers(tmp_path: Path):
     """Prevents thousands of rejects where one word says what is wrong."""
-    with pytest.raises(ExportError, match="--provider office365"):
-        bring(lake_at(tmp_path), purview(RECORDS), provider="box")
+    report = bring(lake_at(tmp_path), purview(RECORDS), provider="box")
+    assert sum(report.rejected.values()) == 1
+    assert "--provider office365" in report.advice[0]
+
+
+def test_rejects_tell_the_line(tmp_path: Path):
+    """Prevents a reject that nobody finds in the file."""
+    found = ["{", json.dumps(record(1)), "[3]", json.dumps(record(2, CreationTime="soon"))]
+    report = bring(lake_at(tmp_path), "\n".join(found))
+    assert sorted((row["line"], row["reason"]) for row in kept(report)) == [
+        (1, "not JSON"),
+        (3, "not a JSON object"),
+        (4, "time cannot be read"),
+    ]
+    assert {row["file"] for row in kept(report)} == {"0.txt"}
 
 
 def test_importing_again_changes_nothing(tmp_path: Path):

@@ -228,7 +228,7 @@ def test_ids_are_unique_within_application_and_time(tmp_path: Path) -> None:
         activity(*CHAIN, id={"time": "2026-03-04T12:00:00Z", "uniqueQualifier": -77, "applicationName": "login"}),
     ]
     con = run(tmp_path, *lines)
-    assert con.execute("SELECT count(*) FROM uploads").fetchall() == [(3,)]
+    assert con.execute("SELECT count(DISTINCT event_key) FROM events").fetchall() == [(3,)]
     assert con.execute("SELECT * FROM ignored").fetchall() == [("duplicate delivery", 1)]
 
 
@@ -287,3 +287,19 @@ def test_labels_and_visibility_are_read_where_they_are_told(tmp_path: Path, deta
     assert con.execute("SELECT file_id, owner, label, visibility FROM uploads").fetchall() == [
         ("D1", "Own@example.com", label, "people_with_link")
     ]
+
+
+@pytest.mark.parametrize("name", ["download", "delete", "upload", "edit", "create", "trash", "login_success"])
+def test_events_of_other_applications_are_not_those_of_drive(tmp_path: Path, name: str) -> None:
+    """Prevents a mail that was downloaded or deleted from counting as a file, where other applications are imported."""
+    other = {"time": "2026-03-04T12:00:00Z", "uniqueQualifier": "1", "applicationName": "gmail"}
+    con = run(
+        tmp_path, activity(part(name, True), id=other), activity(part("x", visibility_change="external"), id=other)
+    )
+    assert {kind for kind, _ in told(con)} == {"of an application that is not watched"}
+
+
+def test_an_activity_that_does_not_tell_its_application_is_read(tmp_path: Path) -> None:
+    """Prevents uploads from being lost in an export that left the application out."""
+    con = run(tmp_path, activity(part("upload", True), id={"time": "2026-03-04T12:00:00Z", "uniqueQualifier": "1"}))
+    assert told(con) == [("upload", "upload")]

@@ -74,6 +74,19 @@ named AS (
     SELECT
         *,
         CASE
+            -- Other applications have events of the same names: a mail can be downloaded and deleted, too.
+            WHEN operation IN ('upload', 'create', 'edit', 'download', 'trash', 'delete') OR made_external
+                THEN application IS NULL OR application = 'drive'
+            ELSE application IS NULL OR application IN ('drive', 'login', 'user_accounts')
+        END AS of_its_application
+    FROM read_out
+),
+
+meant AS (
+    SELECT
+        *,
+        CASE
+            WHEN NOT of_its_application THEN NULL
             WHEN operation = 'upload' THEN 'upload'
             WHEN operation = 'create' AND doc_type NOT IN ('folder', 'shortcut', 'shared_drive') THEN 'upload'
             -- An editor's file is saved with every key stroke: only the others get a new version by it.
@@ -101,7 +114,7 @@ named AS (
             WHEN made_external OR operation = 'email_forwarding_out_of_domain' THEN 'share_external'
         END AS kind,
         coalesce(affected, '') <> '' AS about_affected
-    FROM read_out
+    FROM named
 )
 
 SELECT
@@ -120,6 +133,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS fault,
     FALSE AS doubtful,
     CASE
+        WHEN application NOT IN ('drive', 'login', 'user_accounts') THEN 'of an application that is not watched'
         WHEN operation IN ('copy', 'source_copy', 'move', 'add_to_folder', 'untrash', 'change_owner')
             THEN 'copy on the server: no new bytes'
         WHEN operation = 'create' THEN 'not a file'
@@ -167,4 +181,4 @@ SELECT
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id,
     CAST(NULL AS VARCHAR) AS folder_id
-FROM named
+FROM meant

@@ -1,7 +1,7 @@
--- What became of each line, one row a line.
+-- What became of each line of the files that were asked about, one row a line.
 WITH files AS (
     SELECT file, hash(file) AS file_hash
-    FROM (SELECT unnest(CAST($files AS VARCHAR [])) AS file)
+    FROM asked_files
 ),
 
 amounts AS (
@@ -28,9 +28,13 @@ SELECT
     -- Of what is neither upload nor activity nobody is told.
     CASE WHEN events.kind IS NOT NULL THEN events."user" END AS "user",
     CASE WHEN events.kind IS NOT NULL THEN events.actor_class END AS actor_class,
+    events.ip,
+    events.country,
+    events.app,
     events.file_name,
     CASE WHEN events.brings_content AND events.reason IS NULL THEN amounts.files END AS files,
     CASE WHEN events.brings_content AND events.reason IS NULL THEN amounts.bytes END AS bytes,
+    events.event_key,
     events.detail
 FROM events
 INNER JOIN files ON events.file_hash = files.file_hash

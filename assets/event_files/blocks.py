@@ -1,0 +1,35 @@
+"""Pieces in which the reader gives what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["NOT_JSON", "SHOWN", "TOO_LONG", "Block", "fault"]
+
+LONGEST_TEXT = 2_000_000
+"""Longest event, characters; records of audit logs have thousands."""
+NOT_JSON = "not JSON"
+TOO_LONG = f"longer than {LONGEST_TEXT:,} characters, of which these are the first"
+SHOWN = 100_000
+"""So many characters of what cannot be read are kept."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Events of a file in their order, or one thing that is none.
+
+    Attributes:
+        texts: Texts of the events.
+        lines: Line on which each begins, from 1 on.
+        fault: Why it is no event; None for events.
+    """
+
+    texts: Sequence[str]
+    lines: Sequence[int]
+    fault: str | None = None
+
+
+def fault(line: int, reason: str, text: str) -> Block:
+    """Return the block of one thing that is no event."""
+    return Block([text[:SHOWN]], [line], reason)

@@ -1,0 +1,223 @@
+"""Events of a file of JSON: lines, lists, answers one behind the other, on one line or over many.
+
+The standard library finds where a value ends, msgspec checks lines many at a time; both are written in C. A streaming
+parser that gives objects would cost more, and lose the text as it was received.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Generator, Iterator
+
+from assets.event_files.blocks import LONGEST_TEXT, NOT_JSON, SHOWN, TOO_LONG, Block, fault
+from assets.event_files.window import BETWEEN, Window
+from assets.event_files.wrappers import Unwrapper
+
+__all__ = ["json_blocks"]
+
+_CANDIDATE = re.compile(r"(?<=[}\[\],])[ \t]*\{|\n[ \t]*\{|\n(?=[^\s,}\]])")
+"""Where an event may begin after what is broken: an object after another or in a list, and the beginning of a line."""
+_DEEPEST = 16
+"""Lists and objects that are too long to be held may be in so many others."""
+_CUT_OFF = "cut off: the list has no end"
+
+
+def json_blocks(window: Window, unwrapper: Unwrapper) -> Iterator[Block]:
+    """Yield the events of a text, and what is none of it with the reason."""
+    return _Reader(window, unwrapper, by_line=True).blocks()
+
+
+class _Reader:
+    """Reader of one text.
+
+    Lines that are JSON each are taken many at a time. From the first value on that goes over lines, values are read one
+    by one, wherever they end.
+    """
+
+    def __init__(self, window: Window, unwrapper: Unwrapper, *, by_line: bool) -> None:
+        self._window = window
+        self._unwrapper = unwrapper
+        self._by_line = by_line
+        self._found = 0
+        self._depth = 0
+        self._end_is_told = False
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield all that the text holds."""
+        while self._window.skip():
+            if self._by_line:
+                yield from self._lines()
+            else:
+                yield from self._value_or_fault(listed=True)
+
+    def _lines(self) -> Iterator[Block]:
+        """Yield the events of the whole lines that are held, as long as each is JSON in itself."""
+        window = self._window
+        while (end := window.text.rfind("\n", window.at)) < 0 and not window.ended:
+            if window.held() > LONGEST_TEXT:
+                self._by_line = False
+                return
+            window.more()
+        if end < 0:
+            end = len(window.text)
+        lines = window.text[window.at : end].split("\n")
+        if self._unwrapper.plain(lines):
+            first = window.line
+            window.to(end)
+            yield Block(lines, range(first, first + len(lines)))
+            return
+        for line in lines:
+            if BETWEEN.fullmatch(line):
+                window.to(min(window.at + len(line) + 1, len(window.text)))
+                continue
+            text = line.strip(" \t,\x1e\ufeff\0")
+            found = self._unwrapper.events(text)
+            if found is None:
+                left = yield from self._odd_line(line)
+                if left is None:
+                    return
+            else:
+                left = len(line)
+                if found:
+                    yield Block(found, [window.line] * len(found))
+            window.to(min(window.at + left + 1, len(window.text)))
+
+    def _odd_line(self, line: str) -> Generator[Block, None, int | None]:
+        """Yield what there is in a line that is no JSON.
+
+        Returns:
+            How many characters of the line lie ahead; None where the value goes over lines, and more was read.
+        """
+        window = self._window
+        before = window.at
+        begin = window.skip()
+        left = len(line) - (window.at - before)
+        if begin == "[" or (begin == "{" and (window.end_of_value() is not None or window.too_long)):
+            self._by_line = False
+            return None
+        if begin == "{" and window.broken_after > left:
+            yield from self._value_or_fault(listed=True)
+            return None
+        yield from _Reader(Window(iter([line]), window.line), self._unwrapper, by_line=False).blocks()
+        return left
+
+    def _value_or_fault(self, *, listed: bool) -> Iterator[Block]:
+        window = self._window
+        line, begin = window.line, window.text[window.at]
+        whole = yield from self._value(listed=listed)
+        if not whole:
+            yield fault(line, NOT_JSON, begin + self._to_next_event())
+
+    def _value(self, *, listed: bool) -> Generator[Block, None, bool]:
+        """Yield the events of the value that begins here, and go behind it.
+
+        Args:
+            listed: It is where events are, and given as it is if it holds none.
+
+        Returns:
+            Whether it is whole. If not, what comes next is somewhere in it.
+        """
+        window = self._window
+        line, begin = window.line, window.text[window.at]
+        if begin == "[" and self._depth < _DEEPEST:
+            window.to(window.at + 1)
+            self._depth += 1
+            yield from self._list(listed=listed)
+            self._depth -= 1
+            return True
+        end = window.end_of_value()
+        if end is not None:
+            text = window.text[window.at : end]
+            window.to(end)
+            found = self._unwrapper.events(text) if listed else self._unwrapper.inside(text)
+            if found:
+                self._found += len(found)
+                yield Block(found, [line] * len(found))
+            elif found is None:
+                yield fault(line, NOT_JSON, text)
+            return True
+        if begin == "{" and window.too_long and self._depth < _DEEPEST:
+            shown, before = window.text[window.at : window.at + SHOWN], self._found
+            self._depth += 1
+            whole = yield from self._object()
+            self._depth -= 1
+            if whole and listed and self._found == before:
+                yield fault(line, TOO_LONG, shown)
+            return whole
+        window.to(window.at + 1)
+        return False
+
+    def _list(self, *, listed: bool) -> Iterator[Block]:
+        window = self._window
+        line, before = window.line, self._found
+        while begin := window.skip():
+            if begin == "]":
+                window.to(window.at + 1)
+                return
+            # Where one is an event, all are to be.
+            yield from self._value_or_fault(listed=listed or self._found > before)
+        if not self._end_is_told:
+            self._end_is_told = True
+            yield fault(line, _CUT_OFF, "")
+
+    def _object(self) -> Generator[Block, None, bool]:
+        """Yield the events in an object that is too long to be held; return whether it is whole."""
+        window = self._window
+        window.to(window.at + 1)
+        while begin := window.skip():
+            if begin == "}":
+                window.to(window.at + 1)
+                return True
+            end = window.end_of_value() if begin == '"' else None
+            if end is None:
+                return False
+            key = json.loads(window.text[window.at : end], strict=False)
+            window.to(end)
+            if window.skip() != ":":
+                return False
+            window.to(window.at + 1)
+            first = window.skip()
+            if not first:
+                return False
+            whole = yield from self._value(listed=first == "[" and key in self._unwrapper.lists)
+            if not whole:
+                return False
+        return False
+
+    def _to_next_event(self) -> str:
+        """Go to the next event after what is broken, or to a line that is JSON; return what lies between."""
+        window = self._window
+        passed: list[str] = []
+        size = 0
+
+        def to(offset: int) -> None:
+            nonlocal size
+            if size < SHOWN:
+                passed.append(window.text[window.at : offset])
+                size += len(passed[-1])
+            window.to(offset)
+
+        while True:
+            match = _CANDIDATE.search(window.text, window.at)
+            if not match:
+                to(max(window.at, len(window.text.rstrip(" \t\n"))))
+                if window.more():
+                    continue
+                self._end_is_told = True
+                return "".join(passed)
+            begins_line = match[0] == "\n"
+            to(match.end() if begins_line else match.end() - 1)
+            if window.at and window.text[window.at - 1] == "\n":
+                line = window.line_here()
+                if line and self._unwrapper.events(line.rstrip(" \t,")) is not None:
+                    return "".join(passed).rstrip()
+            if begins_line:
+                continue
+            end = window.end_of_value()
+            if window.too_long or (end is not None and self._unwrapper.inside(window.text[window.at : end])):
+                return "".join(passed).rstrip()
+            # Nothing is in a value that is whole and holds no event; in one that is broken, there may be.
+            if window.too_deep:
+                end = min(window.at + window.broken_after, len(window.text))
+            to(window.at + 1 if end is None else end)

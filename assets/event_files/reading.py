@@ -1,0 +1,118 @@
+"""Reader of one file of audit events: what it is by its content, and the events it holds."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from assets.event_files.blocks import Block, fault
+from assets.event_files.csv_rows import AUDIT_DATA, Header, csv_blocks, find_header
+from assets.event_files.json_texts import json_blocks
+from assets.event_files.unpacking import TextFile, text_files
+from assets.event_files.window import Window
+from assets.event_files.wrappers import Unwrapper
+
+__all__ = ["EventFile", "EventFileError", "event_files"]
+
+_HEAD = 200_000
+_BEGINNING = 120
+_JSON_BEGINS = ("{", "[")
+_LIKE_JSON = re.compile(r'\{\s*"[^"]')
+_BLANK = "\ufeff \t\n\x1e\0,"
+
+
+class EventFileError(RuntimeError):
+    """A file holds no audit events that can be read; the message says which file, why and what to do."""
+
+
+class EventFile:
+    """A file of audit events, or one in an archive.
+
+    Attributes:
+        path: The file's path, with that inside the archive after a slash.
+        name: The same without the directory.
+        head: Beginning of the text, once it is read.
+        header: Header of a CSV; None for anything else.
+    """
+
+    def __init__(self, provider: str, source: Path, text: TextFile) -> None:
+        self.path = text.path
+        self.name = source.name + text.path.removeprefix(str(source))
+        self.head = ""
+        self.header: Header | None = None
+        self._provider = provider
+        self._text = text
+
+    @property
+    def damage(self) -> str | None:
+        """Why the rest cannot be read, once that was met."""
+        return self._text.damage
+
+    @property
+    def share(self) -> float:
+        """How much of the file is read, from 0 to 1; 0 in an archive."""
+        return self._text.share
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the events of the file, and what is none with the reason; to be read once."""
+        pieces = self._text.pieces()
+        first, line = "", 1
+        for piece in pieces:
+            if piece.strip(_BLANK):
+                first = piece
+                break
+            line += piece.count("\n")
+        self.head = first[:_HEAD]
+        window = Window(chain([first], pieces), line)
+        yield from self._blocks_of(window)
+        if self.damage:
+            yield fault(window.line, self.damage, "")
+        elif not first:
+            yield fault(1, "it is empty", "")
+
+    def _blocks_of(self, window: Window) -> Iterator[Block]:
+        unwrapper = Unwrapper(self._provider)
+        beginning = self.head.lstrip(_BLANK)
+        if not beginning:
+            return
+        if beginning.startswith(_JSON_BEGINS):
+            yield from json_blocks(window, unwrapper)
+            return
+        self.header = find_header(self.head, unwrapper)
+        if self.header and self.header.column is not None:
+            if self.header.names[self.header.column] == AUDIT_DATA and self._provider != "office365":
+                yield fault(
+                    1, "a search of Purview's audit log, whose events are of Office 365", beginning[:_BEGINNING]
+                )
+                return
+            yield from csv_blocks(window, self.header, unwrapper)
+        elif _LIKE_JSON.search(self.head):
+            yield from json_blocks(window, unwrapper)
+        else:
+            shown = beginning[:_BEGINNING].split("\n", 1)[0]
+            yield fault(1, f"neither JSON nor a CSV with a column of events; it begins with {shown!r}", "")
+
+
+def event_files(provider: str, source: Path) -> Iterator[EventFile]:
+    """Yield the files of events that a file holds: itself, or those of a zip archive; each to be read before the next.
+
+    Args:
+        provider: Whose events they should be.
+        source: The file.
+
+    Raises:
+        EventFileError: It cannot be opened, or is no file.
+    """
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):
+            raise EventFileError(f"{source} is not a file. Name the files with the events themselves.")
+        for text in text_files(source):
+            yield EventFile(provider, source, text)
+    except OSError as error:
+        raise EventFileError(
+            f"{source} cannot be read: {error.strerror or error}. See that it is there, that it is whole, and that "
+            "you may read it."
+        ) from error

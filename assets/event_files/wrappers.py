@@ -1,0 +1,154 @@
+"""Events inside the JSON that they were saved in: answers of an API, results of a SIEM, records of an audit search.
+
+A wrapper is not known by a list of all there are: an object that is no event is searched for what is one. Names are
+needed where a wrapper holds the event twice, as the text that was received and taken apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from connectors.verbatim import decode
+
+__all__ = ["Unwrapper", "mended"]
+
+_LIST_OF_EVENTS = {"box": "entries", "dropbox": "events", "google_workspace": "items", "office365": "value"}
+"""Key under which an answer holds its events. Office 365's own API answers with an array, Microsoft Graph so."""
+_ANYBODYS_LISTS = ("value", "records", "Records", "results", "hits", "activities")
+"""Keys of lists of events in what others save: Microsoft Graph, Azure, AWS, SIEMs."""
+_EVENT_KEYS = {
+    "box": {"event_type"},
+    "dropbox": {"event_type", "timestamp"},
+    "google_workspace": {"id", "events"},
+    "office365": {"Operation"},
+}
+"""Keys of an event that no wrapper of it has."""
+_ORIGINALS = ("event.original", "_raw", "auditdata", "_source", "message")
+"""Keys, in lower case, of the event as it was received: of Elastic, Splunk, Microsoft's audit searches, Logstash."""
+_DEEPEST = 12
+_OBJECT, _LIST, _TEXT = b'{["'
+_Raw = msgspec.Raw | bytes
+
+
+class Unwrapper:
+    """What finds a provider's events in JSON.
+
+    Attributes:
+        lists: Keys whose list is one of events, whatever its elements are.
+    """
+
+    def __init__(self, provider: str) -> None:
+        self.lists = frozenset((_LIST_OF_EVENTS[provider], *_ANYBODYS_LISTS))
+        self._event_keys = _EVENT_KEYS[provider]
+        fields: list[Any] = [(key, msgspec.Raw) for key in sorted(self._event_keys)]
+        # A value there makes the decoding fail, so that the text is looked at more closely.
+        fields += [(f"held_{n}", None, msgspec.field(default=None, name=key)) for n, key in enumerate(_HOLDERS)]
+        self._events = msgspec.json.Decoder(list[msgspec.defstruct("Plain", fields)])  # type: ignore[misc]
+        self._either = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
+
+    def plain(self, texts: Sequence[str]) -> bool:
+        """Return whether each text is an event, and nothing else has to be done; False may mean that nobody knows."""
+        try:
+            return len(self._events.decode(f"[{','.join(texts)}]")) == len(texts)
+        except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+            return False
+
+    def events(self, text: str) -> list[str] | None:
+        """Return the events that a JSON text holds, each as it stands there; None where the text is no JSON.
+
+        What holds no event is given as it is, so that it can be rejected for what it lacks.
+        """
+        whole = _whole(text)
+        if whole is None:
+            # Lines of syslog have a head.
+            begin = text.find("{", 1)
+            rest = _whole(text[begin:]) if begin > 0 else None
+            found = self._found(rest, 0) if rest is not None else None
+            return [bytes(each).decode() for each in found] if found else None
+        found = self._found(whole, 0, listed=True)
+        return [bytes(each).decode() for each in ([whole] if found is None else found)]
+
+    def inside(self, text: str) -> list[str]:
+        """Return the events that a JSON text holds; empty where it holds none."""
+        whole = _whole(text)
+        found = self._found(whole, 0) if whole is not None else None
+        return [bytes(each).decode() for each in found or ()]
+
+    def _found(self, value: _Raw, depth: int, *, listed: bool = False) -> list[_Raw] | None:
+        """Return the events in a value; None where it does not look as if it held events.
+
+        Args:
+            value: A valid JSON text.
+            depth: How many values it is in.
+            listed: The elements of a list are events, whatever they are.
+        """
+        kind = memoryview(value)[0]
+        if depth > _DEEPEST or kind not in (_TEXT, _OBJECT, _LIST):
+            return None
+        if kind == _TEXT:
+            return self._in_text(value, depth)
+        held = self._either.decode(value)
+        if isinstance(held, list):
+            return self._in_list(held, depth, listed=listed)
+        for original in _originals(held):
+            if found := self._found(original, depth + 1):
+                return found
+        return [value] if self._event_keys <= held.keys() else self._in_object(held, depth)
+
+    def _in_list(self, held: list[msgspec.Raw], depth: int, *, listed: bool) -> list[_Raw] | None:
+        parts = [self._found(each, depth + 1) for each in held]
+        if all(part is None for part in parts) and not (listed and (not held or _has_object(held))):
+            return None
+        # Where one is an event, all are to be.
+        return [one for each, part in zip(held, parts, strict=True) for one in ([each] if part is None else part)]
+
+    def _in_object(self, held: dict[str, msgspec.Raw], depth: int) -> list[_Raw] | None:
+        all_found: list[_Raw] | None = None
+        for key, inner in held.items():
+            listed = key in self.lists and bytes(memoryview(inner)[1:64]).lstrip()[:1] in (b"{", b"]", b"[")
+            found = self._found(inner, depth + 1, listed=listed)
+            if found is not None:
+                all_found = [*(all_found or ()), *found]
+        return all_found
+
+    def _in_text(self, value: _Raw, depth: int) -> list[_Raw] | None:
+        if b"{" not in bytes(value):
+            return None
+        text: str = decode(bytes(value), str)
+        begin = text.find("{")
+        first = text.find("[", 0, begin)
+        whole = _whole(text[first if first >= 0 and not text[:first].strip() else begin :])
+        return self._found(whole, depth + 1) if whole is not None else None
+
+
+_HOLDERS = ("_raw", "AuditData", "auditData", "message", "event.original")
+
+
+def _has_object(held: list[msgspec.Raw]) -> bool:
+    return any(memoryview(each)[0] == _OBJECT for each in held)
+
+
+def _originals(held: dict[str, msgspec.Raw]) -> list[msgspec.Raw]:
+    named = {key.lower(): inner for key, inner in held.items()}
+    event = named.get("event")
+    if event is not None and memoryview(event)[0] == _OBJECT:
+        inner = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+        if "original" in inner:
+            named["event.original"] = inner["original"]
+    return [named[key] for key in _ORIGINALS if key in named]
+
+
+def _whole(text: str) -> bytes | None:
+    """Return a JSON text with its odd characters mended; None where it is none."""
+    try:
+        return bytes(decode(text.encode(errors="replace"), msgspec.Raw)).strip()
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def mended(text: str) -> str:
+    """A JSON text in which half characters and control characters were replaced; empty where it is no JSON even so."""
+    return (_whole(text) or b"").decode()
