@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from detection.normalise.fields import LAYOUTS
+from detection.normalise.operations import create_operations, data_version, drop_operations
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
@@ -18,12 +19,12 @@ __all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
-QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "ordered")
+QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "alerts_again", "ordered")
 """Queries of ``detection/sql/normalise`` behind each table that is made, beside the provider's own."""
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
-_STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size")
+_STEPS = ("events_again", "repeated", "alerts_again", "text_lines", "sampled_fields", "sample_size")
 
 
 def normalise(
@@ -108,12 +109,14 @@ def _prepare(
         "organisation_domains": [domain.lower() for domain in organisation_domains],
     }
     layout = LAYOUTS[provider]
+    create_operations(con, provider)
     in_order = _read(con, provider, raw_files, parameters)
     if layout.without_id:
         _work_over(con, {"unordered": load("normalise/numbered")})
         in_order = True
-    into(con, "repeated", "normalise/repeated")
-    (repeated,) = con.execute("SELECT EXISTS (FROM repeated)").fetchall()[0]
+    for table in ("repeated", "alerts_again"):
+        into(con, table, f"normalise/{table}")
+    (repeated,) = con.execute("SELECT EXISTS (FROM repeated) OR EXISTS (FROM alerts_again)").fetchall()[0]
     if repeated or layout.saves_apart or not in_order:
         _work_over(con, {"pairs": load("normalise/pairs"), "unordered": load("normalise/settled")})
     for view in _VIEWS:
@@ -206,9 +209,11 @@ def _classify(
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
     for table in _STEPS:
         con.execute(f"DROP TABLE IF EXISTS {table}")
+    drop_operations(con)
 
 
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    return f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"
+    queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps))
+    return f"{queries}-{data_version(provider)}-{LAYOUTS[provider]!r}"

@@ -21,7 +21,7 @@ by_operation AS (
     SELECT
         left(operation, 120) AS name,
         CAST(sum(events) AS BIGINT) AS events,
-        NOT coalesce(bool_or(reason = 'not an upload or activity'), FALSE) AS known
+        NOT coalesce(bool_or(reason LIKE 'unknown operation%'), FALSE) AS known
     FROM by_reason
     GROUP BY left(operation, 120)
     -- A provider has hundreds; more would be somebody's doing.
