@@ -64,10 +64,10 @@ meant AS (
                     WHEN
                         requirement."OldValue" <> requirement."NewValue"
                         AND (coalesce(was_required, FALSE) OR coalesce(is_required, FALSE))
-                        THEN 'credentials_changed'
-                    WHEN methods."OldValue" <> methods."NewValue" THEN 'credentials_changed'
-                    WHEN coalesce(has_methods, FALSE) AND methods."OldValue" IS NULL THEN 'credentials_changed'
-                    WHEN coalesce(had_contacts, FALSE) <> coalesce(has_contacts, FALSE) THEN 'credentials_changed'
+                        THEN otherwise
+                    WHEN methods."OldValue" <> methods."NewValue" THEN otherwise
+                    WHEN coalesce(has_methods, FALSE) AND methods."OldValue" IS NULL THEN otherwise
+                    WHEN coalesce(had_contacts, FALSE) <> coalesce(has_contacts, FALSE) THEN otherwise
                     ELSE 'irrelevant'
                 END
             ELSE listed_meaning
@@ -119,7 +119,8 @@ told AS (
     SELECT
         *,
         coalesce(pointed_at, user_login) AS subject_login,
-        coalesce(pointed_at <> user_login, pointed_at IS NOT NULL) AS about_another,
+        -- Type and key of who raises an alert are the service's, even where the record bears the account's name.
+        pointed_at IS NOT NULL AND (about = 'alert' OR coalesce(pointed_at <> user_login, TRUE)) AS about_another,
         lower(coalesce(pointed_at, user_login)) AS login,
         lower(user_type) AS type,
         CASE
