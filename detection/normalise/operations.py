@@ -90,11 +90,11 @@ def _operations(provider: str) -> Iterator[Mapping[str, str]]:
         # Entra's operations end with a full stop in one place and without in another.
         name = row["operation"].lower() if provider == "office365" else row["operation"]
         listed[row.get("application", ""), name] = row
-    for (application, name), row in list(listed.items()):
+    for (application, name), known in list(listed.items()):
         for joint in _JOINT if application in _JOINT else ():
-            listed.setdefault((joint, name), row)
-    for (application, name), row in listed.items():
-        yield {**row, "application": application, "operation": name}
+            listed.setdefault((joint, name), known)
+    for (application, name), known in listed.items():
+        yield {**known, "application": application, "operation": name}
 
 
 def _record_types() -> Iterator[Mapping[str, str]]:

@@ -158,7 +158,7 @@ def test_an_event_of_the_directory_is_about_its_target(
 
 
 def test_services_are_told_apart_by_their_ids(tmp_path: Path) -> None:
-    """ "Not Available" as an id would make one user of all services, and of the people that it hides."""
+    """The text *Not Available* as an id would make one user of all services, and of the people that it hides."""
     lines = [
         record(Operation="Register device.", UserId=f"ServicePrincipal_{n}", UserKey=key, UserType=4, ObjectId="device")
         for n, key in (("1-a", "Not Available"), ("1-b", ""), ("1-c", "1-c"), ("1-d", "not available"))

@@ -10,6 +10,7 @@ import pytest
 
 from detection.normalise import PROVIDERS, outcomes
 from detection.normalise.operations import IRRELEVANT, TABLES, create_operations, drop_operations, read_rows
+from detection.normalise.reference import PAGES, page
 from tests.memory import connect
 
 Event = dict[str, Any]
@@ -277,3 +278,11 @@ def test_an_alert_of_dropbox_told_twice_is_one(tmp_path: Path) -> None:
     again = [told for told, _ in made_of(tmp_path, "dropbox", *lines)]
     assert again.count("part of another alert") == 1
     assert again.count("provider_alert") == 4
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_page_of_operations_is_that_of_the_files(provider: str) -> None:
+    """A stale page sends who asks why an event was ignored the wrong way."""
+    path = PAGES / f"operations_{provider}.md"
+    assert path.read_text(encoding="utf-8") == page(provider), "run: python -m detection.normalise.reference"
+    assert path.name in (PAGES / f"{provider}.md").read_text(encoding="utf-8")
