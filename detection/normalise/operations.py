@@ -55,15 +55,22 @@ def create_operations(con: duckdb.DuckDBPyConnection, provider: str) -> None:
         con: Connection.
         provider: A key of :data:`detection.normalise.fields.LAYOUTS`.
     """
+    for table, rows in _tables(provider).items():
+        con.register("operation_rows", rows)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM operation_rows")  # noqa: S608 -- own names
+        con.unregister("operation_rows")
+
+
+@cache
+def _tables(provider: str) -> Mapping[str, pa.Table]:
     made: dict[str, Sequence[Mapping[str, str]]] = {"operations": list(_operations(provider))}
     if provider == "office365":
         made["record_types"] = list(_record_types())
         made["sign_in_errors"] = list(_sign_in_errors())
-    for table, rows in made.items():
-        columns = {name: pa.array([row[name] or None for row in rows], pa.string()) for name in TABLES[table]}
-        con.register("operation_rows", pa.table(columns))
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM operation_rows")  # noqa: S608 -- own names
-        con.unregister("operation_rows")
+    return {
+        table: pa.table({name: pa.array([row[name] or None for row in rows], pa.string()) for name in TABLES[table]})
+        for table, rows in made.items()
+    }
 
 
 def drop_operations(con: duckdb.DuckDBPyConnection) -> None:

@@ -284,6 +284,9 @@ def test_what_goes_on_with_a_save_belongs_to_its_upload(tmp_path: Path) -> None:
         # A prefix within an address makes nobody a service, nor a name a system.
         ({"UserId": "ServicePrincipal_x@example.com"}, "person"),
         ({"UserId": "anonymous@example.com"}, "person"),
+        ({"UserId": "s-1-5-80-1@example.com"}, "person"),
+        ({"UserId": "urn:spo:guest#urn:spo:anon#eve@else.example"}, "guest"),
+        ({"UserId": "urn:spo:tenantanon#1"}, "anonymous"),
         ({"UserId": "system@example.com"}, "person"),
     ],
 )

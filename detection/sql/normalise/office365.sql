@@ -170,15 +170,19 @@ SELECT
         ELSE login
     END AS email,
     CASE
-        WHEN login LIKE 'urn:%:anon%#%' OR login IN ('anonymous', 's-1-0-0') THEN 'anonymous'
+        -- What stands before the sign is Microsoft's, what follows may be anything.
+        WHEN
+            split_part(login, '#', 1) IN ('urn:spo:anon', 'urn:spo:tenantanon', 'urn:forms:anonymous')
+            OR login IN ('anonymous', 's-1-0-0')
+            THEN 'anonymous'
         WHEN login LIKE 'urn:%#%' OR login LIKE '%#ext#%' THEN 'guest'
         WHEN
             login IN (
                 'sharepoint\system', 'microsoft\serviceoperator', 'securitycompliancealerts',
                 'securitycomplianceinsights', 'dlpagent', 'system', 's-1-5-18', 's-1-5-19', 's-1-5-20'
             )
-            OR login LIKE 'nt authority!\%' ESCAPE '!' OR login LIKE 'nt service!\%' ESCAPE '!'
-            OR login LIKE 's-1-5-80-%'
+            OR split_part(login, '\', 1) IN ('nt authority', 'nt service')
+            OR (login LIKE 's-1-5-80-%' AND login NOT LIKE '%@%')
             THEN 'system'
         WHEN login = 'app@sharepoint' THEN 'service'
         WHEN login LIKE 'serviceprincipal!_%' ESCAPE '!' AND login NOT LIKE '%@%' THEN 'service'
