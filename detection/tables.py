@@ -118,7 +118,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("events", "BIGINT", "How many"),
     ),
     "counts": _columns(
-        ("kind", "VARCHAR", "uploads or activity by hour, operation, field of a sample, or sample: the sample's size"),
+        (
+            "kind",
+            "VARCHAR",
+            "uploads or activity by hour, operation, perhaps_upload (unknown operations named like an upload), field "
+            "of a sample, or sample: the sample's size",
+        ),
         ("name", "VARCHAR", "The hour (UTC), the operation, or the field's path with dots"),
         ("events", "BIGINT", "How many events; by hour, how many users"),
         ("known", "BOOLEAN", "Whether the rules name the operation, or read the field"),

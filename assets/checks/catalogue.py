@@ -121,10 +121,10 @@ CATALOGUE = (
         "uploads",
         True,
         "Operations and fields are those that the source had in the four weeks before. A new one that no rule knows "
-        "warns from one event in a hundred on (fields: one in twenty of a sample); one in ten, or a field that the "
-        "rules read and that is gone, fails.",
-        "Look at such an event with `uploadwatch classify` and at the provider's announcements: what was renamed "
-        "needs a change of detection/sql/normalise",
+        "warns from one event in a hundred on (fields: one in twenty of a sample), and at once where its name looks "
+        "like an upload's; one in ten, or a field that the rules read and that is gone, fails.",
+        "Look at such an event with `uploadwatch classify` and at the provider's announcements: a new operation "
+        "needs a row in detection/data/operations, a renamed field a change of detection/sql/normalise",
         schema,
     ),
     Check(

@@ -136,7 +136,7 @@ def schema(scene: Scene) -> Outcome:
         SELECT kind, name, coalesce(here.events, 0), coalesce(past.events, 0), coalesce(here.known, past.known)
         FROM here
         FULL JOIN past USING (kind, name)
-        WHERE kind IN ('operation', 'field', 'sample')
+        WHERE kind IN ('operation', 'perhaps_upload', 'field', 'sample')
         ORDER BY 3 DESC, name
         """
     ).fetchall()
@@ -144,14 +144,17 @@ def schema(scene: Scene) -> Outcome:
     fields = [row[1:] for row in rows if row[0] == "field"]
     sampled, past_sampled = next((row[2:4] for row in rows if row[0] == "sample"), (0, 0))
     total = sum(here for _, here, _, _ in operations)
-    unknown = {name: int(here) for name, here, _, known in operations if here and not known}
+    perhaps = {name: int(here) for kind, name, here, _, _ in rows if kind == "perhaps_upload" and here}
+    unknown = perhaps | {name: int(here) for name, here, _, known in operations if here and not known}
     metadata = {"operations that no rule names": dg.MetadataValue.json(dict(list(unknown.items())[:20]))}
     said = f"{len(unknown)} operations, {sum(unknown.values()):,} of {total:,} events, are named by no rule"
-    if known_days < _LEAST_DAYS:
-        return Outcome(
-            [], f"{said}; there are {known_days} days before to compare with, {_LEAST_DAYS} are needed", metadata
-        )
+    names = f": {_named(unknown)}" if unknown else ""
     findings = []
+    if perhaps:
+        findings.append(Finding(WARN, f"unknown operations may be uploads, and count as nothing: {_named(perhaps)}"))
+    if known_days < _LEAST_DAYS:
+        compared = f"there are {known_days} days before to compare with, {_LEAST_DAYS} are needed"
+        return Outcome(findings, f"{said}; {compared}{names}", metadata)
     new = {name: int(here) for name, here, past, known in operations if here and not past and not known}
     if sum(new.values()) >= _OTHER_FORMAT * total and sum(new.values()) >= _FEW:
         findings.append(Finding(ERROR, f"{sum(new.values()):,} of {total:,} events are new: {_named(new)}"))
@@ -173,7 +176,7 @@ def schema(scene: Scene) -> Outcome:
         findings.append(
             Finding(WARN, f"of a sample of {int(sampled):,} events, fields are new: {_named(fresh_fields)}")
         )
-    return Outcome(findings, f"{said}, none of them newly", metadata)
+    return Outcome(findings, f"{said}, none of them newly{names}", metadata)
 
 
 def _named(counts: dict[str, int]) -> str:

@@ -127,6 +127,7 @@ KINDS = {
     "upload": ("upload", "uploads"),
     "sign_in": ("sign-in", "sign-ins"),
     "sign_in_failed": ("failed sign-in", "failed sign-ins"),
+    "sign_in_interrupted": ("sign-in not completed", "sign-ins not completed"),
     "mfa_disabled": ("second factor switched off", "times a second factor switched off"),
     "password_reset": ("password change or reset", "password changes or resets"),
     "credentials_changed": ("change of keys or recovery data", "changes of keys or recovery data"),

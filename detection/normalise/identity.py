@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from detection.normalise.fields import LAYOUTS
+from detection.normalise.operations import create_operations
 from detection.normalise.reading import raw_of_files, raw_of_lines
 from detection.sql import load, nested
 
@@ -45,5 +46,6 @@ def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: st
 
 def _identify(con: duckdb.DuckDBPyConnection, provider: str, raw: str) -> None:
     con.execute("SET TimeZone = 'UTC'")
+    create_operations(con, provider)
     given = {"raw": raw, "classified": load(f"normalise/{provider}")}
     con.execute(f"CREATE OR REPLACE TEMP VIEW identities AS {nested('normalise/identities', given)}")

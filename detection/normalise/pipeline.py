@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from detection.normalise.clients import VERSION, read_clients
 from detection.normalise.fields import LAYOUTS
+from detection.normalise.operations import create_operations, data_version, drop_operations
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files, raw_of_lines
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
@@ -20,12 +21,12 @@ __all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "outcomes_of_lines",
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
-QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "pairs", "ordered")
+QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "pairs", "alerts_again", "ordered")
 """Queries of ``detection/sql/normalise`` behind each table that is made, beside the provider's own."""
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
-_STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size", "asked_files")
+_STEPS = ("events_again", "repeated", "alerts_again", "text_lines", "sampled_fields", "sample_size", "asked_files")
 
 
 def normalise(
@@ -133,6 +134,7 @@ def _prepare(
         "derived_mark": MARK,
     }
     layout = LAYOUTS[provider]
+    create_operations(con, provider)
     if lines is None:
         in_order = _read(con, provider, raw_files, parameters)
     else:
@@ -142,8 +144,9 @@ def _prepare(
     if layout.without_id:
         _work_over(con, {"unordered": load("normalise/numbered")})
         in_order = True
-    into(con, "repeated", "normalise/repeated")
-    (repeated,) = con.execute("SELECT EXISTS (FROM repeated)").fetchall()[0]
+    for table in ("repeated", "alerts_again"):
+        into(con, table, f"normalise/{table}")
+    (repeated,) = con.execute("SELECT EXISTS (FROM repeated) OR EXISTS (FROM alerts_again)").fetchall()[0]
     if repeated or layout.saves_apart or not in_order:
         _work_over(con, {"pairs": load("normalise/pairs"), "unordered": load("normalise/settled")})
     for view in _VIEWS:
@@ -236,11 +239,11 @@ def _classify(
 def _clear(con: duckdb.DuckDBPyConnection) -> None:
     for table in _STEPS:
         con.execute(f"DROP TABLE IF EXISTS {table}")
+    drop_operations(con)
 
 
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    return (
-        f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{VERSION}-{LAYOUTS[provider]!r}"
-    )
+    queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps))
+    return f"{queries}-{VERSION}-{data_version(provider)}-{LAYOUTS[provider]!r}"

@@ -254,6 +254,22 @@ CASES: list[tuple[str, Build, str, str]] = [
     ),
     ("schema", lambda lake: lake.counts(TODAY, operation={"_ANY": 500}), "ok", "there are 0 days before"),
     (
+        "schema",
+        lambda lake: lake.counts(TODAY, operation={"_ANY": 500, "_B": 9}),
+        "ok",
+        "needed: `_ANY` (500), `_B` (9)",
+    ),
+    ("schema", weeks, "ok", "none of them newly: `_GROUP_EDIT` (100)"),
+    # One event is enough, however quiet the day and however short the history.
+    (
+        "schema",
+        lambda lake: lake.counts(
+            TODAY, operation={"UPLOAD": 900, "_ANY": 50, "_FILE_ADD": 1}, perhaps_upload={"_FILE_ADD": 1}
+        ),
+        "warn",
+        "unknown operations may be uploads, and count as nothing: `_FILE_ADD` (1)",
+    ),
+    (
         "size_coverage",
         sized(log=50, recovered=30, later_version=10, estimated=4, gone=3, unknown=3),
         "ok",

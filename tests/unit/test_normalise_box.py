@@ -338,7 +338,7 @@ def test_another_day_is_told(tmp_path: Path) -> None:
         ("COPY", "copy on the server: no new bytes"),
         ("UNDELETE", "copy on the server: no new bytes"),
         ("PREVIEW", "not an upload or activity"),
-        ("SOMETHING_NEW", "not an upload or activity"),
+        ("SOMETHING_NEW", "unknown operation"),
     ],
 )
 def test_operations(tmp_path: Path, operation: str, kind: str) -> None:

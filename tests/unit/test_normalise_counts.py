@@ -57,11 +57,17 @@ def test_users_by_hour_and_operations_are_counted(tmp_path):
         event(3, 14),
         event(4, 14, "LOGIN"),
         event(5, 15, "GROUP_EDIT"),
+        event(7, 15, "PREVIEW"),
+        event(8, 15, "FILE_ADD"),
     ]
     found = counted(land(tmp_path / "a", lines))
     assert found["uploads"] == {f"{DAY} 09:00:00": (2, True), f"{DAY} 14:00:00": (1, True)}
     assert found["activity"] == {f"{DAY} 14:00:00": (1, True)}
-    assert found["operation"] == {"UPLOAD": (5, True), "LOGIN": (1, True), "GROUP_EDIT": (1, False)}
+    assert found["operation"] == {"UPLOAD": (5, True), "LOGIN": (1, True), "GROUP_EDIT": (1, False)} | {
+        "PREVIEW": (1, True),
+        "FILE_ADD": (1, False),
+    }
+    assert found["perhaps_upload"] == {"FILE_ADD": (1, False)}
 
 
 def test_fields_are_counted_with_those_that_the_rules_read_marked(tmp_path):

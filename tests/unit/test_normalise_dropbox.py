@@ -239,7 +239,7 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[Any, ...]) -> Non
         ("shared_content_add_invitees", {"involve_non_team_member": True}, "share_external"),
         ("shared_content_add_invitees", {"involve_non_team_member": False}, "not an upload or activity"),
         ("shared_link_change_visibility", {"details": {"new_value": {".tag": "public"}}}, "share_external"),
-        ("brand_new", {}, "not an upload or activity"),
+        ("brand_new", {}, "unknown operation"),
     ],
 )
 def test_event_types(tmp_path: Path, tag: str, changes: Event, expected: str) -> None:

@@ -220,7 +220,7 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> Non
         ({"Operation": "AnonymousLinkCreated", "RecordType": 14}, "share_external"),
         ({"Operation": "AddedToSecureLink", "TargetUserOrGroupType": "Member"}, "not an upload or activity"),
         ({"Operation": "AddedToSecureLink", "TargetUserOrGroupType": "Guest"}, "share_external"),
-        ({"Operation": "Something new", "RecordType": "strange"}, "not an upload or activity"),
+        ({"Operation": "Something new", "RecordType": "strange"}, "unknown operation"),
     ],
 )
 def test_operations(tmp_path: Path, changes: Event, expected: str) -> None:
@@ -242,7 +242,10 @@ def test_times_without_a_zone_are_utc(tmp_path: Path, when: str) -> None:
     [
         *((kind, "person") for kind in (0, 2, "2", 9, 99, "odd", None)),
         *((kind, "system") for kind in (3, 4, 7, 8)),
-        *((kind, "service") for kind in (5, 6, "5")),
+        *((kind, "app") for kind in (5, "5", "Application")),
+        *((kind, "service") for kind in (6, "ServicePrincipal")),
+        *((kind, "system") for kind in ("System", "DcAdmin", "SystemPolicy")),
+        ("Guest", "guest"),
     ],
 )
 def test_the_type_of_user_tells_people_from_machines(tmp_path: Path, kind: Any, actor_class: str) -> None:

@@ -374,6 +374,40 @@ def test_a_traveller_in_a_new_country_is_told():
     assert "first_country" in found(met, ABROAD)
 
 
+SUCCESS = OPENS - HOUR
+
+
+@pytest.mark.parametrize(
+    ("failures", "successes", "expected"),
+    [
+        ([OPENS - 65 * MINUTE], [SUCCESS] * 5, None),
+        ([OPENS - 65 * MINUTE] * 6, [SUCCESS], None),
+        ([OPENS - n * MINUTE for n in (64, 63, 62, 61)] * 2, [SUCCESS] * 3, None),
+        (
+            [OPENS - n * MINUTE for n in (65, 64, 63, 62, 61)] * 3,
+            [SUCCESS] * 5,
+            "5 failed sign-ins from 2026-03-20 07:55",
+        ),
+    ],
+)
+def test_a_sign_in_told_by_several_records_is_one(
+    failures: list[datetime], successes: list[datetime], expected: str | None
+) -> None:
+    """Office 365 writes several records of one sign-in in one second: joined, one failure would be five."""
+    records = [event("sign_in_failed", time, provider="office365") for time in failures]
+    records += [event("sign_in", time, provider="office365") for time in successes]
+    told = found(records).get("failed_sign_ins_then_success")
+    assert (told is None) is (expected is None)
+    assert expected is None or (told is not None and told.startswith(expected))
+
+
+def test_interrupts_are_no_guesses_at_a_password():
+    """Five silent sign-ons or requests for consent, then a success, are an ordinary morning."""
+    assert "failed_sign_ins_then_success" not in found(
+        many(9, "sign_in_interrupted", OPENS - HOUR, MINUTE), event("sign_in", OPENS - 30 * MINUTE)
+    )
+
+
 def test_a_few_downloads_are_no_mass():
     """Prevents a user who never downloads from being suspicious for a handful of files."""
     assert "mass_download_before" not in found(many(99, "download", OPENS - 5 * HOUR, MINUTE))

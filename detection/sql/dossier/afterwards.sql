@@ -4,6 +4,13 @@
 WITH acts AS (
   SELECT a."user", a.time, a.kind, a.provider, a.file_id, a.detail
   FROM activity a
+  WHERE a.kind NOT LIKE 'sign_in%'
+  UNION ALL
+  -- A sign-in may write several records in one second: they are one.
+  SELECT a."user", date_trunc('second', a.time) AS time, a.kind, a.provider, min(a.file_id) AS file_id, min(a.detail) AS detail
+  FROM activity a
+  WHERE a.kind LIKE 'sign_in%'
+  GROUP BY a."user", date_trunc('second', a.time), a.kind, a.provider
   UNION ALL
   SELECT u."user", u.time, 'upload' AS kind, u.provider, u.file_id, CAST(NULL AS VARCHAR) AS detail
   FROM uploads u

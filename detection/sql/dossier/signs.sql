@@ -1,5 +1,16 @@
 -- What happened to the account: events of each kind from seven days before the alert to its end, and in the 30 days before.
--- Reads: subjects, activity.
+-- Reads: subjects, activity. A sign-in may write several records in one second: they are one.
+WITH once AS (
+  SELECT DISTINCT "user", provider, kind, date_trunc('second', time) AS time
+  FROM activity
+  WHERE kind IN ('sign_in', 'sign_in_failed', 'sign_in_interrupted')
+  UNION ALL
+  SELECT "user", provider, kind, time
+  FROM activity
+  WHERE kind IN (
+    'mfa_disabled', 'password_reset', 'credentials_changed', 'new_device', 'provider_alert', 'admin_impersonation'
+  )
+)
 SELECT
   s.alert_id,
   a.kind,
@@ -8,10 +19,6 @@ SELECT
   min(CASE WHEN a.time >= s.signs_from THEN a.time END) AS first_time,
   max(CASE WHEN a.time >= s.signs_from THEN a.time END) AS last_time
 FROM subjects s
-JOIN activity a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.ends
-WHERE a.kind IN (
-  'sign_in', 'sign_in_failed', 'mfa_disabled', 'password_reset', 'credentials_changed', 'new_device', 'provider_alert',
-  'admin_impersonation'
-)
+JOIN once a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.ends
 GROUP BY s.alert_id, a.kind
 ORDER BY s.alert_id, a.kind

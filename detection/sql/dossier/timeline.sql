@@ -38,7 +38,9 @@ hourly AS (
     min(a.weight) AS weight,
     min(a.time) AS time,
     max(a.time) AS last_time,
-    count(*) AS number,
+    -- A sign-in may write several records in one second.
+    count(CASE WHEN a.kind NOT LIKE 'sign_in%' THEN 1 END)
+    + count(DISTINCT CASE WHEN a.kind LIKE 'sign_in%' THEN date_trunc('second', a.time) END) AS number,
     min(CASE WHEN a.time < s.opens THEN 'before' WHEN a.time < s.ends THEN 'during' ELSE 'after' END) AS phase,
     min(abs(date_diff('minute', s.opens, a.time))) AS distance
   FROM subjects s

@@ -1,55 +1,32 @@
 -- What each Box event is about: one row an event, in the columns that events.sql reads.
+-- Reads: raw, operations (what each operation means).
 WITH named AS (
     SELECT
-        *,
+        raw.*,
+        operations.meaning,
+        operations.subject,
         coalesce(item_type, source_type) AS item,
         lower(actor_login) AS login,
-        coalesce(size, CASE WHEN operation LIKE 'ITEM\_%' ESCAPE '\' THEN source_size END)
-            AS size_text,
         -- The ITEM_ names come from the stream of one user; they mean the same.
-        CASE
-            WHEN operation IN ('UPLOAD', 'ITEM_UPLOAD', 'ITEM_CREATE') THEN 'upload'
-            WHEN operation = 'EDIT' THEN 'edit'
-            WHEN operation IN ('DOWNLOAD', 'ITEM_DOWNLOAD', 'FILE_WATERMARKED_DOWNLOAD') THEN 'download'
-            WHEN operation IN ('DELETE', 'ITEM_TRASH') THEN 'delete'
-            WHEN operation = 'LOGIN' THEN 'sign_in'
-            WHEN operation = 'FAILED_LOGIN' THEN 'sign_in_failed'
-            WHEN operation = 'ADMIN_LOGIN' THEN 'admin_impersonation'
-            WHEN operation IN ('ADD_LOGIN_ACTIVITY_DEVICE', 'ADD_DEVICE_ASSOCIATION') THEN 'new_device'
-            WHEN operation = 'DISABLE_MULTI_FACTOR_AUTH' THEN 'mfa_disabled'
-            WHEN operation IN (
-                'ENABLE_MULTI_FACTOR_AUTH', 'ENABLE_TWO_FACTOR_AUTH', 'EMAIL_ALIAS_CONFIRM', 'EMAIL_ALIAS_REMOVE',
-                'EMAIL_ALIAS_PRIMARY'
-            ) THEN 'credentials_changed'
-            -- Box has no password event; an administrator's change of the account is the nearest.
-            WHEN operation = 'EDIT_USER' THEN 'password_reset'
-            WHEN operation IN (
-                'SHIELD_ALERT', 'FILE_MARKED_MALICIOUS', 'DEVICE_TRUST_CHECK_FAILED',
-                'CONTENT_WORKFLOW_UPLOAD_POLICY_VIOLATION', 'CONTENT_WORKFLOW_ABNORMAL_DOWNLOAD_ACTIVITY'
-            ) THEN 'provider_alert'
-            WHEN operation IN (
-                'SHARE', 'ITEM_SHARED', 'ITEM_SHARED_CREATE', 'ITEM_SHARED_UPDATE', 'SHARED_LINK_SEND'
-            ) THEN 'share_external'
-            WHEN operation IN ('COLLABORATION_INVITE', 'COLLABORATION_ACCEPT', 'COLLABORATION_ROLE_CHANGE')
-                THEN 'share'
-        END AS meaning
+        coalesce(size, CASE WHEN raw.operation LIKE 'ITEM\_%' ESCAPE '\' THEN source_size END) AS size_text
     FROM raw
+    LEFT JOIN operations ON raw.operation = operations.operation
 ),
 
 judged AS (
     SELECT
         *,
         CASE
+            WHEN meaning IN ('copy', 'irrelevant') THEN NULL
             WHEN meaning NOT IN ('upload', 'edit') OR item = 'file' THEN meaning
             -- Without a type, a size or a version can only be a file's.
             WHEN item IS NULL AND coalesce(size_text, version_id) IS NOT NULL THEN meaning
         END AS kind,
-        -- Who fails to sign in may have no name as an actor.
-        meaning IN (
-            'sign_in_failed', 'admin_impersonation', 'mfa_disabled', 'credentials_changed', 'password_reset'
-        )
-            AND source_type = 'user' AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
-        operation = 'SHIELD_ALERT' AND coalesce(alert_user_email, alert_user_id) IS NOT NULL AS about_alert
+        -- Who fails to sign in may have no name as an actor, and who is warned of need not have acted.
+        subject = 'target' AND source_type = 'user' AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
+        subject = 'target' AND meaning = 'provider_alert' AND coalesce(actor_id, '2') = '2'
+            AND coalesce(source_type, '') <> 'user' AND owner_id IS NOT NULL AS about_owner,
+        subject = 'alert' AND coalesce(alert_user_email, alert_user_id) IS NOT NULL AS about_alert
     FROM named
 )
 
@@ -72,19 +49,24 @@ SELECT
     END AS fault,
     perhaps_text AND kind IN ('upload', 'edit', 'provider_alert')
         AND coalesce(size_text, version_id, service_name, alert) IS NULL AS doubtful,
+    meaning,
+    CASE WHEN meaning IN ('upload', 'edit') AND kind IS NULL THEN 'not a file' END AS ignored_because,
     CASE
-        WHEN meaning IN ('upload', 'edit') AND kind IS NULL THEN 'not a file'
-        WHEN operation IN (
-            'COPY', 'ITEM_COPY', 'UNDELETE', 'FILE_VERSION_RESTORE', 'MOVE', 'ITEM_MOVE',
-            'ITEM_MAKE_CURRENT_VERSION', 'ITEM_UNDELETE_VIA_TRASH'
-        ) THEN 'copy on the server: no new bytes'
-    END AS ignored_because,
-    CASE WHEN about_alert THEN alert_user_id WHEN about_source THEN source_id ELSE actor_id END AS user_id,
-    CASE WHEN about_alert THEN lower(alert_user_email) WHEN about_source THEN lower(source_login) ELSE login END
-        AS email,
+        WHEN about_alert THEN alert_user_id
+        WHEN about_source THEN source_id
+        WHEN about_owner THEN owner_id
+        ELSE actor_id
+    END AS user_id,
     CASE
-        WHEN about_alert OR about_source THEN 'person'
-        WHEN actor_id = '2' OR actor_name IN ('Unknown User', 'Anonymous User') THEN 'anonymous'
+        WHEN about_alert THEN lower(alert_user_email)
+        WHEN about_source THEN lower(source_login)
+        WHEN about_owner THEN lower(owner_login)
+        ELSE login
+    END AS email,
+    -- The id alone says who is nobody: a name is chosen by its bearer.
+    CASE
+        WHEN about_alert OR about_source OR about_owner THEN 'person'
+        WHEN actor_id = '2' THEN 'anonymous'
         WHEN login LIKE '%@boxdevedition.com' THEN 'service'
         ELSE 'person'
     END AS actor_class,
@@ -108,6 +90,7 @@ SELECT
         WHEN meaning = 'share' THEN concat('shared with ', shared_with)
         WHEN meaning IN ('provider_alert', 'credentials_changed') THEN lower(replace(operation, '_', ' '))
     END AS detail,
+    alert_id,
     shared_with,
     -- Files are asked for in the name of an account, by its id.
     actor_id AS asker,

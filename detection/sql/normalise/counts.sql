@@ -1,5 +1,6 @@
 -- What the day's events are, counted: users with uploads and with activity by hour, all events by operation, and those of
--- a sample by field. `known` tells whether the rules name the operation, or read the field. Users rather than files: a
+-- a sample by field. `known` tells whether the rules name the operation, or read the field; `perhaps_upload` counts again
+-- the unknown operations whose names look like an upload's. Users rather than files: a
 -- burst of one user is for the detector, and would hide that everybody else is missing.
 WITH by_hour AS (
     SELECT
@@ -21,7 +22,8 @@ by_operation AS (
     SELECT
         left(operation, 120) AS name,
         CAST(sum(events) AS BIGINT) AS events,
-        NOT coalesce(bool_or(reason = 'not an upload or activity'), FALSE) AS known
+        NOT coalesce(bool_or(reason LIKE 'unknown operation%'), FALSE) AS known,
+        coalesce(bool_or(reason = 'unknown operation, perhaps an upload'), FALSE) AS perhaps_upload
     FROM by_reason
     GROUP BY left(operation, 120)
     -- A provider has hundreds; more would be somebody's doing.
@@ -34,6 +36,8 @@ FROM by_hour
 GROUP BY kind, hour
 UNION ALL
 SELECT 'operation' AS kind, name, events, known FROM by_operation
+UNION ALL
+SELECT 'perhaps_upload' AS kind, name, events, FALSE AS known FROM by_operation WHERE perhaps_upload
 UNION ALL
 SELECT 'field' AS kind, name, events, list_contains(CAST($read_fields AS VARCHAR []), name) AS known
 FROM sampled_fields

@@ -1,55 +1,32 @@
 -- What each Dropbox event is about: one row for each file of an upload, one row for any other event.
-WITH named AS (
+-- Reads: raw, operations (what each operation means).
+WITH decided AS (
     SELECT
-        *,
-        CASE
-            WHEN operation IN (
-                'file_add', 'file_add_from_automation', 'file_request_receive_file', 'email_ingest_receive_file'
-            ) THEN 'upload'
-            WHEN operation = 'file_edit' THEN 'edit'
-            WHEN operation IN ('file_download', 'shared_content_download', 'shared_link_download') THEN 'download'
-            WHEN operation IN ('file_delete', 'file_permanently_delete') THEN 'delete'
-            WHEN operation = 'login_success' THEN 'sign_in'
-            WHEN operation IN ('login_fail', 'sso_error') THEN 'sign_in_failed'
-            WHEN operation = 'account_lock_or_unlocked' AND new_value = 'locked' THEN 'sign_in_failed'
-            WHEN operation IN (
-                'sign_in_as_session_start', 'reseller_support_session_start',
-                'guest_admin_signed_in_via_trusted_teams'
-            ) THEN 'admin_impersonation'
-            WHEN operation IN ('device_link_success', 'dropbox_passwords_new_device_enrolled') THEN 'new_device'
-            WHEN operation IN ('password_change', 'password_reset', 'password_reset_all') THEN 'password_reset'
-            WHEN operation = 'tfa_reset' THEN 'mfa_disabled'
-            WHEN operation = 'tfa_change_status' AND new_value = 'disabled' THEN 'mfa_disabled'
-            WHEN operation IN (
-                'tfa_change_status', 'tfa_add_backup_phone', 'tfa_change_backup_phone', 'tfa_remove_backup_phone',
-                'tfa_add_security_key', 'tfa_remove_security_key', 'passkey_add', 'passkey_remove'
-            ) THEN 'credentials_changed'
-            WHEN operation IN (
-                'admin_alerting_triggered_alert', 'ransomware_alert_create_report',
-                'ransomware_restore_process_started', 'ransomware_restore_process_completed'
-            ) THEN 'provider_alert'
-            WHEN operation IN (
-                'shared_link_create', 'file_transfers_transfer_send', 'file_transfers_file_add'
-            ) THEN 'share_external'
-            WHEN
-                operation IN ('shared_link_change_visibility', 'shared_link_settings_change_audience')
-                AND new_value = 'public'
-                THEN 'share_external'
-            WHEN
-                operation IN (
-                    'shared_content_add_member', 'shared_content_add_invitees', 'shared_folder_create',
-                    'shared_folder_transfer_ownership'
-                )
-                AND with_outsiders = 'true'
-                THEN 'share_external'
-        END AS kind,
-        -- The account concerned, where that is not the one that acted.
-        operation IN (
-            'login_fail', 'sso_error', 'account_lock_or_unlocked', 'sign_in_as_session_start',
-            'reseller_support_session_start', 'guest_admin_signed_in_via_trusted_teams', 'password_reset',
-            'tfa_reset', 'admin_alerting_triggered_alert'
-        ) AND coalesce(context_email, context_member_id, context_account_id) IS NOT NULL AS about_context
+        raw.*,
+        operations.meaning,
+        operations.subject,
+        operations.otherwise,
+        CASE operations.only_if
+            WHEN 'locked' THEN coalesce(new_value = 'locked', FALSE)
+            WHEN 'disabled' THEN coalesce(new_value = 'disabled', FALSE)
+            WHEN 'public' THEN coalesce(new_value = 'public', FALSE)
+            WHEN 'outsiders' THEN coalesce(with_outsiders = 'true', FALSE)
+            ELSE TRUE
+        END AS holds,
+        coalesce(context_email, context_member_id, context_account_id) IS NOT NULL AS has_context
     FROM raw
+    LEFT JOIN operations ON raw.operation = operations.operation
+),
+
+named AS (
+    SELECT
+        * EXCLUDE (meaning),
+        CASE WHEN holds THEN meaning ELSE otherwise END AS meaning,
+        nullif(nullif(CASE WHEN holds THEN meaning ELSE otherwise END, 'irrelevant'), 'copy') AS kind,
+        -- The account concerned, where that is not the one that acted.
+        coalesce(subject IN ('context', 'concerned') AND has_context, FALSE) AS about_context,
+        coalesce(subject = 'concerned' AND NOT has_context, FALSE) AS about_nobody
+    FROM decided
 ),
 
 attributed AS (
@@ -57,17 +34,20 @@ attributed AS (
         *,
         -- The user who acted, else the member in whose name an app or an unnamed actor did.
         CASE
+            WHEN about_nobody THEN NULL
             WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_tag
             WHEN actor_tag = 'user' THEN user_tag
             WHEN actor_tag = 'admin' THEN admin_tag
         END AS member_tag,
         CASE
+            WHEN about_nobody THEN NULL
             WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app'
                 THEN coalesce(context_member_id, context_account_id)
             WHEN actor_tag = 'user' THEN coalesce(user_member_id, user_account_id)
             WHEN actor_tag = 'admin' THEN coalesce(admin_member_id, admin_account_id)
         END AS member_id,
         CASE
+            WHEN about_nobody THEN NULL
             WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_email
             WHEN actor_tag = 'user' THEN user_email
             WHEN actor_tag = 'admin' THEN admin_email
@@ -166,16 +146,12 @@ SELECT
     CAST(NULL AS VARCHAR) AS fault,
     -- One object in the place of the list of files is a shape that only the text shows.
     kind IN ('upload', 'edit') AND assets IS NULL AS doubtful,
-    CASE
-        WHEN kind IN ('upload', 'edit') THEN 'folder only'
-        WHEN operation IN (
-            'file_copy', 'file_save_copy_reference', 'shared_content_copy', 'shared_link_copy', 'file_restore',
-            'file_revert', 'file_rollback_changes', 'rewind_folder', 'file_move', 'file_rename'
-        ) THEN 'copy on the server: no new bytes'
-    END AS ignored_because,
-    coalesce(member_id, app_id) AS user_id,
+    meaning,
+    CASE WHEN kind IN ('upload', 'edit') THEN 'folder only' END AS ignored_because,
+    coalesce(member_id, CASE WHEN NOT about_nobody THEN app_id END) AS user_id,
     lower(email) AS email,
     CASE
+        WHEN about_nobody THEN 'system'
         WHEN about_context AND member_tag = 'team_member' THEN 'person'
         WHEN about_context AND member_tag LIKE '%non_team_member' THEN 'guest'
         WHEN actor_tag = 'app' THEN 'app'
@@ -215,6 +191,7 @@ SELECT
             'admin_impersonation'
         ) THEN replace(operation, '_', ' ')
     END AS detail,
+    alert_instance AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
     -- Files are asked for in the name of a member of the team.
     CASE WHEN member_id LIKE 'dbmid:%' THEN member_id END AS asker,

@@ -3,7 +3,7 @@
 -- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
-        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, kind),
+        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, kind, alert_id),
         -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
         -- Being shared with is told apart from being shared inside the organisation by the domain.
@@ -32,7 +32,8 @@ WITH timed AS (
             WHEN ends_with(app, $derived_mark) THEN concat(app, ' told by the provider')
             ELSE app
         END AS app,
-        CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail
+        CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail,
+        CASE WHEN kind = 'provider_alert' AND alert_id <> '' THEN alert_id END AS alert_id
     FROM classified
 ),
 
@@ -61,7 +62,7 @@ checked AS (
             ELSE fault
         END AS rejected_because,
         CASE
-            WHEN actor_class = 'person' AND address IS NULL AND user_id IS NULL THEN 'anonymous'
+            WHEN actor_class IN ('person', 'guest') AND address IS NULL AND user_id IS NULL THEN 'anonymous'
             WHEN
                 actor_class = 'person' AND guest_by_domain AND address IS NOT NULL
                 AND length($organisation_domains) > 0
@@ -83,7 +84,18 @@ decided AS (
             WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE)
                 THEN rejected_because
             WHEN rejected_because IS NOT NULL OR CAST(time AS DATE) <> CAST($day AS DATE) THEN 'another day'
-            WHEN kind IS NULL THEN coalesce(ignored_because, 'not an upload or activity')
+            WHEN kind IS NOT NULL THEN NULL
+            WHEN ignored_because IS NOT NULL THEN ignored_because
+            WHEN meaning = 'copy' THEN 'copy on the server: no new bytes'
+            WHEN meaning IS NOT NULL THEN 'not an upload or activity'
+            -- What a provider adds is to be seen, before all what may bring content.
+            WHEN
+                regexp_matches(
+                    lower(operation),
+                    'upload|(create|add|import|receive|save).*([^o]|^)file|([^o]|^)file.*(create|add|import|receive|save)'
+                )
+                THEN 'unknown operation, perhaps an upload'
+            ELSE 'unknown operation'
         END AS reason
     FROM checked
 )
@@ -149,6 +161,7 @@ SELECT
             THEN upper(country_text)
     END AS country,
     detail,
+    alert_id,
     -- Only the organisation's own can be asked as: a stranger's file is asked for in its owner's name.
     CASE
         WHEN kind IN ('upload', 'edit') AND class IN ('person', 'app') THEN coalesce(asker, owner_asker)

@@ -1,6 +1,13 @@
 -- What each Google Workspace activity is about: one row an activity. Its events all tell of one thing; the primary
 -- one says what the user did, the others follow from it.
-WITH marked AS (
+-- Reads: raw, operations (what each event of each application means).
+WITH telling AS (
+    SELECT list(DISTINCT operation) AS names
+    FROM operations
+    WHERE meaning NOT IN ('upload', 'edit', 'copy', 'irrelevant') AND coalesce(only_if, '') <> 'external'
+),
+
+marked AS (
     SELECT
         *,
         list_filter(
@@ -27,23 +34,18 @@ chosen AS (
             list_filter(pool, lambda e: e.name = 'upload')[1],
             list_filter(pool, lambda e: e.name = 'create')[1],
             list_filter(pool, lambda e: e.name = 'edit' AND has_primary)[1],
-            list_filter(
-                pool,
-                lambda e: e.name IN (
-                    'download', 'trash', 'delete', 'login_success', 'login_failure', '2sv_disable', 'password_edit',
-                    'titanium_unenroll', '2sv_enroll', 'titanium_enroll', 'recovery_email_edit',
-                    'recovery_phone_edit', 'recovery_secret_qa_edit'
-                ) OR e.type IN ('account_warning', 'attack_warning')
-            )[1],
+            list_filter(pool, lambda e: list_contains(names, e.name))[1],
             list_filter(pool, lambda e: e.name IS NOT NULL)[1]
         ) AS main
     FROM pooled
+    CROSS JOIN telling
 ),
 
 read_out AS (
     SELECT
         *,
         main.name AS operation,
+        coalesce(nullif(application, ''), 'drive') AS listed_application,
         lower(actor_email) AS login,
         list_filter(main.parameters, lambda p: p.name = 'doc_id')[1].value AS doc_id,
         list_filter(main.parameters, lambda p: p.name = 'doc_title')[1].value AS doc_title,
@@ -52,7 +54,10 @@ read_out AS (
         list_filter(main.parameters, lambda p: p.name = 'visibility')[1].value AS visibility,
         list_filter(main.parameters, lambda p: p.name = 'originating_app_id')[1].value AS originating_app,
         list_filter(main.parameters, lambda p: p.name = 'actor_is_collaborator_account')[1]."boolValue" AS outsider,
-        list_filter(main.parameters, lambda p: p.name = 'affected_email_address')[1].value AS affected,
+        list_filter(
+            main.parameters, lambda p: p.name IN ('affected_email_address', 'USER_EMAIL')
+        )[1].value AS affected,
+        list_filter(main.parameters, lambda p: p.name = 'has_alert')[1]."boolValue" AS has_alert,
         list_filter(main.parameters, lambda p: p.name = 'login_type')[1].value AS login_type,
         list_filter(main.parameters, lambda p: p.name = 'is_suspicious')[1]."boolValue" AS suspicious,
         list_filter(
@@ -70,51 +75,53 @@ read_out AS (
     FROM chosen
 ),
 
-named AS (
+decided AS (
     SELECT
-        *,
-        CASE
-            -- Other applications have events of the same names: a mail can be downloaded and deleted, too.
-            WHEN operation IN ('upload', 'create', 'edit', 'download', 'trash', 'delete') OR made_external
-                THEN application IS NULL OR application = 'drive'
-            ELSE application IS NULL OR application IN ('drive', 'login', 'user_accounts')
-        END AS of_its_application
+        read_out.*,
+        -- Of an application that is not read, one row decides all.
+        coalesce(one.meaning, whole.meaning) AS told,
+        one.meaning IS NULL AND whole.meaning IS NOT NULL AS of_another_application,
+        one.only_if,
+        one.otherwise,
+        coalesce(affected, '') <> '' AS about_affected
     FROM read_out
+    LEFT JOIN operations AS one
+        ON read_out.operation = one.operation AND read_out.listed_application = one.application
+    LEFT JOIN operations AS whole ON whole.operation = '*' AND read_out.listed_application = whole.application
 ),
 
 meant AS (
     SELECT
         *,
         CASE
-            WHEN NOT of_its_application THEN NULL
-            WHEN operation = 'upload' THEN 'upload'
-            WHEN operation = 'create' AND doc_type NOT IN ('folder', 'shortcut', 'shared_drive') THEN 'upload'
+            WHEN only_if = 'external' AND NOT coalesce(made_external, FALSE) THEN otherwise
+            WHEN only_if = 'alert' AND coalesce(has_alert, '') <> 'true' THEN otherwise
+            -- Whatever else it does, an act that lets outsiders see an item is that.
+            WHEN told IN ('copy', 'irrelevant') AND made_external AND listed_application = 'drive' THEN 'share_external'
+            ELSE told
+        END AS meaning
+    FROM decided
+),
+
+named AS (
+    SELECT
+        *,
+        CASE
+            WHEN meaning IN ('copy', 'irrelevant') THEN NULL
+            WHEN operation = 'create' AND doc_type IN ('folder', 'shortcut', 'shared_drive') THEN NULL
             -- An editor's file is saved with every key stroke: only the others get a new version by it.
             WHEN
-                operation = 'edit' AND has_primary
-                AND doc_type NOT IN (
-                    'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
-                    'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
+                operation = 'edit' AND (
+                    NOT has_primary
+                    OR doc_type IN (
+                        'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
+                        'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
+                    )
                 )
-                THEN 'edit'
-            WHEN operation = 'download' THEN 'download'
-            WHEN operation IN ('trash', 'delete') THEN 'delete'
-            WHEN operation = 'login_success' THEN 'sign_in'
-            WHEN operation = 'login_failure' THEN 'sign_in_failed'
-            WHEN operation IN ('2sv_disable', 'titanium_unenroll') THEN 'mfa_disabled'
-            WHEN operation = 'password_edit' THEN 'password_reset'
-            WHEN operation IN (
-                '2sv_enroll', 'titanium_enroll', 'recovery_email_edit', 'recovery_phone_edit',
-                'recovery_secret_qa_edit'
-            ) THEN 'credentials_changed'
-            WHEN
-                main.type IN ('account_warning', 'attack_warning')
-                OR operation IN ('risky_sensitive_action_allowed', 'risky_sensitive_action_blocked')
-                THEN 'provider_alert'
-            WHEN made_external OR operation = 'email_forwarding_out_of_domain' THEN 'share_external'
-        END AS kind,
-        coalesce(affected, '') <> '' AS about_affected
-    FROM named
+                THEN NULL
+            ELSE meaning
+        END AS kind
+    FROM meant
 )
 
 SELECT
@@ -132,24 +139,24 @@ SELECT
     kind,
     CAST(NULL AS VARCHAR) AS fault,
     FALSE AS doubtful,
+    meaning,
     CASE
-        WHEN application NOT IN ('drive', 'login', 'user_accounts') THEN 'of an application that is not watched'
-        WHEN operation IN ('copy', 'source_copy', 'move', 'add_to_folder', 'untrash', 'change_owner')
-            THEN 'copy on the server: no new bytes'
-        WHEN operation = 'create' THEN 'not a file'
-        WHEN operation = 'edit' THEN 'edit in a Google editor'
+        WHEN of_another_application THEN 'of an application that is not watched'
+        WHEN meaning = 'upload' THEN 'not a file'
+        WHEN meaning = 'edit' THEN 'edit in a Google editor'
     END AS ignored_because,
-    CASE WHEN NOT about_affected THEN profile_id END AS user_id,
+    -- The stand-in for someone without an account is nobody's id.
+    CASE WHEN NOT about_affected THEN nullif(profile_id, '105250506097979753968') END AS user_id,
     CASE WHEN about_affected THEN lower(affected) ELSE login END AS email,
     CASE
         WHEN about_affected THEN 'person'
-        WHEN login LIKE '%gserviceaccount.com' THEN 'service'
+        WHEN login LIKE '%_@%.gserviceaccount.com' THEN 'service'
         WHEN caller_type = 'KEY' AND caller_key = 'SYSTEM' THEN 'system'
         WHEN caller_type = 'KEY' THEN 'service'
-        -- Google's stand-in for someone without an account.
         WHEN coalesce(actor_email, '') = '' AND coalesce(profile_id, '') IN ('', '105250506097979753968')
             THEN 'anonymous'
-        WHEN coalesce(oauth_client, application_name) IS NOT NULL OR agent_name IS NOT NULL OR agentic = 'true' THEN 'app'
+        WHEN caller_type = 'EXTERNAL_USER' THEN 'guest'
+        WHEN oauth_client IS NOT NULL OR agent_name IS NOT NULL OR agentic = 'true' THEN 'app'
         WHEN outsider = 'true' THEN 'guest'
         ELSE 'person'
     END AS actor_class,
@@ -174,6 +181,7 @@ SELECT
         WHEN kind IN ('provider_alert', 'mfa_disabled', 'password_reset', 'credentials_changed', 'share_external')
             THEN replace(operation, '_', ' ')
     END AS detail,
+    CAST(NULL AS VARCHAR) AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
     -- Files are asked for in the name of an account, by its address.
     CASE WHEN actor_email LIKE '%_@_%' THEN lower(actor_email) END AS asker,
@@ -181,4 +189,4 @@ SELECT
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id,
     CAST(NULL AS VARCHAR) AS folder_id
-FROM meant
+FROM named

@@ -1,52 +1,133 @@
 -- What each Office 365 audit record is about: one row a record.
-WITH named AS (
+-- Reads: raw, operations, record_types and sign_in_errors (what each operation, type of record and error code means).
+WITH listed AS (
+    SELECT
+        raw.*,
+        operations.meaning AS listed_meaning,
+        operations.only_if,
+        operations.otherwise,
+        operations.subject,
+        record_types.meaning AS type_meaning,
+        sign_in_errors.meaning AS error_meaning,
+        sign_in_errors.detail AS error_detail
+    FROM raw
+    -- Directory operations end with a full stop in one place, and without in another.
+    LEFT JOIN operations ON lower(rtrim(raw.operation, '. ')) = operations.operation
+    LEFT JOIN record_types ON lower(raw.record_type) = record_types.record_type
+    LEFT JOIN sign_in_errors
+        ON
+            raw.operation = 'UserLoginFailed'
+            AND lower(coalesce(nullif(raw.error_number, ''), nullif(raw.error_code, ''), raw.logon_error))
+            = sign_in_errors.code
+),
+
+factored AS (
+    SELECT
+        *,
+        coalesce(nullif(error_number, ''), nullif(error_code, ''), nullif(logon_error, '')) AS error_told,
+        -- State 0 is off, 1 is on, 2 is on and enforced; of several parties one is enough.
+        list_filter(modified, lambda p: p."Name" = 'StrongAuthenticationRequirement')[1] AS requirement,
+        list_filter(modified, lambda p: p."Name" = 'StrongAuthenticationMethod')[1] AS methods,
+        list_filter(
+            modified, lambda p: p."Name" IN ('StrongAuthenticationUserDetails', 'StrongAuthenticationPhoneAppDetail')
+        )[1] AS contacts
+    FROM listed
+),
+
+compared AS (
+    SELECT
+        *,
+        regexp_matches(requirement."OldValue", '"State"\s*:\s*"?[1-9]') AS was_required,
+        regexp_matches(requirement."NewValue", '"State"\s*:\s*"?[1-9]') AS is_required,
+        methods."OldValue" LIKE '%{%' AS had_methods,
+        methods."NewValue" LIKE '%{%' AS has_methods,
+        contacts."OldValue" LIKE '%{%' AS had_contacts,
+        contacts."NewValue" LIKE '%{%' AS has_contacts
+    FROM factored
+),
+
+meant AS (
     SELECT
         *,
         CASE
-            WHEN operation IN ('FileUploaded', 'FileSyncUploadedFull', 'FileSyncUploadedPartial') THEN 'upload'
-            WHEN operation IN ('FileModified', 'FileModifiedExtended') THEN 'edit'
-            WHEN operation IN ('FileDownloaded', 'FileSyncDownloadedFull') THEN 'download'
-            WHEN operation IN ('FileDeleted', 'FileRecycled') THEN 'delete'
-            WHEN operation = 'UserLoggedIn' THEN 'sign_in'
-            WHEN operation = 'UserLoginFailed' THEN 'sign_in_failed'
-            -- The sign-ins of the years before tell success by a status.
-            WHEN operation LIKE 'PasswordLogon%' AND login_status = '0' THEN 'sign_in'
-            WHEN operation LIKE 'PasswordLogon%' THEN 'sign_in_failed'
-            WHEN operation LIKE 'Disable Strong Authentication%' THEN 'mfa_disabled'
-            WHEN operation LIKE 'Reset user password%' OR operation LIKE 'Change user password%'
-                THEN 'password_reset'
-            WHEN operation LIKE 'Add registered owner to device%' OR operation LIKE 'Register device%'
-                THEN 'new_device'
-            WHEN operation IN (
-                'AlertTriggered', 'AlertEntityGenerated', 'FileMalwareDetected', 'UnmanagedSyncClientBlocked'
-            ) THEN 'provider_alert'
-            WHEN operation IN ('AnonymousLinkCreated', 'AnonymousLinkUpdated', 'SharingInvitationCreated')
-                THEN 'share_external'
-            WHEN
-                operation IN ('SharingSet', 'AddedToSecureLink', 'AddedToGroup', 'SecureLinkCreated')
-                AND target_type = 'Guest'
-                THEN 'share_external'
+            -- Whatever is called, a record of a type for alerts is one.
+            WHEN type_meaning = 'provider_alert' THEN 'provider_alert'
+            WHEN listed_meaning IS NULL THEN type_meaning
+            WHEN only_if = 'failed' AND error_told IS NOT NULL
+                THEN coalesce(error_meaning, otherwise)
+            WHEN only_if = 'status zero' AND coalesce(login_status, '') <> '0' THEN otherwise
+            WHEN only_if = 'guest' AND coalesce(target_type, '') <> 'Guest' THEN otherwise
+            WHEN only_if = 'second factor off'
+                THEN CASE
+                    WHEN was_required AND NOT coalesce(is_required, FALSE) THEN listed_meaning
+                    WHEN had_methods AND NOT coalesce(has_methods, FALSE) THEN listed_meaning
+                    WHEN
+                        requirement."OldValue" <> requirement."NewValue"
+                        AND (coalesce(was_required, FALSE) OR coalesce(is_required, FALSE))
+                        THEN otherwise
+                    WHEN methods."OldValue" <> methods."NewValue" THEN otherwise
+                    WHEN coalesce(has_methods, FALSE) AND methods."OldValue" IS NULL THEN otherwise
+                    WHEN coalesce(had_contacts, FALSE) <> coalesce(has_contacts, FALSE) THEN otherwise
+                    ELSE 'irrelevant'
+                END
+            ELSE listed_meaning
         END AS meaning,
+        coalesce(subject, CASE WHEN type_meaning = 'provider_alert' THEN 'alert' END) AS about
+    FROM compared
+),
+
+pointed AS (
+    SELECT
+        *,
         CASE
-            WHEN operation IN ('AlertTriggered', 'AlertEntityGenerated')
-                THEN coalesce(alert_user, CASE WHEN entity_type = 'User' THEN entity_id END, user_login)
-            WHEN
-                operation LIKE 'Disable Strong Authentication%' OR operation LIKE 'Reset user password%'
-                OR operation LIKE 'Change user password%'
-                THEN coalesce(nullif(object_id, ''), user_login)
-            ELSE user_login
-        END AS subject
-    FROM raw
+            WHEN about IN ('target', 'owner')
+                THEN coalesce(
+                    list_filter(targets, lambda t: t."Type" IN ('5', 'UPN') AND t."ID" LIKE '%_@_%')[1]."ID",
+                    CASE WHEN object_id LIKE '%_@_%' THEN object_id END,
+                    -- A user without an address; of a device it would be the device.
+                    CASE
+                        WHEN
+                            about = 'target'
+                            AND lower(object_id) NOT IN ('', 'not available', '00000000-0000-0000-0000-000000000000')
+                            THEN object_id
+                    END
+                )
+            WHEN about = 'alert'
+                THEN list_filter(
+                    [
+                        alert_user,
+                        alert_sender,
+                        CASE
+                            WHEN coalesce(alert_entity, entity_type, 'User') IN ('User', 'Recipients', 'Mailbox')
+                                THEN alert_entity_id
+                        END,
+                        alert_recipient,
+                        object_id,
+                        CASE WHEN coalesce(entity_type, 'User') IN ('User', 'Recipients', 'Mailbox') THEN entity_id END,
+                        document_from,
+                        mail_from,
+                        user_login,
+                        user_display_name
+                    ],
+                    lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
+                )[1]
+        END AS pointed_at
+    FROM meant
 ),
 
 told AS (
     SELECT
         *,
-        lower(subject) AS login,
+        coalesce(pointed_at, user_login) AS subject_login,
+        -- Type and key of who raises an alert are the service's, even where the record bears the account's name.
+        pointed_at IS NOT NULL AND (about = 'alert' OR coalesce(pointed_at <> user_login, TRUE)) AS about_another,
+        lower(coalesce(pointed_at, user_login)) AS login,
+        lower(user_type) AS type,
         CASE
-            WHEN meaning NOT IN ('upload', 'edit') OR coalesce(item_type, 'File') = 'File' THEN meaning
+            WHEN meaning IN ('copy', 'irrelevant') THEN NULL
+            WHEN meaning NOT IN ('upload', 'edit') OR coalesce(item_type, 'File') IN ('File', '1') THEN meaning
         END AS kind
-    FROM named
+    FROM pointed
 )
 
 SELECT
@@ -64,13 +145,21 @@ SELECT
     kind,
     CAST(NULL AS VARCHAR) AS fault,
     FALSE AS doubtful,
+    meaning,
+    CASE WHEN meaning IN ('upload', 'edit') THEN 'not a file' END AS ignored_because,
     CASE
-        WHEN meaning IN ('upload', 'edit') THEN 'not a file'
-        WHEN operation IN ('FileCopied', 'FileRestored', 'FileMoved', 'FileRenamed', 'FileCheckedIn')
-            THEN 'copy on the server: no new bytes'
-    END AS ignored_because,
-    CASE WHEN subject = user_login THEN coalesce(nullif(user_key, ''), nullif(user_login, '')) ELSE subject END
-        AS user_id,
+        WHEN about_another THEN subject_login
+        ELSE coalesce(
+            CASE
+                WHEN lower(user_key) NOT IN ('', 'not available', '00000000-0000-0000-0000-000000000000') THEN user_key
+            END,
+            CASE
+                WHEN login IN ('', 'not available', '00000000-0000-0000-0000-000000000000') THEN NULL
+                WHEN login LIKE 'serviceprincipal!_%' ESCAPE '!' THEN substr(user_login, 18)
+                ELSE user_login
+            END
+        )
+    END AS user_id,
     CASE
         WHEN login LIKE 'urn:spo:guest#%' THEN split_part(login, '#', 2)
         -- A guest's address, with the last underscore for the sign: name_domain#ext#@tenant.
@@ -80,16 +169,29 @@ SELECT
         ELSE login
     END AS email,
     CASE
-        WHEN login LIKE 'urn:spo:anon#%' THEN 'anonymous'
-        WHEN login LIKE 'urn:spo:guest#%' OR login LIKE '%#ext#%' THEN 'guest'
-        WHEN login IN ('sharepoint\system', 'microsoft\serviceoperator', 'securitycompliancealerts') THEN 'system'
-        WHEN login = 'app@sharepoint' OR login LIKE 'serviceprincipal!_%' ESCAPE '!' THEN 'service'
-        WHEN subject <> user_login THEN 'person'
-        WHEN coalesce(login, '') IN ('', 'not available') THEN 'anonymous'
-        WHEN user_type IN ('5', '6') THEN 'service'
-        WHEN user_type IN ('3', '4', '7', '8') THEN 'system'
-        WHEN user_type = '10' AND login LIKE '%_@_%' THEN 'guest'
-        WHEN user_type = '10' THEN 'anonymous'
+        -- What stands before the sign is Microsoft's, what follows may be anything.
+        WHEN
+            split_part(login, '#', 1) IN ('urn:spo:anon', 'urn:spo:tenantanon', 'urn:forms:anonymous')
+            OR login IN ('anonymous', 's-1-0-0')
+            THEN 'anonymous'
+        WHEN login LIKE 'urn:%#%' OR login LIKE '%#ext#%' THEN 'guest'
+        WHEN
+            login IN (
+                'sharepoint\system', 'microsoft\serviceoperator', 'securitycompliancealerts',
+                'securitycomplianceinsights', 'dlpagent', 'system', 's-1-5-18', 's-1-5-19', 's-1-5-20'
+            )
+            OR split_part(login, '\', 1) IN ('nt authority', 'nt service')
+            OR (login LIKE 's-1-5-80-%' AND login NOT LIKE '%@%')
+            THEN 'system'
+        WHEN login = 'app@sharepoint' THEN 'service'
+        WHEN login LIKE 'serviceprincipal!_%' ESCAPE '!' AND login NOT LIKE '%@%' THEN 'service'
+        WHEN about_another THEN 'person'
+        WHEN type IN ('5', 'application') THEN 'app'
+        WHEN type IN ('6', 'serviceprincipal') THEN 'service'
+        WHEN type IN ('3', '4', '7', '8', 'dcadmin', 'system', 'custompolicy', 'systempolicy') THEN 'system'
+        WHEN coalesce(login, '') IN ('', 'not available', '00000000-0000-0000-0000-000000000000') THEN 'anonymous'
+        WHEN type IN ('10', 'guest') AND login LIKE '%_@_%' THEN 'guest'
+        WHEN type IN ('10', 'guest') THEN 'anonymous'
         ELSE 'person'
     END AS actor_class,
     FALSE AS guest_by_domain,
@@ -115,11 +217,17 @@ SELECT
     ) AS ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
     CASE
-        WHEN operation IN ('AlertTriggered', 'AlertEntityGenerated')
-            THEN concat_ws(': ', 'Microsoft alert', alert_name)
+        WHEN only_if = 'failed' AND error_told IS NOT NULL
+            THEN coalesce(error_detail, concat('unknown code ', left(error_told, 40), ': not counted as a failure'))
+        WHEN about = 'alert' AND kind = 'provider_alert'
+            THEN concat_ws(': ', 'Microsoft alert', coalesce(alert_name, risk_event, operation))
         WHEN kind = 'share_external' THEN concat_ws(' to ', operation, target_name)
-        WHEN kind IN ('provider_alert', 'mfa_disabled', 'password_reset', 'new_device') THEN operation
+        WHEN kind IN ('mfa_disabled', 'credentials_changed') AND only_if = 'second factor off'
+            THEN coalesce(requirement."Name", methods."Name", contacts."Name")
+        WHEN kind IN ('provider_alert', 'mfa_disabled', 'credentials_changed', 'password_reset', 'new_device')
+            THEN operation
     END AS detail,
+    coalesce(alert_id, risk_id, incident_id) AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
     -- Files are asked for in the application's own name, by site and list.
     CASE WHEN site_id <> '' AND list_id <> '' THEN '' END AS asker,

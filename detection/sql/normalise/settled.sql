@@ -1,5 +1,5 @@
 -- Events of which each counts once. Of several deliveries one is taken, the same one whatever their order; a save that is
--- part of an upload gives it its size.
+-- part of an upload gives it its size, and an alert told again is part of the first.
 WITH copies AS (
     SELECT
         *,
@@ -29,6 +29,8 @@ SELECT
         CASE
             WHEN taken.reason IS NULL AND taken.event_key IN (SELECT pairs.edit_key FROM pairs)
                 THEN 'part of another upload'
+            WHEN taken.reason IS NULL AND taken.event_key IN (SELECT alerts_again.event_key FROM alerts_again)
+                THEN 'part of another alert'
             ELSE taken.reason
         END AS reason,
         greatest(taken.bytes, paired.bytes) AS bytes

@@ -1,20 +1,26 @@
 -- failed_sign_ins_then_success: a password was guessed.
--- Reads: spans, user_activity.
-WITH guessed AS (
+-- Reads: spans, user_activity. A sign-in may write several records in one second: they are one attempt.
+WITH attempts AS (
+  SELECT DISTINCT s.alert_id, s.signs_from, a.kind, a.provider, date_trunc('second', a.time) AS time
+  FROM spans s
+  JOIN user_activity a ON a."user" = s."user" AND a.time >= s.signs_from - INTERVAL 1 HOUR AND a.time < s.signs_to
+  WHERE a.kind IN ('sign_in', 'sign_in_failed')
+),
+guessed AS (
   SELECT
-    s.alert_id,
+    a.alert_id,
     a.time AS success,
     a.provider,
     count(*) AS failures,
     min(f.time) AS first_failure
-  FROM spans s
-  JOIN user_activity a ON a."user" = s."user" AND a.kind = 'sign_in' AND a.time >= s.signs_from AND a.time < s.signs_to
-  JOIN user_activity f
-    ON f."user" = s."user"
+  FROM attempts a
+  JOIN attempts f
+    ON f.alert_id = a.alert_id
     AND f.kind = 'sign_in_failed'
     AND f.time < a.time
     AND f.time >= a.time - INTERVAL 1 HOUR
-  GROUP BY s.alert_id, a.time, a.provider
+  WHERE a.kind = 'sign_in' AND a.time >= a.signs_from
+  GROUP BY a.alert_id, a.time, a.provider
   HAVING count(*) >= $failed_sign_ins
 ),
 guessed_first AS (

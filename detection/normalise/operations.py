@@ -1,0 +1,122 @@
+"""What each published operation of a provider means: the files of ``detection/data/operations`` as tables.
+
+The queries of ``detection/sql/normalise`` join them, and the pages of ``docs/providers`` show them. An operation that
+stands in none of them is unknown: see ``detection/sql/normalise/events.sql``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+import pyarrow as pa
+
+__all__ = ["IRRELEVANT", "TABLES", "create_operations", "data_version", "drop_operations", "read_rows"]
+
+IRRELEVANT = ("copy", "irrelevant")
+"""Meanings of what is neither an upload nor activity: a copy on the server, and anything else."""
+
+_JOINT = ("drive", "login", "user_accounts")
+"""Applications of Google whose events have no name in common: exporters write one for another of them."""
+
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "operations": ("application", "operation", "meaning", "only_if", "otherwise", "subject"),
+    "record_types": ("record_type", "meaning"),
+    "sign_in_errors": ("code", "meaning", "detail"),
+}
+"""Columns of the tables that :func:`create_operations` makes, all of them text."""
+
+_FILES = {
+    "box": ("box",),
+    "dropbox": ("dropbox",),
+    "google_workspace": ("google_workspace",),
+    "office365": ("office365", "office365_record_types", "office365_sign_in_errors"),
+}
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of ``detection/data/operations/<name>.csv``."""
+    return list(csv.DictReader(io.StringIO(_text(name))))
+
+
+def create_operations(con: duckdb.DuckDBPyConnection, provider: str) -> None:
+    """Make the temporary tables :data:`TABLES` of one provider.
+
+    ``operations`` tells for each operation its meaning: a kind of upload or activity, or one of :data:`IRRELEVANT`.
+    With ``only_if`` it has that meaning where this condition holds, and the one of ``otherwise`` where it does not.
+    ``subject`` tells whose account it is about where that is not the one that acted; empty where it is.
+
+    Args:
+        con: Connection.
+        provider: A key of :data:`detection.normalise.fields.LAYOUTS`.
+    """
+    for table, rows in _tables(provider).items():
+        con.register("operation_rows", rows)
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM operation_rows")  # noqa: S608 -- own names
+        con.unregister("operation_rows")
+
+
+@cache
+def _tables(provider: str) -> Mapping[str, pa.Table]:
+    made: dict[str, Sequence[Mapping[str, str]]] = {"operations": list(_operations(provider))}
+    if provider == "office365":
+        made["record_types"] = list(_record_types())
+        made["sign_in_errors"] = list(_sign_in_errors())
+    return {
+        table: pa.table({name: pa.array([row[name] or None for row in rows], pa.string()) for name in TABLES[table]})
+        for table, rows in made.items()
+    }
+
+
+def drop_operations(con: duckdb.DuckDBPyConnection) -> None:
+    """Remove what :func:`create_operations` made."""
+    for table in TABLES:
+        con.execute(f"DROP TABLE IF EXISTS {table}")
+
+
+@cache
+def data_version(provider: str) -> str:
+    """Return a short digest of the provider's files: it changes when a decision changes."""
+    return hashlib.sha256("\0".join(_text(name) for name in _FILES[provider]).encode()).hexdigest()[:12]
+
+
+@cache
+def _text(name: str) -> str:
+    return files("detection").joinpath("data", "operations", f"{name}.csv").read_text(encoding="utf-8")
+
+
+def _operations(provider: str) -> Iterator[Mapping[str, str]]:
+    """Yield each operation once: joined to events, a second row would make two of each."""
+    listed: dict[tuple[str, str], Mapping[str, str]] = {}
+    for row in read_rows(provider):
+        # Entra's operations end with a full stop in one place and without in another.
+        name = row["operation"].lower() if provider == "office365" else row["operation"]
+        listed[row.get("application", ""), name] = row
+    for (application, name), known in list(listed.items()):
+        for joint in _JOINT if application in _JOINT else ():
+            listed.setdefault((joint, name), known)
+    for (application, name), known in listed.items():
+        yield {**known, "application": application, "operation": name}
+
+
+def _record_types() -> Iterator[Mapping[str, str]]:
+    """Yield each type by its number and by its name: exports write one or the other."""
+    for row in read_rows("office365_record_types"):
+        for key in (row["number"], row["name"].lower()):
+            yield {"record_type": key, "meaning": row["meaning"]}
+
+
+def _sign_in_errors() -> Iterator[Mapping[str, str]]:
+    """Yield each error by its code, and once by its name, which stands alone in some records."""
+    names = set()
+    for row in read_rows("office365_sign_in_errors"):
+        detail = f"{row['code']}: {row['detail']}"
+        yield {"code": row["code"], "meaning": row["meaning"], "detail": detail}
+        if row["name"] and row["name"] not in names:
+            names.add(row["name"])
+            yield {"code": row["name"].lower(), "meaning": row["meaning"], "detail": detail}

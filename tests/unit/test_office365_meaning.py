@@ -1,0 +1,296 @@
+"""What Office 365 records mean: codes of failed sign-ins, second factors, subjects, alerts, and who is no person."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from detection.normalise import outcomes
+from tests.memory import connect
+
+Event = dict[str, Any]
+GUID = "00000000-0000-4000-8000-000000000005"
+
+
+def record(**changes: Any) -> Event:
+    return {
+        "Id": "r1",
+        "CreationTime": "2026-03-04T12:00:00",
+        "Operation": "FileUploaded",
+        "UserId": "ann@example.com",
+        "UserKey": "i:0h.f|membership|1001@live.com",
+        "UserType": 0,
+        "ItemType": "File",
+        "ListItemUniqueId": "item-1",
+        **changes,
+    }
+
+
+def told(directory: Path, *records: Event) -> list[dict[str, Any]]:
+    """What becomes of each record."""
+    files = []
+    for number, each in enumerate(records):
+        path = directory / f"{number:04}.ndjson"
+        path.write_text(json.dumps({**each, "Id": each.get("Id") or f"r{number}"}) + "\n")
+        files.append(str(path))
+    with connect() as con:
+        return outcomes(con, "office365", raw_files=files, organisation_domains=["example.com"]).to_pylist()
+
+
+def failed(**changes: Any) -> Event:
+    return record(Operation="UserLoginFailed", RecordType=15, ResultStatus="Success", **changes)
+
+
+@pytest.mark.parametrize("code", ["50126", 50126, "50053", "50055", "50056", "50064", "50144", "500121"])
+def test_wrong_locked_and_expired_passwords_are_failed_sign_ins(tmp_path: Path, code: Any) -> None:
+    """These are what a guess at a password leaves."""
+    [row] = told(tmp_path, failed(ErrorNumber=code))
+    assert (row["kind"], row["detail"][:5]) == ("sign_in_failed", str(code)[:5])
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("65001", "50058", "50072", "50011", "1000000", "50089", "50132", "50133", "900941", "50140", "50074"),
+        *("50076", "50079", "50097", "53003", "65004", "16000", "0"),
+    ],
+)
+def test_interrupts_are_no_failed_sign_ins(tmp_path: Path, code: str) -> None:
+    """Consent, a silent sign-on or a second factor to be enrolled are a third of all failures, and no guesses."""
+    [row] = told(tmp_path, failed(ErrorNumber=code))
+    assert (row["kind"], row["detail"].split(":")[0]) == ("sign_in_interrupted", code)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "detail"),
+    [
+        ({"ErrorNumber": "987654"}, "sign_in_interrupted", "unknown code 987654: not counted as a failure"),
+        ({"ErrorNumber": "x" * 99}, "sign_in_interrupted", f"unknown code {'x' * 40}: not counted as a failure"),
+        ({"ErrorNumber": "", "ErrorCode": "50126"}, "sign_in_failed", "50126: wrong user name or password"),
+        ({"LogonError": "InvalidUserNameOrPassword"}, "sign_in_failed", "50126: wrong user name or password"),
+        ({"LogonError": "KmsiInterrupt"}, "sign_in_interrupted", "50140: asked whether to stay signed in"),
+        ({}, "sign_in_failed", None),
+    ],
+)
+def test_the_code_stands_in_several_fields_or_nowhere(
+    tmp_path: Path, changes: Event, kind: str, detail: str | None
+) -> None:
+    """A code that Microsoft adds is named and not counted; without any, the operation is all there is."""
+    [row] = told(tmp_path, failed(**changes))
+    assert (row["kind"], row["detail"]) == (kind, detail)
+
+
+def changed(name: str, old: str | None, new: str | None) -> Event:
+    return record(
+        Operation="Update user.",
+        RecordType=8,
+        UserId="root@example.com",
+        ObjectId="Ann@example.com",
+        ModifiedProperties=[
+            {"Name": "LastDirSyncTime", "OldValue": "", "NewValue": "x"},
+            {"Name": name, "OldValue": old, "NewValue": new},
+        ],
+    )
+
+
+ON = '[\r\n  {\r\n    "RelyingParty": "*",\r\n    "State": 1,\r\n    "RememberDevicesNotIssuedBefore": "x"\r\n  }\r\n]'
+ENFORCED = ON.replace(": 1", ": 2")
+OFF = '[{"RelyingParty":"*","State":0}]'
+METHODS = '[{"MethodType":6,"Default":true},{"MethodType":7,"Default":false}]'
+REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMethod"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "kind"),
+    [
+        (REQUIREMENT, ON, OFF, "mfa_disabled"),
+        (REQUIREMENT, ENFORCED, OFF, "mfa_disabled"),
+        (REQUIREMENT, ON, "[]", "mfa_disabled"),
+        (REQUIREMENT, ON, None, "mfa_disabled"),
+        (REQUIREMENT, OFF, ON, "credentials_changed"),
+        (REQUIREMENT, "[]", ENFORCED, "credentials_changed"),
+        (REQUIREMENT, ON, ENFORCED, "credentials_changed"),
+        (REQUIREMENT, OFF, OFF, None),
+        (METHOD, METHODS, "[]", "mfa_disabled"),
+        (METHOD, METHODS, None, "mfa_disabled"),
+        (METHOD, "[]", METHODS, "credentials_changed"),
+        (METHOD, None, METHODS, "credentials_changed"),
+        (METHOD, METHODS, '[{"MethodType":6,"Default":true}]', "credentials_changed"),
+        ("StrongAuthenticationUserDetails", "[]", '[{"PhoneNumber":"+1"}]', "credentials_changed"),
+        ("AccountEnabled", "[false]", "[true]", None),
+    ],
+)
+def test_a_second_factor_is_switched_off_in_a_property(
+    tmp_path: Path, name: str, old: str | None, new: str | None, kind: str | None
+) -> None:
+    """Real tenants tell it as an update of the user, whose properties alone say what was done."""
+    [row] = told(tmp_path, changed(name, old, new))
+    assert (row["kind"], row["user"]) == (kind, "ann@example.com" if kind else None)
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        ("Disable Strong Authentication.", "mfa_disabled"),
+        ("Enable Strong Authentication.", "credentials_changed"),
+        ("Enable Strong Authentication", "credentials_changed"),
+        ("Reset user password.", "password_reset"),
+        ("Reset password (self-service)", "password_reset"),
+        ("Admin deleted security info", "credentials_changed"),
+        ("Add registered owner to device.", "new_device"),
+        ("Add registered users to device.", "new_device"),
+        ("Register device.", "new_device"),
+    ],
+)
+@pytest.mark.parametrize("pointing", [{"ObjectId": "Ann@example.com"}, {"ObjectId": GUID}])
+def test_an_event_of_the_directory_is_about_its_target(
+    tmp_path: Path, operation: str, kind: str, pointing: Event
+) -> None:
+    """A device that a service registers, or a password that an administrator resets, is the person's."""
+    target = [{"ID": GUID, "Type": 2}, {"ID": "Ann", "Type": 1}, {"ID": "Ann@example.com", "Type": 5}]
+    service = f"ServicePrincipal_{GUID}"
+    line = record(Operation=operation, RecordType=8, UserId=service, UserKey="Not Available", UserType=4, Target=target)
+    [row] = told(tmp_path, {**line, **pointing})
+    assert (row["kind"], row["user"], row["actor_class"]) == (kind, "ann@example.com", "person")
+
+
+def test_services_are_told_apart_by_their_ids(tmp_path: Path) -> None:
+    """The text *Not Available* as an id would make one user of all services, and of the people that it hides."""
+    lines = [
+        record(Operation="Register device.", UserId=f"ServicePrincipal_{n}", UserKey=key, UserType=4, ObjectId="device")
+        for n, key in (("1-a", "Not Available"), ("1-b", ""), ("1-c", "1-c"), ("1-d", "not available"))
+    ]
+    assert [(row["user"], row["actor_class"]) for row in told(tmp_path, *lines)] == [
+        (f"office365:1-{name}", "service") for name in "abcd"
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"RecordType": 98, "Operation": "MCAS_ALERT_ANUBIS_DETECTION_VELOCITY", "UserId": "ann@example.com"},
+        {"RecordType": "MCASAlerts", "Operation": "MCAS_ALERT_X", "UserId": "ann@example.com"},
+        {"RecordType": 78, "Operation": "Something", "UserId": "ann@example.com"},
+        {"RecordType": 294, "Operation": "Risk detected", "UserId": "", "UserDisplayName": "ann@example.com"},
+        {"Data": json.dumps({"etype": "User", "eid": "ann@example.com"}), "AlertEntityId": "ANN", "EntityType": "User"},
+        {"Data": json.dumps({"suid": "ann@example.com", "eid": "ANN"})},
+        {"Data": json.dumps({"trc": "ann@example.com"})},
+        {"Data": {"f3u": "ann@example.com"}},
+        {"ObjectId": "ann@example.com"},
+        {"RecordType": 11, "Operation": "DLPRuleMatch", "SharePointMetaData": {"From": "ann@example.com"}},
+        {"RecordType": 13, "Operation": "DlpRuleMatch", "ExchangeMetaData": {"From": "ann@example.com"}},
+        {"RecordType": 63, "Operation": "DlpRuleMatch", "UserId": "ann@example.com", "UserKey": "DlpAgent"},
+    ],
+)
+@pytest.mark.parametrize("operation", ["AlertTriggered", "AlertEntityGenerated"])
+def test_an_alert_is_about_the_account_wherever_it_stands(tmp_path: Path, operation: str, changes: Event) -> None:
+    """Every service of Microsoft's writes the account elsewhere, and its own name where the account should be."""
+    alert = record(Operation=operation, RecordType=40, UserId="SecurityComplianceAlerts", UserType=4, UserKey="x")
+    [row] = told(tmp_path, {**alert, "ItemType": None, **changes})
+    assert (row["kind"], row["user"], row["actor_class"]) == ("provider_alert", "ann@example.com", "person")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ObjectId": "https://example-my.sharepoint.com/personal/a@b.example.com"},
+        {"Data": json.dumps({"etype": "MailMessage", "eid": "abc@prod.example.net"})},
+        {"EntityType": "MalwareFamily", "AlertEntityId": "Worm@example.net"},
+        {"AlertEntityId": "ANN", "EntityType": "User"},
+    ],
+)
+def test_what_is_no_account_is_warned_of_by_nobody(tmp_path: Path, changes: Event) -> None:
+    """An address within a link, a message's id or a display name is nobody's account."""
+    alert = record(Operation="AlertTriggered", RecordType=40, UserId="SecurityComplianceAlerts", UserType=4)
+    [row] = told(tmp_path, {**alert, **changes})
+    assert (row["kind"], row["user"]) == ("provider_alert", "office365:system")
+
+
+def alert(id_: str, clock: str, user: str | None, **changes: Any) -> Event:
+    data = {"Data": json.dumps({"f3u": user})} if user else {}
+    usual = {"Operation": "AlertEntityGenerated", "RecordType": 40, "UserId": "SecurityComplianceAlerts", "UserType": 4}
+    return record(Id=id_, CreationTime=f"2026-03-04T{clock}", **{**usual, "AlertId": "a1", **data, **changes})
+
+
+def test_an_alert_told_by_several_records_is_one(tmp_path: Path) -> None:
+    """A trigger and its entities would be several alerts, and the trigger one about nobody."""
+    lines = [
+        alert("r1", "11:00:00", None, Operation="AlertTriggered"),
+        alert("r2", "11:00:01", "ann@example.com"),
+        alert("r3", "11:09:00", "ann@example.com"),
+        alert("r4", "11:00:02", "ben@example.com"),
+        alert("r5", "11:00:02", "ann@example.com", AlertId="a2"),
+        alert("r6", "11:00:02", "ann@example.com", AlertId=None),
+        alert("r7", "11:00:03", "ann@example.com", AlertId=None),
+    ]
+    for each in (lines, lines[::-1]):
+        again = [row for row in told(tmp_path, *each) if row["reason"] == "part of another alert"]
+        again = sorted(f"{row['time']:%H:%M:%S}" for row in again)
+        assert again == ["11:00:00", "11:09:00"]
+
+
+@pytest.mark.parametrize(
+    ("operations", "uploads"),
+    [
+        ("FileUploaded FileModified FileModifiedExtended", 1),
+        ("FileModified FileModifiedExtended", 1),
+        ("FileSyncUploadedPartial FileModified", 1),
+        ("FileSyncUploadedFull FileModifiedExtended FileModifiedExtended", 1),
+        ("FileModifiedExtended FileModifiedExtended", 2),
+        ("FileUploaded FileUploaded", 2),
+    ],
+)
+def test_one_upload_told_by_several_records_is_one(tmp_path: Path, operations: str, uploads: int) -> None:
+    """A saved document would be two or three uploads of as many times its size."""
+    lines = [
+        record(Id=f"r{n}", CreationTime=f"2026-03-04T12:00:{20 * n:02}", Operation=name, FileSizeBytes=1000 + n)
+        for n, name in enumerate(operations.split())
+    ]
+    found = [row for row in told(tmp_path, *lines) if row["outcome"] == "upload"]
+    assert len(found) == uploads
+    assert uploads > 1 or found[0]["bytes"] == 1000 + len(lines) - 1
+
+
+def test_what_goes_on_with_a_save_belongs_to_its_upload(tmp_path: Path) -> None:
+    """A chain over more than five minutes would be an upload and a save."""
+    times = {"FileUploaded": "12:00:00", "FileModified": "12:04:00", "FileModifiedExtended": "12:08:00"}
+    lines = [
+        record(Id=name, CreationTime=f"2026-03-04T{time}", Operation=name, FileSizeBytes=n)
+        for n, (name, time) in enumerate(times.items())
+    ]
+    assert [(row["operation"], row["bytes"]) for row in told(tmp_path, *lines) if row["outcome"] == "upload"] == [
+        ("FileUploaded", 2)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "actor_class"),
+    [
+        ({"UserId": "anonymous"}, "anonymous"),
+        ({"UserId": "S-1-0-0"}, "anonymous"),
+        ({"UserId": "urn:forms:anonymous#1@forms.office.com"}, "anonymous"),
+        ({"UserId": "urn:forms:external#1@forms.office.com"}, "guest"),
+        ({"UserId": "NT SERVICE\\Sync"}, "system"),
+        ({"UserId": "NT AUTHORITY\\SYSTEM (Microsoft.Exchange.ServiceHost)"}, "system"),
+        ({"UserId": "S-1-5-18"}, "system"),
+        ({"UserId": "S-1-5-21-1-2-3-1001"}, "person"),
+        ({"UserId": "bot@example.com", "UserType": "Application"}, "app"),
+        ({"UserId": "eve@else.example", "UserType": "Guest"}, "guest"),
+        ({"UserId": "ann@example.com", "UserType": "Regular"}, "person"),
+        ({"UserId": "ann@example.com", "UserType": "something new"}, "person"),
+        # A prefix within an address makes nobody a service, nor a name a system.
+        ({"UserId": "ServicePrincipal_x@example.com"}, "person"),
+        ({"UserId": "anonymous@example.com"}, "person"),
+        ({"UserId": "s-1-5-80-1@example.com"}, "person"),
+        ({"UserId": "urn:spo:guest#urn:spo:anon#eve@else.example"}, "guest"),
+        ({"UserId": "urn:spo:tenantanon#1"}, "anonymous"),
+        ({"UserId": "system@example.com"}, "person"),
+    ],
+)
+def test_who_is_no_person_is_said_by_ids_and_closed_lists(tmp_path: Path, changes: Event, actor_class: str) -> None:
+    """Who counts as a system is not watched: nothing that somebody chose may say so."""
+    [row] = told(tmp_path, record(**changes))
+    assert row["actor_class"] == actor_class
