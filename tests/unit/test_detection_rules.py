@@ -26,7 +26,8 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
     with connect() as con:
         con.execute(
             'CREATE TABLE user_hours (provider VARCHAR, "user" VARCHAR, hour TIMESTAMP, files BIGINT, '
-            "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people')"
+            "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people', "
+            "again_files BIGINT[], again_sized_files BIGINT[])"
         )
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
         for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
@@ -70,13 +71,14 @@ def test_the_sentence_says_what_is_not_known():
     assert "no upload by this user is on record in the 30 days before" in said
     assert "\n" not in said
     partly = newcomer._replace(sized_files=50, bytes=5_000_000, files_windows=1, files_sum=1, files_max=1)
-    assert "60 files (5.0 MB in the 50 whose size is known)" in sentence(partly)
-    assert "gone" not in sentence(partly)
+    assert "60 files (at least 5.0 MB, 10 of unknown size)" in sentence(partly)
+    assert "overwritten" not in sentence(partly)
     one_gone = partly._replace(estimated_files=1, estimated_bytes=2_000_000)
-    assert "whose size is known) to Box, and about 2.0 MB more in 1 file that is gone; in the 30 days" in sentence(
-        one_gone
+    assert (
+        "to Box, and about 2.0 MB more in 1 file deleted or overwritten before its size was known; in the 30 days"
+        in sentence(one_gone)
     )
-    assert "about 2.0 MB more in 9 files that are gone" in sentence(one_gone._replace(estimated_files=9))
+    assert "in 9 files deleted or overwritten before their size" in sentence(one_gone._replace(estimated_files=9))
     assert "1 active three-hour window held 1 file on average and 1 file at most" in sentence(partly)
     assert "1 in 900 user-days in the organisation" in said
     # Service accounts are compared among themselves.
