@@ -1,9 +1,10 @@
 -- What happened in order, from seven days before each alert until the time that its page tells of: events alike within an
--- hour, and sign-ins within a day, are one row. weight: what a reader should not miss is 0.
+-- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: what a reader
+-- should not miss is 0.
 -- Reads: subjects, activity, uploads.
 WITH acts AS (
   SELECT
-    a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail,
+    a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail, CAST(NULL AS VARCHAR) AS file,
     CASE
       WHEN a.kind IN (
         'mfa_disabled', 'password_reset', 'credentials_changed', 'new_device', 'provider_alert', 'admin_impersonation',
@@ -15,7 +16,8 @@ WITH acts AS (
   FROM activity a
   UNION ALL
   SELECT
-    u."user", u.provider, u.time, 'upload' AS kind, u.ip, u.country, u.app, CAST(NULL AS VARCHAR) AS detail, 1 AS weight
+    u."user", u.provider, u.time, 'upload' AS kind, u.ip, u.country, u.app, CAST(NULL AS VARCHAR) AS detail,
+    coalesce(u.file_id, concat(u.event_key, ':', u.asset)) AS file, 1 AS weight
   FROM uploads u
 ),
 hourly AS (
@@ -31,7 +33,7 @@ hourly AS (
     min(a.weight) AS weight,
     min(a.time) AS time,
     max(a.time) AS last_time,
-    count(*) AS number,
+    CASE WHEN a.kind = 'upload' THEN count(DISTINCT a.file) ELSE count(*) END AS number,
     min(CASE WHEN a.time < s.opens THEN 'before' WHEN a.time < s.ends THEN 'during' ELSE 'after' END) AS phase,
     min(abs(date_diff('minute', s.opens, a.time))) AS distance
   FROM subjects s
