@@ -34,7 +34,11 @@ _MODELS: Mapping[str, type[Told]] = {
 _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
 """Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
 
-QUERIES = ("dossier/subjects", *(f"dossier/{name}" for name in _COUNTED.values()), *(f"dossier/{name}" for name in _MODELS))
+QUERIES = (
+    "dossier/subjects",
+    *(f"dossier/{name}" for name in _COUNTED.values()),
+    *(f"dossier/{name}" for name in _MODELS),
+)
 """The queries that a page depends on."""
 
 RULES = version(*QUERIES)

@@ -35,6 +35,7 @@ _BOUND = {
     "rare_share": 0.1,
     "mass_downloads": 100,
     "rare_share_days": 2,
+    "removed_files": 3,
 }
 _STEPS = ("spans", "seen_hours", "sightings")
 _REASONS = (
@@ -46,6 +47,7 @@ _REASONS = (
     "account",
     "habits",
     "files",
+    "removals",
     "other_alert",
     "risk_list",
 )
