@@ -78,7 +78,7 @@ def fold(
                 "name": name,
                 "severity": severity,
                 "reasons": found,
-                "sentence": sentence(Window(*figures, parameters.training_days, saves)),
+                "sentence": sentence(Window._make([*figures, parameters.training_days, saves])),
             }
         )
     con.register("said", pa.Table.from_pylist(said, schema=_SAID))

@@ -45,9 +45,9 @@ def variation(*, suspicious: bool) -> Variation:
 class Window(NamedTuple):
     """The figures that the sentence names, of the alert's rarest three hours.
 
-    Files count once, however often they were saved; bytes are those of the largest known version of each; sized files are
-    those of which the size of every save is known. The estimate is over versions that were removed before their size was
-    known, and part of no other figure; the baseline is over the user's active windows.
+    Files count once, however often they were saved; bytes are those of the largest known version of each; sized files
+    are those of which the size of every save is known. The estimate is over versions that were removed before their
+    size was known, and part of no other figure; the baseline is over the user's active windows.
     """
 
     user: str

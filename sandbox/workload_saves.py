@@ -1,4 +1,4 @@
-"""Files that are saved over and over: autosave of documents, and a sync client. Look-alikes, as in `workload_lookalikes`.
+"""Files that are saved over and over by autosave and by a sync client: look-alikes, as in `workload_lookalikes`.
 
 Belongs here: what makes many events of few files. An upload is counted by its file, so all of it stays quiet.
 """

@@ -162,8 +162,15 @@ def sized(recovery: Recovery, answers: Sequence[FileSize]) -> dict[tuple[str, st
         modified = answer.modified_at and answer.modified_at.astimezone(UTC).replace(tzinfo=None)
         con.execute(
             "INSERT INTO file_sizes VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [answer.file_id, answer.asked_version, answer.state, answer.bytes, answer.version, modified]
-            + [NEXT.replace(tzinfo=None)],
+            [
+                answer.file_id,
+                answer.asked_version,
+                answer.state,
+                answer.bytes,
+                answer.version,
+                modified,
+                NEXT.replace(tzinfo=None),
+            ],
         )
     con.execute(f"CREATE OR REPLACE TEMP TABLE typical_sizes AS {empty('typical_sizes')}")
     into(con, "answers", "sizes/answers")

@@ -106,7 +106,7 @@ def test_a_window_counts_a_file_once_however_often_its_hours_saved_it(con: duckd
 def test_a_save_of_unknown_size_leaves_the_file_unsized_and_what_is_known_counted(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Prevents an unknown version from counting as nothing, and one unknown save from hiding gigabytes that are known."""
+    """Prevents an unknown version from counting as nothing, and from hiding gigabytes that are known."""
     make(con, [save("a", HOUR, 20 * GB), save("a", HOUR + MINUTE, None), save("b", HOUR, None), save("c", HOUR, 1)])
     assert hours(con) == [(3, 1, 20 * GB + 1, 4)]
     make(con, [save("b", HOUR, None)])
@@ -154,8 +154,8 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection)
         con.execute(f"CREATE OR REPLACE TABLE detections AS {empty('detections')}")
         con.execute("CREATE OR REPLACE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
         con.execute(
-            "INSERT INTO found (population, scope, \"user\", window_start, window_end) VALUES ('people', 'box', ?, ?, ?)",
-            [USER, MIDNIGHT + HOUR, MIDNIGHT + 4 * HOUR],
+            'INSERT INTO found (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
+            ["people", "box", USER, MIDNIGHT + HOUR, MIDNIGHT + 4 * HOUR],
         )
         con.execute(
             "CREATE OR REPLACE TABLE allow_list AS SELECT ? AS user, NULL AS domain, NULL AS provider, 'Sync' AS app, "

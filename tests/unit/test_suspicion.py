@@ -249,8 +249,8 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     ),
     "overwritten_after_upload": (
         {"burst": [*ARCHIVES, *saved_over(1)]},
-        "24 of 24 files overwritten within a day by far smaller versions, first at 2026-03-20 09:02 UTC (box): 480.0 GB "
-        "became 0.0 GB",
+        "24 of 24 files overwritten within a day by far smaller versions, first at 2026-03-20 09:02 UTC (box): "
+        "480.0 GB became 0.0 GB",
         {"burst": [*ARCHIVES, *saved_over(3 * 10**9)]},
     ),
     "deleted_after_upload": (

@@ -1,15 +1,21 @@
--- How many files have their size from where: each once, with the surest of its saves' sources. Reads: uploads.
+-- How many files have their size from where: each once a day, with the surest source of its saves. Reads: uploads.
 WITH ranked AS (
   SELECT
-    coalesce(file_id, concat(event_key, ':', asset)) AS file,
-    min(
-      CASE size_source
-        WHEN 'log' THEN 1 WHEN 'recovered' THEN 2 WHEN 'later_version' THEN 3 WHEN 'estimated' THEN 4 WHEN 'gone' THEN 5
-        ELSE 6
-      END
-    ) AS place
+    provider, "user", file_id,
+    CAST(time AS DATE) AS day,
+    CASE size_source
+      WHEN 'log' THEN 1 WHEN 'recovered' THEN 2 WHEN 'later_version' THEN 3 WHEN 'estimated' THEN 4 WHEN 'gone' THEN 5
+      ELSE 6
+    END AS place
   FROM uploads
-  GROUP BY provider, "user", CAST(time AS DATE), coalesce(file_id, concat(event_key, ':', asset))
+),
+files AS (
+  SELECT min(place) AS place
+  FROM ranked
+  WHERE file_id IS NOT NULL
+  GROUP BY provider, "user", day, file_id
+  UNION ALL
+  SELECT place FROM ranked WHERE file_id IS NULL
 )
 SELECT
   CASE place
@@ -17,6 +23,6 @@ SELECT
     ELSE 'unknown'
   END AS size_source,
   count(*) AS files
-FROM ranked
+FROM files
 GROUP BY place
 ORDER BY place
