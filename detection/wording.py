@@ -93,8 +93,13 @@ def size(count: float) -> str:
 
 
 def _amount(files: int, sized: int, size_: int | None, saves: int = 0) -> str:
-    often = f", saved {saves:,} times" if saves > files else ""
-    return f"{files:,} file{'' if files == 1 else 's'} ({known_size(files, sized, size_)}{often})"
+    count = f"{files:,} file{'' if files == 1 else 's'}"
+    if saves > files:
+        return f"{count} ({known_size(files, sized, size_)}, saved {saves:,} times)"
+    if sized == 0 or size_ is None:
+        return f"{count} (sizes unknown)"
+    # Of files that were saved once, those without a known size have none of these bytes.
+    return f"{count} ({size(size_)}{f' in the {sized:,} whose size is known' if sized < files else ''})"
 
 
 def known_size(files: int, sized: int, size_: int | None) -> str:
@@ -106,15 +111,18 @@ def known_size(files: int, sized: int, size_: int | None) -> str:
         size_: Bytes of the largest known version of each; None where no size is known.
     """
     if size_ is None:
-        return "sizes unknown" if files != 1 else "size unknown"
+        return "sizes unknown"
     return size(size_) if sized >= files else f"at least {size(size_)}, {files - sized:,} of unknown size"
 
 
 def _estimate(w: Window) -> str:
     if not w.estimated_files or w.estimated_bytes is None:
         return ""
-    files, their = ("1 file", "its") if w.estimated_files == 1 else (f"{w.estimated_files:,} files", "their")
-    return f", and about {size(w.estimated_bytes)} more in {files} deleted or overwritten before {their} size was known"
+    one = w.estimated_files == 1
+    lost = f"that {'is' if one else 'are'} gone"
+    if w.saves > w.files:
+        lost = f"deleted or overwritten before {'its' if one else 'their'} size was known"
+    return f", and about {size(w.estimated_bytes)} more in {w.estimated_files:,} file{'' if one else 's'} {lost}"
 
 
 def _usual(w: Window) -> str:
@@ -182,6 +190,7 @@ class Flood(NamedTuple):
     sized_files: int
     bytes: int | None
     common: Sequence[Common]
+    saves: int = 0
 
 
 def _share(c: Common) -> str:
@@ -196,6 +205,6 @@ def flood_sentence(f: Flood) -> str:
     common = "; ".join(map(_share, f.common)) or "no provider, app, country or extension"
     return (
         f"On {f.day}, {f.users:,} users each uploaded so much that an alert would have opened, where the budget allows "
-        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes)} to {_where(f.providers)}. "
-        f"In common: {common}."
+        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes, f.saves)} to "
+        f"{_where(f.providers)}. In common: {common}."
     )

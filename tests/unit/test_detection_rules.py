@@ -71,20 +71,30 @@ def test_the_sentence_says_what_is_not_known():
     assert "no upload by this user is on record in the 30 days before" in said
     assert "\n" not in said
     partly = newcomer._replace(sized_files=50, bytes=5_000_000, files_windows=1, files_sum=1, files_max=1)
-    assert "60 files (at least 5.0 MB, 10 of unknown size)" in sentence(partly)
-    assert "overwritten" not in sentence(partly)
+    assert "60 files (5.0 MB in the 50 whose size is known)" in sentence(partly)
+    assert "gone" not in sentence(partly)
     one_gone = partly._replace(estimated_files=1, estimated_bytes=2_000_000)
-    assert (
-        "to Box, and about 2.0 MB more in 1 file deleted or overwritten before its size was known; in the 30 days"
-        in sentence(one_gone)
+    assert "whose size is known) to Box, and about 2.0 MB more in 1 file that is gone; in the 30 days" in sentence(
+        one_gone
     )
-    assert "in 9 files deleted or overwritten before their size" in sentence(one_gone._replace(estimated_files=9))
+    assert "about 2.0 MB more in 9 files that are gone" in sentence(one_gone._replace(estimated_files=9))
     assert "1 active three-hour window held 1 file on average and 1 file at most" in sentence(partly)
     assert "1 in 900 user-days in the organisation" in said
     # Service accounts are compared among themselves.
     assert "1 in 900 days of the organisation's service accounts" in sentence(newcomer._replace(population="services"))
     alone = sentence(newcomer._replace(population="services", one_in=1))
     assert "too few days of the organisation's service accounts are on record to say how rare that is." in alone
+
+
+def test_the_sentence_tells_saves_from_files_and_what_is_known_from_what_is_not():
+    """Prevents 300 saves of one deck from reading as 300 files, and a lost version from reading as nothing."""
+    usual = (0, None, None)
+    deck = Window("ann@example.com", ("box",), DAY, 1, 1, 40_000_000, 0, None, *usual, *usual, 900, "people", 30, 300)
+    assert "uploaded 1 file (40.0 MB, saved 300 times) to Box;" in sentence(deck)
+    lost = deck._replace(files=24, sized_files=0, bytes=24, saves=48, estimated_files=24, estimated_bytes=10**9)
+    assert "24 files (at least 24 bytes, 24 of unknown size, saved 48 times) to Box" in sentence(lost)
+    assert "about 1.0 GB more in 24 files deleted or overwritten before their size was known;" in sentence(lost)
+    assert "24 files (sizes unknown, saved 48 times)" in sentence(lost._replace(bytes=None))
 
 
 def test_sizes_are_said_in_decimal_units():
