@@ -36,6 +36,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "bytes": "logged_uploads.bytes file_sizes.bytes",
             "size_source": "logged_uploads.bytes file_sizes.state file_sizes.version",
             "estimated_bytes": "typical_sizes.bytes",
+            "left_bytes": "file_sizes.bytes",
         },
     ),
     "file_sizes": ("logged_uploads", {"asked_version": "logged_uploads.version", "bytes": ""}),

@@ -90,6 +90,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("bytes", "BIGINT", "Size of the version saved; NULL means unknown, never zero, and never an estimate"),
         ("size_source", "VARCHAR", "log, recovered, later_version, estimated, gone or unknown"),
         ("estimated_bytes", "BIGINT", "What such a file usually weighs, where the version is gone or overwritten"),
+        ("left_bytes", "BIGINT", "Size of the newest version made after it that a look-up found"),
         *_CLIENT,
     ),
     "activity": _columns(

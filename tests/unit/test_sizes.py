@@ -142,6 +142,7 @@ def test_two_versions_of_one_record_count_as_the_larger(con: duckdb.DuckDBPyConn
     """Prevents a record that stands for an upload and a save right after it from having the smaller size."""
     versions = [answer(size=9, version="1.0", made=NOON), answer(size=1, version="2.0", made=NOON + 5 * SECOND)]
     assert sized(con, saves(0 * SECOND), versions) == [(9, "recovered", None)]
+    assert con.execute("SELECT left_bytes FROM uploads").fetchall() == [(1,)]
 
 
 def test_big_files_and_thousands_of_tiny_saves_leave_the_big_versions(con: duckdb.DuckDBPyConnection) -> None:

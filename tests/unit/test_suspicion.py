@@ -29,6 +29,7 @@ COLUMNS = pa.schema(
         ("time", pa.timestamp("us")),
         ("bytes", pa.int64()),
         ("estimated_bytes", pa.int64()),
+        ("left_bytes", pa.int64()),
     ]
 )
 
@@ -303,6 +304,7 @@ def test_a_reason_that_is_off_is_not_found_and_others_are(name):
             "overwritten_after_upload",
             "24 of 24",
         ),
+        ([{**row, "left_bytes": 1} for row in ARCHIVES], "overwritten_after_upload", "480.0 GB became 0.0 GB"),
         (unsized("gone"), "deleted_after_upload", "24 of them before every size was known"),
         (unsized("estimated", estimated_bytes=9), "deleted_after_upload", "24 of 24 files"),
     ],

@@ -1,9 +1,10 @@
 -- overwritten_after_upload, deleted_after_upload: files of the alert of which a version was removed within a day.
 -- Reads: spans, uploads, activity.
--- Overwritten is a file whose last version is less than a tenth as large as its largest, or of which a version was saved
--- over before its size was known, and what is known is less than a tenth of what such a file usually weighs: autosave
--- overwrites, too, but the file stays what it is. Deleted is one that the user deleted, or that is gone with a version of
--- unknown size. It takes three files and a tenth of the alert's, or half of them: single files are thrown away every day.
+-- Overwritten is a file whose last version (the log's, or a later one that a look-up found, since a record may stand for
+-- several saves) is less than a tenth as large as its largest; or of which a version was saved over before its size was
+-- known, and what is known is less than a tenth of what such a file usually weighs: autosave overwrites, too, but the file
+-- stays what it is. Deleted is one that the user deleted, or that is gone with a version of unknown size. It takes three
+-- files and a tenth of the alert's, or half of them: single files are thrown away every day.
 -- Nothing after two days beyond the opening's counts, so that an alert does not depend on the range of its run.
 WITH saves AS (
   SELECT
@@ -17,6 +18,7 @@ WITH saves AS (
     u.bytes,
     u.size_source,
     u.estimated_bytes,
+    u.left_bytes,
     row_number() OVER (
       PARTITION BY s.alert_id, u.provider, u.file_id ORDER BY u.bytes IS NULL, u.time DESC, u.bytes
     ) AS from_last
@@ -37,7 +39,7 @@ files AS (
     min(time) AS first_time,
     max(time) AS last_time,
     max(bytes) AS largest,
-    max(CASE WHEN from_last = 1 THEN bytes END) AS last_bytes,
+    max(CASE WHEN from_last = 1 THEN coalesce(left_bytes, bytes) END) AS last_bytes,
     count(CASE WHEN size_source = 'later_version' THEN 1 END) AS lost,
     max(CASE WHEN size_source = 'later_version' THEN coalesce(estimated_bytes, 1000000) END) AS usual,
     count(CASE WHEN size_source IN ('gone', 'estimated') THEN 1 END) AS gone

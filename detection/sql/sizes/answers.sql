@@ -5,7 +5,8 @@
 -- (clocks differ; a save without a record of its own would come later), and older only where no other save can be meant,
 -- since a client that synchronises may set the time of the file on its disk. A version that follows one that is missing
 -- (gone, with the time of the next) must not be younger at all: the missing one may be the save's.
--- The size of a later version is no size of the upload, which may have been larger.
+-- The size of a later version is no size of the upload, which may have been larger. left_bytes: the newest version made
+-- after the upload, as far as it is known.
 WITH moments AS (
   SELECT DISTINCT file_id, time
   FROM logged_uploads
@@ -36,6 +37,7 @@ looked_up AS (
     u.asset,
     s.state,
     s.bytes,
+    CASE WHEN s.modified_at > u.time THEN s.modified_at END AS made_after,
     CASE
       WHEN u.version IS NOT NULL AND s.version <> '' THEN s.version = u.version
       ELSE
@@ -60,7 +62,8 @@ summed AS (
     event_key,
     asset,
     max(CASE WHEN state = 'found' AND is_the_upload THEN bytes END) AS bytes,
-    count(CASE WHEN state = 'found' THEN 1 END) AS found
+    count(CASE WHEN state = 'found' THEN 1 END) AS found,
+    arg_max(CASE WHEN state = 'found' THEN bytes END, made_after) AS left_bytes
   FROM looked_up
   GROUP BY event_key, asset
 )
@@ -68,5 +71,6 @@ SELECT
   event_key,
   asset,
   bytes,
+  left_bytes,
   CASE WHEN bytes IS NOT NULL THEN 'recovered' WHEN found > 0 THEN 'later_version' ELSE 'gone' END AS size_source
 FROM summed

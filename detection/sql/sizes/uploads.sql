@@ -26,6 +26,7 @@ SELECT
     ELSE coalesce(a.size_source, 'unknown')
   END AS size_source,
   CASE WHEN u.bytes IS NULL AND a.size_source IN ('gone', 'later_version') THEN coalesce(o.bytes, t.bytes) END AS estimated_bytes,
+  a.left_bytes,
   u.app,
   u.ip,
   u.country
