@@ -1,15 +1,15 @@
 """Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
 
-Where a document library saw many uploads, it tells of all that changed since in pages (delta). What is left is asked
-for twenty at a time (batch): each of the twenty counts on its own, so a batch saves round trips, not quota. For what is
-gone, or was saved since, see :mod:`connectors.graph_past`.
+Where a document library saw many uploads, it tells of all that changed since in pages (delta). What is left is asked for
+twenty at a time (batch): each counts on its own, so a batch saves round trips, not quota. For the past of a file see
+:mod:`connectors.graph_past`.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -124,18 +124,20 @@ class GraphSizes:
 
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
         """The files of one library, or of several small ones."""
-        left = {question.file_id: question for question in asked.values()}
+        left, gone = {question.file_id: question for question in asked.values()}, list[FileQuestion]()
         if len({(question.site_id, question.list_id) for question in left.values()}) == 1 and len(left) >= DELTA_FROM:
-            met = self._changed(left)
-            yield from self._with_past([(left.pop(found.answer.file_id), found) for found in met])
+            changed = [(left.pop(found.answer.file_id), found) for found in self._changed(left)]
+            yield from self._with_past(changed, gone)
         waiting = iter(left.values())
         while batch := list(islice(waiting, BATCH)):
             answers = self._ask({str(number): _url(question) for number, question in enumerate(batch)})
-            yield from self._with_past([(batch[int(n)], self._told(batch[int(n)], answer)) for n, answer in answers])
+            yield from self._with_past(((batch[int(n)], self._told(batch[int(n)], told)) for n, told in answers), gone)
+        # A bin is long: it is looked through once for all of them.
+        yield from in_bin(self._api, gone)
 
-    def _with_past(self, met: Sequence[tuple[FileQuestion, Present]]) -> Iterator[FileSize]:
-        """The answers, with the versions of files that were saved since, and the sizes of those in the recycle bin."""
-        overtaken, gone = [], []
+    def _with_past(self, met: Iterable[tuple[FileQuestion, Present]], gone: list[FileQuestion]) -> Iterator[FileSize]:
+        """The answers, with the versions of files that were saved since; those that are not found go to ``gone``."""
+        overtaken = []
         for question, present in met:
             if present.answer.state == "gone":
                 gone.append(question)
@@ -143,7 +145,6 @@ class GraphSizes:
                 overtaken.append((question, present))
             else:
                 yield present.answer
-        yield from in_bin(self._api, gone)
         for start in range(0, len(overtaken), BATCH):
             batch = overtaken[start : start + BATCH]
             urls = {str(number): versions_url(present) for number, (_, present) in enumerate(batch)}
