@@ -1,8 +1,7 @@
 """Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
 
-Where a document library saw many uploads, it tells of all that changed since in pages (delta). What is left is asked for
-twenty at a time (batch): each counts on its own, so a batch saves round trips, not quota. For the past of a file see
-:mod:`connectors.graph_past`.
+A document library that saw many uploads tells in pages of all that changed (delta). What is left is asked for twenty at
+a time (batch), each counted on its own: that saves round trips, not quota. Of the past see :mod:`connectors.graph_past`.
 """
 
 from __future__ import annotations
@@ -40,6 +39,7 @@ _FUNCTION = re.compile(r"\(token='([^']+)'\)$")
 _GROUP = 500
 """Files of small libraries that are looked up together: a stop loses little."""
 _REMEDY = "Give the application the permission Sites.Read.All and an administrator's consent."
+_CHANGED = "Report it if it lasts: the provider changed its API."
 logger = logging.getLogger(__name__)
 
 
@@ -253,8 +253,7 @@ class GraphSizes:
 
     def _bear(self, cause: str) -> None:
         """Note an answer that can't be read."""
-        remedy = "Report it if it lasts: the provider changed its API."
-        self._unreadable.bear(self._api.error(f"POST {PATH}", cause, remedy))
+        self._unreadable.bear(self._api.error(f"POST {PATH}", cause, _CHANGED))
 
     def _told(self, question: FileQuestion, answer: _Answer | None) -> Present:
         if answer is None:
