@@ -1,7 +1,7 @@
 """Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
 
 A document library that saw many uploads tells in pages of all that changed (delta). What is left is asked for twenty at
-a time (batch), each counted on its own: that saves round trips, not quota. Of the past see :mod:`connectors.graph_past`.
+a time (batch), each counted on its own: that saves round trips, not quota. For the past see `connectors.graph_past`.
 """
 
 from __future__ import annotations
