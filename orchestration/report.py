@@ -17,7 +17,7 @@ from assets.allow_list import suppressed
 from assets.lake import Lake
 from assets.publishing import publish
 from assets.resources import Clock
-from detection.wording import known_size
+from detection.wording import size
 from orchestration.settings import Settings, environment
 
 __all__ = ["Score", "alert_table", "read_alerts", "read_suppressed", "score", "shown_alerts", "utc"]
@@ -138,7 +138,7 @@ def alert_table(
         lines = [escape(alert["sentence"])]
         lines += [f"[yellow]{escape(reason['name'])}[/]: {escape(reason['evidence'])}" for reason in alert["reasons"]]
         if alert["suppressed_count"]:
-            amount = known_size(alert["files"], alert["sized_files"], alert["bytes"])
+            amount = size(alert["bytes"]) if alert["bytes"] is not None else "sizes unknown"
             windows = "window" if alert["suppressed_count"] == 1 else "windows"
             lines.append(
                 f"[dim]{alert['suppressed_count']} further {windows} folded in; "
