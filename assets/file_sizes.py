@@ -210,6 +210,7 @@ class _Cache:
         self.looked_up: dict[date, int] = {}
         self._con, self._lake, self._table, self._days_of = con, lake, table, days_of
         self._waiting: dict[date, list[dict[str, object]]] = {}
+        self._seen: set[tuple[str, str]] = set()
         self._count = 0
 
     def __enter__(self) -> None:
@@ -231,9 +232,12 @@ class _Cache:
             "modified_at": modified,
             "checked_at": now.replace(tzinfo=None),
         }
-        for day in self._days_of[answer.file_id, answer.asked_version]:
+        asked = (answer.file_id, answer.asked_version)
+        for day in self._days_of[asked]:
             self._waiting.setdefault(day, []).append(row)
-            self.looked_up[day] = self.looked_up.get(day, 0) + 1
+            # A file may be told of version by version.
+            self.looked_up[day] = self.looked_up.get(day, 0) + (asked not in self._seen)
+        self._seen.add(asked)
         self._count += 1
         if self._count % _KEPT_EVERY == 0:
             self._flush()

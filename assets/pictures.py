@@ -36,7 +36,9 @@ def hours_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataVal
 
 def coverage_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataValue]:
     """Files by hour and where their size is from, from ``uploads`` of a day."""
-    rows = con.execute("SELECT hour(time), size_source, count(*) FROM uploads GROUP BY ALL").fetchall()
+    rows = con.execute(
+        "SELECT hour(time), size_source, count(DISTINCT coalesce(file_id, event_key)) FROM uploads GROUP BY ALL"
+    ).fetchall()
     return {"sizes by hour": dg.MetadataValue.md(png("sizes by hour", coverage_plot(rows)))} if rows else {}
 
 

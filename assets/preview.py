@@ -21,7 +21,7 @@ _COLUMNS = {
     "rejects": ("reason", "event"),
     "typical_sizes": ("scope", "extension", "files", "bytes"),
     "uploads": ("time", "user", "file_name", "bytes", "size_source"),
-    "user_hours": ("hour", "user", "provider", "files", "bytes"),
+    "user_hours": ("hour", "user", "provider", "files", "saves", "bytes"),
     "baselines": ("scope", "user", "files_windows", "files_sum", "files_max", "bytes_sum", "bytes_max"),
     "scores": ("window_start", "user", "scope", "files", "bytes", "files_score", "bytes_score"),
     "thresholds": ("population", "metric", "threshold", "budget", "opened", "allowed", "balance"),

@@ -23,7 +23,7 @@ from detection.sql import into
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
 
 SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
-"""Where the size of an upload may be from; a size was measured in the first three."""
+"""Where the size of an upload may be from; it was measured in the first two, and is unknown in the others."""
 
 
 def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:

@@ -64,7 +64,12 @@ SELECT
         ELSE 'person'
     END AS actor_class,
     kind,
+    CAST(row_number() OVER () AS VARCHAR) AS event_key,
+    0 AS asset,
     CAST(timezone('UTC', time) AS TIMESTAMP) AS time,
+    -- as the sandbox tells files apart
+    concat_ws('/', lower("user"), folder, file_name) AS file_id,
+    folder,
     file_name,
     coalesce(regexp_extract(lower(file_name), '\\.([a-z0-9]+)$', 1), '') AS extension,
     CASE

@@ -57,7 +57,8 @@ SELECT
   CASE
     WHEN sized THEN CAST(least(files * 10 ** (5.3 + 0.7 * size_normal + 0.4 * person_size), 1e13) AS BIGINT)
   END AS bytes,
-  0 AS estimated_files, CAST(NULL AS BIGINT) AS estimated_bytes,
+  files AS saves, 0 AS estimated_files, CAST(NULL AS BIGINT) AS estimated_bytes,
+  CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS extensions,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS countries,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS apps

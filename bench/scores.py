@@ -158,7 +158,8 @@ def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, fl
     con.execute(
         """CREATE OR REPLACE TEMP TABLE put_in AS SELECT 'people' AS population, "user", provider,
         CAST(hour AS TIMESTAMP) AS hour, CAST(files AS BIGINT) AS files, CAST(sized_files AS BIGINT) AS sized_files,
-        CAST(bytes AS BIGINT) AS bytes FROM every"""
+        CAST(bytes AS BIGINT) AS bytes, CAST(NULL AS BIGINT[]) AS again_files,
+        CAST(NULL AS BIGINT[]) AS again_sized_files FROM every"""
     )
 
 
@@ -333,7 +334,8 @@ def _organisations(options: argparse.Namespace, parameters: Parameters) -> Itera
             con.execute("SET enable_progress_bar = FALSE")
             con.execute(
                 """CREATE TABLE hours AS SELECT 'people' AS population, "user", provider,
-                CAST(hour AS TIMESTAMP) AS hour, files, sized_files, bytes FROM read_parquet($path)""",
+                CAST(hour AS TIMESTAMP) AS hour, files, sized_files, bytes, CAST(NULL AS BIGINT[]) AS again_files,
+                CAST(NULL AS BIGINT[]) AS again_sized_files FROM read_parquet($path)""",
                 {"path": str(options.user_hours)},
             )
             [(first, last)] = con.execute(

@@ -63,7 +63,7 @@ def burst(
             "time": start + n * step,
             "published_at": start + n * step + timedelta(hours=late) if late else None,
             "user": user,
-            "file_name": f"{user.partition('@')[0]}-{start:%d%H}-{n:05}.zip",
+            "file_name": f"{user.partition('@')[0]}-{start:%d%H%M}-{n:05}.zip",
             "folder": "Archive",
             "bytes": each,
             "ip": "198.51.100.7",

@@ -62,6 +62,9 @@ class FileQuestion:
         list_id: Office 365 only: the document library's GUID.
         folder_id: Where the file went: the folder's id (Box) or its path (Dropbox, "" for the root).
         version: The provider's id of the version that was uploaded; "" where the log does not tell (all but Box).
+        file_name: Its name, "" unknown; Office 365's recycle bin knows files by name and place alone.
+        folder: Where the log says it lies, "" unknown.
+        saves: How many uploads of the file the log has on these days.
     """
 
     user: str
@@ -71,16 +74,20 @@ class FileQuestion:
     list_id: str = ""
     folder_id: str = ""
     version: str = ""
+    file_name: str = ""
+    folder: str = ""
+    saves: int = 1
 
 
 @dataclass(frozen=True)
 class FileSize:
-    """What the file API tells of a file.
+    """What the file API tells of a file, or of one of its versions.
 
     Attributes:
         file_id: As in the question.
-        state: ``found``, ``gone`` (deleted, in the bin, or visible to nobody asked), ``denied``, or ``failed`` where
-            the provider did not take the question.
+        state: ``found`` (in the bin, too), ``gone`` (deleted for good, or visible to nobody asked), ``denied``, or
+            ``failed`` where the provider did not take the question. ``gone`` with a version: that version is missing
+            from the list, and the next was made at ``modified_at``.
         bytes: Size of the version found; None where it has none or is not found.
         version: That version's id; "" unknown.
         modified_at: Time of that version, UTC.
@@ -138,7 +145,8 @@ class Connector(Protocol):
                 others.
 
         Yields:
-            At most one answer for each file and version, in no order. What has no answer may be asked again later.
+            Answers in no order; of a file whose present version need not be the upload's, one for each version that
+            is known. What has no answer may be asked again later.
 
         Raises:
             ConnectorError: The file API can't be used at all; answers given before stay true.

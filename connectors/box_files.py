@@ -1,7 +1,8 @@
 """Sizes of files in Box, asked for in the name of an account of the enterprise that can see them.
 
 A folder with several such files is listed, the latest first; what the list does not show is asked for one by one. The
-log names the version that was uploaded, and where that is no longer the file's own, Box still tells of it.
+log names the version that was uploaded, and where that is no longer the file's own, Box still tells of it. A file that
+is not found is looked for in the bin.
 """
 
 from __future__ import annotations
@@ -133,6 +134,18 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
     try:
         item = api.get(path, _Item, {"fields": FIELDS})
     except RefusedError as error:
+        answer = _refused(question, error)
+        return _in_bin(api, question, path) if answer.state == "gone" else answer
+    return _of_version(api, question, item)
+
+
+def _in_bin(api: Api, question: FileQuestion, path: str) -> FileSize:
+    """The size of a file in the bin, where one of its folders was not put there before it; else it is gone."""
+    try:
+        item = api.get(f"{path}/trash", _Item, {"fields": FIELDS})
+    except AnswerError:
+        return FileSize(question.file_id, "gone", asked_version=question.version)
+    except RefusedError as error:
         return _refused(question, error)
     return _of_version(api, question, item)
 
@@ -162,7 +175,6 @@ def _found(question: FileQuestion, item: _Item, version: str) -> FileSize:
 def _refused(question: FileQuestion, error: RefusedError) -> FileSize:
     if _about_all(error):
         raise error
-    # In the bin is 404, too.
     states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
     return FileSize(question.file_id, states.get(error.status, "failed"), asked_version=question.version)
 

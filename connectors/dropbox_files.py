@@ -1,6 +1,8 @@
 """Sizes of files in Dropbox, asked for in the name of the team member who can see them.
 
-A folder with several such files is listed; what the list does not show is asked for one by one, by its id.
+A folder with several such files is listed; what the list does not show is asked for one by one, by its id. Where the
+present version need not be the upload's, or the file is deleted, its revisions are asked for: Dropbox keeps them after
+a deletion, for as long as the plan says.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from connectors.base import FileQuestion, FileSize
 from connectors.errors import AccessError, AnswerError, RefusedError
 from connectors.http import Api, Refusal, error_body, error_text, fits_header
 from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
+from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
 from connectors.retries import seconds_in
 
 __all__ = ["DropboxFiles", "read_refusal"]
@@ -22,7 +24,10 @@ __all__ = ["DropboxFiles", "read_refusal"]
 FILE = "/2/files/get_metadata"
 FOLDER = "/2/files/list_folder"
 CONTINUE = "/2/files/list_folder/continue"
+REVISIONS = "/2/files/list_revisions"
 PAGE = 2000
+MOST_REVISIONS = 100
+"""More are not to be had by a file's id: only by its path, which may be another file's meanwhile."""
 _REMEDY = (
     "Give the application the scopes files.metadata.read and team_data.member, and let a team administrator consent "
     "anew."
@@ -46,6 +51,10 @@ class _Entries(msgspec.Struct):
     has_more: bool = False
 
 
+class _Revisions(msgspec.Struct):
+    entries: list[msgspec.Raw] = []
+
+
 class DropboxFiles:
     """Looks sizes up.
 
@@ -58,7 +67,7 @@ class DropboxFiles:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file.
+        """One answer per file, or one per revision.
 
         Raises:
             ConnectorError: Dropbox can't be used at all. That a file or a member is refused is no error.
@@ -76,8 +85,9 @@ class DropboxFiles:
         try:
             if len(left) >= BULK_FROM:
                 for entry in _listed(api, first.folder_id, left):
-                    if question := left.pop(text_in(entry.id), None):
-                        yield _told(question, entry)
+                    if question := left.get(text_in(entry.id)):
+                        yield from _with_revisions(api, question, _told(question, entry))
+                        left.pop(question.file_id, None)
             for file_id in list(left):
                 try:
                     answer = _single(api, left[file_id])
@@ -85,8 +95,8 @@ class DropboxFiles:
                 except AnswerError as error:
                     self._unreadable.bear(error)
                     answer = FileSize(file_id, "failed")
+                yield from _with_revisions(api, left[file_id], answer)
                 del left[file_id]
-                yield answer
         except AccessError as error:
             if error.code not in _ONE_MEMBER:
                 raise
@@ -125,6 +135,26 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
         if error.status in (400, 409):
             return FileSize(question.file_id, "failed")
         raise
+
+
+def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iterator[FileSize]:
+    """The present version, and where that need not be the upload's, those before it."""
+    gone = present.state == "gone"
+    found: list[FileSize] = []
+    if gone or (present.state == "found" and is_overtaken(question, present)):
+        asked = {"path": question.file_id, "mode": "id", "limit": MOST_REVISIONS}
+        try:
+            answer = api.post(REVISIONS, _Revisions, asked)
+            found = [_told(question, entry) for entry in each(answer.entries, _Entry)]
+        except AnswerError:
+            found = []
+        except RefusedError as error:
+            # Deleted for good, or too long ago.
+            if error.status not in (400, 409):
+                raise
+    yield from found
+    if not found or (not gone and present.version not in {version.version for version in found}):
+        yield present
 
 
 def _told(question: FileQuestion, entry: _Entry) -> FileSize:

@@ -1,11 +1,15 @@
-"""Sizes of files in Google Drive, asked in bulk as the user who can see them."""
+"""Sizes of files in Google Drive, asked in bulk as the user who can see them.
+
+A file in the bin still tells its size. Where the present version need not be the upload's, the file's revisions are
+asked for: Drive keeps those of a blob for 30 days, or the latest hundred.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import quote
 
 import msgspec
@@ -14,14 +18,16 @@ from connectors.base import FileQuestion, FileSize
 from connectors.errors import AccessError, AnswerError, RefusedError, SignInError
 from connectors.http import Api
 from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
+from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
 from connectors.spans import stamp
 
 __all__ = ["SCOPE", "DriveSizes"]
 
 SCOPE = "https://www.googleapis.com/auth/drive.metadata.readonly"
 PATH = "/drive/v3/files"
-FIELDS = "id,size,headRevisionId,modifiedTime,trashed"
+FIELDS = "id,size,headRevisionId,modifiedTime"
+REVISIONS = "id,size,modifiedTime"
+MOST_REVISIONS = 1000
 MARGIN = timedelta(hours=1)
 _DENIED_SIGN_IN = frozenset({"unauthorized_client", "invalid_grant", "access_denied"})
 _SWITCHED_OFF = frozenset({"accessNotConfigured", "SERVICE_DISABLED"})
@@ -33,11 +39,8 @@ class _File(msgspec.Struct):
     size: object = None
     version: object = msgspec.field(default=None, name="headRevisionId")
     modified: object = msgspec.field(default=None, name="modifiedTime")
-    trashed: object = False
 
     def told(self, file_id: str) -> FileSize:
-        if self.trashed is True:
-            return FileSize(file_id, "gone")
         # Folders and shortcuts have no size.
         return FileSize(file_id, "found", size_in(self.size), text_in(self.version), time_in(self.modified))
 
@@ -45,6 +48,16 @@ class _File(msgspec.Struct):
 class _Files(msgspec.Struct):
     files: list[msgspec.Raw] = []
     next_page: str | None = msgspec.field(default=None, name="nextPageToken")
+
+
+class _Revision(msgspec.Struct):
+    id: object = ""
+    size: object = None
+    modified: object = msgspec.field(default=None, name="modifiedTime")
+
+
+class _Revisions(msgspec.Struct):
+    revisions: list[msgspec.Raw] = []
 
 
 class DriveSizes:
@@ -60,7 +73,7 @@ class DriveSizes:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file; where several users are named for it, the best of theirs.
+        """One answer per file, or one per revision; where several users are named for it, the best of theirs.
 
         Raises:
             ConnectorError: Drive can't be used at all. That one user's files can't be seen is no error.
@@ -69,20 +82,21 @@ class DriveSizes:
         waiting = Counter(file_id for group in groups for file_id, _ in group)
         denied: set[str] = set()
         for answer in in_parallel(groups, self._of_user):
+            if answer.state == "found":
+                waiting[answer.file_id] = 0
+                yield answer
+                continue
             if not waiting[answer.file_id]:
                 continue
             waiting[answer.file_id] -= 1
             if answer.state == "denied":
                 denied.add(answer.file_id)
-            if answer.state == "found":
-                waiting[answer.file_id] = 0
-                yield answer
-            elif not waiting[answer.file_id]:
+            if not waiting[answer.file_id]:
                 yield FileSize(answer.file_id, "denied" if answer.file_id in denied else answer.state)
 
     def _of_user(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
         user = next(iter(asked.values())).user
-        left = {question.file_id: question.since for question in asked.values()}
+        left = {question.file_id: question for question in asked.values()}
         if "@" not in user:
             yield from (FileSize(file_id, "denied") for file_id in left)
             return
@@ -90,8 +104,7 @@ class DriveSizes:
         try:
             if len(left) >= BULK_FROM:
                 for answer in _listed(api, left):
-                    del left[answer.file_id]
-                    yield answer
+                    yield from _with_revisions(api, left.pop(answer.file_id), answer)
             for file_id in list(left):
                 try:
                     answer = _single(api, file_id)
@@ -99,8 +112,7 @@ class DriveSizes:
                 except AnswerError as error:
                     self._unreadable.bear(error)
                     answer = FileSize(file_id, "failed")
-                del left[file_id]
-                yield answer
+                yield from _with_revisions(api, left.pop(file_id), answer)
         except RefusedError as error:
             if not _one_user_only(error):
                 raise
@@ -108,13 +120,13 @@ class DriveSizes:
             yield from (FileSize(file_id, "denied") for file_id in left)
 
 
-def _listed(api: Api, left: dict[str, datetime]) -> Iterator[FileSize]:
+def _listed(api: Api, left: dict[str, FileQuestion]) -> Iterator[FileSize]:
     """Those of the files that are among what changed since the first event.
 
     Ends when all were met, or when asking for each is cheaper than the next page. What is given is out of ``left``
     before the next is asked for.
     """
-    since = stamp(min(left.values()) - MARGIN)
+    since = stamp(min(question.since for question in left.values()) - MARGIN)
     parameters: dict[str, str | int] = {
         # A client that syncs sets the time of the file on its disk as that of the change.
         "q": f"modifiedTime > '{since}' or createdTime > '{since}'",
@@ -149,6 +161,29 @@ def _single(api: Api, file_id: str) -> FileSize:
         if error.status == 403 and _one_user_only(error):
             return FileSize(file_id, "denied")
         raise
+
+
+def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iterator[FileSize]:
+    """The present version, and where that need not be the upload's, those before it."""
+    yield present
+    if present.state != "found" or not is_overtaken(question, present):
+        return
+    path = f"{PATH}/{quote(question.file_id, safe='')}/revisions"
+    parameters: dict[str, str | int] = {"fields": f"revisions({REVISIONS})", "pageSize": MOST_REVISIONS}
+    try:
+        answer = api.get(path, _Revisions, parameters)
+    except AnswerError as error:
+        logger.warning("google_workspace: revisions can't be read: %s", error)
+        return
+    except RefusedError as error:
+        # Who may only read a file is not shown its revisions.
+        if error.status != 404 and not (error.status == 403 and _one_user_only(error)):
+            raise
+        return
+    for revision in each(answer.revisions, _Revision):
+        version = text_in(revision.id)
+        if version != present.version:
+            yield FileSize(question.file_id, "found", size_in(revision.size), version, time_in(revision.modified))
 
 
 def _one_user_only(error: RefusedError) -> bool:

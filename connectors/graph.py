@@ -1,14 +1,14 @@
 """Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
 
-Where a document library saw many uploads, it tells of all that changed since in pages (delta). What is left is asked
-for twenty at a time (batch): each of the twenty counts on its own, so a batch saves round trips, not quota.
+A document library that saw many uploads tells in pages of all that changed (delta). What is left is asked for twenty at
+a time (batch), each counted on its own: that saves round trips, not quota. For the past see `connectors.graph_past`.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -18,9 +18,10 @@ import requests
 
 from connectors.base import FileQuestion, FileSize
 from connectors.errors import AccessError, AnswerError, RefusedError, UnavailableError
+from connectors.graph_past import Present, in_bin, versions, versions_url
 from connectors.http import Api, Refusal, error_body
 from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import Unreadable, grouped, in_parallel
+from connectors.lookups import Unreadable, grouped, in_parallel, is_overtaken
 from connectors.retries import ATTEMPTS, LONGEST_WAIT, backoff, seconds_in
 from connectors.spans import stamp
 
@@ -28,7 +29,7 @@ __all__ = ["GraphSizes", "read_refusal"]
 
 PATH = "/v1.0/$batch"
 BATCH = 20
-SELECT = "id,size,lastModifiedDateTime,cTag"
+SELECT = "id,size,lastModifiedDateTime,cTag,parentReference"
 DELTA_FROM = 10
 """So many files of one library are worth asking what changed in it: that takes two requests or more."""
 PAGE = 1000
@@ -36,18 +37,26 @@ MARGIN = timedelta(minutes=5)
 _MARKS = ("token", "$skiptoken", "$deltatoken")
 _FUNCTION = re.compile(r"\(token='([^']+)'\)$")
 _GROUP = 500
-"""Files of small libraries that are looked up together, so that a stop loses little."""
+"""Files of small libraries that are looked up together: a stop loses little."""
 _REMEDY = "Give the application the permission Sites.Read.All and an administrator's consent."
+_CHANGED = "Report it if it lasts: the provider changed its API."
 logger = logging.getLogger(__name__)
 
 
+class _Parent(msgspec.Struct):
+    drive: str = msgspec.field(default="", name="driveId")
+
+
 class _Item(msgspec.Struct):
+    id: object = ""
     size: object = None
     modified: object = msgspec.field(default=None, name="lastModifiedDateTime")
     tag: object = msgspec.field(default="", name="cTag")
+    parent: _Parent = msgspec.field(default_factory=_Parent, name="parentReference")
 
-    def told(self, file_id: str) -> FileSize:
-        return FileSize(file_id, "found", size_in(self.size), text_in(self.tag), time_in(self.modified))
+    def told(self, file_id: str) -> Present:
+        answer = FileSize(file_id, "found", size_in(self.size), text_in(self.tag), time_in(self.modified))
+        return Present(answer, self.parent.drive, text_in(self.id))
 
 
 class _Answer(msgspec.Struct):
@@ -115,16 +124,35 @@ class GraphSizes:
 
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
         """The files of one library, or of several small ones."""
-        left = {question.file_id: question for question in asked.values()}
+        left, gone = {question.file_id: question for question in asked.values()}, list[FileQuestion]()
         if len({(question.site_id, question.list_id) for question in left.values()}) == 1 and len(left) >= DELTA_FROM:
-            for answer in self._changed(left):
-                del left[answer.file_id]
-                yield answer
+            changed = [(left.pop(found.answer.file_id), found) for found in self._changed(left)]
+            yield from self._with_past(changed, gone)
         waiting = iter(left.values())
         while batch := list(islice(waiting, BATCH)):
-            yield from self._batch({str(number): question for number, question in enumerate(batch)})
+            answers = self._ask({str(number): _url(question) for number, question in enumerate(batch)})
+            yield from self._with_past(((batch[int(n)], self._told(batch[int(n)], told)) for n, told in answers), gone)
+        # A bin is long: it is looked through once for all of them.
+        yield from in_bin(self._api, gone)
 
-    def _changed(self, left: dict[str, FileQuestion]) -> list[FileSize]:
+    def _with_past(self, met: Iterable[tuple[FileQuestion, Present]], gone: list[FileQuestion]) -> Iterator[FileSize]:
+        """The answers, with the versions of files that were saved since; those that are not found go to ``gone``."""
+        overtaken = []
+        for question, present in met:
+            if present.answer.state == "gone":
+                gone.append(question)
+            elif present.drive and present.item and is_overtaken(question, present.answer):
+                overtaken.append((question, present))
+            else:
+                yield present.answer
+        for start in range(0, len(overtaken), BATCH):
+            batch = overtaken[start : start + BATCH]
+            urls = {str(number): versions_url(present) for number, (_, present) in enumerate(batch)}
+            for key, answer in self._ask(urls):
+                body = answer.body if answer is not None and answer.status == 200 else None
+                yield from versions(batch[int(key)][1].answer, body)
+
+    def _changed(self, left: Mapping[str, FileQuestion]) -> list[Present]:
         """Those of a library's files that are among what changed in it since the first event.
 
         Ends when all were met, or when asking for each is cheaper than the next page. Where the library can't be
@@ -139,7 +167,7 @@ class GraphSizes:
             # SharePoint takes a time in the place of a token.
             "token": stamp(since),
         }
-        found: dict[str, FileSize] = {}
+        found: dict[str, Present] = {}
         asked = {file_id.lower(): file_id for file_id in left}
         try:
             drive = self._api.get(f"/v1.0/sites/{site}/lists/{library}/drive", _Drive, {"$select": "id"})
@@ -150,9 +178,9 @@ class GraphSizes:
                     # An item may come more than once; the last is true. One that is deleted keeps its id only.
                     file_id = asked.get(item.ids.item.lower())
                     if file_id and item.deleted is None:
-                        found[file_id] = item.told(file_id)
+                        found[file_id] = item.told(file_id)._replace(drive=drive.id)
                     elif file_id:
-                        found[file_id] = FileSize(file_id, "gone")
+                        found[file_id] = Present(FileSize(file_id, "gone"))
                 mark = _mark(answer.next_page)
                 if len(found) == len(left) or not mark or mark.items() <= parameters.items():
                     break
@@ -168,10 +196,15 @@ class GraphSizes:
                 raise
         return list(found.values())
 
-    def _batch(self, asked: dict[str, FileQuestion]) -> Iterator[FileSize]:
-        """Asks until every file has an answer: each is counted, and throttled, on its own."""
+    def _ask(self, urls: Mapping[str, str]) -> Iterator[tuple[str, _Answer | None]]:
+        """Ask a batch until each has an answer: each is counted, and throttled, on its own.
+
+        Yields:
+            Key and answer of each; None where it can't be read.
+        """
+        asked = dict(urls)
         for attempt in range(1, ATTEMPTS + 1):
-            steps = [{"id": key, "method": "GET", "url": _url(question)} for key, question in asked.items()]
+            steps = [{"id": key, "method": "GET", "url": url} for key, url in asked.items()]
             # The request itself waits for one.
             if len(steps) > 1:
                 self._api.client.limiter.wait(len(steps) - 1)
@@ -183,18 +216,19 @@ class GraphSizes:
             wait, throttled = 0.0, set[str]()
             for answer in each(answers, _Answer):
                 key = text_in(answer.id)
-                question = asked.get(key)
-                if question is None:
+                if key not in asked:
                     continue
                 if answer.status == 429 or answer.status >= 500:
                     wait = max(wait, _retry_after(answer))
                     throttled.add(key)
                     continue
                 del asked[key]
-                yield self._told(question, answer)
+                yield key, answer
             if attempt > 1:
                 for key in asked.keys() - throttled:
-                    yield self._unread(asked.pop(key), "a file of the batch has no answer that can be read")
+                    del asked[key]
+                    self._bear("a file of the batch has no answer that can be read")
+                    yield key, None
             if not asked:
                 return
             if attempt == ATTEMPTS or wait > LONGEST_WAIT:
@@ -207,31 +241,33 @@ class GraphSizes:
         cause = f"{len(asked)} files of a batch were throttled or failed to the last attempt"
         raise UnavailableError("office365", f"POST {PATH}", cause, "Run again later.")
 
-    def _halves(self, asked: dict[str, FileQuestion], error: AnswerError) -> Iterator[FileSize]:
+    def _halves(self, asked: Mapping[str, str], error: AnswerError) -> Iterator[tuple[str, _Answer | None]]:
         """Asks for the halves of a batch whose answer can't be read: it may be for one file only."""
         keys = list(asked)
         if len(keys) == 1:
-            yield self._unread(asked[keys[0]], error.cause)
+            self._bear(error.cause)
+            yield keys[0], None
             return
         for part in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            yield from self._batch({key: asked[key] for key in part})
+            yield from self._ask({key: asked[key] for key in part})
 
-    def _unread(self, question: FileQuestion, cause: str) -> FileSize:
-        self._unreadable.bear(
-            self._api.error(f"POST {PATH}", cause, "Report it if it lasts: the provider changed its API.")
-        )
-        return FileSize(question.file_id, "failed")
+    def _bear(self, cause: str) -> None:
+        """Note an answer that can't be read."""
+        self._unreadable.bear(self._api.error(f"POST {PATH}", cause, _CHANGED))
 
-    def _told(self, question: FileQuestion, answer: _Answer) -> FileSize:
+    def _told(self, question: FileQuestion, answer: _Answer | None) -> Present:
+        if answer is None:
+            return Present(FileSize(question.file_id, "failed"))
         if answer.status == 200:
             item = next(each([answer.body], _Item), None)
             if item is not None:
                 self._unreadable.read()
                 return item.told(question.file_id)
-            return self._unread(question, "a file of the batch is told of in another shape")
+            self._bear("a file of the batch is told of in another shape")
+            return Present(FileSize(question.file_id, "failed"))
         # One event with an odd id must not cost all other files their sizes.
         states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
-        return FileSize(question.file_id, states.get(answer.status, "failed"))
+        return Present(FileSize(question.file_id, states.get(answer.status, "failed")))
 
 
 def _mark(link: object) -> dict[str, str]:

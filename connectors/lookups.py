@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from queue import SimpleQueue
 from threading import Lock
 
 from connectors.base import FileQuestion, FileSize
 from connectors.errors import AnswerError, ConnectorError, StoppedError
 
-__all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel"]
+__all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel", "is_overtaken"]
 
 BULK_FROM = 3
 """So many files that one list may tell of are worth asking for it."""
 THREADS = 8
 """Groups looked up at once. Round trips take longer than the quota asks for; the quota is the limiter's business."""
 
+_SURE = timedelta(seconds=10)
+"""A version made so long after the event at most is that of the event, as in ``detection/sql/sizes/answers.sql``."""
 MOST_UNREADABLE = 10
 """So many answers in a row that can't be read are no longer about single files."""
 
@@ -42,6 +45,13 @@ class Unreadable:
     def read(self) -> None:
         """Note an answer that could be read."""
         self._in_a_row = 0
+
+
+def is_overtaken(question: FileQuestion, present: FileSize) -> bool:
+    """Return whether the present version need not be the upload's, so that the versions before are worth a request."""
+    if question.saves > 1 or present.modified_at is None:
+        return True
+    return present.modified_at > question.since + _SURE
 
 
 def grouped(

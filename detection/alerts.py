@@ -61,9 +61,9 @@ def fold(
     into(con, "folded_alerts", "alerts", {"since": since})
     reasons = find_reasons(con, watch or Watch())
     said = []
-    for alert_id, *figures in con.execute(
+    for alert_id, saves, *figures in con.execute(
         """
-        SELECT alert_id, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
+        SELECT alert_id, peak_saves, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
             peak_estimated_files, peak_estimated_bytes,
             baseline_files_windows, baseline_files_sum, baseline_files_max,
             baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in, population
@@ -78,7 +78,7 @@ def fold(
                 "name": name,
                 "severity": severity,
                 "reasons": found,
-                "sentence": sentence(Window._make([*figures, parameters.training_days])),
+                "sentence": sentence(Window._make([*figures, parameters.training_days, saves])),
             }
         )
     con.register("said", pa.Table.from_pylist(said, schema=_SAID))

@@ -16,7 +16,7 @@ from detection.sensitive import Term, terms_table
 from detection.sql import into, version
 from detection.user_agents import MARK
 
-__all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "gather", "subjects"]
+__all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "count_files", "gather", "subjects"]
 
 SIGNS = 7
 """Days before an alert's opening in which signs of compromise are looked for."""
@@ -31,7 +31,14 @@ _MODELS: Mapping[str, type[Told]] = {
 }
 """What a row of each query is, by the query's name: a field of :class:`detection.evidence.Evidence`."""
 
-QUERIES = ("dossier/subjects", "dossier/files", *(f"dossier/{name}" for name in _MODELS))
+_COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
+"""Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
+
+QUERIES = (
+    "dossier/subjects",
+    *(f"dossier/{name}" for name in _COUNTED.values()),
+    *(f"dossier/{name}" for name in _MODELS),
+)
 """The queries that a page depends on."""
 
 RULES = version(*QUERIES)
@@ -57,10 +64,19 @@ def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> 
     return None if first is None else (first, last)
 
 
+def count_files(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``alert_saves``, ``alert_files`` and ``usual_files`` from ``subjects``, ``detections`` and ``uploads``.
+
+    ``uploads`` are those of the subjects' users, of whole days.
+    """
+    for table, query in _COUNTED.items():
+        into(con, table, f"dossier/{query}")
+
+
 def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:
     """Evidence by alert, of those in ``subjects``.
 
-    Reads the tables ``subjects``, ``shown``, ``alert_files`` (see ``detection/sql/dossier/files.sql``), ``uploads`` and
+    Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
     ``baselines`` (dated by ``day``) and ``told_kinds`` (provider, day, kind).
 

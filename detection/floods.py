@@ -50,10 +50,10 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
             "alert_id": alert_id,
             "name": FLOOD.name,
             "severity": FLOOD.severity,
-            "sentence": flood_sentence(Flood._make([*figures, common[alert_id]])),
+            "sentence": flood_sentence(Flood._make([*figures, common[alert_id], saves])),
         }
-        for alert_id, *figures in con.execute(
-            "SELECT alert_id, day, users, allowed, providers, files, sized_files, bytes FROM flood_alerts"
+        for alert_id, saves, *figures in con.execute(
+            "SELECT alert_id, saves, day, users, allowed, providers, files, sized_files, bytes FROM flood_alerts"
         ).fetchall()
     ]
     con.register("floods_said", pa.Table.from_pylist(said, schema=_SAID))

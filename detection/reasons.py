@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 __all__ = ["REASONS", "Reason", "Strength", "Subject", "is_suspicious", "known"]
 
 Strength = Literal["strong", "weak"]
-Subject = Literal["alerts", "account", "credentials", "place", "client", "time", "downloads", "shares"]
+Subject = Literal["alerts", "account", "credentials", "place", "client", "time", "downloads", "shares", "files"]
 
 
 class Reason(NamedTuple):
@@ -58,6 +58,9 @@ REASONS: Mapping[str, Reason] = {
     "off_hours": Reason("weak", "time", "uploads only at hours at which the user is hardly ever active"),
     "mass_download_before": Reason("weak", "downloads", "far more downloads than on any day of the 30 before"),
     "external_share_before": Reason("weak", "shares", "shared to the outside, which the user rarely does"),
+    # Weak: a sync client that cleans up, or a mistaken upload taken back, does the same.
+    "overwritten_after_upload": Reason("weak", "files", "files overwritten within a day by far smaller versions"),
+    "deleted_after_upload": Reason("weak", "files", "files deleted within a day of their upload"),
 }
 """Every reason by the name under which ``detection/sql/reasons`` finds it."""
 

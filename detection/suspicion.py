@@ -37,6 +37,7 @@ _BOUND = {
     "mass_downloads": 100,
     "rare_share_days": 2,
     "derived_mark": MARK,
+    "removed_files": 3,
 }
 _STEPS = ("placed", "spans", "seen_hours", "sightings")
 _REASONS = (
@@ -48,6 +49,7 @@ _REASONS = (
     "account",
     "habits",
     "files",
+    "removals",
     "other_alert",
     "risk_list",
 )

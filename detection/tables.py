@@ -65,12 +65,13 @@ _BASELINE = (
     ("bytes_max", "BIGINT", "Most bytes in one of them"),
 )
 _AMOUNT = (
-    ("files", "BIGINT", "Files uploaded"),
-    ("sized_files", "BIGINT", "Files among them whose size is known"),
-    ("bytes", "BIGINT", "Bytes of the files whose size is known; NULL where none is"),
+    ("files", "BIGINT", "Files uploaded, each once a day and source however often it was saved"),
+    ("sized_files", "BIGINT", "Files among them of which the size of every save is known"),
+    ("bytes", "BIGINT", "Bytes of the largest known version of each file; NULL where no size is known"),
 )
+_SAVES = ("saves", "BIGINT", "Saves of these files: upload events")
 _ESTIMATE = (
-    ("estimated_files", "BIGINT", "Files among them that are gone, with an estimate of their size"),
+    ("estimated_files", "BIGINT", "Files among them with a version removed before its size was known, and an estimate"),
     ("estimated_bytes", "BIGINT", "Sum of these estimates, part of no other figure; NULL where there is none"),
 )
 
@@ -86,9 +87,10 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "uploads": _columns(
         *_UPLOAD,
-        ("bytes", "BIGINT", "Size of the file; NULL means unknown, never zero, and never holds an estimate"),
+        ("bytes", "BIGINT", "Size of the version saved; NULL means unknown, never zero, and never an estimate"),
         ("size_source", "VARCHAR", "log, recovered, later_version, estimated, gone or unknown"),
-        ("estimated_bytes", "BIGINT", "What such a file usually weighs, where it is gone; NULL where measured"),
+        ("estimated_bytes", "BIGINT", "What such a file usually weighs, where the version is gone or overwritten"),
+        ("left_bytes", "BIGINT", "Size of the newest version made after it that a look-up found"),
         *_CLIENT,
     ),
     "activity": _columns(
@@ -155,10 +157,18 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("population", "VARCHAR", "people or services, each judged among themselves; NULL where not judged"),
         ("hour", "TIMESTAMP", "Start of the hour, UTC"),
         *_AMOUNT,
+        _SAVES,
         *_ESTIMATE,
-        ("extensions", "MAP(VARCHAR, BIGINT)", "Files by extension"),
-        ("countries", "MAP(VARCHAR, BIGINT)", "Files by country"),
-        ("apps", "MAP(VARCHAR, BIGINT)", "Files by client application"),
+        (
+            "again_files",
+            "BIGINT[]",
+            "Files saved in the hour and in an earlier one of the day; position k + 1: those not saved in the k hours "
+            "before. NULL where there are none",
+        ),
+        ("again_sized_files", "BIGINT[]", "Those among them of which the size of every save is known, likewise"),
+        ("extensions", "MAP(VARCHAR, BIGINT)", "Files saved in the hour, by extension"),
+        ("countries", "MAP(VARCHAR, BIGINT)", "The same by country"),
+        ("apps", "MAP(VARCHAR, BIGINT)", "The same by client application; '' where none is told"),
     ),
     "day_sums": _columns(
         ("population", "VARCHAR", "people or services"),
@@ -253,6 +263,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
         ("last_window_end", "TIMESTAMP", "End of the last window that folded in, exclusive, UTC"),
         *_AMOUNT,
+        _SAVES,
         *_ESTIMATE,
         ("population", "VARCHAR", "people or services, whose budget it counts for"),
         ("scope", "VARCHAR", "Scope of the rarest window"),
@@ -265,9 +276,10 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("rules", "VARCHAR", "Digest of the queries that judged it"),
         ("peak_window_start", "TIMESTAMP", "Start of the rarest window, UTC"),
         ("peak_files", "BIGINT", "Files in it"),
-        ("peak_sized_files", "BIGINT", "Files in it whose size is known"),
+        ("peak_sized_files", "BIGINT", "Files in it of which the size of every save is known"),
         ("peak_bytes", "BIGINT", "Bytes in it"),
-        ("peak_estimated_files", "BIGINT", "Files in it that are gone, with an estimate of their size"),
+        ("peak_saves", "BIGINT", "Saves in it"),
+        ("peak_estimated_files", "BIGINT", "Files in it with a version removed before its size was known"),
         ("peak_estimated_bytes", "BIGINT", "Sum of these estimates, not part of the bytes in it"),
         *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
         ("suppressed_count", "BIGINT", "Further windows that folded into the alert"),

@@ -14,6 +14,7 @@ __all__ = [
     "Variation",
     "Window",
     "flood_sentence",
+    "known_size",
     "printable",
     "sentence",
     "size",
@@ -44,8 +45,9 @@ def variation(*, suspicious: bool) -> Variation:
 class Window(NamedTuple):
     """The figures that the sentence names, of the alert's rarest three hours.
 
-    Sizes are bytes over the files whose size is known; the estimate is over files that are gone, and part of no other
-    figure; the baseline is over the user's active windows.
+    Files count once, however often they were saved; bytes are those of the largest known version of each; sized files
+    are those of which the size of every save is known. The estimate is over versions that were removed before their
+    size was known, and part of no other figure; the baseline is over the user's active windows.
     """
 
     user: str
@@ -65,6 +67,7 @@ class Window(NamedTuple):
     one_in: int
     population: str
     training_days: int
+    saves: int = 0
 
 
 TITLES = {
@@ -89,20 +92,37 @@ def size(count: float) -> str:
     return f"{value:.1f} {_UNITS[unit]}" if unit and value < 99.95 else f"{value:.0f} {_UNITS[unit]}"
 
 
-def _amount(files: float, sized: int, size_: float | None) -> str:
-    count = f"{files:,.0f} file{'' if round(files) == 1 else 's'}"
+def _amount(files: int, sized: int, size_: int | None, saves: int = 0) -> str:
+    count = f"{files:,} file{'' if files == 1 else 's'}"
+    if saves > files:
+        return f"{count} ({known_size(files, sized, size_)}, saved {saves:,} times)"
     if sized == 0 or size_ is None:
         return f"{count} (sizes unknown)"
-    if sized < files:
-        return f"{count} ({size(size_)} in the {sized:,} whose size is known)"
-    return f"{count} ({size(size_)})"
+    # Of files that were saved once, those without a known size have none of these bytes.
+    return f"{count} ({size(size_)}{f' in the {sized:,} whose size is known' if sized < files else ''})"
+
+
+def known_size(files: int, sized: int, size_: int | None) -> str:
+    """The bytes of files as far as they are known, such as ``at least 3.1 GB, 2 of unknown size``.
+
+    Args:
+        files: How many files.
+        sized: Those among them of which the size of every save is known.
+        size_: Bytes of the largest known version of each; None where no size is known.
+    """
+    if size_ is None:
+        return "sizes unknown"
+    return size(size_) if sized >= files else f"at least {size(size_)}, {files - sized:,} of unknown size"
 
 
 def _estimate(w: Window) -> str:
     if not w.estimated_files or w.estimated_bytes is None:
         return ""
-    files = "1 file that is" if w.estimated_files == 1 else f"{w.estimated_files:,} files that are"
-    return f", and about {size(w.estimated_bytes)} more in {files} gone"
+    one = w.estimated_files == 1
+    lost = f"that {'is' if one else 'are'} gone"
+    if w.saves > w.files:
+        lost = f"deleted or overwritten before {'its' if one else 'their'} size was known"
+    return f", and about {size(w.estimated_bytes)} more in {w.estimated_files:,} file{'' if one else 's'} {lost}"
 
 
 def _usual(w: Window) -> str:
@@ -138,7 +158,7 @@ def sentence(w: Window) -> str:
     """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
     return (
         f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
-        f"{_amount(w.files, w.sized_files, w.bytes)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
+        f"{_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
         f"{_rarity(w)}."
     )
 
@@ -170,6 +190,7 @@ class Flood(NamedTuple):
     sized_files: int
     bytes: int | None
     common: Sequence[Common]
+    saves: int = 0
 
 
 def _share(c: Common) -> str:
@@ -184,6 +205,6 @@ def flood_sentence(f: Flood) -> str:
     common = "; ".join(map(_share, f.common)) or "no provider, app, country or extension"
     return (
         f"On {f.day}, {f.users:,} users each uploaded so much that an alert would have opened, where the budget allows "
-        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes)} to {_where(f.providers)}. "
-        f"In common: {common}."
+        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes, f.saves)} to "
+        f"{_where(f.providers)}. In common: {common}."
     )

@@ -79,6 +79,7 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             "files": row["files"],
             "sized_files": row["sized_files"],
             "bytes": row["bytes"],
+            "saves": row["saves"],
             "estimated_files": row["estimated_files"],
             "estimated_bytes": row["estimated_bytes"],
             "score": row["score"],

@@ -33,6 +33,7 @@ class BoxFiles:
         """The paths served."""
         return [
             Route("/2.0/files/{id}", self.get_file),
+            Route("/2.0/files/{id}/trash", self.get_trashed),
             Route("/2.0/files/{id}/versions/{version}", self.get_version),
             Route("/2.0/folders/{id}/items", self.list_items),
         ]
@@ -42,11 +43,16 @@ class BoxFiles:
         row = self._seen(request)
         return json_response(self._file(row, _fields(request)))
 
+    async def get_trashed(self, request: Request) -> Response:
+        """`GET /2.0/files/{id}/trash`; 404 when the file is not in the bin."""
+        row = self._seen(request, in_bin=True)
+        return json_response({**self._file(row, _fields(request)), "item_status": "trashed"})
+
     async def get_version(self, request: Request) -> Response:
         """`GET /2.0/files/{id}/versions/{version}`; 404 for a version that there is none of."""
         head = self._seen(request)
         wanted = request.path_params["version"]
-        for row in self._files.versions(self._events.file[head], self._clock.now):
+        for row in self._files.versions(self._events.file[head], self._clock.now).values():
             if version_id(self._events, row) == wanted:
                 version = self._file(row, _fields(request))
                 return json_response({**version, "type": "file_version", "id": wanted})
@@ -104,14 +110,14 @@ class BoxFiles:
             raise error(403, "forbidden", "As-User is not allowed for this user")
         return self._accounts[told]
 
-    def _seen(self, request: Request) -> int:
+    def _seen(self, request: Request, *, in_bin: bool = False) -> int:
         account = self._account(request)
         file = self._by_id.get(request.path_params["id"], "")
         row = self._files.head(file, self._clock.now)
         if row is None or not self._sees(account, row):
             raise error(404, "not_found", "Not Found")
-        if self._files.deleted(file, row, self._clock.now):
-            raise error(404, "trashed", "Item is trashed")
+        if self._files.deleted(file, row, self._clock.now) != in_bin:
+            raise error(404, "not_found" if in_bin else "trashed", "Not Found" if in_bin else "Item is trashed")
         return row
 
     def _sees(self, account: Person | None, row: int) -> bool:

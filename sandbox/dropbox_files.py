@@ -20,6 +20,7 @@ from sandbox.people import Person, digest, person
 from sandbox.responses import Refusal, json_response
 
 MAXIMUM_LIMIT = 2000
+MAXIMUM_REVISIONS = 100
 _T = TypeVar("_T")
 
 
@@ -34,6 +35,14 @@ class Folder(msgspec.Struct):
 
     path: str
     limit: int = 500
+
+
+class Revisions(msgspec.Struct):
+    """The argument of list_revisions."""
+
+    path: str
+    mode: str = "path"
+    limit: int = 10
 
 
 class Continuation(msgspec.Struct):
@@ -61,6 +70,7 @@ class DropboxFiles:
         """The paths served."""
         return [
             Route("/2/files/get_metadata", self.get_metadata, methods=["POST"]),
+            Route("/2/files/list_revisions", self.list_revisions, methods=["POST"]),
             Route("/2/files/list_folder", self.list_folder, methods=["POST"]),
             Route("/2/files/list_folder/continue", self.list_folder_continue, methods=["POST"]),
         ]
@@ -74,6 +84,25 @@ class DropboxFiles:
         if row is None or not self._has(member, row):
             raise _path_error("not_found")
         return json_response(self._entry(row))
+
+    async def list_revisions(self, request: Request) -> Response:
+        """`POST /2/files/list_revisions` by a file's id, the newest first; of a file that was deleted, too."""
+        member, told = await self._asked(request, "files/list_revisions", Revisions)
+        if told.mode != "id" or not told.path.startswith("id:"):
+            raise _malformed("files/list_revisions", "mode: this sandbox lists revisions by id only")
+        if not 1 <= told.limit <= MAXIMUM_REVISIONS:
+            raise _malformed("files/list_revisions", "limit: must be from 1 to 100")
+        file, now = self._by_id.get(told.path, ""), self._clock.now
+        rows = list(self._files.versions(file, now).values())[::-1]
+        if not rows or self._events.user[rows[0]].lower() != member.email.lower():
+            raise _path_error("not_found")
+        body: dict[str, Any] = {"is_deleted": False, "has_more": len(rows) > told.limit}
+        deleted = self._files.deleted_at(file, rows[0], now)
+        if deleted is not None:
+            body |= {"is_deleted": True, "server_deleted": write_time(deleted)}
+        # Entries of one kind bear no tag.
+        entries = [{k: v for k, v in self._entry(row).items() if k != ".tag"} for row in rows[: told.limit]]
+        return json_response({**body, "entries": entries})
 
     async def list_folder(self, request: Request) -> Response:
         """`POST /2/files/list_folder`; 409 when the member has no such folder."""

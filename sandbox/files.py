@@ -1,4 +1,8 @@
-"""The files behind a provider's events, as its file API shows them at a moment."""
+"""The files behind a provider's events, as its file API shows them at a moment.
+
+A file that was deleted lies in the bin, and keeps its versions there. What the workload marks as gone is a version that
+was removed for good, and where that is the latest, the file.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +45,20 @@ class Files:
 
     def head(self, file: str, now: int) -> int | None:
         """The row of the version that is current at `now`; None when there is none or the file is gone."""
-        versions = self._by_file.get(file, ())
-        past = [row for row in versions if self._events.time[row] <= now]
-        if not past or any(self._events.gone[row] for row in past):
-            return None
-        return past[-1]
+        past = self._past(file, now)
+        return past[-1] if past and not self._events.gone[past[-1]] else None
 
-    def versions(self, file: str, now: int) -> list[int]:
-        """The rows of all versions of a file by `now`, the current one last; none when the file is gone."""
+    def versions(self, file: str, now: int) -> dict[int, int]:
+        """The rows of a file's versions by `now` by their number, the current one last; none when the file is gone."""
         if self.head(file, now) is None:
-            return []
-        return [row for row in self._by_file[file] if self._events.time[row] <= now]
+            return {}
+        past = self._past(file, now)
+        return {number: row for number, row in enumerate(past, start=1) if not self._events.gone[row]}
+
+    def _past(self, file: str, now: int) -> list[int]:
+        """The rows of the versions that were ever made by `now`; an event that is delivered again makes none."""
+        rows = (row for row in self._by_file.get(file, ()) if self._events.time[row] <= now)
+        return list({self._events.key[row]: row for row in rows}.values())
 
     def known(self) -> list[str]:
         """The keys of all files that ever were."""
@@ -59,8 +66,13 @@ class Files:
 
     def deleted(self, file: str, head: int, now: int) -> bool:
         """Whether the version was deleted by `now`."""
+        return self.deleted_at(file, head, now) is not None
+
+    def deleted_at(self, file: str, head: int, now: int) -> int | None:
+        """When the version was deleted, in µs UTC; None when it was not by `now`."""
         since = self._events.time[head]
-        return any(since <= self._events.time[row] <= now for row in self._deletions.get(file, ()))
+        times = (int(self._events.time[row]) for row in self._deletions.get(file, ()))
+        return next((time for time in times if since <= time <= now), None)
 
     def heads_of(self, user: str, since: int, now: int) -> list[int]:
         """Current versions of the files a user uploaded or owns that changed after `since`, oldest first."""

@@ -25,6 +25,7 @@ MAXIMUM_PAGE = 1000
 LISTS_KEPT = 64
 _LISTED = "nextPageToken,files(kind,id,name,mimeType)"
 _SHOWN = "kind,id,name,mimeType"
+_REVISIONS = "revisions(id,mimeType,kind,modifiedTime)"
 _MODIFIED_SINCE = re.compile(
     r"^\s*modifiedTime\s*>\s*'([^']+)'\s*(?:or\s+createdTime\s*>\s*'\1'\s*)?(?:and\s+trashed\s*=\s*(true|false)\s*)?$"
 )
@@ -52,17 +53,37 @@ class GoogleDrive:
 
     def routes(self) -> list[Route]:
         """The paths served."""
-        return [Route("/drive/v3/files", self.list_files), Route("/drive/v3/files/{id}", self.get_file)]
+        return [
+            Route("/drive/v3/files", self.list_files),
+            Route("/drive/v3/files/{id}", self.get_file),
+            Route("/drive/v3/files/{id}/revisions", self.list_revisions),
+        ]
 
     async def get_file(self, request: Request) -> Response:
         """`GET /drive/v3/files/{id}`; 404 when the file is gone or the account can't see it."""
+        row = self._seen(request)
+        wanted, _ = _fields(request.query_params.get("fields", _SHOWN))
+        return json_response(self._file(row, wanted))
+
+    async def list_revisions(self, request: Request) -> Response:
+        """`GET /drive/v3/files/{id}/revisions`, the oldest first; of a file in the bin, too."""
+        row = self._seen(request)
+        _, wanted = _fields(request.query_params.get("fields", _REVISIONS), "revisions")
+        rows = self._files.versions(self._events.file[row], self._clock.now).values()
+        return json_response({"revisions": [self._revision(row, wanted) for row in rows]})
+
+    def _seen(self, request: Request) -> int:
         subject = authorised(self._tokens, request, DRIVE_SCOPE)
         told = request.path_params["id"]
         row = self._files.head(told[1:], self._clock.now)
         if row is None or not self._sees(subject, row):
             raise error(404, "notFound", f"File not found: {told}.", "NOT_FOUND")
-        wanted, _ = _fields(request.query_params.get("fields", _SHOWN))
-        return json_response(self._file(row, wanted))
+        return row
+
+    def _revision(self, row: int, wanted: set[str]) -> dict[str, Any]:
+        told = self._file(row, {"headRevisionId", "mimeType", "modifiedTime", "size"})
+        described = {"kind": "drive#revision", "id": told.pop("headRevisionId"), **told}
+        return described if "*" in wanted else {name: described[name] for name in described if name in wanted}
 
     async def list_files(self, request: Request) -> Response:
         """`GET /drive/v3/files`: the account's files changed after a time, in pages."""
@@ -134,9 +155,9 @@ class GoogleDrive:
         return described if "*" in wanted else {name: described[name] for name in described if name in wanted}
 
 
-def _fields(mask: str) -> tuple[set[str], set[str]]:
+def _fields(mask: str, of: str = "files") -> tuple[set[str], set[str]]:
     """The names in a mask such as `nextPageToken,files(id,size)`: the outer ones and those of a file."""
-    inner = re.search(r"files\((.*)\)", mask)
+    inner = re.search(rf"{of}\((.*)\)", mask)
     outer = {name.strip() for name in re.sub(r"\(.*\)", "", mask).split(",")}
     names = re.sub(r"\([^)]*\)", "", inner[1] if inner else "").split(",")
     return outer, {name.strip() for name in names} if inner else {"*"}

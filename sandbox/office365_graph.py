@@ -26,6 +26,8 @@ DEFAULT_PAGE = 200
 MAXIMUM_PAGE = 1000
 _DRIVE = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/drive$")
 _MARK = re.compile(r"^sandbox-(\d+)-(\d+)-(\d+)$")
+_BIN = re.compile(r"^/sites/([^/]+)/recycleBin/items$")
+_VERSIONS = re.compile(r"^/drives/([^/]+)/items/01([0-9A-F]+)/versions$")
 _ITEM = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/items/([^/]+)/driveItem$")
 
 
@@ -72,6 +74,7 @@ class Graph:
             Route("/v1.0/sites/root", self.get_root),
             Route("/v1.0/sites/{rest:path}", self.get_item),
             Route("/v1.0/drives/{drive}/root/delta", self.delta),
+            Route("/v1.0/drives/{rest:path}", self.get_item),
         ]
 
     async def get_root(self, request: Request) -> Response:
@@ -80,7 +83,7 @@ class Graph:
         return json_response({"id": "example.sharepoint.com", "webUrl": "https://example.sharepoint.com"})
 
     async def get_item(self, request: Request) -> Response:
-        """`GET /v1.0/sites/{site}/lists/{list}/items/{item}/driveItem`, and `.../lists/{list}/drive`."""
+        """`GET` of a list item's `driveItem`, a list's `drive`, a site's `recycleBin/items` or a file's `versions`."""
         self._authorise(request)
         path = request.url.path.removeprefix("/v1.0")
         if library := _DRIVE.match(path):
@@ -88,6 +91,8 @@ class Graph:
             if drive not in self._by_drive:
                 raise error(404, "itemNotFound", "The specified list was not found")
             return json_response({"id": drive, "driveType": "documentLibrary"})
+        if bin_ := _BIN.match(path):
+            return json_response(self._binned(bin_[1].lower(), request))
         return json_response(self._item(path, request.query_params.get("$select", "")))
 
     async def batch(self, request: Request) -> Response:
@@ -149,6 +154,55 @@ class Graph:
             item["sharepointIds"] = {"listId": there.list_id, "listItemUniqueId": guid(file), "siteId": there.site}
         return item
 
+    def _binned(self, site: str, request: Request) -> dict[str, Any]:
+        """What was deleted in a site and not removed for good, the latest first; sizes are those of all versions."""
+        query, now, events = request.query_params, self._clock.now, self._events
+        found = []
+        for files in self._by_drive.values():
+            for file in files:
+                row = self._files.head(file, now)
+                deleted = None if row is None else self._files.deleted_at(file, row, now)
+                if row is None or deleted is None:
+                    continue
+                there = place(events.user[row], events.folder[row])
+                if there.site == site:
+                    size = sum(max(events.size[version], 0) for version in self._files.versions(file, now).values())
+                    found.append((-deleted, row, size, there.path))
+        found.sort()
+        first, size = int(query.get("$skiptoken", "0")), int(query.get("$top", str(DEFAULT_PAGE)))
+        body: dict[str, Any] = {
+            "value": [
+                {
+                    "id": guid(digest("recycled", events.key[row])),
+                    "name": events.file_name[row],
+                    "size": whole,
+                    "deletedDateTime": write_time(-deleted),
+                    "deletedFromLocation": path,
+                }
+                for deleted, row, whole, path in found[first : first + size]
+            ]
+        }
+        if first + size < len(found):
+            body["@odata.nextLink"] = f"{str(request.url).partition('?')[0]}?$top={size}&$skiptoken={first + size}"
+        return body
+
+    def _listed_versions(self, drive: str, file: str) -> dict[str, Any]:
+        """The versions of a file that is there, the newest first."""
+        row = self._files.head(file, self._clock.now)
+        if row is None or file not in self._by_drive.get(drive, ()) or self._files.deleted(file, row, self._clock.now):
+            raise error(404, "itemNotFound", "The resource could not be found.")
+        versions = self._files.versions(file, self._clock.now)
+        return {
+            "value": [
+                {
+                    "id": f"{number}.0",
+                    "lastModifiedDateTime": write_time(self._modified(version)),
+                    "size": max(self._events.size[version], 0),
+                }
+                for number, version in reversed(versions.items())
+            ]
+        }
+
     @cached_property
     def _by_drive(self) -> dict[str, list[str]]:
         drives: dict[str, dict[str, None]] = {}
@@ -174,7 +228,9 @@ class Graph:
         return {"id": step.id, "status": 200, "headers": headers, "body": body}
 
     def _item(self, path: str, select: str) -> dict[str, Any]:
-        """The drive item at a path; 404 when the file is gone, or lies in another list."""
+        """The drive item or the versions at a path; 404 when the file is gone, or lies in another list."""
+        if asked := _VERSIONS.match(path):
+            return self._listed_versions(asked[1], asked[2].lower())
         found = _ITEM.match(path)
         if found is None:
             raise error(400, "BadRequest", "Resource not found for the segment.")
@@ -194,6 +250,7 @@ class Graph:
             "id": f"01{events.file[row].upper()}",
             "name": events.file_name[row],
             "lastModifiedDateTime": write_time(self._modified(row)),
+            "parentReference": {"driveType": "documentLibrary", "driveId": self._drive_of(row)},
             "eTag": f'"{{{events.file[row].upper()}}},1"',
             "cTag": f'"c:{{{events.file[row].upper()}}},{events.seed[row] % 1000}"',
         }
@@ -201,6 +258,10 @@ class Graph:
             item["size"] = events.size[row]
         wanted = {name.strip() for name in select.split(",")} if select else set(item)
         return {name: value for name, value in item.items() if name in wanted}
+
+    def _drive_of(self, row: int) -> str:
+        there = place(self._events.user[row], self._events.folder[row])
+        return _drive_id(there.site, there.list_id)
 
     def _modified(self, row: int) -> int:
         events = self._events

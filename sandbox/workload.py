@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from sandbox import scenarios, workload_lookalikes
+from sandbox import scenarios, workload_lookalikes, workload_saves
 from sandbox.workload_delivery import deliver
 from sandbox.workload_events import DAY, Events
 from sandbox.workload_format import Label, labels_path, write_labels, write_workload
@@ -97,9 +97,9 @@ def add_command(app: typer.Typer) -> None:
 
 
 def _play(stage: Stage, seed: int) -> list[Scene]:
-    """Plays both programmes; each scene has a stream of randomness of its own."""
-    # what needs a particular kind of user chooses first
-    entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME))
+    """Plays all programmes; each scene has a stream of randomness of its own."""
+    # what needs a particular kind of user chooses first, and what takes anybody last
+    entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME), *workload_saves.PROGRAMME)
     return [
         entry.play(
             stage.for_scene(np.random.default_rng([seed, _SCENES, index])),

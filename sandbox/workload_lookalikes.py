@@ -15,7 +15,7 @@ from sandbox.workload_format import Label
 from sandbox.workload_people import Network, Person
 from sandbox.workload_stage import Entry, Scene, Stage
 
-__all__ = ["PROGRAMME", "SERVICES"]
+__all__ = ["PROGRAMME", "SERVICES", "working_days"]
 
 
 def _service(email: str, provider: str, app: str, host: int) -> Person:
@@ -100,7 +100,7 @@ def shared_accounts(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene
             *(
                 _routine(stage, service, date, work)
                 for service, work in _WORKING_DAYS
-                for date in _working_days(stage, day)
+                for date in working_days(stage, day)
             ),
         ]
     )
@@ -122,7 +122,7 @@ def video_editor(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """
     person = stage.pick(providers, before=stage.end, personas=("video", "heavy"))
     work = _Work((15 - person.offset) % 24, 4, 50, 2.5e8, "/Film/Delivery", "mp4", spread=0.25)
-    made = Events.join(_routine(stage, person, date, work) for date in _working_days(stage, day))
+    made = Events.join(_routine(stage, person, date, work) for date in working_days(stage, day))
     note = "about a gigabyte every working day: this user's habit"
     label = stage.label(video_editor, person, made, expected="quiet", note=note, malicious=False)
     return Scene(made, (label,), ((person.email, stage.start, stage.end),))
@@ -151,7 +151,7 @@ def month_end(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     person = stage.pick(providers, before=stage.end, personas=("regular", "heavy"))
     note = "a monthly rhythm, of which the training holds one closing at most"
     first = stage.start // DAY
-    working = first + np.array(_working_days(stage, day))
+    working = first + np.array(working_days(stage, day))
     month = working.astype("datetime64[D]").astype("datetime64[M]")
     running = np.datetime64(first + stage.days, "D").astype("datetime64[M]")
     parts: list[Events] = []
@@ -242,7 +242,7 @@ def _routine(stage: Stage, person: Person, day: int, work: _Work) -> Events:
     return stage.upload(person, person.providers[0], times, names=names, sizes=sizes, folder=work.folder)
 
 
-def _working_days(stage: Stage, day: int) -> list[int]:
+def working_days(stage: Stage, day: int) -> list[int]:
     """Returns the days from Monday to Friday, counted from the workload's first, not before `day`."""
     thursday = 3  # 1970-01-01
     first = stage.start // DAY

@@ -17,7 +17,7 @@ from assets.sizes import coverage
 __all__ = ["read", "rejects", "rows_conserved", "schema", "size_coverage", "unique_events"]
 
 _READ_STEPS = ("logged_uploads", "uploads")
-_MEASURED = ("log", "recovered", "later_version")
+_MEASURED = ("log", "recovered")
 _REJECTS_WARN, _REJECTS_FAIL = 0.01, 0.1
 _SIZED_WARN, _SIZED_FAIL = 0.9, 0.5
 _FEW = 10
@@ -202,7 +202,7 @@ def size_coverage(scene: Scene) -> Outcome:
     if measured >= _SIZED_WARN * uploads:
         return Outcome([], f"{said}.", metadata)
     severity = ERROR if measured < _SIZED_FAIL * uploads and uploads >= _FEW else WARN
-    gone = found["gone"]["files"] + found["estimated"]["files"]
+    gone = sum(found[source]["files"] for source in ("later_version", "estimated", "gone"))
     unknown = found["unknown"]["files"]
     return Outcome([Finding(severity, said)], "", metadata, _size_remedy(scene.provider, unknown, gone))
 
@@ -211,8 +211,8 @@ def _size_remedy(provider: str, unknown: float, gone: float) -> str:
     """What to do, by the larger part of what is missing."""
     if gone > unknown:
         return (
-            f"{gone:,.0f} files are gone: see who deletes them after the upload; if it is usual, let the schedule "
-            "`tick` run more often"
+            f"{gone:,.0f} files are gone or overwritten: see who does it after the upload; if it is usual, let the "
+            "schedule `tick` run more often"
         )
     return (
         f"{unknown:,.0f} are unknown: the metadata of {provider}/file_sizes tell what is left and why. Where files "

@@ -116,7 +116,9 @@ def types(alert: Alert, evidence: Evidence) -> Section:
         "types",
         "look" if unusual and usual else "calm" if usual else "unknown",
         sentence_case(tuple(answer)) if answer else text("No file on record."),
-        [],
+        [text(f"The {count(alert.files, 'file')} were saved {alert.saves:,} times in all; each counts once a day.")]
+        if alert.saves and alert.saves > alert.files
+        else [],
         [
             Table(
                 "Types by extension",
@@ -151,5 +153,9 @@ def _unsized(alert: Alert) -> list[str]:
     missing = alert.files - alert.sized_files
     if not missing:
         return []
-    gone = f"; {alert.estimated_files:,} of them are gone" if alert.estimated_files else ""
-    return [f"The size of {count(missing, 'file')} is not known{gone}: bytes are those of the others."]
+    gone = (
+        f"; {alert.estimated_files:,} of them had a version that was deleted or overwritten before"
+        if alert.estimated_files
+        else ""
+    )
+    return [f"Not every version of {count(missing, 'file')} has a known size{gone}: bytes are those that are known."]

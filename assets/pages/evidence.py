@@ -12,11 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from assets.calendar import DAY
 from assets.lake import Lake
 from assets.refresh import days_between
-from detection.dossier import WATCHED, gather, subjects
+from detection.dossier import WATCHED, count_files, gather, subjects
 from detection.evidence import Evidence
 from detection.risk import Networks
 from detection.sensitive import Term
-from detection.sql import into
 from detection.wording import TITLES
 
 __all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
@@ -46,6 +45,7 @@ class Alert(BaseModel):
     files: int
     sized_files: int
     bytes: int | None
+    saves: int | None = None
     estimated_files: int
     estimated_bytes: int | None
     scope: str | None
@@ -181,7 +181,7 @@ def read_evidence(
         f"CREATE OR REPLACE TEMP TABLE uploads AS SELECT {_UPLOADS} FROM all_uploads "  # noqa: S608 -- our own columns
         'WHERE "user" IN (SELECT "user" FROM subjects)'
     )
-    into(con, "alert_files", "dossier/files")
+    count_files(con)
     con.execute(
         f"CREATE OR REPLACE TEMP TABLE activity AS SELECT {_ACTIVITY} FROM all_activity "  # noqa: S608 -- our own columns
         'WHERE "user" IN (SELECT "user" FROM subjects) OR file_id IN (SELECT file_id FROM alert_files)'

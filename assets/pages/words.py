@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from detection.pseudonyms import TOKEN
-from detection.wording import TITLES, size
+from detection.wording import TITLES, known_size
 
 __all__ = [
     "KINDS",
@@ -196,11 +196,7 @@ def count(number: int, one: str, several: str = "") -> str:
 
 def amount(files: int, sized: int, total: int | None) -> str:
     """Files and their bytes, as far as sizes are known."""
-    if not sized or total is None:
-        return f"{count(files, 'file')}, sizes unknown"
-    if sized < files:
-        return f"{count(files, 'file')}, {size(total)} in the {sized:,} of known size"
-    return f"{count(files, 'file')}, {size(total)}"
+    return f"{count(files, 'file')}, {known_size(files, sized, total)}"
 
 
 def share(part: int, whole: int) -> str:

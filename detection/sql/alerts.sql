@@ -1,6 +1,6 @@
 -- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
 -- Reads: openings, all_detections, covered, detected_hours. Only alerts that open at or after $since.
--- files, sized_files, bytes and the estimates are sums over the distinct hours of the alert's windows; peak_* are
+-- files, sized_files, bytes, saves and the estimates are sums over the distinct hours of the alert's windows; peak_* are
 -- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
 WITH folded AS (
   SELECT o.opening, d.*
@@ -34,6 +34,7 @@ totals AS (
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
+    CAST(sum(saves) AS BIGINT) AS saves,
     CAST(sum(estimated_files) AS BIGINT) AS estimated_files,
     CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes,
     list(DISTINCT provider ORDER BY provider) AS providers,
@@ -41,11 +42,12 @@ totals AS (
   FROM covered
   GROUP BY "user", opening
 ),
--- Estimates are in no score, so detections do not carry them.
-peak_estimates AS (
+-- Saves and estimates are in no score, so detections do not carry them.
+peak_extras AS (
   SELECT
     p."user",
     p.opening,
+    CAST(sum(coalesce(h.saves, h.files)) AS BIGINT) AS saves,
     CAST(sum(h.estimated_files) AS BIGINT) AS estimated_files,
     CASE WHEN sum(h.estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(h.estimated_bytes) AS BIGINT) END AS estimated_bytes
   FROM peaks p
@@ -67,6 +69,7 @@ SELECT
   t.files,
   t.sized_files,
   t.bytes,
+  t.saves,
   t.estimated_files,
   t.estimated_bytes,
   p.population,
@@ -82,6 +85,7 @@ SELECT
   p.files AS peak_files,
   p.sized_files AS peak_sized_files,
   p.bytes AS peak_bytes,
+  e.saves AS peak_saves,
   e.estimated_files AS peak_estimated_files,
   e.estimated_bytes AS peak_estimated_bytes,
   p.baseline_files_windows, p.baseline_files_min, p.baseline_files_sum, p.baseline_files_max,
@@ -91,5 +95,5 @@ SELECT
 FROM spans s
 JOIN peaks p ON p."user" = s."user" AND p.opening = s.opening AND p.place = 1
 JOIN totals t ON t."user" = s."user" AND t.opening = s.opening
-JOIN peak_estimates e ON e."user" = s."user" AND e.opening = s.opening
+JOIN peak_extras e ON e."user" = s."user" AND e.opening = s.opening
 ORDER BY s.opening, s."user"

@@ -1,12 +1,13 @@
 -- Detections with the entry of the allow-list that covers what their window holds, or NULL.
 -- Reads: found (detections), user_hours of their hours, allow_list.
--- An hour at a provider is covered by an entry for its user if the entry names no app, or all files were by that app. A
+-- An hour at a provider is covered by an entry for its user if the entry names no app, or all its saves were by that app. A
 -- window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
 -- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back.
 WITH held AS (
   SELECT
     f.population, f.scope, f."user", f.window_start,
-    h.provider, h.actor_class, h.hour, h.files, h.bytes,
+    h.provider, h.actor_class, h.hour, h.bytes,
+    h.files + coalesce(h.again_files[1], 0) AS files,
     min(e.allowed_by) AS allowed_by
   FROM found f
   JOIN user_hours h
@@ -18,10 +19,13 @@ WITH held AS (
   LEFT JOIN allow_list e
     ON (e."user" = h."user" OR h."user" LIKE concat('%@', e.domain))
     AND (e.provider IS NULL OR e.provider = h.provider)
-    AND (e.app IS NULL OR h.apps[e.app] = h.files)
+    AND (
+      e.app IS NULL
+      OR (h.apps[e.app] >= h.files AND length(list_filter(map_values(h.apps), lambda n: n > 0)) = 1)
+    )
     AND CAST(f.window_start AS DATE) >= e.first_day
     AND CAST(f.window_start AS DATE) <= e.last_day
-  GROUP BY f.population, f.scope, f."user", f.window_start, h.provider, h.actor_class, h.hour, h.files, h.bytes
+  GROUP BY f.population, f.scope, f."user", f.window_start, h.provider, h.actor_class, h.hour, h.files, h.again_files, h.bytes
 ),
 covered AS (
   SELECT

@@ -1,7 +1,7 @@
 -- What the users of a flood have in common: what most of them, or most of their files, share.
--- Reads: flooded, covered.
+-- Reads: flooded, covered. Shares of files are of those that each hour saved; one saved by two apps is of both.
 WITH hours AS (
-  SELECT f.folded_into, c.provider, c."user", c.files, c.extensions, c.countries, c.apps
+  SELECT f.folded_into, c.provider, c."user", c.saved_files AS files, c.extensions, c.countries, c.apps
   FROM flooded f
   JOIN covered c ON c."user" = f."user" AND c.opening = f.first_window_start
 ),
@@ -16,6 +16,7 @@ counted AS (
   UNION ALL
   SELECT folded_into, "user", 2 AS place, 'app' AS dimension, e.key AS label, e.value AS files
   FROM (SELECT folded_into, "user", unnest(map_entries(apps)) AS e FROM hours) AS each_app
+  WHERE e.key <> ''
   UNION ALL
   SELECT folded_into, "user", 3 AS place, 'country' AS dimension, e.key AS label, e.value AS files
   FROM (SELECT folded_into, "user", unnest(map_entries(countries)) AS e FROM hours) AS each_country

@@ -1,6 +1,7 @@
 -- Sums over each day's active three-hour windows, from which baselines are made: one row per population, scope, user and day.
 -- Reads: summed_hours (user-hours of whole days, or what is left of a day).
 -- Scopes are each provider, and 'all' for the providers together, which is summed from the providers' windows.
+-- A file counts once in a window, as in scores.sql; a window whose hours save nothing new has its files, and no bytes.
 -- Metrics are log10(files + 1) and log10(bytes + 1000) of active three-hour windows, in whole ten-thousandths:
 -- integer sums give the same figures in any order of rows, threads and days.
 WITH provider_windows AS (
@@ -10,15 +11,14 @@ WITH provider_windows AS (
     "user",
     CAST(hour AS DATE) AS day,
     floor(extract(hour FROM hour) / 3) AS third,
-    CAST(sum(files) AS BIGINT) AS files,
-    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    CAST(sum(files + coalesce(again_files[CAST(extract(hour FROM hour) AS INTEGER) % 3 + 1], 0)) AS BIGINT) AS files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM summed_hours
   WHERE population IS NOT NULL
   GROUP BY population, provider, "user", CAST(hour AS DATE), floor(extract(hour FROM hour) / 3)
 ),
 windows AS (
-  SELECT population, provider AS scope, "user", day, files, sized_files, bytes FROM provider_windows
+  SELECT population, provider AS scope, "user", day, files, bytes FROM provider_windows
   UNION ALL
   SELECT
     population,
@@ -26,7 +26,6 @@ windows AS (
     "user",
     day,
     CAST(sum(files) AS BIGINT) AS files,
-    CAST(sum(sized_files) AS BIGINT) AS sized_files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM provider_windows
   GROUP BY population, "user", day, third
@@ -35,7 +34,7 @@ metrics AS (
   SELECT
     *,
     CAST(round(10000 * log10(files + 1)) AS BIGINT) AS m_files,
-    CASE WHEN sized_files > 0 THEN CAST(round(10000 * log10(bytes + 1000)) AS BIGINT) END AS m_bytes
+    CAST(round(10000 * log10(bytes + 1000)) AS BIGINT) AS m_bytes
   FROM windows
 )
 SELECT
@@ -52,9 +51,9 @@ SELECT
   count(m_bytes) AS bytes_windows,
   CAST(coalesce(sum(m_bytes), 0) AS BIGINT) AS bytes_s1,
   CAST(coalesce(sum(m_bytes * m_bytes), 0) AS BIGINT) AS bytes_s2,
-  min(bytes) FILTER (WHERE sized_files > 0) AS bytes_min,
+  min(bytes) AS bytes_min,
   CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes_sum,
-  max(bytes) FILTER (WHERE sized_files > 0) AS bytes_max
+  max(bytes) AS bytes_max
 FROM metrics
 GROUP BY population, scope, "user", day
 ORDER BY "user", day, population, scope

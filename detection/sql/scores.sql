@@ -11,17 +11,30 @@
 -- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
 -- their scores would raise the thresholds for a month.
 -- A provider is its own scope; the scope 'all' is for windows in which two or more active providers meet.
+-- A file counts once in a window: of the hours after its first, those count that the window's hours before did not save.
 WITH hours AS (
-  SELECT population, "user", provider, hour, files, sized_files, bytes
+  SELECT population, "user", provider, hour, files, sized_files, bytes, again_files, again_sized_files
   FROM user_hours
   WHERE population IS NOT NULL AND hour >= $day_start AND hour < $day_end + INTERVAL 2 HOUR
 ),
 slid AS (
-  SELECT *, hour AS window_start FROM hours
+  SELECT
+    population, "user", provider, bytes, hour AS window_start,
+    files + coalesce(again_files[1], 0) AS files,
+    sized_files + coalesce(again_sized_files[1], 0) AS sized_files
+  FROM hours
   UNION ALL
-  SELECT *, hour - INTERVAL 1 HOUR AS window_start FROM hours
+  SELECT
+    population, "user", provider, bytes, hour - INTERVAL 1 HOUR AS window_start,
+    files + coalesce(again_files[2], 0) AS files,
+    sized_files + coalesce(again_sized_files[2], 0) AS sized_files
+  FROM hours
   UNION ALL
-  SELECT *, hour - INTERVAL 2 HOUR AS window_start FROM hours
+  SELECT
+    population, "user", provider, bytes, hour - INTERVAL 2 HOUR AS window_start,
+    files + coalesce(again_files[3], 0) AS files,
+    sized_files + coalesce(again_sized_files[3], 0) AS sized_files
+  FROM hours
 ),
 windows AS (
   SELECT

@@ -207,9 +207,23 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
         for each in found:
             of = (each["day"], each["population"])
+            # Each file once a day, sized where every save is; bytes are what each save grows beyond those before it.
             volume = con.execute(
-                'SELECT count(*), count(bytes), sum(bytes) FROM uploads WHERE "user" = $user AND time >= $window_start '
-                "AND time < $window_end AND $scope IN (provider, 'all')",
+                """
+                WITH saved AS (
+                    SELECT *, (provider, CAST(time AS DATE), file_id) AS file,
+                        max(bytes) OVER (
+                            PARTITION BY provider, CAST(time AS DATE), file_id ORDER BY time, event_key, asset
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                        ) AS before,
+                        count(*) OVER w = count(bytes) OVER w AS sized
+                    FROM uploads WHERE "user" = $user WINDOW w AS (PARTITION BY provider, CAST(time AS DATE), file_id)
+                )
+                SELECT count(DISTINCT file), count(DISTINCT file) FILTER (sized),
+                    sum(CASE WHEN bytes > coalesce(before, 0) THEN bytes - coalesce(before, 0) END)
+                FROM saved
+                WHERE time >= $window_start AND time < $window_end AND $scope IN (provider, 'all')
+                """,
                 {name: each[name] for name in ("user", "window_start", "window_end", "scope")},
             ).fetchone()
             assert volume == (each["files"], each["sized_files"], each["bytes"])

@@ -54,29 +54,29 @@ class Recovery:
     def __init__(self, client: Client, provider: str, folder: Path) -> None:
         self._api = {"google_workspace": "google_drive", "office365": "graph"}.get(provider, provider)
         self._limits = Counting()
-        self._con = connect()
+        self.con = connect()
         self.connector: Connector = build(provider, client.environment, now=lambda: NEXT, limits=self._limits)
         raw = folder / f"day={DAY:%Y-%m-%d}" / "events.ndjson"
         raw.parent.mkdir(exist_ok=True)
         pages = [page for page in self.connector.pages(DAY, NEXT) if isinstance(page, Page)]
         raw.write_bytes(b"\n".join(event for page in pages for event in page.events))
-        normalise(self._con, provider, day=DAY.date(), raw_files=[str(raw)], organisation_domains=["example.com"])
-        self._con.execute("ALTER TABLE uploads RENAME TO logged_uploads")
-        self._con.execute(f"CREATE TEMP TABLE dated_sizes AS {empty('file_sizes', dated=True)}")
-        self.names = dict(self._con.execute("SELECT file_id, file_name FROM logged_uploads").fetchall())
+        normalise(self.con, provider, day=DAY.date(), raw_files=[str(raw)], organisation_domains=["example.com"])
+        self.con.execute("ALTER TABLE uploads RENAME TO logged_uploads")
+        self.con.execute(f"CREATE TEMP TABLE dated_sizes AS {empty('file_sizes', dated=True)}")
+        self.names = dict(self.con.execute("SELECT file_id, file_name FROM logged_uploads").fetchall())
         self.reading = self._limits.apis[self._api].requests if self._api in self._limits.apis else 0
 
     def questions(self) -> list[FileQuestion]:
         bound = {"now": NEXT.replace(tzinfo=None), "floor_files": 50}
-        into(self._con, "open_uploads", "sizes/open", bound)
-        into(self._con, "questions", "sizes/questions", {"most": 10**6})
-        rows = self._con.sql("SELECT * EXCLUDE (days) FROM questions").to_arrow_table().to_pylist()
+        into(self.con, "open_uploads", "sizes/open", bound)
+        into(self.con, "questions", "sizes/questions", {"most": 10**6})
+        rows = self.con.sql("SELECT * EXCLUDE (days) FROM questions").to_arrow_table().to_pylist()
         return [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in rows]
 
     def look_up(self, questions: Sequence[FileQuestion]) -> list[FileSize]:
         answers = list(self.connector.file_sizes(questions))
-        asked = [(answer.file_id, answer.asked_version) for answer in answers]
-        assert len(set(asked)) == len(asked)
+        told = [(answer.file_id, answer.asked_version, answer.state, answer.version) for answer in answers]
+        assert len(set(told)) == len(told)
         return answers
 
     @property
@@ -119,8 +119,8 @@ def test_sizes_are_found_and_gone_files_told(tmp_path: Path, provider: str) -> N
         assert found[name].state == "found"
         assert found[name].version
         assert (found[name].modified_at or DAY).tzinfo is not None
-    # Sign-ins, a page for each thousand, one for each of the few, and one for each file that is gone.
-    assert recovery.requests <= len(gone) + 10
+    # Sign-ins, a page for each thousand, one for each of the few, and two for each file that is gone: it and the bin.
+    assert recovery.requests <= 2 * len(gone) + 10
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -154,25 +154,95 @@ def test_box_tells_the_version_that_was_uploaded_though_the_file_was_saved_since
     assert all(answer.version == answer.asked_version for answer in answers)
 
 
-@pytest.mark.parametrize("provider", ["dropbox", "google_workspace", "office365"])
-def test_a_file_saved_since_tells_when(tmp_path: Path, provider: str) -> None:
-    """Prevents a later version's size from passing for the upload's."""
-    first = files(provider, 1)[0]
-    later = first | {"kind": "edit", "time": "2026-01-05T09:00:00", "bytes": 77}
-    with recovering(tmp_path, provider, [first, later]) as recovery:
-        [answer] = recovery.look_up(recovery.questions())
-    assert answer.bytes == 77
-    assert abs((answer.modified_at or DAY) - DAY - timedelta(hours=9)) < timedelta(seconds=5)
+def sized(recovery: Recovery, answers: Sequence[FileSize]) -> dict[tuple[str, str], tuple[int | None, str]]:
+    """Size and its source of each upload by its file's name and time, as the pipeline concludes from the answers."""
+    con = recovery.con
+    con.execute(f"CREATE OR REPLACE TEMP TABLE file_sizes AS {empty('file_sizes')}")
+    for answer in answers:
+        modified = answer.modified_at and answer.modified_at.astimezone(UTC).replace(tzinfo=None)
+        con.execute(
+            "INSERT INTO file_sizes VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                answer.file_id,
+                answer.asked_version,
+                answer.state,
+                answer.bytes,
+                answer.version,
+                modified,
+                NEXT.replace(tzinfo=None),
+            ],
+        )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE typical_sizes AS {empty('typical_sizes')}")
+    into(con, "answers", "sizes/answers")
+    into(con, "sized_uploads", "sizes/uploads")
+    rows = con.execute("SELECT file_name, strftime(time, '%H:%M:%S'), bytes, size_source FROM sized_uploads").fetchall()
+    return {(name, time): (size, source) for name, time, size, source in rows}
+
+
+def overwritten(provider: str, count: int, seconds: int, **more: Any) -> tuple[list[Row], list[Row]]:
+    """Archives of 20 GB, and a version of one byte of each so soon after."""
+    first = files(provider, count, bytes=20 * 10**9)
+    for row in first:
+        row["time"] = f"2026-01-05T01:{int(row['file_name'][7:-4]):02}:00"
+    later = [row | {"kind": "edit", "bytes": 1, "time": f"{row['time'][:17]}{seconds:02}"} for row in first]
+    return [row | more for row in first], later
+
+
+@pytest.mark.parametrize("seconds", [20, 59])
+@pytest.mark.parametrize("count", [2, 24])
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_archive_that_is_overwritten_at_once_keeps_its_size(
+    tmp_path: Path, provider: str, count: int, seconds: int
+) -> None:
+    """Prevents 480 GB from counting as 24 bytes, or as nothing, since each was overwritten by one byte."""
+    first, later = overwritten(provider, count, seconds)
+    with recovering(tmp_path, provider, [*first, *later]) as recovery:
+        found = sized(recovery, recovery.look_up(recovery.questions()))
+    largest: dict[str, int | None] = {}
+    for (name, _), (size, source) in found.items():
+        assert source == "recovered"
+        largest[name] = max(size or 0, largest.get(name) or 0)
+    assert largest == {row["file_name"]: 20 * 10**9 for row in first}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_files_put_in_the_bin_are_gone(tmp_path: Path, provider: str) -> None:
-    """Prevents what was uploaded and deleted at once from having no answer, so that it is asked for for ever."""
+def test_a_version_that_was_removed_is_unknown_and_not_its_successor(tmp_path: Path, provider: str) -> None:
+    """Prevents the one byte left of an archive from passing for it where the version before was deleted."""
+    first, later = overwritten(provider, 3, 20, file_gone="true")
+    with recovering(tmp_path, provider, [*first, *later]) as recovery:
+        found = sized(recovery, recovery.look_up(recovery.questions()))
+    for (_, time), known in found.items():
+        if time.endswith(":20"):
+            assert known == (1, "recovered")
+        else:
+            assert known == (None, "later_version")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_files_put_in_the_bin_keep_their_size(tmp_path: Path, provider: str) -> None:
+    """Prevents what was uploaded and deleted at once from counting as nothing while its size can still be had."""
     rows = files(provider, 12)
     bin_ = [row | {"kind": "delete", "time": "2026-01-05T01:00:00"} for row in rows[::3]]
-    with recovering(tmp_path, provider, [*rows, *bin_]) as recovery:
+    gone = [row | {"file_gone": str(n == 3).lower()} for n, row in enumerate(rows)]
+    with recovering(tmp_path, provider, [*gone, *bin_]) as recovery:
         answers = recovery.look_up(recovery.questions())
-    assert sorted(answer.state for answer in answers) == ["found"] * 8 + ["gone"] * 4
+        found = sized(recovery, answers)
+    true = {row["file_name"]: (row["bytes"], "recovered") for row in rows}
+    assert {name: known for (name, _), known in found.items()} == true | {rows[3]["file_name"]: (None, "gone")}
+
+
+def test_two_deletions_under_one_name_are_told_apart_by_nobody(tmp_path: Path) -> None:
+    """Prevents a small file of the same name, thrown away after it, from standing in for a large one in the bin."""
+    first = files("office365", 1)[0] | {"bytes": 20 * 10**9, "file_name": "a.zip", "file_gone": "true"}
+    second = files("office365", 1)[0] | {"file_name": "A.zip", "bytes": 1, "time": "2026-01-05T02:00:00"}
+    thrown = [row | {"kind": "delete", "time": f"2026-01-05T03:00:0{n}"} for n, row in enumerate((first, second))]
+    with recovering(tmp_path, "office365", [first, second, *thrown]) as recovery:
+        questions = [
+            FileQuestion(**{**vars(question), "file_name": "a.zip", "saves": 2}) for question in recovery.questions()
+        ]
+        found = sized(recovery, recovery.look_up(questions))
+    assert {source for _, source in found.values()} <= {"gone", "later_version"}
+    assert {size for size, _ in found.values()} == {None}
 
 
 def test_graph_counts_each_file_of_a_batch(tmp_path: Path) -> None:

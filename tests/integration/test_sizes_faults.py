@@ -98,7 +98,7 @@ def test_drive_list_ends_once_all_files_were_met_and_files_outside_it_are_asked_
         assert len(server.of("/drive/v3/files")) == 4
         assert "modifiedTime > '2026-01-04T23:00:00Z'" in server.of("/drive/v3/files")[0].query["q"]
         alone = list(connector.file_sizes([FileQuestion("ann@example.com", name, START) for name in ("binned", "no")]))
-        assert [answer.state for answer in alone] == ["gone", "gone"]
+        assert [(answer.state, answer.bytes) for answer in alone] == [("found", 9), ("gone", None)]
         assert len([asked for asked in server.asked if asked.signs_in]) == 1
 
 

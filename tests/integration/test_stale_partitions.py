@@ -131,6 +131,7 @@ def test_sums_of_days_are_made_where_they_are_missing_or_of_other_hours(deployme
     assert learnt() == found
     with connect() as con:
         lake.view(con, "uploads", ["box/uploads"], [DAYS[0]])
-        lake.write(con, "(FROM uploads UNION ALL FROM uploads)", "box/uploads", DAYS[0], "more")
+        more = "(FROM uploads UNION ALL SELECT * REPLACE (concat(file_id, '-2') AS file_id) FROM uploads)"
+        lake.write(con, more, "box/uploads", DAYS[0], "more")
     deployment.run()
     assert all(now != before for now, before in zip(learnt(), found, strict=True))

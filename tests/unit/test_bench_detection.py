@@ -38,7 +38,8 @@ Rule = Callable[[duckdb.DuckDBPyConnection, Sequence[date]], list[Candidate]]
 _UPLOADS = pa.schema(
     [
         *((name, pa.string()) for name in ("provider", "user", "actor_class", "kind", "file_name", "ip")),
-        *((name, pa.string()) for name in ("extension", "country", "app")),
+        *((name, pa.string()) for name in ("extension", "country", "app", "event_key", "file_id", "folder")),
+        ("asset", pa.int64()),
         ("time", pa.timestamp("us")),
         ("bytes", pa.int64()),
         ("estimated_bytes", pa.int64()),
@@ -73,7 +74,8 @@ def uploads(user: str, at: datetime, files: int = 1, **more: Any) -> list[dict[s
 
 def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
     """Makes ``uploads`` and ``user_hours`` of these uploads."""
-    con.register("given", pa.Table.from_pylist([row for part in parts for row in part], schema=_UPLOADS))
+    rows = [row | {"event_key": f"e{n}", "asset": 0} for n, row in enumerate(row for part in parts for row in part)]
+    con.register("given", pa.Table.from_pylist(rows, schema=_UPLOADS))
     con.execute("CREATE OR REPLACE TABLE uploads AS SELECT * FROM given")
     con.unregister("given")
     into(con, "user_hours", "user_hours")
@@ -260,7 +262,7 @@ def test_a_workload_is_read_as_after_recovery(con: duckdb.DuckDBPyConnection, tm
         "WHERE population = 'people' ORDER BY ALL"
     ).fetchall()
     assert hours == [
-        ("box", "bob@example.com", DAY, 2, 1, 7),
+        ("box", "bob@example.com", DAY, 1, 0, 7),
         ("google_workspace", "ann@example.com", DAY, 1, 1, 7),
         ("google_workspace", "bob@example.com", DAY, 1, 0, None),
     ]

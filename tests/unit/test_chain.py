@@ -68,7 +68,8 @@ def judged(
         con.register("given", pa.table(columns))
         con.execute(
             "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
-            "'person' AS actor_class, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps FROM given"
+            "'person' AS actor_class, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps, "
+            "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files FROM given"
         )
         con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
         con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
@@ -221,7 +222,8 @@ def baselines_of(rows: Sequence[Hour], detected: Sequence[tuple[str, datetime]] 
         con.register("given", pa.table(columns))
         con.execute(
             "CREATE TABLE user_hours AS "
-            "SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files FROM given"
+            "SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
+            "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files FROM given"
         )
         for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
             con.execute(f"CREATE TABLE {table} AS {empty(of)}")

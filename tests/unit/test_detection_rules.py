@@ -26,7 +26,8 @@ def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -
     with connect() as con:
         con.execute(
             'CREATE TABLE user_hours (provider VARCHAR, "user" VARCHAR, hour TIMESTAMP, files BIGINT, '
-            "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people')"
+            "bytes BIGINT, sized_files BIGINT DEFAULT 1, population VARCHAR DEFAULT 'people', "
+            "again_files BIGINT[], again_sized_files BIGINT[])"
         )
         con.executemany('INSERT INTO user_hours (provider, "user", hour, files, bytes) VALUES (?, ?, ?, ?, ?)', usual)
         for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
@@ -83,6 +84,17 @@ def test_the_sentence_says_what_is_not_known():
     assert "1 in 900 days of the organisation's service accounts" in sentence(newcomer._replace(population="services"))
     alone = sentence(newcomer._replace(population="services", one_in=1))
     assert "too few days of the organisation's service accounts are on record to say how rare that is." in alone
+
+
+def test_the_sentence_tells_saves_from_files_and_what_is_known_from_what_is_not():
+    """Prevents 300 saves of one deck from reading as 300 files, and a lost version from reading as nothing."""
+    usual = (0, None, None)
+    deck = Window("ann@example.com", ("box",), DAY, 1, 1, 40_000_000, 0, None, *usual, *usual, 900, "people", 30, 300)
+    assert "uploaded 1 file (40.0 MB, saved 300 times) to Box;" in sentence(deck)
+    lost = deck._replace(files=24, sized_files=0, bytes=24, saves=48, estimated_files=24, estimated_bytes=10**9)
+    assert "24 files (at least 24 bytes, 24 of unknown size, saved 48 times) to Box" in sentence(lost)
+    assert "about 1.0 GB more in 24 files deleted or overwritten before their size was known;" in sentence(lost)
+    assert "24 files (sizes unknown, saved 48 times)" in sentence(lost._replace(bytes=None))
 
 
 def test_sizes_are_said_in_decimal_units():

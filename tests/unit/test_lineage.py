@@ -59,7 +59,7 @@ def test_lineage_leads_along_the_graph(specs):
     other = specs["dropbox/uploads"].metadata["dagster/column_lineage"].deps_by_column
     assert [dep.asset_key.path for dep in other["bytes"]] == [["dropbox", "logged_uploads"]]
     hours = specs["user_hours"].metadata["dagster/column_lineage"].deps_by_column
-    assert [dep.asset_key.path for dep in hours["files"]] == [["box", "uploads"], ["dropbox", "uploads"]]
+    assert [dep.asset_key.path for dep in hours["saves"]] == [["box", "uploads"], ["dropbox", "uploads"]]
     for name, spec in specs.items():
         lineage = spec.metadata.get("dagster/column_lineage")
         read = {dep.asset_key for dep in spec.deps}

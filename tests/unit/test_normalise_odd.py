@@ -175,7 +175,7 @@ def test_sums_of_hostile_sizes_stop_at_a_bound(tmp_path):
     lines = [json.dumps({**event, "Id": f"i{n}", "FileSizeBytes": 1 << 50}) for n in range(9000)]
     with connect() as con:
         normalise(con, "office365", day=DAY, raw_files=[write(tmp_path, lines)], organisation_domains=[])
-        con.execute("CREATE OR REPLACE TEMP VIEW sized AS SELECT *, bytes AS estimated_bytes FROM uploads")
+        con.execute("CREATE OR REPLACE TEMP VIEW sized AS SELECT *, 2 * bytes AS estimated_bytes FROM uploads")
         into_hours(con, "sized")
         assert con.execute("SELECT files, bytes, estimated_bytes FROM user_hours").fetchall() == [
             (9000, LARGEST, LARGEST)

@@ -134,9 +134,9 @@ def test_what_is_unknown_is_not_what_is_irrelevant(tmp_path: Path, provider: str
 @pytest.mark.parametrize(
     ("application", "operation", "kind"),
     [
-        ("gmail", "download", "not an upload or activity"),
-        ("calendar", "create", "not an upload or activity"),
-        ("chat", "upload", "not an upload or activity"),
+        ("gmail", "download", "of an application that is not watched"),
+        ("calendar", "create", "of an application that is not watched"),
+        ("chat", "upload", "of an application that is not watched"),
         ("brand_new", "download", "unknown operation"),
         ("drive", "download", "download"),
         ("login", "passkey_enrolled", "credentials_changed"),

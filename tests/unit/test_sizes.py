@@ -16,7 +16,7 @@ from detection.tables import TABLES
 from tests.memory import connect
 
 NOON = datetime(2026, 3, 4, 12)
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 NOW = NOON + 6 * HOUR
 Row = dict[str, Any]
 
@@ -63,9 +63,11 @@ def sized(con: duckdb.DuckDBPyConnection, uploads: Sequence[Row], answers: Seque
     ("known", "expected"),
     [
         ([], (None, "unknown", None)),
-        ([answer(made=NOON + 4 * MINUTE)], (10, "recovered", None)),
-        ([answer(made=NOON + 6 * MINUTE)], (10, "later_version", None)),
-        ([answer(made=None)], (10, "later_version", None)),
+        ([answer(made=NOON + 10 * SECOND)], (10, "recovered", None)),
+        ([answer(made=NOON - 400 * HOUR)], (10, "recovered", None)),
+        ([answer(made=NOON + 11 * SECOND)], (None, "later_version", 500)),
+        ([answer(made=NOON + 4 * MINUTE)], (None, "later_version", 500)),
+        ([answer(made=None)], (None, "later_version", 500)),
         ([answer(made=NOON - HOUR, checked_at=NOON - MINUTE)], (None, "unknown", None)),
         ([answer("gone", None, None)], (None, "estimated", 500)),
         ([answer("denied", None, None)], (None, "unknown", None)),
@@ -75,7 +77,7 @@ def sized(con: duckdb.DuckDBPyConnection, uploads: Sequence[Row], answers: Seque
         (
             [
                 answer(size=10),
-                answer(size=20, made=NOON + 5 * MINUTE, checked_at=NOON + 2 * HOUR),
+                answer(size=20, made=NOON + 5 * SECOND, checked_at=NOON + 2 * HOUR),
                 answer(size=30, made=NOON + 3 * HOUR, checked_at=NOON + 4 * HOUR),
                 answer("gone", None, None, checked_at=NOON + 12 * HOUR),
             ],
@@ -83,7 +85,7 @@ def sized(con: duckdb.DuckDBPyConnection, uploads: Sequence[Row], answers: Seque
         ),
         (
             [answer(size=40, made=NOON + 5 * HOUR), answer(size=30, made=NOON + 3 * HOUR)],
-            (30, "later_version", None),
+            (None, "later_version", 500),
         ),
     ],
 )
@@ -101,7 +103,67 @@ def test_a_version_that_the_log_names_decides_alone(con: duckdb.DuckDBPyConnecti
         answer(size=2, version="v2", asked_version="v2", made=late, checked_at=late),
     ]
     assert sized(con, [first, second], known) == [(1, "recovered", None), (2, "recovered", None)]
-    assert sized(con, [first], known[1:]) == [(2, "later_version", None)]
+    assert sized(con, [first], known[1:]) == [(None, "later_version", 500)]
+
+
+def saves(*after: timedelta, **more: Any) -> list[Row]:
+    """Saves of one file, so long after noon."""
+    return [upload(f"e{n + 1}", file_id="file-e1", time=NOON + at, **more) for n, at in enumerate(after)]
+
+
+@pytest.mark.parametrize("after", [1 * SECOND, 5 * SECOND, 60 * SECOND, 4 * MINUTE, 3 * HOUR])
+def test_what_was_saved_over_an_upload_is_not_its_size(con: duckdb.DuckDBPyConnection, after: timedelta) -> None:
+    """Prevents an archive that is overwritten by one byte, however soon, from counting as one byte, or as nothing."""
+    present = answer(size=1, version="2.0", made=NOON + after)
+    first = answer(size=20 * 10**9, version="1.0", made=NOON)
+    late = [{**row, "checked_at": NOON + 4 * HOUR} for row in (present, first)]
+    archive = saves(0 * SECOND, after)
+    assert sized(con, archive, late[:1]) == [(None, "later_version", 500), (1, "recovered", None)]
+    assert sized(con, archive, late) == [(20 * 10**9, "recovered", None), (1, "recovered", None)]
+
+
+def test_an_old_time_of_the_disk_is_no_proof_where_a_file_was_saved_again(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents a version with a made-up time of years ago from passing for the first upload, whose version is gone."""
+    old = [answer(size=1, made=NOON - 9000 * HOUR, checked_at=NOON + 2 * HOUR)]
+    assert sized(con, saves(0 * HOUR, HOUR), old) == [(None, "later_version", 500)] * 2
+    assert sized(con, saves(0 * HOUR), old) == [(1, "recovered", None)]
+
+
+def test_a_version_after_a_missing_one_is_not_that_of_an_upload_before_it(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents a version that was deleted from the list from leaving its successor to stand in for it."""
+    second = answer(size=1, version="2.0", made=NOON + 2 * SECOND)
+    missing = answer("gone", None, NOON + 2 * SECOND, version="1.0")
+    assert sized(con, saves(0 * SECOND), [second, missing]) == [(None, "later_version", 500)]
+    assert sized(con, saves(2 * SECOND), [second, missing]) == [(1, "recovered", None)]
+    assert sized(con, saves(0 * SECOND), [second]) == [(1, "recovered", None)]
+
+
+def test_two_versions_of_one_record_count_as_the_larger(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents a record that stands for an upload and a save right after it from having the smaller size."""
+    versions = [answer(size=9, version="1.0", made=NOON), answer(size=1, version="2.0", made=NOON + 5 * SECOND)]
+    assert sized(con, saves(0 * SECOND), versions) == [(9, "recovered", None)]
+    assert con.execute("SELECT left_bytes FROM uploads").fetchall() == [(1,)]
+
+
+def test_big_files_and_thousands_of_tiny_saves_leave_the_big_versions(con: duckdb.DuckDBPyConnection) -> None:
+    """Prevents ten gigabytes from counting as a few megabytes since tiny saves of the same files followed at once."""
+    big, tiny = 1_250_000_000, 20_000
+    uploads, known = [], []
+    for file in range(8):
+        for n in range(250):
+            at = NOON + n * 1.2 * SECOND
+            uploads.append(upload(f"e{file}-{n}", file_id=f"f{file}", time=at))
+            found = answer(size=tiny if n else big, file_id=f"f{file}", version=f"{n + 1}.0", made=at)
+            known.append({**found, "checked_at": NOON + HOUR})
+    sized(con, uploads, known)
+    into(con, "user_hours", "user_hours")
+    hours = con.execute("SELECT files, saves, sized_files, bytes FROM user_hours").fetchall()
+    assert hours == [(8, 2000, 8, 8 * big)]
+    # Of some only the last version is left: unknown, and neither nothing nor the tiny size.
+    sized(con, uploads, [row for row in known if row["version"] == "250.0" or row["file_id"] > "f3"])
+    into(con, "user_hours", "user_hours")
+    hours = con.execute("SELECT files, saves, sized_files, bytes FROM user_hours").fetchall()
+    assert hours == [(8, 2000, 4, 4 * big + 4 * tiny)]
 
 
 def test_the_log_wins_and_an_estimate_is_no_size(con: duckdb.DuckDBPyConnection) -> None:

@@ -22,8 +22,16 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 Event = dict[str, Any]
-NAMES = ("user", "provider", "actor_class", "country", "ip", "app", "detail", "kind")
-COLUMNS = pa.schema([*((name, pa.string()) for name in NAMES), ("time", pa.timestamp("us"))])
+NAMES = ("user", "provider", "actor_class", "country", "ip", "app", "detail", "kind", "file_id", "size_source")
+COLUMNS = pa.schema(
+    [
+        *((name, pa.string()) for name in NAMES),
+        ("time", pa.timestamp("us")),
+        ("bytes", pa.int64()),
+        ("estimated_bytes", pa.int64()),
+        ("left_bytes", pa.int64()),
+    ]
+)
 
 
 def event(kind: str, time: datetime, **other: Any) -> Event:
@@ -107,6 +115,22 @@ TUNNEL = [event("sign_in", OPENS - 9 * DAY + 5 * MINUTE, country="SG"), event("s
 EARLY = [row for row in HISTORY if row["time"] < OPENS - 20 * DAY]
 LATE = [row for row in HISTORY if row["user"] != "ann@example.com" or row["time"] > OPENS - 9 * DAY]
 SHARES = [event("share_external", OPENS - n * DAY) for n in (5, 9, 13)]
+
+ARCHIVES = [
+    event("upload", OPENS + n * MINUTE, file_id=f"a{n}", bytes=20 * 10**9, size_source="recovered") for n in range(24)
+]
+
+
+def saved_over(size: int | None, **other: Any) -> list[Event]:
+    """A save of this size over each of the archives, two minutes later."""
+    later = {"bytes": size, "size_source": "recovered", **other}
+    return [{**row, "time": row["time"] + 2 * MINUTE, **later} for row in ARCHIVES]
+
+
+def unsized(source: str, **other: Any) -> list[Event]:
+    """The archives where their size is not known."""
+    return [{**row, "bytes": None, "size_source": source, **other} for row in ARCHIVES]
+
 
 # Reason, what makes it fire, a part of its evidence, and what only comes near.
 CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
@@ -229,6 +253,17 @@ CASES: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
         "1 share to the outside, first at 2026-03-20 08:00 UTC (box): to x@example.net; on 2 of the 30 days before",
         {"extra": [event("share_external", OPENS - HOUR), *SHARES]},
     ),
+    "overwritten_after_upload": (
+        {"burst": [*ARCHIVES, *saved_over(1)]},
+        "24 of 24 files overwritten within a day by far smaller versions, first at 2026-03-20 09:02 UTC (box): "
+        "480.0 GB became 0.0 GB",
+        {"burst": [*ARCHIVES, *saved_over(3 * 10**9)]},
+    ),
+    "deleted_after_upload": (
+        {"burst": ARCHIVES, "extra": [{**row, "kind": "delete", "time": row["time"] + HOUR} for row in ARCHIVES[:3]]},
+        "3 of 24 files deleted within a day, first at 2026-03-20 10:00 UTC (box)",
+        {"burst": ARCHIVES, "extra": [{**row, "kind": "delete", "time": row["time"] + HOUR} for row in ARCHIVES[:2]]},
+    ),
 }
 
 
@@ -263,6 +298,40 @@ def test_a_reason_that_is_off_is_not_found_and_others_are(name):
     watch = fires.get("watch", Watch())
     on = case(fires)
     assert case(fires, watch=watch._replace(off=[name])) == {key: on[key] for key in on if key != name}
+
+
+@pytest.mark.parametrize(
+    ("burst", "reason", "part"),
+    [
+        ([*unsized("later_version"), *saved_over(1)], "overwritten_after_upload", "of 24 the size before is not known"),
+        (
+            [*unsized("later_version", estimated_bytes=10**8), *saved_over(10**6)],
+            "overwritten_after_upload",
+            "24 of 24",
+        ),
+        ([{**row, "left_bytes": 1} for row in ARCHIVES], "overwritten_after_upload", "480.0 GB became 0.0 GB"),
+        (unsized("gone"), "deleted_after_upload", "24 of them before every size was known"),
+        (unsized("estimated", estimated_bytes=9), "deleted_after_upload", "24 of 24 files"),
+    ],
+)
+def test_a_version_that_is_removed_before_its_size_is_known_is_told(burst, reason, part):
+    """Prevents traces that are swept away in time from leaving no sign of it."""
+    assert part in found(burst=burst)[reason]
+
+
+@pytest.mark.parametrize(
+    "burst",
+    [
+        # Autosave: versions in between are lost, and the file is as large as such files are.
+        [*unsized("later_version", estimated_bytes=10**6), *saved_over(10**6)],
+        [*ARCHIVES, *saved_over(21 * 10**9)],
+        unsized("unknown"),
+        [*ARCHIVES, *({**row, "time": row["time"] + 3 * DAY} for row in saved_over(1))],
+    ],
+)
+def test_what_autosave_and_unknown_sizes_leave_is_no_removal(burst):
+    """Prevents everybody who saves a document every minute from looking like a thief."""
+    assert not {"overwritten_after_upload", "deleted_after_upload"} & set(found(burst=burst))
 
 
 def test_a_tunnel_that_ends_abroad_is_no_travel():

@@ -320,3 +320,13 @@ def test_replays_are_deliveries_only(events: pd.DataFrame, labels: list[Label]) 
     assert delivered.event_id.nunique() == 45
     assert len(delivered) == 7 * 45
     assert np.ptp(delivered.published_at.astype("int64")) > 0
+
+
+def test_autosave_and_a_sync_client_save_few_files_often(events: pd.DataFrame, labels: list[Label]) -> None:
+    """Prevents a demo in which no file is ever saved often, so that nobody sees that saves are no files."""
+    for scenario, files_a_day in (("autosave", 1), ("sync_client", 14)):
+        users = {label.users for label in labels if label.scenario == scenario}
+        saved = events[events.key.isin(users) & events.file_name.str.match(r"(plan|scene)-", na=False)]
+        by_day = saved.groupby([saved.key, saved.time.dt.date]).file_name.agg(["size", "nunique"])
+        assert (by_day["nunique"] <= files_a_day).all()
+        assert by_day["size"].median() >= 60

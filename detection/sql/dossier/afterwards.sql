@@ -1,8 +1,9 @@
 -- What the account did from the opening of the alert on: events of each kind, how many of them are about files of the alert,
 -- and how many there were in the 30 days before the seven days before it. Uploads are those after the alert's end.
+-- A file that is saved often counts once a day.
 -- Reads: subjects, alert_files, activity, uploads.
 WITH acts AS (
-  SELECT a."user", a.time, a.kind, a.provider, a.file_id, a.detail
+  SELECT a."user", a.time, a.kind, a.provider, a.file_id, a.detail, CAST(NULL AS VARCHAR) AS file
   FROM activity a
   WHERE a.kind NOT LIKE 'sign_in%'
   UNION ALL
@@ -12,7 +13,8 @@ WITH acts AS (
   WHERE a.kind LIKE 'sign_in%'
   GROUP BY a."user", date_trunc('second', a.time), a.kind, a.provider
   UNION ALL
-  SELECT u."user", u.time, 'upload' AS kind, u.provider, u.file_id, CAST(NULL AS VARCHAR) AS detail
+  SELECT u."user", u.time, 'upload' AS kind, u.provider, u.file_id, CAST(NULL AS VARCHAR) AS detail,
+    concat(CAST(u.time AS DATE), coalesce(u.file_id, concat(u.event_key, ':', u.asset))) AS file
   FROM uploads u
 ),
 own_files AS (
@@ -23,9 +25,18 @@ own_files AS (
 SELECT
   s.alert_id,
   a.kind,
-  count(CASE WHEN a.time >= s.opens THEN 1 END) AS number,
-  count(CASE WHEN a.time >= s.opens AND f.file_id IS NOT NULL THEN 1 END) AS on_files,
-  count(CASE WHEN a.time < s.signs_from THEN 1 END) AS usual,
+  CASE
+    WHEN a.kind = 'upload' THEN count(DISTINCT CASE WHEN a.time >= s.opens THEN a.file END)
+    ELSE count(CASE WHEN a.time >= s.opens THEN 1 END)
+  END AS number,
+  CASE
+    WHEN a.kind = 'upload' THEN count(DISTINCT CASE WHEN a.time >= s.opens AND f.file_id IS NOT NULL THEN a.file END)
+    ELSE count(CASE WHEN a.time >= s.opens AND f.file_id IS NOT NULL THEN 1 END)
+  END AS on_files,
+  CASE
+    WHEN a.kind = 'upload' THEN count(DISTINCT CASE WHEN a.time < s.signs_from THEN a.file END)
+    ELSE count(CASE WHEN a.time < s.signs_from THEN 1 END)
+  END AS usual,
   min(CASE WHEN a.time >= s.opens THEN a.time END) AS first_time,
   max(CASE WHEN a.time >= s.opens THEN a.time END) AS last_time,
   min(CASE WHEN a.time >= s.opens THEN a.detail END) AS detail

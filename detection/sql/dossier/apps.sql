@@ -1,15 +1,15 @@
 -- With which applications the files were uploaded, and on how many days until the day before the alert the user uploaded
 -- with each.
--- Reads: subjects, alert_files, uploads.
+-- Reads: subjects, alert_saves, usual_files. A file that was saved with two of them counts for both.
 WITH used AS (
-  SELECT alert_id, provider, app, count(*) AS files
-  FROM alert_files
+  SELECT alert_id, provider, app, count(DISTINCT concat("user", '|', day, '|', file)) AS files
+  FROM alert_saves
   GROUP BY alert_id, provider, app
 ),
 earlier AS (
   SELECT s.alert_id, u.provider, u.app, count(*) AS files, count(DISTINCT CAST(u.time AS DATE)) AS days
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
+  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.provider, u.app
 )
 SELECT

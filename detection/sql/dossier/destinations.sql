@@ -1,7 +1,7 @@
 -- Where the files went: one row per provider, folder and owner, with what the same user uploaded there until the day before
 -- the alert: what began an hour before its opening was no habit.
 -- places: how many there are of the alert in all, and new_places how many among them had nothing of the user's before.
--- Reads: subjects, alert_files, uploads.
+-- Reads: subjects, alert_files, usual_files.
 WITH went AS (
   SELECT
     alert_id,
@@ -9,7 +9,7 @@ WITH went AS (
     folder,
     owner,
     count(*) AS files,
-    count(bytes) AS sized_files,
+    count(CASE WHEN is_sized THEN 1 END) AS sized_files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     count(DISTINCT "user") AS users,
     list(DISTINCT visibility ORDER BY visibility) FILTER (WHERE visibility IS NOT NULL) AS visibility
@@ -26,7 +26,7 @@ earlier AS (
     count(DISTINCT CAST(u.time AS DATE)) AS days,
     max(u.time) AS last_time
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
+  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.usual_from AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.provider, u.folder, u.owner
 ),
 compared AS (

@@ -1,36 +1,40 @@
--- The files of each alert: the uploads that its detections counted, each once.
--- Reads: subjects, uploads, detections.
+-- The files of each alert, each once a day as in its figures: named as by its largest save, with what its saves added.
+-- is_sized: the size of every save is known.
+-- Reads: alert_saves.
+WITH placed AS (
+  SELECT
+    *,
+    row_number() OVER (
+      PARTITION BY alert_id, provider, "user", day, file ORDER BY bytes DESC NULLS LAST, time, event_key, asset
+    ) AS place,
+    count(*) OVER whole AS saves,
+    count(*) OVER whole = count(bytes) OVER whole AS is_sized,
+    sum(added_bytes) OVER whole AS total,
+    max(label) OVER whole AS any_label,
+    max(time) OVER whole AS last_time
+  FROM alert_saves
+  WINDOW whole AS (PARTITION BY alert_id, provider, "user", day, file)
+)
 SELECT
-  s.alert_id,
-  s.opens,
-  u.provider,
-  u.event_key,
-  u.asset,
-  u.time,
-  u.user_id,
-  u."user",
-  u.file_id,
-  u.file_name,
-  u.extension,
-  u.folder,
-  u.owner,
-  u.label,
-  u.visibility,
-  u.bytes,
-  u.app
-FROM subjects s
-JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens AND u.time < s.ends
-WHERE
-  u.actor_class IN ('person', 'guest', 'service', 'app')
-  AND EXISTS (
-    SELECT 1
-    FROM detections d
-    WHERE
-      d."user" = u."user"
-      AND d.allowed_by IS NULL
-      AND d.window_start >= s.opens
-      AND d.window_end <= s.ends
-      AND u.time >= d.window_start
-      AND u.time < d.window_end
-      AND (d.scope = 'all' OR d.scope = u.provider)
-  )
+  alert_id,
+  opens,
+  provider,
+  event_key,
+  asset,
+  time,
+  last_time,
+  user_id,
+  "user",
+  file_id,
+  file_name,
+  extension,
+  folder,
+  owner,
+  any_label AS label,
+  visibility,
+  saves,
+  CASE WHEN total > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(total AS BIGINT) END AS bytes,
+  is_sized,
+  app
+FROM placed
+WHERE place = 1

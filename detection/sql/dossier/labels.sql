@@ -14,7 +14,7 @@ SELECT
   provider,
   label,
   count(*) AS files,
-  count(bytes) AS sized_files,
+  count(CASE WHEN is_sized THEN 1 END) AS sized_files,
   CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
   list(file_name ORDER BY place) FILTER (WHERE place <= $most_examples) AS examples
 FROM placed

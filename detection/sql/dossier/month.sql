@@ -1,8 +1,8 @@
 -- The largest three hours of each day, of the 30 days before each alert to its end, in the alert's scope; of a flood,
--- those of its users together. A window belongs to the day that it starts on.
+-- those of its users together. A window belongs to the day that it starts on, and counts a file once, as in scores.sql.
 -- Reads: subjects, user_hours.
 WITH hours AS (
-  SELECT s.alert_id, h.hour, sum(h.files) AS files, sum(h.bytes) AS bytes
+  SELECT s.alert_id, h.hour, h.files, h.again_files, h.bytes
   FROM subjects s
   JOIN user_hours h
     ON h."user" = s."user"
@@ -10,24 +10,25 @@ WITH hours AS (
     AND h.hour >= s.opens - INTERVAL 30 DAY
     AND h.hour < s.ends
     AND (s.scope = 'all' OR h.provider = s.scope)
-  GROUP BY s.alert_id, h.hour
+),
+slid AS (
+  SELECT alert_id, hour AS window_start, files + coalesce(again_files[1], 0) AS files, bytes FROM hours
+  UNION ALL
+  SELECT alert_id, hour - INTERVAL 1 HOUR AS window_start, files + coalesce(again_files[2], 0) AS files, bytes FROM hours
+  UNION ALL
+  SELECT alert_id, hour - INTERVAL 2 HOUR AS window_start, files + coalesce(again_files[3], 0) AS files, bytes FROM hours
 ),
 windows AS (
-  SELECT
-    alert_id,
-    hour,
-    sum(files) OVER following AS files,
-    sum(bytes) OVER following AS bytes
-  FROM hours
-  WINDOW following AS (
-    PARTITION BY alert_id ORDER BY hour RANGE BETWEEN CURRENT ROW AND INTERVAL 2 HOUR FOLLOWING
-  )
+  SELECT s.alert_id, s.window_start, sum(s.files) AS files, sum(s.bytes) AS bytes
+  FROM slid s
+  JOIN (SELECT DISTINCT alert_id, hour FROM hours) h ON h.alert_id = s.alert_id AND h.hour = s.window_start
+  GROUP BY s.alert_id, s.window_start
 )
 SELECT
   alert_id,
-  CAST(hour AS DATE) AS day,
+  CAST(window_start AS DATE) AS day,
   CAST(max(files) AS BIGINT) AS files,
   CAST(max(bytes) AS BIGINT) AS bytes
 FROM windows
-GROUP BY alert_id, CAST(hour AS DATE)
+GROUP BY alert_id, CAST(window_start AS DATE)
 ORDER BY alert_id, day

@@ -2,7 +2,7 @@
 -- before, where the download came before the last upload of that name.
 -- Reads: subjects, alert_files, activity.
 WITH named AS (
-  SELECT alert_id, "user", file_name, count(*) AS files, max(time) AS last_time
+  SELECT alert_id, "user", file_name, count(*) AS files, max(last_time) AS last_time
   FROM alert_files
   WHERE file_name IS NOT NULL
   GROUP BY alert_id, "user", file_name

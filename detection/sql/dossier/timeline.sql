@@ -1,9 +1,10 @@
 -- What happened in order, from seven days before each alert until the time that its page tells of: events alike within an
--- hour, and sign-ins within a day, are one row. weight: what a reader should not miss is 0.
+-- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: what a reader
+-- should not miss is 0.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH told AS (
   SELECT
-    a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail,
+    a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail, CAST(NULL AS VARCHAR) AS file,
     CASE
       WHEN a.kind IN (
         'mfa_disabled', 'password_reset', 'credentials_changed', 'new_device', 'provider_alert', 'admin_impersonation',
@@ -15,7 +16,8 @@ WITH told AS (
   FROM activity a
   UNION ALL
   SELECT
-    u."user", u.provider, u.time, 'upload' AS kind, u.ip, u.country, u.app, CAST(NULL AS VARCHAR) AS detail, 1 AS weight
+    u."user", u.provider, u.time, 'upload' AS kind, u.ip, u.country, u.app, CAST(NULL AS VARCHAR) AS detail,
+    coalesce(u.file_id, concat(u.event_key, ':', u.asset)) AS file, 1 AS weight
   FROM uploads u
 ),
 acts AS (
@@ -39,8 +41,11 @@ hourly AS (
     min(a.time) AS time,
     max(a.time) AS last_time,
     -- A sign-in may write several records in one second.
-    count(CASE WHEN a.kind NOT LIKE 'sign_in%' THEN 1 END)
-    + count(DISTINCT CASE WHEN a.kind LIKE 'sign_in%' THEN date_trunc('second', a.time) END) AS number,
+    CASE
+      WHEN a.kind = 'upload' THEN count(DISTINCT a.file)
+      WHEN a.kind LIKE 'sign_in%' THEN count(DISTINCT date_trunc('second', a.time))
+      ELSE count(*)
+    END AS number,
     min(CASE WHEN a.time < s.opens THEN 'before' WHEN a.time < s.ends THEN 'during' ELSE 'after' END) AS phase,
     min(abs(date_diff('minute', s.opens, a.time))) AS distance
   FROM subjects s

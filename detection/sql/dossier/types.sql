@@ -1,12 +1,12 @@
 -- The types of the files by extension, and the same of the user's uploads of the 30 days until the
 -- day before the alert.
--- Reads: subjects, alert_files, uploads.
+-- Reads: subjects, alert_files, usual_files.
 WITH uploaded AS (
   SELECT
     alert_id,
     extension,
     count(*) AS files,
-    count(bytes) AS sized_files,
+    count(CASE WHEN is_sized THEN 1 END) AS sized_files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     CAST(0 AS BIGINT) AS usual_files,
     CAST(NULL AS BIGINT) AS usual_bytes
@@ -22,7 +22,7 @@ WITH uploaded AS (
     count(*) AS usual_files,
     CASE WHEN sum(u.bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(u.bytes) AS BIGINT) END AS usual_bytes
   FROM subjects s
-  JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
+  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.extension
 )
 SELECT

@@ -167,6 +167,7 @@ SELECT
     'files': t.files,
     'sized_files': t.sized_files,
     'bytes': t.bytes,
+    'saves': s.saves,
     'estimated_files': s.estimated_files,
     'estimated_bytes': s.estimated_bytes,
     'metric': s.metric,

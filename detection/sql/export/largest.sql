@@ -1,13 +1,13 @@
--- The largest uploads of each alert that opens on the day, in the order in which they are its evidences. Chosen before
--- they are mapped to OCSF, since an alert may have a million.
+-- The largest uploads of each alert that opens on the day, in the order in which they are its evidences: of each file the
+-- largest save. Chosen before they are mapped to OCSF, since an alert may have a million.
 -- Reads: plain_alerts, plain_uploads (those of the days that these alerts span).
-WITH placed AS (
+WITH saved AS (
   SELECT
-    u.provider, u.event_key, u.asset,
+    a.alert_id, u.provider, u.event_key, u.asset, u.bytes, u.time,
     row_number() OVER (
-      PARTITION BY a.alert_id
-      ORDER BY coalesce(u.bytes, -1) DESC, epoch_us(u.time) // 1000, concat(u.provider, ':', u.event_key, ':', u.asset)
-    ) AS place
+      PARTITION BY a.alert_id, u.provider, coalesce(u.file_id, concat(u.event_key, ':', u.asset))
+      ORDER BY coalesce(u.bytes, -1) DESC, epoch_us(u.time) // 1000, u.event_key, u.asset
+    ) AS nth_save
   FROM plain_alerts a
   JOIN plain_uploads u
     ON u."user" = a."user"
@@ -15,6 +15,16 @@ WITH placed AS (
     AND u.time < a.last_window_end
     AND list_contains(a.providers, u.provider)
   WHERE CAST(a.first_window_start AS DATE) = $day
+),
+placed AS (
+  SELECT
+    provider, event_key, asset,
+    row_number() OVER (
+      PARTITION BY alert_id
+      ORDER BY coalesce(bytes, -1) DESC, epoch_us(time) // 1000, concat(provider, ':', event_key, ':', asset)
+    ) AS place
+  FROM saved
+  WHERE nth_save = 1
 )
 SELECT *
 FROM plain_uploads u

@@ -15,6 +15,20 @@ ranked AS (
     files >= $floor_files AND cume_dist() OVER (PARTITION BY day ORDER BY files) > 0.95 AS unusual
   FROM user_days
 ),
+-- Uploads of the file, or of any of its path: where a bin knows files by their path, one of them may be another's.
+paths AS (
+  SELECT folder, file_name, count(*) AS saves
+  FROM logged_uploads
+  WHERE folder IS NOT NULL AND file_name IS NOT NULL
+  GROUP BY folder, file_name
+),
+saved AS (
+  SELECT u.file_id, greatest(count(*), coalesce(max(p.saves), 0)) AS saves
+  FROM logged_uploads u
+  LEFT JOIN paths p ON p.folder = u.folder AND p.file_name = u.file_name
+  WHERE u.file_id IS NOT NULL
+  GROUP BY u.file_id
+),
 unsized AS (
   SELECT
     r.day,
@@ -25,6 +39,9 @@ unsized AS (
     coalesce(u.site_id, '') AS site_id,
     coalesce(u.list_id, '') AS list_id,
     coalesce(u.folder_id, '') AS folder_id,
+    coalesce(u.file_name, '') AS file_name,
+    coalesce(u.folder, '') AS folder,
+    s.saves,
     -- Data is carried away in archives, media, disk images and dumps of databases and mailboxes.
     u.extension IN (
       '7z', 'ace', 'arj', 'bz2', 'cab', 'gz', 'lz', 'lz4', 'lzma', 'rar', 'tar', 'tbz2', 'tgz', 'txz', 'xz', 'z',
@@ -38,7 +55,8 @@ unsized AS (
     r.unusual
   FROM logged_uploads u
   JOIN ranked r ON r.day = CAST(u.time AS DATE) AND r."user" = u."user"
-  WHERE u.bytes IS NULL AND u.file_id IS NOT NULL
+  JOIN saved s ON s.file_id = u.file_id
+  WHERE u.bytes IS NULL
 ),
 answered AS (
   SELECT
@@ -59,6 +77,9 @@ SELECT
   u.site_id,
   u.list_id,
   u.folder_id,
+  u.file_name,
+  u.folder,
+  u.saves,
   u.telling,
   u.unusual,
   CASE

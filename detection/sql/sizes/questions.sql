@@ -8,6 +8,9 @@ SELECT
   site_id,
   list_id,
   folder_id,
+  max(file_name) AS file_name,
+  max(folder) AS folder,
+  max(saves) AS saves,
   list(DISTINCT day ORDER BY day) AS days
 FROM open_uploads
 WHERE state = 'open'

@@ -1,6 +1,6 @@
--- The uploads of a day with the size from wherever it is known, and an estimate where the file is gone.
--- Reads: logged_uploads, answers, and typical_sizes of the day. An estimate stands in a column of its own, so that
--- no sum of bytes ever holds one.
+-- The uploads of a day with the size from wherever it is known, and an estimate where the version that was uploaded is gone
+-- or was overwritten. Reads: logged_uploads, answers, and typical_sizes of the day. An estimate stands in a column of its
+-- own, so that no sum of bytes ever holds one.
 SELECT
   u.provider,
   u.event_key,
@@ -25,7 +25,8 @@ SELECT
     WHEN a.size_source = 'gone' AND coalesce(o.bytes, t.bytes) IS NOT NULL THEN 'estimated'
     ELSE coalesce(a.size_source, 'unknown')
   END AS size_source,
-  CASE WHEN u.bytes IS NULL AND a.size_source = 'gone' THEN coalesce(o.bytes, t.bytes) END AS estimated_bytes,
+  CASE WHEN u.bytes IS NULL AND a.size_source IN ('gone', 'later_version') THEN coalesce(o.bytes, t.bytes) END AS estimated_bytes,
+  a.left_bytes,
   u.app,
   u.ip,
   u.country

@@ -1,0 +1,154 @@
+"""What Microsoft Graph still tells of uploads that are not there any more: versions of a file, and the recycle bin."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote, urlsplit
+
+import msgspec
+
+from connectors.base import FileQuestion, FileSize
+from connectors.errors import AnswerError, RefusedError
+from connectors.http import Api
+from connectors.lenient import each, size_in, text_in, time_in
+
+__all__ = ["Present", "in_bin", "versions", "versions_url"]
+
+PAGE = 200
+MOST_PAGES = 10
+"""Pages of a site's recycle bin that are looked through: who needs more deletes everything."""
+logger = logging.getLogger(__name__)
+
+
+class Present(NamedTuple):
+    """A file as it is now, with the ids under which its versions are asked for; "" where there are none."""
+
+    answer: FileSize
+    drive: str = ""
+    item: str = ""
+
+
+class _Version(msgspec.Struct):
+    id: object = ""
+    size: object = None
+    modified: object = msgspec.field(default=None, name="lastModifiedDateTime")
+
+
+class _List(msgspec.Struct):
+    value: list[msgspec.Raw] = []
+    next_page: object = msgspec.field(default="", name="@odata.nextLink")
+
+
+class _Binned(msgspec.Struct):
+    name: object = ""
+    size: object = None
+    deleted: object = msgspec.field(default=None, name="deletedDateTime")
+    location: object = msgspec.field(default="", name="deletedFromLocation")
+
+
+def versions_url(present: Present) -> str:
+    """Return where a file's versions are listed, the newest first.
+
+    Source: https://learn.microsoft.com/graph/api/driveitem-list-versions (least permission Files.Read.All, and
+    Sites.Read.All does).
+    """
+    drive, item = quote(present.drive, safe="!"), quote(present.item, safe="")
+    return f"/drives/{drive}/items/{item}/versions?$select=id,size,lastModifiedDateTime"
+
+
+def versions(present: FileSize, body: msgspec.Raw | None) -> Iterator[FileSize]:
+    """Return the versions of a list, and those that are missing from it; the present one where there is no list.
+
+    Versions are numbered, such as 3.0; where the number before is not there, that version was deleted, or trimmed.
+
+    Args:
+        present: The file as it is now.
+        body: The list; None where it was refused.
+    """
+    answer = next(each([body], _List), None) if body is not None else None
+    listed = list(each(answer.value, _Version)) if answer is not None else []
+    if not listed:
+        yield present
+        return
+    numbers = {number for version in listed if (number := _number(version))}
+    for version in listed:
+        told, modified = text_in(version.id), time_in(version.modified)
+        yield FileSize(present.file_id, "found", size_in(version.size), told, modified)
+        number = _number(version)
+        if number and not _follows(number, numbers):
+            before = f"{number[0]}.{number[1] - 1}" if number[1] else f"{number[0] - 1}.0"
+            yield FileSize(present.file_id, "gone", version=before, modified_at=modified)
+
+
+def _number(version: _Version) -> tuple[int, int] | None:
+    major, _, minor = text_in(version.id).partition(".")
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
+
+
+def _follows(number: tuple[int, int], numbers: set[tuple[int, int]]) -> bool:
+    """Whether the version before a version is there too; drafts between main versions may be missing."""
+    major, minor = number
+    if minor:
+        return (major, minor - 1) in numbers or (major, minor) == (0, 1)
+    return major <= 1 or any(other[0] == major - 1 for other in numbers)
+
+
+def in_bin(api: Api, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
+    """Return what the recycle bins of the files' sites tell of files that are not found.
+
+    The bin knows neither the item's id nor its versions: name and place must be those of one deletion alone. Its size
+    is the upload's where the log has no other save of the file, or of one of its name and place.
+
+    Source: https://learn.microsoft.com/graph/api/recyclebin-list-items. Microsoft's worldwide cloud has it alone.
+    """
+    sites: dict[str, list[FileQuestion]] = defaultdict(list)
+    for question in questions:
+        sites[question.site_id].append(question)
+    for site, asked in sites.items():
+        wanted = {question.file_name.lower() for question in asked if question.file_name}
+        found = _binned(api, site, wanted) if wanted else {}
+        for question in asked:
+            sizes = {
+                size_in(item.size)
+                for item in found.get(question.file_name.lower(), ())
+                if _is_of(item, question.folder, question.since)
+            }
+            size = sizes.pop() if len(sizes) == 1 else None
+            if size is None:
+                yield FileSize(question.file_id, "gone")
+            else:
+                modified = question.since if question.saves == 1 else None
+                yield FileSize(question.file_id, "found", size, "", modified)
+
+
+def _is_of(item: _Binned, folder: str, since: datetime) -> bool:
+    """Whether something in the bin was deleted from this place, after this time."""
+    deleted = time_in(item.deleted)
+    place, asked = (text.strip("/").lower() for text in (text_in(item.location), folder))
+    return deleted is not None and deleted >= since and (place == asked or place.endswith(f"/{asked}"))
+
+
+def _binned(api: Api, site: str, wanted: set[str]) -> dict[str, list[_Binned]]:
+    """What lies in the recycle bin of a site under these names."""
+    found: dict[str, list[_Binned]] = defaultdict(list)
+    parameters: dict[str, str | int] = {"$select": "id,name,size,deletedDateTime,deletedFromLocation", "$top": PAGE}
+    try:
+        for _ in range(MOST_PAGES):
+            answer = api.get(f"/v1.0/sites/{quote(site, safe='')}/recycleBin/items", _List, parameters)
+            for item in each(answer.value, _Binned):
+                name = text_in(item.name).lower()
+                if name in wanted:
+                    found[name].append(item)
+            # A link may name any host, and a token must not go there.
+            mark = parse_qs(urlsplit(text_in(answer.next_page)).query).get("$skiptoken")
+            if not mark or parameters.get("$skiptoken") == mark[0]:
+                return found
+            parameters["$skiptoken"] = mark[0]
+    except (AnswerError, RefusedError, ValueError) as error:
+        logger.warning("office365: the recycle bin of a site can't be read: %s", error)
+        return {}
+    return found

@@ -1,0 +1,65 @@
+-- The saves of each alert: the uploads that its detections counted, with the file that each is of, as in user_hours.sql,
+-- and what it adds to the largest version before it on the day.
+-- Reads: subjects, uploads, detections.
+WITH named AS (
+  SELECT
+    *,
+    CAST(time AS DATE) AS day,
+    CASE
+      WHEN file_id IS NOT NULL THEN concat('id:', file_id)
+      WHEN folder IS NOT NULL AND file_name IS NOT NULL THEN concat('path:', folder, '/', file_name)
+      ELSE concat('event:', event_key, ':', asset)
+    END AS file,
+    actor_class = 'service' OR (actor_class = 'app' AND "user" NOT LIKE '%@%') AS is_service
+  FROM uploads
+  WHERE actor_class IN ('person', 'guest', 'service', 'app')
+),
+marked AS (
+  SELECT
+    *,
+    max(bytes) OVER (
+      PARTITION BY provider, "user", is_service, day, file ORDER BY time, event_key, asset
+      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS largest_before
+  FROM named
+)
+SELECT
+  s.alert_id,
+  s.opens,
+  u.provider,
+  u.event_key,
+  u.asset,
+  u.time,
+  u.day,
+  u.file,
+  u.user_id,
+  u."user",
+  u.file_id,
+  u.file_name,
+  u.extension,
+  u.folder,
+  u.owner,
+  u.label,
+  u.visibility,
+  u.bytes,
+  CASE
+    WHEN u.largest_before IS NULL THEN u.bytes
+    WHEN u.bytes > u.largest_before THEN u.bytes - u.largest_before
+    WHEN u.bytes IS NOT NULL THEN 0
+  END AS added_bytes,
+  u.app
+FROM subjects s
+JOIN marked u ON u."user" = s."user" AND u.time >= s.opens AND u.time < s.ends
+WHERE
+  EXISTS (
+    SELECT 1
+    FROM detections d
+    WHERE
+      d."user" = u."user"
+      AND d.allowed_by IS NULL
+      AND d.window_start >= s.opens
+      AND d.window_end <= s.ends
+      AND u.time >= d.window_start
+      AND u.time < d.window_end
+      AND (d.scope = 'all' OR d.scope = u.provider)
+  )
