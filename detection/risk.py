@@ -22,6 +22,7 @@ __all__ = [
     "Networks",
     "OperatorFileError",
     "Row",
+    "printable_text",
     "read_networks",
     "read_risk_list",
     "read_rows",
@@ -55,7 +56,12 @@ class Row(BaseModel):
         return [name for name, field in cls.model_fields.items() if field.is_required()]
 
 
-def _text(value: object) -> object:
+def printable_text(value: object) -> object:
+    """Return a value of a cell as it is.
+
+    Raises:
+        ValueError: It is a text that can't be printed.
+    """
     if isinstance(value, str) and not value.strip().isprintable():
         raise ValueError("it holds characters that can't be printed")
     return value
@@ -79,7 +85,7 @@ class ListedUser(Row):
     @field_validator("user", "reason", mode="before")
     @classmethod
     def _printable(cls, value: object) -> object:
-        return _text(value)
+        return printable_text(value)
 
     @field_validator("user")
     @classmethod

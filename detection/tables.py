@@ -106,6 +106,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_CLIENT,
         ("detail", "VARCHAR", "What a reader should know, short"),
     ),
+    "identities": _columns(
+        ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+        ("account", "VARCHAR", "Provider and its id of the account; provider and address where the log tells no id"),
+        ("address", "VARCHAR", "Lower-case e-mail that the account had; NULL where the events tell none"),
+        ("display_name", "VARCHAR", "Name that the account shows, which its bearer chooses; NULL where untold"),
+        ("second_account", "VARCHAR", "Another id that the provider gives the same account; NULL where it has none"),
+        ("actor_class", "VARCHAR", "person, service, app or guest"),
+        ("first_seen", "TIMESTAMP", "First event of the day under this address, UTC"),
+        ("last_seen", "TIMESTAMP", "Last event of the day under this address, UTC"),
+    ),
     "rejects": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
         ("day", "DATE", "Day of the partition"),

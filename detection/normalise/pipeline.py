@@ -23,6 +23,7 @@ QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "ordered")
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
+_IDENTITIES = ("persons/keyed", "normalise/accounts")
 _STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size")
 
 
@@ -34,7 +35,7 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables events, rejects, ignored and counts of one day, and views of its uploads and activity.
+    """Makes the temporary tables events, rejects, ignored, counts and seen_accounts of one day, and views of its uploads and activity.
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
@@ -61,6 +62,8 @@ def normalise(
     bound = {"day": day, "read_fields": read_fields(LAYOUTS[provider])}
     for table in _TABLES:
         into(con, table, f"normalise/{table}", bound)
+    acts = "SELECT * FROM events WHERE reason IS NULL"
+    into(con, "seen_accounts", "normalise/accounts", given={"acts": acts, "keyed": load("persons/keyed")})
     _clear(con)
 
 
@@ -211,4 +214,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    return f"{version(f'normalise/{provider}', *(f'normalise/{step}' for step in steps))}-{LAYOUTS[provider]!r}"
+    queries = (f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *_IDENTITIES)
+    return f"{version(*queries)}-{LAYOUTS[provider]!r}"

@@ -393,7 +393,7 @@ def test_what_is_left_behind_needs_no_file_and_settings_stay(tmp_path: Path) -> 
     Path(file).unlink()
     own = "database_name IN ('temp', current_database()) AND NOT internal"
     tables = con.execute(f"SELECT table_name FROM duckdb_tables() WHERE {own}").fetchall()
-    assert {name for (name,) in tables} == {"events", "rejects", "ignored", "counts"}
+    assert {name for (name,) in tables} == {"events", "rejects", "ignored", "counts", "seen_accounts"}
     views = con.execute(f"SELECT view_name FROM duckdb_views() WHERE {own}").fetchall()
     assert {name for (name,) in views} == {"uploads", "activity"}
     assert (len(rows(con, "uploads")), len(rows(con, "activity"))) == (1, 0)

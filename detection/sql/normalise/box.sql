@@ -82,6 +82,8 @@ SELECT
     CASE WHEN about_alert THEN alert_user_id WHEN about_source THEN source_id ELSE actor_id END AS user_id,
     CASE WHEN about_alert THEN lower(alert_user_email) WHEN about_source THEN lower(source_login) ELSE login END
         AS email,
+    CASE WHEN about_alert THEN NULL WHEN about_source THEN source_name ELSE actor_name END AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     CASE
         WHEN about_alert OR about_source THEN 'person'
         WHEN actor_id = '2' OR actor_name IN ('Unknown User', 'Anonymous User') THEN 'anonymous'

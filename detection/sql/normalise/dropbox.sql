@@ -68,6 +68,11 @@ attributed AS (
             WHEN actor_tag = 'admin' THEN coalesce(admin_member_id, admin_account_id)
         END AS member_id,
         CASE
+            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_account_id
+            WHEN actor_tag = 'user' THEN user_account_id
+            WHEN actor_tag = 'admin' THEN admin_account_id
+        END AS account_id,
+        CASE
             WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_email
             WHEN actor_tag = 'user' THEN user_email
             WHEN actor_tag = 'admin' THEN admin_email
@@ -175,6 +180,9 @@ SELECT
     END AS ignored_because,
     coalesce(member_id, app_id) AS user_id,
     lower(email) AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    -- A member of a team has an id as a member and one as an account, and an event may tell either or both.
+    CASE WHEN member_id IS NOT NULL AND account_id <> member_id THEN account_id END AS second_id,
     CASE
         WHEN about_context AND member_tag = 'team_member' THEN 'person'
         WHEN about_context AND member_tag LIKE '%non_team_member' THEN 'guest'

@@ -3,7 +3,8 @@
 -- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
-        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, kind),
+        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, display_name,
+        second_id, kind),
         -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
         -- Being shared with is told apart from being shared inside the organisation by the domain.
@@ -19,6 +20,8 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN email END AS address,
         -- An empty text is no text, and what is ignored needs none.
         CASE WHEN kind IS NOT NULL AND user_id <> '' THEN user_id END AS user_id,
+        CASE WHEN kind IS NOT NULL AND display_name <> '' THEN display_name END AS display_name,
+        CASE WHEN kind IS NOT NULL AND second_id <> '' THEN second_id END AS second_id,
         CASE WHEN kind IS NOT NULL AND file_id <> '' THEN file_id END AS file_id,
         CASE WHEN kind IS NOT NULL AND version <> '' THEN version END AS version,
         CASE WHEN kind IS NOT NULL AND file_name <> '' THEN file_name END AS file_name,
@@ -110,6 +113,8 @@ SELECT
         ELSE concat($provider, ':', class)
     END AS "user",
     class AS actor_class,
+    display_name,
+    second_id,
     kind,
     brings_content,
     operation,

@@ -125,8 +125,11 @@ SELECT
         WHEN operation = 'create' THEN 'not a file'
         WHEN operation = 'edit' THEN 'edit in a Google editor'
     END AS ignored_because,
-    CASE WHEN NOT about_affected THEN profile_id END AS user_id,
+    -- Google's stand-in for whoever is no user of Workspace is nobody's id.
+    CASE WHEN NOT about_affected THEN nullif(profile_id, '105250506097979753968') END AS user_id,
     CASE WHEN about_affected THEN lower(affected) ELSE login END AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     CASE
         WHEN about_affected THEN 'person'
         WHEN login LIKE '%gserviceaccount.com' THEN 'service'

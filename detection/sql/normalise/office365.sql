@@ -80,6 +80,8 @@ SELECT
         WHEN login LIKE 'urn:%' OR login LIKE '%\%' ESCAPE '!' THEN NULL
         ELSE login
     END AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     CASE
         WHEN login LIKE 'urn:spo:anon#%' THEN 'anonymous'
         WHEN login LIKE 'urn:spo:guest#%' OR login LIKE '%#ext#%' THEN 'guest'
