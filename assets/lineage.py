@@ -126,6 +126,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "sentence": "detections.files detections.bytes detections.one_in",
             "users": "detections.user",
             "folded_into": "detections.user detections.window_start",
+            "person": "detections.user",
         },
     ),
 }

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.lake import Lake
 from assets.durable import replacing
+from assets.lake import Lake
 from connectors import PROVIDERS
 from detection.persons import RULES, TABLES, read_persons, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE

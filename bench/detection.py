@@ -63,6 +63,7 @@ SELECT
             THEN 'service'
         ELSE 'person'
     END AS actor_class,
+    TRUE AS has_address,
     kind,
     CAST(timezone('UTC', time) AS TIMESTAMP) AS time,
     file_name,

@@ -20,6 +20,7 @@ from detection.sql import into, load, nested, parsed, version
 
 __all__ = [
     "BY_PERSON",
+    "QUERIES",
     "RULES",
     "TABLES",
     "MappedAccount",
@@ -55,9 +56,12 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 _QUERIES = ("spans", "same", "links", "mapped", *TABLES)
 BY_PERSON = ("persons/keyed", "persons/by_person")
 """The queries by which a table reads uploads or activity by person."""
-RULES = version(*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
-"""Digest of all queries that decide whose an event is."""
+QUERIES = (*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
+"""The queries that decide whose an event is."""
+RULES = version(*QUERIES)
+"""Digest of them."""
 
+_NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 -- UTC without zone, as everywhere in the lake
 _MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
     "row", "person", "provider", "account", "address"
 )])  # fmt: skip
@@ -113,7 +117,8 @@ def read_persons(path: Path) -> list[MappedAccount]:
         if person != row.person:
             named = row.account or row.address
             raise OperatorFileError(
-                f"{path}, rows {first} and {number}: {named!r} is given to {person!r} and to {row.person!r}. Remove one."
+                f"{path}, rows {first} and {number}: {named!r} is given to {person!r} and to {row.person!r}. Remove "
+                "one."
             )
     return rows
 
@@ -203,14 +208,15 @@ def rekeyed(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
 
 
 def relabelled(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
-    """Make a table of rows with a ``person``, by the present keys and with the present address as ``user``.
+    """Make a view of rows with a ``person``, by the present keys and with the present address as ``user``.
 
     Args:
         con: Connection in which ``person_keys`` and ``person_labels`` exist.
-        name: Name of the table.
+        name: Name of the view.
         source: Table or view with ``user`` and ``person``.
     """
-    into(con, name, "persons/relabelled", given={"stored": f'SELECT * FROM "{source}"'})  # noqa: S608 -- our own names
+    given = {"stored": f'SELECT * FROM "{source}"'}  # noqa: S608 -- our own names
+    con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested("persons/relabelled", given)}')
 
 
 def tell_nobody(con: duckdb.DuckDBPyConnection) -> None:
@@ -225,7 +231,8 @@ def named(con: duckdb.DuckDBPyConnection, name: str, *, first_only: bool) -> lis
 
     Args:
         con: Connection in which ``person_names`` exists.
-        name: In lower case: an address, ``*@domain`` for all who ever had an address of that domain, or provider and id.
+        name: In lower case: an address, ``*@domain`` for all who ever had an address of that domain, or provider and
+            id.
         first_only: Whether an address means only the account that had it first at a provider: whoever gets it later is
             somebody else.
 
@@ -269,7 +276,7 @@ class _Joined:
     def _root(self, account: str) -> str:
         if account not in self._parents:
             # Told of, and never seen to act.
-            self._add(account, "", datetime.max)
+            self._add(account, "", _NEVER)
         root = account
         while self._parents[root] != root:
             root = self._parents[root]
@@ -305,5 +312,5 @@ class _Joined:
         """Make two accounts one person's, unless a person would have two ids of one space, or two names."""
         first, second = self._root(one), self._root(other)
         owners = {self._owners[root] for root in (first, second) if root in self._owners}
-        if not self._spaces[first] & self._spaces[second] and len(owners) < 2:  # noqa: PLR2004 -- one or none
+        if not self._spaces[first] & self._spaces[second] and len(owners) < 2:
             self.join(first, second)

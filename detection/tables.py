@@ -156,7 +156,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "user_hours": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
-        *_ACTOR[1:],
+        ("user", "VARCHAR", "Key of the person: provider and id of the account that was seen first"),
+        ("actor_class", "VARCHAR", "person, service, app, guest, anonymous or system"),
         ("population", "VARCHAR", "people or services, each judged among themselves; NULL where not judged"),
         ("hour", "TIMESTAMP", "Start of the hour, UTC"),
         *_AMOUNT,
@@ -168,14 +169,14 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "day_sums": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("day", "DATE", "The day, UTC"),
         *_BASELINE,
     ),
     "baselines": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user; NULL is the organisation's row"),
+        ("user", "VARCHAR", "Key of the person; NULL is the organisation's row"),
         ("users", "BIGINT", "Users in the row: those with uploads in the training days"),
         ("history_days", "BIGINT", "Days since the first upload in the training days"),
         *_BASELINE,
@@ -191,7 +192,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "scores": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
         *_AMOUNT,
         ("baseline_windows", "BIGINT", "Active windows behind the user's baseline"),
@@ -225,7 +226,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "detections": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
         ("window_end", "TIMESTAMP", "Their end, exclusive, UTC"),
         *_AMOUNT,
@@ -285,6 +286,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("sentence", "VARCHAR", "The alert in one sentence"),
         ("users", "BIGINT", "Users that it is about: 1, or those of a flood"),
         ("folded_into", "VARCHAR", "Id of the flood's alert that is shown in its place; NULL where it is shown itself"),
+        ("person", "VARCHAR", "Key of the person, the account that was seen first; `user` is the address"),
     ),
     "reviews": _columns(
         ("review", "BIGINT", "Number of the review, from 1"),
@@ -296,6 +298,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("reviewed_by", "VARCHAR", "Who reviewed it"),
         ("note", "VARCHAR", "Why"),
         ("reviewed_at", "TIMESTAMP", "When, UTC"),
+        ("person", "VARCHAR", "Key of the person"),
     ),
     "revisions": _columns(
         ("alert_id", "VARCHAR", "The published alert"),
@@ -331,6 +334,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("reason", "VARCHAR", "Why it is not open"),
         ("revision", "BIGINT", "How many forms of it were published"),
         ("digest", "VARCHAR", "Digest of what it says, by which a new revision is known"),
+        ("person", "VARCHAR", "Key of the person"),
     ),
 }
 """Columns of every table by the last part of its name."""

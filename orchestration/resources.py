@@ -66,6 +66,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
             risk_list=_path(settings.risk_list),
             networks=_path(settings.networks),
             allow_list=_path(settings.allow_list),
+            persons=_path(settings.persons),
         ),
         "exporter": _exporter(settings, key),
         "pages": Pages(url=settings.pages_url, sensitive=_path(settings.sensitive), pseudonym_key=key),

@@ -43,6 +43,7 @@ class Settings(BaseModel):
             (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
         networks: File of the networks of Tor and of hosting providers, CSV or Parquet (``UPLOADWATCH_NETWORKS``).
+        persons: File of whose an account is, CSV or Parquet, see :mod:`detection.persons` (``UPLOADWATCH_PERSONS``).
         exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
         security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
         security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
@@ -69,6 +70,7 @@ class Settings(BaseModel):
     reasons_off: str = ""
     risk_list: Path | None = None
     networks: Path | None = None
+    persons: Path | None = None
     exports: str = ""
     security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")

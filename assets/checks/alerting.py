@@ -40,7 +40,9 @@ def deduplicated(scene: Scene) -> Outcome:
         SELECT "user", first_window_start, next_start
         FROM (
             SELECT "user", first_window_start,
-                lead(first_window_start) OVER (PARTITION BY "user" ORDER BY first_window_start) AS next_start
+                lead(first_window_start) OVER (
+                    PARTITION BY coalesce(person, "user") ORDER BY first_window_start
+                ) AS next_start
             FROM alerts
         )
         WHERE next_start < first_window_start + ?

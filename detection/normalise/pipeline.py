@@ -13,7 +13,7 @@ from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
 
-__all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
+__all__ = ["IDENTITIES", "PROVIDERS", "QUERIES", "normalise", "outcomes", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
@@ -23,7 +23,8 @@ QUERIES = ("events", "numbered", "repeated", "settled", "pairs", "ordered")
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
-_IDENTITIES = ("persons/keyed", "normalise/accounts")
+IDENTITIES = ("persons/keyed", "normalise/accounts")
+"""The queries by which it is told which accounts a day saw."""
 _STEPS = ("events_again", "repeated", "text_lines", "sampled_fields", "sample_size")
 
 
@@ -35,7 +36,9 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables events, rejects, ignored, counts and seen_accounts of one day, and views of its uploads and activity.
+    """Makes the temporary tables of one day, and views of its uploads and activity.
+
+    The tables are events, rejects, ignored, counts and seen_accounts (columns of ``identities``).
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
@@ -214,5 +217,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    queries = (f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *_IDENTITIES)
+    queries = (f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *IDENTITIES)
     return f"{version(*queries)}-{LAYOUTS[provider]!r}"

@@ -1,5 +1,5 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one upload. All that follows is sums over it.
--- Reads: uploads. population: people (with guests, and apps that act in the name of a person known by e-mail) or
+-- Reads: uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests, and apps that act in the name of a person known by e-mail) or
 -- services (service accounts and other apps); NULL for those that are counted but not judged.
 -- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
 -- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country and app, keys in order.
@@ -13,7 +13,8 @@ WITH hours AS (
     count(bytes) AS sized_files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes,
     count(estimated_bytes) AS estimated_files,
-    CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes
+    CASE WHEN sum(estimated_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(estimated_bytes) AS BIGINT) END AS estimated_bytes,
+    bool_or(has_address) AS has_address
   FROM uploads
   GROUP BY provider, "user", actor_class, date_trunc('hour', time)
 ),
@@ -44,7 +45,7 @@ SELECT
   h."user",
   h.actor_class,
   CASE
-    WHEN h.actor_class IN ('person', 'guest') OR (h.actor_class = 'app' AND h."user" LIKE '%@%') THEN 'people'
+    WHEN h.actor_class IN ('person', 'guest') OR (h.actor_class = 'app' AND h.has_address) THEN 'people'
     WHEN h.actor_class IN ('service', 'app') THEN 'services'
   END AS population,
   h.hour,

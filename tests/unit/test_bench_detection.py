@@ -74,7 +74,7 @@ def uploads(user: str, at: datetime, files: int = 1, **more: Any) -> list[dict[s
 def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
     """Makes ``uploads`` and ``user_hours`` of these uploads."""
     con.register("given", pa.Table.from_pylist([row for part in parts for row in part], schema=_UPLOADS))
-    con.execute("CREATE OR REPLACE TABLE uploads AS SELECT * FROM given")
+    con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, TRUE AS has_address FROM given")
     con.unregister("given")
     into(con, "user_hours", "user_hours")
 

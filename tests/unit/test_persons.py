@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -173,8 +174,8 @@ def test_an_event_without_an_id_belongs_to_whoever_had_the_address_then():
     con.execute(f"CREATE TABLE uploads AS {empty('uploads')}")
     for day, id_ in acts:
         con.execute(
-            "INSERT INTO uploads BY NAME SELECT 'box' AS provider, ? AS time, ? AS user_id, 'ann@example.com' AS \"user\","
-            " 'person' AS actor_class",
+            "INSERT INTO uploads BY NAME SELECT 'box' AS provider, ? AS time, ? AS user_id, "
+            "'ann@example.com' AS \"user\", 'person' AS actor_class",
             [FIRST + timedelta(days=day), id_],
         )
     view_by_person(con, "seen", "uploads")
@@ -275,7 +276,7 @@ def test_no_rename_changes_who_is_who(renames, random):
     for n, (_, days) in enumerate(renames):
         provider, person = ("box", "google_workspace")[n % 2], "abcd"[n // 2]
         starts = [0, *sorted(set(days)), 30]
-        for place, (start, end) in enumerate(zip(starts, starts[1:], strict=False)):
+        for place, (start, end) in enumerate(pairwise(starts)):
             other = random.choice([*"abcdxyz", None])
             address = f"{person}@example.com" if place == 0 else other and f"{other}@example.com"
             rows.append(Seen(f"{provider}:{person}", address, start, end - 0.5))

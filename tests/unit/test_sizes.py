@@ -119,6 +119,7 @@ def test_the_log_wins_and_an_estimate_is_no_size(con: duckdb.DuckDBPyConnection)
         (None, "gone", None),
         (3, "log", None),
     ]
+    con.execute("ALTER TABLE uploads ADD COLUMN has_address BOOLEAN DEFAULT TRUE")
     into(con, "user_hours", "user_hours")
     columns = "files, sized_files, bytes, estimated_files, estimated_bytes"
     assert con.execute(f"SELECT {columns} FROM user_hours").fetchall() == [(4, 1, 3, 2, 1400)]

@@ -3,7 +3,7 @@
 SELECT
   s.* REPLACE (
     coalesce(l.label, s."user") AS "user",
-    coalesce(k.person, s.person, s."user") AS person
+    coalesce(k.person, s.person) AS person
   )
 FROM stored s
 LEFT JOIN person_keys k ON k.name = coalesce(s.person, s."user")
