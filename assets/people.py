@@ -27,7 +27,7 @@ REACH = timedelta(days=46)
 """How far before its range a run sums user-hours again by who is who now: what it judges again, and their training."""
 
 _IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
-_MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "of"
+_MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "kind"
 _BY_DAY = """
     CREATE OR REPLACE TEMP TABLE person_days AS
     SELECT i.day, CAST(bit_xor(hash(i.account, p.person, p.actor_class, p.has_address)) AS VARCHAR) AS digest

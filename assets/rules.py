@@ -13,8 +13,8 @@ from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
 from detection.dossier import QUERIES as DOSSIER_QUERIES
 from detection.export import QUERIES as EXPORT_QUERIES
-from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.normalise import IDENTITIES, rules_version
+from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.persons import QUERIES as PERSON_QUERIES
 from detection.sql import version
 

@@ -32,11 +32,12 @@ class ProviderId(Told):
 
 
 class Member(Amount):
-    """A user of the alert; ``one_in`` user-days is as unusual."""
+    """A user of the alert; ``one_in`` user-days is as unusual, ``addresses`` are those that the user has or had."""
 
     user: str
     one_in: int | None
     ids: list[ProviderId] | None
+    addresses: list[str] | None
 
 
 class Day(Told):

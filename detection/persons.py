@@ -31,6 +31,7 @@ __all__ = [
     "resolve",
     "tell_nobody",
     "view_by_person",
+    "view_with_person",
 ]
 
 TABLES: Mapping[str, Mapping[str, str]] = {
@@ -191,8 +192,23 @@ def view_by_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> No
         name: Name of the view.
         source: Table or view with the columns of uploads or activity.
     """
+    _view_keyed(con, name, source, BY_PERSON[1])
+
+
+def view_with_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
+    """Make a view of uploads or activity as they are, with the person's key beside, as ``person``.
+
+    Args:
+        con: Connection in which ``account_persons`` exists, see :func:`resolve`.
+        name: Name of the view.
+        source: Table or view with the columns of uploads or activity.
+    """
+    _view_keyed(con, name, source, "persons/with_person")
+
+
+def _view_keyed(con: duckdb.DuckDBPyConnection, name: str, source: str, query: str) -> None:
     given = {"acts": f'SELECT * FROM "{source}"', "keyed": load(BY_PERSON[0])}  # noqa: S608 -- our own names
-    con.execute(parsed(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested(BY_PERSON[1], given)}'))
+    con.execute(parsed(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested(query, given)}'))
 
 
 def rekeyed(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:

@@ -108,7 +108,7 @@ def query(alert: Alert) -> str:
         'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
         "FROM uploads u",
         "JOIN alerts a",
-        '  ON a."user" = u."user" AND u.time >= a.first_window_start AND u.time < a.last_window_end',
+        "  ON a.person = u.person AND u.time >= a.first_window_start AND u.time < a.last_window_end",
         "  AND list_contains(a.providers, u.provider)",
         "JOIN published p ON p.alert_key IN (a.alert_id, a.folded_into)",
         f"WHERE p.alert_id = '{alert.alert_id}'",

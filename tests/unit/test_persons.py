@@ -194,7 +194,7 @@ def test_what_many_have_in_place_of_an_id_is_no_id(id_):
         [FIRST, id_],
     )
     view_by_person(con, "seen", "uploads")
-    assert con.execute('SELECT "user", has_address FROM seen').fetchall() == [("office365:ann@example.com", True)]
+    assert con.execute('SELECT "user", has_address FROM seen').fetchall() == [("ann@example.com", True)]
 
 
 def test_nobodys_events_are_nobodys_person():

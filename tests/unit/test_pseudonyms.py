@@ -60,6 +60,7 @@ def test_a_covered_table_names_nobody():
             """
             CREATE TABLE shown AS SELECT
               'ann' || chr(7) || '@example.com' AS "user",
+              'box:ann@example.com' AS person,
               'In three hours, ann' || chr(65533) || '@example.com uploaded 9 files.' AS sentence,
               [{'name': 'risk_list', 'strength': 'strong', 'evidence': 'says bob@example.com'}] AS reasons,
               'bob@example.com' AS reviewed_by, NULL AS review_note, 9 AS files
@@ -82,7 +83,8 @@ def test_why_an_alert_ended_names_nobody_and_keeps_the_other_alert():
         con.execute(
             """
             CREATE TABLE ledger AS
-            SELECT 'ann' AS "user", unnest(['part of alert f', 'allowed by ann (ops: backup)', NULL]) AS reason
+            SELECT 'ann' AS "user", 'box:7' AS person,
+              unnest(['part of alert f', 'allowed by ann (ops: backup)', NULL]) AS reason
             """
         )
         PSEUDONYMS.cover(con, "ledger", "ledger")
