@@ -62,6 +62,11 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
         return first_days(lake, providers)
 
+    @cache
+    def meant() -> str:
+        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
+        return str([people.named(entry.user, first_only=True) for entry in entries])
+
     activation, warm_up = timedelta(days=parameters.activation_days), timedelta(days=parameters.warm_up_days)
 
     def learned_from(day: date) -> str:
@@ -107,7 +112,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         allowed = digest(entries, day)
         if allowed:
             # The apps of the hours count then, which nothing else of these inputs tells of.
-            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed, people.made_from)
+            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed, meant())
         return lake.digest(
             ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored, allowed
         )

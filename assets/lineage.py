@@ -58,6 +58,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "extensions": "uploads.extension",
             "countries": "uploads.country",
             "apps": "uploads.app",
+            "app_ids": "uploads.app_id",
         },
     ),
     "baselines": (

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from assets.durable import replacing
 from assets.lake import Lake
 from connectors import PROVIDERS
-from detection.persons import RULES, TABLES, read_persons, rekeyed, resolve, tell_nobody, view_by_person
+from detection.persons import RULES, TABLES, named, read_persons, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 
 __all__ = ["REACH", "People", "find_people", "people_file", "read_people"]
@@ -71,6 +71,12 @@ class People:
             con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM told_table")
             con.unregister("told_table")
         tell_nobody(con)
+
+    def named(self, name: str, *, first_only: bool) -> list[str]:
+        """Find whom a name of an operator's list means, as :func:`detection.persons.named`."""
+        with duckdb.connect() as con:
+            self.tell(con)
+            return named(con, name, first_only=first_only)
 
     def view(
         self,

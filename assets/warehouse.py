@@ -65,9 +65,9 @@ def _views(lake: Lake) -> dict[str, str]:
             paths = ", ".join(f"'{quoted(root / pattern)}'" for pattern in found)
             rows = f"SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
             views[kind] = f"{empty(kind, dated=dated)} UNION ALL BY NAME {rows}"
-    found = _by_person(lake, views)
+    by_person = _by_person(lake, views)
     # Those that others read come first.
-    return {**found, **views, **found}
+    return {**by_person, **views, **by_person}
 
 
 def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:

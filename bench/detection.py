@@ -74,7 +74,8 @@ SELECT
     CAST(NULL AS BIGINT) AS estimated_bytes,
     ip,
     country,
-    app
+    app,
+    CAST(NULL AS VARCHAR) AS app_id
 FROM delivered
 """
 

@@ -155,10 +155,11 @@ class Destination(Amount):
 
 
 class App(Told):
-    """An application that files were uploaded with."""
+    """An application that files were uploaded with; ``app_id`` is the provider's id of it, where all have one."""
 
     provider: str
     app: str | None
+    app_id: str | None
     files: int
     earlier_files: int
     earlier_days: int

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from detection.persons import named, tell_nobody
 from detection.reasons import REASONS
 from detection.risk import Address, ListedUser, Networks
 from detection.sql import into
@@ -95,7 +96,12 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
     known = [watch.networks.find(ip)._asdict() for (ip,) in ips]
     con.register("addresses", pa.Table.from_pylist(known, schema=_ADDRESSES))
-    listed = [row.model_dump() for row in watch.risk_list]
+    tell_nobody(con)
+    listed = [
+        row.model_dump() | {"user": person}
+        for row in watch.risk_list
+        for person in named(con, row.user, first_only=False)
+    ]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
     con.register("countries", _countries())
     for table in _STEPS:

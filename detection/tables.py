@@ -50,6 +50,7 @@ _CLIENT = (
     ("ip", "VARCHAR", "Address of the client"),
     ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider tells"),
 )
+_CLIENT_ID = ("app_id", "VARCHAR", "The provider's id of the client application, which it can't choose; NULL if untold")
 _BASELINE = (
     ("files_windows", "BIGINT", "Active three-hour windows in the training days"),
     ("files_s1", "BIGINT", "Sum of log10(files + 1) over them, in ten-thousandths"),
@@ -79,6 +80,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_UPLOAD,
         ("bytes", "BIGINT", "Size as the log tells it; NULL means that it does not"),
         *_CLIENT,
+        _CLIENT_ID,
         ("asker", "VARCHAR", "In whose name the file's size may be asked; empty: the application's own; NULL: nobody"),
         ("site_id", "VARCHAR", "Office 365: GUID of the site"),
         ("list_id", "VARCHAR", "Office 365: GUID of the document library"),
@@ -90,6 +92,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("size_source", "VARCHAR", "log, recovered, later_version, estimated, gone or unknown"),
         ("estimated_bytes", "BIGINT", "What such a file usually weighs, where it is gone; NULL where measured"),
         *_CLIENT,
+        _CLIENT_ID,
     ),
     "activity": _columns(
         *_EVENT,
@@ -165,6 +168,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("extensions", "MAP(VARCHAR, BIGINT)", "Files by extension"),
         ("countries", "MAP(VARCHAR, BIGINT)", "Files by country"),
         ("apps", "MAP(VARCHAR, BIGINT)", "Files by client application"),
+        ("app_ids", "MAP(VARCHAR, BIGINT)", "Files by the provider's id of the client application"),
     ),
     "day_sums": _columns(
         ("population", "VARCHAR", "people or services"),

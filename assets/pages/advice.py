@@ -86,10 +86,14 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool)
         lines.insert(1, "# A token allows nothing: put in its place what `uploadwatch reveal` says of it.")
     if len(alert.providers) == 1:
         lines.append(f"provider = {_toml(alert.providers[0])}")
-    apps = {app.app for app in evidence.apps}
-    app = apps.pop() if len(apps) == 1 else None
+    apps = {(app.app, app.app_id) for app in evidence.apps}
+    app, app_id = apps.pop() if len(apps) == 1 else (None, None)
     if app:
         lines.append(f"app = {_toml(app)}")
+    if app_id:
+        lines.append(f"app_id = {_toml(app_id)}")
+    elif app:
+        lines.append("# The log tells no id of the application: whatever calls itself so is allowed, too.")
     lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 -- Reads: uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests, and apps that act in the name of a person known by e-mail) or
 -- services (service accounts and other apps); NULL for those that are counted but not judged.
 -- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
--- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country and app, keys in order.
+-- An estimate is part of neither bytes nor sized_files. The maps count files by extension, country, app and its id, keys in order.
 WITH hours AS (
   SELECT
     provider,
@@ -32,6 +32,11 @@ counts AS (
   FROM uploads
   WHERE app IS NOT NULL
   GROUP BY provider, "user", actor_class, date_trunc('hour', time), app
+  UNION ALL
+  SELECT provider, "user", actor_class, date_trunc('hour', time) AS hour, 'app_id' AS dimension, app_id AS label, count(*) AS files
+  FROM uploads
+  WHERE app_id IS NOT NULL
+  GROUP BY provider, "user", actor_class, date_trunc('hour', time), app_id
 ),
 maps AS (
   SELECT
@@ -56,9 +61,11 @@ SELECT
   h.estimated_bytes,
   e.counted AS extensions,
   c.counted AS countries,
-  a.counted AS apps
+  a.counted AS apps,
+  i.counted AS app_ids
 FROM hours h
 LEFT JOIN maps e ON e.dimension = 'extension' AND e.provider = h.provider AND e."user" = h."user" AND e.actor_class = h.actor_class AND e.hour = h.hour
 LEFT JOIN maps c ON c.dimension = 'country' AND c.provider = h.provider AND c."user" = h."user" AND c.actor_class = h.actor_class AND c.hour = h.hour
 LEFT JOIN maps a ON a.dimension = 'app' AND a.provider = h.provider AND a."user" = h."user" AND a.actor_class = h.actor_class AND a.hour = h.hour
+LEFT JOIN maps i ON i.dimension = 'app_id' AND i.provider = h.provider AND i."user" = h."user" AND i.actor_class = h.actor_class AND i.hour = h.hour
 ORDER BY h."user", h.hour, h.provider, h.actor_class

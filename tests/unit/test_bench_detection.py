@@ -38,7 +38,7 @@ Rule = Callable[[duckdb.DuckDBPyConnection, Sequence[date]], list[Candidate]]
 _UPLOADS = pa.schema(
     [
         *((name, pa.string()) for name in ("provider", "user", "actor_class", "kind", "file_name", "ip")),
-        *((name, pa.string()) for name in ("extension", "country", "app")),
+        *((name, pa.string()) for name in ("extension", "country", "app", "app_id")),
         ("time", pa.timestamp("us")),
         ("bytes", pa.int64()),
         ("estimated_bytes", pa.int64()),

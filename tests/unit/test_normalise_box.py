@@ -38,7 +38,7 @@ def event(**changes: Any) -> Event:
             "owned_by": {"id": "72", "login": "owner@example.com"},
             "classification": {"name": "Confidential"},
         },
-        "additional_details": {"size": 1234, "version_id": "9", "service_name": "Box Drive"},
+        "additional_details": {"size": 1234, "version_id": "9", "service_name": "Box Drive", "service_id": "5000"},
         **changes,
     }
 
@@ -95,6 +95,7 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "app": "Box Drive",
             "ip": "198.51.100.7",
             "country": None,
+            "app_id": "5000",
             "asker": "71",
             "site_id": None,
             "list_id": None,

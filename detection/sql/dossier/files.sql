@@ -17,7 +17,8 @@ SELECT
   u.label,
   u.visibility,
   u.bytes,
-  u.app
+  u.app,
+  u.app_id
 FROM subjects s
 JOIN uploads u ON u."user" = s."user" AND u.time >= s.opens AND u.time < s.ends
 WHERE

@@ -101,6 +101,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     size_text,
     service_name AS app,
+    service_id AS app_id,
     ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
     CASE

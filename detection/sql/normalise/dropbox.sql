@@ -209,6 +209,7 @@ SELECT
         WHEN operation = 'email_ingest_receive_file' THEN 'email'
         ELSE coalesce(end_user_method, access_method)
     END AS app,
+    CASE WHEN actor_tag = 'app' THEN app_id END AS app_id,
     ip_text,
     country_text,
     CASE

@@ -3,7 +3,7 @@
 -- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
-        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, display_name,
+        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, app_id, detail, file_id, user_id, display_name,
         second_id, kind),
         -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
@@ -30,6 +30,7 @@ WITH timed AS (
         CASE WHEN kind IN ('upload', 'edit') AND label <> '' THEN label END AS label,
         CASE WHEN kind IN ('upload', 'edit') AND visibility <> '' THEN visibility END AS visibility,
         CASE WHEN kind IS NOT NULL AND app <> '' THEN app END AS app,
+        CASE WHEN kind IN ('upload', 'edit') AND app_id <> '' THEN app_id END AS app_id,
         CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail
     FROM classified
 ),
@@ -138,6 +139,7 @@ SELECT
         WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size
     END AS bytes,
     app,
+    app_id,
     CASE
         WHEN kind IS NULL THEN NULL
         WHEN regexp_matches(ip_text, '^\d{1,3}(\.\d{1,3}){3}$') THEN ip_text

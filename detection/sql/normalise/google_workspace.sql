@@ -153,6 +153,7 @@ SELECT
     visibility,
     CAST(NULL AS VARCHAR) AS size_text,
     coalesce(application_name, agent_name, originating_app) AS app,
+    coalesce(oauth_client, originating_app) AS app_id,
     ip_text,
     country_text,
     CASE

@@ -108,6 +108,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     coalesce(file_size, sync_size) AS size_text,
     coalesce(application_name, client_app_name) AS app,
+    coalesce(nullif(application_id, ''), client_app_id) AS app_id,
     -- The Office web server saves from an address of Microsoft's own, which says nothing of the user.
     CASE WHEN user_agent = 'MSWAC' THEN NULL ELSE ip_or_port END AS ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
