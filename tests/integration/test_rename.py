@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from assets.forget import forget, identify
+from assets.lake import Lake
 from tests.integration.pipeline import burst, moment, write
 from tests.integration.test_order import DAYS, END, deployed
 
@@ -52,3 +54,12 @@ def test_a_rename_leaves_history_alert_and_revision(tmp_path):
         assert home.query(
             f"SELECT sum(files) FROM read_parquet('{{lake}}/user_hours/*/part.parquet') WHERE \"user\" = '{key}'"
         ) == [(3 * 2 * DAYS + 1500,)]
+        lake = Lake(root=str(home.home.path / "lake"))
+        person = identify(lake, NEW, None, keep=False)
+        assert set(person.addresses) == {OLD, NEW}
+        assert len([name for name in person.names if ":" in name]) >= 2
+        forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+        assert home.of(NEW) == home.of(OLD) == []
+        for table in ("box/uploads", "dropbox/uploads", "box/identities", "user_hours", "alerts"):
+            rows = home.query(f"SELECT CAST(t AS VARCHAR) FROM read_parquet('{{lake}}/{table}/*/part.parquet') t")
+            assert not [row for (row,) in rows if OLD in row or NEW in row or key in row]
