@@ -163,10 +163,10 @@ def test_every_shield_alert_is_read(tmp_path: Path, alert: dict[str, Any]) -> No
 def test_actors_without_an_account_and_applications_are_no_people(tmp_path: Path) -> None:
     """All strangers as one user, or an application's nightly run as a person, would raise alerts without end."""
     actors = {
-        "anonymous": [UNKNOWN, {"id": "2"}, {"id": "9", "name": "Anonymous User"}, {}, None],
+        "anonymous": [UNKNOWN, {"id": "2"}, {}, None],
         "service": [{"id": "8", "login": f"{kind}_1_a@boxdevedition.com"} for kind in ("AppUser", "AutomationUser")],
         "guest": [{"id": "5", "login": "eve@else.net"}],
-        "person": [ADA, {"id": "6", "login": ""}],
+        "person": [ADA, {"id": "6", "login": ""}, {"id": "9", "name": "Anonymous User"}],
     }
     for wanted, found in actors.items():
         for actor in found:

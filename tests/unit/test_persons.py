@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detection.normalise import normalise
 from detection.persons import MappedAccount, read_persons, resolve, view_by_person
 from detection.risk import OperatorFileError
 from detection.tables import empty
@@ -284,3 +286,40 @@ def test_no_rename_changes_who_is_who(renames, random):
     assert persons(known(rows)) == expected
     random.shuffle(rows)
     assert persons(known(rows)) == expected
+
+
+def test_a_day_tells_which_accounts_it_saw_and_under_which_names(tmp_path: Path):
+    """Prevents a table of identities that misses a renamed account, one without an address, or a second id."""
+    box = [
+        {
+            "event_id": f"e{n}",
+            "event_type": "UPLOAD",
+            "created_at": f"2026-03-02T1{n}:00:00Z",
+            "created_by": {"id": "77", "login": login, "name": "Anonymous User"},
+            "source": {"item_type": "file", "item_id": "1", "item_name": "a.zip"},
+        }
+        for n, login in enumerate(["Ann@Old.example", "ann@new.example", "", "ann@new.example"])
+    ]
+    member = {"account_id": "dbid:1", "team_member_id": "dbmid:1"}
+    dropbox = [
+        {
+            "timestamp": "2026-03-02T10:00:00Z",
+            "event_type": {".tag": "file_add"},
+            "actor": {".tag": "user", "user": {".tag": "team_member", **member}},
+            "assets": [{".tag": "file", "file_id": "id:1", "display_name": "a.zip"}],
+        }
+    ]
+    found = []
+    with connect() as con:
+        for provider, lines in (("box", box), ("dropbox", dropbox)):
+            path = tmp_path / f"{provider}.ndjson"
+            path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+            normalise(con, provider, day=FIRST.date(), raw_files=[str(path)], organisation_domains=[])
+            columns = "account, address, display_name, second_account, hour(first_seen), hour(last_seen)"
+            found += con.execute(f"SELECT {columns} FROM seen_accounts ORDER BY address NULLS FIRST").fetchall()
+    assert found == [
+        ("box:77", None, "Anonymous User", None, 12, 12),
+        ("box:77", "ann@new.example", "Anonymous User", None, 11, 13),
+        ("box:77", "ann@old.example", "Anonymous User", None, 10, 10),
+        ("dropbox:dbmid:1", None, None, "dropbox:dbid:1", 10, 10),
+    ]

@@ -86,7 +86,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS second_id,
     CASE
         WHEN about_alert OR about_source THEN 'person'
-        WHEN actor_id = '2' OR actor_name IN ('Unknown User', 'Anonymous User') THEN 'anonymous'
+        WHEN actor_id = '2' THEN 'anonymous'
         WHEN login LIKE '%@boxdevedition.com' THEN 'service'
         ELSE 'person'
     END AS actor_class,
