@@ -15,7 +15,9 @@ import pytest
 from assets.lake import Lake
 from assets.pages.evidence import read_alerts, read_evidence
 from assets.pages.paths import dossier_path
+from assets.people import read_people
 from assets.publishing import publish
+from detection.persons import view_with_person
 from detection.risk import Networks
 from detection.sensitive import read_terms
 from orchestration.definitions import build_defs
@@ -205,11 +207,13 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         found = rows("detections")
         assert len(found) > 10
         con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
+        read_people(Lake(root=str(lake))).tell(con)
+        view_with_person(con, "person_uploads", "uploads")
         for each in found:
             of = (each["day"], each["population"])
             volume = con.execute(
-                'SELECT count(*), count(bytes), sum(bytes) FROM uploads WHERE "user" = $user AND time >= $window_start '
-                "AND time < $window_end AND $scope IN (provider, 'all')",
+                "SELECT count(*), count(bytes), sum(bytes) FROM person_uploads "
+                "WHERE person = $user AND time >= $window_start AND time < $window_end AND $scope IN (provider, 'all')",
                 {name: each[name] for name in ("user", "window_start", "window_end", "scope")},
             ).fetchone()
             assert volume == (each["files"], each["sized_files"], each["bytes"])

@@ -17,6 +17,14 @@ addressed AS (
   JOIN resolved r ON r.account = s.account
   WHERE s.address IS NOT NULL
 ),
+had AS (
+  SELECT s.provider, s.address, min(r.person) AS person, min(s.account) AS holder, count(DISTINCT r.person) AS persons
+  FROM spans s
+  JOIN resolved r ON r.account = s.account
+  WHERE s.address IS NOT NULL AND s.account <> concat(s.provider, ':', s.address)
+  GROUP BY s.provider, s.address
+),
+-- Of an address that several had, every day tells who had it; of others nothing needs to be looked up.
 holders AS (
   SELECT
     concat(i.provider, ':', i.address) AS account,
@@ -25,6 +33,7 @@ holders AS (
     i.first_seen,
     lag(r.person) OVER (PARTITION BY i.provider, i.address ORDER BY i.first_seen, i.account) AS person_before
   FROM identities i
+  JOIN had h ON h.provider = i.provider AND h.address = i.address AND h.persons > 1
   JOIN resolved r ON r.account = i.account
   WHERE i.address IS NOT NULL AND i.account <> concat(i.provider, ':', i.address)
 ),
@@ -41,6 +50,12 @@ tenures AS (
 timed AS (
   SELECT account, account AS holder, person, TIMESTAMP '0001-01-01 00:00:00' AS since, TIMESTAMP '9999-12-31 00:00:00' AS until
   FROM resolved
+  UNION ALL
+  SELECT
+    concat(provider, ':', address) AS account, holder, person,
+    TIMESTAMP '0001-01-01 00:00:00' AS since, TIMESTAMP '9999-12-31 00:00:00' AS until
+  FROM had
+  WHERE persons = 1
   UNION ALL
   SELECT account, holder, person, since, until FROM tenures
 )
