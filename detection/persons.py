@@ -6,8 +6,7 @@ is their present address. Both follow from the identities of all days and the op
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from detection.account_groups import AccountGroups
 from detection.risk import OperatorFileError, Row, printable_text, read_rows
 from detection.sql import into, load, nested, parsed, version
 
@@ -62,7 +62,6 @@ QUERIES = (*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
 RULES = version(*QUERIES)
 """Digest of them."""
 
-_NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 -- UTC without zone, as everywhere in the lake
 _MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
     "row", "person", "provider", "account", "address"
 )])  # fmt: skip
@@ -156,7 +155,7 @@ def resolve(
     con.register("mapped_rows", pa.Table.from_pylist(given, schema=_MAPPED))
     into(con, "mapped", "persons/mapped")
     con.unregister("mapped_rows")
-    joined = _Joined(
+    joined = AccountGroups(
         con.execute(
             """
             SELECT account, min(space) AS space, min(first_seen) AS first_seen
@@ -266,67 +265,3 @@ def named(con: duckdb.DuckDBPyConnection, name: str, *, first_only: bool) -> lis
         {"name": name, "first_only": first_only},
     ).fetchall()
     return [person for (person,) in rows] or [name]
-
-
-class _Joined:
-    """Accounts in groups, each of which is a person's.
-
-    Args:
-        accounts: Account, space of its id, and when it was first seen.
-    """
-
-    def __init__(self, accounts: Iterable[tuple[str, str, datetime]]) -> None:
-        self._parents: dict[str, str] = {}
-        self._firsts: dict[str, tuple[datetime, str]] = {}
-        self._spaces: dict[str, frozenset[str]] = {}
-        self._owners: dict[str, str] = {}
-        self._of_owner: dict[str, str] = {}
-        for account, space, first_seen in accounts:
-            self._add(account, space, first_seen)
-
-    def _add(self, account: str, space: str, first_seen: datetime) -> None:
-        self._parents[account] = account
-        self._firsts[account] = (first_seen, account)
-        self._spaces[account] = frozenset({space} - {""})
-
-    def _root(self, account: str) -> str:
-        if account not in self._parents:
-            # Told of, and never seen to act.
-            self._add(account, "", _NEVER)
-        root = account
-        while self._parents[root] != root:
-            root = self._parents[root]
-        while self._parents[account] != root:
-            self._parents[account], account = root, self._parents[account]
-        return root
-
-    def accounts(self) -> list[str]:
-        """All accounts, in order."""
-        return sorted(self._parents)
-
-    def key(self, account: str) -> str:
-        """The key of an account's person: the account that was seen first."""
-        return self._firsts[self._root(account)][1]
-
-    def join(self, one: str, other: str) -> None:
-        """Make two accounts one person's."""
-        first, second = self._root(one), self._root(other)
-        if first == second:
-            return
-        self._parents[second] = first
-        self._firsts[first] = min(self._firsts[first], self._firsts.pop(second))
-        self._spaces[first] |= self._spaces.pop(second)
-        if second in self._owners:
-            self._owners.setdefault(first, self._owners.pop(second))
-
-    def give(self, account: str, owner: str) -> None:
-        """Make an account that of a person whom the operator names."""
-        self.join(self._of_owner.setdefault(owner, account), account)
-        self._owners[self._root(account)] = owner
-
-    def join_if_free(self, one: str, other: str) -> None:
-        """Make two accounts one person's, unless a person would have two ids of one space, or two names."""
-        first, second = self._root(one), self._root(other)
-        owners = {self._owners[root] for root in (first, second) if root in self._owners}
-        if not self._spaces[first] & self._spaces[second] and len(owners) < 2:
-            self.join(first, second)
