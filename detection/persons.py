@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
-from detection.account_groups import AccountGroups
+from detection.account_groups import GROUPING, AccountGroups
 from detection.risk import OperatorFileError, Row, printable_text, read_rows
 from detection.sql import into, load, nested, parsed, version
 
@@ -59,8 +59,8 @@ BY_PERSON = ("persons/keyed", "persons/by_person")
 """The queries by which a table reads uploads or activity by person."""
 QUERIES = (*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
 """The queries that decide whose an event is."""
-RULES = version(*QUERIES)
-"""Digest of them."""
+RULES = f"{version(*QUERIES)}-{GROUPING}"
+"""Digest of what decides whose an event is."""
 
 _MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
     "row", "person", "provider", "account", "address"
