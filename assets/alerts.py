@@ -54,13 +54,14 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         activity = [f"{source}/activity" for source in sources]
         wanted = range_of(context)
         watch = detector.watch()._replace(confirmed=confirmed_alerts(lake))
+        people = detector.people(lake)
         listed = hashlib.sha256("|".join(row.model_dump_json() for row in watch.risk_list).encode()).hexdigest()
         made_by = f"{rules('alerts', detector)}|{listed}|{watch.networks.digest}"
         folded = False
 
         @cache
         def detected() -> str:
-            return lake.digest(["detections"], lake.days("detections"), made_by)
+            return lake.digest(["detections"], lake.days("detections"), made_by, people.labels)
 
         def made_from(day: date) -> str | None:
             if day in wanted:
@@ -71,8 +72,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 # Without a detection no alert opens, whatever the look back holds.
                 return detected()
             after = days_between(day, day + 2 * DAY)
+            seen = days_between(day - LOOK_BACK, after[-1])
             explained = lake.digest(
-                [*uploads, *activity], days_between(day - LOOK_BACK, after[-1]), lake.digest(["user_hours"], after)
+                [*uploads, *activity], seen, lake.digest(["user_hours"], after), people.digest(seen)
             )
             earlier = [said for said in watch.confirmed if day - 8 * DAY <= said.first_window_start.date() <= day]
             return lake.digest(["thresholds"], after, detected(), explained, repr(earlier))
@@ -84,13 +86,14 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
-                lake.view(con, "stored_detections", ["detections"], found)
+                people.tell(con)
+                people.view(con, lake, "keyed_detections", ["detections"], found)
                 # Few rows of many files, which every day is asked for.
-                con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM stored_detections")
+                con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM keyed_detections")
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
                 # What an alert shows of a source whose data are lost is less; that it stands does not depend on it.
-                lake.view(con, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
-                lake.view(con, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
+                people.view(con, lake, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
+                people.view(con, lake, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
                 tell_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
@@ -98,7 +101,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             con.execute(
                 "CREATE OR REPLACE TEMP TABLE day_alerts AS "
                 "SELECT * FROM alerts WHERE CAST(first_window_start AS DATE) = ? "
-                'ORDER BY first_window_start, "user"',
+                "ORDER BY first_window_start, person",
                 [day],
             )
             sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()

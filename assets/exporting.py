@@ -32,6 +32,7 @@ from detection.export import (
     map_uploads,
     pieces,
 )
+from detection.persons import view_with_person
 
 __all__ = ["Export", "Exported", "open_export"]
 
@@ -232,7 +233,8 @@ class Export:
             outputs = {kind: (table, "") for kind, table in self._outputs("alerts")}
             nothing = _Source([], ALERT_RULES, lambda _: None, outputs)
             return {"findings": 0, "alerts": 0}, [nothing]
-        self._lake.view(con, "plain_uploads", self._tables or ["uploads"], self._days_of_evidence(day))
+        self._lake.view(con, "days_uploads", self._tables or ["uploads"], self._days_of_evidence(day))
+        view_with_person(con, "person_uploads", "days_uploads")
         largest_uploads(con, day)
         if self._destination.pseudonyms:
             self._destination.pseudonyms.cover(con, "uploads", "largest")
@@ -336,7 +338,7 @@ WITH reviewed AS (
 )
 SELECT
   CAST(r.first_window_start AS DATE),
-  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, v.text), ';'
+  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, l."user", v.text), ';'
     ORDER BY r.alert_id, r.revision))
 FROM revisions r
 LEFT JOIN ledger l ON l.alert_id = r.alert_id

@@ -16,6 +16,7 @@ from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, past, window
 from assets.coverage import evaluations, first_days, tell_sources
 from assets.describe import described
 from assets.lake import Lake
+from assets.people import People
 from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import reviews_digest, view_reviews
@@ -47,18 +48,24 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
         sources = known_sources(lake, providers)
-        refresh(context, lake, engine, *_steps(lake, sources, detector), upstream=["user_hours"])
+        steps = _steps(lake, sources, detector, detector.people(lake))
+        refresh(context, lake, engine, *steps, upstream=["user_hours"])
 
     return _asset
 
 
-def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Step]:
+def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: People) -> list[Step]:
     parameters, entries = detector.parameters, detector.entries()
 
     @cache
     def began() -> dict[str, date]:
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
         return first_days(lake, providers)
+
+    @cache
+    def meant() -> str:
+        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
+        return str([people.named(entry.user, first_only=True) for entry in entries])
 
     activation, warm_up = timedelta(days=parameters.activation_days), timedelta(days=parameters.warm_up_days)
 
@@ -67,8 +74,9 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        people.tell(con)
         view_sums(con, lake, past(day, parameters))
-        lake.view(con, "past_detections", ["detections"], past(day, parameters))
+        people.view(con, lake, "past_detections", ["detections"], past(day, parameters))
         view_reviews(con, lake)
         learn(con, day, parameters)
 
@@ -88,8 +96,9 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        people.tell(con)
         for table in ("scores", "baselines", "detections"):
-            lake.view(con, f"past_{table}", [table], past(day, parameters))
+            people.view(con, lake, f"past_{table}", [table], past(day, parameters))
         for table in ("baselines", "thresholds"):
             lake.view(con, f"last_{table}", [table], [day - DAY])
         view_reviews(con, lake)
@@ -103,15 +112,16 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector) -> list[Ste
         allowed = digest(entries, day)
         if allowed:
             # The apps of the hours count then, which nothing else of these inputs tells of.
-            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed)
+            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed, meant())
         return lake.digest(
             ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored, allowed
         )
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        people.tell(con)
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
-        lake.view(con, "past_scores", ["scores"], past(day, parameters))
+        people.view(con, lake, "past_scores", ["scores"], past(day, parameters))
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         tell_sources(con, began())
         detect(con, day, parameters, entries)

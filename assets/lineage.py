@@ -62,6 +62,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "extensions": "uploads.extension",
             "countries": "uploads.country",
             "apps": "uploads.app",
+            "app_ids": "uploads.app_id",
         },
     ),
     "baselines": (
@@ -130,6 +131,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "sentence": "detections.files detections.bytes detections.one_in",
             "users": "detections.user",
             "folded_into": "detections.user detections.window_start",
+            "person": "detections.user",
         },
     ),
 }

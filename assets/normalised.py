@@ -40,6 +40,7 @@ def _outputs(provider: str) -> dict[str, str]:
     return {
         "uploads": f"{provider}/logged_uploads",
         **{table: f"{provider}/{table}" for table in ("activity", "rejects", "ignored", "counts")},
+        "seen_accounts": f"{provider}/identities",
     }
 
 

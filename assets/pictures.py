@@ -52,10 +52,10 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
     """
     alerts = con.execute(
         """
-        SELECT "user", first_window_start, last_window_end
+        SELECT "user", person, first_window_start, last_window_end
         FROM day_alerts
         WHERE users = 1 AND folded_into IS NULL
-        ORDER BY one_in DESC, "user"
+        ORDER BY one_in DESC, person
         LIMIT $most
         """,
         {"most": _MOST},
@@ -64,16 +64,16 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
         return {}
     lake.view(con, "month", ["user_hours"], days_between(day - _MONTH, day + 2 * timedelta(days=1)))
     shown = []
-    for user, start, end in alerts:
+    for user, person, start, end in alerts:
         hours = con.execute(
             """
             SELECT hour, CAST(sum(files) AS BIGINT), sum(bytes)
             FROM month
-            WHERE "user" = $user
+            WHERE "user" = $person
             GROUP BY hour
             ORDER BY hour
             """,
-            {"user": user},
+            {"person": person},
         ).fetchall()
         shown.append(f"{cell(user)}\n\n{png('alert', alert_plot(hours, start, end))}")
     return {"alerts against the users' month": dg.MetadataValue.md("\n\n".join(shown))}

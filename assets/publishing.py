@@ -9,7 +9,9 @@ import duckdb
 
 from assets.kept import intact, write_kept
 from assets.lake import Lake, quoted
+from assets.people import read_people
 from assets.reviews import view_reviews
+from detection.persons import relabelled
 from detection.sql import into
 from detection.tables import empty
 
@@ -35,13 +37,16 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
             table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
             for table in ("alerts", "detections")
         }
+        people = read_people(lake)
+        people.tell(con)
         lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
-        con.execute("CREATE OR REPLACE TEMP TABLE alerts AS FROM stored_alerts")
-        lake.view(con, "detections", ["detections"], whole["detections"])
+        into(con, "alerts", "persons/alerts")
+        people.view(con, lake, "detections", ["detections"], whole["detections"])
         # Only on a day whose alerts are there can an alert be missing.
         days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
         con.execute(days, {"days": whole["alerts"]})
-        _view(con, lake, "published")
+        _view(con, lake, "published", name="past_published")
+        relabelled(con, "published", "past_published")
         _view(con, lake, "revisions", name="past_revisions")
         view_reviews(con, lake)
         into(con, "ledger", "identity")
@@ -63,9 +68,8 @@ def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     write_kept(path, lambda temporary: con.table(table).write_parquet(str(temporary)))
 
 
-def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, *, name: str = "") -> None:
+def _view(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, *, name: str) -> None:
     path = intact(Path(lake.root) / f"{table}.parquet")
-    if path:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS FROM read_parquet('{quoted(path)}')")
-    else:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW {name or table} AS {empty(table)}")
+    # A file of an earlier version may lack a column.
+    rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {name} AS {empty(table)}{rows}")

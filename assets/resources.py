@@ -11,6 +11,8 @@ from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from assets.engine import bound
+from assets.lake import Lake
+from assets.people import People, find_people
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.geoip import read_geography
@@ -103,6 +105,7 @@ class Detector(dg.ConfigurableResource[None]):
         geoip_country: Database of the countries of addresses, in MaxMind's format; empty for none.
         geoip_asn: The same of autonomous systems.
         allow_list: Path of the allow-list; empty where there is none.
+        persons: File of whose an account is; empty for none.
     """
 
     budget: float = 2.0
@@ -114,6 +117,7 @@ class Detector(dg.ConfigurableResource[None]):
     geoip_country: str = ""
     geoip_asn: str = ""
     allow_list: str = ""
+    persons: str = ""
 
     def entries(self) -> list[allow_lists.Entry]:
         """Entries of the allow-list as the file holds them now.
@@ -122,6 +126,14 @@ class Detector(dg.ConfigurableResource[None]):
             AllowListError: The file cannot be used. What needs no list goes on meanwhile: events are still pulled.
         """
         return allow_lists.read(Path(self.allow_list)) if self.allow_list else []
+
+    def people(self, lake: Lake) -> People:
+        """Who is who by what a lake knows now, and by the operator's file.
+
+        Raises:
+            detection.risk.OperatorFileError: The file can't be used; says what to do.
+        """
+        return find_people(lake, organisation_domains=self.organisation_domains, persons=self.persons)
 
     @property
     def parameters(self) -> Parameters:

@@ -11,6 +11,7 @@ import duckdb
 from assets.calendar import midnight
 from assets.kept import intact, write_kept
 from assets.lake import Lake, quoted
+from detection.persons import relabelled, tell_nobody
 from detection.sql import into
 from detection.suspicion import Confirmed
 from detection.tables import empty
@@ -23,12 +24,12 @@ def _path(lake: Lake) -> Path:
 
 
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`."""
+    """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, by the persons' present keys."""
     path = intact(_path(lake))
-    if path:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS FROM read_parquet('{quoted(path)}')")
-    else:
-        con.execute(f"CREATE OR REPLACE TEMP VIEW reviews AS {empty('reviews')}")
+    rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
+    con.execute(f"CREATE OR REPLACE TEMP VIEW kept_reviews AS {empty('reviews')}{rows}")
+    tell_nobody(con)
+    relabelled(con, "reviews", "kept_reviews")
 
 
 def reviews_digest(lake: Lake, day: date) -> str:
@@ -81,7 +82,7 @@ def add_review(
         said = con.execute(
             """
             SELECT (SELECT count(*) FROM reviews) + row_number() OVER (ORDER BY alert_id <> $about, alert_id),
-              alert_id, "user", first_window_start, last_window_end, $verdict, $by, $note, $now
+              alert_id, "user", first_window_start, last_window_end, $verdict, $by, $note, $now, person
             FROM ledger
             WHERE alert_id = $about OR (state = 'folded' AND reason = concat('part of alert ', $about))
             ORDER BY 1
@@ -91,5 +92,5 @@ def add_review(
         if not said:
             raise LookupError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
-        con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
+        con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
         write_kept(_path(lake), lambda temporary: con.table("all_reviews").write_parquet(str(temporary)))

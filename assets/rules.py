@@ -13,8 +13,9 @@ from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
 from detection.dossier import QUERIES as DOSSIER_QUERIES
 from detection.export import QUERIES as EXPORT_QUERIES
+from detection.normalise import IDENTITIES, rules_version
 from detection.normalise import QUERIES as NORMALISE_QUERIES
-from detection.normalise import rules_version
+from detection.persons import QUERIES as PERSON_QUERIES
 from detection.sql import version
 from detection.suspicion import RULES as REASON_RULES
 
@@ -27,7 +28,7 @@ _QUERIES = {
     "uploads": ("sizes/answers", "sizes/uploads"),
     "measured_sizes": ("sizes/answers", "sizes/measured"),
     "typical_sizes": ("sizes/typical",),
-    "user_hours": ("user_hours",),
+    "user_hours": (*PERSON_QUERIES, "user_hours"),
     "evaluations": ("scope_history",),
     "alerts": ALERT_QUERIES,
     "dossiers": DOSSIER_QUERIES,
@@ -89,7 +90,7 @@ def queries(table: str, provider: str = "") -> tuple[str, ...]:
     """Names of the queries that make a table; none for audit events."""
     if table in _NORMALISED:
         made = "uploads" if table == "logged_uploads" else table
-        return tuple(f"normalise/{step}" for step in (provider, *NORMALISE_QUERIES, made))
+        return (*(f"normalise/{step}" for step in (provider, *NORMALISE_QUERIES, made)), *IDENTITIES)
     return _QUERIES.get(table, ())
 
 

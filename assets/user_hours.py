@@ -11,6 +11,7 @@ from assets.calendar import SINGLE_RUN
 from assets.describe import described
 from assets.health import record_unconfigured
 from assets.lake import Lake
+from assets.people import REACH
 from assets.pictures import hours_picture
 from assets.refresh import Step, refresh
 from assets.resources import Clock, Detector
@@ -46,9 +47,11 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
                 )
         uploads = [f"{source}/uploads" for source in known_sources(lake, providers)]
         summed_by = rules("user_hours", detector)
+        people = detector.people(lake)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            lake.view(con, "uploads", uploads, [day])
+            people.tell(con)
+            people.view(con, lake, "uploads", uploads, [day])
             into(con, "user_hours", "user_hours")
 
         refresh(
@@ -57,10 +60,11 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
             engine,
             Step(
                 outputs={"user_hours": "user_hours"},
-                made_from=lambda day: lake.digest(uploads, [day], summed_by),
+                made_from=lambda day: lake.digest(uploads, [day], summed_by, people.digest([day])),
                 compute=compute,
                 picture=hours_picture,
             ),
+            reach=REACH,
             days_apart=True,
             upstream=uploads,
             failed=lambda error, day: fault_of(error, "user_hours", f"sums of {day}").log(context.log),

@@ -8,6 +8,9 @@ from pathlib import Path
 import duckdb
 
 from assets.lake import Lake, quoted, replacing
+from assets.people import people_file
+from detection.persons import TABLES as PERSON_TABLES
+from detection.sql import load, nested
 from detection.tables import TABLES, empty
 
 __all__ = ["build_warehouse", "warehouse_path"]
@@ -62,7 +65,25 @@ def _views(lake: Lake) -> dict[str, str]:
             paths = ", ".join(f"'{quoted(root / pattern)}'" for pattern in found)
             rows = f"SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
             views[kind] = f"{empty(kind, dated=dated)} UNION ALL BY NAME {rows}"
-    return views
+    by_person = _by_person(lake, views)
+    # Those that others read come first.
+    return {**by_person, **views, **by_person}
+
+
+def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
+    """Views of who is who, and with it those of uploads, activity and alerts, each with its person."""
+    path = people_file(lake)
+    found = {}
+    for name, columns in PERSON_TABLES.items():
+        typed = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
+        known = f"FROM read_parquet('{quoted(path)}') WHERE kind = '{name}'" if path.exists() else ""
+        found[name] = f"SELECT {', '.join(columns)} {known}" if known else f"SELECT {typed} WHERE FALSE"
+    for kind in ("uploads", "activity"):
+        if kind in views:
+            found[kind] = nested("persons/with_person", {"acts": views[kind], "keyed": load("persons/keyed")})
+    if "alerts" in views:
+        found["alerts"] = f'SELECT * REPLACE (coalesce(person, "user") AS person) FROM ({views["alerts"]})'  # noqa: S608
+    return found
 
 
 def _made_for(path: Path) -> str | None:

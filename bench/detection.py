@@ -63,6 +63,7 @@ SELECT
             THEN 'service'
         ELSE 'person'
     END AS actor_class,
+    TRUE AS has_address,
     kind,
     CAST(row_number() OVER () AS VARCHAR) AS event_key,
     0 AS asset,
@@ -78,7 +79,8 @@ SELECT
     CAST(NULL AS BIGINT) AS estimated_bytes,
     ip,
     country,
-    app
+    app,
+    CAST(NULL AS VARCHAR) AS app_id
 FROM delivered
 """
 

@@ -61,7 +61,7 @@ SELECT
   CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS extensions,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS countries,
-  CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS apps
+  CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS apps, CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS app_ids
 FROM (
   SELECT
     *,

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from detection.floods import fold_floods
 from detection.parameters import Parameters
+from detection.persons import BY_PERSON, tell_nobody
 from detection.reasons import is_suspicious
 from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
@@ -17,7 +18,17 @@ from detection.wording import Window, sentence, variation
 
 __all__ = ["LOOK_BACK", "QUERIES", "fold"]
 
-QUERIES = ("openings", "covered", "alerts", "floods", "flood_alerts", "common", *REASON_QUERIES)
+QUERIES = (
+    "openings",
+    "covered",
+    "alerts",
+    "floods",
+    "flood_alerts",
+    "common",
+    "persons/shown",
+    *BY_PERSON,
+    *REASON_QUERIES,
+)
 """The queries that an alert depends on."""
 
 _SAID = pa.schema(
@@ -42,7 +53,8 @@ def fold(
     Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
     the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), and from
     :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: those of which its log has
-    either). Columns as in :data:`detection.tables.TABLES`, ordered by opening and user.
+    either). All name the user by the person's key, from which ``person_labels`` tells the address that is shown; where
+    it is missing, the key is shown. Columns as in :data:`detection.tables.TABLES`, ordered by opening and person.
 
     Args:
         con: Connection in which these tables exist.
@@ -50,6 +62,7 @@ def fold(
         since: UTC without zone.
         watch: What the operator set for the reasons.
     """
+    tell_nobody(con)
     # Each is read several times, and of the hours only those of the few users with detections.
     con.execute("CREATE OR REPLACE TEMP TABLE all_detections AS FROM detections WHERE allowed_by IS NULL")
     con.execute(
@@ -63,11 +76,13 @@ def fold(
     said = []
     for alert_id, saves, *figures in con.execute(
         """
-        SELECT alert_id, peak_saves, "user", providers, peak_window_start, peak_files, peak_sized_files, peak_bytes,
+        SELECT alert_id, peak_saves, coalesce(label, "user"), providers,
+            peak_window_start, peak_files, peak_sized_files, peak_bytes,
             peak_estimated_files, peak_estimated_bytes,
             baseline_files_windows, baseline_files_sum, baseline_files_max,
             baseline_bytes_windows, baseline_bytes_sum, baseline_bytes_max, one_in, population
         FROM folded_alerts
+        LEFT JOIN person_labels ON person = "user"
         """
     ).fetchall():
         found = reasons.get(alert_id, [])
@@ -93,3 +108,4 @@ def fold(
     )
     con.unregister("said")
     fold_floods(con, parameters)
+    into(con, "alerts", "persons/shown")

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
+from detection.persons import named, tell_nobody
 from detection.user_agents import MARK, is_derived
 from detection.wording import TITLES
 
@@ -22,13 +23,13 @@ __all__ = ["AllowListError", "Entry", "allow", "digest", "read"]
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-_FIELDS = "user, owner, reason and expires, and may have provider and app"
+_FIELDS = "user, owner, reason and expires, and may have provider, app and app_id"
 _TABLE = pa.schema(
     [
         ("user", pa.string()),
-        ("domain", pa.string()),
         ("provider", pa.string()),
         ("app", pa.string()),
+        ("app_id", pa.string()),
         ("allowed_by", pa.string()),
         ("first_day", pa.date32()),
         ("last_day", pa.date32()),
@@ -45,10 +46,14 @@ class Entry(BaseModel):
     """One entry: whose uploads, where and with what they are allowed, and who answers for it until when.
 
     Attributes:
-        user: The user as alerts name it: an e-mail, or provider and id; or ``*@domain`` for all of a mail domain.
+        user: A person by an address that is or was theirs, or by provider and id of an account; or ``*@domain`` for all
+            who have or had an address of a mail domain. Of several who had the address one after the other at a
+            provider, it is the first.
         provider: The provider; None for every one.
-        app: The client application exactly as the column ``app`` has it; None for every one. A name that is derived
-            from a user agent stands there with its mark, and narrows an entry for one user only.
+        app: The client application exactly as the column ``app`` has it; None for every one. Many applications choose
+            their name themselves: it only counts where there is no ``app_id``. A name that is derived from a user agent
+            stands there with its mark, and narrows an entry for one user only.
+        app_id: The provider's id of the application, by which alone it is known then.
         owner: Who answers for the entry.
         reason: Why it is there.
         expires: The last day, UTC, whose windows it allows.
@@ -59,6 +64,7 @@ class Entry(BaseModel):
     user: _Text
     provider: Literal["box", "dropbox", "google_workspace", "office365"] | None = None
     app: _Text | None = None
+    app_id: _Text | None = None
     owner: _Text
     reason: _Text
     expires: date
@@ -86,7 +92,18 @@ class Entry(BaseModel):
     def subject(self) -> str:
         """What it allows, such as ``*@example.com at Box with Rclone``."""
         where = f" at {TITLES[self.provider]}" if self.provider else ""
-        return self.user + where + (f" with {self.app}" if self.app else "")
+        named = " ".join(filter(None, (self.app, self.app_id and f"(id {self.app_id})")))
+        return self.user + where + (f" with {named}" if named else "")
+
+    @property
+    def weakness(self) -> str:
+        """Why somebody else may use the entry, and what to do about it; empty where nobody may."""
+        if not self.app or self.app_id:
+            return ""
+        return (
+            f"{self.said} matches by the name {self.app!r}, which any application can give itself. Add app_id with the "
+            "provider's id of the application, which stands in the column app_id of the uploads."
+        )
 
     @property
     def said(self) -> str:
@@ -140,7 +157,9 @@ def digest(entries: Iterable[Entry], day: date) -> str:
 
     That an entry expires after the day, or is renewed before it does, changes nothing in it.
     """
-    holding = {(entry.user, entry.provider, entry.app, entry.said) for entry in entries if day <= entry.expires}
+    holding = {
+        (entry.user, entry.provider, entry.app, entry.app_id, entry.said) for entry in entries if day <= entry.expires
+    }
     return hashlib.sha256(json.dumps(sorted(map(list, holding), key=repr)).encode()).hexdigest() if holding else ""
 
 
@@ -148,21 +167,24 @@ def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: 
     """Makes the temporary table ``allow_list``, which ``detection/sql/allowed.sql`` reads.
 
     Args:
-        con: Connection.
+        con: Connection; who is who is known by ``person_names``, see :func:`detection.persons.resolve`. Without that
+            table, the name in an entry is taken for the user's key.
         entries: The entries.
         expired: Makes each hold from the day after it expired on, to find what it would have allowed.
     """
+    tell_nobody(con)
     rows = [
         {
-            "user": None if entry.user.startswith("*@") else entry.user,
-            "domain": entry.user.removeprefix("*@") if entry.user.startswith("*@") else None,
+            "user": person,
             "provider": entry.provider,
-            "app": entry.app,
+            "app": None if entry.app_id else entry.app,
+            "app_id": entry.app_id,
             "allowed_by": entry.said,
             "first_day": min(entry.expires, date.max - _DAY) + _DAY if expired else date.min,
             "last_day": date.max if expired else entry.expires,
         }
         for entry in entries
+        for person in named(con, entry.user, first_only=True)
     ]
     con.register("given_entries", pa.Table.from_pylist(rows, schema=_TABLE))
     con.execute("CREATE OR REPLACE TEMP TABLE allow_list AS FROM given_entries")

@@ -78,7 +78,8 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
 
     Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
-    ``baselines`` (dated by ``day``) and ``told_kinds`` (provider, day, kind).
+    ``baselines`` (dated by ``day``), ``told_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
+    (see :func:`detection.persons.resolve`). All name users by their persons' keys; what is found shows their addresses.
 
     Args:
         con: Connection in which these tables exist.
@@ -88,6 +89,15 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
     ips = con.execute(
         "SELECT ip FROM activity WHERE ip IS NOT NULL UNION SELECT ip FROM uploads WHERE ip IS NOT NULL"
     ).fetchall()
+    labels: dict[str, str] = dict(
+        con.execute(
+            """
+            SELECT person, label
+            FROM person_labels
+            WHERE person IN (SELECT "user" FROM subjects UNION SELECT "user" FROM activity)
+            """
+        ).fetchall()
+    )
     con.register("addresses", networks.table(ip for (ip,) in ips))
     con.register("terms", terms_table(terms))
     found: dict[str, dict[str, list[Told]]] = {
@@ -100,6 +110,8 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
         columns = [column[0] for column in cursor.description or []]
         for row in cursor.fetchall():
             values = dict(zip(columns, row, strict=True))
+            if values.get("user") in labels:
+                values["user"] = labels[values["user"]]
             found[values.pop("alert_id")][name].append(model.model_validate(values))
     for name in ("addresses", "terms"):
         con.unregister(name)

@@ -32,11 +32,12 @@ class ProviderId(Told):
 
 
 class Member(Amount):
-    """A user of the alert; ``one_in`` user-days is as unusual."""
+    """A user of the alert; ``one_in`` user-days is as unusual, ``addresses`` are those that the user has or had."""
 
     user: str
     one_in: int | None
     ids: list[ProviderId] | None
+    addresses: list[str] | None
 
 
 class Day(Told):
@@ -159,10 +160,11 @@ class Destination(Amount):
 
 
 class App(Told):
-    """An application that files were uploaded with."""
+    """An application that files were uploaded with; ``app_id`` is the provider's id of it, where all have one."""
 
     provider: str
     app: str | None
+    app_id: str | None
     files: int
     earlier_files: int
     earlier_days: int

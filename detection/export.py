@@ -33,7 +33,15 @@ EVIDENCES = 20
 """So many of an alert's files are evidences of its finding, the largest first."""
 
 _OF_UPLOADS = ("export/file_hosting", "export/pieces")
-_OF_ALERTS = ("export/largest", "export/evidences", "export/detection_finding", "export/alert_rows")
+_OF_ALERTS = (
+    "persons/keyed",
+    "persons/with_person",
+    "export/chosen",
+    "export/largest",
+    "export/evidences",
+    "export/detection_finding",
+    "export/alert_rows",
+)
 QUERIES = (*_OF_UPLOADS, *_OF_ALERTS)
 """The queries that the exported files depend on."""
 
@@ -111,28 +119,31 @@ def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> 
 
 
 def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Makes the temporary table ``largest``: the uploads that are evidences of the alerts that open on a day.
+    """Makes the temporary tables ``chosen`` and ``largest``: the uploads that are evidences of a day's alerts.
 
-    Reads ``plain_alerts``, alerts with the names that uploads have, and ``plain_uploads`` of the days of these alerts.
+    Reads ``plain_alerts``, alerts with names rather than tokens, and ``person_uploads`` of the days of these alerts,
+    uploads with the key of the ``person`` beside.
 
     Args:
         con: Connection in which these exist.
         day: The day, UTC.
     """
-    into(con, "largest", "export/largest", {"day": day, "most": EVIDENCES})
+    into(con, "chosen", "export/chosen", {"day": day, "most": EVIDENCES})
+    into(con, "largest", "export/largest")
 
 
 def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
     """Makes the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
 
-    Reads ``shown``, ``ledger``, ``revisions`` and ``reviews`` (as :func:`assets.publishing.publish` makes them), and
-    ``ocsf_uploads``, what :func:`map_uploads` makes of the days of these alerts.
+    Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``ledger``, ``revisions`` and ``reviews`` (as
+    :func:`assets.publishing.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the days of
+    these alerts.
 
     Args:
         con: Connection in which these exist.
         day: The day, UTC.
     """
-    into(con, "evidences", "export/evidences", {"day": day, "most": EVIDENCES})
+    into(con, "evidences", "export/evidences")
     into(con, "detection_finding", "export/detection_finding", {"day": day})
     into(con, "alert_rows", "export/alert_rows", {"day": day})
 

@@ -24,7 +24,7 @@ _SAID = pa.schema(
 
 
 def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
-    """Makes the temporary table ``alerts`` of ``single_alerts`` and of one summary alert for each flood.
+    """Makes the temporary table ``all_alerts`` of ``single_alerts`` and of one summary alert for each flood.
 
     A pure function of these tables: late events that end a flood give back its single alerts. Those in a flood are kept
     and name the summary alert in ``folded_into``. Columns as in :data:`detection.tables.TABLES`, ordered by opening and
@@ -59,7 +59,7 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
     con.register("floods_said", pa.Table.from_pylist(said, schema=_SAID))
     con.execute(
         """
-        CREATE OR REPLACE TEMP TABLE alerts AS
+        CREATE OR REPLACE TEMP TABLE all_alerts AS
         FROM (
           SELECT s.*, CAST(1 AS BIGINT) AS users, f.folded_into
           FROM single_alerts s

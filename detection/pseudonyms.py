@@ -30,10 +30,10 @@ TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
-    "shown": ("user", "sentence", "reasons", "reviewed_by", "review_note"),
+    "shown": ("user", "person", "sentence", "reasons", "reviewed_by", "review_note"),
     "revisions": ("user", "sentence"),
-    "ledger": ("user", "reason"),
-    "reviews": ("user", "reviewed_by", "note"),
+    "ledger": ("user", "person", "reason"),
+    "reviews": ("user", "person", "reviewed_by", "note"),
 }
 """The columns of each table that name a person, or hold what somebody wrote."""
 

@@ -36,7 +36,12 @@ _NO_PLACE: tuple[Kind, ...] = ("trusted", "service")
 """Kinds whose addresses say nothing of where a user is."""
 
 
-def _text(value: object) -> object:
+def printable_text(value: object) -> object:
+    """Return a value of a cell as it is.
+
+    Raises:
+        ValueError: It is a text that can't be printed.
+    """
     if isinstance(value, str) and not value.strip().isprintable():
         raise ValueError("it holds characters that can't be printed")
     return value
@@ -60,7 +65,7 @@ class ListedUser(Row):
     @field_validator("user", "reason", mode="before")
     @classmethod
     def _printable(cls, value: object) -> object:
-        return _text(value)
+        return printable_text(value)
 
     @field_validator("user")
     @classmethod

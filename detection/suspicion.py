@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from detection.persons import named, tell_nobody
 from detection.reasons import REASONS
 from detection.risk import ListedUser, Networks
 from detection.sql import into, sha, version
@@ -112,9 +113,18 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
     con.register("addresses", watch.networks.table(ip for (ip,) in ips))
-    listed = [row.model_dump() for row in watch.risk_list]
+    tell_nobody(con)
+    listed = [
+        row.model_dump() | {"user": person}
+        for row in watch.risk_list
+        for person in named(con, row.user, first_only=False)
+    ]
     con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
-    confirmed = [row._asdict() for row in watch.confirmed]
+    confirmed = [
+        row._asdict() | {"user": person}
+        for row in watch.confirmed
+        for person in named(con, row.user.lower(), first_only=True)
+    ]
     con.register("confirmed", pa.Table.from_pylist(confirmed, schema=_CONFIRMED))
     con.register("countries", _countries())
     for table in _STEPS:

@@ -50,6 +50,7 @@ _CLIENT = (
     ("ip", "VARCHAR", "Address of the client in its shortest form; IPv4 within IPv6 is IPv4"),
     ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider tells"),
 )
+_CLIENT_ID = ("app_id", "VARCHAR", "The provider's id of the client application, which it can't choose; NULL if untold")
 _BASELINE = (
     ("files_windows", "BIGINT", "Active three-hour windows in the training days"),
     ("files_s1", "BIGINT", "Sum of log10(files + 1) over them, in ten-thousandths"),
@@ -80,6 +81,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_UPLOAD,
         ("bytes", "BIGINT", "Size as the log tells it; NULL means that it does not"),
         *_CLIENT,
+        _CLIENT_ID,
         ("asker", "VARCHAR", "In whose name the file's size may be asked; empty: the application's own; NULL: nobody"),
         ("site_id", "VARCHAR", "Office 365: GUID of the site"),
         ("list_id", "VARCHAR", "Office 365: GUID of the document library"),
@@ -92,6 +94,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("estimated_bytes", "BIGINT", "What such a file usually weighs, where the version is gone or overwritten"),
         ("left_bytes", "BIGINT", "Size of the newest version made after it that a look-up found"),
         *_CLIENT,
+        _CLIENT_ID,
     ),
     "activity": _columns(
         *_EVENT,
@@ -107,6 +110,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("file_name", "VARCHAR", "Its name"),
         *_CLIENT,
         ("detail", "VARCHAR", "What a reader should know, short"),
+    ),
+    "identities": _columns(
+        ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
+        ("account", "VARCHAR", "Provider and its id of the account; provider and address where the log tells no id"),
+        ("address", "VARCHAR", "Lower-case e-mail that the account had; NULL where the events tell none"),
+        ("display_name", "VARCHAR", "Name that the account shows, which its bearer chooses; NULL where untold"),
+        ("second_account", "VARCHAR", "Another id that the provider gives the same account; NULL where it has none"),
+        ("actor_class", "VARCHAR", "person, service, app or guest"),
+        ("first_seen", "TIMESTAMP", "First event of the day under this address, UTC"),
+        ("last_seen", "TIMESTAMP", "Last event of the day under this address, UTC"),
     ),
     "rejects": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
@@ -153,7 +166,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "user_hours": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
-        *_ACTOR[1:],
+        ("user", "VARCHAR", "Key of the person: provider and id of the account that was seen first"),
+        ("actor_class", "VARCHAR", "person, service, app, guest, anonymous or system"),
         ("population", "VARCHAR", "people or services, each judged among themselves; NULL where not judged"),
         ("hour", "TIMESTAMP", "Start of the hour, UTC"),
         *_AMOUNT,
@@ -169,18 +183,19 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("extensions", "MAP(VARCHAR, BIGINT)", "Files saved in the hour, by extension"),
         ("countries", "MAP(VARCHAR, BIGINT)", "The same by country"),
         ("apps", "MAP(VARCHAR, BIGINT)", "The same by client application; '' where none is told"),
+        ("app_ids", "MAP(VARCHAR, BIGINT)", "The same by the provider's id of the application; '' where none is told"),
     ),
     "day_sums": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("day", "DATE", "The day, UTC"),
         *_BASELINE,
     ),
     "baselines": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user; NULL is the organisation's row"),
+        ("user", "VARCHAR", "Key of the person; NULL is the organisation's row"),
         ("users", "BIGINT", "Users in the row: those with uploads in the training days"),
         ("history_days", "BIGINT", "Days since the first upload in the training days"),
         *_BASELINE,
@@ -196,7 +211,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "scores": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
         *_AMOUNT,
         ("baseline_windows", "BIGINT", "Active windows behind the user's baseline"),
@@ -230,7 +245,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "detections": _columns(
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("user", "VARCHAR", "The user"),
+        ("user", "VARCHAR", "Key of the person"),
         ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
         ("window_end", "TIMESTAMP", "Their end, exclusive, UTC"),
         *_AMOUNT,
@@ -292,6 +307,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("sentence", "VARCHAR", "The alert in one sentence"),
         ("users", "BIGINT", "Users that it is about: 1, or those of a flood"),
         ("folded_into", "VARCHAR", "Id of the flood's alert that is shown in its place; NULL where it is shown itself"),
+        ("person", "VARCHAR", "Key of the person, the account that was seen first; `user` is the address"),
     ),
     "reviews": _columns(
         ("review", "BIGINT", "Number of the review, from 1"),
@@ -303,6 +319,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("reviewed_by", "VARCHAR", "Who reviewed it"),
         ("note", "VARCHAR", "Why"),
         ("reviewed_at", "TIMESTAMP", "When, UTC"),
+        ("person", "VARCHAR", "Key of the person"),
     ),
     "revisions": _columns(
         ("alert_id", "VARCHAR", "The published alert"),
@@ -338,6 +355,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("reason", "VARCHAR", "Why it is not open"),
         ("revision", "BIGINT", "How many forms of it were published"),
         ("digest", "VARCHAR", "Digest of what it says, by which a new revision is known"),
+        ("person", "VARCHAR", "Key of the person"),
     ),
 }
 """Columns of every table by the last part of its name."""

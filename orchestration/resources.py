@@ -68,6 +68,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
             geoip_country=_path(settings.geoip_country),
             geoip_asn=_path(settings.geoip_asn),
             allow_list=_path(settings.allow_list),
+            persons=_path(settings.persons),
         ),
         "exporter": _exporter(settings, key),
         "pages": Pages(url=settings.pages_url, sensitive=_path(settings.sensitive), pseudonym_key=key),

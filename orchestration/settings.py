@@ -46,6 +46,7 @@ class Settings(BaseModel):
             (``UPLOADWATCH_NETWORKS``).
         geoip_country: Database of the countries of addresses, in MaxMind's format (``UPLOADWATCH_GEOIP_COUNTRY``).
         geoip_asn: The same of autonomous systems (``UPLOADWATCH_GEOIP_ASN``).
+        persons: File of whose an account is, CSV or Parquet, see :mod:`detection.persons` (``UPLOADWATCH_PERSONS``).
         exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
         security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
         security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
@@ -74,6 +75,7 @@ class Settings(BaseModel):
     networks: Path | None = None
     geoip_country: Path | None = None
     geoip_asn: Path | None = None
+    persons: Path | None = None
     exports: str = ""
     security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")

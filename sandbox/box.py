@@ -173,7 +173,7 @@ class Box:
 
     def _entry(self, row: int, created_at: str) -> dict[str, Any]:
         events = self._events
-        kind, actor = events.kind[row], person(events.user[row])
+        kind, actor = events.kind[row], events.actor(row)
         event: dict[str, Any] = {
             "source": None,
             "created_by": _user(actor),
@@ -296,7 +296,7 @@ def _about_account(event: dict[str, Any], events: Events, row: int) -> None:
 
 
 def _about_alert(event: dict[str, Any], events: Events, row: int) -> None:
-    subject = person(events.user[row])
+    subject = events.actor(row)
     number = events.seed[row] % 100_000
     event["created_by"] = _user(person(""))
     event["additional_details"] = {

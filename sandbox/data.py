@@ -13,7 +13,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.people import digest
+from sandbox.people import Person, digest, known_as
 from sandbox.workload_format import KINDS, PROVIDERS, read_workload
 
 FILE_KINDS = frozenset({"upload", "edit", "download", "share_external", "delete"})
@@ -34,14 +34,15 @@ _COLUMNS = {
     "country": ("VARCHAR", "''"),
     "app": ("VARCHAR", "''"),
     "event_id": ("VARCHAR", "''"),
+    "address": ("VARCHAR", "''"),
 }
-_AS_READ = ("kind", "user", "file_name", "folder", "size_in_log", "ip", "country", "app", "file")
+_AS_READ = ("kind", "user", "file_name", "folder", "size_in_log", "ip", "country", "app", "file", "address")
 
 _PROVIDER = """
 SELECT epoch_us({time}) AS time, epoch_us(greatest(time, coalesce(published_at, time))) AS published, kind, "user",
        file_name, folder, bytes,
        CASE WHEN size_in_log IS NULL THEN -1 ELSE size_in_log::TINYINT END AS size_in_log,
-       file_gone, ip, country, app,
+       file_gone, ip, country, app, address,
        md5(concat_ws(chr(31), provider, lower("user"), folder, file_name)) AS file,
        event_id <> '' AS named,
        md5(CASE WHEN event_id <> '' THEN event_id
@@ -77,6 +78,7 @@ class Events:
     file: Sequence[str]
     seed: Sequence[int]
     repeated: NDArray[np.bool_]
+    address: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.time)
@@ -95,6 +97,10 @@ class Events:
     def by_publication(self) -> NDArray[np.int64]:
         """The events' positions in the order in which they were published."""
         return np.argsort(self.published, kind="stable")
+
+    def actor(self, row: int) -> Person:
+        """Who acted, under the address that the log shows of them; ids are the user's whatever that is."""
+        return known_as(self.user[row], self.address[row])
 
     def logs_size(self, row: int, *, by_default: bool) -> bool:
         """Whether this event carries its size."""

@@ -16,6 +16,7 @@ from sandbox.clock import MINUTE, Clock, parse_time, write_times
 from sandbox.credentials import Credentials, Tokens, same
 from sandbox.data import Events
 from sandbox.dropbox_events import CATEGORIES, account_id, event_type, team_event
+from sandbox.people import person
 from sandbox.responses import Refusal, json_response, page_limit
 
 TOKEN_LIFE = 14_400
@@ -213,7 +214,7 @@ class Dropbox:
         return (
             (not cursor.event_type or tag == cursor.event_type)
             and (not cursor.category or CATEGORIES[tag] == cursor.category)
-            and (not cursor.account or account_id(self._events.user[row]) == cursor.account)
+            and (not cursor.account or account_id(person(self._events.user[row])) == cursor.account)
         )
 
     def _team_events(self, units: list[int]) -> list[dict[str, Any]]:

@@ -59,9 +59,9 @@ def event_type(events: Events, row: int) -> str:
     return EVENT_TYPES[events.kind[row]]
 
 
-def account_id(user: str) -> str:
+def account_id(actor: Person) -> str:
     """The id of a user's account: always 40 characters."""
-    return f"dbid:AAH{person(user).digest}"
+    return f"dbid:AAH{actor.digest}"
 
 
 def member_id(actor: Person) -> str:
@@ -78,7 +78,7 @@ def team_event(events: Events, rows: range, timestamp: str) -> dict[str, Any]:
     """One event of the team log about the rows, which tell of one user, one second and one folder."""
     row = rows[0]
     tag = event_type(events, row)
-    actor = person(events.user[row])
+    actor = events.actor(row)
     event = {
         "timestamp": timestamp,
         "event_category": {".tag": CATEGORIES[tag]},
@@ -101,10 +101,11 @@ def team_event(events: Events, rows: range, timestamp: str) -> dict[str, Any]:
 def _member(actor: Person) -> dict[str, Any]:
     member = {
         ".tag": "non_team_member" if actor.kind == "guest" else "team_member",
-        "account_id": account_id(actor.email),
+        "account_id": account_id(actor),
         "display_name": actor.name,
-        "email": actor.email,
     }
+    if actor.email:
+        member["email"] = actor.email
     if actor.kind != "guest":
         member["team_member_id"] = member_id(actor)
     return member

@@ -14,7 +14,7 @@ import msgspec
 
 from sandbox.credentials import GOOGLE_CUSTOMER_ID
 from sandbox.data import Events
-from sandbox.people import digest, organisation, person, responsible
+from sandbox.people import Person, digest, organisation, person, responsible
 
 _encode = msgspec.json.Encoder().encode
 _DRIVE = ("upload", "edit", "download", "share_external", "delete")
@@ -65,7 +65,9 @@ def activity(events: Events, row: int, application: str, time: str) -> bytes:
             "customerId": GOOGLE_CUSTOMER_ID,
         },
         "etag": f'"{events.key[row]}/{application}"',
-        "actor": _actor(user, events.app[row]) if kind != "provider_alert" else {"email": "", "profileId": _NOBODY},
+        "actor": _actor(events.actor(row), events.app[row])
+        if kind != "provider_alert"
+        else {"email": "", "profileId": _NOBODY},
     }
     if person(user).kind == "person":
         item["ownerDomain"] = organisation()[0]
@@ -79,12 +81,11 @@ def activity(events: Events, row: int, application: str, time: str) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _actor(user: str, app: str) -> dict[str, Any]:
-    actor = person(user)
+def _actor(actor: Person, app: str) -> dict[str, Any]:
     if actor.kind == "anonymous":
         return {"email": "", "profileId": _NOBODY}
-    email = user
-    if actor.kind in ("service", "app") and not user.endswith("gserviceaccount.com"):
+    email = actor.email
+    if actor.kind in ("service", "app") and not email.endswith("gserviceaccount.com"):
         email = f"{actor.local}@sandbox-project.iam.gserviceaccount.com"
     described: dict[str, Any] = {"email": email, "profileId": f"1{actor.number}{actor.number % 10**9:09d}"}
     if app and not app.lower().startswith(("google", "drive", "web", "browser")):

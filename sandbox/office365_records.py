@@ -101,11 +101,11 @@ def _account(actor: Person) -> tuple[str, str, int]:
             name = f"{actor.email.replace('@', '_')}#ext#@example.onmicrosoft.com"
             return name, f"i:0h.f|membership|{digits}@live.com", 0
         case _:
-            return actor.email, f"i:0h.f|membership|{digits}@live.com", 0
+            return actor.email or guid(actor.digest), f"i:0h.f|membership|{digits}@live.com", 0
 
 
 def _base(events: Events, row: int, time: str, *, record_type: int, operation: str, workload: str) -> dict[str, Any]:
-    user_id, user_key, user_type = _account(person(events.user[row]))
+    user_id, user_key, user_type = _account(events.actor(row))
     if "@" in user_id and events.seed[row] % 8 == 1:
         # Microsoft spells the same account in more than one way.
         user_id = user_id[:1].upper() + user_id[1:]
@@ -222,7 +222,7 @@ def _sign_in_record(events: Events, row: int, time: str) -> dict[str, Any]:
             {"Name": "RequestType", "Value": "OAuth2:Authorize"},
         ],
         "ModifiedProperties": [],
-        "Actor": _identities(person(events.user[row])),
+        "Actor": _identities(events.actor(row)),
         "ActorContextId": OFFICE365_TENANT_ID,
         "ApplicationId": guid(digest("application", "portal")),
         "DeviceProperties": [{"Name": "OS", "Value": "Windows10"}, {"Name": "BrowserType", "Value": "Edge"}],
@@ -269,7 +269,7 @@ def _identities(actor: Person) -> list[dict[str, object]]:
 
 
 def _alert_record(events: Events, row: int, time: str) -> dict[str, Any]:
-    subject = _account(person(events.user[row]))[0]
+    subject = _account(events.actor(row))[0]
     name = events.file_name[row] or "Impossible travel"
     record = _base(events, row, time, record_type=40, operation="AlertTriggered", workload="SecurityComplianceCenter")
     alert_id = guid(digest("alert", events.key[row]))

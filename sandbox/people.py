@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 _organisation: list[str] = ["example.com"]
@@ -48,6 +48,7 @@ def settle(domains: Sequence[str]) -> None:
     if domains:
         _organisation[:] = domains
         person.cache_clear()
+        known_as.cache_clear()
 
 
 def admin_email() -> str:
@@ -95,6 +96,12 @@ def person(user: str) -> Person:
     local = user.partition("@")[0]
     name = " ".join(word.capitalize() for word in local.replace("_", ".").split(".")) or "Unknown User"
     return Person(email=user, kind=_kind(user), name=name, digest=digest("person", user.lower()))
+
+
+@cache
+def known_as(user: str, address: str) -> Person:
+    """The actor behind a workload's `user` under another address, `-` for none, or under their own if it is empty."""
+    return replace(person(user), email="" if address == "-" else address) if address else person(user)
 
 
 def responsible(actor: Person) -> Person:

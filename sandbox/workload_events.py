@@ -51,6 +51,7 @@ class Events:
     country: Texts
     app: Texts
     event_id: Texts
+    address: Texts
 
     @classmethod
     def make(cls, time: npt.ArrayLike, **columns: Any) -> Self:

@@ -69,6 +69,7 @@ SCHEMA = pa.schema(
         pa.field("country", pa.string()),
         pa.field("app", pa.string()),
         pa.field("event_id", pa.string()),  # repeated: the same event delivered again
+        pa.field("address", pa.string()),  # what the log shows of the user, "-" for none; null: the user's own
     ]
 )
 """Columns of a workload in their order. In a table made by `read_workload` an empty text is null."""
@@ -278,6 +279,7 @@ def _check_values(table: pa.Table, where: str) -> None:
         refuse(name, empty, "an upload or edit needs the file's name and true size in bytes")
     for name, pattern, remedy in (
         ("user", "@", "write an email address, or leave it empty for an anonymous user"),
+        ("address", "@|^-$", "write an email address, - for none, or leave it empty for the user's own"),
         ("country", "^[A-Z]{2}$", "write two capital letters (ISO 3166), such as DE"),
     ):
         refuse(name, pc.invert(pc.match_substring_regex(column[name], pattern)), remedy)

@@ -17,7 +17,8 @@ from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 from assets.verification import verify
 from connectors import PROVIDERS
-from detection.allow_list import AllowListError, allow
+from detection.allow_list import AllowListError, Entry, allow
+from detection.persons import named
 from detection.sql import into
 
 __all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intact"]
@@ -40,7 +41,9 @@ def deduplicated(scene: Scene) -> Outcome:
         SELECT "user", first_window_start, next_start
         FROM (
             SELECT "user", first_window_start,
-                lead(first_window_start) OVER (PARTITION BY "user" ORDER BY first_window_start) AS next_start
+                lead(first_window_start) OVER (
+                    PARTITION BY coalesce(person, "user") ORDER BY first_window_start
+                ) AS next_start
             FROM alerts
         )
         WHERE next_start < first_window_start + ?
@@ -113,6 +116,18 @@ def intact(scene: Scene) -> Outcome:
     )
 
 
+def _ambiguity(scene: Scene, entry: Entry) -> str:
+    """Say whom an entry means whose address several accounts had; empty where it means one."""
+    means, all_ = (named(scene.con, entry.user, first_only=first) for first in (True, False))
+    if entry.user.startswith("*@") or means == all_:
+        return ""
+    others = ", ".join(person for person in all_ if person not in means)
+    return (
+        f"{entry.said} means {', '.join(means)}, who had the address first; {others} had it, too. To allow these, name "
+        "the account in the place of the address."
+    )
+
+
 def allow_list(scene: Scene) -> Outcome:
     """Whether no expired entry would still suppress something, and the file can be used."""
     today = scene.now.date()
@@ -127,9 +142,11 @@ def allow_list(scene: Scene) -> Outcome:
     scene.con.execute(
         "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
     )
+    scene.detector.people(scene.lake).tell(scene.con)
     findings = []
     for entry in entries:
         if entry.expires >= today:
+            findings += [Finding(WARN, each) for each in (entry.weakness, _ambiguity(scene, entry)) if each]
             continue
         allow(scene.con, [entry], expired=True)
         into(scene.con, "would_be", "allowed", scene.detector.parameters.model_dump())

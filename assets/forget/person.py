@@ -12,8 +12,11 @@ import duckdb
 
 from assets.forget.spellings import KEPT, Spellings, canonical
 from assets.lake import Lake, replace_text
+from assets.people import read_people
 from connectors import PROVIDERS
+from detection.persons import named
 from detection.pseudonyms import Pseudonyms
+from detection.tables import empty
 
 __all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_file"]
 
@@ -21,6 +24,9 @@ FORGOTTEN = "forgotten"
 """What stands in place of the person's address in what is about others."""
 REPLACEMENT = KEPT.format(FORGOTTEN)
 """The same, for a regular expression."""
+
+
+_ACCOUNTS = tuple(f"{provider}:" for provider in PROVIDERS)
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Person:
         names: All values of the column ``user`` that are theirs: the address, and provider and id.
         tokens: Pseudonyms of these, where there is a key.
         alert_ids: Published alerts about them, by which files are named.
-        strict: Whether somebody else's address goes on where this one ends.
+        addresses: Further addresses that are or were theirs alone.
+        strict: Whether somebody else's address goes on where one of theirs ends.
         resumed: Whether a run before was killed.
     """
 
@@ -40,13 +47,15 @@ class Person:
     names: list[str]
     tokens: list[str] = field(default_factory=list)
     alert_ids: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
     strict: bool = False
     resumed: bool = False
 
     @cached_property
     def spellings(self) -> Spellings:
         """How the person's address is written; of a provider's id only pseudonyms are looked for in texts."""
-        return Spellings(self.user if "@" in self.user else "", self.strict, tuple(self.tokens))
+        own = self.user if "@" in self.user and not self.user.startswith(_ACCOUNTS) else ""
+        return Spellings(own, self.strict, tuple(self.tokens), tuple(self.addresses))
 
     @cached_property
     def accounts(self) -> set[str]:
@@ -105,6 +114,9 @@ def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool
         pseudonyms: What makes tokens of names, if there is a key.
         keep: Whether the finding is kept until the person is forgotten.
 
+    Returns:
+        The person, with all accounts and addresses that are or were theirs, at all providers.
+
     Raises:
         LookupError: The text is no name of one person, or a killed run has not yet forgotten another person.
         RuntimeError: The file that holds who is being forgotten cannot be read.
@@ -118,13 +130,20 @@ def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool
         return replace(begun, resumed=True)
     if begun:
         raise LookupError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
-    ids, strict = _known(lake, Person(user, [user]))
     before = waiting.get(user, Person(user, [user]))
-    names = list(dict.fromkeys([*before.names, *ids]))
+    accounts, addresses = _identified(lake, user)
+    addresses = list(dict.fromkeys([*before.addresses, *addresses]))
+    ids, strict = _known(lake, Person(user, [user, *addresses], addresses=addresses))
+    names = list(dict.fromkeys([*before.names, *addresses, *ids, *accounts]))
     tokens = [*before.tokens, *(pseudonyms.of(name) for name in names if pseudonyms)]
     alert_ids = [*before.alert_ids, *_alerts(lake, names)]
     person = Person(
-        user, names, list(dict.fromkeys(tokens)), list(dict.fromkeys(alert_ids)), strict=strict or before.strict
+        user,
+        names,
+        list(dict.fromkeys(tokens)),
+        list(dict.fromkeys(alert_ids)),
+        addresses,
+        strict=strict or before.strict,
     )
     if keep:
         _write_plan(lake, person, waiting)
@@ -168,6 +187,29 @@ def _write_plan(lake: Lake, begun: Person | None, waiting: Mapping[str, Person])
     replace_text(path, json.dumps(held))
 
 
+def _identified(lake: Lake, user: str) -> tuple[list[str], list[str]]:
+    """Return the accounts of whoever has or had a name, and the addresses that nobody else had.
+
+    A name that several had one after the other means all of them: nothing of it is to be left.
+    """
+    with duckdb.connect() as con:
+        read_people(lake).tell(con)
+        rows = con.execute(
+            """
+            SELECT account, address, address IN (
+                SELECT address FROM person_names WHERE NOT list_contains($persons, person) AND address IS NOT NULL
+            )
+            FROM person_names
+            WHERE list_contains($persons, person)
+            ORDER BY account, address
+            """,
+            {"persons": named(con, user, first_only=False)},
+        ).fetchall()
+    accounts = [account for account, _, _ in rows]
+    addresses = [address for _, address, shared in rows if address and not shared]
+    return list(dict.fromkeys(accounts)), list(dict.fromkeys(addresses))
+
+
 def _known(lake: Lake, person: Person) -> tuple[list[str], bool]:
     """Return what the lake knows of a person.
 
@@ -201,7 +243,8 @@ def _known(lake: Lake, person: Person) -> tuple[list[str], bool]:
             ).fetchall()
             found += [*own, *(name for (name,) in rows)]
             query = 'SELECT count(*) FROM acts WHERE starts_with("user", $user) AND NOT list_contains($own, "user")'
-            longer = longer or con.execute(query, {"user": person.user, "own": own}).fetchall() != [(0,)]
+            for user in dict.fromkeys([person.user, *person.addresses]):
+                longer = longer or con.execute(query, {"user": user, "own": own}).fetchall() != [(0,)]
     return found, longer
 
 
@@ -224,7 +267,12 @@ def _alerts(lake: Lake, names: Sequence[str]) -> list[str]:
     with duckdb.connect() as con:
         try:
             rows = con.execute(
-                'SELECT alert_id FROM read_parquet($path) WHERE list_contains($names, "user") ORDER BY 1',
+                f"""
+                SELECT alert_id
+                FROM ({empty("published")} UNION ALL BY NAME FROM read_parquet($path))
+                WHERE list_contains($names, "user") OR list_contains($names, person)
+                ORDER BY 1
+                """,  # noqa: S608 -- our own columns
                 {"path": str(path), "names": list(names)},
             ).fetchall()
         except duckdb.Error:

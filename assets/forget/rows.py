@@ -18,6 +18,10 @@ from assets.lake import Note
 __all__ = ["forget_parquet", "naming"]
 
 
+_WHOSE = ("user", "person", "account")
+"""Columns that say whose a row is: by an address, or by provider and id."""
+
+
 def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person) -> list[Path]:
     """Return those among the Parquet files of one table that :func:`forget_parquet` would change; one query for all.
 
@@ -33,8 +37,8 @@ def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
 def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
     """Remove a person from a Parquet file.
 
-    A row is the person's own where its column ``user``, or the user of an OCSF event, says so. In other rows the
-    address is replaced, whatever they are about.
+    A row is the person's own where its user, person or account, or the user of an OCSF event, says so. In other rows
+    the address is replaced, whatever they are about.
 
     Args:
         con: Connection, in which ``held`` and ``kept`` are made.
@@ -71,6 +75,8 @@ def _conditions(
     columns = _columns(con)
     held_by = [_named(_quoted(name), kind, _pattern(name)) for name, kind in columns if _texts(kind)]
     users = [user for name, kind in columns for user in _users(name, kind)]
+    if {"provider", "user_id"} <= {name for name, _ in columns}:
+        users.append('concat("provider", \':\', "user_id")')
     own = " OR ".join(
         f"coalesce(list_contains($names, lower({user})) OR list_contains($tokens, {user}), FALSE)" for user in users
     )
@@ -85,8 +91,8 @@ def _conditions(
 
 def _users(name: str, kind: DuckDBPyType) -> list[str]:
     """Return the values in a column by which a row is somebody's."""
-    if name == "user" and kind.id == "varchar":
-        return ['"user"']
+    if name in _WHOSE and kind.id == "varchar":
+        return [f'"{name}"']
     within = dict(_within(kind)) if kind.id == "struct" else {}
     if name == "actor" and "user" in within and within["user"].id == "struct":
         texts = {field for field, of in _within(within["user"]) if of.id == "varchar"}
@@ -98,7 +104,7 @@ def _users(name: str, kind: DuckDBPyType) -> list[str]:
 
 def _pattern(name: str) -> str:
     """Return the parameter by which a column is searched: whose a row is must not change by what is ambiguous."""
-    return "$certain" if name in ("user", "user_id", "actor") else "$pattern"
+    return "$certain" if name in (*_WHOSE, "user_id", "actor") else "$pattern"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:

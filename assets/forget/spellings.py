@@ -70,25 +70,35 @@ def canonical(address: str) -> str:
 
 @dataclass(frozen=True)
 class Spellings:
-    """All spellings of one address.
+    """All spellings of a person's addresses.
 
     Attributes:
-        address: The address, see :func:`canonical`.
-        strict: Whether somebody else's address goes on where this one ends.
+        address: The address, see :func:`canonical`; empty for none.
+        strict: Whether somebody else's address goes on where one of these ends.
         tokens: Pseudonyms that stand for the account.
+        others: Further addresses that the person has or had.
     """
 
     address: str
     strict: bool = False
     tokens: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     _made: dict[tuple[bool, bool], re.Pattern[str]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def accounts(self) -> list[str]:
-        """The values by which a provider identifies the account: the address with each spelling of its domain."""
-        local, at, domain = self.address.rpartition("@")
-        domains = dict.fromkeys([domain, *_domains(domain)])
-        return [f"{claim}{local}@{each}" for claim in ("", _CLAIM) for each in domains if at]
+        """The values by which a provider identifies the account: the addresses with each spelling of their domains."""
+        found = []
+        for local, domain in self._addresses:
+            domains = dict.fromkeys([domain, *_domains(domain)])
+            found += [f"{claim}{local}@{each}" for claim in ("", _CLAIM) for each in domains]
+        return found
+
+    @cached_property
+    def _addresses(self) -> list[tuple[str, str]]:
+        """Local part and domain of each address."""
+        split = (each.rpartition("@") for each in dict.fromkeys([self.address, *self.others]))
+        return [(local, domain) for local, at, domain in split if at]
 
     def found_in(self, text: str) -> bool:
         """Tell whether a text holds a spelling."""
@@ -130,14 +140,15 @@ class Spellings:
         return self._made[key]
 
     @cached_property
-    def run(self) -> str:
-        """A text that stands, in lower case, wherever a spelling does that escapes no letter without need."""
-        return max(re.findall(r"[a-z0-9]*", self.address.rpartition("@")[0]), key=len)
+    def runs(self) -> list[str]:
+        """Texts of which one stands, in lower case, wherever a spelling does that escapes no letter without need."""
+        locals_ = [local for local, _ in self._addresses] or [""]
+        return [max(re.findall(r"[a-z0-9]*", local), key=len) for local in locals_]
 
     def perhaps_in(self, low: str) -> bool:
         """Tell quickly whether a text in lower case may hold a spelling."""
         return (
-            self.run in low
+            any(run in low for run in self.runs)
             or any(token.lower() in low for token in self.tokens)
             or _ESCAPED_LETTER.search(low) is not None
         )
@@ -150,17 +161,20 @@ class Spellings:
             # RE2 can't look back, and meets no pages.
             before += "".join(f"(?<!{part_of_it})" for part_of_it in _WITHIN)
         after = rf"$|[^{word}.-]|_|[.-](?:$|{other})" if self.strict else rf"$|{other}|_"
-        found = []
-        if self.address:
-            local, _, domain = self.address.rpartition("@")
+        plain, guests, places = [], [], []
+        for local, domain in self._addresses:
             names, domains = _forms([local]), _forms([domain, *_domains(domain)])
             who, where = _any(map(text, names)), _any(map(text, domains))
-            guest = f"{_written('_')}{where}{text('#ext#')}"
+            plain.append(f"{who}{_written('@')}{where}")
+            guests.append(f"{who}{_written('_')}{where}{text('#ext#')}")
+            places.append(f"{_any(map(part, names))}_{_any(map(part, domains))}")
+        found = []
+        if plain:
             # A guest's address goes on with the tenant's.
-            found = [f"{who}{_written('@')}{where}({after})", f"{who}{guest}()"]
+            found = [f"{_any(plain)}({after})", f"{_any(guests)}()"]
             # What an at sign follows is the name of another account.
             ended = rf"$|[^{word}@%]|%(?:25)*(?:[01][0-9a-f]|{_ENDS})"
-            found += [f"{_any(map(part, names))}_{_any(map(part, domains))}[0-9]*({ended})"] if sites else []
+            found += [f"{_any(places)}[0-9]*({ended})"] if sites else []
         if self.tokens:
             found.append(f"{_any(map(re.escape, self.tokens))}({after})")
         return f"(?i)({before}){_any(found or [_NOTHING])}" + "()" * (_AFTER - len(found))

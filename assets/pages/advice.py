@@ -87,13 +87,17 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool)
         lines.insert(1, "# A token allows nothing: put in its place what `uploadwatch reveal` says of it.")
     if len(alert.providers) == 1:
         lines.append(f"provider = {_toml(alert.providers[0])}")
-    apps = {app.app for app in evidence.apps}
-    app = apps.pop() if len(apps) == 1 else None
+    apps = {(app.app, app.app_id) for app in evidence.apps}
+    app, app_id = apps.pop() if len(apps) == 1 else (None, None)
     if app and is_derived(app) and alert.users == 1:
         lines.append("# Whoever uploads chooses the user agent: a thief's may be the same.")
     # A user agent alone is not to hide everybody of a domain.
     if app and (alert.users == 1 or not is_derived(app)):
         lines.append(f"app = {_toml(app)}")
+    if app_id:
+        lines.append(f"app_id = {_toml(app_id)}")
+    elif app and not is_derived(app):
+        lines.append("# The log tells no id of the application: whatever calls itself so is allowed, too.")
     lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
     return "\n".join(lines)
 
@@ -112,7 +116,7 @@ def query(alert: Alert) -> str:
         'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
         "FROM uploads u",
         "JOIN alerts a",
-        '  ON a."user" = u."user" AND u.time >= a.first_window_start AND u.time < a.last_window_end',
+        "  ON a.person = u.person AND u.time >= a.first_window_start AND u.time < a.last_window_end",
         "  AND list_contains(a.providers, u.provider)",
         "JOIN published p ON p.alert_key IN (a.alert_id, a.folded_into)",
         f"WHERE p.alert_id = '{alert.alert_id}'",

@@ -37,7 +37,7 @@ def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: li
     if not place.owner:
         return "not told"
     owner = place.owner.lower()
-    users = [member.user for member in evidence.users]
+    users = [name for member in evidence.users for name in {member.user, *(member.addresses or [])}]
     if any(owner == user or _plain(owner) == _plain(user) for user in users):
         return "own"
     if "@" not in owner:

@@ -20,6 +20,7 @@ from assets.pages.page import page_of, sentence_of
 from assets.pages.paths import INDEX, dossier_path, pages_directory
 from assets.pages.render import FORM, IndexRow, render_closed, render_index, render_page
 from assets.pages.words import PSEUDONYMS, QUESTIONS
+from assets.people import read_people
 from assets.publishing import publish
 from assets.refresh import days_between
 from detection.dossier import RULES, SIGNS
@@ -111,7 +112,8 @@ class Binder:
         self._evidence: dict[str, Evidence] = {}
         tables = [f"{provider}/{table}" for provider in TITLES for table in ("uploads", "activity")]
         tables += ["detections", "evaluations", "baselines"]
-        self._content = cache(lambda day: lake.digest(tables, [day]))
+        people = read_people(lake)
+        self._content = cache(lambda day: lake.digest(tables, [day], people.digest([day])))
         self._made_from = cache(self._digest_of)
 
     def look_at(self, days: Sequence[date]) -> None:

@@ -28,7 +28,7 @@ _Told = TypeVar("_Told", bound=Told)
 
 NAMES: Mapping[type[Told], tuple[str, ...]] = {
     ProviderId: ("id",),
-    Member: ("user",),
+    Member: ("user", "addresses"),
     Moment: ("user", "ip", "detail"),
     Label: ("examples",),
     # What the dictionary matched is a piece of a name, or all of it.

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assets.calendar import DAY
 from assets.lake import Lake
+from assets.people import read_people
 from assets.refresh import days_between
 from detection.dossier import WATCHED, count_files, gather, subjects
 from detection.evidence import Evidence
@@ -22,7 +23,7 @@ __all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "wa
 
 _UPLOADS = (
     'provider, event_key, asset, time, user_id, "user", actor_class, file_id, file_name, extension, folder, owner, '
-    "label, visibility, bytes, app, ip, country"
+    "label, visibility, bytes, app, app_id, ip, country"
 )
 _ACTIVITY = 'provider, time, "user", kind, file_id, file_name, app, ip, country, detail'
 
@@ -169,10 +170,11 @@ def read_evidence(
         return {}
     days = days_between(span[0].date(), span[1].date() + DAY)
     uploads, activity = ([f"{provider}/{table}" for provider in TITLES] for table in ("uploads", "activity"))
-    lake.view(con, "all_uploads", uploads, days, lost_too=True)
-    lake.view(con, "all_activity", activity, days, dated=True, lost_too=True)
-    lake.view(con, "user_hours", ["user_hours"], days, lost_too=True)
-    lake.view(con, "detections", ["detections"], days, lost_too=True)
+    people = read_people(lake)
+    people.view(con, lake, "all_uploads", uploads, days, lost_too=True)
+    people.view(con, lake, "all_activity", activity, days, dated=True, lost_too=True)
+    people.view(con, lake, "user_hours", ["user_hours"], days, lost_too=True)
+    people.view(con, lake, "detections", ["detections"], days, lost_too=True)
     lake.view(con, "evaluations", ["evaluations"], days, lost_too=True)
     peaks = con.execute("SELECT DISTINCT CAST(peak_window_start AS DATE) FROM subjects ORDER BY 1").fetchall()
     lake.view(con, "baselines", ["baselines"], [day for (day,) in peaks], dated=True, lost_too=True)

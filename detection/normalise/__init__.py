@@ -5,9 +5,18 @@ What does not: which events count, which field means what, and how a user is nam
 """
 
 from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
-from detection.normalise.pipeline import PROVIDERS, QUERIES, normalise, outcomes, outcomes_of_lines, rules_version
+from detection.normalise.pipeline import (
+    IDENTITIES,
+    PROVIDERS,
+    QUERIES,
+    normalise,
+    outcomes,
+    outcomes_of_lines,
+    rules_version,
+)
 
 __all__ = [
+    "IDENTITIES",
     "PROVIDERS",
     "QUERIES",
     "has_ids",

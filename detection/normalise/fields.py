@@ -61,6 +61,7 @@ _BOX = Layout(
         "size": "additional_details/size",
         "version_id": "additional_details/version_id",
         "service_name": "additional_details/service_name",
+        "service_id": "additional_details/service_id",
         "alert": "additional_details/shield_alert",
     },
     embedded={
@@ -166,7 +167,9 @@ _OFFICE365 = Layout(
         "client_ip_address": "ClientIPAddress",
         "user_agent": "UserAgent",
         "application_name": "ApplicationDisplayName",
+        "application_id": "ApplicationId",
         "client_app_name": "AppAccessContext/ClientAppName",
+        "client_app_id": "AppAccessContext/ClientAppId",
         "item_type": "ItemType",
         "item_id": "ListItemUniqueId",
         "item_name": "SourceFileName",

@@ -16,7 +16,7 @@ from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
 from detection.user_agents import MARK
 
-__all__ = ["PROVIDERS", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
+__all__ = ["IDENTITIES", "PROVIDERS", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
 
 PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
@@ -26,6 +26,8 @@ QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
+IDENTITIES = ("persons/keyed", "normalise/accounts")
+"""The queries by which it is told which accounts a day saw."""
 _STEPS = ("events_again", "repeated", "alerts_again", "text_lines", "sampled_fields", "sample_size", "asked_files")
 
 
@@ -37,7 +39,9 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables events, rejects, ignored and counts of one day, and views of its uploads and activity.
+    """Makes the temporary tables of one day, and views of its uploads and activity.
+
+    The tables are events, rejects, ignored, counts and seen_accounts (columns of ``identities``).
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
@@ -64,6 +68,8 @@ def normalise(
     bound = {"day": day, "read_fields": read_fields(LAYOUTS[provider])}
     for table in _TABLES:
         into(con, table, f"normalise/{table}", bound)
+    acts = "SELECT * FROM events WHERE reason IS NULL"
+    into(con, "seen_accounts", "normalise/accounts", given={"acts": acts, "keyed": load("persons/keyed")})
     _clear(con)
 
 
@@ -245,5 +251,5 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
 def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
-    queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps))
+    queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *IDENTITIES)
     return f"{queries}-{VERSION}-{data_version(provider)}-{LAYOUTS[provider]!r}"

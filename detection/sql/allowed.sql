@@ -1,6 +1,7 @@
 -- Detections with the entry of the allow-list that covers what their window holds, or NULL.
 -- Reads: found (detections), user_hours of their hours, allow_list.
--- An hour at a provider is covered by an entry for its user if the entry names no app, or all its saves were by that app. A
+-- An hour at a provider is covered by an entry for its user if the entry names no app, or all its saves were by that app; the
+-- id of an app decides where the entry has one, since many choose their names themselves. A
 -- window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
 -- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back.
 WITH held AS (
@@ -17,11 +18,15 @@ WITH held AS (
     AND h.hour < f.window_end
     AND (f.scope = 'all' OR h.provider = f.scope)
   LEFT JOIN allow_list e
-    ON (e."user" = h."user" OR h."user" LIKE concat('%@', e.domain))
+    ON e."user" = h."user"
     AND (e.provider IS NULL OR e.provider = h.provider)
     AND (
       e.app IS NULL
       OR (h.apps[e.app] >= h.files AND length(list_filter(map_values(h.apps), lambda n: n > 0)) = 1)
+    )
+    AND (
+      e.app_id IS NULL
+      OR (h.app_ids[e.app_id] >= h.files AND length(list_filter(map_values(h.app_ids), lambda n: n > 0)) = 1)
     )
     AND CAST(f.window_start AS DATE) >= e.first_day
     AND CAST(f.window_start AS DATE) <= e.last_day

@@ -6,8 +6,9 @@
 -- folded, and its id for the time that it is single again. alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
-    alert_id AS alert_key, "user", first_window_start, last_window_end, users, folded_into,
-    sha256(concat_ws('|', name, sentence, files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end, folded_into)) AS digest
+    alert_id AS alert_key, "user", person, coalesce(person, "user") AS who, first_window_start, last_window_end, users, folded_into,
+    -- By what address a person is shown is no news.
+    sha256(concat_ws('|', name, replace(sentence, "user", coalesce(person, "user")), files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end, folded_into)) AS digest
   FROM alerts
 ),
 pairs AS (
@@ -23,7 +24,7 @@ pairs AS (
     ) AS place
   FROM published p
   JOIN stated a
-    ON a."user" = p."user"
+    ON a.who = coalesce(p.person, p."user")
     AND (a.first_window_start < p.last_window_end AND a.last_window_end > p.first_window_start OR a.users > 1)
   WHERE p.state IN ('open', 'folded') OR p.alert_id = a.alert_key
 ),
@@ -49,7 +50,7 @@ allowed AS (
   SELECT p.alert_id, min(d.allowed_by) AS allowed_by
   FROM published p
   JOIN detections d
-    ON d."user" = p."user"
+    ON d."user" = coalesce(p.person, p."user")
     AND d.allowed_by IS NOT NULL
     AND d.window_start >= p.first_window_start
     AND d.window_start < p.last_window_end
@@ -64,7 +65,8 @@ SELECT
   CASE WHEN a.folded_into IS NULL THEN 'open' ELSE 'folded' END AS state,
   CASE WHEN a.folded_into IS NOT NULL THEN concat('part of alert ', a.folded_into) END AS reason,
   CASE WHEN p.digest = a.digest AND p.state IN ('open', 'folded') THEN p.revision ELSE coalesce(p.revision, 0) + 1 END AS revision,
-  a.digest
+  a.digest,
+  a.person
 FROM stated a
 LEFT JOIN kept k ON k.alert_key = a.alert_key
 LEFT JOIN published p ON p.alert_id = k.alert_id
@@ -83,7 +85,8 @@ SELECT
     ELSE 'later data left it without a detection'
   END AS reason,
   CASE WHEN p.state IN ('merged', 'withdrawn') OR l.lost THEN p.revision ELSE p.revision + 1 END AS revision,
-  p.digest
+  p.digest,
+  p.person
 FROM published p
 JOIN lost l ON l.alert_id = p.alert_id
 LEFT JOIN matched m ON m.alert_id = p.alert_id

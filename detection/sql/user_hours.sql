@@ -1,5 +1,6 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All that follows is sums over it.
--- Reads: uploads. population: people (with guests, and apps that act in the name of a person known by e-mail) or
+-- Reads: uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests,
+-- and apps that act in the name of a person known by an address) or
 -- services (service accounts and other apps); NULL for those that are counted but not judged.
 -- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day: a
 -- save adds what it grows beyond all saves before it, so bytes count where they come. A file has a known size where no
@@ -8,14 +9,17 @@
 -- saved in the k hours before. So a stretch of hours that begins k hours before counts each of its files once, too.
 -- A file is known by its id, else by its path. Without either each save counts: a name is chosen by its bearer.
 -- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
--- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension, country
--- and app ('' where none is told), keys in order; a file saved by two apps counts for both.
+-- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension, country,
+-- app ('' where none is told) and its id, keys in order; a file saved by two apps counts for both.
 WITH named AS (
   SELECT
     provider, "user", actor_class, time, event_key, asset, bytes, estimated_bytes, extension, country,
     coalesce(app, '') AS app,
+    coalesce(app_id, '') AS app_id,
     CASE
-      WHEN actor_class IN ('person', 'guest') OR (actor_class = 'app' AND "user" LIKE '%@%') THEN 'people'
+      WHEN actor_class IN ('person', 'guest') OR (
+        actor_class = 'app' AND bool_or(has_address) OVER (PARTITION BY provider, "user", actor_class, CAST(time AS DATE))
+      ) THEN 'people'
       WHEN actor_class IN ('service', 'app') THEN 'services'
     END AS population,
     date_trunc('hour', time) AS hour,
@@ -91,6 +95,10 @@ counts AS (
   SELECT provider, "user", actor_class, hour, 'app' AS dimension, app AS label, count(DISTINCT file) AS files
   FROM named
   GROUP BY provider, "user", actor_class, hour, app
+  UNION ALL
+  SELECT provider, "user", actor_class, hour, 'app_id' AS dimension, app_id AS label, count(DISTINCT file) AS files
+  FROM named
+  GROUP BY provider, "user", actor_class, hour, app_id
 ),
 maps AS (
   SELECT
@@ -115,10 +123,12 @@ SELECT
   r.sized_files AS again_sized_files,
   e.counted AS extensions,
   c.counted AS countries,
-  a.counted AS apps
+  a.counted AS apps,
+  i.counted AS app_ids
 FROM sums h
 LEFT JOIN again r ON r.provider = h.provider AND r."user" = h."user" AND r.actor_class = h.actor_class AND r.hour = h.hour
 LEFT JOIN maps e ON e.dimension = 'extension' AND e.provider = h.provider AND e."user" = h."user" AND e.actor_class = h.actor_class AND e.hour = h.hour
 LEFT JOIN maps c ON c.dimension = 'country' AND c.provider = h.provider AND c."user" = h."user" AND c.actor_class = h.actor_class AND c.hour = h.hour
 LEFT JOIN maps a ON a.dimension = 'app' AND a.provider = h.provider AND a."user" = h."user" AND a.actor_class = h.actor_class AND a.hour = h.hour
+LEFT JOIN maps i ON i.dimension = 'app_id' AND i.provider = h.provider AND i."user" = h."user" AND i.actor_class = h.actor_class AND i.hour = h.hour
 ORDER BY h."user", h.hour, h.provider, h.actor_class

@@ -1,7 +1,7 @@
 -- What people said of alerts by the start of a day: each alert's latest verdict, and the span it is about.
 -- Reads: reviews. A verdict counts from the day after it was given, so that no day that is over is judged anew.
 SELECT
-  "user",
+  coalesce(person, "user") AS "user",
   first_window_start,
   last_window_end,
   verdict

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from assets.coverage import first_days, tell_sources
 from assets.lake import Lake
+from assets.people import read_people
 from assets.plots import budget_plot
 from assets.refresh import days_between
 from assets.reviews import view_reviews
@@ -24,6 +25,7 @@ from connectors import PROVIDERS
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
+from detection.sql import into
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.report import Score, score
 from orchestration.settings import Settings, environment
@@ -96,20 +98,24 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         task = bar.add_task("", total=(end - first).days + 1)
         parameters = Parameters(budget=budget)
         training = timedelta(days=parameters.training_days)
-        lake.view(con, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
+        known = read_people(lake)
+        known.tell(con)
+        known.view(con, lake, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
         tell_sources(con, began)
         allow_list = Settings.read(environment()).allow_list
         entries = read(allow_list) if allow_list else []
         play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))
-        alerts = raised(con, start)
+        shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
+        alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
         [(users, allowed)] = con.execute(
             "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0) FROM played_thresholds "
             "WHERE metric = 'files' AND population = 'people' AND day > ?",
             [start],
         ).fetchall()
-        lake.view(con, "alerts", ["alerts"], days_between(start, end))
+        lake.view(con, "stored_alerts", ["alerts"], days_between(start, end))
+        into(con, "alerts", "persons/alerts")
         kept = con.execute('SELECT "user", first_window_start, last_window_end FROM alerts').fetchall()
     people = [alert for alert in alerts if alert.population == "people"]
     return {

@@ -16,6 +16,7 @@ from assets.lake import Lake
 from assets.load import load_of_days
 from assets.plots import load_plot
 from assets.resources import Clock
+from detection.allow_list import AllowListError, read
 from detection.wording import TITLES
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
 from orchestration.notify.settings import read_channels
@@ -35,12 +36,13 @@ def status(
     """Shows what is wrong with the sources, alerts against the budget, and which windows were not evaluated."""
     lake = lake_of(home)
     values = environment()
-    now = Clock(fixed=Settings.read(values).now).now()
+    settings = Settings.read(values)
+    now = Clock(fixed=settings.now).now()
     sources = sources_of(lake, now)
     out = terminal()
     if format_ is Format.TABLE:
         unusable = [channel.fault for channel in read_channels(values) if channel.fault]
-        for line in [*warnings(sources), *unusable]:
+        for line in [*warnings(sources), *unusable, *_weak_entries(settings, now.date())]:
             out.print(line, markup=False, highlight=False, soft_wrap=True)
     pending = activations(lake, values, now.date())
     judged = lake.days("thresholds")[-days:]
@@ -51,7 +53,7 @@ def status(
         plot.write_bytes(load_plot(load))
     if format_ is Format.JSON:
         told = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
-        write_json(told)
+        write_json(told | {"allow_list": _weak_entries(settings, now.date())})
         return
     if not judged:
         out.print("Nothing is evaluated yet: no run has finished.")
@@ -67,6 +69,15 @@ def status(
             f"({row['first_window_start']:%Y-%m-%d %H:%M} to {row['last_window_start']:%Y-%m-%d %H:%M} UTC)",
             markup=False,
         )
+
+
+def _weak_entries(settings: Settings, today: date) -> list[str]:
+    """Return what is wrong with the allow-list: that it can't be used, or entries that others may use."""
+    try:
+        entries = read(settings.allow_list) if settings.allow_list else []
+    except AllowListError as error:
+        return [str(error)]
+    return [f"Allow-list: {entry.weakness}" for entry in entries if entry.weakness and entry.expires >= today]
 
 
 def _windows(

@@ -15,7 +15,9 @@ import pytest
 from assets.lake import Lake
 from assets.pages.evidence import read_alerts, read_evidence
 from assets.pages.paths import dossier_path
+from assets.people import read_people
 from assets.publishing import publish
+from detection.persons import view_with_person
 from detection.risk import Networks
 from detection.sensitive import read_terms
 from orchestration.definitions import build_defs
@@ -205,6 +207,8 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         found = rows("detections")
         assert len(found) > 10
         con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
+        read_people(Lake(root=str(lake))).tell(con)
+        view_with_person(con, "person_uploads", "uploads")
         for each in found:
             of = (each["day"], each["population"])
             # Each file once a day, sized where every save is; bytes are what each save grows beyond those before it.
@@ -217,7 +221,9 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
                             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
                         ) AS before,
                         count(*) OVER w = count(bytes) OVER w AS sized
-                    FROM uploads WHERE "user" = $user WINDOW w AS (PARTITION BY provider, CAST(time AS DATE), file_id)
+                    FROM person_uploads
+                    WHERE person = $user
+                    WINDOW w AS (PARTITION BY provider, CAST(time AS DATE), file_id)
                 )
                 SELECT count(DISTINCT file), count(DISTINCT file) FILTER (sized),
                     sum(CASE WHEN bytes > coalesce(before, 0) THEN bytes - coalesce(before, 0) END)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from detection.allow_list import AllowListError, Entry, allow, digest, read
 from detection.backtest import play
 from detection.parameters import Parameters
+from detection.persons import tell_nobody
 from detection.sql import into
 from detection.tables import empty
 from tests.memory import connect
@@ -47,9 +48,20 @@ def allowed(
     scope: str = "box",
     at: datetime = NOON,
     expired: bool = False,
+    app_id: str = "app-1",
 ) -> str | None:
-    """What allows a detection of ann at noon, given hours of hers (provider, app, other app, files by the other)."""
+    """What allows a detection of ann at noon, given hours of hers (provider, app, other app, files by the other).
+
+    All files have the id of an application. Ann is called otherwise today, and ben has her address.
+    """
     with connect() as con:
+        tell_nobody(con)
+        con.execute(
+            "INSERT INTO person_names VALUES "
+            "('ann@example.com', 'box', 'box:7Ab', 'ann@example.com', TRUE), "
+            "('ann@example.com', 'box', 'box:7Ab', 'ann@new.example', TRUE), "
+            "('box:8', 'box', 'box:8', 'ann@example.com', FALSE)"
+        )
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
         con.execute(f"CREATE TABLE detections AS {empty('detections')}")
         con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
@@ -60,9 +72,9 @@ def allowed(
         )
         for provider, app, other, files in hours:
             con.execute(
-                'INSERT INTO user_hours (provider, "user", actor_class, population, hour, files, bytes, apps) '
-                "VALUES (?, 'ann@example.com', 'person', 'people', ?, 900, 1000, MAP {?: 900 - ?, ?: ?})",
-                [provider, at + HOUR, app, files, other, files],
+                'INSERT INTO user_hours (provider, "user", actor_class, population, hour, files, bytes, apps, app_ids) '
+                "VALUES (?, 'ann@example.com', 'person', 'people', ?, 900, 1000, MAP {?: 900 - ?, ?: ?}, MAP {?: 900})",
+                [provider, at + HOUR, app, files, other, files, app_id],
             )
         allow(con, entries, expired=expired)
         into(con, "judged", "allowed", Parameters().model_dump())
@@ -123,8 +135,13 @@ def test_a_missing_file_says_which_variable(tmp_path: Path):
     [
         {},
         {"user": "*@example.com"},
+        {"user": "*@new.example"},
+        {"user": "ann@new.example"},
+        {"user": "Box:7ab"},
         {"provider": "box"},
         {"app": "Rclone"},
+        {"app_id": "app-1"},
+        {"app": "Any name", "app_id": "app-1"},
         {"expires": DAY + timedelta(days=9)},
     ],
 )
@@ -139,13 +156,24 @@ def test_what_an_entry_covers_is_marked_with_it(fields: dict[str, object]):
         {"user": "ben@example.com"},
         {"user": "*@ample.com"},
         {"provider": "dropbox"},
+        {"user": "box:8"},
         {"app": "rclone"},
+        {"app": "Rclone", "app_id": "app-2"},
         {"expires": DAY - timedelta(days=1)},
     ],
 )
 def test_an_entry_covers_nothing_else(fields: dict[str, object]):
     """Prevents an entry from hiding another user, provider or app, or a day after its expiry."""
     assert allowed([entry(**fields)], [RCLONE]) is None
+
+
+def test_an_application_that_takes_the_name_of_another_is_not_let_through():
+    """Prevents a thief's client from being allowed because it calls itself as the one that is."""
+    real = entry(app="Rclone", app_id="app-1")
+    assert allowed([real], [RCLONE]) == real.said == "ann@example.com with Rclone (id app-1) (o@example.com: migration)"
+    assert allowed([real], [RCLONE], app_id="app-of-the-thief") is None
+    assert real.weakness == ""
+    assert "Add app_id" in entry(app="Rclone").weakness
 
 
 def test_one_file_by_another_app_is_enough_to_be_seen():

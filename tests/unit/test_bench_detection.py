@@ -38,7 +38,7 @@ Rule = Callable[[duckdb.DuckDBPyConnection, Sequence[date]], list[Candidate]]
 _UPLOADS = pa.schema(
     [
         *((name, pa.string()) for name in ("provider", "user", "actor_class", "kind", "file_name", "ip")),
-        *((name, pa.string()) for name in ("extension", "country", "app", "event_key", "file_id", "folder")),
+        *((name, pa.string()) for name in ("extension", "country", "app", "app_id", "event_key", "file_id", "folder")),
         ("asset", pa.int64()),
         ("time", pa.timestamp("us")),
         ("bytes", pa.int64()),
@@ -76,7 +76,7 @@ def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
     """Makes ``uploads`` and ``user_hours`` of these uploads."""
     rows = [row | {"event_key": f"e{n}", "asset": 0} for n, row in enumerate(row for part in parts for row in part)]
     con.register("given", pa.Table.from_pylist(rows, schema=_UPLOADS))
-    con.execute("CREATE OR REPLACE TABLE uploads AS SELECT * FROM given")
+    con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, TRUE AS has_address FROM given")
     con.unregister("given")
     into(con, "user_hours", "user_hours")
 

@@ -69,6 +69,7 @@ def judged(
         con.execute(
             "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
             "'person' AS actor_class, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps, "
+            "CAST(NULL AS MAP(VARCHAR, BIGINT)) AS app_ids, "
             "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files FROM given"
         )
         con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
@@ -76,7 +77,7 @@ def judged(
         for number, review in enumerate(reviews, 1):
             user, opens, ends, verdict, when = review
             con.execute(
-                "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?)",
+                "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?, NULL)",
                 [number, f"alert {user} {opens}", user, opens, ends, verdict, when],
             )
         play(con, first, first + timedelta(days=days - 1), parameters or SOON)

@@ -38,11 +38,12 @@ def save(file: str | None, after: timedelta, size: int | None = 10, **more: Any)
 
 def make(con: duckdb.DuckDBPyConnection, saves: Sequence[dict[str, Any]]) -> None:
     """Makes ``user_hours`` of these saves."""
-    con.execute(f"CREATE OR REPLACE TABLE uploads AS {empty('uploads')}")
+    con.execute(f"CREATE OR REPLACE TABLE logged AS {empty('uploads')}")
     for n, row in enumerate(saves):
         named = {"event_key": f"e{n}", **row}
         names = ", ".join(f'"{name}"' for name in named)
-        con.execute(f"INSERT INTO uploads ({names}) VALUES ({', '.join('?' * len(named))})", list(named.values()))
+        con.execute(f"INSERT INTO logged ({names}) VALUES ({', '.join('?' * len(named))})", list(named.values()))
+    con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, \"user\" LIKE '%@%' AS has_address FROM logged")
     into(con, "user_hours", "user_hours")
 
 
@@ -147,10 +148,11 @@ def test_users_sources_days_and_populations_do_not_share_a_file(con: duckdb.Duck
     ]
 
 
-def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("by", ["app", "app_id"])
+def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection, by: str) -> None:
     """Prevents a first save with an allowed app from allowing what another app, or none, saves over it."""
     for apps, allowed in ((["Sync", "Sync"], True), (["Sync", "Web"], False), (["Sync", None], False)):
-        make(con, [save("a", HOUR + n * MINUTE, app=app) for n, app in enumerate(apps)])
+        make(con, [save("a", HOUR + n * MINUTE, **{by: app}) for n, app in enumerate(apps)])
         con.execute(f"CREATE OR REPLACE TABLE detections AS {empty('detections')}")
         con.execute("CREATE OR REPLACE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
         con.execute(
@@ -158,9 +160,9 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection)
             ["people", "box", USER, MIDNIGHT + HOUR, MIDNIGHT + 4 * HOUR],
         )
         con.execute(
-            "CREATE OR REPLACE TABLE allow_list AS SELECT ? AS user, NULL AS domain, NULL AS provider, 'Sync' AS app, "
-            "'entry' AS allowed_by, DATE '2000-01-01' AS first_day, DATE '2100-01-01' AS last_day",
-            [USER],
+            "CREATE OR REPLACE TABLE allow_list AS SELECT ? AS user, NULL AS domain, NULL AS provider, "
+            "nullif(?, '') AS app, nullif(?, '') AS app_id, 'entry' AS allowed_by, DATE '2000-01-01' AS first_day, DATE '2100-01-01' AS last_day",
+            [USER, "Sync" if by == "app" else "", "Sync" if by == "app_id" else ""],
         )
         into(con, "judged", "allowed", Parameters().model_dump())
         [(found,)] = con.execute("SELECT allowed_by IS NOT NULL FROM judged").fetchall()

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from detection.export import json_line, map_alerts, map_uploads
+from detection.export import json_line, largest_uploads, map_alerts, map_uploads
 from detection.ocsf import check
 from detection.tables import TABLES, empty
 from tests.memory import connect
@@ -44,6 +44,9 @@ def revision(alert_id: str, number: int, state: str, **more: Any) -> dict[str, A
 
 def findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The findings of the day, each valid by the schema."""
+    con.execute("CREATE TABLE plain_alerts AS FROM shown")
+    con.execute('CREATE VIEW person_uploads AS SELECT *, "user" AS person FROM uploads')
+    largest_uploads(con, OPENS.date())
     map_uploads(con, "ocsf_uploads")
     map_alerts(con, OPENS.date())
     line = json_line(con, "detection_finding")

@@ -88,7 +88,9 @@ def test_every_asset_is_explained(specs):
 
 APART = {
     # Publication and reviews: what people were shown is no partition.
-    *("identity", "revisions", "shown"),
+    *("identity", "revisions", "shown", "persons/alerts", "persons/relabelled"),
+    # By whose key a stored row is read: the content of what is read tells a change.
+    "persons/rekeyed",
     # What has been imported stays as it was told apart then.
     "normalise/identities",
     # Of the command classify, and of figures in the metadata.

@@ -38,7 +38,7 @@ def event(**changes: Any) -> Event:
             "owned_by": {"id": "72", "login": "owner@example.com"},
             "classification": {"name": "Confidential"},
         },
-        "additional_details": {"size": 1234, "version_id": "9", "service_name": "Box Drive"},
+        "additional_details": {"size": 1234, "version_id": "9", "service_name": "Box Drive", "service_id": "5000"},
         **changes,
     }
 
@@ -95,6 +95,7 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "app": "Box Drive",
             "ip": "198.51.100.7",
             "country": None,
+            "app_id": "5000",
             "asker": "71",
             "site_id": None,
             "list_id": None,
@@ -393,7 +394,7 @@ def test_what_is_left_behind_needs_no_file_and_settings_stay(tmp_path: Path) -> 
     Path(file).unlink()
     own = "database_name IN ('temp', current_database()) AND NOT internal"
     tables = con.execute(f"SELECT table_name FROM duckdb_tables() WHERE {own}").fetchall()
-    assert {name for (name,) in tables} == {"events", "rejects", "ignored", "counts"}
+    assert {name for (name,) in tables} == {"events", "rejects", "ignored", "counts", "seen_accounts"}
     views = con.execute(f"SELECT view_name FROM duckdb_views() WHERE {own}").fetchall()
     assert {name for (name,) in views} == {"uploads", "activity"}
     assert (len(rows(con, "uploads")), len(rows(con, "activity"))) == (1, 0)

@@ -76,7 +76,8 @@ def test_an_upload_and_what_follows_from_it_is_one_upload(tmp_path: Path) -> Non
         (
             *("google_workspace", "drive:2026-03-04T12:00:00.250Z:-77", 0, datetime(2026, 3, 4, 12, 0, 0, 250000)),
             *("1001", "ada@example.com", "person", "upload", "upload", "D1", None, "Plan.pdf", "pdf", "Reports"),
-            *("Own@example.com", None, None, None, None, "2001:db8::9", "DE", "ada@example.com", None, None, None),
+            *("Own@example.com", None, None, None, None, "2001:db8::9", "DE", None),
+            *("ada@example.com", None, None, None),
         )
     ]
 

@@ -165,7 +165,7 @@ def into_hours(con: Any, uploads: str) -> None:
     """Makes user_hours of a relation of uploads."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE held_uploads AS FROM {uploads}")
     con.execute("DROP VIEW uploads")
-    con.execute("CREATE TEMP VIEW uploads AS FROM held_uploads")
+    con.execute("CREATE TEMP VIEW uploads AS SELECT *, TRUE AS has_address FROM held_uploads")
     into(con, "user_hours", "user_hours")
 
 

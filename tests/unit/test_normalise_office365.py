@@ -90,6 +90,7 @@ def test_upload_is_read_whole(tmp_path: Path) -> None:
             "app": None,
             "ip": "203.0.113.5",
             "country": None,
+            "app_id": None,
             "asker": "",
             "site_id": "site-1",
             "list_id": "list-1",

@@ -60,6 +60,7 @@ def test_a_covered_table_names_nobody():
             """
             CREATE TABLE shown AS SELECT
               'ann' || chr(7) || '@example.com' AS "user",
+              'box:ann@example.com' AS person,
               'In three hours, ann' || chr(65533) || '@example.com uploaded 9 files.' AS sentence,
               [{'name': 'risk_list', 'strength': 'strong', 'evidence': 'says bob@example.com'}] AS reasons,
               'bob@example.com' AS reviewed_by, NULL AS review_note, 9 AS files
@@ -82,7 +83,8 @@ def test_why_an_alert_ended_names_nobody_and_keeps_the_other_alert():
         con.execute(
             """
             CREATE TABLE ledger AS
-            SELECT 'ann' AS "user", unnest(['part of alert f', 'allowed by ann (ops: backup)', NULL]) AS reason
+            SELECT 'ann' AS "user", 'box:7' AS person,
+              unnest(['part of alert f', 'allowed by ann (ops: backup)', NULL]) AS reason
             """
         )
         PSEUDONYMS.cover(con, "ledger", "ledger")
@@ -100,6 +102,6 @@ def test_the_sentence_of_a_flood_stays_and_an_unexpected_one_is_covered():
 def test_every_text_of_an_upload_is_covered_or_known_to_name_nobody():
     """Prevents a column that is added later and leaves the lake in clear."""
     nobody = {"provider", "event_key", "actor_class", "kind", "operation", "file_id", "version", "extension"}
-    nobody |= {"size_source", "app", "country", "label", "visibility"}
+    nobody |= {"size_source", "app", "app_id", "country", "label", "visibility"}
     texts = {column.name for column in TABLES["uploads"] if column.type == "VARCHAR"}
     assert texts - nobody == set(COLUMNS["uploads"])

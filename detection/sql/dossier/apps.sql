@@ -2,7 +2,10 @@
 -- with each.
 -- Reads: subjects, alert_saves, usual_files. A file that was saved with two of them counts for both.
 WITH used AS (
-  SELECT alert_id, provider, app, count(DISTINCT concat("user", '|', day, '|', file)) AS files
+  SELECT
+    alert_id, provider, app,
+    CASE WHEN count(DISTINCT app_id) = 1 AND count(app_id) = count(*) THEN min(app_id) END AS app_id,
+    count(DISTINCT concat("user", '|', day, '|', file)) AS files
   FROM alert_saves
   GROUP BY alert_id, provider, app
 ),
@@ -16,6 +19,7 @@ SELECT
   u.alert_id,
   u.provider,
   u.app,
+  u.app_id,
   u.files,
   coalesce(e.files, 0) AS earlier_files,
   coalesce(e.days, 0) AS earlier_days

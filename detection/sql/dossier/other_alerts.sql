@@ -12,7 +12,7 @@ SELECT DISTINCT
   o.verdict
 FROM subjects s
 JOIN shown o
-  ON o."user" = s."user"
+  ON coalesce(o.person, o."user") = s."user"
   AND o.alert_id <> s.alert_id
   AND o.first_window_start >= s.usual_from
   AND o.first_window_start < s.until

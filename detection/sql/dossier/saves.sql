@@ -10,7 +10,7 @@ WITH named AS (
       WHEN folder IS NOT NULL AND file_name IS NOT NULL THEN concat('path:', folder, '/', file_name)
       ELSE concat('event:', event_key, ':', asset)
     END AS file,
-    actor_class = 'service' OR (actor_class = 'app' AND "user" NOT LIKE '%@%') AS is_service
+    actor_class = 'service' OR (actor_class = 'app' AND NOT has_address) AS is_service
   FROM uploads
   WHERE actor_class IN ('person', 'guest', 'service', 'app')
 ),
@@ -47,7 +47,8 @@ SELECT
     WHEN u.bytes > u.largest_before THEN u.bytes - u.largest_before
     WHEN u.bytes IS NOT NULL THEN 0
   END AS added_bytes,
-  u.app
+  u.app,
+  u.app_id
 FROM subjects s
 JOIN marked u ON u."user" = s."user" AND u.time >= s.opens AND u.time < s.ends
 WHERE

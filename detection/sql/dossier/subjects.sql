@@ -1,5 +1,5 @@
 -- Whose conduct an alert's page tells of, and over which periods: one row per alert and user, of a flood one for each of
--- its users. Signs count from seven days before the opening window; what is usual is that of the 30 days before those.
+-- its users, by the person's key. Signs count from seven days before the opening window; what is usual is that of the 30 days before those.
 -- Reads: shown, alerts, wanted (alert_id, until: to which time the page tells what came afterwards).
 WITH members AS (
   SELECT s.alert_id, s.alert_key AS member
@@ -12,7 +12,7 @@ WITH members AS (
 )
 SELECT
   m.alert_id,
-  a."user",
+  coalesce(a.person, a."user") AS "user",
   a.scope,
   a.metric,
   a.population,

@@ -1,24 +1,10 @@
 -- The largest uploads of each alert of the day, as OCSF evidences and as related events.
--- Reads: shown, ocsf_uploads (File Hosting Activity of the alerts' days). Made from uploads that were mapped, so that an
+-- Reads: chosen, ocsf_uploads (File Hosting Activity of the uploads chosen). Made from uploads that were mapped, so that an
 -- evidence says the same as the upload's own event, and names its uid.
 WITH placed AS (
-  SELECT
-    s.alert_id,
-    u.metadata,
-    u.type_uid,
-    u.actor,
-    u.src_endpoint,
-    u.file,
-    row_number() OVER (
-      PARTITION BY s.alert_id ORDER BY coalesce(u.file.size, -1) DESC, u.time, u.metadata.uid
-    ) AS place
-  FROM shown s
-  JOIN ocsf_uploads u
-    ON u.actor.user.name = s."user"
-    AND u.time >= epoch_us(s.first_window_start) // 1000
-    AND u.time < epoch_us(s.last_window_end) // 1000
-    AND list_contains(s.providers, u.metadata.log_provider)
-  WHERE CAST(s.first_window_start AS DATE) = $day
+  SELECT c.alert_id, c.place, u.metadata, u.type_uid, u.actor, u.src_endpoint, u.file
+  FROM chosen c
+  JOIN ocsf_uploads u ON u.metadata.uid = concat(c.provider, ':', c.event_key, ':', c.asset)
 )
 SELECT
   alert_id,
@@ -31,5 +17,4 @@ SELECT
     lambda e: {'uid': e.uid, 'type_uid': e.type_uid}
   ) AS related_events
 FROM placed
-WHERE place <= $most
 GROUP BY alert_id

@@ -63,6 +63,12 @@ SELECT
         WHEN about_owner THEN lower(owner_login)
         ELSE login
     END AS email,
+    CASE
+        WHEN about_alert OR about_owner THEN NULL
+        WHEN about_source THEN source_name
+        ELSE actor_name
+    END AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     -- The id alone says who is nobody: a name is chosen by its bearer.
     CASE
         WHEN about_alert OR about_source OR about_owner THEN 'person'
@@ -81,6 +87,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     size_text,
     service_name AS app,
+    service_id AS app_id,
     CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     CAST(NULL AS VARCHAR) AS country_text,

@@ -48,6 +48,12 @@ attributed AS (
         END AS member_id,
         CASE
             WHEN about_nobody THEN NULL
+            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_account_id
+            WHEN actor_tag = 'user' THEN user_account_id
+            WHEN actor_tag = 'admin' THEN admin_account_id
+        END AS account_id,
+        CASE
+            WHEN about_nobody THEN NULL
             WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_email
             WHEN actor_tag = 'user' THEN user_email
             WHEN actor_tag = 'admin' THEN admin_email
@@ -150,6 +156,9 @@ SELECT
     CASE WHEN kind IN ('upload', 'edit') THEN 'folder only' END AS ignored_because,
     coalesce(member_id, CASE WHEN NOT about_nobody THEN app_id END) AS user_id,
     lower(email) AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    -- A member of a team has an id as a member and one as an account, and an event may tell either or both.
+    CASE WHEN member_id IS NOT NULL AND account_id <> member_id THEN account_id END AS second_id,
     CASE
         WHEN about_nobody THEN 'system'
         WHEN about_context AND member_tag = 'team_member' THEN 'person'
@@ -177,6 +186,7 @@ SELECT
         WHEN operation = 'email_ingest_receive_file' THEN 'email'
         ELSE coalesce(end_user_method, access_method)
     END AS app,
+    CASE WHEN actor_tag = 'app' THEN app_id END AS app_id,
     CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     country_text,

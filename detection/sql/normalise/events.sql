@@ -3,7 +3,8 @@
 -- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
 WITH timed AS (
     SELECT
-        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, detail, file_id, user_id, kind, alert_id),
+        * EXCLUDE (version, file_name, folder, owner, label, visibility, app, app_id, detail, file_id, user_id, display_name,
+        second_id, kind, alert_id),
         -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
         -- Being shared with is told apart from being shared inside the organisation by the domain.
@@ -19,6 +20,8 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN email END AS address,
         -- An empty text is no text, and what is ignored needs none.
         CASE WHEN kind IS NOT NULL AND user_id <> '' THEN user_id END AS user_id,
+        CASE WHEN kind IS NOT NULL AND display_name <> '' THEN display_name END AS display_name,
+        CASE WHEN kind IS NOT NULL AND second_id <> '' THEN second_id END AS second_id,
         CASE WHEN kind IS NOT NULL AND file_id <> '' THEN file_id END AS file_id,
         CASE WHEN kind IS NOT NULL AND version <> '' THEN version END AS version,
         CASE WHEN kind IS NOT NULL AND file_name <> '' THEN file_name END AS file_name,
@@ -32,6 +35,7 @@ WITH timed AS (
             WHEN ends_with(app, $derived_mark) THEN concat(app, ' told by the provider')
             ELSE app
         END AS app,
+        CASE WHEN kind IN ('upload', 'edit') AND app_id <> '' THEN app_id END AS app_id,
         CASE WHEN kind IS NOT NULL AND detail <> '' THEN detail END AS detail,
         CASE WHEN kind = 'provider_alert' AND alert_id <> '' THEN alert_id END AS alert_id
     FROM classified
@@ -127,6 +131,8 @@ SELECT
         ELSE concat($provider, ':', class)
     END AS "user",
     class AS actor_class,
+    display_name,
+    second_id,
     kind,
     brings_content,
     operation,
@@ -150,6 +156,7 @@ SELECT
         WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size
     END AS bytes,
     app,
+    app_id,
     -- As told; addresses.sql and agents.sql put the address, and the application, in their place.
     CASE WHEN kind IS NOT NULL AND (ip_text LIKE '%.%' OR ip_text LIKE '%:%') THEN left(ip_text, 200) END AS ip,
     CASE WHEN kind IS NOT NULL AND app IS NULL THEN left(user_agent, 400) END AS user_agent,

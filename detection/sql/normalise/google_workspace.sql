@@ -148,6 +148,8 @@ SELECT
     -- The stand-in for someone without an account is nobody's id.
     CASE WHEN NOT about_affected THEN nullif(profile_id, '105250506097979753968') END AS user_id,
     CASE WHEN about_affected THEN lower(affected) ELSE login END AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     CASE
         WHEN about_affected THEN 'person'
         WHEN login LIKE '%_@%.gserviceaccount.com' THEN 'service'
@@ -171,6 +173,7 @@ SELECT
     visibility,
     CAST(NULL AS VARCHAR) AS size_text,
     coalesce(application_name, agent_name, originating_app) AS app,
+    coalesce(oauth_client, originating_app) AS app_id,
     CAST(NULL AS VARCHAR) AS user_agent,
     ip_text,
     country_text,

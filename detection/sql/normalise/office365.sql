@@ -168,6 +168,8 @@ SELECT
         WHEN login LIKE 'urn:%' OR login LIKE '%\%' ESCAPE '!' THEN NULL
         ELSE login
     END AS email,
+    CAST(NULL AS VARCHAR) AS display_name,
+    CAST(NULL AS VARCHAR) AS second_id,
     CASE
         -- What stands before the sign is Microsoft's, what follows may be anything.
         WHEN
@@ -207,6 +209,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS visibility,
     coalesce(file_size, sync_size) AS size_text,
     coalesce(application_name, client_app_name) AS app,
+    coalesce(nullif(application_id, ''), client_app_id) AS app_id,
     -- A sign-in keeps the user agent among its further properties.
     coalesce(
         nullif(user_agent, ''), list_filter(extended_properties, lambda p: p."Name" = 'UserAgent')[1]."Value"

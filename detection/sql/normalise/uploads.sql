@@ -21,6 +21,7 @@ SELECT
     app,
     ip,
     country,
+    app_id,
     asker,
     site_id,
     list_id,

@@ -29,7 +29,8 @@ SELECT
   a.left_bytes,
   u.app,
   u.ip,
-  u.country
+  u.country,
+  u.app_id
 FROM logged_uploads u
 LEFT JOIN answers a ON a.event_key = u.event_key AND a.asset = u.asset
 LEFT JOIN typical_sizes o ON o.scope = u.provider AND o.extension = u.extension

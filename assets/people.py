@@ -1,0 +1,176 @@
+"""Who is who in a lake: what the identities of all its days and the operator's file of persons come to.
+
+It is kept in ``persons.parquet``, beside the tables, for those that only read. It can be made again at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from assets.durable import replacing
+from assets.lake import Lake
+from connectors import PROVIDERS
+from detection.persons import RULES, TABLES, named, read_persons, rekeyed, resolve, tell_nobody, view_by_person
+from detection.sql import ENGINE
+
+__all__ = ["REACH", "People", "find_people", "people_file", "read_people"]
+
+REACH = timedelta(days=46)
+"""How far before its range a run sums user-hours again by who is who now: what it judges again, and their training."""
+
+_IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
+_MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "kind"
+_BY_DAY = """
+    CREATE OR REPLACE TEMP TABLE person_days AS
+    SELECT i.day, CAST(bit_xor(hash(i.account, p.person, p.actor_class, p.has_address)) AS VARCHAR) AS digest
+    FROM (SELECT DISTINCT day, account, first_seen FROM identities) i
+    LEFT JOIN account_persons p ON p.account = i.account AND i.first_seen >= p.since AND i.first_seen < p.until
+    GROUP BY i.day
+    ORDER BY i.day
+"""
+_SHOWN = """
+    SELECT CAST(bit_xor(hash(l.person, l.label)) AS VARCHAR)
+    FROM person_labels l
+    WHERE l.person IN (
+        SELECT person FROM person_names WHERE address IS NOT NULL GROUP BY person HAVING count(DISTINCT address) > 1
+    )
+"""
+
+
+class People:
+    """Who is who, as one state of the identities says.
+
+    Attributes:
+        made_from: Digest of what it was found by.
+        labels: Digest of how those are shown who had several addresses.
+    """
+
+    def __init__(self, tables: Mapping[str, pa.Table], made_from: str, labels: str) -> None:
+        self._tables = {name: tables[name] for name in TABLES if name in tables}
+        days = tables["person_days"].to_pydict() if "person_days" in tables else {"day": [], "digest": []}
+        self._by_day: dict[date, str] = dict(zip(days["day"], days["digest"], strict=True))
+        self.made_from, self.labels = made_from, labels
+
+    def digest(self, days: Iterable[date]) -> str:
+        """Digest of whose the accounts of these days are, and of the rules: what a table of these days depends on."""
+        text = "".join(f"{day} {self._by_day.get(day, '')}\n" for day in days)
+        return hashlib.sha256(f"{RULES}\n{text}".encode()).hexdigest()
+
+    def tell(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Make the tables of :func:`detection.persons.resolve` in a connection."""
+        for name, table in self._tables.items():
+            con.register("told_table", table)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM told_table")
+            con.unregister("told_table")
+        tell_nobody(con)
+
+    def named(self, name: str, *, first_only: bool) -> list[str]:
+        """Find whom a name of an operator's list means, as :func:`detection.persons.named`."""
+        with duckdb.connect() as con:
+            self.tell(con)
+            return named(con, name, first_only=first_only)
+
+    def view(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        lake: Lake,
+        name: str,
+        tables: Sequence[str],
+        days: Iterable[date],
+        *,
+        dated: bool = False,
+        lost_too: bool = False,
+    ) -> None:
+        """As :meth:`assets.lake.Lake.view`, with the person's present key as ``user``.
+
+        Args:
+            con: Connection; :meth:`tell` comes first.
+            lake: Where the tables are.
+            name: Name of the view.
+            tables: Tables of one kind: uploads, activity, or one that has keys itself.
+            days: Days wanted.
+            dated: Whether each row tells its partition, as ``day``.
+            lost_too: Whether to go on without partitions that are lost.
+        """
+        lake.view(con, f"stored_{name}", tables, days, dated=dated, lost_too=lost_too)
+        kind = tables[0].rpartition("/")[2] if tables else name
+        made = view_by_person if kind in ("uploads", "activity") else rekeyed
+        made(con, name, f"stored_{name}")
+
+
+def people_file(lake: Lake) -> Path:
+    """The file in which it is kept who is who."""
+    return Path(lake.root) / "persons.parquet"
+
+
+_last: list[People] = []
+"""What was found last: the steps of a run ask for the same."""
+
+
+def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str = "") -> People:
+    """Find who is who by all identities of a lake, and keep it for :func:`read_people`.
+
+    Args:
+        lake: The lake.
+        organisation_domains: Mail domains whose addresses join accounts of different providers.
+        persons: The operator's file of persons; empty for none.
+
+    Raises:
+        detection.risk.OperatorFileError: The file can't be used; says what to do.
+    """
+    mapped = read_persons(Path(persons)) if persons else []
+    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), mapped)).encode()).hexdigest()
+    days = {table: lake.days(table) for table in _IDENTITIES}
+    made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
+    kept = read_people(lake)
+    if kept.made_from == made_from:
+        return kept
+    if _last and _last[0].made_from == made_from:
+        return _last[0]
+    with duckdb.connect(config=dict(ENGINE)) as con:
+        every = sorted({day for found in days.values() for day in found})
+        lake.view(con, "stored_identities", _IDENTITIES, every, dated=True, lost_too=True)
+        con.execute("CREATE TEMP TABLE identities AS FROM stored_identities")
+        resolve(con, organisation_domains=organisation_domains, mapped=mapped)
+        con.execute(_BY_DAY)
+        [(labels,)] = con.execute(_SHOWN).fetchall()
+        made = {name: con.table(name).to_arrow_table() for name in (*TABLES, "person_days")}
+    people = People(made, made_from, labels or "")
+    whole = pa.concat_tables(
+        [table.append_column(_OF, pa.array([name] * table.num_rows, pa.string())) for name, table in made.items()],
+        promote_options="permissive",
+    ).replace_schema_metadata({_MADE_FROM: made_from, _LABELS: people.labels})
+    with replacing(people_file(lake), durable=False) as temporary:
+        pq.write_table(whole, temporary, compression="zstd")
+    _last[:] = [people]
+    return people
+
+
+_read: dict[tuple[str, int, int, int], People] = {}
+
+
+def read_people(lake: Lake) -> People:
+    """Read who is who as the last run found it; nobody is known where none has, or the file is damaged."""
+    path = people_file(lake)
+    try:
+        stat = path.stat()
+        identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if identity not in _read:
+            whole = pq.read_table(path)
+            said = whole.schema.metadata or {}
+            tables = {}
+            for name, columns in (*TABLES.items(), ("person_days", ("day", "digest"))):
+                tables[name] = whole.filter(pc.equal(whole[_OF], name)).select(list(columns))
+            _read.clear()
+            _read[identity] = People(tables, said[_MADE_FROM].decode(), said[_LABELS].decode())
+        return _read[identity]
+    except (OSError, pa.ArrowException, KeyError):
+        return People({}, "", "")

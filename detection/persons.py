@@ -1,0 +1,268 @@
+"""Who is who: accounts of the providers joined to persons, whatever addresses they have at a time.
+
+A person is named by a key that stays when an address changes: the account of theirs that was seen first. What is shown
+is their present address. Both follow from the identities of all days and the operator's file alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+from pydantic import Field, field_validator, model_validator
+
+from detection.account_groups import GROUPING, AccountGroups
+from detection.operator_files import OperatorFileError, Row, read_rows
+from detection.risk import printable_text
+from detection.sql import into, load, nested, parsed, version
+
+__all__ = [
+    "BY_PERSON",
+    "QUERIES",
+    "RULES",
+    "TABLES",
+    "MappedAccount",
+    "named",
+    "read_persons",
+    "rekeyed",
+    "relabelled",
+    "resolve",
+    "tell_nobody",
+    "view_by_person",
+    "view_with_person",
+]
+
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "account_persons": {
+        "account": "VARCHAR",
+        "since": "TIMESTAMP",
+        "until": "TIMESTAMP",
+        "person": "VARCHAR",
+        "actor_class": "VARCHAR",
+        "has_address": "BOOLEAN",
+    },
+    "person_names": {
+        "person": "VARCHAR",
+        "provider": "VARCHAR",
+        "account": "VARCHAR",
+        "address": "VARCHAR",
+        "is_first": "BOOLEAN",
+    },
+    "person_labels": {"person": "VARCHAR", "label": "VARCHAR"},
+    "person_keys": {"name": "VARCHAR", "person": "VARCHAR"},
+}
+"""The tables that :func:`resolve` makes, each by a query of its name, with the types of their columns."""
+_QUERIES = ("spans", "same", "links", "mapped", *TABLES)
+BY_PERSON = ("persons/keyed", "persons/by_person")
+"""The queries by which a table reads uploads or activity by person."""
+QUERIES = (*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
+"""The queries that decide whose an event is."""
+RULES = f"{version(*QUERIES)}-{GROUPING}"
+"""Digest of what decides whose an event is."""
+
+_MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
+    "row", "person", "provider", "account", "address"
+)])  # fmt: skip
+_RESOLVED = pa.schema([("account", pa.string()), ("person", pa.string())])
+
+
+class MappedAccount(Row):
+    """A row of the operator's file of persons: an account that is somebody's.
+
+    Attributes:
+        person: Any name for the person; rows with the same name are one person.
+        source: The provider; with an address, empty means every one.
+        account: The provider's id of the account.
+        address: In its place, an address: it means the account that had it first.
+    """
+
+    person: str = Field(min_length=1, max_length=320)
+    source: Literal["box", "dropbox", "google_workspace", "office365"] | None = None
+    account: str | None = Field(default=None, max_length=320)
+    address: str | None = Field(default=None, max_length=320)
+
+    @field_validator("person", "account", "address", mode="before")
+    @classmethod
+    def _printable(cls, value: object) -> object:
+        return printable_text(value)
+
+    @field_validator("address")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        if value is not None and "@" not in value[1:-1]:
+            raise ValueError("it is no address; write it as ann@example.com")
+        return value.lower() if value else value
+
+    @model_validator(mode="after")
+    def _one(self) -> MappedAccount:
+        if (self.account is None) == (self.address is None):
+            raise ValueError("give either account or address")
+        if self.account is not None and self.source is None:
+            raise ValueError("an account needs its source")
+        return self
+
+
+def read_persons(path: Path) -> list[MappedAccount]:
+    """Accounts by person, from CSV or Parquet with the columns of :class:`MappedAccount`.
+
+    Raises:
+        OperatorFileError: The file or a row of it can't be used, or two rows give one account to two persons.
+    """
+    rows = list(read_rows(path, MappedAccount))
+    known: dict[tuple[str | None, str | None, str | None], tuple[int, str]] = {}
+    for number, row in enumerate(rows, 1):
+        first, person = known.setdefault((row.source, row.account, row.address), (number, row.person))
+        if person != row.person:
+            named = row.account or row.address
+            raise OperatorFileError(
+                f"{path}, rows {first} and {number}: {named!r} is given to {person!r} and to {row.person!r}. Remove "
+                "one."
+            )
+    return rows
+
+
+def resolve(
+    con: duckdb.DuckDBPyConnection, *, organisation_domains: Sequence[str], mapped: Sequence[MappedAccount] = ()
+) -> None:
+    """Make the temporary tables :data:`TABLES`.
+
+    ``account_persons`` says whose an account is (account, since, until, person, actor_class, has_address),
+    ``person_names`` under which names a person is known (person, provider, account, address, is_first),
+    ``person_labels`` by which address a person is shown (person, label), and ``person_keys`` which key stands for a
+    stored one (name, person). A pure function of the rows that it reads, whatever their order.
+
+    Args:
+        con: Connection in which ``identities`` (of all days, see :data:`detection.tables.TABLES`) can be read.
+        organisation_domains: Mail domains whose addresses join accounts of different providers.
+        mapped: Rows of the operator's file.
+    """
+    into(con, "spans", "persons/spans")
+    into(con, "same", "persons/same")
+    domains = sorted(domain.lower() for domain in organisation_domains)
+    into(con, "links", "persons/links", {"organisation_domains": domains})
+    given = [
+        {
+            "row": number,
+            "person": row.person,
+            "provider": row.source,
+            "account": f"{row.source}:{row.account}" if row.account else None,
+            "address": row.address,
+        }
+        for number, row in enumerate(mapped, 1)
+    ]
+    con.register("mapped_rows", pa.Table.from_pylist(given, schema=_MAPPED))
+    into(con, "mapped", "persons/mapped")
+    con.unregister("mapped_rows")
+    joined = AccountGroups(
+        con.execute(
+            """
+            SELECT account, min(space) AS space, min(first_seen) AS first_seen
+            FROM spans
+            GROUP BY account
+            ORDER BY account
+            """
+        ).fetchall()
+    )
+    for one, other in con.execute("SELECT one, other FROM same ORDER BY one, other").fetchall():
+        joined.join(one, other)
+    for person, account in con.execute("SELECT person, account FROM mapped ORDER BY row, account").fetchall():
+        joined.give(account, person)
+    for one, other in con.execute("SELECT one, other FROM links ORDER BY since, one, other").fetchall():
+        joined.join_if_free(one, other)
+    accounts = joined.accounts()
+    persons = pa.Table.from_pydict(
+        {"account": accounts, "person": [joined.key(account) for account in accounts]}, schema=_RESOLVED
+    )
+    con.register("resolved", persons)
+    for table in TABLES:
+        into(con, table, f"persons/{table}")
+    con.unregister("resolved")
+    for table in ("spans", "same", "links", "mapped"):
+        con.execute(f"DROP TABLE {table}")
+
+
+def view_by_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
+    """Make a view of uploads or activity in which ``user`` is the person's key; it has ``has_address`` besides.
+
+    Args:
+        con: Connection in which ``account_persons`` exists, see :func:`resolve`.
+        name: Name of the view.
+        source: Table or view with the columns of uploads or activity.
+    """
+    _view_keyed(con, name, source, BY_PERSON[1])
+
+
+def view_with_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
+    """Make a view of uploads or activity as they are, with the person's key beside, as ``person``.
+
+    Args:
+        con: Connection in which ``account_persons`` exists, see :func:`resolve`.
+        name: Name of the view.
+        source: Table or view with the columns of uploads or activity.
+    """
+    _view_keyed(con, name, source, "persons/with_person")
+
+
+def _view_keyed(con: duckdb.DuckDBPyConnection, name: str, source: str, query: str) -> None:
+    given = {"acts": f'SELECT * FROM "{source}"', "keyed": load(BY_PERSON[0])}  # noqa: S608 -- our own names
+    con.execute(parsed(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested(query, given)}'))
+
+
+def rekeyed(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
+    """Make a view of rows whose ``user`` is a person's key, by the present keys.
+
+    Args:
+        con: Connection in which ``person_keys`` exists.
+        name: Name of the view.
+        source: Table or view.
+    """
+    given = {"stored": f'SELECT * FROM "{source}"'}  # noqa: S608 -- our own names
+    con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested("persons/rekeyed", given)}')
+
+
+def relabelled(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
+    """Make a view of rows with a ``person``, by the present keys and with the present address as ``user``.
+
+    Args:
+        con: Connection in which ``person_keys`` and ``person_labels`` exist.
+        name: Name of the view.
+        source: Table or view with ``user`` and ``person``.
+    """
+    given = {"stored": f'SELECT * FROM "{source}"'}  # noqa: S608 -- our own names
+    con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested("persons/relabelled", given)}')
+
+
+def tell_nobody(con: duckdb.DuckDBPyConnection) -> None:
+    """Make those of :data:`TABLES` that a connection does not have, without rows: every key is its own name then."""
+    for table, columns in TABLES.items():
+        declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+        con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({declared})")
+
+
+def named(con: duckdb.DuckDBPyConnection, name: str, *, first_only: bool) -> list[str]:
+    """Find the keys of the persons that a name of an operator's list means.
+
+    Args:
+        con: Connection in which ``person_names`` exists.
+        name: In lower case: an address, ``*@domain`` for all who ever had an address of that domain, or provider and
+            id.
+        first_only: Whether an address means only the account that had it first at a provider: whoever gets it later is
+            somebody else.
+
+    Returns:
+        Keys in order; a name that nobody has stands for itself.
+    """
+    rows = con.execute(
+        """
+        SELECT DISTINCT person
+        FROM person_names
+        WHERE lower(account) = $name OR (address = $name AND (is_first OR NOT $first_only))
+          OR (starts_with($name, '*@') AND ends_with(address, substr($name, 2)))
+        ORDER BY person
+        """,
+        {"name": name, "first_only": first_only},
+    ).fetchall()
+    return [person for (person,) in rows] or [name]

@@ -1,0 +1,12 @@
+-- The present key by every name that a stored row may have a person by: an account, or, in rows of earlier versions, an
+-- address that was one person's alone.
+-- Reads: account_persons, person_names.
+SELECT account AS name, person
+FROM account_persons
+WHERE since = TIMESTAMP '0001-01-01 00:00:00'
+UNION ALL
+SELECT address AS name, min(person) AS person
+FROM person_names
+WHERE address IS NOT NULL
+GROUP BY address
+HAVING count(DISTINCT person) = 1

@@ -1,0 +1,10 @@
+-- Alerts, ledger or reviews as kept, by the present key of each person and shown by the present address.
+-- Reads: stored (with "user" and person), person_keys, person_labels. Rows of earlier versions have no person.
+SELECT
+  s.* REPLACE (
+    coalesce(l.label, s."user") AS "user",
+    coalesce(k.person, s.person) AS person
+  )
+FROM stored s
+LEFT JOIN person_keys k ON k.name = coalesce(s.person, s."user")
+LEFT JOIN person_labels l ON l.person = coalesce(k.person, s.person)

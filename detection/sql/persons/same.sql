@@ -1,0 +1,9 @@
+-- Accounts that are one because the provider says so: two ids in one event, or two ways to write one id.
+-- Reads: identities, spans.
+SELECT account AS one, second_account AS other
+FROM identities
+WHERE second_account IS NOT NULL
+UNION
+SELECT account AS one, min(account) OVER (PARTITION BY same_as) AS other
+FROM spans
+WHERE same_as IS NOT NULL
