@@ -161,7 +161,8 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection,
         )
         con.execute(
             "CREATE OR REPLACE TABLE allow_list AS SELECT ? AS user, NULL AS domain, NULL AS provider, "
-            "nullif(?, '') AS app, nullif(?, '') AS app_id, 'entry' AS allowed_by, DATE '2000-01-01' AS first_day, DATE '2100-01-01' AS last_day",
+            "nullif(?, '') AS app, nullif(?, '') AS app_id, 'entry' AS allowed_by, "
+            "DATE '2000-01-01' AS first_day, DATE '2100-01-01' AS last_day",
             [USER, "Sync" if by == "app" else "", "Sync" if by == "app_id" else ""],
         )
         into(con, "judged", "allowed", Parameters().model_dump())
