@@ -23,7 +23,7 @@ __all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "wa
 
 _UPLOADS = (
     'provider, event_key, asset, time, user_id, "user", actor_class, file_id, file_name, extension, folder, owner, '
-    "label, visibility, bytes, app, app_id, ip, country"
+    "label, visibility, bytes, app, app_id, ip, country, has_address"
 )
 _ACTIVITY = 'provider, time, "user", kind, file_id, file_name, app, ip, country, detail'
 

@@ -240,7 +240,19 @@ def test_messages_of_other_kinds_name_nobody_and_a_chat_can_be_revealed():
 
 def test_every_text_of_the_evidence_is_covered_or_known_to_name_nobody():
     """Prevents a field that is added later and stands on pages in clear."""
-    nobody = {"provider", "providers", "kind", "metric", "dimension", "place", "listed", "phase", "country", "app"}
+    nobody = {
+        "provider",
+        "providers",
+        "kind",
+        "metric",
+        "dimension",
+        "place",
+        "listed",
+        "phase",
+        "country",
+        "app",
+        "app_id",
+    }
     nobody |= {"reason", "label", "category", "visibility", "extension", "other", "name", "verdict"}
     models = {get_args(field.annotation)[0] for field in Evidence.model_fields.values()} | set(NAMES)
     for model in models:

@@ -8,7 +8,9 @@ WITH acts AS (
   WHERE a.kind NOT LIKE 'sign_in%'
   UNION ALL
   -- A sign-in may write several records in one second: they are one.
-  SELECT a."user", date_trunc('second', a.time) AS time, a.kind, a.provider, min(a.file_id) AS file_id, min(a.detail) AS detail
+  SELECT
+    a."user", date_trunc('second', a.time) AS time, a.kind, a.provider, min(a.file_id) AS file_id, min(a.detail) AS detail,
+    CAST(NULL AS VARCHAR) AS file
   FROM activity a
   WHERE a.kind LIKE 'sign_in%'
   GROUP BY a."user", date_trunc('second', a.time), a.kind, a.provider
