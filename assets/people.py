@@ -111,10 +111,6 @@ def people_file(lake: Lake) -> Path:
     return Path(lake.root) / "persons.parquet"
 
 
-_last: list[People] = []
-"""What was found last: the steps of a run ask for the same."""
-
-
 def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str = "") -> People:
     """Find who is who by all identities of a lake, and keep it for :func:`read_people`.
 
@@ -133,8 +129,6 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str
     kept = read_people(lake)
     if kept.made_from == made_from:
         return kept
-    if _last and _last[0].made_from == made_from:
-        return _last[0]
     with duckdb.connect(config=dict(ENGINE)) as con:
         every = sorted({day for found in days.values() for day in found})
         lake.view(con, "stored_identities", _IDENTITIES, every, dated=True, lost_too=True)
@@ -149,8 +143,7 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str
         promote_options="permissive",
     ).replace_schema_metadata({_MADE_FROM: made_from, _LABELS: people.labels})
     with replacing(people_file(lake), durable=False) as temporary:
-        pq.write_table(whole, temporary, compression="zstd")
-    _last[:] = [people]
+        pq.write_table(whole, temporary, compression="zstd", write_page_checksum=True)
     return people
 
 
@@ -164,7 +157,7 @@ def read_people(lake: Lake) -> People:
         stat = path.stat()
         identity = (str(path), stat.st_ino, stat.st_size, stat.st_mtime_ns)
         if identity not in _read:
-            whole = pq.read_table(path)
+            whole = pq.read_table(path, page_checksum_verification=True)
             said = whole.schema.metadata or {}
             tables = {}
             for name, columns in (*TABLES.items(), ("person_days", ("day", "digest"))):

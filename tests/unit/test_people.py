@@ -1,0 +1,44 @@
+"""Who is who as it is kept for those that only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from assets.lake import Lake
+from assets.people import find_people, people_file, read_people
+from bench.chaos.damages import DAMAGES
+from detection.tables import TABLES
+from tests.memory import connect
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A lake that knows one person."""
+    made = Lake(root=str(tmp_path / "lake"))
+    part = Path(made.root, "box", "identities", "day=2026-01-05", "part.parquet")
+    part.parent.mkdir(parents=True)
+    with connect() as con:
+        columns = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES["identities"])
+        con.execute(f"CREATE TABLE identities AS SELECT {columns}")
+        con.execute(
+            "UPDATE identities SET account = 'box:77', address = 'ann@example.com', actor_class = 'person', "
+            "first_seen = TIMESTAMP '2026-01-05 09:00', last_seen = TIMESTAMP '2026-01-05 09:00'"
+        )
+        pq.write_table(pa.Table.from_batches(con.table("identities").to_arrow_table().to_batches()), part)
+    return made
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_makes_nobody_somebody_else(lake: Lake, damage: Callable[[Path], None]) -> None:
+    """Prevents one flipped bit from giving one person's alerts to another."""
+    known = find_people(lake, organisation_domains=[])
+    assert known.named("ann@example.com", first_only=True) == ["box:77"]
+    damage(people_file(lake))
+    assert read_people(lake).named("ann@example.com", first_only=True) in (["ann@example.com"], ["box:77"])
+    again = find_people(lake, organisation_domains=[])
+    assert again.named("ann@example.com", first_only=True) == ["box:77"]
