@@ -183,6 +183,7 @@ _OFFICE365 = Layout(
         "sync_size": "FileSyncBytesCommitted",
         "sensitivity_label": "SensitivityLabelId",
         "login_status": "LoginStatus",
+        "result_status": "ResultStatus",
         "error_number": "ErrorNumber",
         "error_code": "ErrorCode",
         "logon_error": "LogonError",

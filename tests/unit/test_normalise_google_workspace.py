@@ -304,3 +304,11 @@ def test_an_activity_that_does_not_tell_its_application_is_read(tmp_path: Path) 
     """Prevents uploads from being lost in an export that left the application out."""
     con = run(tmp_path, activity(part("upload", True), id={"time": "2026-03-04T12:00:00Z", "uniqueQualifier": "1"}))
     assert told(con) == [("upload", "upload")]
+
+
+def test_an_application_in_nobodys_name_is_known_by_its_id(tmp_path: Path) -> None:
+    """Prevents what an application uploads on its own account from being nobody's, whom nobody judges."""
+    info = {"oauthClientId": "c1.apps.example", "applicationName": "Rclone"}
+    con = run(tmp_path, activity(part("upload", True), actor={"callerType": "APPLICATION", "applicationInfo": info}))
+    found = con.execute('SELECT actor_class, "user" FROM uploads').fetchall()
+    assert found == [("app", "google_workspace:c1.apps.example")]

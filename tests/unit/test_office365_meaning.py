@@ -294,3 +294,80 @@ def test_who_is_no_person_is_said_by_ids_and_closed_lists(tmp_path: Path, change
     """Who counts as a system is not watched: nothing that somebody chose may say so."""
     [row] = told(tmp_path, record(**changes))
     assert row["actor_class"] == actor_class
+
+
+@pytest.mark.parametrize("code", ["50126.0", " 50126 ", "0050126", "AADSTS50126", "aadsts50126", 50126.0])
+@pytest.mark.parametrize("operation", ["UserLoginFailed", "userloginfailed", "UserLoginFailed "])
+def test_a_code_counts_however_it_is_written(tmp_path: Path, operation: str, code: Any) -> None:
+    """Prevents a guessed password from counting for nothing by the spelling of its code."""
+    [row] = told(tmp_path, {**failed(ErrorNumber=code), "Operation": operation})
+    assert row["kind"] == "sign_in_failed"
+
+
+@pytest.mark.parametrize("type_", ["File", "file", "FILE", "File ", "", None, 1, "1", "Document", "Invalid", 0, "New"])
+def test_a_type_that_is_not_known_hides_no_upload(tmp_path: Path, type_: Any) -> None:
+    """Prevents uploads from being dropped as folders, by a spelling or by a type that is new."""
+    [row] = told(tmp_path, record(ItemType=type_))
+    assert (row["outcome"], row["kind"]) == ("upload", "upload")
+
+
+@pytest.mark.parametrize("type_", ["Folder", "folder", 5, "Web", "Page", "DocumentLibrary"])
+def test_what_is_no_file_is_no_upload(tmp_path: Path, type_: Any) -> None:
+    """Prevents a new folder from counting as a file."""
+    [row] = told(tmp_path, record(ItemType=type_))
+    assert (row["outcome"], row["reason"]) == ("ignored", "not a file")
+
+
+@pytest.mark.parametrize("status", ["Failure", "failed", "False"])
+@pytest.mark.parametrize(
+    "operation", ["Disable Strong Authentication.", "Reset user password.", "Add registered owner to device."]
+)
+def test_an_attempt_that_failed_is_no_sign(tmp_path: Path, operation: str, status: str) -> None:
+    """Prevents a second factor that stayed on from being told as switched off."""
+    changes = {"Operation": operation, "RecordType": 8, "ObjectId": "ann@example.com"}
+    [row] = told(tmp_path, record(**changes, ResultStatus=status))
+    assert (row["outcome"], row["reason"]) == ("ignored", "an attempt that failed")
+    [row] = told(tmp_path, record(**changes, ResultStatus="Success"))
+    assert row["outcome"] == "activity"
+
+
+@pytest.mark.parametrize("told_in", ["ann@example.com;ben@example.com", "ann@example.com, ben@example.com"])
+def test_an_alert_about_several_accounts_is_about_the_first(tmp_path: Path, told_in: str) -> None:
+    """Prevents an alert of the provider from being nobody's, since it names two accounts."""
+    alert = record(Operation="AlertEntityGenerated", RecordType=40, UserId="SecurityComplianceAlerts", UserType=4)
+    [row] = told(tmp_path, {**alert, "Name": "Phish", "Data": json.dumps({"trc": told_in})})
+    assert (row["kind"], row["user"]) == ("provider_alert", "ann@example.com")
+    [row] = told(tmp_path, {**alert, "Name": "Phish", "ObjectId": " ann@example.com "})
+    assert (row["kind"], row["user"]) == ("provider_alert", "ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("user", "shown", "actor_class"),
+    [
+        (" ann@example.com ", "ann@example.com", "person"),
+        ("ann@example.com\u200b", "ann@example.com", "person"),
+        ("i:0#.f|membership|Ann@example.com", "ann@example.com", "person"),
+        ("live.com#ben@gmail.com", "ben@gmail.com", "guest"),
+        ("S-1-5-7", "office365:anonymous", "anonymous"),
+        ("Everyone", "office365:anonymous", "anonymous"),
+        ("IIS APPPOOL\\site", "office365:system", "system"),
+    ],
+)
+def test_an_account_is_known_in_whatever_dress(tmp_path: Path, user: str, shown: str, actor_class: str) -> None:
+    """Prevents a blank or a claim around an address from making another user of somebody."""
+    [row] = told(tmp_path, record(UserId=user, UserKey=""))
+    assert (row["user"], row["actor_class"]) == (shown, actor_class)
+
+
+def test_files_are_told_apart_by_ids_that_are_ids(tmp_path: Path) -> None:
+    """Prevents many files of an id that says nothing from counting as one, and one file of two spellings as two."""
+    nil = "00000000-0000-0000-0000-000000000000"
+    rows = told(tmp_path, *(record(Id=f"n{n}", ListItemUniqueId=nil, SourceFileName=f"{n}.zip") for n in range(3)))
+    assert [row["outcome"] for row in rows] == ["upload"] * 3
+    guid = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
+    rows = told(
+        tmp_path,
+        record(Id="a", ListItemUniqueId=guid),
+        record(Id="b", Operation="FileModified", ListItemUniqueId=f"{{{guid.upper()}}}"),
+    )
+    assert [row["reason"] for row in rows] == [None, "part of another upload"]

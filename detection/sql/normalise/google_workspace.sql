@@ -146,7 +146,13 @@ SELECT
         WHEN meaning = 'edit' THEN 'edit in a Google editor'
     END AS ignored_because,
     -- The stand-in for someone without an account is nobody's id.
-    CASE WHEN NOT about_affected THEN nullif(profile_id, '105250506097979753968') END AS user_id,
+    CASE
+        WHEN NOT about_affected THEN coalesce(
+            nullif(profile_id, '105250506097979753968'),
+            -- An application that acts in nobody's name is known by its own id.
+            CASE WHEN coalesce(actor_email, '') = '' AND coalesce(caller_type, 'APPLICATION') = 'APPLICATION' THEN oauth_client END
+        )
+    END AS user_id,
     CASE WHEN about_affected THEN lower(affected) ELSE login END AS email,
     CAST(NULL AS VARCHAR) AS display_name,
     CAST(NULL AS VARCHAR) AS second_id,
@@ -156,7 +162,10 @@ SELECT
         WHEN caller_type = 'KEY' AND caller_key = 'SYSTEM' THEN 'system'
         WHEN caller_type = 'KEY' THEN 'service'
         WHEN coalesce(actor_email, '') = '' AND coalesce(profile_id, '') IN ('', '105250506097979753968')
-            THEN 'anonymous'
+            THEN CASE
+                WHEN coalesce(caller_type, 'APPLICATION') = 'APPLICATION' AND oauth_client <> '' THEN 'app'
+                ELSE 'anonymous'
+            END
         WHEN caller_type = 'EXTERNAL_USER' THEN 'guest'
         WHEN oauth_client IS NOT NULL OR agent_name IS NOT NULL OR agentic = 'true' THEN 'app'
         WHEN outsider = 'true' THEN 'guest'

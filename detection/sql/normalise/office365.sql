@@ -12,13 +12,16 @@ WITH listed AS (
         sign_in_errors.detail AS error_detail
     FROM raw
     -- Directory operations end with a full stop in one place, and without in another.
-    LEFT JOIN operations ON lower(rtrim(raw.operation, '. ')) = operations.operation
+    LEFT JOIN operations ON lower(trim(raw.operation, '. ')) = operations.operation
     LEFT JOIN record_types ON lower(raw.record_type) = record_types.record_type
     LEFT JOIN sign_in_errors
         ON
-            raw.operation = 'UserLoginFailed'
-            AND lower(coalesce(nullif(raw.error_number, ''), nullif(raw.error_code, ''), raw.logon_error))
-            = sign_in_errors.code
+            lower(trim(raw.operation, '. ')) = 'userloginfailed'
+            -- A code is a number, whatever is written around it.
+            AND regexp_replace(
+                lower(trim(coalesce(nullif(raw.error_number, ''), nullif(raw.error_code, ''), raw.logon_error))),
+                '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1'
+            ) = sign_in_errors.code
 ),
 
 factored AS (
@@ -93,8 +96,9 @@ pointed AS (
                     END
                 )
             WHEN about = 'alert'
+                -- Of several accounts in one field the first.
                 THEN list_filter(
-                    [
+                    list_transform([
                         alert_user,
                         alert_sender,
                         CASE
@@ -108,7 +112,7 @@ pointed AS (
                         mail_from,
                         user_login,
                         user_display_name
-                    ],
+                    ], lambda x: trim(regexp_extract(x, '^[^;,]*', 0))),
                     lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
                 )[1]
         END AS pointed_at
@@ -121,13 +125,32 @@ told AS (
         coalesce(pointed_at, user_login) AS subject_login,
         -- Type and key of who raises an alert are the service's, even where the record bears the account's name.
         pointed_at IS NOT NULL AND (about = 'alert' OR coalesce(pointed_at <> user_login, TRUE)) AS about_another,
-        lower(coalesce(pointed_at, user_login)) AS login,
+        -- SharePoint may write the claim in which an account came in place of the account.
+        lower(
+            regexp_replace(
+                regexp_replace(coalesce(pointed_at, user_login), '^[\s\x{200b}]+|[\s\x{200b}]+$', '', 'g'),
+                '^i:0[^|]*\|[^|]*\|', ''
+            )
+        ) AS login,
         lower(user_type) AS type,
-        CASE
-            WHEN meaning IN ('copy', 'irrelevant') THEN NULL
-            WHEN meaning NOT IN ('upload', 'edit') OR coalesce(item_type, 'File') IN ('File', '1') THEN meaning
-        END AS kind
+        meaning IN ('mfa_disabled', 'password_reset', 'credentials_changed', 'new_device')
+        AND lower(result_status) IN ('failure', 'failed', 'false') AS has_failed,
+        -- What is known to be no file is none; a type that nobody knows is not to hide an upload.
+        meaning IN ('upload', 'edit')
+        AND lower(trim(item_type)) IN (
+            'folder', '5', 'web', '6', 'site', '7', 'tenant', '8', 'documentlibrary', '9', 'page', '11', 'list', 'listitem'
+        ) AS is_no_file
     FROM pointed
+),
+
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN meaning IN ('copy', 'irrelevant') OR coalesce(has_failed, FALSE) OR coalesce(is_no_file, FALSE) THEN NULL
+            ELSE meaning
+        END AS kind
+    FROM told
 )
 
 SELECT
@@ -146,7 +169,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS fault,
     FALSE AS doubtful,
     meaning,
-    CASE WHEN meaning IN ('upload', 'edit') THEN 'not a file' END AS ignored_because,
+    CASE WHEN is_no_file THEN 'not a file' WHEN has_failed THEN 'an attempt that failed' END AS ignored_because,
     CASE
         WHEN about_another THEN subject_login
         ELSE coalesce(
@@ -161,7 +184,7 @@ SELECT
         )
     END AS user_id,
     CASE
-        WHEN login LIKE 'urn:spo:guest#%' THEN split_part(login, '#', 2)
+        WHEN login LIKE 'urn:spo:guest#%' OR login LIKE 'live.com#%' THEN split_part(login, '#', 2)
         -- A guest's address, with the last underscore for the sign: name_domain#ext#@tenant.
         WHEN login LIKE '%#ext#%'
             THEN regexp_replace(split_part(login, '#ext#', 1), '^(.*)_([^_]*)$', '\1@\2')
@@ -174,15 +197,15 @@ SELECT
         -- What stands before the sign is Microsoft's, what follows may be anything.
         WHEN
             split_part(login, '#', 1) IN ('urn:spo:anon', 'urn:spo:tenantanon', 'urn:forms:anonymous')
-            OR login IN ('anonymous', 's-1-0-0')
+            OR login IN ('anonymous', '<anonymous>', 'everyone', 'c:0(.s|true', 's-1-0-0', 's-1-1-0', 's-1-5-7')
             THEN 'anonymous'
-        WHEN login LIKE 'urn:%#%' OR login LIKE '%#ext#%' THEN 'guest'
+        WHEN login LIKE 'urn:%#%' OR login LIKE 'live.com#%' OR login LIKE '%#ext#%' THEN 'guest'
         WHEN
             login IN (
                 'sharepoint\system', 'microsoft\serviceoperator', 'securitycompliancealerts',
                 'securitycomplianceinsights', 'dlpagent', 'system', 's-1-5-18', 's-1-5-19', 's-1-5-20'
             )
-            OR split_part(login, '\', 1) IN ('nt authority', 'nt service')
+            OR split_part(login, '\', 1) IN ('nt authority', 'nt service', 'nt virtual machine', 'iis apppool')
             OR (login LIKE 's-1-5-80-%' AND login NOT LIKE '%@%')
             THEN 'system'
         WHEN login = 'app@sharepoint' THEN 'service'
@@ -197,7 +220,7 @@ SELECT
         ELSE 'person'
     END AS actor_class,
     FALSE AS guest_by_domain,
-    item_id AS file_id,
+    nullif(lower(trim(item_id, '{} ')), '00000000-0000-0000-0000-000000000000') AS file_id,
     CAST(NULL AS VARCHAR) AS version,
     coalesce(
         nullif(item_name, ''), CASE WHEN item_id IS NOT NULL THEN regexp_extract(object_id, '([^/]+)$', 1) END
@@ -238,4 +261,4 @@ SELECT
     site_id,
     list_id,
     CAST(NULL AS VARCHAR) AS folder_id
-FROM told
+FROM judged
