@@ -3,8 +3,9 @@
 -- Overwritten is a file whose last version (the log's, or a later one that a look-up found, since a record may stand for
 -- several saves) is less than a tenth as large as its largest; or of which a version was saved over before its size was
 -- known, and what is known is less than a tenth of what such a file usually weighs: autosave overwrites, too, but the file
--- stays what it is. Deleted is one that the user deleted, or that is gone with a version of unknown size. It takes three
--- files and a tenth of the alert's, or half of them: single files are thrown away every day.
+-- stays what it is. Deleted is one that the log tells a deletion of: that a look-up does not find a file may have other
+-- reasons, such as an address that somebody else has by now. It takes three files and a tenth of the alert's, or half of
+-- them: single files are thrown away every day.
 -- Nothing after two days beyond the opening's counts, so that an alert does not depend on the range of its run.
 WITH saves AS (
   SELECT
@@ -78,8 +79,8 @@ counted AS (
     sum(CASE WHEN is_shrunk THEN last_bytes ELSE 0 END) AS bytes_after,
     min(CASE WHEN is_shrunk OR is_lost THEN concat(strftime(last_time, '%Y-%m-%d %H:%M'), ' UTC (', provider, ')') END)
       AS overwritten_first,
-    count(CASE WHEN deleted_at IS NOT NULL OR gone > 0 THEN 1 END) AS deleted,
-    count(CASE WHEN gone > 0 THEN 1 END) AS gone,
+    count(deleted_at) AS deleted,
+    count(CASE WHEN deleted_at IS NOT NULL AND gone > 0 THEN 1 END) AS gone,
     min(CASE
       WHEN deleted_at IS NOT NULL THEN concat(', first at ', strftime(deleted_at, '%Y-%m-%d %H:%M'), ' UTC (', provider, ')')
     END) AS deleted_first
