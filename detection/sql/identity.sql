@@ -59,7 +59,8 @@ allowed AS (
 SELECT
   coalesce(k.alert_id, a.alert_key) AS alert_id,
   a.alert_key,
-  a."user",
+  -- Whose address is not known any more, since the source's data are gone, stays known by the one that was published.
+  CASE WHEN a."user" = a.person THEN coalesce(p."user", a."user") ELSE a."user" END AS "user",
   a.first_window_start,
   a.last_window_end,
   CASE WHEN a.folded_into IS NULL THEN 'open' ELSE 'folded' END AS state,

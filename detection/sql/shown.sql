@@ -10,7 +10,7 @@ WITH latest AS (
 )
 SELECT
   l.alert_id,
-  a.* EXCLUDE (alert_id),
+  a.* EXCLUDE (alert_id) REPLACE (l."user" AS "user"),
   l.alert_key,
   l.revision,
   v.verdict,
@@ -20,4 +20,4 @@ FROM alerts a
 JOIN ledger l ON l.alert_key = a.alert_id
 LEFT JOIN latest v ON v.alert_id = l.alert_id
 WHERE a.folded_into IS NULL
-ORDER BY a.first_window_start, a."user"
+ORDER BY a.first_window_start, l."user"

@@ -13,6 +13,8 @@ from orchestration.replay import Home, deployment, materialise
 from tests.integration.command import say
 from tests.integration.pipeline import FIRST, Watched, burst, moment, sandbox, write
 
+pytestmark = pytest.mark.sampled("module")
+
 DAYS = 16
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.integration.command import say
 from tests.integration.pipeline import Quick, burst, moment, watch, write
+
+pytestmark = pytest.mark.sampled("module")
 
 DAYS = 5
 

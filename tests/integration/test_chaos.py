@@ -13,7 +13,7 @@ from bench.chaos.faults_files import damaging
 from bench.chaos.rounds import EQUAL, FAILING, MENDED, Bench, opened
 from tests.integration import unverified
 
-pytestmark = pytest.mark.sampled
+pytestmark = pytest.mark.sampled("module")
 
 SEED = 1
 OLD = Fault("damaged old raw slice", damaging("lake/office365/audit_events/day=2026-01-05/import-*.zst"), runs=(3,))

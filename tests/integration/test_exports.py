@@ -22,6 +22,8 @@ from assets.resources import Clock, Engine
 from detection.tables import TABLES, empty
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 FIRST = date(2026, 1, 1)
 DAY = date(2026, 1, 20)
 NEXT = DAY + timedelta(days=1)

@@ -10,6 +10,8 @@ import pytest
 
 from tests.integration.pipeline import Quick, Watched, burst, moment, watch, write
 
+pytestmark = pytest.mark.sampled("module")
+
 DAYS = 7
 GB = 10**9
 PROVIDERS = ("google_workspace", "office365")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from assets.forget import forget, identify
 from assets.lake import Lake
 from tests.integration.pipeline import burst, moment, write
 from tests.integration.test_order import DAYS, END, deployed
+
+pytestmark = pytest.mark.sampled("module")
 
 OLD, NEW = "ann@example.com", "ann.smith@new.example"
 

@@ -18,6 +18,8 @@ from orchestration.definitions import build_defs
 from orchestration.schedules import range_tags
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 DAY = date(2026, 1, 5)
 Run = Callable[..., dg.ExecuteInProcessResult]
 

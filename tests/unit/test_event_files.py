@@ -25,6 +25,8 @@ from detection.normalise import PROVIDERS
 from orchestration.classify import classify
 from tests.unit.event_shapes import CONTAINERS, ENCODINGS, OFFICE365_CONTAINERS, PACKINGS, containers, events
 
+pytestmark = pytest.mark.sampled
+
 DOCS = Path(__file__).parents[2] / "docs" / "import.md"
 Found = tuple[list[Any], list[tuple[int, str, str]]]
 

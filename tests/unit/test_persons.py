@@ -20,6 +20,8 @@ from detection.risk import OperatorFileError
 from detection.tables import empty
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 FIRST = datetime(2026, 3, 2)
 DOMAINS = ("example.com", "old.example", "new.example")
 

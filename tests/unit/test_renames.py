@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from detection.persons import resolve, view_by_person
 from detection.sql import into, load
 from detection.tables import empty
 from tests.memory import connect
+
+pytestmark = pytest.mark.sampled
 
 FIRST = datetime(2026, 1, 5)
 DAYS = 10
