@@ -18,7 +18,7 @@ __all__ = ["Geography", "read_geography"]
 
 _LARGEST = 1 << 30
 _LOOKED_AT = 1000
-"""So many networks of a database are looked at for one that tells what is asked of it."""
+"""Networks of a database that are looked at for one that tells what is asked of it."""
 _CODE = re.compile(r"(?!AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|AP)[A-Z]{2}")
 """A country of ISO 3166: neither a code that it keeps free, nor a region."""
 _SYSTEM = re.compile(r"(?:AS)?(\d{1,10})")

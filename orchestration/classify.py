@@ -54,12 +54,12 @@ class Classification:
 
     @property
     def read(self) -> int:
-        """How many events could be read."""
+        """Number of events that could be read."""
         return sum(n for (outcome, _), n in self.counts.items() if outcome != "rejected")
 
     @property
     def rejected(self) -> int:
-        """How many parts of the files could not be read."""
+        """Number of parts of the files that could not be read."""
         return sum(self.counts.values()) - self.read
 
     def rows(self) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What to do where a file held no event of the provider, by what it holds instead."""
+"""Advice where a file held no event of the provider, by what it holds instead."""
 
 from __future__ import annotations
 

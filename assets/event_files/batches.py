@@ -1,4 +1,4 @@
-"""What the reader found, as columns."""
+"""Events and rejects that the reader found, as columns."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ LONGEST_TEXT = 2_000_000
 NOT_JSON = "not JSON"
 TOO_LONG = f"longer than {LONGEST_TEXT:,} characters, of which these are the first"
 SHOWN = 100_000
-"""So many characters of what cannot be read are kept."""
+"""Characters kept of what cannot be read."""
 
 
 @dataclass(frozen=True)

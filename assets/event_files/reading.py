@@ -53,7 +53,7 @@ class EventFile:
 
     @property
     def share(self) -> float:
-        """How much of the file is read, from 0 to 1; 0 in an archive."""
+        """Share of the file that is read, from 0 to 1; 0 in an archive."""
         return self._text.share
 
     def blocks(self) -> Iterator[Block]:

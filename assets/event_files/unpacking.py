@@ -97,7 +97,7 @@ class TextFile:
 
     @property
     def share(self) -> float:
-        """How much of the file is read, from 0 to 1; 0 in an archive."""
+        """Share of the file that is read, from 0 to 1; 0 in an archive."""
         return min(1.0, self._read / self._size) if self._size else 0.0
 
     def _pieces_of_file(self) -> Iterator[bytes]:

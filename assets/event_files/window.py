@@ -11,7 +11,7 @@ from assets.event_files.blocks import LONGEST_TEXT
 __all__ = ["BETWEEN", "Window"]
 
 BETWEEN = re.compile(r"[\s,\ufeff\x1e\0]*")
-"""What stands between the values of a list, of lines, and of JSON text sequences."""
+"""Separators of the values of a list, of lines, and of JSON text sequences."""
 _VALUE_TRIED = 8_192
 _GROWTH = 8
 _SURELY_DEEP = 512

@@ -34,7 +34,7 @@ _Raw = msgspec.Raw | bytes
 
 
 class Unwrapper:
-    """What finds a provider's events in JSON.
+    """Finder of a provider's events in JSON.
 
     Attributes:
         lists: Keys whose list is one of events, whatever its elements are.

@@ -64,7 +64,7 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
 
 
 def _counts(later: OtherAlert) -> bool:
-    """Whether a later alert is a finding: confirmed, or not reviewed and by a user who looks suspicious.
+    """Return whether a later alert is a finding: confirmed, or not reviewed and by a user who looks suspicious.
 
     An alert for its amount alone is told, but the detector is no witness for itself.
     """
