@@ -21,6 +21,7 @@ __all__ = ["Difference", "State", "differences", "state_of"]
 
 _MOMENTS = {"file_sizes": {"checked_at"}, "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"}}
 """Columns that say when something was done, or under which number, and so differ with every schedule."""
+_REDELIVERED = "duplicate delivery"
 _SETTLED = moment(DAYS, 0).replace(tzinfo=None)
 _SHOWN = 3
 
@@ -95,7 +96,12 @@ def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
 
 
 def _settled(table: str, rows: pa.Table) -> pa.Table:
-    """Leave out what follows from the time of the latest poll run: whether the windows before it can be evaluated."""
+    """Leave out rows that follow from how events were delivered, or from the time of the latest poll run.
+
+    Those are the count of events that a provider delivered twice, and the windows that cannot be evaluated yet.
+    """
+    if table.endswith("/ignored"):
+        return rows.filter(pc.not_equal(rows["reason"], _REDELIVERED))
     if table != "evaluations":
         return rows
     return rows.filter(pc.less(rows["window_start"], pa.scalar(_SETTLED, type=pa.timestamp("us"))))

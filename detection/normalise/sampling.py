@@ -57,9 +57,12 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     newest = list(files)[-_FILES:]
     events = 0
     counted: Counter[str] = Counter()
+    seen: set[str] = set()
     for file in newest:
         for line in _first_lines(Path(file), -(-SAMPLE // len(newest))):
-            event = _decoded(line)
+            # A provider may deliver an event twice.
+            event = _decoded(line) if line not in seen else None
+            seen.add(line)
             if isinstance(event, dict):
                 events += 1
                 counted.update(set(islice(_fields(event), _MOST_FIELDS)))

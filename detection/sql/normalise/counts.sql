@@ -1,6 +1,7 @@
 -- What the day's events are, counted: users with uploads and with activity by hour, all events by operation, and those of
--- a sample by field. `known` tells whether the rules name the operation, or read the field; `perhaps_upload` counts again
--- the unknown operations whose names look like an upload's. Users rather than files: a
+-- a sample by field. An upload or activity that was delivered twice counts once; any other event counts as often as it
+-- was delivered, as in `ignored`. `known` tells whether the rules name the operation, or read the field;
+-- `perhaps_upload` counts again the unknown operations whose names look like an upload's. Users rather than files: a
 -- burst of one user is for the detector, and would hide that everybody else is missing.
 WITH by_hour AS (
     SELECT
@@ -14,7 +15,7 @@ WITH by_hour AS (
 by_reason AS (
     SELECT operation, reason, count(*) AS events
     FROM events
-    WHERE counted AND operation <> '' AND coalesce(reason <> 'another day', TRUE)
+    WHERE counted AND operation <> '' AND coalesce(reason NOT IN ('another day', 'duplicate delivery'), TRUE)
     GROUP BY operation, reason
 ),
 
