@@ -6,27 +6,38 @@ entry reach the disk before it has its name: a rename alone may leave an empty f
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import itertools
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 __all__ = [
     "LEFT_BEHIND_SECONDS",
     "directory_lock",
     "file_digest",
     "make_directory",
+    "make_way",
     "move_durably",
+    "read_content",
+    "read_digest",
     "replace_text",
     "replacing",
     "sync",
+    "tells_of_damage",
 ]
+
+T = TypeVar("T")
 
 LEFT_BEHIND_SECONDS = 86_400
 """Age after which nobody writes to a temporary file any more: longer than any run."""
+_DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EIO})
 
 
 @contextmanager
@@ -54,6 +65,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         yield temporary
         if durable:
             sync(temporary)
+        make_way(path)
         temporary.replace(path)
         if durable:
             sync(path.parent)
@@ -70,8 +82,23 @@ def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
 def move_durably(source: Path, target: Path) -> None:
     """Rename a file within one directory so that it survives a power cut under its new name."""
     sync(source)
+    make_way(target)
     source.replace(target)
     sync(target.parent)
+
+
+def make_way(path: Path) -> None:
+    """Move a directory aside that stands in a file's place, or remove it where it is empty.
+
+    A container's runtime makes one where a file that it is to mount is missing.
+    """
+    if not path.is_dir() or path.is_symlink():
+        return
+    try:
+        path.rmdir()
+    except OSError:
+        names = (f"{path.name}{number or ''}.damaged" for number in itertools.count())
+        path.rename(next(aside for name in names if not os.path.lexists(aside := path.with_name(name))))
 
 
 def sync(path: Path) -> None:
@@ -112,3 +139,32 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file's bytes; None as :func:`read_content`."""
+    return _read(path, file_digest)
+
+
+def read_content(path: Path) -> bytes | None:
+    """Return a file's bytes; None where it is missing, is no file, or the disk cannot read it.
+
+    Raises:
+        OSError: The file could not be looked at, so that nothing is known of it.
+    """
+    return _read(path, Path.read_bytes)
+
+
+def _read(path: Path, read: Callable[[Path], T]) -> T | None:
+    try:
+        # To open a pipe would wait for whoever writes to it.
+        return read(path) if stat.S_ISREG(path.stat().st_mode) else None
+    except OSError as error:
+        if not tells_of_damage(error):
+            raise
+        return None
+
+
+def tells_of_damage(error: OSError) -> bool:
+    """Return whether a file is gone or damaged; else nobody could look, as where a permission is missing."""
+    return error.errno in _DAMAGE

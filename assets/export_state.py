@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from assets.durable import read_content
 from assets.lake import replace_text
 
 __all__ = [
@@ -96,8 +97,8 @@ def made_days(out: Path) -> list[date]:
 def read_day(out: Path, day: date) -> DayState:
     """Read the state of a day; an empty one where it is missing, damaged or of another version."""
     try:
-        return DayState.model_validate_json(_path(out, day).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return DayState.model_validate_json(read_content(_path(out, day)) or b"")
+    except ValidationError:
         return DayState()
 
 
@@ -105,15 +106,15 @@ def write_day(out: Path, day: date, state: DayState) -> None:
     """Write the state of a day, if it differs from what is there."""
     text = state.model_dump_json(indent=1)
     path = _path(out, day)
-    if not path.exists() or path.read_bytes() != text.encode():
+    if read_content(path) != text.encode():
         replace_text(path, text)
 
 
 def read_told(out: Path) -> dict[str, str]:
     """Read, by day, the digest of the alerts that the last run saw; empty where it is missing or damaged."""
     try:
-        return _BY_DAY.validate_json((state_directory(out) / _TOLD).read_bytes())
-    except (FileNotFoundError, ValidationError):
+        return _BY_DAY.validate_json(read_content(state_directory(out) / _TOLD) or b"")
+    except ValidationError:
         return {}
 
 

@@ -7,6 +7,7 @@ a source; commands, the notifier and the circuit breaker read it, without Dagste
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,7 +16,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.durable import replace_text
+from assets.durable import read_content, replace_text
 from assets.lake import Lake
 
 __all__ = [
@@ -85,8 +86,8 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
     found = {}
     for provider in providers:
         try:
-            found[provider] = _HEALTH.validate_json(_path(lake, provider).read_bytes())
-        except (FileNotFoundError, ValidationError):
+            found[provider] = _HEALTH.validate_json(read_content(_path(lake, provider)) or b"")
+        except ValidationError:
             found[provider] = Health()
     return found
 
@@ -94,10 +95,10 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
 def damaged_health(lake: Lake, provider: str) -> Path | None:
     """Return the file of a source's health where it is not what was written."""
     path = _path(lake, provider)
-    try:
-        _HEALTH.validate_json(path.read_bytes())
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
+    try:
+        _HEALTH.validate_json(read_content(path) or b"")
     except ValidationError:
         return path
     return None

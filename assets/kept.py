@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.damage import DamagedError
-from assets.durable import file_digest, make_directory, replace_text, replacing
+from assets.durable import file_digest, make_directory, read_content, read_digest, replace_text, replacing
 
 __all__ = ["copy_of", "intact", "restore", "state_of", "write_kept"]
 
@@ -77,7 +77,7 @@ def state_of(path: Path) -> tuple[str, str]:
     Returns:
         ``whole``, ``restorable`` (one of the three is lost or damaged) or ``lost``, and what is wrong.
     """
-    recorded, content, copied = _recorded(path), _digest(path), _digest(copy_of(path))
+    recorded, content, copied = _recorded(path), read_digest(path), read_digest(copy_of(path))
     if recorded == content == copied:
         return "whole", ""
     if recorded is None and copied is None and content is not None and _readable(path):
@@ -100,11 +100,11 @@ def state_of(path: Path) -> tuple[str, str]:
 
 def _matches(path: Path) -> bool:
     recorded = _recorded(path)
-    return recorded is not None and _digest(path) == recorded
+    return recorded is not None and read_digest(path) == recorded
 
 
 def _restored(path: Path) -> Path | None:
-    recorded, content, copied = _recorded(path), _digest(path), _digest(copy_of(path))
+    recorded, content, copied = _recorded(path), read_digest(path), read_digest(copy_of(path))
     if recorded is not None and content == recorded:
         if copied != content:
             _copy(path, copy_of(path))
@@ -145,19 +145,12 @@ def _readable(path: Path) -> bool:
     return True
 
 
-def _digest(path: Path) -> str | None:
-    try:
-        return file_digest(path)
-    except FileNotFoundError:
-        return None
-
-
 def _recorded(path: Path) -> str | None:
     """The digest that was recorded; None where there is none, or it cannot be read."""
     try:
-        told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        told = json.loads(read_content(path.with_suffix(".json")) or b"")
         return str(told["content"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return None
 
 

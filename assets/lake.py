@@ -29,7 +29,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from assets.damage import DamagedError
-from assets.durable import file_digest, make_directory, replace_text, replacing
+from assets.durable import (
+    file_digest,
+    make_directory,
+    make_way,
+    read_content,
+    read_digest,
+    replace_text,
+    replacing,
+    tells_of_damage,
+)
 from assets.kept import intact, write_kept
 from detection.tables import TABLES, empty
 
@@ -132,8 +141,8 @@ class Lake(dg.ConfigurableResource[None]):
     def made_days(self, table: str) -> set[date]:
         """Days of which the table has, or had, a partition; without those that retention removed."""
         try:
-            lines = self._made_file(table).read_text(encoding="utf-8").split()
-        except (FileNotFoundError, UnicodeDecodeError):
+            lines = (read_content(self._made_file(table)) or b"").decode().split()
+        except UnicodeDecodeError:
             return set()
         return {date.fromisoformat(line) for line in lines if _DAY.fullmatch(line)}
 
@@ -186,12 +195,14 @@ class Lake(dg.ConfigurableResource[None]):
             known = _notes.get(path)
             if known and known[0] == file:
                 return known[1]
-        except FileNotFoundError:
+        except OSError as error:
+            if not tells_of_damage(error):
+                raise
             return None
         note = _recorded_note(path)
         if note is None or note.size != file[1]:
             return None
-        if note.modified != file[2] and file_digest(Path(path)) != note.content:
+        if note.modified != file[2] and read_digest(Path(path)) != note.content:
             # A copy of the lake has the same content at another time; this one has other content.
             return None
         _notes[path] = (file, note)
@@ -225,7 +236,7 @@ class Lake(dg.ConfigurableResource[None]):
             for table in tables:
                 note = self.note(table, day)
                 if note is None and (path := self.part(table, day)).exists():
-                    content = file_digest(path)
+                    content = read_digest(path) or "unreadable"
                 else:
                     content = note.content if note else "absent"
                 sha.update(f"{table}|{day}|{content}\0".encode())
@@ -292,6 +303,7 @@ class Lake(dg.ConfigurableResource[None]):
                 if fault := self.fault(table, day, deep=True):
                     if not kept:
                         # So that it is known as lost, and made again.
+                        make_way(Path(path))
                         Path(path).unlink(missing_ok=True)
                     raise DamagedError(path, fault, f"The next run makes it again, or materialise {table} of {day}.")
                 found[path] = self.note(table, day)
@@ -340,12 +352,14 @@ class Lake(dg.ConfigurableResource[None]):
 
 def _fault_without_note(part: Path) -> str:
     """Say what is wrong with a partition that no note is of."""
+    if not part.is_file():
+        return "it is no file"
     if part.stat().st_size == 0:
         return "it is empty"
     recorded = _recorded_note(str(part))
     if recorded is not None:
         # A run may have been killed, or be about to replace the file, after it wrote the note.
-        return "" if file_digest(part) in (recorded.prior, recorded.content) else _CHANGED
+        return "" if read_digest(part) in (recorded.prior, recorded.content) else _CHANGED
     try:
         pq.read_metadata(part)
     except (OSError, pa.ArrowException):
@@ -364,7 +378,7 @@ def _has_content(path: Path, content: str) -> bool:
         return False
     identity = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
     if _read.get(str(path)) != (identity, content):
-        if file_digest(path) != content:
+        if read_digest(path) != content:
             return False
         _read[str(path)] = (identity, content)
     return True
@@ -375,14 +389,14 @@ def _copy_out(con: duckdb.DuckDBPyConnection, relation: str, path: Path) -> None
 
 
 def _digest_of(path: Path) -> str:
-    return file_digest(path) if path.exists() else ""
+    return read_digest(path) or ""
 
 
 def _recorded_note(path: str) -> Note | None:
     """The note beside a partition, whatever file it is of; None where there is none that can be read."""
     try:
-        return Note(**json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+        return Note(**json.loads(read_content(Path(path).with_suffix(".json")) or b""))
+    except (ValueError, TypeError):
         return None
 
 

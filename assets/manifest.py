@@ -25,7 +25,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.durable import directory_lock, file_digest, replace_text
+from assets.durable import directory_lock, file_digest, read_content, replace_text
 from assets.manifest_entries import (
     SUFFIX,
     GapEntry,
@@ -158,7 +158,7 @@ class Manifest:
     def unlisted(self) -> list[Path]:
         """Return the raw files of the directory that the manifest does not list, in order of name."""
         listed = {piece.file for piece in self._pieces()}
-        return sorted(path for path in self.directory.glob(f"*{SUFFIX}") if path.name not in listed)
+        return sorted(path for path in self.directory.glob(f"*{SUFFIX}") if path.name not in listed and path.is_file())
 
     def _adopt(self, files: Sequence[Path]) -> int:
         """List files that are whole, as their names and content say; return how many were."""
@@ -347,10 +347,7 @@ class Manifest:
             known = _verified.get(str(path))
             if known and known == (identity, piece.sha256):
                 return ""
-            if piece.stored:
-                whole = file_digest(path) == piece.stored
-            else:
-                whole = lines_digest(path) == (piece.sha256, piece.events)
+            whole = _holds(path, piece)
         except FileNotFoundError:
             return "it is missing"
         except RawFileError as error:
@@ -372,12 +369,25 @@ class Manifest:
         yield from self.imported.values()
 
 
+def _holds(path: Path, piece: Piece) -> bool:
+    """Return whether a file holds what was landed.
+
+    Raises:
+        RawFileError: It is no file, or cannot be decompressed.
+    """
+    if not path.is_file():
+        raise RawFileError("it is no file")
+    if piece.stored:
+        return file_digest(path) == piece.stored
+    return lines_digest(path) == (piece.sha256, piece.events)
+
+
 def _entries_of(path: Path) -> _Entries | None:
     """Return the entries of a manifest; None where the file is missing or is not what was written."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = (read_content(path) or b"").decode()
         entries = _ENTRIES.validate_json(text)
-    except (FileNotFoundError, ValidationError, UnicodeDecodeError):
+    except (ValidationError, UnicodeDecodeError):
         return None
     # Earlier versions signed nothing.
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')

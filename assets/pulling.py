@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from assets.durable import replace_text
+from assets.durable import read_content, replace_text
 from assets.landing import GapAgain, land, land_late, land_recovered
 from assets.manifest import Manifest
 from assets.manifest_entries import Slice, of_uploads
@@ -165,8 +165,8 @@ def land_stream(
 def _position_in(position: Path) -> str:
     """Return the stream's position; empty where it is not known, or the file holds what is none."""
     try:
-        text = position.read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
+        text = (read_content(position) or b"").decode()
+    except UnicodeDecodeError:
         return ""
     return text if text.isprintable() else ""
 

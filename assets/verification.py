@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from assets.durable import LEFT_BEHIND_SECONDS
+from assets.durable import LEFT_BEHIND_SECONDS, make_way
 from assets.health import damaged_health
 from assets.kept import copy_of, restore, state_of
 from assets.lake import KEPT_TABLES, Lake
@@ -155,6 +155,7 @@ def _rewrite(directory: Path) -> str:
 
 
 def _remove(path: Path, done: str) -> str:
+    make_way(path)
     path.unlink(missing_ok=True)
     return done
 
@@ -235,8 +236,9 @@ def _outbox(path: Path) -> Iterator[Problem]:
 
 def _left_over(home: Path) -> Iterator[Problem]:
     now = time.time()
-    for directory, _, files in os.walk(home):
-        for name in files:
+    for directory, directories, files in os.walk(home):
+        # A repair sets directories aside, too, where they stood in a file's place.
+        for name in [*files, *(name for name in directories if name.endswith(".damaged"))]:
             path = Path(directory, name)
             if name.endswith(".damaged"):
                 yield Problem(
