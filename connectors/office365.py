@@ -320,6 +320,9 @@ class Office365Connector:
             if error.code not in LOST_CONTENT:
                 raise
             return blob.gap(f"could not be had: {error.cause}", final=True)
+        if not records:
+            # A blob is made of records: without any, what it was listed for is missing.
+            raise self._api.error(f"GET {path}", "the content holds no records", "Run again; report it if it lasts.")
         return Page(lines(records))
 
     def _fetch_again(self, blob: Blob) -> Page | Gap:

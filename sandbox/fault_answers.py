@@ -293,6 +293,7 @@ def _bad(form: faults.Form, api: str) -> Answer:
     json_type, html = {"content-type": "application/json"}, "<html><title>404 Not Found</title></html>"
     answers: dict[str, Callable[[], Answer]] = {
         "empty": lambda: Answer(200, b"", json_type),
+        "no_records": lambda: Answer(200, b"[]", json_type),
         "error_object": lambda: Answer(200, b'{"error": {"code": "unknown", "message": "Try again"}}', json_type),
         "shape": lambda: Answer(200, b'{"entries": 7, "events": 7, "items": 7}', json_type),
         "no_json": lambda: Answer(200, b"[{not JSON", json_type),

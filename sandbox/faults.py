@@ -29,10 +29,20 @@ TOKENS = ("box_token", "dropbox_token", "google_token", "office365_token")
 APIS = (*AUDIT, *FILES, *TOKENS)
 GOOGLE = ("google_workspace", "google_drive")
 Form = Literal[
-    "empty", "error_object", "shape", "no_json", "nested", "bad_request", "not_found", "denied", "internal_error"
+    "empty",
+    "no_records",
+    "error_object",
+    "shape",
+    "no_json",
+    "nested",
+    "bad_request",
+    "not_found",
+    "denied",
+    "internal_error",
 ]
-"""Ways in which an answer can be bad for good: 200 with nothing, with an error, with JSON of another shape, with no
-JSON, or nested too deep; 400 without a code, 404 with HTML, 403, and the API's own internal error."""
+"""Ways in which an answer can be bad for good: 200 with nothing, with an empty list, with an error, with JSON of
+another shape, with no JSON, or nested too deep; 400 without a code, 404 with HTML, 403, and the API's own internal
+error."""
 
 
 class PlanError(ValueError):

@@ -21,7 +21,10 @@ pytestmark = pytest.mark.sampled
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 TYPES = ("Audit.SharePoint", "Audit.AzureActiveDirectory", "Audit.General")
-FORMS = ("internal_error", "empty", "error_object", "shape", "no_json", "nested", "bad_request", "not_found", "denied")
+FORMS = (
+    *("internal_error", "empty", "no_records", "error_object", "shape", "no_json", "nested"),
+    *("bad_request", "not_found", "denied"),
+)
 Fault = dict[str, Any]
 
 
