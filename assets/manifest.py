@@ -56,6 +56,7 @@ class _Entries:
     slices: list[Slice] = field(default_factory=list)
     late: list[Late] = field(default_factory=list)
     imported: list[Imported] = field(default_factory=list)
+    of: str = ""
 
 
 _ENTRIES = TypeAdapter(_Entries)
@@ -204,7 +205,7 @@ class Manifest:
 
     def _write(self) -> None:
         entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
-        text = json.dumps(entries, default=datetime.isoformat, indent=1)
+        text = json.dumps({"of": _place(self.path), **entries}, default=datetime.isoformat, indent=1)
         signed = f'{_SIGNED}{hashlib.sha256(text.encode()).hexdigest()}",{text.removeprefix("{")}'
         for path in (self.path, self.copy):
             replace_text(path, signed)
@@ -370,20 +371,15 @@ class Manifest:
 
 
 def _holds(path: Path, piece: Piece) -> bool:
-    """Return whether a file holds what was landed.
-
-    Raises:
-        RawFileError: It is no file, or cannot be decompressed.
-    """
+    """Return whether a file holds what was landed."""
     if not path.is_file():
         raise RawFileError("it is no file")
-    if piece.stored:
-        return file_digest(path) == piece.stored
-    return lines_digest(path) == (piece.sha256, piece.events)
+    # Earlier versions recorded the digest of the lines alone.
+    return file_digest(path) == piece.stored if piece.stored else lines_digest(path) == (piece.sha256, piece.events)
 
 
 def _entries_of(path: Path) -> _Entries | None:
-    """Return the entries of a manifest; None where the file is missing or is not what was written."""
+    """Return the entries of a manifest; None where the file is missing, changed, or of another day or source."""
     try:
         text = (read_content(path) or b"").decode()
         entries = _ENTRIES.validate_json(text)
@@ -392,7 +388,12 @@ def _entries_of(path: Path) -> _Entries | None:
     # Earlier versions signed nothing.
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')
     whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
-    return entries if whole else None
+    return entries if whole and entries.of in ("", _place(path)) else None
+
+
+def _place(path: Path) -> str:
+    """Return the source and the day that a manifest is of, as its directory says."""
+    return f"{path.parents[2].name}/{path.parent.name}"
 
 
 def _sorted(pieces: Mapping[str, Any]) -> list[dict[str, object]]:

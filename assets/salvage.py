@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assets.durable import file_digest, move_durably
+from assets.durable import file_digest, move_durably, read_digest, replacing
 from assets.landing import compressing
 from assets.manifest import Manifest
 from assets.manifest_entries import Piece, Slice
@@ -20,18 +21,23 @@ __all__ = ["salvage"]
 def salvage(manifest: Manifest, piece: Piece) -> str:
     """Put what can be read of a damaged raw file in its place, and the damaged file aside.
 
-    A slice keeps a gap that says so, and is pulled again while the provider keeps its events. Killed at any point, it
-    can be done again.
+    Where the content of the file stands under another name, as after two files were exchanged, it is put back. Where
+    the file holds what belongs elsewhere, nothing of it is taken for this one's. Else a slice keeps a gap that says
+    so, and is pulled again while the provider keeps its events. Killed at any point, it can be done again.
 
     Returns:
         What was done, for a person.
     """
     damaged = manifest.directory / piece.file
     aside = damaged.with_name(f"{damaged.name}.damaged")
+    directories = sorted(manifest.directory.parents[2].glob("*/audit_events/day=*"))
+    if found := _misplaced(directories, piece):
+        return _put_back(found, damaged, aside)
+    foreign = _is_of_another(directories, damaged)
     events = 0
     staged = damaged.with_name(f".{uuid.uuid4().hex}")
     with compressing(staged) as out:
-        for line in _readable(damaged):
+        for line in () if foreign else _readable(damaged):
             out.write(line)
             events += 1
     sha256, _ = lines_digest(staged)
@@ -45,6 +51,33 @@ def salvage(manifest: Manifest, piece: Piece) -> str:
     manifest.replace(piece, after)
     damaged.replace(aside)
     return f"{events} of {piece.events} events could be read; the damaged file is beside it as {aside.name}"
+
+
+def _misplaced(directories: Sequence[Path], piece: Piece) -> Path | None:
+    """Return a file that holds what a piece landed as, and stands where something else should."""
+    if not piece.stored:
+        return None
+    for directory in directories:
+        manifest = Manifest(directory)
+        wrong = {*manifest.damaged(), *(each.file for each in manifest.pieces if not each.events)}
+        places = [*(directory / name for name in sorted(wrong)), *sorted(directory.glob("*.damaged"))]
+        if found := next((path for path in places if read_digest(path) == piece.stored), None):
+            return found
+    return None
+
+
+def _put_back(found: Path, damaged: Path, aside: Path) -> str:
+    with replacing(aside) as temporary:
+        shutil.copyfile(damaged, temporary)
+    with replacing(damaged) as temporary:
+        shutil.copyfile(found, temporary)
+    return f"put back from {found}, which held it; what stood in its place is beside it as {aside.name}"
+
+
+def _is_of_another(directories: Sequence[Path], path: Path) -> bool:
+    """Return whether a file holds what landed as another file's content."""
+    digest = read_digest(path)
+    return any(piece.stored == digest for directory in directories for piece in Manifest(directory).pieces)
 
 
 def _readable(path: Path) -> Iterator[bytes]:

@@ -43,6 +43,53 @@ def held(manifest: Manifest) -> Counter[str]:
     return found
 
 
+def swap(one: Path, other: Path) -> None:
+    content = one.read_bytes()
+    one.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+def test_files_that_were_exchanged_are_put_back(tmp_path: Path) -> None:
+    """Prevents a repair from making one source's events another's, and from giving up events that are all there."""
+    ours, theirs = (Manifest(tmp_path / name / "audit_events" / "day=2026-03-02") for name in ("box", "dropbox"))
+    piece = land(ours, START, START + HOUR, [box("a", "b")], now=NOW, provider="box")
+    other = land(theirs, START, START + HOUR, [box("c")], now=NOW, provider="dropbox")
+    swap(ours.directory / piece.file, theirs.directory / other.file)
+    for manifest, damaged in ((ours, piece), (theirs, other)):
+        assert damaged.file in manifest.damaged()
+        salvage(manifest, damaged)
+    assert set(held(Manifest(ours.directory))) == {"a", "b"}
+    assert set(held(Manifest(theirs.directory))) == {"c"}
+    assert Manifest(ours.directory).damaged() == Manifest(theirs.directory).damaged() == {}
+    assert Manifest(ours.directory).gaps == []
+
+
+def test_what_belongs_elsewhere_is_not_salvaged(tmp_path: Path) -> None:
+    """Prevents a copy of another source's file in a file's place from becoming this one's events."""
+    ours, theirs = (Manifest(tmp_path / name / "audit_events" / "day=2026-03-02") for name in ("box", "dropbox"))
+    piece = land(ours, START, START + HOUR, [box("a", "b")], now=NOW, provider="box")
+    other = land(theirs, START, START + HOUR, [box("c")], now=NOW, provider="dropbox")
+    path = ours.directory / piece.file
+    path.write_bytes((theirs.directory / other.file).read_bytes())
+    assert "0 of 2 events" in salvage(ours, piece)
+    assert held(Manifest(ours.directory)) == {}
+    assert [gap["cause"] for gap in Manifest(ours.directory).gaps] == ["2 of 2 events were lost with a damaged file"]
+    assert set(held(Manifest(theirs.directory))) == {"c"}
+
+
+@pytest.mark.parametrize("to", ["box/audit_events/day=2026-03-03", "dropbox/audit_events/day=2026-03-02"])
+def test_the_manifest_of_another_day_or_source_is_not_read(tmp_path: Path, to: str) -> None:
+    """Prevents a day whose manifest was exchanged or copied from standing for the hours of another."""
+    ours, theirs = Manifest(tmp_path / "box/audit_events/day=2026-03-02"), Manifest(tmp_path / to)
+    land(ours, START, START + HOUR, [box("a")], now=NOW, provider="box")
+    start = datetime.combine(theirs.day, START.time(), UTC)
+    land(theirs, start, start + HOUR, [box("b")], now=NOW + timedelta(days=1), provider="box")
+    swap(ours.path, theirs.path)
+    assert set(held(Manifest(ours.directory))) == {"a"}
+    assert set(held(Manifest(theirs.directory))) == {"b"}
+    assert Manifest.broken_files(ours.directory) == Manifest.broken_files(theirs.directory) == []
+
+
 def test_a_slice_is_never_replaced_by_less(tmp_path: Path) -> None:
     """Prevents evidence from being overwritten by the nothing that the provider gives of it later."""
     manifest = manifest_of(tmp_path)
