@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from assets.durable import replacing
 from assets.lake import Lake
 from connectors import PROVIDERS
-from detection.persons import RULES, TABLES, named, read_persons, rekeyed, resolve, tell_nobody, view_by_person
+from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 
 __all__ = ["REACH", "People", "find_people", "people_file", "read_people"]
@@ -85,22 +85,13 @@ class People:
         name: str,
         tables: Sequence[str],
         days: Iterable[date],
-        *,
-        dated: bool = False,
-        lost_too: bool = False,
+        **options: bool,
     ) -> None:
-        """As :meth:`assets.lake.Lake.view`, with the person's present key as ``user``.
+        """Make a view as :meth:`assets.lake.Lake.view` does, with the person's present key as ``user``.
 
-        Args:
-            con: Connection; :meth:`tell` comes first.
-            lake: Where the tables are.
-            name: Name of the view.
-            tables: Tables of one kind: uploads, activity, or one that has keys itself.
-            days: Days wanted.
-            dated: Whether each row tells its partition, as ``day``.
-            lost_too: Whether to go on without partitions that are lost.
+        The tables of :meth:`tell` are to be in the connection; what has no accounts has keys already.
         """
-        lake.view(con, f"stored_{name}", tables, days, dated=dated, lost_too=lost_too)
+        lake.view(con, f"stored_{name}", tables, days, **options)
         kind = tables[0].rpartition("/")[2] if tables else name
         made = view_by_person if kind in ("uploads", "activity") else rekeyed
         made(con, name, f"stored_{name}")
@@ -111,19 +102,15 @@ def people_file(lake: Lake) -> Path:
     return Path(lake.root) / "persons.parquet"
 
 
-def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str = "") -> People:
+def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequence[MappedAccount] = ()) -> People:
     """Find who is who by all identities of a lake, and keep it for :func:`read_people`.
 
     Args:
         lake: The lake.
         organisation_domains: Mail domains whose addresses join accounts of different providers.
-        persons: The operator's file of persons; empty for none.
-
-    Raises:
-        detection.risk.OperatorFileError: The file can't be used; says what to do.
+        mapped: Rows of the operator's file of persons.
     """
-    mapped = read_persons(Path(persons)) if persons else []
-    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), mapped)).encode()).hexdigest()
+    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), list(mapped))).encode()).hexdigest()
     days = {table: lake.days(table) for table in _IDENTITIES}
     made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
     kept = read_people(lake)
