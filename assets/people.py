@@ -21,12 +21,13 @@ from connectors import PROVIDERS
 from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 
-__all__ = ["REACH", "People", "find_people", "people_file", "read_people"]
+__all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 
 REACH = timedelta(days=46)
 """How far before its range a run sums user-hours again by who is who now: what it judges again, and their training."""
 
-_IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
+IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
+"""The tables that say under which names accounts were seen."""
 _MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "kind"
 _BY_DAY = """
     CREATE OR REPLACE TEMP TABLE person_days AS
@@ -111,14 +112,14 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequ
         mapped: Rows of the operator's file of persons.
     """
     given = hashlib.sha256(repr((RULES, sorted(organisation_domains), list(mapped))).encode()).hexdigest()
-    days = {table: lake.days(table) for table in _IDENTITIES}
+    days = {table: lake.days(table) for table in IDENTITIES}
     made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
     kept = read_people(lake)
     if kept.made_from == made_from:
         return kept
     with duckdb.connect(config=dict(ENGINE)) as con:
         every = sorted({day for found in days.values() for day in found})
-        lake.view(con, "stored_identities", _IDENTITIES, every, dated=True, lost_too=True)
+        lake.view(con, "stored_identities", IDENTITIES, every, dated=True, lost_too=True)
         con.execute("CREATE TEMP TABLE identities AS FROM stored_identities")
         resolve(con, organisation_domains=organisation_domains, mapped=mapped)
         con.execute(_BY_DAY)
