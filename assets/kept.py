@@ -21,8 +21,10 @@ import pyarrow.parquet as pq
 from assets.damage import DamagedError
 from assets.durable import file_digest, make_directory, read_content, read_digest, replace_text, replacing
 
-__all__ = ["copy_of", "intact", "restore", "state_of", "write_kept"]
+__all__ = ["LEDGER", "copy_of", "intact", "restore", "state_of", "write_kept"]
 
+LEDGER = ("published", "revisions", "reviews")
+"""Files of the ledger and the reviews, at the root of the lake."""
 _REMEDY = (
     "Restore {name}, with the .json and the .copy.parquet beside it, from the latest backup: see docs/operations.md."
 )

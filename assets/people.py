@@ -18,15 +18,16 @@ import pyarrow.parquet as pq
 from assets.durable import replacing
 from assets.lake import Lake
 from connectors import PROVIDERS
-from detection.persons import RULES, TABLES, named, read_persons, rekeyed, resolve, tell_nobody, view_by_person
+from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 
-__all__ = ["REACH", "People", "find_people", "people_file", "read_people"]
+__all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 
 REACH = timedelta(days=46)
 """How far before its range a run sums user-hours again by who is who now: what it judges again, and their training."""
 
-_IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
+IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
+"""The tables that say under which names accounts were seen."""
 _MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "kind"
 _BY_DAY = """
     CREATE OR REPLACE TEMP TABLE person_days AS
@@ -85,22 +86,13 @@ class People:
         name: str,
         tables: Sequence[str],
         days: Iterable[date],
-        *,
-        dated: bool = False,
-        lost_too: bool = False,
+        **options: bool,
     ) -> None:
-        """As :meth:`assets.lake.Lake.view`, with the person's present key as ``user``.
+        """Make a view as :meth:`assets.lake.Lake.view` does, with the person's present key as ``user``.
 
-        Args:
-            con: Connection; :meth:`tell` comes first.
-            lake: Where the tables are.
-            name: Name of the view.
-            tables: Tables of one kind: uploads, activity, or one that has keys itself.
-            days: Days wanted.
-            dated: Whether each row tells its partition, as ``day``.
-            lost_too: Whether to go on without partitions that are lost.
+        The tables of :meth:`tell` are to be in the connection; what has no accounts has keys already.
         """
-        lake.view(con, f"stored_{name}", tables, days, dated=dated, lost_too=lost_too)
+        lake.view(con, f"stored_{name}", tables, days, **options)
         kind = tables[0].rpartition("/")[2] if tables else name
         made = view_by_person if kind in ("uploads", "activity") else rekeyed
         made(con, name, f"stored_{name}")
@@ -111,27 +103,23 @@ def people_file(lake: Lake) -> Path:
     return Path(lake.root) / "persons.parquet"
 
 
-def find_people(lake: Lake, *, organisation_domains: Sequence[str], persons: str = "") -> People:
+def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequence[MappedAccount] = ()) -> People:
     """Find who is who by all identities of a lake, and keep it for :func:`read_people`.
 
     Args:
         lake: The lake.
         organisation_domains: Mail domains whose addresses join accounts of different providers.
-        persons: The operator's file of persons; empty for none.
-
-    Raises:
-        detection.risk.OperatorFileError: The file can't be used; says what to do.
+        mapped: Rows of the operator's file of persons.
     """
-    mapped = read_persons(Path(persons)) if persons else []
-    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), mapped)).encode()).hexdigest()
-    days = {table: lake.days(table) for table in _IDENTITIES}
+    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), list(mapped))).encode()).hexdigest()
+    days = {table: lake.days(table) for table in IDENTITIES}
     made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
     kept = read_people(lake)
     if kept.made_from == made_from:
         return kept
     with duckdb.connect(config=dict(ENGINE)) as con:
         every = sorted({day for found in days.values() for day in found})
-        lake.view(con, "stored_identities", _IDENTITIES, every, dated=True, lost_too=True)
+        lake.view(con, "stored_identities", IDENTITIES, every, dated=True, lost_too=True)
         con.execute("CREATE TEMP TABLE identities AS FROM stored_identities")
         resolve(con, organisation_domains=organisation_domains, mapped=mapped)
         con.execute(_BY_DAY)

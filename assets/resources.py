@@ -17,6 +17,7 @@ from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.geoip import read_geography
 from detection.parameters import Parameters
+from detection.persons import MappedAccount, read_persons
 from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
@@ -127,13 +128,21 @@ class Detector(dg.ConfigurableResource[None]):
         """
         return allow_lists.read(Path(self.allow_list)) if self.allow_list else []
 
-    def people(self, lake: Lake) -> People:
-        """Who is who by what a lake knows now, and by the operator's file.
+    def mapped(self) -> list[MappedAccount]:
+        """Read the operator's file of persons as it is now.
 
         Raises:
-            detection.risk.OperatorFileError: The file can't be used; says what to do.
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
         """
-        return find_people(lake, organisation_domains=self.organisation_domains, persons=self.persons)
+        return read_persons(Path(self.persons)) if self.persons else []
+
+    def people(self, lake: Lake) -> People:
+        """Find who is who by what a lake knows now, and by the operator's file.
+
+        Raises:
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
+        """
+        return find_people(lake, organisation_domains=self.organisation_domains, mapped=self.mapped())
 
     @property
     def parameters(self) -> Parameters:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from assets.calendar import DAY, TRAINING_DAYS, midnight
-from assets.kept import intact, write_kept
+from assets.identity_retention import drop_identities, old_identities
+from assets.kept import LEDGER, intact, write_kept
 from assets.lake import Lake
 from assets.pages.paths import dossier_path
 from assets.refresh import REACH
@@ -23,6 +25,7 @@ __all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "by_table", "find_old", "ke
 
 EXPORTS = "exports"
 DOSSIERS = "dossiers"
+_NAMES = "identities"
 _OF_PROVIDERS = (
     "audit_events",
     "logged_uploads",
@@ -46,7 +49,7 @@ _OF_ALL = (
     "alerts",
     DOSSIERS,
 )
-TABLES = (*_OF_PROVIDERS, *_OF_ALL, EXPORTS)
+TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
 """What a number of days may be set for."""
 
 LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
@@ -54,7 +57,6 @@ LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
 back over its training days, and a source has to show that it is past its activation then."""
 
 _DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}))")
-_LEDGER = ("published", "revisions", "reviews")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Old:
         path: The partition, exported file, or file whose rows of these days are old.
         rows: How many rows of that file; None where all of it is.
         size: Bytes on disk of what goes whole.
+        identities: Which rows, where only those of some persons are.
     """
 
     table: str
@@ -74,6 +77,7 @@ class Old:
     path: Path
     rows: int | None
     size: int
+    identities: pa.Table | None = field(default=None, compare=False)
 
 
 def kept_days(text: str) -> dict[str, int]:
@@ -114,8 +118,13 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
             runs ahead removes nothing.
     """
     today = _known_today(lake, today)
-    for table, days in keep.items():
+    # Identities first: whose go depends on what else there is, and that is to be the same in a look and in earnest.
+    for table, days in sorted(keep.items(), key=lambda kept: kept[0] != _NAMES):
         first = today - timedelta(days=days - 1)
+        if table == _NAMES:
+            for name, day, rows in old_identities(lake, first):
+                yield Old(name, day, lake.part(name, day), rows.num_rows, 0, rows)
+            continue
         if table == EXPORTS:
             yield from _old_exports(Path(lake.root).parent / EXPORTS, first)
             continue
@@ -137,7 +146,9 @@ def remove_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old
     """Removes what :func:`find_old` finds, and tells it."""
     with lake.alone():
         for old in find_old(lake, keep, today):
-            if old.rows is not None:
+            if old.identities is not None:
+                drop_identities(lake, old.table, old.day, old.identities)
+            elif old.rows is not None:
                 _drop_rows(old)
             elif old.path.is_dir():
                 lake.remove(old.table, old.day)
@@ -165,7 +176,7 @@ def _old_pages(lake: Lake, day: date) -> Iterator[Old]:
 
 
 def _old_rows(lake: Lake, first: date) -> Iterator[Old]:
-    for name in _LEDGER:
+    for name in LEDGER:
         path = intact(Path(lake.root) / f"{name}.parquet")
         if path:
             with duckdb.connect() as con:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from assets.durable import LEFT_BEHIND_SECONDS, make_way
 from assets.health import damaged_health
-from assets.kept import copy_of, restore, state_of
+from assets.kept import LEDGER, copy_of, restore, state_of
 from assets.lake import KEPT_TABLES, Lake
 from assets.manifest import Manifest
 from assets.manifest_entries import Piece
@@ -27,10 +27,7 @@ from assets.salvage import salvage
 from connectors import PROVIDERS
 from detection.tables import TABLES
 
-__all__ = ["LEDGER", "Problem", "verify"]
-
-LEDGER = ("published", "revisions", "reviews")
-"""Files of the ledger and the reviews, at the root of the lake."""
+__all__ = ["Problem", "verify"]
 
 _TEMPORARY = re.compile(r"\.(?:.+\.[a-z0-9_]{8}|[0-9a-f]{32})")
 """Names of files that are being written, see :mod:`assets.durable` and :mod:`assets.landing`."""

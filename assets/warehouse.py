@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from assets.kept import LEDGER
 from assets.lake import Lake, quoted, replacing
 from assets.people import people_file
 from detection.persons import TABLES as PERSON_TABLES
@@ -14,8 +15,6 @@ from detection.sql import load, nested
 from detection.tables import TABLES, empty
 
 __all__ = ["build_warehouse", "warehouse_path"]
-
-_LEDGER = ("published", "revisions", "reviews")
 
 
 def warehouse_path(lake: Lake) -> Path:
@@ -51,7 +50,7 @@ def _views(lake: Lake) -> dict[str, str]:
     root = Path(lake.root).absolute()
     views = {}
     for kind, columns in TABLES.items():
-        if kind in _LEDGER:
+        if kind in LEDGER:
             path = root / f"{kind}.parquet"
             if path.exists():
                 files = f"read_parquet('{quoted(path)}', union_by_name = true)"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 __all__ = ["GROUPING", "AccountGroups"]
 
-GROUPING = 1
+GROUPING = 2
 """Version of the rules of this module; to be counted up where they come out different."""
 _NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 -- UTC without zone, as everywhere in the lake
 
@@ -64,7 +64,9 @@ class AccountGroups:
             self._owners.setdefault(first, self._owners.pop(second))
 
     def give(self, account: str, owner: str) -> None:
-        """Make an account that of a person whom the operator names."""
+        """Make an account that of a person whom the operator names, unless it is somebody's whom they named before."""
+        if self._owners.get(self._root(account), owner) != owner:
+            return
         self.join(self._of_owner.setdefault(owner, account), account)
         self._owners[self._root(account)] = owner
 

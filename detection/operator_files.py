@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-__all__ = ["OperatorFileError", "Row", "read_rows"]
+__all__ = ["OperatorFileError", "Row", "read_rows", "read_rows_with_places"]
 
 _MOST_ROWS = 1_000_000
 _BATCH = 10_000
@@ -41,7 +41,16 @@ RowType = TypeVar("RowType", bound=Row)
 
 
 def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
-    """Rows of a CSV file, or of a Parquet file (``.parquet``), each checked as it is read.
+    """Read the rows of a CSV file, or of a Parquet file (``.parquet``), each checked as it is read.
+
+    Raises:
+        OperatorFileError: The file or a row of it can't be used.
+    """
+    return (row for _, row in read_rows_with_places(path, model))
+
+
+def read_rows_with_places(path: Path, model: type[RowType]) -> Iterator[tuple[str, RowType]]:
+    """Read rows as :func:`read_rows`, each with its place for a message, such as ``line 3``.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
@@ -53,12 +62,14 @@ def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
                 raise OperatorFileError(f"{path} has more than {_MOST_ROWS:,} rows. Leave out what is not needed.")
             try:
                 # An empty cell is a value that is not there.
-                yield model.model_validate({name: value for name, value in values.items() if value not in (None, "")})
+                given = {name: value for name, value in values.items() if value not in (None, "")}
+                yield place, model.model_validate(given)
             except ValidationError as error:
                 raise OperatorFileError(f"{path}, {place}: {_said(error)}. Correct or remove that row.") from error
     except (OSError, pa.ArrowException) as error:
+        said = getattr(error, "strerror", None) or error
         raise OperatorFileError(
-            f"{path} can't be read: {error}. Name a CSV file, or a Parquet file that ends in .parquet."
+            f"{path} can't be read: {said}. Name a CSV file, or a Parquet file that ends in .parquet."
         ) from error
 
 

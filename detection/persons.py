@@ -6,16 +6,17 @@ is their present address. Both follow from the identities of all days and the op
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 import pyarrow as pa
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from detection.account_groups import GROUPING, AccountGroups
-from detection.operator_files import OperatorFileError, Row, read_rows
+from detection.operator_files import OperatorFileError, Row, read_rows_with_places
 from detection.risk import printable_text
 from detection.sql import into, load, nested, parsed, version
 
@@ -89,6 +90,12 @@ class MappedAccount(Row):
     def _printable(cls, value: object) -> object:
         return printable_text(value)
 
+    @field_validator("account")
+    @classmethod
+    def _without_source(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Take the id out of what stands for an account in tables and alerts, such as ``box:12345``."""
+        return value.removeprefix(f"{info.data.get('source')}:") if value else value
+
     @field_validator("address")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
@@ -104,6 +111,11 @@ class MappedAccount(Row):
             raise ValueError("an account needs its source")
         return self
 
+    @property
+    def vagueness(self) -> int:
+        """How little the row says of which account it means: an account, an address at a source, an address."""
+        return (self.account is None) + (self.source is None)
+
 
 def read_persons(path: Path) -> list[MappedAccount]:
     """Accounts by person, from CSV or Parquet with the columns of :class:`MappedAccount`.
@@ -111,17 +123,19 @@ def read_persons(path: Path) -> list[MappedAccount]:
     Raises:
         OperatorFileError: The file or a row of it can't be used, or two rows give one account to two persons.
     """
-    rows = list(read_rows(path, MappedAccount))
-    known: dict[tuple[str | None, str | None, str | None], tuple[int, str]] = {}
-    for number, row in enumerate(rows, 1):
-        first, person = known.setdefault((row.source, row.account, row.address), (number, row.person))
-        if person != row.person:
-            named = row.account or row.address
-            raise OperatorFileError(
-                f"{path}, rows {first} and {number}: {named!r} is given to {person!r} and to {row.person!r}. Remove "
-                "one."
-            )
-    return rows
+    rows = list(read_rows_with_places(path, MappedAccount))
+    known: dict[tuple[str | None, str | None], dict[str | None, tuple[str, str]]] = defaultdict(dict)
+    for place, row in rows:
+        of_sources = known[row.account, row.address]
+        # An address without a source means all of them.
+        for source, (first, person) in of_sources.items():
+            if person != row.person and (source is None or row.source in (None, source)):
+                raise OperatorFileError(
+                    f"{path}, {first} and {place}: {(row.account or row.address)!r} is given to {person!r} and to "
+                    f"{row.person!r}. Remove one."
+                )
+        of_sources.setdefault(row.source, (place, row.person))
+    return [row for _, row in rows]
 
 
 def resolve(
@@ -151,7 +165,8 @@ def resolve(
             "account": f"{row.source}:{row.account}" if row.account else None,
             "address": row.address,
         }
-        for number, row in enumerate(mapped, 1)
+        # What says most of which account it means comes first, since an account is given once.
+        for number, row in enumerate(sorted(mapped, key=lambda row: row.vagueness), 1)
     ]
     con.register("mapped_rows", pa.Table.from_pylist(given, schema=_MAPPED))
     into(con, "mapped", "persons/mapped")

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from sandbox.addresses import Addresses
 from sandbox.credentials import GOOGLE_CUSTOMER_ID
 from sandbox.data import Events
 from sandbox.people import Person, digest, organisation, person, responsible
@@ -52,7 +53,7 @@ def document_id(file: str) -> str:
     return f"1{file}"
 
 
-def activity(events: Events, row: int, application: str, time: str) -> bytes:
+def activity(events: Events, row: int, application: str, time: str, addresses: Addresses) -> bytes:
     """The activity at a row, as JSON."""
     kind, user, seed = events.kind[row], events.user[row], events.seed[row]
     qualifier = seed - (1 << 64) if seed >= 1 << 63 else seed
@@ -75,7 +76,7 @@ def activity(events: Events, row: int, application: str, time: str) -> bytes:
         item["ipAddress"] = events.ip[row]
         if events.country[row]:
             item["networkInfo"] = _network(events.ip[row], events.country[row])
-    chain = _drive_events(events, row) if kind in _DRIVE else _account_events(events, row)
+    chain = _drive_events(events, row, addresses) if kind in _DRIVE else _account_events(events, row, addresses)
     item["events"] = msgspec.Raw(b"[" + b",".join(chain) + b"]")
     return _encode(item)
 
@@ -113,9 +114,8 @@ def _parameter(name: str, value: object, field: str = "value") -> dict[str, obje
     return {"name": name, field: value}
 
 
-def _drive_events(events: Events, row: int) -> list[bytes]:
-    actor = person(events.user[row])
-    owner = responsible(actor).email
+def _drive_events(events: Events, row: int, addresses: Addresses) -> list[bytes]:
+    owner = addresses.primary(responsible(person(events.user[row])).email, int(events.time[row]))
     kind = events.kind[row]
     common = _about_file(events, row, owner, "people_with_link" if kind == "share_external" else "private")
     match kind:
@@ -205,7 +205,7 @@ def _access(target: str, old: list[str], new: list[str], visibility: str, change
     return _encode(parameters)[1:-1] + b","
 
 
-def _account_events(events: Events, row: int) -> list[bytes]:
+def _account_events(events: Events, row: int, addresses: Addresses) -> list[bytes]:
     family, parameters = "login", []
     match events.kind[row]:
         case "sign_in":
@@ -226,7 +226,7 @@ def _account_events(events: Events, row: int) -> list[bytes]:
         case "provider_alert":
             family = "account_warning"
             parameters = [
-                _parameter("affected_email_address", events.user[row]),
+                _parameter("affected_email_address", addresses.primary(events.user[row], int(events.time[row]))),
                 _parameter("login_timestamp", str(int(events.time[row])), "intValue"),
             ]
     event: dict[str, object] = {"type": family, "name": EVENT_NAMES[events.kind[row]][0]}

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.addresses import Addresses
 from sandbox.clock import Clock, parse_time, write_time
 from sandbox.credentials import Tokens
 from sandbox.data import Events
@@ -47,8 +48,9 @@ class PageToken(msgspec.Struct, array_like=True):
 class GoogleDrive:
     """The files of one customer."""
 
-    def __init__(self, events: Events, files: Files, clock: Clock, tokens: Tokens) -> None:
-        self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
+    def __init__(self, events: Events, files: Files, addresses: Addresses, clock: Clock, tokens: Tokens) -> None:
+        self._events, self._files, self._addresses = events, files, addresses
+        self._clock, self._tokens = clock, tokens
         self._lists: dict[tuple[str, str, int], list[int]] = {}
 
     def routes(self) -> list[Route]:
@@ -138,7 +140,7 @@ class GoogleDrive:
     def _file(self, row: int, wanted: set[str]) -> dict[str, Any]:
         """The fields asked for. A size is text, and is left out where the file has none."""
         events = self._events
-        owner = responsible(person(events.user[row])).email
+        owner = self._addresses.primary(responsible(person(events.user[row])).email, self._clock.now)
         modified = write_time(int(events.time[row]), "ms")
         described: dict[str, Any] = {
             "kind": "drive#file",

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox.addresses import Addresses
 from sandbox.clock import DAY, Clock, parse_time, write_times
 from sandbox.credentials import GOOGLE_SERVICE_ACCOUNT, Credentials, Tokens
 from sandbox.data import Events
@@ -54,11 +55,11 @@ class PageToken(msgspec.Struct, array_like=True):
 class GoogleWorkspace:
     """The token endpoint and the audit activities of one customer."""
 
-    def __init__(self, events: Events, clock: Clock, tokens: Tokens, credentials: Credentials) -> None:
-        self._events, self._clock, self._tokens = events, clock, tokens
+    def __init__(
+        self, events: Events, addresses: Addresses, clock: Clock, tokens: Tokens, credentials: Credentials
+    ) -> None:
+        self._events, self._addresses, self._clock, self._tokens = events, addresses, clock, tokens
         self._public_key = credentials.google_public_key
-        members = {user.lower() for user in set(events.user) if person(user).kind == "person"}
-        self._members = members | {admin_email()}
 
     def routes(self) -> list[Route]:
         """The paths served."""
@@ -66,7 +67,7 @@ class GoogleWorkspace:
         return [Route("/token", self.token, methods=["POST"]), Route(path, self.list_activities)]
 
     async def token(self, request: Request) -> Response:
-        """Give a token to the service account, acting as the `sub` of its assertion."""
+        """Give a token to the service account, acting as the account that has the address `sub` of its assertion."""
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         if form.get("grant_type") != _ASSERTION_GRANT:
             raise _denied(400, "unsupported_grant_type", "Invalid grant_type")
@@ -78,13 +79,14 @@ class GoogleWorkspace:
         if claims.get("iss") != GOOGLE_SERVICE_ACCOUNT:
             raise _denied(400, "invalid_grant", "Invalid grant: account not found")
         scopes = frozenset(str(claims.get("scope", "")).split())
-        subject = str(claims.get("sub", "")).lower()
-        if not scopes or not scopes <= _DELEGATED or person(subject).kind != "person":
+        subject = str(claims.get("sub", ""))
+        account = self._addresses.account(subject, self._clock.now)
+        if not scopes or not scopes <= _DELEGATED or person(account or subject).kind != "person":
             message = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."  # noqa: E501 - as Google words it
             raise _denied(401, "unauthorized_client", message)
-        if subject not in self._members:
+        if account is None:
             raise _denied(400, "invalid_grant", "Invalid email or User ID")
-        token = self._tokens.issue("google", TOKEN_LIFE, subject, scopes)
+        token = self._tokens.issue("google", TOKEN_LIFE, account, scopes)
         return json_response({"access_token": token, "expires_in": TOKEN_LIFE, "token_type": "Bearer"})
 
     async def list_activities(self, request: Request) -> Response:
@@ -93,7 +95,8 @@ class GoogleWorkspace:
         if subject != admin_email():
             message = "Access denied. You are not authorized to read activity records."
             raise error(401, "authError", message, "UNAUTHENTICATED")
-        application, user = request.path_params["application"], request.path_params["user"].lower()
+        application, address = request.path_params["application"], request.path_params["user"]
+        user = self._addresses.account(address, self._clock.now) or address.lower()
         if application not in APPLICATIONS:
             raise error(400, "invalid", f"Invalid value '{application}' for applicationName", "INVALID_ARGUMENT")
         query = request.query_params
@@ -110,7 +113,10 @@ class GoogleWorkspace:
         rows = self._take(token, page_limit(request, int(told)), kinds, user)
         token.pages += 1
         times = write_times(self._events.time[rows], "ms")
-        items = [activity(self._events, row, application, f"{text}Z") for row, text in zip(rows, times, strict=True)]
+        items = [
+            activity(self._events, row, application, f"{text}Z", self._addresses)
+            for row, text in zip(rows, times, strict=True)
+        ]
         return _page(items, _write_token(token) if token.low < token.high else "")
 
     def _window(self, start_text: str, end_text: str) -> tuple[int, int]:

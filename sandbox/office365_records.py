@@ -10,6 +10,7 @@ from typing import Any
 from sandbox.clock import SECOND, write_time, write_times
 from sandbox.credentials import OFFICE365_TENANT_ID
 from sandbox.data import Events
+from sandbox.office365_clients import names_application, user_agent
 from sandbox.people import Person, admin_email, digest, guid, person
 
 CONTENT = {
@@ -158,7 +159,6 @@ def _located(events: Events, row: int, time: str, record_type: int, operation: s
         operation=operation,
         workload="OneDrive" if personal else "SharePoint",
     )
-    app = events.app[row]
     record |= {
         "ObjectId": f"{there.site_url}{there.path}/{name}",
         "CorrelationId": guid(digest("correlation", events.key[row])),
@@ -172,10 +172,11 @@ def _located(events: Events, row: int, time: str, record_type: int, operation: s
         "SiteUrl": there.site_url,
         "SourceFileName": name,
         "SourceRelativeUrl": there.path,
-        "UserAgent": app or "Mozilla/5.0",
+        "UserAgent": user_agent(events, row),
         "GeoLocation": "EUR",
     }
-    if app:
+    if names_application(events, row):
+        app = events.app[row]
         record["ApplicationDisplayName"] = app
         record["ApplicationId"] = guid(digest("application", app))
     return record
@@ -218,7 +219,7 @@ def _sign_in_record(events: Events, row: int, time: str) -> dict[str, Any]:
         "AzureActiveDirectoryEventType": 1,
         "ExtendedProperties": [
             {"Name": "ResultStatusDetail", "Value": detail},
-            {"Name": "UserAgent", "Value": events.app[row] or "Mozilla/5.0"},
+            {"Name": "UserAgent", "Value": user_agent(events, row)},
             {"Name": "RequestType", "Value": "OAuth2:Authorize"},
         ],
         "ModifiedProperties": [],

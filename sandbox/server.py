@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from sandbox.addresses import Addresses
 from sandbox.box import Box
 from sandbox.box_files import BoxFiles
 from sandbox.clock import Clock, parse_time, write_time
@@ -61,8 +62,9 @@ class Sandbox:
             routes += self._dropbox.routes() + DropboxFiles(events, Files(events), self.clock, self.tokens).routes()
         if "google_workspace" in workload:
             events = workload["google_workspace"]
-            routes += GoogleWorkspace(events, *shared).routes()
-            routes += GoogleDrive(events, Files(events), self.clock, self.tokens).routes()
+            addresses = Addresses(events)
+            routes += GoogleWorkspace(events, addresses, *shared).routes()
+            routes += GoogleDrive(events, Files(events), addresses, self.clock, self.tokens).routes()
         if "office365" in workload:
             events = workload["office365"]
             routes += Office365(events, *shared).routes()

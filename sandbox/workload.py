@@ -21,6 +21,7 @@ from sandbox.workload_events import DAY, Events
 from sandbox.workload_format import Label, labels_path, write_labels, write_workload
 from sandbox.workload_ordinary import make_ordinary
 from sandbox.workload_people import make_organisation
+from sandbox.workload_renames import relabel
 from sandbox.workload_stage import Scene, Stage, spread
 from sandbox.workload_stats import describe
 
@@ -29,7 +30,7 @@ __all__ = ["FEWEST_DAYS", "add_command", "make_workload"]
 FEWEST_DAYS = 45
 """Incidents need a source past its activation, and some of them weeks of history before."""
 
-_ORGANISATION, _ORDINARY, _SCENES, _DELIVERY = range(4)
+_ORGANISATION, _ORDINARY, _SCENES, _DELIVERY, _RENAMES = range(5)
 
 
 def make_workload(
@@ -39,6 +40,8 @@ def make_workload(
     people: int = 300,
     start: date = date(2026, 1, 5),
     incidents: bool = True,
+    saves: bool = True,
+    renames: bool = False,
 ) -> tuple[pa.Table, list[Label]]:
     """Makes a workload and its labels.
 
@@ -48,6 +51,8 @@ def make_workload(
         people: Size of the organisation.
         start: First day.
         incidents: False leaves out the incidents and look-alikes (and with them the service accounts).
+        saves: False leaves out, of these, autosave and the sync client that saves the same files all day.
+        renames: Whether addresses change, see `sandbox.workload_renames`.
 
     Returns:
         Events in the format of `sandbox.workload_format.SCHEMA`, sorted by time, and labels by their start.
@@ -63,13 +68,15 @@ def make_workload(
     labels: list[Label] = []
     if incidents:
         stage = Stage.set_up(organisation, events, first, days)
-        scenes = _play(stage, seed)
+        scenes = _play(stage, seed, saves=saves)
         events = _add(events, scenes)
         labels = _number(scenes)
     # providers but Google tell whole seconds
     whole = np.where(events.provider == "google_workspace", events.time, events.time // 1_000 * 1_000)
     events = events.having(time=whole)
     events = events.take((events.time >= first) & (events.time < first + days * DAY))
+    if renames:
+        events = relabel(np.random.default_rng([seed, _RENAMES]), events, organisation.people, first, days)
     return deliver(np.random.default_rng([seed, _DELIVERY]), events).table(), labels
 
 
@@ -83,10 +90,14 @@ def add_command(app: typer.Typer) -> None:
         days: Annotated[int, typer.Option(help=f"Length in days, at least {FEWEST_DAYS}.")] = 60,
         people: Annotated[int, typer.Option(help="Size of the organisation.")] = 300,
         start: Annotated[str, typer.Option(help="First day, as 2026-01-05.")] = "2026-01-05",
+        saves: Annotated[bool, typer.Option(help="With autosave and a sync client that saves all day.")] = True,
+        renames: Annotated[bool, typer.Option(help="With renames, aliases and accounts without address.")] = False,
     ) -> None:
         """Makes a workload with labelled incidents and look-alikes."""
         try:
-            table, labels = make_workload(seed=seed, days=days, people=people, start=date.fromisoformat(start))
+            table, labels = make_workload(
+                seed=seed, days=days, people=people, start=date.fromisoformat(start), saves=saves, renames=renames
+            )
         except ValueError as error:
             raise typer.BadParameter(str(error)) from error
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -96,10 +107,12 @@ def add_command(app: typer.Typer) -> None:
         typer.echo(f"Written to {out} and {labels_path(out)}")
 
 
-def _play(stage: Stage, seed: int) -> list[Scene]:
+def _play(stage: Stage, seed: int, *, saves: bool) -> list[Scene]:
     """Plays all programmes; each scene has a stream of randomness of its own."""
     # what needs a particular kind of user chooses first, and what takes anybody last
-    entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME), *workload_saves.PROGRAMME)
+    entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME))
+    if saves:
+        entries += workload_saves.PROGRAMME
     return [
         entry.play(
             stage.for_scene(np.random.default_rng([seed, _SCENES, index])),

@@ -77,6 +77,7 @@ def _own_rules() -> dict[str, str]:
     # Read now: a run would come to them after all that the days before them take.
     made = resources(Settings.read(own), own, [])
     made["detector"].entries()
+    made["detector"].mapped()
     made["detector"].watch()
     made["pages"].terms()
     return own

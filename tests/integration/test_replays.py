@@ -52,6 +52,7 @@ def test_a_file_that_is_no_workload_is_said_to_be_none(beside: Path, name: str, 
     [
         ("ALLOW_LIST", '[[allow]]\nuser = "backup@example.com"\n', "has an entry 1 (backup@example.com)"),
         ("RISK_LIST", "user\nann@example.com\n", "It needs user and reason"),
+        ("PERSONS", "name,address\nAnn,ann@example.com\n", "It needs person"),
         ("NETWORKS", "network,kind\n192.0.2.0/24,vpn\n", "line 2: kind 'vpn'"),
         ("GEOIP_COUNTRY", "<html>", "own (UPLOADWATCH_GEOIP_COUNTRY) is damaged"),
         ("SERVICE_BUDGET", "", "UPLOADWATCH_SERVICE_BUDGET"),

@@ -83,6 +83,47 @@ def test_drive_shows_an_account_its_own_files_as_they_are_now(tmp_path: Path) ->
     assert {file["size"]: file["trashed"] for file in later} == {"77": False, "1002": True}
 
 
+def test_a_renamed_account_keeps_its_files_under_every_address_it_has(tmp_path: Path) -> None:
+    """Prevents a rename in the played time from hiding files that the real Drive still shows.
+
+    Google makes the old address of a renamed account an alias, until somebody else is given it.
+    """
+    old, new = "ann.lee@example.com", "ann.smith@new.example"
+    rows = uploads("google_workspace", 4)
+    for row in rows[2:]:
+        row |= {"time": row["time"].replace("T00", "T12"), "address": new}
+    rows[3]["address"] = "-"
+    bo = uploads("google_workspace", 1, user="bo.chen@example.com", time="2026-01-06T00:00:00", address=old)
+    with serving(tmp_path, [*rows, *bo], "2026-01-05T08:00:00Z") as client:
+        files = f"{client.url}/drive/v3/files"
+
+        def listed(subject: str) -> tuple[list[str], set[str]]:
+            answer = client.google("drive", subject).get(files, params={"fields": "files(id,size,owners)"}).json()
+            owners = {owner["emailAddress"] for file in answer["files"] for owner in file["owners"]}
+            return sorted(file["size"] for file in answer["files"]), owners
+
+        assert listed(old) == (["1000", "1001"], {old})
+        with pytest.raises(RefreshError):
+            client.google("drive", new)
+        client.set_clock("2026-01-05T13:00:00Z")
+        whole = (["1000", "1001", "1002", "1003"], {new})
+        assert listed(new) == listed(old) == whole
+        first = client.google("drive", old).get(files, params={"fields": "files(id)"}).json()["files"][0]["id"]
+        assert client.google("drive", new).get(f"{files}/{first}").ok
+        assert client.google("drive", new).get(f"{files}/{first}/revisions").ok
+        owners = {
+            parameter["value"]
+            for item in activities(client, "drive")
+            for event in item["events"]
+            for parameter in event["parameters"]
+            if parameter["name"] == "owner"
+        }
+        assert owners == {old, new}
+        client.set_clock("2026-01-06T08:00:00Z")
+        assert listed(new) == whole
+        assert listed(old) == (["1000"], {old})
+
+
 def test_only_members_can_be_acted_for_and_only_with_the_scope(tmp_path: Path) -> None:
     """Prevents a client from being tried where impersonating anyone works."""
     users = ("ann.lee@example.com", "bo.chen@example.com", "guest@other.example.net")

@@ -9,6 +9,8 @@ from typing import Any
 import requests
 from sandbox_server import Client, serving, uploads
 
+from detection.user_agents import app_of
+
 
 def feed(client: Client) -> str:
     return f"{client.url}/api/v1.0/{client.environment['OFFICE365_TENANT_ID']}/activity/feed"
@@ -96,6 +98,28 @@ def test_sizes_come_from_the_log_only_where_the_workload_says_so(tmp_path: Path)
     by_operation = {record["Operation"]: record for record in found}
     assert by_operation["FileUploaded"]["FileSizeBytes"] == 1000
     assert by_operation["FileSyncUploadedFull"]["FileSyncBytesCommitted"] == "1000"
+
+
+def test_most_uploads_tell_a_user_agent_and_no_application(tmp_path: Path) -> None:
+    """Prevents a product from looking complete that knows applications by a name the real log does not give."""
+    clients = ("OneDrive SyncEngine", "SharePoint Online Web", "Microsoft Teams", "Microsoft Office", "rclone")
+    rows = [
+        row | {"app": app, "file_name": f"{app} {row['file_name']}", "user": f"user{number % 20}@example.com"}
+        for app in clients
+        for number, row in enumerate(uploads("office365", 100))
+    ]
+    machine = uploads("office365", 10, user="app@sharepoint", app="Records Sync")
+    with serving(tmp_path, [*rows, *machine], "2026-01-06T00:00:00Z") as client:
+        found = records(client, "Audit.SharePoint", "2026-01-05T00:00:00", "2026-01-06T00:00:00")
+    uploaded = [record for record in found if record["Operation"].endswith(("Uploaded", "UploadedFull"))]
+    by_people = [record for record in uploaded if record["UserType"] == 0]
+    named = [record for record in by_people if "ApplicationDisplayName" in record]
+    assert len(by_people) == 500
+    assert 0 < len(named) < 50
+    assert all("ApplicationId" in record for record in named)
+    known = ("OneDrive sync", "Edge", "Chrome", "Firefox", "Teams", "Office", "rclone")
+    assert {app_of(record["UserAgent"]) for record in by_people} == {f"{name} (by user agent)" for name in known}
+    assert [r["ApplicationDisplayName"] for r in uploaded if r not in by_people] == ["Records Sync"] * 10
 
 
 def test_graph_answers_a_batch_in_its_own_order_each_with_a_status(tmp_path: Path) -> None:

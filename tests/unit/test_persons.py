@@ -243,10 +243,40 @@ def test_the_operators_file_joins_what_no_address_does_and_keeps_apart_what_one_
     assert len(persons(known(rows, mapped=apart))) == 4
 
 
+def test_an_account_that_two_rows_mean_is_given_once_and_joins_nobody():
+    """Prevents two people of the file from becoming one because one's address is that of the other's account.
+
+    What names the account decides, and whoever takes somebody's address can neither stop the judgement nor join them.
+    """
+    rows = [
+        Seen("box:77", "ann@example.com", 0, 30),
+        Seen("box:88", "ben@example.com", 0, 30),
+        Seen("office365:1003bffd8ec47ca6", "b.brown@example.com", 0, 30),
+    ]
+    mapped = [
+        MappedAccount(person="Ann", address="b.brown@example.com"),
+        MappedAccount(person="Ann", source="box", account="77"),
+        MappedAccount(person="Ben", source="box", account="88"),
+        MappedAccount(person="Ben", source="office365", account="1003bffd8ec47ca6"),
+    ]
+    found = [{"box:77"}, {"box:88", "office365:1003bffd8ec47ca6"}]
+    assert persons(known(rows, mapped=mapped)) == persons(known(rows, mapped=mapped[::-1])) == found
+
+
+def test_an_account_may_be_named_as_the_key_of_a_person_names_it():
+    """Prevents a row from meaning nobody because the id was copied with its source, as alerts and tables have it."""
+    assert MappedAccount(person="Ann", source="box", account="box:77").account == "77"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("person,source,account\nAnn,box,7\nBen,box,7\n", r"rows 1 and 2: '7' is given to 'Ann' and to 'Ben'"),
+        ("person,source,account\nAnn,box,7\nBen,box,7\n", r"line 2 and line 3: '7' is given to 'Ann' and to 'Ben'"),
+        (
+            "person,source,address\nAnn,,a@b.example\n\nBen,box,A@b.example\n",
+            r"line 2 and line 4: 'a@b.example' is given to 'Ann' and to 'Ben'",
+        ),
+        ("person,source,account\nAnn,box,7\nBen,box,box:7\n", r"line 2 and line 3: '7' is given"),
         ("person,account\nAnn,7\n", "line 2: an account needs its source"),
         ("person,source\nAnn,box\n", "line 2: give either account or address"),
         ("person,source,account\nAnn,bax,7\n", "line 2: source 'bax'"),

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from assets.lake import Lake
+from assets.people import find_people
 from assets.retention import LEAST_DAYS, TABLES, find_old, kept_days, remove_old
 from connectors import ConfigurationError
 from detection.tables import TABLES as COLUMNS
@@ -153,3 +154,57 @@ def test_the_command_and_the_job_do_the_same(lake, tmp_path):
     unset = {**variables, "UPLOADWATCH_RETENTION": ""}
     assert "everything is kept" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=unset).stdout
     assert not build_defs(unset).jobs
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Lake:
+    """A lake in which Ann was renamed and works on, Ben left, Dora got the address of Carl, and Eve has an alert."""
+    lake = Lake(root=str(tmp_path / "lake"))
+    old, new = TODAY - 90 * DAY, TODAY - 5 * DAY
+    seen = [
+        (old, "box:1", "ann@example.com"),
+        (old, "box:2", "ben@example.com"),
+        (old, "box:3", "shared@example.com"),
+        (old, "box:5", "eve@example.com"),
+        (old - DAY, "box:2", "ben@example.com"),
+        (new, "box:1", "ann.smith@example.com"),
+        (new, "box:4", "shared@example.com"),
+    ]
+    with connect() as con:
+        for day in sorted({day for day, *_ in seen}):
+            con.execute(f"CREATE OR REPLACE TABLE rows AS {empty('identities')}")
+            for at, account, address in seen:
+                if at == day:
+                    con.execute(
+                        "INSERT INTO rows (provider, account, address, actor_class, first_seen, last_seen) "
+                        "VALUES ('box', ?, ?, 'person', ?, ?)",
+                        [account, address, *[datetime(day.year, day.month, day.day, 9)] * 2],
+                    )
+            lake.write(con, "rows", "box/identities", day, "input")
+        con.execute(f"CREATE OR REPLACE TABLE rows AS {empty('published')}")
+        con.execute("INSERT INTO rows (alert_id, \"user\", person) VALUES ('a', 'eve@example.com', 'box:5')")
+        con.table("rows").write_parquet(f"{lake.root}/published.parquet")
+    find_people(lake, organisation_domains=[])
+    return lake
+
+
+def test_identities_go_with_the_last_that_is_kept_of_a_person(known):
+    """Prevents leavers' names from being kept for good, and a rename or an alert from losing whose it is."""
+    keep, old = {"identities": 60}, TODAY - 90 * DAY
+    looked = list(find_old(known, keep, TODAY))
+    assert [(found.table, found.day, found.rows) for found in looked] == [
+        ("box/identities", old - DAY, 1),
+        ("box/identities", old, 1),
+    ]
+    note = known.note("box/identities", old)
+    assert list(remove_old(known, keep, TODAY)) == looked
+    assert list(find_old(known, keep, TODAY)) == []
+    assert known.landed_days("box/identities") == [old, TODAY - 5 * DAY]
+    assert known.lost_days("box/identities") == []
+    # The rows of whoever stays are not read again from events that may be gone.
+    assert note and known.note("box/identities", old).made_from == note.made_from
+    people = find_people(known, organisation_domains=[])
+    assert people.named("ann@example.com", first_only=True) == ["box:1"]
+    assert people.named("shared@example.com", first_only=True) == ["box:3"]
+    assert people.named("eve@example.com", first_only=True) == ["box:5"]
+    assert people.named("ben@example.com", first_only=True) == ["ben@example.com"]

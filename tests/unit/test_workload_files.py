@@ -159,3 +159,20 @@ def test_bad_labels_say_where(tmp_path: Path, change: tuple[str, str], message: 
     path.write_text(path.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     with pytest.raises(WorkloadError, match=message):
         read_labels(path)
+
+
+def test_renames_change_what_is_shown_and_nothing_else() -> None:
+    """Prevents a comparison of two workloads, with and without renames, that differ in what people did."""
+    given = {"seed": 3, "days": 30, "people": 60, "incidents": False}
+    plain, changed = make_workload(**given)[0], make_workload(**given, renames=True)[0]
+    assert changed.drop_columns("address") == plain.drop_columns("address")
+    rows = changed.select(["user", "address"]).to_pylist()
+    shown: dict[str, set[str]] = {}
+    for row in rows:
+        if row["address"] not in (None, "-"):
+            shown.setdefault(row["address"], set()).add(row["user"])
+    assert {len(users) for users in shown.values()} == {1}
+    assert sum(".married@" in address for address in shown) >= 5
+    assert any("+files@" in address for address in shown)
+    assert any(row["address"] == "-" for row in rows)
+    assert plain["address"].null_count == plain.num_rows
