@@ -50,6 +50,7 @@ class ImportReport:
         rejected: Rows that are no event of the provider, by the reason.
         rejects: File that keeps these rows; None where there are none.
         advice: What to do about the files of which nothing could be read, a sentence each.
+        empty: Whether all files are answers without events.
     """
 
     read: int = 0
@@ -58,6 +59,7 @@ class ImportReport:
     rejected: dict[str, int] = field(default_factory=dict)
     rejects: Path | None = None
     advice: list[str] = field(default_factory=list)
+    empty: bool = True
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def import_history(
         for number, file in enumerate(file for source in files for file in event_files(provider, source)):
             staged = directory / f"export={number}"
             stage(con, provider, file, staged, rejects, tell)
+            report.empty = report.empty and file.empty_answer
             if _holds_none(con, staged):
                 report.advice.append(advice(provider, file))
         report.rejected, report.rejects = dict(rejects.counts), rejects.keep(root / provider / "import_rejects")
@@ -121,10 +124,12 @@ def import_history(
 
 
 def _holds_none(con: duckdb.DuckDBPyConnection, staged: Path) -> bool:
-    """Tell whether all that a file holds is no event, however it is dated."""
+    """Tell whether nothing that a file holds is an event, however it is dated."""
     parts = [str(path) for path in staged.glob("place=*/*.parquet")]
-    if not parts or any(Path(part).parent.name != "place=rejects" for part in parts):
+    if any(Path(part).parent.name != "place=rejects" for part in parts):
         return False
+    if not parts:
+        return True
     con.execute("SET VARIABLE parts = $parts", {"parts": parts})
     dated = "SELECT count(time) FROM read_parquet(getvariable('parts'))"
     return con.execute(dated).fetchall() == [(0,)]

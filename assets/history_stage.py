@@ -145,6 +145,9 @@ def stage(
         EventFileError: The file can't be read.
     """
     con.register("found", batches(file.blocks()))
+    # How many rows there are is not known ahead, and DuckDB expects one: it would hold all of them to join them with a
+    # table of a hundred codes, in place of the table.
+    con.execute("SET disabled_optimizers = 'build_side_probe_side'")
     try:
         _sort(con, provider, directory, lambda: tell(f"reading {file.name}", file.share))
     except duckdb.OutOfMemoryException as error:
@@ -153,6 +156,7 @@ def stage(
             "leave out what is no audit event."
         ) from error
     finally:
+        con.execute("RESET disabled_optimizers")
         con.unregister("found")
     rejects.add_staged(con, file.name, directory)
 

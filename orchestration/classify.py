@@ -44,13 +44,15 @@ class Classification:
     Attributes:
         counts: Events by outcome and, of those ignored or rejected, the reason.
         advice: What to do about the files of which no event could be read, a sentence each.
+        empty: Whether all files are answers without events.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, advice_: list[str]) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, advice_: list[str], *, empty: bool) -> None:
         self._con = con
         counts = "SELECT outcome, reason, count(*) FROM shown GROUP BY ALL ORDER BY ALL"
         self.counts = {(outcome, reason): n for outcome, reason, n in con.execute(counts).fetchall()}
         self.advice = advice_
+        self.empty = empty
 
     @property
     def read(self) -> int:
@@ -115,21 +117,16 @@ def classify(
             )
             con.unregister("found")
             files.append(file)
-        _decide(con, provider, f"{directory}/*.parquet" if files else None, organisation_domains)
-        unread = con.execute(
-            """
-            SELECT source_number FROM shown GROUP BY source_number
-            HAVING count(*) FILTER (outcome <> 'rejected') = 0
-            """
-        ).fetchall()
-        yield Classification(con, [advice(provider, files[number]) for (number,) in sorted(unread)])
+        _decide(con, provider, f"{directory}/*.parquet", organisation_domains)
+        read = "SELECT DISTINCT source_number FROM shown WHERE outcome <> 'rejected'"
+        some = {number for (number,) in con.execute(read).fetchall()}
+        unread = [advice(provider, file) for n, file in enumerate(files) if n not in some]
+        yield Classification(con, unread, empty=all(file.empty_answer for file in files))
 
 
-def _decide(
-    con: duckdb.DuckDBPyConnection, provider: str, parts: str | None, organisation_domains: Sequence[str]
-) -> None:
+def _decide(con: duckdb.DuckDBPyConnection, provider: str, parts: str, organisation_domains: Sequence[str]) -> None:
     """Make the table ``shown``, one row an event or part that cannot be read."""
-    found = f"read_parquet('{parts}')" if parts else "(SELECT NULL LIMIT 0)"
+    found = f"read_parquet('{parts}')"
     lines = f"""
         SELECT CAST(event AS JSON) AS json, CASE WHEN event IS NULL THEN text END AS unreadable, place AS file
         FROM {found} WHERE fault IS NULL

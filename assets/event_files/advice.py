@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from assets.event_files.blocks import Block
-from assets.event_files.csv_rows import csv_blocks, find_header
-from assets.event_files.json_texts import json_blocks
-from assets.event_files.reading import EventFile
-from assets.event_files.window import Window
-from assets.event_files.wrappers import Unwrapper
+from assets.event_files.reading import EventFile, holds_events
 
-__all__ = ["advice"]
+__all__ = ["advice", "shortened"]
+
+_MOST_SAID = 3
+_FEWEST_COLUMNS = 2
 
 _HINTS = (
-    (r"(?i)\s*<(!doctype|html|\?xml)", "It is a web page or XML, perhaps of a sign-in. Export it again."),
+    (
+        r"(?is)\s*<.{,4000}?<title[^>]*>(?P<title>.{,200}?)</title>",
+        "It is a web page, titled '{title}', and not the export. Sign in, and download it again.",
+    ),
+    (r"\s*<[!?a-zA-Z]", "It is a web page or XML, perhaps of a sign-in. Export CSV or JSON."),
+    (
+        r'(?s).*"@\{\w+=',
+        "PowerShell cut what lies deeper than two levels. Export with `ConvertTo-Json -Depth 20`.",
+    ),
+    (r"\s*\{'", "It is what Python prints, and no JSON. Write it with json.dumps."),
     (
         r'(?s).*"(_source|@timestamp)"\s*:',
         "These are documents of Elastic without the event as it was received. Switch on 'Preserve original event' in "
@@ -51,34 +58,62 @@ def advice(provider: str, file: EventFile) -> str:
         provider: Whose events it should hold.
         file: The file, read.
     """
+    return (
+        _of_another_provider(provider, file)
+        or _without_text(file)
+        or _without_column(provider, file)
+        or _without_events(provider, file)
+    )
+
+
+def _of_another_provider(provider: str, file: EventFile) -> str:
     for other, name in _PROVIDER_NAMES.items():
-        if other != provider and _holds_events(other, file.head):
+        if other != provider and holds_events(other, file.head):
             return f"{file.name} holds events of {name}: give --provider {other}."
+    return ""
+
+
+def _without_text(file: EventFile) -> str:
     if file.damage:
         return f"{file.name}: {file.damage}."
-    if file.header and len(file.header.names) > 1 and file.header.column is None:
-        names = ", ".join(file.header.names[:8])
-        wanted = "AuditData" if provider == "office365" else "_raw"
+    if not file.head:
+        return f"{file.name} is empty, or holds nothing but blanks. Download, copy or export it again."
+    if file.empty_answer:
+        return f"{file.name} is an answer without events."
+    if not file.parts:
         return (
-            f"{file.name} is a CSV with the columns {names}; events are read from one column that holds them as JSON, "
-            f"such as {wanted}. docs/import.md says what each provider's events are exported with."
+            f"{file.name} is a CSV with a header and no rows. See that the search is of the time and users you meant."
         )
+    if file.binary:
+        return f"{file.name} is no text in UTF-8 or UTF-16. Unpack or convert it, or export CSV or JSON."
+    return ""
+
+
+def _without_column(provider: str, file: EventFile) -> str:
+    if not file.header or len(file.header.names) < _FEWEST_COLUMNS or file.header.column is not None:
+        return ""
+    names = ", ".join(file.header.names[:8])
+    wanted = "AuditData" if provider == "office365" else "_raw"
+    return (
+        f"{file.name} is a CSV with the columns {names}; events are read from one column that holds them as JSON, "
+        f"such as {wanted}. docs/import.md says what each provider's events are exported with."
+    )
+
+
+def _without_events(provider: str, file: EventFile) -> str:
+    if holds_events(provider, file.head):
+        return f"{file.name} holds events of {_PROVIDER_NAMES[provider]} that lack what is needed, such as the time."
     for pattern, said in _HINTS:
-        if re.match(pattern, file.head[:20_000]):
-            return f"{file.name}: {said}"
+        if match := re.match(pattern, file.head[:20_000]):
+            title = " ".join((match["title"] or "").split()) if "title" in match.re.groupindex else ""
+            return f"{file.name}: {said.format(title=title)}"
     return (
         f"{file.name} holds no event of {_PROVIDER_NAMES[provider]}. docs/import.md says what is read, and how to "
         "export it."
     )
 
 
-def _holds_events(provider: str, head: str) -> bool:
-    unwrapper = Unwrapper(provider)
-    return any(unwrapper.inside(text) for block in _blocks(head, unwrapper) for text in block.texts)
-
-
-def _blocks(head: str, unwrapper: Unwrapper) -> Iterator[Block]:
-    header = find_header(head, unwrapper)
-    if header and header.column is not None and not head.lstrip("\ufeff \n").startswith(("{", "[")):
-        return csv_blocks(Window(iter([head])), header, unwrapper)
-    return json_blocks(Window(iter([head])), unwrapper)
+def shortened(advice_: Sequence[str]) -> str:
+    """Return the advice about several files as one text, of which the first are said and the others counted."""
+    more = len(advice_) - _MOST_SAID
+    return " ".join([*advice_[:_MOST_SAID], *([f"Nothing could be read of {more:,} more files."] if more > 0 else [])])

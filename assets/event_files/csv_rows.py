@@ -151,6 +151,9 @@ def csv_blocks(window: Window, header: Header, unwrapper: Unwrapper) -> Iterator
     size = 0
     for number, row, wrong in _rows(lines, header, unwrapper):
         cell = "" if wrong else row[header.column or 0]
+        if "{" not in cell and [name.strip("\ufeff ").lower() for name in row] == header.names:
+            # Exports were put one behind the other.
+            continue
         if wrong:
             cell = next((each for each in row if "{" in each and unwrapper.inside(each)), "")
         if wrong and not cell:

@@ -18,6 +18,10 @@ __all__ = ["json_blocks"]
 
 _CANDIDATE = re.compile(r"(?<=[}\[\],])[ \t]*\{|\n[ \t]*\{|\n(?=[^\s,}\]])")
 """Where an event may begin after what is broken: an object after another or in a list, and the beginning of a line."""
+_ROW = re.compile(r"\[\s*[^\s{\[\]]")
+"""Beginning of a row of a table: a list whose first value is none that others are in."""
+_ROW_BEGINS_WITHIN = 256
+"""Characters up to the first value of a row; blanks at most."""
 _DEEPEST = 16
 """Lists and objects that are too long to be held may be in so many others."""
 _CUT_OFF = "cut off: the list has no end"
@@ -41,6 +45,7 @@ class _Reader:
         self._by_line = by_line
         self._found = 0
         self._depth = 0
+        self._lists = 0
         self._end_is_told = False
 
     def blocks(self) -> Iterator[Block]:
@@ -120,17 +125,20 @@ class _Reader:
         """
         window = self._window
         line, begin = window.line, window.text[window.at]
-        if begin == "[" and self._depth < _DEEPEST:
+        row = begin == "[" and self._begins_row()
+        end = window.end_of_value() if row or begin != "[" else None
+        if begin == "[" and end is None and self._depth < _DEEPEST:
             window.to(window.at + 1)
             self._depth += 1
+            self._lists += 1
             yield from self._list(listed=listed)
+            self._lists -= 1
             self._depth -= 1
             return True
-        end = window.end_of_value()
         if end is not None:
             text = window.text[window.at : end]
             window.to(end)
-            found = self._unwrapper.events(text) if listed else self._unwrapper.inside(text)
+            found = self._unwrapper.events(text, row=row) if listed else self._unwrapper.inside(text, row=row)
             if found:
                 self._found += len(found)
                 yield Block(found, [line] * len(found))
@@ -147,6 +155,13 @@ class _Reader:
             return whole
         window.to(window.at + 1)
         return False
+
+    def _begins_row(self) -> bool:
+        """Tell whether a row of a table begins here, which is read as a whole: one of its values is the event."""
+        window = self._window
+        while window.held() < _ROW_BEGINS_WITHIN and window.more():
+            pass
+        return self._lists > 0 and _ROW.match(window.text, window.at) is not None
 
     def _list(self, *, listed: bool) -> Iterator[Block]:
         window = self._window

@@ -21,7 +21,14 @@ _HEAD = 200_000
 _BEGINNING = 120
 _JSON_BEGINS = ("{", "[")
 _LIKE_JSON = re.compile(r'\{\s*"[^"]')
+_JSON_IN_STRING = re.compile(r'"[\s\\nrt\[{]*[\[{](\\[nrt]|\s)*\\"')
+"""Beginning of a JSON string that holds JSON."""
+_PAGE = re.compile(r"<(!doctype\s+html|html|head|!--|\?xml)", re.IGNORECASE)
 _BLANK = "\ufeff \t\n\x1e\0,"
+_BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c\x1d\ufffd]")
+_LOOKED_AT = 1000
+_BINARY_IN = 20
+"""One character in so many that no text has makes a file none."""
 
 
 class EventFileError(RuntimeError):
@@ -36,6 +43,7 @@ class EventFile:
         name: The same without the directory.
         head: Beginning of the text, once it is read.
         header: Header of a CSV; None for anything else.
+        parts: Number of events, and of parts that are none, found so far.
     """
 
     def __init__(self, provider: str, source: Path, text: TextFile) -> None:
@@ -43,6 +51,7 @@ class EventFile:
         self.name = source.name + text.path.removeprefix(str(source))
         self.head = ""
         self.header: Header | None = None
+        self.parts = 0
         self._provider = provider
         self._text = text
 
@@ -52,12 +61,28 @@ class EventFile:
         return self._text.damage
 
     @property
+    def empty_answer(self) -> bool:
+        """Whether it is whole and says that there are no events, once it is read; a CSV without rows says nothing."""
+        return not self.parts and self.header is None
+
+    @property
+    def binary(self) -> bool:
+        """Whether it is no text."""
+        begin = self.head[:_LOOKED_AT]
+        return len(_BINARY.findall(begin)) * _BINARY_IN > len(begin.strip(_BLANK))
+
+    @property
     def share(self) -> float:
         """Share of the file that is read, from 0 to 1; 0 in an archive."""
         return self._text.share
 
     def blocks(self) -> Iterator[Block]:
         """Yield the events of the file, and what is none with the reason; to be read once."""
+        for block in self._all_blocks():
+            self.parts += len(block.texts)
+            yield block
+
+    def _all_blocks(self) -> Iterator[Block]:
         pieces = self._text.pieces()
         first, line = "", 1
         for piece in pieces:
@@ -78,8 +103,11 @@ class EventFile:
         beginning = self.head.lstrip(_BLANK)
         if not beginning:
             return
-        if beginning.startswith(_JSON_BEGINS):
+        if beginning.startswith(_JSON_BEGINS) or _JSON_IN_STRING.match(beginning):
             yield from json_blocks(window, unwrapper)
+            return
+        if _PAGE.match(beginning) and not holds_events(self._provider, self.head):
+            yield fault(1, "a web page or XML", beginning[:_BEGINNING])
             return
         self.header = find_header(self.head, unwrapper)
         if self.header and self.header.column is not None:
@@ -89,11 +117,25 @@ class EventFile:
                 )
                 return
             yield from csv_blocks(window, self.header, unwrapper)
+        elif self.binary:
+            yield fault(1, "no text in UTF-8 or UTF-16", "")
         elif _LIKE_JSON.search(self.head):
             yield from json_blocks(window, unwrapper)
         else:
             shown = beginning[:_BEGINNING].split("\n", 1)[0]
             yield fault(1, f"neither JSON nor a CSV with a column of events; it begins with {shown!r}", "")
+
+
+def holds_events(provider: str, head: str) -> bool:
+    """Tell whether the beginning of a text holds an event of a provider."""
+    unwrapper = Unwrapper(provider)
+    window = Window(iter([head]))
+    header = find_header(head, unwrapper)
+    if header and header.column is not None and not head.lstrip(_BLANK).startswith(_JSON_BEGINS):
+        blocks = csv_blocks(window, header, unwrapper)
+    else:
+        blocks = json_blocks(window, unwrapper)
+    return any(unwrapper.inside(text) for block in blocks for text in block.texts)
 
 
 def event_files(provider: str, source: Path) -> Iterator[EventFile]:

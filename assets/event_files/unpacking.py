@@ -26,17 +26,32 @@ _UNPACKED_AT_MOST = 200
 _UNPACKED_AT_LEAST = 256 << 20
 """Up to this size, bytes, a file may hold whatever it shrank from."""
 _ZIP = b"PK\x03\x04"
+_UNPACK = "Unpack it, and name the CSV or JSON files"
+_CONVERT = "Convert it to JSON, one event a line, or export JSON or CSV"
+_WORKBOOK = (
+    "it is an Office document. Export CSV or JSON again: Excel cuts cells after 32,767 characters. If that cannot be "
+    "had, save the sheet as CSV UTF-8"
+)
 _OTHER_FORMATS = {
-    _ZIP: "a zip archive inside another archive",
-    b"PK\x05\x06": "an empty zip archive",
-    b"7z\xbc\xaf\x27\x1c": "a 7z archive",
-    b"Rar!": "a rar archive",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"PAR1": "a Parquet file",
-    b"Obj\x01": "an Avro file",
-    b"%PDF": "a PDF",
+    _ZIP: f"it is a zip archive inside another archive. {_UNPACK}",
+    b"PK\x05\x06": "it is a zip archive without files. Export again",
+    b"7z\xbc\xaf\x27\x1c": f"it is a 7z archive. {_UNPACK}",
+    b"Rar!": f"it is a rar archive. {_UNPACK}",
+    b"\x04\x22\x4d\x18": f"it is packed with lz4. {_UNPACK}",
+    b"\xff\x06\x00\x00sNaPpY": f"it is packed with Snappy. {_UNPACK}",
+    b"\xd0\xcf\x11\xe0": _WORKBOOK,
+    b"PAR1": f"it is a Parquet file. {_CONVERT}",
+    b"ARROW1\0": f"it is an Arrow file. {_CONVERT}",
+    b"Obj\x01": f"it is an Avro file. {_CONVERT}",
+    b"SQLite format 3\0": f"it is a SQLite database. {_CONVERT}",
+    b"%PDF": "it is a PDF, made to be looked at. Export CSV or JSON in its place",
 }
+_OFFICE_MEMBERS = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.")
+"""Beginning of a zip archive that is an Office document, behind :data:`_MEMBER_HEADER` bytes."""
+_MEMBER_HEADER = 30
 _TAR = (257, b"ustar")
+_NOISE = ("__MACOSX/", ".DS_Store")
+"""Beginning of a member's path, and its name, that macOS adds."""
 _LETTERS = 8
 """Bytes by whose zeros UTF-16 without a mark is known."""
 _MARKS = {  # The longer ones first: UTF-32 begins as UTF-16 does.
@@ -125,7 +140,8 @@ def text_files(source: Path) -> Iterator[TextFile]:
     """
     size = source.stat().st_size
     with source.open("rb") as file:
-        packed = file.read(len(_ZIP)) == _ZIP
+        head = file.read(_MEMBER_HEADER + max(map(len, _OFFICE_MEMBERS)))
+        packed = head.startswith(_ZIP) and not _is_office(head)
         file.seek(0)
         if not packed:
             yield TextFile(str(source), file, size)
@@ -134,17 +150,23 @@ def text_files(source: Path) -> Iterator[TextFile]:
             with zipfile.ZipFile(file) as archive:
                 yield from _members(source, archive, size)
         except _DAMAGED as error:
-            yield _damaged(str(source), f"it is a zip archive that is cut off or damaged: {error}")
+            yield _damaged(
+                str(source), f"it is a zip archive that is cut off or damaged ({error}). Download or copy it again"
+            )
 
 
 def _members(source: Path, archive: zipfile.ZipFile, packed_bytes: int) -> Iterator[TextFile]:
-    if "[Content_Types].xml" in archive.NameToInfo:
-        yield _damaged(str(source), "it is an Excel workbook. Save it as CSV UTF-8, or better export it again")
+    if _OFFICE_MEMBERS[0].decode() in archive.NameToInfo:
+        yield _damaged(str(source), _WORKBOOK)
         return
-    for member in archive.infolist():
-        if member.is_dir() or member.filename.startswith("__MACOSX/"):
-            continue
+    members = [member for member in archive.infolist() if not _is_noise(member)]
+    if not members:
+        yield _damaged(str(source), "it is a zip archive without files. Export again")
+    for member in members:
         path = f"{source}/{member.filename}"
+        if member.flag_bits & 1:
+            yield _damaged(path, "it is encrypted. Unpack it with its password, and name the files")
+            continue
         try:
             opened = archive.open(member)
         except _DAMAGED_MEMBER as error:
@@ -152,6 +174,15 @@ def _members(source: Path, archive: zipfile.ZipFile, packed_bytes: int) -> Itera
             continue
         with opened:
             yield TextFile(path, opened, packed_bytes)  # type: ignore[arg-type]  # it is read from only
+
+
+def _is_noise(member: zipfile.ZipInfo) -> bool:
+    folder, name = _NOISE
+    return member.is_dir() or member.filename.startswith(folder) or member.filename.split("/")[-1] == name
+
+
+def _is_office(head: bytes) -> bool:
+    return head.startswith(_ZIP) and head[_MEMBER_HEADER:].startswith(_OFFICE_MEMBERS)
 
 
 def _damaged(path: str, why: str) -> TextFile:
@@ -165,11 +196,13 @@ def _unpacked(pieces: Iterator[bytes]) -> Iterator[bytes]:
         head = next(pieces, b"")
         while len(head) < _TAR[0] + len(_TAR[1]) and (piece := next(pieces, b"")):
             head += piece
-        for sign, name in _OTHER_FORMATS.items():
+        if _is_office(head):
+            raise UnreadableError(_WORKBOOK)
+        for sign, said in _OTHER_FORMATS.items():
             if head.startswith(sign):
-                raise UnreadableError(f"it is {name}. Unpack it or save it as text, and name the CSV or JSON files")
+                raise UnreadableError(said)
         if head[_TAR[0] :].startswith(_TAR[1]):
-            raise UnreadableError("it is a tar archive. Unpack it, and name the CSV or JSON files")
+            raise UnreadableError(f"it is a tar archive. {_UNPACK}")
         pieces = chain([head], pieces)
         packing = next((made for sign, made in _PACKINGS.items() if head.startswith(sign)), None)
         if not packing:

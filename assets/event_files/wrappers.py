@@ -6,6 +6,7 @@ needed where a wrapper holds the event twice, as the text that was received and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,12 @@ _EVENT_KEYS = {
 """Keys of an event that no wrapper of it has."""
 _ORIGINALS = ("event.original", "_raw", "auditdata", "_source", "message")
 """Keys, in lower case, of the event as it was received: of Elastic, Splunk, Microsoft's audit searches, Logstash."""
+_ACTIONS = {"create", "delete", "index", "update"}
+"""Actions of Elastic's bulk format, each on a line before the document it is about."""
+_END_OF_RESULTS = {"init_offset", "lastrow", "offset", "preview"}
+"""Keys of Splunk's line after the last result."""
+_NO_NUMBERS = re.compile(rb'"(?:[^"\\]|\\.)*+"|(-?Infinity\b|NaN\b)', re.DOTALL)
+"""Numbers that JSON does not have and that Python and Splunk write; strings are matched to be stepped over."""
 _DEEPEST = 12
 _OBJECT, _LIST, _TEXT = b'{["'
 _Raw = msgspec.Raw | bytes
@@ -56,10 +63,14 @@ class Unwrapper:
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             return False
 
-    def events(self, text: str) -> list[str] | None:
+    def events(self, text: str, *, row: bool = False) -> list[str] | None:
         """Return the events that a JSON text holds, each as it stands there; None where the text is no JSON.
 
         What holds no event is given as it is, so that it can be rejected for what it lacks.
+
+        Args:
+            text: The text.
+            row: It is a row of a table, if it is a list.
         """
         whole = _whole(text)
         if whole is None:
@@ -68,22 +79,23 @@ class Unwrapper:
             rest = _whole(text[begin:]) if begin > 0 else None
             found = self._found(rest, 0) if rest is not None else None
             return [bytes(each).decode() for each in found] if found else None
-        found = self._found(whole, 0, listed=True)
+        found = self._found(whole, 0, listed=not row, row=row)
         return [bytes(each).decode() for each in ([whole] if found is None else found)]
 
-    def inside(self, text: str) -> list[str]:
-        """Return the events that a JSON text holds; empty where it holds none."""
+    def inside(self, text: str, *, row: bool = False) -> list[str]:
+        """Return the events that a JSON text holds, as a row of a table if it is one; empty where it holds none."""
         whole = _whole(text)
-        found = self._found(whole, 0) if whole is not None else None
+        found = self._found(whole, 0, row=row) if whole is not None else None
         return [bytes(each).decode() for each in found or ()]
 
-    def _found(self, value: _Raw, depth: int, *, listed: bool = False) -> list[_Raw] | None:
+    def _found(self, value: _Raw, depth: int, *, listed: bool = False, row: bool = False) -> list[_Raw] | None:
         """Return the events in a value; None where it does not look as if it held events.
 
         Args:
             value: A valid JSON text.
             depth: How many values it is in.
             listed: The elements of a list are events, whatever they are.
+            row: A list may be a row of a table, of whose columns one holds an event.
         """
         kind = memoryview(value)[0]
         if depth > _DEEPEST or kind not in (_TEXT, _OBJECT, _LIST):
@@ -92,14 +104,20 @@ class Unwrapper:
             return self._in_text(value, depth)
         held = self._either.decode(value)
         if isinstance(held, list):
-            return self._in_list(held, depth, listed=listed)
+            return self._in_list(held, depth, listed=listed, row=row)
         for original in _originals(held):
             if found := self._found(original, depth + 1):
                 return found
-        return [value] if self._event_keys <= held.keys() else self._in_object(held, depth)
+        if self._event_keys <= held.keys():
+            return [value]
+        found = self._in_object(held, depth)
+        return [] if found is None and _is_frame(held) else found
 
-    def _in_list(self, held: list[msgspec.Raw], depth: int, *, listed: bool) -> list[_Raw] | None:
-        parts = [self._found(each, depth + 1) for each in held]
+    def _in_list(self, held: list[msgspec.Raw], depth: int, *, listed: bool, row: bool) -> list[_Raw] | None:
+        parts = [self._found(each, depth + 1, row=True) for each in held]
+        in_texts = [part for each, part in zip(held, parts, strict=True) if part and memoryview(each)[0] == _TEXT]
+        if row and len(in_texts) == 1 == sum(map(bool, parts)):
+            return in_texts[0]
         if all(part is None for part in parts) and not (listed and (not held or _has_object(held))):
             return None
         # Where one is an event, all are to be.
@@ -127,6 +145,15 @@ class Unwrapper:
 _HOLDERS = ("_raw", "AuditData", "auditData", "message", "event.original")
 
 
+def _is_frame(held: dict[str, msgspec.Raw]) -> bool:
+    """Tell whether an object holds nothing, and only stands between events."""
+    if len(held) == 1 and held.keys() <= _ACTIONS:
+        (about,) = held.values()
+        inner = msgspec.json.decode(about) if memoryview(about)[0] == _OBJECT else None
+        return isinstance(inner, dict) and not any(isinstance(value, dict | list) for value in inner.values())
+    return "preview" in held and held.keys() <= _END_OF_RESULTS
+
+
 def _has_object(held: list[msgspec.Raw]) -> bool:
     return any(memoryview(each)[0] == _OBJECT for each in held)
 
@@ -142,11 +169,13 @@ def _originals(held: dict[str, msgspec.Raw]) -> list[msgspec.Raw]:
 
 
 def _whole(text: str) -> bytes | None:
-    """Return a JSON text with its odd characters mended; None where it is none."""
+    """Return a JSON text with its odd characters mended, and null for what is no number; None where it is none."""
+    content = text.encode(errors="replace")
     try:
-        return bytes(decode(text.encode(errors="replace"), msgspec.Raw)).strip()
+        return bytes(decode(content, msgspec.Raw)).strip()
     except (msgspec.DecodeError, RecursionError):
-        return None
+        numbered = _NO_NUMBERS.sub(lambda match: b"null" if match[1] else match[0], content)
+        return _whole(numbered.decode()) if numbered != content else None
 
 
 def mended(text: str) -> str:

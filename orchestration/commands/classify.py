@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from assets.event_files import EventFileError
+from assets.event_files import EventFileError, shortened
 from orchestration.classify import SHOWN_AT_MOST, Classification, outcome_table
 from orchestration.classify import classify as classified
 from orchestration.commands.formats import Format, known_providers
@@ -13,8 +13,6 @@ from orchestration.settings import Settings, environment
 from orchestration.terminal import terminal, write_json_list
 
 __all__ = ["classify"]
-
-_MOST_ADVICE = 3
 
 
 def classify(
@@ -30,19 +28,17 @@ def classify(
         elif found.counts:
             terminal().print(outcome_table(found.rows(), several=len(files) > 1))
         _sum_up(found, shown=SHOWN_AT_MOST if format_ is Format.TABLE else None)
-        if found.rejected and not found.read:
-            raise EventFileError("Nothing could be read. " + " ".join(found.advice[:_MOST_ADVICE]))
+        if not found.read and not found.empty:
+            raise EventFileError(f"Nothing could be read. {shortened(found.advice)}")
 
 
 def _sum_up(found: Classification, *, shown: int | None) -> None:
     """Say on standard error, beside what a program reads, how many events became what."""
     err = terminal(stderr=True)
     events = found.read + found.rejected
-    if not events:
-        err.print("The files hold no events.")
     if shown and events > shown:
         err.print(f"The first {shown:,} of {events:,} events are shown; --format json gives all.", highlight=False)
     for (outcome, reason), number in found.counts.items():
         err.print(f"{number:,} {outcome}{f': {reason}' if reason else ''}", markup=False, highlight=False)
-    for said in found.advice[:_MOST_ADVICE] if found.read else ():
-        err.print(said, markup=False, highlight=False)
+    if found.advice and (found.read or found.empty):
+        err.print(shortened(found.advice), markup=False, highlight=False)

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.event_files import EventFileError
+from assets.event_files import EventFileError, shortened
 from assets.history import ImportReport, import_history
 from assets.history_stage import Span
 from assets.lake import Lake
@@ -22,8 +22,6 @@ from orchestration.settings import REPLAY_NOTE, Settings, environment
 from orchestration.terminal import terminal
 
 __all__ = ["history"]
-
-_MOST_ADVICE = 3
 
 
 def history(
@@ -87,12 +85,9 @@ def _show(provider: str, report: ImportReport, last: date) -> None:
         )
     elif report.duplicate:
         out.print("Nothing is new: every event had landed before.")
-    elif not report.read:
-        out.print("The files hold no events.")
-    for said in report.advice[:_MOST_ADVICE] if landed or report.duplicate else ():
-        out.print(said, markup=False, highlight=False)
-    if report.read and not landed and not report.duplicate:
-        outside = (
-            "All events are outside of the deployment's days: see UPLOADWATCH_START_DATE and UPLOADWATCH_END_DATE."
-        )
-        raise EventFileError("Nothing landed. " + " ".join(report.advice[:_MOST_ADVICE] or [outside]))
+    if landed or report.duplicate or report.empty:
+        if report.advice:
+            out.print(shortened(report.advice), markup=False, highlight=False)
+        return
+    outside = "All events are outside of the deployment's days: see UPLOADWATCH_START_DATE and UPLOADWATCH_END_DATE."
+    raise EventFileError(f"Nothing landed. {shortened(report.advice) or outside}")

@@ -159,4 +159,4 @@ def test_an_answer_without_events_is_no_error(tmp_path: Path, deployment: Path):
     """Prevents a script from stopping at a day on which nothing happened."""
     (tmp_path / "export").write_text('{"value": []}')
     result = CliRunner().invoke(app, ["import", "--provider", "office365", str(tmp_path / "export")])
-    assert (result.exit_code, "hold no events" in result.output) == (0, True)
+    assert (result.exit_code, "is an answer without events" in result.output) == (0, True)

@@ -118,11 +118,25 @@ CONTAINERS: dict[str, Container] = {
     "Answers, one a line": lambda provider, part: f"{_answer(provider, part[:9])}\n{_answer(provider, part[9:])}\n",
     "Answers one behind the other": lambda provider, part: _answer(provider, part[:9], 2) + _answer(provider, part[9:]),
     "A list of answers": lambda provider, part: f"[{_answer(provider, part[:9])}, {_answer(provider, part[9:])}]",
+    "JSON in strings, one a line": lambda _, part: "\n".join(json.dumps(json.dumps(each)) for each in part),
+    "A list of JSON in strings": lambda _, part: json.dumps([json.dumps(each) for each in part], indent=1),
+    "An answer in a string": lambda provider, part: json.dumps(_answer(provider, part, 1)),
     '`{"Records": […]}`': lambda _, part: json.dumps({"Records": part}),
     "Splunk: search results as JSON": lambda _, part: "\n".join(
         json.dumps({"preview": False, "offset": n, "result": row}) for n, row in enumerate(_splunk(part))
     ),
     "Splunk: results of the API": lambda _, part: json.dumps({"preview": False, "results": _splunk(part)}),
+    "Splunk: export of a search": lambda _, part: "\n".join(
+        json.dumps(line)
+        for line in [*({"preview": False, "result": row} for row in _splunk(part)), {"preview": False, "lastrow": True}]
+    ),
+    "Splunk: rows of the API": lambda _, part: json.dumps(
+        {
+            "preview": False,
+            "fields": ["_time", "_raw", "n"],
+            "rows": [["now", json.dumps(e), n] for n, e in enumerate(part)],
+        }
+    ),
     "Splunk: CSV with `_raw`": lambda _, part: _rows(
         ["_serial", "_time", "source", "_raw"], [["0", "now", "http", json.dumps(each)] for each in part], ",", 1
     ),
@@ -134,6 +148,10 @@ CONTAINERS: dict[str, Container] = {
         {"took": 1, "hits": {"total": {"value": len(part)}, "hits": _elastic(provider, part)}}, indent=1
     ),
     "Elastic: `_source` is the event": lambda _, part: json.dumps({"hits": {"hits": [{"_source": e} for e in part]}}),
+    "Elastic: bulk format": lambda _, part: "\n".join(
+        f'{{"{("create", "index")[n % 2]}": {{"_index": "logs", "_id": "{n}"}}}}\n{json.dumps(e)}'
+        for n, e in enumerate(part)
+    ),
     "Logstash: `message`": lambda _, part: "\n".join(json.dumps({"message": json.dumps(e), "tags": []}) for e in part),
     "syslog: a head before the event": lambda _, part: "\n".join(f"<14>Jan 5 gate app: {json.dumps(e)}" for e in part),
     "CSV with a column of events": lambda _, part: _rows(["when", "what"], [["now", json.dumps(e)] for e in part], ";"),
@@ -146,9 +164,14 @@ OFFICE365_CONTAINERS: dict[str, Container] = {
     "Purview: CSV with semicolons": lambda _, part: _purview(part, ";"),
     "Purview: CSV with tabs": lambda _, part: _purview(part, "\t"),
     "Purview: CSV after `sep=,`": lambda _, part: "sep=,\r\n" + _purview(part),
+    "Purview: CSV files one behind the other": lambda _, part: _purview(part[:9]) + "\ufeff" + _purview(part[9:]),
     "PowerShell: `Export-Csv`": lambda _, part: "#TYPE Deserialized.Record\r\n" + _purview(part, old=True),
     "PowerShell: `ConvertTo-Json`": lambda _, part: json.dumps(
         [{"RecordType": 6, "Operations": e["Operation"], "AuditData": json.dumps(e)} for e in part], indent=4
+    ),
+    "Windows PowerShell: `ConvertTo-Json`": lambda _, part: json.dumps(
+        {"value": [{"CreationDate": "/Date(1)/", "AuditData": json.dumps(e)} for e in part], "Count": len(part)},
+        indent=4,
     ),
     "Microsoft Graph: audit log query": lambda _, part: json.dumps(
         {"@odata.context": "x", "value": [{"id": e["Id"], "operation": e["Operation"], "auditData": e} for e in part]}
@@ -162,6 +185,7 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "UTF-16": lambda text: b"\xff\xfe" + text.encode("utf-16-le"),
     "UTF-16, big end first": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
     "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "UTF-16, big end first, without a mark": lambda text: text.encode("utf-16-be"),
     "UTF-32": lambda text: text.encode("utf-32"),
 }
 
@@ -172,6 +196,7 @@ def _zipped(content: bytes) -> bytes:
         archive.writestr("export/", b"")
         archive.writestr("export/events.txt", content)
         archive.writestr("__MACOSX/._events.txt", b"\0\5")
+        archive.writestr("export/.DS_Store", b"\0\5")
     return out.getvalue()
 
 

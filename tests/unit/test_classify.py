@@ -244,7 +244,7 @@ def run(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "holds no event of Box"),
+        ("", "is empty"),
         ("<!DOCTYPE html><html>", "It is a web page"),
         ("Date,User\n1,2\n", "a CSV with the columns date, user"),
         (json.dumps([office365(1)]), "give --provider office365"),

@@ -119,6 +119,7 @@ BROKEN = '{"Id": "broken, "x": [{"a": 1}, {"b": 2}]}'
         (f"[{GOOD}, {BROKEN}, {json.dumps(EVENTS[20:])[1:]}", [1]),
         (f"[\n{GOOD},\n{BROKEN},\n{json.dumps(EVENTS[20:], indent=1)[1:]}", [3]),
         (f"[{GOOD},{json.dumps(EVENTS[20:])[1:-1]},]", []),
+        (json.dumps(EVENTS)[:-1] + ",\n", [1]),
         (json.dumps(EVENTS)[:-1], [1]),
         (json.dumps([*EVENTS, EVENTS[0]])[:-30], [1]),
         (json.dumps(EVENTS) + "\nend of export\n", [2]),
@@ -185,6 +186,39 @@ def test_a_wrapper_in_a_wrapper_is_opened(tmp_path: Path):
     """Prevents an export of an export, or of a search over what was forwarded, from being one odd event."""
     wrapped = [{"result": {"_raw": json.dumps({"_source": {"message": line}})}} for line in LINES]
     assert read(tmp_path / "file", "office365", json.dumps({"data": {"value": wrapped}})) == (EVENTS, [])
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("container", ["One event a line", "A list over many lines", "Splunk: CSV with `_raw`"])
+def test_a_number_that_json_does_not_have_is_null(tmp_path: Path, number: str, container: str):
+    """Prevents the loss of every event that a script wrote with Python's defaults, and changes to such words in it."""
+    named = [{**each, "Note": f'a "{number}", {number}', "Score": float(number)} for each in EVENTS]
+    text = CONTAINERS[container]("office365", named)
+    assert read(tmp_path / "file", "office365", text) == ([{**each, "Score": None} for each in named], [])
+
+
+@pytest.mark.parametrize("padding", [1, 70_000], ids=["short", "longer than is held"])
+def test_of_a_row_of_a_table_the_events_column_is_read(tmp_path: Path, padding: int):
+    """Prevents the other columns of a table from being rejects, and a row whose event is broken from vanishing."""
+    many = [{**each, "Padding": "x" * padding} for each in EVENTS]
+    rows: list[list[object]] = [["now", json.dumps(each), None, {"tag": 1}] for each in many]
+    rows.insert(20, ["now", json.dumps(EVENTS[0])[:-9], None, {"tag": 1}])
+    found, faults = read(tmp_path / "file", "office365", json.dumps({"fields": ["_time", "_raw"], "rows": rows}))
+    assert found == [*many[:20], rows[20], *many[20:]]
+    assert faults == []
+
+
+def test_what_looks_like_an_action_of_elastic_is_kept(tmp_path: Path):
+    """Prevents the loss of what is no line between documents."""
+    lines = ['{"index": {"_id": "1"}}', LINES[0], '{"index": [3]}', '{"update": {"doc": {"a": 1}}}', '{"delete": {}}']
+    found, _ = read(tmp_path / "file", "office365", "\n".join(lines))
+    assert found == [EVENTS[0], {"index": [3]}, {"update": {"doc": {"a": 1}}}]
+
+
+def test_a_file_of_text_that_is_a_page_around_events_is_read(tmp_path: Path):
+    """Prevents the loss of an answer that a browser saved as the page in which it showed it."""
+    page = f"<!DOCTYPE html><html><body><pre>{json.dumps(EVENTS[:1])}</pre></body></html>"
+    assert read(tmp_path / "file", "office365", page)[0] == EVENTS[:1]
 
 
 def test_a_list_longer_than_memory_should_hold_is_read_piece_by_piece(tmp_path: Path):

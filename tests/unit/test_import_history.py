@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from assets.coverage import evaluations, first_days
 from assets.event_files import EventFileError
-from assets.history import ImportReport, import_history
+from assets.history import _LIMITS, ImportReport, import_history
 from assets.history_stage import Span
 from assets.lake import Lake
 from assets.landing import due, land
@@ -424,3 +424,12 @@ def test_two_that_note_in_one_manifest_keep_what_the_other_noted(tmp_path: Path)
     start = datetime(2026, 1, 5, tzinfo=UTC)
     land(tick, start, start + HOUR, [Page(lines([record(50)]))], now=NOW)
     assert Manifest(tick.directory).events == tick.events == 5
+
+
+def test_an_export_is_never_held_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Prevents an import of a few hundred thousand records from running out of memory in a join that holds them all."""
+    monkeypatch.setitem(_LIMITS, "memory_limit", "350MB")
+    monkeypatch.setitem(_LIMITS, "partitioned_write_flush_threshold", 256)
+    monkeypatch.setitem(_LIMITS, "max_temp_directory_size", "1MB")
+    report = bring(lake_at(tmp_path), lines([record(n, Padding="x" * 3_000) for n in range(60_000)]))
+    assert sum(report.landed.values()) == 60_000
