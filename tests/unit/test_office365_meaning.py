@@ -72,13 +72,16 @@ def test_interrupts_are_no_failed_sign_ins(tmp_path: Path, code: str) -> None:
         ({"ErrorNumber": "", "ErrorCode": "50126"}, "sign_in_failed", "50126: wrong user name or password"),
         ({"LogonError": "InvalidUserNameOrPassword"}, "sign_in_failed", "50126: wrong user name or password"),
         ({"LogonError": "KmsiInterrupt"}, "sign_in_interrupted", "50140: asked whether to stay signed in"),
-        ({}, "sign_in_failed", None),
+        *(
+            (nothing, "sign_in_interrupted", "no code: not counted as a failure")
+            for nothing in ({}, {"ErrorNumber": None}, {"ErrorNumber": "", "ErrorCode": " ", "LogonError": ""})
+        ),
     ],
 )
 def test_the_code_stands_in_several_fields_or_nowhere(
     tmp_path: Path, changes: Event, kind: str, detail: str | None
 ) -> None:
-    """A code that Microsoft adds is named and not counted; without any, the operation is all there is."""
+    """Prevents a failure of which nothing says why from counting as a guess at a password."""
     [row] = told(tmp_path, failed(**changes))
     assert (row["kind"], row["detail"]) == (kind, detail)
 
@@ -100,7 +103,19 @@ ON = '[\r\n  {\r\n    "RelyingParty": "*",\r\n    "State": 1,\r\n    "RememberDe
 ENFORCED = ON.replace(": 1", ": 2")
 OFF = '[{"RelyingParty":"*","State":0}]'
 METHODS = '[{"MethodType":6,"Default":true},{"MethodType":7,"Default":false}]'
+ENABLED_BY_NAME = '[{"RelyingParty":"*","State":"Enabled"}]'
+ENFORCED_BY_NAME = '[ { "RelyingParty": "*", "State": "Enforced" } ]'
+DISABLED_BY_NAME = '[{"RelyingParty":"*","State":"Disabled"}]'
 REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMethod"
+BY_NAME = [
+    (ENABLED_BY_NAME, DISABLED_BY_NAME),
+    (ENFORCED_BY_NAME, DISABLED_BY_NAME),
+    (ENFORCED_BY_NAME, "[]"),
+    (ENFORCED_BY_NAME.replace('"', '\\"'), DISABLED_BY_NAME.replace('"', '\\"')),
+    ("Enforced", "Disabled"),
+    ('["Enabled"]', '["Disabled"]'),
+    ("1", "0"),
+]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +129,11 @@ REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMe
         (REQUIREMENT, "[]", ENFORCED, "credentials_changed"),
         (REQUIREMENT, ON, ENFORCED, "credentials_changed"),
         (REQUIREMENT, OFF, OFF, None),
+        *((REQUIREMENT, on, off, "mfa_disabled") for on, off in BY_NAME),
+        *((REQUIREMENT, off, on, "credentials_changed") for on, off in BY_NAME),
+        (REQUIREMENT, ENABLED_BY_NAME, ENFORCED_BY_NAME, "credentials_changed"),
+        (REQUIREMENT, "Disabled", "Disabled", None),
+        (REQUIREMENT.lower(), "Enforced", "Disabled", "mfa_disabled"),
         (METHOD, METHODS, "[]", "mfa_disabled"),
         (METHOD, METHODS, None, "mfa_disabled"),
         (METHOD, "[]", METHODS, "credentials_changed"),
@@ -126,9 +146,27 @@ REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMe
 def test_a_second_factor_is_switched_off_in_a_property(
     tmp_path: Path, name: str, old: str | None, new: str | None, kind: str | None
 ) -> None:
-    """Real tenants tell it as an update of the user, whose properties alone say what was done."""
-    [row] = told(tmp_path, changed(name, old, new))
-    assert (row["kind"], row["user"]) == (kind, "ann@example.com" if kind else None)
+    """Prevents an update of the user, whose properties alone say what was done, from being ignored."""
+    event = changed(name, old, new)
+    properties = event["ModifiedProperties"]
+    shapes = [properties, json.dumps(properties), [json.dumps(each) for each in properties]]
+    rows = told(tmp_path, *({**event, "Id": f"r{n}", "ModifiedProperties": each} for n, each in enumerate(shapes)))
+    assert {(row["kind"], row["user"]) for row in rows} == {(kind, "ann@example.com" if kind else None)}
+
+
+@pytest.mark.parametrize("target", [list, json.dumps])
+def test_lists_are_read_out_of_texts(tmp_path: Path, target: Any) -> None:
+    """Prevents the account that is meant, and the user agent, from being lost where lists are delivered as text."""
+    line = record(
+        Operation="Reset user password.",
+        UserId=f"ServicePrincipal_{GUID}",
+        Target=target([{"ID": GUID, "Type": 2}, {"ID": "Ann@example.com", "Type": 5}]),
+    )
+    [row] = told(tmp_path, line)
+    assert (row["kind"], row["user"]) == ("password_reset", "ann@example.com")
+    properties = [{"Name": "UserAgent", "Value": "rclone/v1.65"}]
+    [row] = told(tmp_path, record(ExtendedProperties=target(properties)))
+    assert row["app"] and row["app"].startswith("rclone")
 
 
 @pytest.mark.parametrize(
