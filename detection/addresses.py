@@ -23,8 +23,8 @@ def parse(text: str) -> IpAddress | None:
     """Return the address that a text holds, without brackets, port and zone; None where it holds none.
 
     An IPv6 address that holds an IPv4 address (IPv4-mapped, or of NAT64) is that one. The unspecified and loopback
-    addresses say nothing of where somebody is, and are none. What only some programs take for an address, such as ``1.2.3``,
-    ``0x7f.1`` or an octet with a leading zero, is none.
+    addresses say nothing of where somebody is, and are none. Nor is what only some programs take for one, such as
+    ``1.2.3``, ``0x7f.1`` or an octet with a leading zero.
 
     Args:
         text: Such as ``203.0.113.7``, ``203.0.113.7:5678``, ``[2001:db8::1]:443`` or ``fe80::1%eth0``.

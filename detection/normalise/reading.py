@@ -225,9 +225,9 @@ def _list(text: str, shape: Shape) -> str:
     opened = f"CAST({text} AS JSON)"
     if isinstance(shape, dict):
         opened = (
-            f"CAST(list_transform(CAST(CAST({text} AS JSON) AS JSON []), lambda e: "
+            f"to_json(list_transform(CAST(CAST({text} AS JSON) AS JSON []), lambda e: "
             "CASE WHEN json_type(e) = 'VARCHAR' AND json_valid(e ->> '$') THEN CAST(e ->> '$' AS JSON) ELSE e END"
-            ") AS JSON)"
+            "))"
         )
     return (
         f"CASE WHEN json_valid({text}) THEN CASE json_type({text}) "

@@ -69,7 +69,7 @@ def test_what_only_looks_like_an_address_is_none(text: str):
 
 
 @pytest.mark.parametrize("shape", ["{}", "[{}]:443", "::ffff:{}", "64:ff9b::{}"])
-@pytest.mark.parametrize("address", ["::", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "127.0.0.1", "127.9.9.9"])
+@pytest.mark.parametrize("address", ["::", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "127.0.0.1", "127.9.9.9"])  # noqa: S104 -- not bound to
 def test_what_is_nobodys_address_is_none(address: str, shape: str):
     """Prevents a placeholder from being a place, at which everybody was, or from hiding the address beside it."""
     assert canonical(shape.format(address)) is None
