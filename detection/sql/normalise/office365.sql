@@ -1,5 +1,5 @@
--- What each Office 365 audit record is about: one row a record.
--- Reads: raw, operations, record_types and sign_in_errors (what each operation, type of record and error code means).
+-- What each Office 365 audit record is about: one row for each account that an alert names, one row for any other record.
+-- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type of record and error code means).
 WITH coded AS (
     SELECT
         *,
@@ -100,12 +100,68 @@ meant AS (
     FROM compared
 ),
 
+-- The accounts that an alert names: in its own fields, or as whose record it is. What holds a slash is an address of a
+-- file, whose name anybody may choose.
+warned AS (
+    SELECT
+        *,
+        CASE
+            WHEN about = 'alert'
+                THEN list_transform(
+                    [
+                        list_filter([
+                            alert_user,
+                            alert_sender,
+                            CASE
+                                WHEN coalesce(alert_entity, entity_type, 'User') IN ('User', 'Recipients', 'Mailbox')
+                                    THEN alert_entity_id
+                            END,
+                            alert_recipient,
+                            object_id,
+                            CASE
+                                WHEN coalesce(entity_type, 'User') IN ('User', 'Recipients', 'Mailbox') THEN entity_id
+                            END
+                        ], lambda x: x NOT LIKE '%/%'),
+                        list_filter(
+                            [document_from, mail_from, user_login, user_display_name], lambda x: x NOT LIKE '%/%'
+                        )
+                    ],
+                    lambda texts: list_filter(
+                        list_transform(
+                            string_split_regex(array_to_string(texts, ';'), '[;,]'), lambda x: lower(trim(x))
+                        ),
+                        lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
+                    )
+                )
+        END AS accounts
+    FROM meant
+),
+
+insiders AS (
+    SELECT
+        *,
+        list_transform(
+            accounts,
+            lambda each: list_filter(each, lambda x: list_contains(organisation.domains, split_part(x, '@', 2)))
+        ) AS own_accounts
+    FROM warned
+    CROSS JOIN organisation
+),
+
+-- Who is of the organisation comes before others, such as the sender of a mail, and each of them is warned of.
 pointed AS (
     SELECT
         *,
         CASE
+            WHEN about = 'alert'
+                THEN CASE
+                    WHEN length(own_accounts[1]) > 0 THEN list_sort(list_distinct(own_accounts[1]))
+                    WHEN length(own_accounts[2]) > 0 THEN own_accounts[2][1:1]
+                    WHEN length(accounts[1]) > 0 THEN list_sort(list_distinct(accounts[1]))
+                    ELSE [accounts[2][1]]
+                END
             WHEN about IN ('target', 'owner')
-                THEN coalesce(
+                THEN [coalesce(
                     list_filter(targets, lambda t: t."Type" IN ('5', 'UPN') AND t."ID" LIKE '%_@_%')[1]."ID",
                     CASE WHEN object_id LIKE '%_@_%' THEN object_id END,
                     -- A user without an address; of a device it would be the device.
@@ -115,29 +171,15 @@ pointed AS (
                             AND lower(object_id) NOT IN ('', 'not available', '00000000-0000-0000-0000-000000000000')
                             THEN object_id
                     END
-                )
-            WHEN about = 'alert'
-                -- Of several accounts in one field the first.
-                THEN list_filter(
-                    list_transform([
-                        alert_user,
-                        alert_sender,
-                        CASE
-                            WHEN coalesce(alert_entity, entity_type, 'User') IN ('User', 'Recipients', 'Mailbox')
-                                THEN alert_entity_id
-                        END,
-                        alert_recipient,
-                        object_id,
-                        CASE WHEN coalesce(entity_type, 'User') IN ('User', 'Recipients', 'Mailbox') THEN entity_id END,
-                        document_from,
-                        mail_from,
-                        user_login,
-                        user_display_name
-                    ], lambda x: trim(regexp_extract(x, '^[^;,]*', 0))),
-                    lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
-                )[1]
-        END AS pointed_at
-    FROM meant
+                )]
+            ELSE [CAST(NULL AS VARCHAR)]
+        END AS subjects
+    FROM insiders
+),
+
+spread AS (
+    SELECT *, unnest(subjects) AS pointed_at, unnest(range(length(subjects))) AS asset
+    FROM pointed
 ),
 
 told AS (
@@ -161,7 +203,7 @@ told AS (
         AND lower(trim(item_type)) IN (
             'folder', '5', 'web', '6', 'site', '7', 'tenant', '8', 'documentlibrary', '9', 'page', '11', 'list', 'listitem'
         ) AS is_no_file
-    FROM pointed
+    FROM spread
 ),
 
 judged AS (
@@ -182,8 +224,8 @@ SELECT
     file,
     raw_day AS publication_day,
     event_id,
-    0 AS asset,
-    TRUE AS counted,
+    CAST(asset AS INTEGER) AS asset,
+    asset = 0 AS counted,
     time_text,
     operation,
     kind,
