@@ -15,13 +15,16 @@ SEPARATOR = "|"
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?")
 _WITH_PORT = re.compile(r"([0-9.]+):([0-9]{1,5})")
 _HIGHEST_PORT = 65535
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""Prefix of RFC 6052 before an IPv4 address that is reached over IPv6."""
 
 
 def parse(text: str) -> IpAddress | None:
     """Return the address that a text holds, without brackets, port and zone; None where it holds none.
 
-    An IPv4-mapped IPv6 address is the IPv4 address. What only some programs take for an address, such as ``1.2.3``,
-    ``0x7f.1`` or an octet with a leading zero, is none.
+    An IPv6 address that holds an IPv4 address (IPv4-mapped, or of NAT64) is that one. The unspecified and loopback
+    addresses say nothing of where somebody is, and are none. Nor is what only some programs take for one, such as
+    ``1.2.3``, ``0x7f.1`` or an octet with a leading zero.
 
     Args:
         text: Such as ``203.0.113.7``, ``203.0.113.7:5678``, ``[2001:db8::1]:443`` or ``fe80::1%eth0``.
@@ -37,8 +40,14 @@ def parse(text: str) -> IpAddress | None:
         return None
     if isinstance(address, ipaddress.IPv6Address):
         # Made of its number again, it has no zone.
-        return address.ipv4_mapped or ipaddress.IPv6Address(int(address))
-    return address
+        address = _held_ipv4(address) or ipaddress.IPv6Address(int(address))
+    return None if address.is_unspecified or address.is_loopback else address
+
+
+def _held_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped
 
 
 def canonical(text: str) -> str | None:

@@ -76,7 +76,7 @@ def rows_conserved(scene: Scene) -> Outcome:
             FROM (
                 SELECT day, count(DISTINCT event_key) AS events FROM uploads GROUP BY day
                 UNION ALL
-                SELECT day, count(*) AS events FROM activity GROUP BY day
+                SELECT day, count(DISTINCT event_key) AS events FROM activity GROUP BY day
                 UNION ALL
                 SELECT day, count(*) AS events FROM rejects GROUP BY day
                 UNION ALL

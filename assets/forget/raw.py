@@ -217,7 +217,8 @@ def _judged(
                 # These are in no table by user: whose they are, the provider's own fields say.
                 own = _acted(provider, line, person)
             else:
-                own = person.is_account(row["user"])
+                # What others are warned of, too, stays theirs.
+                own = person.is_account(row["user"]) and not row["other_users"]
             becomes = None if own else _replaced(provider, line, person)
             if becomes != line:
                 verdicts[line] = becomes

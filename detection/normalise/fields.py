@@ -18,6 +18,7 @@ class Layout:
     Attributes:
         columns: Text column of ``raw`` by its path. No path leads through another.
         lists: List column of ``raw`` by its path, with its elements' shape.
+        text_lists: List column of ``raw`` by the column that holds the list, or a text of it, and its elements' shape.
         embedded: Text column of ``raw`` by the column that holds an object as text, and the path in that.
         objects: Keys of the event whose object some deliver as text.
         without_id: Whether the provider gives its events no id; ``raw`` then has the column ``canonical``, a text
@@ -27,6 +28,7 @@ class Layout:
 
     columns: Mapping[str, str]
     lists: Mapping[str, tuple[str, Shape]] = field(default_factory=dict)
+    text_lists: Mapping[str, tuple[str, Shape]] = field(default_factory=dict)
     embedded: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     objects: tuple[str, ...] = ()
     without_id: bool = False
@@ -200,11 +202,14 @@ _OFFICE365 = Layout(
         "user_display_name": "UserDisplayName",
         "document_from": "SharePointMetaData/From",
         "mail_from": "ExchangeMetaData/From",
+        "extended_text": "ExtendedProperties",
+        "target_text": "Target",
+        "modified_text": "ModifiedProperties",
     },
-    lists={
-        "extended_properties": ("ExtendedProperties", {"Name": "VARCHAR", "Value": "VARCHAR"}),
-        "targets": ("Target", {"ID": "VARCHAR", "Type": "VARCHAR"}),
-        "modified": ("ModifiedProperties", {"Name": "VARCHAR", "OldValue": "VARCHAR", "NewValue": "VARCHAR"}),
+    text_lists={
+        "extended_properties": ("extended_text", {"Name": "VARCHAR", "Value": "VARCHAR"}),
+        "targets": ("target_text", {"ID": "VARCHAR", "Type": "VARCHAR"}),
+        "modified": ("modified_text", {"Name": "VARCHAR", "OldValue": "VARCHAR", "NewValue": "VARCHAR"}),
     },
     embedded={
         "alert_user": ("alert_data", "f3u"),

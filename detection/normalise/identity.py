@@ -47,5 +47,7 @@ def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: st
 def _identify(con: duckdb.DuckDBPyConnection, provider: str, raw: str) -> None:
     con.execute("SET TimeZone = 'UTC'")
     create_operations(con, provider)
-    given = {"raw": raw, "classified": load(f"normalise/{provider}")}
+    # Whom an event is about does not matter here.
+    organisation = "SELECT CAST([] AS VARCHAR []) AS domains"
+    given = {"organisation": organisation, "raw": raw, "classified": load(f"normalise/{provider}")}
     con.execute(f"CREATE OR REPLACE TEMP VIEW identities AS {nested('normalise/identities', given)}")

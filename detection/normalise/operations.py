@@ -21,7 +21,7 @@ __all__ = ["IRRELEVANT", "TABLES", "create_operations", "data_version", "drop_op
 IRRELEVANT = ("copy", "irrelevant")
 """Meanings of what is neither an upload nor activity: a copy on the server, and anything else."""
 
-_JOINT = ("drive", "login", "user_accounts")
+_JOINT = ("drive", "login", "user_accounts", "admin")
 """Applications of Google whose events have no name in common: exporters write one for another of them."""
 
 TABLES: Mapping[str, tuple[str, ...]] = {

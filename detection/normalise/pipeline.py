@@ -44,8 +44,9 @@ def normalise(
     The tables are events, rejects, ignored, counts and seen_accounts (columns of ``identities``).
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
-    event of several files is several uploads. Times are UTC, sizes bytes; NULL is a size that the log does not
-    tell. Columns are those of :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
+    event of several files is several uploads, and an alert about several users an activity of each. Times are
+    UTC, sizes bytes; NULL is a size that the log does not tell. Columns are those of
+    :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
 
     The views have the order in which their rows are stored: of time. They read ``events``, in which uploads and
     activity stand together, so that none is copied.
@@ -90,9 +91,9 @@ def outcomes(
 
     Returns:
         One row a line: file; outcome (upload, activity, ignored or rejected), reason (of the latter two), kind,
-        operation, time (TIMESTAMP, UTC), user, actor_class, ip, country, app, file_name (the first file's), files,
-        bytes (of an upload's files together, NULL where one is not known), event_key, detail. Of lines alike in one
-        file, the one that counts comes first.
+        operation, time (TIMESTAMP, UTC), user, actor_class, other_users (how many more an alert is about), ip, country,
+        app, file_name (the first file's), files, bytes (of an upload's files together, NULL where one is not known),
+        event_key, detail. Of lines alike in one file, the one that counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
     asked = "CREATE OR REPLACE TEMP TABLE asked_files AS SELECT unnest(CAST($files AS VARCHAR [])) AS file"
@@ -228,7 +229,8 @@ def _classify(
     *,
     in_order: bool,
 ) -> None:
-    given = {"raw": raw, "classified": load(f"normalise/{provider}")}
+    organisation = "SELECT CAST($organisation_domains AS VARCHAR []) AS domains"
+    given = {"organisation": organisation, "raw": raw, "classified": load(f"normalise/{provider}")}
     query = "normalise/events"
     if in_order:
         given["unordered"] = load(query)

@@ -79,6 +79,7 @@ def raw_of_files(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence
         named AS (SELECT {_select(fields)}, {held} AS perhaps_text, file FROM lines)
         SELECT
             *,
+            {_text_lists(layout)}
             {_embedded(layout)}
             {_canonical(layout)}
             FALSE AS by_text,
@@ -145,7 +146,9 @@ def raw_of_lines(layout: Layout, lines: str) -> str:
     """
     pointers = ", ".join(f"'/{path}'" for path in layout.columns.values())
     fields = {name: f"taken[{n}]" for n, name in enumerate(layout.columns, 1)}
-    fields |= {name: _list(path, shape) for name, (path, shape) in layout.lists.items()}
+    fields |= {
+        name: _list(f"json_extract_string(json, '/{path}')", shape) for name, (path, shape) in layout.lists.items()
+    }
     opened = "json"
     for key in layout.objects:
         inside = f"json_extract_string(json, '/{key}')"
@@ -159,6 +162,7 @@ def raw_of_lines(layout: Layout, lines: str) -> str:
         named AS (SELECT {_select(fields)}, json, unreadable, file FROM taken)
         SELECT
             * EXCLUDE (json),
+            {_text_lists(layout)}
             {_embedded(layout)}
             {_canonical(layout)}
             TRUE AS by_text,
@@ -209,10 +213,24 @@ def _canonical(layout: Layout) -> str:
     return f"CAST(row({', '.join((*layout.columns, *layout.lists))}) AS VARCHAR) AS canonical, "
 
 
-def _list(path: str, shape: Shape) -> str:
-    """A list out of the text; one object in its place is a list of one."""
-    part = f"json_extract(json, '/{path}')"
+def _text_lists(layout: Layout) -> str:
+    return "".join(f"{_list(column, shape)} AS {name}, " for name, (column, shape) in layout.text_lists.items())
+
+
+def _list(text: str, shape: Shape) -> str:
+    """Return the expression that reads a list out of a text; one object in its place is a list of one.
+
+    Objects in it may be texts themselves.
+    """
+    opened = f"CAST({text} AS JSON)"
+    if isinstance(shape, dict):
+        opened = (
+            f"to_json(list_transform(CAST(CAST({text} AS JSON) AS JSON []), lambda e: "
+            "CASE WHEN json_type(e) = 'VARCHAR' AND json_valid(e ->> '$') THEN CAST(e ->> '$' AS JSON) ELSE e END"
+            "))"
+        )
     return (
-        f"CASE json_type({part}) WHEN 'ARRAY' THEN json_transform({part}, '{json.dumps([shape])}') "
-        f"WHEN 'OBJECT' THEN [json_transform({part}, '{json.dumps(shape)}')] END"
+        f"CASE WHEN json_valid({text}) THEN CASE json_type({text}) "
+        f"WHEN 'ARRAY' THEN json_transform({opened}, '{json.dumps([shape])}') "
+        f"WHEN 'OBJECT' THEN [json_transform({text}, '{json.dumps(shape)}')] END END"
     )

@@ -131,7 +131,10 @@ def _sign_in_errors() -> Iterator[str]:
         found.setdefault((row["meaning"], row["detail"]), []).append(row["code"])
     yield "## Codes of `UserLoginFailed`"
     yield ""
-    yield "Only `sign_in_failed` counts as a guess at a password. A code that is not here does not, and is named."
+    yield (
+        "Only `sign_in_failed` counts as a guess at a password. A code that is not here does not, and is named; nor "
+        "does a failure without a code."
+    )
     yield ""
     yield "| is | because | codes |"
     yield "|---|---|---|"

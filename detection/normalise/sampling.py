@@ -104,7 +104,8 @@ def _fields(event: dict[str, Any]) -> Iterator[str]:
 def read_fields(layout: Layout) -> list[str]:
     """Names of the fields that the rules read, as :func:`create_sample` names them."""
     ways = {path.replace("/", ".") for path in layout.columns.values()}
-    for path, shape in layout.lists.values():
+    lists = [*layout.lists.values(), *((layout.columns[column], shape) for column, shape in layout.text_lists.values())]
+    for path, shape in lists:
         ways |= {".".join((path.replace("/", "."), *way)) for way in _inside(shape)}
     return sorted(ways)
 

@@ -28,8 +28,10 @@ ANY = st.ip_addresses()
         ("[2001:db8::1]:443", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
         ("[fe80::1%25eth0]:443", "fe80::1"),
-        ("::1", "::1"),
-        ("127.0.0.1", "127.0.0.1"),
+        ("64:ff9b::203.0.113.7", "203.0.113.7"),
+        ("[64:FF9B::CB00:7107]:443", "203.0.113.7"),
+        ("64:ff9b::cb00:7107%eth0", "203.0.113.7"),
+        ("64:ff9b:1::cb00:7107", "64:ff9b:1::cb00:7107"),
     ],
 )
 def test_an_address_is_read_in_every_shape(text: str, ip: str):
@@ -66,11 +68,21 @@ def test_what_only_looks_like_an_address_is_none(text: str):
     assert canonical(text) is None
 
 
+@pytest.mark.parametrize("shape", ["{}", "[{}]:443", "::ffff:{}", "64:ff9b::{}"])
+@pytest.mark.parametrize("address", ["::", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "127.0.0.1", "127.9.9.9"])  # noqa: S104 -- not bound to
+def test_what_is_nobodys_address_is_none(address: str, shape: str):
+    """Prevents a placeholder from being a place, at which everybody was, or from hiding the address beside it."""
+    assert canonical(shape.format(address)) is None
+    assert canonical(f"{address}|203.0.113.7") == "203.0.113.7"
+
+
 @given(ANY, st.integers(0, 65535), st.sampled_from(["{0}", "[{0}]", "[{0}]:{1}", " {0} "]))
 def test_every_address_is_itself_in_every_shape(address: ipaddress.IPv4Address, port: int, shape: str):
     """Prevents a shape from working for some addresses alone."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    assert canonical(shape.format(address, port)) == str(mapped or address)
+    expected = getattr(address, "ipv4_mapped", None) or address
+    if expected not in ipaddress.ip_network("64:ff9b::/96"):
+        nowhere = expected.is_loopback or expected.is_unspecified
+        assert canonical(shape.format(address, port)) == (None if nowhere else str(expected))
 
 
 @given(st.text(max_size=60))

@@ -315,3 +315,14 @@ def test_a_colleague_in_her_onedrive_loses_nothing_but_her_name(tmp_path):
     assert "ann_example_com/" not in text
     assert "ann_example_com@other.org" in text
     assert "joann_example.com" in text
+
+
+@pytest.mark.parametrize(("who", "other"), [(ANN, BOB), (BOB, ANN)])
+def test_an_alert_about_two_stays_with_the_other(tmp_path: Path, who: str, other: str) -> None:
+    """Prevents an alert of the provider from going with the first of the two accounts that it names."""
+    data = json.dumps({"f3u": ANN, "trc": BOB})
+    alert = event("office365", 1, "SecurityComplianceAlerts", Operation="AlertTriggered", RecordType=40, Data=data)
+    lake = Lake(root=str(tmp_path / "home" / "lake"))
+    bring(lake, "office365", [alert, event("office365", 2, who)], tmp_path)
+    remove(lake, who)
+    assert list(on_disk(lake)) == [json.dumps(alert).replace(who, "forgotten").encode()]

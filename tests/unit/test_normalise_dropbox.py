@@ -199,7 +199,8 @@ APP = {".tag": "app", "app": {".tag": "team_linked_app", "app_id": "dbaid:1", "d
         ),
         ({"actor": APP, "context": {".tag": "organization_team"}}, ("dropbox:dbaid:1", "app", "dbaid:1", "Sync")),
         ({"actor": "absent", "context": {".tag": "anonymous"}}, ("dropbox:anonymous", "anonymous", None, "desktop")),
-        ({"actor": {".tag": "other"}, "context": "absent"}, ("dropbox:anonymous", "anonymous", None, "desktop")),
+        ({"actor": {".tag": "robot"}}, ("ada@example.com", "person", "dbmid:A", "desktop")),
+        ({"actor": {".tag": "robot"}, "context": GUEST}, ("eve@else.net", "guest", None, "desktop")),
         ({"actor": {".tag": "anonymous"}}, ("dropbox:anonymous", "anonymous", None, "desktop")),
         ({"actor": {".tag": "dropbox"}}, ("dropbox:system", "system", None, "desktop")),
         (
@@ -219,6 +220,18 @@ APP = {".tag": "app", "app": {".tag": "team_linked_app", "app_id": "dbaid:1", "d
 def test_actor(tmp_path: Path, changes: Event, expected: tuple[Any, ...]) -> None:
     """An app's uploads belong to its member, an outsider's drop never to the folder's owner."""
     assert uploads(run(tmp_path, [event(**changes)]), '"user", actor_class, user_id, app') == [expected]
+
+
+@pytest.mark.parametrize("tag", ["other", "robot", ""])
+@pytest.mark.parametrize("context", ["absent", {".tag": "team"}, {".tag": "anonymous"}])
+def test_an_unknown_kind_of_actor_is_not_anonymous(tmp_path: Path, tag: str, context: Any) -> None:
+    """Prevents whoever a new kind of actor is from being taken for nobody, whom nothing watches."""
+    lines = [event(kind, actor={".tag": tag}, context=context) for kind in ("file_add", "file_download", "file_move")]
+    con = run(tmp_path, lines)
+    assert con.execute("SELECT DISTINCT reason, count(*) FROM rejects GROUP BY reason").fetchall() == [
+        ("an actor of an unknown kind, without an id", 2)
+    ]
+    assert (uploads(con, "*"), ignored(con)) == ([], {"copy on the server: no new bytes": 1})
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,38 @@ def test_events(tmp_path: Path, events: list[Event], expected: str) -> None:
     assert [kind for kind, _ in told(run(tmp_path, activity(*events)))] == [expected]
 
 
+@pytest.mark.parametrize(
+    ("events", "files"),
+    [
+        ([part("upload", False), part("change_user_access", True, "acl_change")], ["D1"]),
+        ([part("upload"), part("edit", True, doc_type="document")], ["D1"]),
+        ([part("upload", False), part("create", True, doc_type="folder", doc_id="D0")], ["D1"]),
+        ([part("upload", False), part("move", True), part("download", True)], ["D1"]),
+        ([part("upload", True), part("upload", True, doc_id="D2")], ["D1", "D2"]),
+        ([part("upload", True), part("upload", False, doc_id="D2")], ["D1", "D2"]),
+        ([part("upload", True), part("upload", True)], ["D1"]),
+        (
+            [part("upload", True), part("create", True, doc_id="D2"), part("edit", True, doc_id="D3")],
+            ["D1", "D2", "D3"],
+        ),
+        ([part("create", True, doc_type="folder", doc_id="D0"), part("create", True)], ["D1"]),
+        ([part("create", True), part("create", False, doc_id="D2"), part("edit", False, doc_id="D3")], ["D1"]),
+        ([part("copy", True), part("create", False), part("edit", False)], []),
+        ([part("upload", True, doc_id=None), part("upload", True, doc_id=None)], [None, None]),
+    ],
+)
+def test_every_file_of_an_activity_counts_once(tmp_path: Path, events: list[Event], files: list[str]) -> None:
+    """Prevents an upload beside another event, or the second of two, from counting for nothing."""
+    one, other = activity(*events), activity(*reversed(events))
+    con = run(tmp_path, one, other)
+    found = con.execute("SELECT file_id, asset FROM uploads ORDER BY ALL").fetchall()
+    assert found == [(file, n) for n, file in enumerate(files)]
+    [(told_of,)] = con.execute(
+        "SELECT count(DISTINCT event_key) + (SELECT sum(events) FROM ignored) FROM uploads"
+    ).fetchall()
+    assert told_of == 2, "every activity is told of once"
+
+
 def test_one_event_without_a_list_is_read(tmp_path: Path) -> None:
     """Some exporters give one object for the list of events."""
     assert told(run(tmp_path, activity(events=part("upload", True)))) == [("upload", "upload")]

@@ -217,7 +217,7 @@ def test_actor(tmp_path: Path, changes: Event, expected: tuple[str, str]) -> Non
         ({"Operation": "SharingInvitationCreated", "RecordType": 14}, "share_external"),
         ({"Operation": "FileSyncDownloadedFull"}, "download"),
         ({"Operation": "UserLoggedIn", "RecordType": 15}, "sign_in"),
-        ({"Operation": "UserLoginFailed", "RecordType": 15, "ResultStatus": "Success"}, "sign_in_failed"),
+        ({"Operation": "UserLoginFailed", "ErrorNumber": "50126", "ResultStatus": "Success"}, "sign_in_failed"),
         ({"Operation": "AnonymousLinkCreated", "RecordType": 14}, "share_external"),
         ({"Operation": "AddedToSecureLink", "TargetUserOrGroupType": "Member"}, "not an upload or activity"),
         ({"Operation": "AddedToSecureLink", "TargetUserOrGroupType": "Guest"}, "share_external"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from detection.normalise import outcomes
+from detection.normalise import normalise, outcomes
 from tests.memory import connect
 
 Event = dict[str, Any]
@@ -72,13 +73,16 @@ def test_interrupts_are_no_failed_sign_ins(tmp_path: Path, code: str) -> None:
         ({"ErrorNumber": "", "ErrorCode": "50126"}, "sign_in_failed", "50126: wrong user name or password"),
         ({"LogonError": "InvalidUserNameOrPassword"}, "sign_in_failed", "50126: wrong user name or password"),
         ({"LogonError": "KmsiInterrupt"}, "sign_in_interrupted", "50140: asked whether to stay signed in"),
-        ({}, "sign_in_failed", None),
+        *(
+            (nothing, "sign_in_interrupted", "no code: not counted as a failure")
+            for nothing in ({}, {"ErrorNumber": None}, {"ErrorNumber": "", "ErrorCode": " ", "LogonError": ""})
+        ),
     ],
 )
 def test_the_code_stands_in_several_fields_or_nowhere(
     tmp_path: Path, changes: Event, kind: str, detail: str | None
 ) -> None:
-    """A code that Microsoft adds is named and not counted; without any, the operation is all there is."""
+    """Prevents a failure of which nothing says why from counting as a guess at a password."""
     [row] = told(tmp_path, failed(**changes))
     assert (row["kind"], row["detail"]) == (kind, detail)
 
@@ -100,7 +104,19 @@ ON = '[\r\n  {\r\n    "RelyingParty": "*",\r\n    "State": 1,\r\n    "RememberDe
 ENFORCED = ON.replace(": 1", ": 2")
 OFF = '[{"RelyingParty":"*","State":0}]'
 METHODS = '[{"MethodType":6,"Default":true},{"MethodType":7,"Default":false}]'
+ENABLED_BY_NAME = '[{"RelyingParty":"*","State":"Enabled"}]'
+ENFORCED_BY_NAME = '[ { "RelyingParty": "*", "State": "Enforced" } ]'
+DISABLED_BY_NAME = '[{"RelyingParty":"*","State":"Disabled"}]'
 REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMethod"
+BY_NAME = [
+    (ENABLED_BY_NAME, DISABLED_BY_NAME),
+    (ENFORCED_BY_NAME, DISABLED_BY_NAME),
+    (ENFORCED_BY_NAME, "[]"),
+    (ENFORCED_BY_NAME.replace('"', '\\"'), DISABLED_BY_NAME.replace('"', '\\"')),
+    ("Enforced", "Disabled"),
+    ('["Enabled"]', '["Disabled"]'),
+    ("1", "0"),
+]
 
 
 @pytest.mark.parametrize(
@@ -114,6 +130,11 @@ REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMe
         (REQUIREMENT, "[]", ENFORCED, "credentials_changed"),
         (REQUIREMENT, ON, ENFORCED, "credentials_changed"),
         (REQUIREMENT, OFF, OFF, None),
+        *((REQUIREMENT, on, off, "mfa_disabled") for on, off in BY_NAME),
+        *((REQUIREMENT, off, on, "credentials_changed") for on, off in BY_NAME),
+        (REQUIREMENT, ENABLED_BY_NAME, ENFORCED_BY_NAME, "credentials_changed"),
+        (REQUIREMENT, "Disabled", "Disabled", None),
+        (REQUIREMENT.lower(), "Enforced", "Disabled", "mfa_disabled"),
         (METHOD, METHODS, "[]", "mfa_disabled"),
         (METHOD, METHODS, None, "mfa_disabled"),
         (METHOD, "[]", METHODS, "credentials_changed"),
@@ -126,9 +147,27 @@ REQUIREMENT, METHOD = "StrongAuthenticationRequirement", "StrongAuthenticationMe
 def test_a_second_factor_is_switched_off_in_a_property(
     tmp_path: Path, name: str, old: str | None, new: str | None, kind: str | None
 ) -> None:
-    """Real tenants tell it as an update of the user, whose properties alone say what was done."""
-    [row] = told(tmp_path, changed(name, old, new))
-    assert (row["kind"], row["user"]) == (kind, "ann@example.com" if kind else None)
+    """Prevents an update of the user, whose properties alone say what was done, from being ignored."""
+    event = changed(name, old, new)
+    properties = event["ModifiedProperties"]
+    shapes = [properties, json.dumps(properties), [json.dumps(each) for each in properties]]
+    rows = told(tmp_path, *({**event, "Id": f"r{n}", "ModifiedProperties": each} for n, each in enumerate(shapes)))
+    assert {(row["kind"], row["user"]) for row in rows} == {(kind, "ann@example.com" if kind else None)}
+
+
+@pytest.mark.parametrize("target", [list, json.dumps])
+def test_lists_are_read_out_of_texts(tmp_path: Path, target: Any) -> None:
+    """Prevents the account that is meant, and the user agent, from being lost where lists are delivered as text."""
+    line = record(
+        Operation="Reset user password.",
+        UserId=f"ServicePrincipal_{GUID}",
+        Target=target([{"ID": GUID, "Type": 2}, {"ID": "Ann@example.com", "Type": 5}]),
+    )
+    [row] = told(tmp_path, line)
+    assert (row["kind"], row["user"]) == ("password_reset", "ann@example.com")
+    properties = [{"Name": "UserAgent", "Value": "rclone/v1.65"}]
+    [row] = told(tmp_path, record(ExtendedProperties=target(properties)))
+    assert row["app"] and row["app"].startswith("rclone")
 
 
 @pytest.mark.parametrize(
@@ -331,14 +370,63 @@ def test_an_attempt_that_failed_is_no_sign(tmp_path: Path, operation: str, statu
     assert row["outcome"] == "activity"
 
 
-@pytest.mark.parametrize("told_in", ["ann@example.com;ben@example.com", "ann@example.com, ben@example.com"])
-def test_an_alert_about_several_accounts_is_about_the_first(tmp_path: Path, told_in: str) -> None:
-    """Prevents an alert of the provider from being nobody's, since it names two accounts."""
-    alert = record(Operation="AlertEntityGenerated", RecordType=40, UserId="SecurityComplianceAlerts", UserType=4)
-    [row] = told(tmp_path, {**alert, "Name": "Phish", "Data": json.dumps({"trc": told_in})})
-    assert (row["kind"], row["user"]) == ("provider_alert", "ann@example.com")
-    [row] = told(tmp_path, {**alert, "Name": "Phish", "ObjectId": " ann@example.com "})
-    assert (row["kind"], row["user"]) == ("provider_alert", "ann@example.com")
+def warned(directory: Path, *records: Event, domains: tuple[str, ...] = ("example.com",)) -> list[tuple[str, str]]:
+    """Return whom the records warn of, by event."""
+    path = directory / "day=2026-03-04" / "alerts.ndjson"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps(each) + "\n" for each in records))
+    with connect() as con:
+        day = date(2026, 3, 4)
+        normalise(con, "office365", day=day, raw_files=[str(path)], organisation_domains=domains)
+        [(lost,)] = con.execute("SELECT count(*) FROM rejects").fetchall()
+        [(ignored,)] = con.execute("SELECT coalesce(sum(events), 0) FROM ignored").fetchall()
+        found = con.execute('SELECT event_key, "user" FROM activity ORDER BY ALL').fetchall()
+    assert len({key for key, _ in found}) + ignored + lost == len(records), "every record is accounted for once"
+    return found
+
+
+BOTH = [("r1", "ann@example.com"), ("r1", "ben@example.com")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "users"),
+    [
+        ({"Data": json.dumps({"trc": "ben@example.com;ann@example.com"})}, BOTH),
+        ({"Data": json.dumps({"trc": "Ann@example.com, ben@example.com, ann@example.com"})}, BOTH),
+        ({"Data": json.dumps({"suid": "ann@example.com", "trc": "ben@example.com"})}, BOTH),
+        ({"Data": json.dumps({"f3u": "ben@example.com"}), "ObjectId": " ann@example.com "}, BOTH),
+        ({"Data": json.dumps({"eid": "eve@else.example", "trc": "ann@example.com"})}, BOTH[:1]),
+        ({"Data": json.dumps({"eid": "eve@else.example", "suid": "ann@example.com"})}, BOTH[:1]),
+        ({"Data": json.dumps({"f3u": "eve@else.example", "trc": "ann@example.com;ben@example.com"})}, BOTH),
+        ({"Data": json.dumps({"eid": "eve@else.example"}), "UserId": "ann@example.com"}, BOTH[:1]),
+        ({"Data": json.dumps({"eid": "eve@else.example"})}, [("r1", "eve@else.example")]),
+        # A file may be named like an account.
+        ({"Data": json.dumps({"f3u": "ann@example.com"}), "ObjectId": "https://x/a,ben@example.com"}, BOTH[:1]),
+    ],
+)
+def test_an_alert_warns_of_each_account_of_the_organisation(
+    tmp_path: Path, changes: Event, users: list[tuple[str, str]]
+) -> None:
+    """Prevents the sender of a mail from hiding who got it, and one account of an alert from hiding the other."""
+    assert warned(tmp_path, alert("r1", "11:00:00", None, **changes)) == users
+
+
+def test_without_domains_an_alert_warns_of_all_whom_it_names(tmp_path: Path) -> None:
+    """Prevents an outsider's address from being taken for the only account where nothing tells who is inside."""
+    event = alert("r1", "11:00:00", None, Data=json.dumps({"eid": "eve@else.example", "trc": "ann@example.com"}))
+    assert warned(tmp_path, event, domains=()) == [("r1", "ann@example.com"), ("r1", "eve@else.example")]
+
+
+def test_each_account_is_warned_of_once(tmp_path: Path) -> None:
+    """Prevents the second record of an alert from counting again for one, or not at all for the other."""
+    lines = [
+        alert("r1", "11:00:00", "ann@example.com"),
+        alert("r2", "11:00:01", "ann@example.com;ben@example.com"),
+        alert("r3", "11:00:02", "ben@example.com"),
+        alert("r4", "11:00:03", None),
+    ]
+    for each in (lines, lines[::-1], [*lines, *lines]):
+        assert warned(tmp_path, *each) == [("r1", "ann@example.com"), ("r2", "ben@example.com")]
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,30 @@ def test_an_actor_of_google_is_what_google_says(tmp_path: Path, actor: Event, ex
     assert (row["user"], row["actor_class"]) == expected
 
 
+@pytest.mark.parametrize("actor", [{"callerType": "ROBOT"}, {"callerType": "ROBOT", "email": "", "profileId": ""}])
+def test_an_unknown_kind_of_actor_of_google_is_not_anonymous(tmp_path: Path, actor: Event) -> None:
+    """Prevents whoever a new kind of actor is from being taken for nobody, whom nothing watches."""
+    upload, view = (example("google_workspace", name, "drive") for name in ("upload", "view"))
+    lines = [{**upload, "actor": actor}, {**view, "actor": actor}, {**upload, "actor": {**actor, "profileId": "7"}}]
+    for number, line in enumerate(lines):
+        line["id"] = {**line["id"], "uniqueQualifier": str(number)}
+    unknown, viewed, known = made_of(tmp_path, "google_workspace", *lines)
+    assert unknown[0] == "an actor of an unknown kind, without an id"
+    assert viewed[0] == "not an upload or activity"
+    assert known == ("upload", "google_workspace:7")
+
+
+@pytest.mark.parametrize("application", ["drive", "login", "user_accounts", "admin"])
+@pytest.mark.parametrize(
+    ("operation", "reason"), [("upload", "upload"), ("ADD_GROUP_MEMBER", "not an upload or activity")]
+)
+def test_an_event_means_the_same_under_another_application(
+    tmp_path: Path, application: str, operation: str, reason: str
+) -> None:
+    """Prevents an upload that an exporter files under the admin console from being unknown."""
+    assert made_of(tmp_path, "google_workspace", example("google_workspace", operation, application))[0][0] == reason
+
+
 ROOT = {"id": "9", "login": "root@example.com"}
 ANN = {"type": "user", "id": "71", "login": "ann@example.com"}
 NOBODY = {"id": "2", "login": ""}

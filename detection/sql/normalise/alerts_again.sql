@@ -1,8 +1,10 @@
--- Records of the day that tell of an alert which another record of that day tells of already: of each alert and user the
--- first counts. One that names nobody counts only where none names somebody.
+-- Events of which a row tells of an alert that another record of the day tells the same user of already: of each alert and
+-- user the first counts. One that names nobody counts only where none names somebody. An event that names several users
+-- stays with those who are not told yet; `counted` marks one of its rows.
 WITH told AS (
     SELECT
         event_key,
+        asset,
         alert_id,
         "user",
         CAST(time AS DATE) AS day,
@@ -10,18 +12,28 @@ WITH told AS (
         min(CASE WHEN actor_class IN ('system', 'anonymous') THEN 0 ELSE 1 END) AS names_somebody
     FROM events
     WHERE alert_id IS NOT NULL AND reason IS NULL
-    GROUP BY event_key, alert_id, "user", CAST(time AS DATE)
+    GROUP BY event_key, asset, alert_id, "user", CAST(time AS DATE)
 ),
 
 placed AS (
     SELECT
         event_key,
+        asset,
         names_somebody,
         row_number() OVER (PARTITION BY alert_id, "user", day ORDER BY time, event_key) AS place,
         max(names_somebody) OVER (PARTITION BY alert_id, day) AS somebody
     FROM told
+),
+
+marked AS (
+    SELECT event_key, asset, place > 1 OR names_somebody < somebody AS is_again
+    FROM placed
 )
 
-SELECT event_key
-FROM placed
-WHERE place > 1 OR names_somebody < somebody
+SELECT
+    event_key,
+    asset,
+    is_again,
+    row_number() OVER (PARTITION BY event_key ORDER BY is_again, asset) = 1 AS counted
+FROM marked
+QUALIFY bool_or(is_again) OVER (PARTITION BY event_key)

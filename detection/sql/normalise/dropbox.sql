@@ -13,7 +13,8 @@ WITH decided AS (
             WHEN 'outsiders' THEN coalesce(with_outsiders = 'true', FALSE)
             ELSE TRUE
         END AS holds,
-        coalesce(context_email, context_member_id, context_account_id) IS NOT NULL AS has_context
+        coalesce(context_email, context_member_id, context_account_id) IS NOT NULL AS has_context,
+        coalesce(actor_tag NOT IN ('user', 'admin', 'app', 'reseller', 'dropbox', 'anonymous'), FALSE) AS is_unknown_actor
     FROM raw
     LEFT JOIN operations ON raw.operation = operations.operation
 ),
@@ -25,36 +26,37 @@ named AS (
         nullif(nullif(CASE WHEN holds THEN meaning ELSE otherwise END, 'irrelevant'), 'copy') AS kind,
         -- The account concerned, where that is not the one that acted.
         coalesce(subject IN ('context', 'concerned') AND has_context, FALSE) AS about_context,
-        coalesce(subject = 'concerned' AND NOT has_context, FALSE) AS about_nobody
+        coalesce(subject = 'concerned' AND NOT has_context, FALSE) AS about_nobody,
+        actor_tag IS NULL OR actor_tag = 'app' OR is_unknown_actor AS acts_for_context
     FROM decided
 ),
 
 attributed AS (
     SELECT
         *,
-        -- The user who acted, else the member in whose name an app or an unnamed actor did.
+        -- The user who acted, else the member in whose name an app, or an actor unnamed or of an unknown kind, did.
         CASE
             WHEN about_nobody THEN NULL
-            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_tag
+            WHEN about_context OR acts_for_context THEN context_tag
             WHEN actor_tag = 'user' THEN user_tag
             WHEN actor_tag = 'admin' THEN admin_tag
         END AS member_tag,
         CASE
             WHEN about_nobody THEN NULL
-            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app'
+            WHEN about_context OR acts_for_context
                 THEN coalesce(context_member_id, context_account_id)
             WHEN actor_tag = 'user' THEN coalesce(user_member_id, user_account_id)
             WHEN actor_tag = 'admin' THEN coalesce(admin_member_id, admin_account_id)
         END AS member_id,
         CASE
             WHEN about_nobody THEN NULL
-            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_account_id
+            WHEN about_context OR acts_for_context THEN context_account_id
             WHEN actor_tag = 'user' THEN user_account_id
             WHEN actor_tag = 'admin' THEN admin_account_id
         END AS account_id,
         CASE
             WHEN about_nobody THEN NULL
-            WHEN about_context OR actor_tag IS NULL OR actor_tag = 'app' THEN context_email
+            WHEN about_context OR acts_for_context THEN context_email
             WHEN actor_tag = 'user' THEN user_email
             WHEN actor_tag = 'admin' THEN admin_email
             WHEN actor_tag = 'reseller' THEN reseller_email
@@ -149,7 +151,10 @@ SELECT
     time_text,
     operation,
     CASE WHEN kind NOT IN ('upload', 'edit') OR NOT coalesce(folders_only, FALSE) THEN kind END AS kind,
-    CAST(NULL AS VARCHAR) AS fault,
+    CASE
+        WHEN is_unknown_actor AND kind IS NOT NULL AND NOT has_context AND NOT about_nobody
+            THEN 'an actor of an unknown kind, without an id'
+    END AS fault,
     -- One object in the place of the list of files is a shape that only the text shows.
     kind IN ('upload', 'edit') AND assets IS NULL AS doubtful,
     meaning,

@@ -1,5 +1,5 @@
--- What each Google Workspace activity is about: one row an activity. Its events all tell of one thing; the primary
--- one says what the user did, the others follow from it.
+-- What each Google Workspace activity is about: one row for each file that it brings, one row for any other activity. Its
+-- events all tell of one thing as a rule; the primary one says what the user did, the others follow from it.
 -- Reads: raw, operations (what each event of each application means).
 WITH telling AS (
     SELECT list(DISTINCT operation) AS names
@@ -27,18 +27,75 @@ pooled AS (
     FROM marked
 ),
 
-chosen AS (
+-- What brings content: an upload even where another event is the primary one, a new item or a new version only where it is
+-- what the user did. An editor's file is saved with every key stroke: only the others get a new version by an edit.
+brought AS (
     SELECT
         *,
-        coalesce(
-            list_filter(pool, lambda e: e.name = 'upload')[1],
-            list_filter(pool, lambda e: e.name = 'create')[1],
-            list_filter(pool, lambda e: e.name = 'edit' AND has_primary)[1],
-            list_filter(pool, lambda e: list_contains(names, e.name))[1],
-            list_filter(pool, lambda e: e.name IS NOT NULL)[1]
-        ) AS main
+        list_concat(
+            list_filter(events, lambda e: e.name = 'upload'),
+            list_filter(
+                pool,
+                lambda e: e.name = 'create'
+                AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '')
+                NOT IN ('folder', 'shortcut', 'shared_drive')
+            ),
+            list_filter(
+                primaries,
+                lambda e: e.name = 'edit'
+                AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '') NOT IN (
+                    'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
+                    'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
+                )
+            )
+        ) AS contents
     FROM pooled
+),
+
+identified AS (
+    SELECT
+        *,
+        list_transform(
+            contents, lambda e: list_filter(e.parameters, lambda p: p.name = 'doc_id')[1].value
+        ) AS content_ids
+    FROM brought
+),
+
+-- Each file once, in an order that does not depend on the delivery's; else the event that tells the most.
+listed AS (
+    SELECT
+        *,
+        CASE
+            WHEN length(contents) > 0
+                THEN list_sort(
+                    list_filter(
+                        list_transform(contents, lambda e, i: struct_pack(id := content_ids[i], event := e, n := i)),
+                        lambda f: f.id IS NULL OR list_position(content_ids, f.id) = f.n
+                    )
+                )
+            ELSE [
+                struct_pack(
+                    id := CAST(NULL AS VARCHAR),
+                    event := coalesce(
+                        list_filter(pool, lambda e: e.name = 'create')[1],
+                        list_filter(pool, lambda e: e.name = 'edit' AND has_primary)[1],
+                        list_filter(pool, lambda e: list_contains(names, e.name))[1],
+                        list_filter(pool, lambda e: e.name IS NOT NULL)[1]
+                    ),
+                    n := CAST(NULL AS BIGINT)
+                )
+            ]
+        END AS told_events
+    FROM identified
     CROSS JOIN telling
+),
+
+chosen AS (
+    SELECT *, each_event.event AS main, each_event.n IS NOT NULL AS is_content
+    FROM (
+        SELECT *, unnest(told_events) AS each_event, unnest(range(length(told_events))) AS asset
+        FROM listed
+    ) AS spread
 ),
 
 read_out AS (
@@ -49,7 +106,6 @@ read_out AS (
         lower(actor_email) AS login,
         list_filter(main.parameters, lambda p: p.name = 'doc_id')[1].value AS doc_id,
         list_filter(main.parameters, lambda p: p.name = 'doc_title')[1].value AS doc_title,
-        coalesce(list_filter(main.parameters, lambda p: p.name = 'doc_type')[1].value, '') AS doc_type,
         list_filter(main.parameters, lambda p: p.name = 'owner')[1].value AS owner,
         list_filter(main.parameters, lambda p: p.name = 'visibility')[1].value AS visibility,
         list_filter(main.parameters, lambda p: p.name = 'originating_app_id')[1].value AS originating_app,
@@ -108,17 +164,7 @@ named AS (
         *,
         CASE
             WHEN meaning IN ('copy', 'irrelevant') THEN NULL
-            WHEN operation = 'create' AND doc_type IN ('folder', 'shortcut', 'shared_drive') THEN NULL
-            -- An editor's file is saved with every key stroke: only the others get a new version by it.
-            WHEN
-                operation = 'edit' AND (
-                    NOT has_primary
-                    OR doc_type IN (
-                        'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
-                        'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
-                    )
-                )
-                THEN NULL
+            WHEN meaning IN ('upload', 'edit') AND NOT is_content THEN NULL
             ELSE meaning
         END AS kind
     FROM meant
@@ -132,12 +178,17 @@ SELECT
     file,
     CAST(NULL AS DATE) AS publication_day,
     CASE WHEN qualifier <> '' THEN concat(application, ':', time_text, ':', qualifier) END AS event_id,
-    0 AS asset,
-    TRUE AS counted,
+    CAST(asset AS INTEGER) AS asset,
+    asset = 0 AS counted,
     time_text,
     operation,
     kind,
-    CAST(NULL AS VARCHAR) AS fault,
+    CASE
+        WHEN
+            caller_type NOT IN ('USER', 'EXTERNAL_USER', 'KEY', 'APPLICATION') AND kind IS NOT NULL AND NOT about_affected
+            AND coalesce(actor_email, '') = '' AND coalesce(profile_id, '') IN ('', '105250506097979753968')
+            THEN 'an actor of an unknown kind, without an id'
+    END AS fault,
     FALSE AS doubtful,
     meaning,
     CASE

@@ -1,8 +1,17 @@
--- What each Office 365 audit record is about: one row a record.
--- Reads: raw, operations, record_types and sign_in_errors (what each operation, type of record and error code means).
-WITH listed AS (
+-- What each Office 365 audit record is about: one row for each account that an alert names, one row for any other record.
+-- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type of record and error code means).
+WITH coded AS (
     SELECT
-        raw.*,
+        *,
+        -- Directory operations end with a full stop in one place, and without in another.
+        lower(trim(operation, '. ')) AS operation_key,
+        coalesce(nullif(trim(error_number), ''), nullif(trim(error_code), ''), nullif(trim(logon_error), '')) AS error_told
+    FROM raw
+),
+
+listed AS (
+    SELECT
+        coded.*,
         operations.meaning AS listed_meaning,
         operations.only_if,
         operations.otherwise,
@@ -10,43 +19,56 @@ WITH listed AS (
         record_types.meaning AS type_meaning,
         sign_in_errors.meaning AS error_meaning,
         sign_in_errors.detail AS error_detail
-    FROM raw
-    -- Directory operations end with a full stop in one place, and without in another.
-    LEFT JOIN operations ON lower(trim(raw.operation, '. ')) = operations.operation
-    LEFT JOIN record_types ON lower(raw.record_type) = record_types.record_type
+    FROM coded
+    LEFT JOIN operations ON coded.operation_key = operations.operation
+    LEFT JOIN record_types ON lower(coded.record_type) = record_types.record_type
     LEFT JOIN sign_in_errors
         ON
-            lower(trim(raw.operation, '. ')) = 'userloginfailed'
+            coded.operation_key = 'userloginfailed'
             -- A code is a number, whatever is written around it.
-            AND regexp_replace(
-                lower(trim(coalesce(nullif(raw.error_number, ''), nullif(raw.error_code, ''), raw.logon_error))),
-                '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1'
-            ) = sign_in_errors.code
+            AND regexp_replace(lower(coded.error_told), '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1') = sign_in_errors.code
 ),
 
 factored AS (
     SELECT
         *,
-        coalesce(nullif(error_number, ''), nullif(error_code, ''), nullif(logon_error, '')) AS error_told,
-        -- State 0 is off, 1 is on, 2 is on and enforced; of several parties one is enough.
-        list_filter(modified, lambda p: p."Name" = 'StrongAuthenticationRequirement')[1] AS requirement,
-        list_filter(modified, lambda p: p."Name" = 'StrongAuthenticationMethod')[1] AS methods,
+        list_filter(modified, lambda p: lower(p."Name") = 'strongauthenticationrequirement')[1] AS requirement,
+        list_filter(modified, lambda p: lower(p."Name") = 'strongauthenticationmethod')[1] AS methods,
         list_filter(
-            modified, lambda p: p."Name" IN ('StrongAuthenticationUserDetails', 'StrongAuthenticationPhoneAppDetail')
+            modified,
+            lambda p: lower(p."Name") IN ('strongauthenticationuserdetails', 'strongauthenticationphoneappdetail')
         )[1] AS contacts
     FROM listed
+),
+
+-- The states of a requirement: of each relying party, or one alone. 0 is off, 1 is on, 2 is on and enforced, by number
+-- or by name.
+stated AS (
+    SELECT
+        *,
+        list_transform(
+            [requirement."OldValue", requirement."NewValue"],
+            lambda value: CASE
+                WHEN value LIKE '%{%' THEN regexp_extract_all(lower(value), '"state\\*"\s*:\s*[\\"]*([a-z0-9]*)', 1)
+                ELSE [regexp_replace(lower(value), '[^a-z0-9]', '', 'g')]
+            END
+        ) AS states
+    FROM factored
 ),
 
 compared AS (
     SELECT
         *,
-        regexp_matches(requirement."OldValue", '"State"\s*:\s*"?[1-9]') AS was_required,
-        regexp_matches(requirement."NewValue", '"State"\s*:\s*"?[1-9]') AS is_required,
+        -- Of several parties one is enough.
+        length(list_filter(states[1], lambda s: s NOT IN ('', '0', 'disabled', 'false', 'none', 'null'))) > 0
+            AS was_required,
+        length(list_filter(states[2], lambda s: s NOT IN ('', '0', 'disabled', 'false', 'none', 'null'))) > 0
+            AS is_required,
         methods."OldValue" LIKE '%{%' AS had_methods,
         methods."NewValue" LIKE '%{%' AS has_methods,
         contacts."OldValue" LIKE '%{%' AS had_contacts,
         contacts."NewValue" LIKE '%{%' AS has_contacts
-    FROM factored
+    FROM stated
 ),
 
 meant AS (
@@ -56,8 +78,7 @@ meant AS (
             -- Whatever is called, a record of a type for alerts is one.
             WHEN type_meaning = 'provider_alert' THEN 'provider_alert'
             WHEN listed_meaning IS NULL THEN type_meaning
-            WHEN only_if = 'failed' AND error_told IS NOT NULL
-                THEN coalesce(error_meaning, otherwise)
+            WHEN only_if = 'failed' THEN coalesce(error_meaning, otherwise)
             WHEN only_if = 'status zero' AND coalesce(login_status, '') <> '0' THEN otherwise
             WHEN only_if = 'guest' AND coalesce(target_type, '') <> 'Guest' THEN otherwise
             WHEN only_if = 'second factor off'
@@ -79,12 +100,68 @@ meant AS (
     FROM compared
 ),
 
+-- The accounts that an alert names: in its own fields, or as whose record it is. What holds a slash is an address of a
+-- file, whose name anybody may choose.
+warned AS (
+    SELECT
+        *,
+        CASE
+            WHEN about = 'alert'
+                THEN list_transform(
+                    [
+                        list_filter([
+                            alert_user,
+                            alert_sender,
+                            CASE
+                                WHEN coalesce(alert_entity, entity_type, 'User') IN ('User', 'Recipients', 'Mailbox')
+                                    THEN alert_entity_id
+                            END,
+                            alert_recipient,
+                            object_id,
+                            CASE
+                                WHEN coalesce(entity_type, 'User') IN ('User', 'Recipients', 'Mailbox') THEN entity_id
+                            END
+                        ], lambda x: x NOT LIKE '%/%'),
+                        list_filter(
+                            [document_from, mail_from, user_login, user_display_name], lambda x: x NOT LIKE '%/%'
+                        )
+                    ],
+                    lambda texts: list_filter(
+                        list_transform(
+                            string_split_regex(array_to_string(texts, ';'), '[;,]'), lambda x: lower(trim(x))
+                        ),
+                        lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
+                    )
+                )
+        END AS accounts
+    FROM meant
+),
+
+insiders AS (
+    SELECT
+        *,
+        list_transform(
+            accounts,
+            lambda each: list_filter(each, lambda x: list_contains(organisation.domains, split_part(x, '@', 2)))
+        ) AS own_accounts
+    FROM warned
+    CROSS JOIN organisation
+),
+
+-- Who is of the organisation comes before others, such as the sender of a mail, and each of them is warned of.
 pointed AS (
     SELECT
         *,
         CASE
+            WHEN about = 'alert'
+                THEN CASE
+                    WHEN length(own_accounts[1]) > 0 THEN list_sort(list_distinct(own_accounts[1]))
+                    WHEN length(own_accounts[2]) > 0 THEN own_accounts[2][1:1]
+                    WHEN length(accounts[1]) > 0 THEN list_sort(list_distinct(accounts[1]))
+                    ELSE [accounts[2][1]]
+                END
             WHEN about IN ('target', 'owner')
-                THEN coalesce(
+                THEN [coalesce(
                     list_filter(targets, lambda t: t."Type" IN ('5', 'UPN') AND t."ID" LIKE '%_@_%')[1]."ID",
                     CASE WHEN object_id LIKE '%_@_%' THEN object_id END,
                     -- A user without an address; of a device it would be the device.
@@ -94,29 +171,15 @@ pointed AS (
                             AND lower(object_id) NOT IN ('', 'not available', '00000000-0000-0000-0000-000000000000')
                             THEN object_id
                     END
-                )
-            WHEN about = 'alert'
-                -- Of several accounts in one field the first.
-                THEN list_filter(
-                    list_transform([
-                        alert_user,
-                        alert_sender,
-                        CASE
-                            WHEN coalesce(alert_entity, entity_type, 'User') IN ('User', 'Recipients', 'Mailbox')
-                                THEN alert_entity_id
-                        END,
-                        alert_recipient,
-                        object_id,
-                        CASE WHEN coalesce(entity_type, 'User') IN ('User', 'Recipients', 'Mailbox') THEN entity_id END,
-                        document_from,
-                        mail_from,
-                        user_login,
-                        user_display_name
-                    ], lambda x: trim(regexp_extract(x, '^[^;,]*', 0))),
-                    lambda x: regexp_matches(x, '^[^@\s<>,;"/:\\]+@[^@\s<>,;"/:\\]+\.[^@\s<>,;"/:\\]+$')
-                )[1]
-        END AS pointed_at
-    FROM meant
+                )]
+            ELSE [CAST(NULL AS VARCHAR)]
+        END AS subjects
+    FROM insiders
+),
+
+spread AS (
+    SELECT *, unnest(subjects) AS pointed_at, unnest(range(length(subjects))) AS asset
+    FROM pointed
 ),
 
 told AS (
@@ -140,7 +203,7 @@ told AS (
         AND lower(trim(item_type)) IN (
             'folder', '5', 'web', '6', 'site', '7', 'tenant', '8', 'documentlibrary', '9', 'page', '11', 'list', 'listitem'
         ) AS is_no_file
-    FROM pointed
+    FROM spread
 ),
 
 judged AS (
@@ -161,8 +224,8 @@ SELECT
     file,
     raw_day AS publication_day,
     event_id,
-    0 AS asset,
-    TRUE AS counted,
+    CAST(asset AS INTEGER) AS asset,
+    asset = 0 AS counted,
     time_text,
     operation,
     kind,
@@ -243,8 +306,11 @@ SELECT
     ) AS ip_text,
     CAST(NULL AS VARCHAR) AS country_text,
     CASE
-        WHEN only_if = 'failed' AND error_told IS NOT NULL
-            THEN coalesce(error_detail, concat('unknown code ', left(error_told, 40), ': not counted as a failure'))
+        WHEN only_if = 'failed'
+            THEN coalesce(
+                error_detail,
+                concat(coalesce('unknown code ' || left(error_told, 40), 'no code'), ': not counted as a failure')
+            )
         WHEN about = 'alert' AND kind = 'provider_alert'
             THEN concat_ws(': ', 'Microsoft alert', coalesce(alert_name, risk_event, operation))
         WHEN kind = 'share_external' THEN concat_ws(' to ', operation, target_name)

@@ -11,6 +11,14 @@ amounts AS (
         CASE WHEN count(*) = count(bytes) THEN CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END END AS bytes
     FROM uploads
     GROUP BY event_key
+),
+
+-- An alert may name several accounts, each of which has a row of the event.
+others AS (
+    SELECT event_key, count(DISTINCT "user") AS users
+    FROM events
+    WHERE kind IS NOT NULL AND NOT brings_content AND asset > 0
+    GROUP BY event_key
 )
 
 SELECT
@@ -28,6 +36,7 @@ SELECT
     -- Of what is neither upload nor activity nobody is told.
     CASE WHEN events.kind IS NOT NULL THEN events."user" END AS "user",
     CASE WHEN events.kind IS NOT NULL THEN events.actor_class END AS actor_class,
+    coalesce(others.users, 0) AS other_users,
     events.ip,
     events.country,
     events.app,
@@ -39,5 +48,6 @@ SELECT
 FROM events
 INNER JOIN files ON events.file_hash = files.file_hash
 LEFT JOIN amounts ON events.event_key = amounts.event_key
+LEFT JOIN others ON events.event_key = others.event_key
 WHERE events.counted
 ORDER BY files.file, events.reason IS NOT NULL, events.event_key

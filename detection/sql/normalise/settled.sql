@@ -29,11 +29,12 @@ SELECT
         CASE
             WHEN taken.reason IS NULL AND taken.event_key IN (SELECT pairs.edit_key FROM pairs)
                 THEN 'part of another upload'
-            WHEN taken.reason IS NULL AND taken.event_key IN (SELECT alerts_again.event_key FROM alerts_again)
-                THEN 'part of another alert'
+            WHEN taken.reason IS NULL AND alerts_again.is_again THEN 'part of another alert'
             ELSE taken.reason
         END AS reason,
+        CASE WHEN taken.reason IS NULL THEN coalesce(alerts_again.counted, taken.counted) ELSE taken.counted END AS counted,
         greatest(taken.bytes, paired.bytes) AS bytes
     )
 FROM taken
 LEFT JOIN paired ON taken.event_key = paired.upload_key AND taken.reason IS NULL
+LEFT JOIN alerts_again ON taken.event_key = alerts_again.event_key AND taken.asset = alerts_again.asset
