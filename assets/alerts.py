@@ -10,13 +10,14 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 
 from assets.allow_list import suppressed_metadata
-from assets.calendar import DAY, SINGLE_RUN, midnight, window
+from assets.calendar import SINGLE_RUN, range_of, window
 from assets.coverage import tell_source_days
+from assets.days import DAY, days_between, midnight
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
 from assets.pictures import alert_pictures
-from assets.refresh import Step, days_between, range_of, refresh
+from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import confirmed_alerts
 from assets.rules import rules

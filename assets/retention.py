@@ -11,11 +11,10 @@ from pathlib import Path
 
 import duckdb
 
-from assets.calendar import DAY, TRAINING_DAYS, midnight
+from assets.days import DAY, REACH, TRAINING_DAYS, midnight
 from assets.kept import intact, write_kept
 from assets.lake import Lake
 from assets.pages.paths import dossier_path
-from assets.refresh import REACH
 from connectors import PROVIDERS
 from detection.parameters import Parameters
 
