@@ -9,17 +9,18 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.allow_list import suppressed_metadata
-from assets.calendar import DAY, SINGLE_RUN, midnight, window
+from assets.calendar import SINGLE_RUN, range_of, window
 from assets.coverage import tell_source_days
+from assets.days import DAY, days_between, midnight
 from assets.describe import described
 from assets.lake import Lake
 from assets.load import load_metadata
 from assets.pictures import alert_pictures
-from assets.refresh import Step, days_between, range_of, refresh
+from assets.refresh import Step, refresh
 from assets.resources import Detector
 from assets.reviews import confirmed_alerts
 from assets.rules import rules
+from assets.shown_alerts import suppressed
 from assets.sources import known_sources
 from detection.alerts import LOOK_BACK, fold
 
@@ -110,7 +111,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 "users_on_risk_list": dg.MetadataValue.int(len({row.user for row in watch.risk_list})),
                 "networks_listed": dg.MetadataValue.int(len(watch.networks)),
                 "reasons_off": dg.MetadataValue.json(list(watch.off)),
-                **suppressed_metadata(con, day),
+                **_suppressed_metadata(con, day),
             }
             if day in wanted and len(wanted) <= _FEW_DAYS:
                 told |= alert_pictures(con, lake, day)
@@ -133,3 +134,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         )
 
     return _asset
+
+
+def _suppressed_metadata(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+    """Return what the UI shows of suppressed windows; nothing where there are none."""
+    found = suppressed(con, day)
+    return {"suppressed windows": dg.MetadataValue.json(found)} if found else {}

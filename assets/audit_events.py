@@ -6,12 +6,12 @@ from typing import Any
 
 import dagster as dg
 
+from assets.calendar import range_of
 from assets.describe import described
 from assets.health import read_health, record
 from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.pulls import pull_check, pulled
-from assets.refresh import range_of
 from assets.resources import Clock, Source
 from assets.seam import fault_of, worst_kind
 from assets.side_by_side import Patience, Pulls, Watch

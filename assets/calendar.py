@@ -1,37 +1,41 @@
-"""Days: the partitions that a step reads, and the parts of its settings that its result depends on."""
+"""Partitions of a run and of its inputs, and the parts of the settings that a partition depends on."""
 
 from __future__ import annotations
 
 import json
-from datetime import date, datetime, time, timedelta
+from datetime import date
 
 import dagster as dg
 
-from assets.refresh import days_between
+from assets.days import days_between
+from assets.raw_days import span_of
 from detection.parameters import Parameters
 
-__all__ = ["DAY", "SINGLE_RUN", "TRAINING_DAYS", "midnight", "past", "settings", "window"]
+__all__ = ["SINGLE_RUN", "range_of", "raw_partitions", "settings", "window"]
 
-DAY = timedelta(days=1)
 SINGLE_RUN = dg.BackfillPolicy.single_run()
-TRAINING_DAYS: int = Parameters().training_days
 
 
-def midnight(day: date) -> datetime:
-    """Start of a day, UTC without zone."""
-    return datetime.combine(day, time())
-
-
-def past(day: date, parameters: Parameters) -> list[date]:
-    """The training days before a day, which the thresholds are calibrated on, too."""
-    return days_between(day - timedelta(days=parameters.training_days), day - DAY)
+def range_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
+    """Return the days of the run's partition range, ascending."""
+    if isinstance(context, dg.AssetCheckExecutionContext):
+        keys = context.op_execution_context.partition_key_range
+    else:
+        keys = context.partition_key_range
+    return days_between(date.fromisoformat(keys.start), date.fromisoformat(keys.end))
 
 
 def window(start: int, end: int) -> dg.PartitionMapping:
-    """Reads the days from ``start`` to ``end``, counted from the partition's own day; missing ones are left out."""
+    """Map a day to the days from ``start`` to ``end``, counted from its own; missing ones are left out."""
     return dg.TimeWindowPartitionMapping(start_offset=start, end_offset=end, allow_nonexistent_upstream_partitions=True)
 
 
+def raw_partitions(provider: str) -> dg.PartitionMapping | None:
+    """Map a day of uploads to the days of raw events that it reads; None where it reads its own alone."""
+    days = span_of(provider)
+    return window(0, days) if days else None
+
+
 def settings(parameters: Parameters, *names: str) -> str:
-    """The named settings as text, for the digest of what a partition was made from."""
+    """Return the named settings as text, for the digest of what a partition was made from."""
     return json.dumps({name: getattr(parameters, name) for name in names})

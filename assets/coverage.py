@@ -8,11 +8,10 @@ from datetime import UTC, date, datetime, time, timedelta
 import duckdb
 import pyarrow as pa
 
-from assets.calendar import TRAINING_DAYS, midnight
+from assets.days import TRAINING_DAYS, days_between, midnight
 from assets.lake import Lake
 from assets.manifest import Manifest
 from assets.raw_days import lost_raw_days
-from assets.refresh import days_between
 from detection.parameters import Parameters
 from detection.sql import ENGINE, load
 

@@ -8,12 +8,12 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, window
+from assets.calendar import SINGLE_RUN, range_of, window
 from assets.describe import described
 from assets.lake import Lake
 from assets.pages.binder import Binder, Made, is_switched
 from assets.pages.paths import dossier_url
-from assets.refresh import Step, range_of, refresh, touched_days
+from assets.refresh import Step, refresh, touched_days
 from assets.resources import Clock, Detector, Pages
 from assets.warehouse import build_warehouse
 from detection.dossier import SIGNS, WATCHED

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import duckdb
 
+from assets.days import days_between
 from assets.engine import opened
 from assets.export_files import GROUP_ROWS, Destination, ExportFormat, write_pieces
 from assets.export_state import DayState, FileState, digest_of, is_as_written, read_day, write_day
 from assets.lake import Lake
 from assets.publishing import publish
-from assets.refresh import days_between
 from connectors import PROVIDERS
 from detection.export import (
     ALERT_RULES,

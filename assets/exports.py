@@ -10,8 +10,9 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from assets.calendar import SINGLE_RUN, window
+from assets.calendar import SINGLE_RUN, range_of, window
 from assets.damage import DamagedError
+from assets.days import REACH
 from assets.describe import described
 from assets.export_files import CLASSES, Destination, ExportFormat
 from assets.export_state import (
@@ -26,7 +27,6 @@ from assets.export_state import (
 )
 from assets.exporting import Export, open_export
 from assets.lake import Lake, quoted
-from assets.refresh import REACH, range_of
 from assets.resources import Clock
 from detection.export import ALERT_RULES, UPLOAD_RULES, json_line
 from detection.ocsf import CHECKED_BY, VERSION, Verdict, check

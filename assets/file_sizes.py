@@ -10,14 +10,14 @@ import duckdb
 import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN
+from assets.calendar import SINGLE_RUN, range_of
 from assets.damage import DamagedError
 from assets.describe import described
 from assets.health import read_health, record
 from assets.kept import copy_of, intact
 from assets.lake import Lake
 from assets.pulls import pull_check, pulled
-from assets.refresh import READ_BACK, range_of, touched_days
+from assets.refresh import READ_BACK, touched_days
 from assets.resources import Clock, Detector, Source
 from assets.seam import Fault, fault_of, worst_kind
 from connectors import FileQuestion, FileSize, StoppedError

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.calendar import DAY
+from assets.days import DAY
 from assets.event_files import advice, event_files
 from assets.history_stage import Rejects, Span, Tell, line_pieces, prepare, stage
 from assets.lake import Lake

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.calendar import midnight
+from assets.days import midnight
 from assets.event_files import EventFile, EventFileError, batches, mended
 from detection.normalise import identities_of_lines
 

@@ -12,8 +12,9 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import DAY, SINGLE_RUN, TRAINING_DAYS, past, window
+from assets.calendar import SINGLE_RUN, window
 from assets.coverage import evaluations, first_days, tell_sources
+from assets.days import DAY, TRAINING_DAYS, past
 from assets.describe import described
 from assets.lake import Lake
 from assets.people import People

@@ -7,10 +7,11 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from assets.calendar import raw_partitions
 from assets.damage import DamagedError
 from assets.describe import described
 from assets.lake import Lake
-from assets.raw_days import manifests_of, raw_files, raw_partitions
+from assets.raw_days import manifests_of, raw_files
 from assets.refresh import Step, refresh
 from assets.resources import Clock, Detector
 from assets.rules import rules

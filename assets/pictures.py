@@ -9,9 +9,9 @@ from datetime import date, timedelta
 import dagster as dg
 import duckdb
 
+from assets.days import days_between
 from assets.lake import Lake
 from assets.preview import cell
-from assets.refresh import days_between
 from assets.small_plots import alert_plot, coverage_plot, hours_plot
 
 __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "png"]

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-import dagster as dg
-
+from assets.days import days_between
 from assets.lake import Lake
 from assets.manifest import Manifest
-from assets.refresh import days_between
 
-__all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw_files", "raw_partitions"]
+__all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw_files", "span_of"]
 
 _LATEST_PUBLICATION = timedelta(days=2)
 """Office 365 is selected by publication; events are looked for in so many later days of publication."""
 
 
+def span_of(provider: str) -> int:
+    """Return how many days after its own a day of uploads reads raw events of."""
+    return _LATEST_PUBLICATION.days if provider == "office365" else 0
+
+
 def _span(provider: str, day: date) -> list[date]:
-    return days_between(day, day + _LATEST_PUBLICATION) if provider == "office365" else [day]
-
-
-def raw_partitions(provider: str) -> dg.PartitionMapping | None:
-    """Which days of raw events a day of uploads reads."""
-    if provider != "office365":
-        return None
-    return dg.TimeWindowPartitionMapping(
-        start_offset=0, end_offset=_LATEST_PUBLICATION.days, allow_nonexistent_upstream_partitions=True
-    )
+    return days_between(day, day + timedelta(days=span_of(provider)))
 
 
 def manifests_of(lake: Lake, provider: str, day: date) -> list[Manifest]:
@@ -51,4 +45,4 @@ def lost_raw_days(lake: Lake, provider: str) -> list[date]:
 
 def days_read_from(provider: str, day: date) -> list[date]:
     """Days of uploads and activity that read the raw events of a day."""
-    return days_between(day - _LATEST_PUBLICATION, day) if provider == "office365" else [day]
+    return days_between(day - timedelta(days=span_of(provider)), day)

@@ -14,34 +14,18 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
+from assets.calendar import range_of
+from assets.days import REACH
 from assets.lake import Lake, Note
 from assets.preview import preview
 from assets.provenance import Provenance
 
-__all__ = ["REACH", "READ_BACK", "Step", "days_between", "range_of", "refresh", "touched_days"]
-
-REACH = timedelta(days=14)
-"""How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
-days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
+__all__ = ["READ_BACK", "Step", "refresh", "touched_days"]
 
 READ_BACK = timedelta(days=62)
 """How far before its range a run reads: a month of training before the days that late events reach."""
 
 _DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
-
-
-def days_between(first: date, last: date) -> list[date]:
-    """All days from first to last, both included."""
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
-
-
-def range_of(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> list[date]:
-    """Days of the run's partition range, ascending."""
-    if isinstance(context, dg.AssetCheckExecutionContext):
-        keys = context.op_execution_context.partition_key_range
-    else:
-        keys = context.partition_key_range
-    return days_between(date.fromisoformat(keys.start), date.fromisoformat(keys.end))
 
 
 def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, reach: timedelta = REACH) -> list[date]:

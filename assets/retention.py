@@ -12,12 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.calendar import DAY, TRAINING_DAYS, midnight
+from assets.days import DAY, REACH, TRAINING_DAYS, midnight
 from assets.identity_retention import drop_identities, old_identities
 from assets.kept import LEDGER, intact, write_kept
 from assets.lake import Lake
 from assets.pages.paths import dossier_path
-from assets.refresh import REACH
 from connectors import PROVIDERS
 from detection.parameters import Parameters
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from assets.calendar import midnight
+from assets.days import midnight
 from assets.kept import intact, write_kept
 from assets.lake import Lake, quoted
 from detection.persons import relabelled, tell_nobody

@@ -7,7 +7,8 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, TRAINING_DAYS, past, window
+from assets.calendar import SINGLE_RUN, window
+from assets.days import TRAINING_DAYS, past
 from assets.describe import described
 from assets.lake import Lake
 from assets.pictures import coverage_picture

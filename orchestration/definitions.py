@@ -18,6 +18,7 @@ from assets.faults import with_sentences
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.normalised import normalised
+from assets.pages.paths import REPLAY_NOTE
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, misconfigured, recovers_sizes
@@ -32,7 +33,7 @@ from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
 from orchestration.run_retention import run_retention_schedule
 from orchestration.schedules import pull_job, schedules, verify_job, verify_schedule
-from orchestration.settings import REPLAY_NOTE, Settings, environment
+from orchestration.settings import Settings, environment
 
 __all__ = ["build_defs"]
 

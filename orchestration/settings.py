@@ -16,10 +16,7 @@ from connectors import ConfigurationError
 from detection.reasons import known
 from orchestration.env_file import read_env_file
 
-__all__ = ["REPLAY_NOTE", "Settings", "environment"]
-
-REPLAY_NOTE = "replay.json"
-"""File by which a home is known to have been made by a replay."""
+__all__ = ["Settings", "environment"]
 
 _PREFIX = "UPLOADWATCH_"
 

@@ -14,10 +14,10 @@ import duckdb
 from assets.coverage import first_days
 from assets.health import Health, Trouble, read_health
 from assets.lake import Lake
+from assets.pages.paths import REPLAY_NOTE
 from connectors import PROVIDERS, configured
 from detection.parameters import Parameters
 from detection.wording import TITLES, printable
-from orchestration.settings import REPLAY_NOTE
 
 __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_of", "utc_text", "warnings"]
 

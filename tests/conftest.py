@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from orchestration.settings import REPLAY_NOTE
+from assets.pages.paths import REPLAY_NOTE
 from tests.sampled import PARTS, VARIABLE, choose, deselect
 
 

@@ -7,14 +7,13 @@ from datetime import timedelta
 
 import dagster as dg
 
-from assets.allow_list import suppressed
-from assets.calendar import DAY
 from assets.checks.findings import Finding, Outcome, Scene
+from assets.days import DAY, days_between
 from assets.health import read_health
 from assets.load import load_of_days
 from assets.preview import cell
-from assets.refresh import days_between
 from assets.severities import ERROR, WARN
+from assets.shown_alerts import suppressed
 from assets.verification import verify
 from connectors import PROVIDERS
 from detection.allow_list import AllowListError, Entry, allow

@@ -10,10 +10,10 @@ from statistics import median_high, median_low
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
+from assets.days import days_between
 from assets.health import read_health
 from assets.manifest import Manifest
 from assets.manifest_entries import GapEntry, of_uploads
-from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 
 __all__ = ["clock", "fresh", "gaps", "volume"]

@@ -7,11 +7,11 @@ from itertools import groupby
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from assets.calendar import range_of
 from assets.checks.catalogue import CATALOGUE, Check
 from assets.checks.findings import Finding, Outcome, Scene, Traits
 from assets.damage import DamagedError
 from assets.lake import Lake
-from assets.refresh import range_of
 from assets.resources import Clock, Detector
 from assets.severities import ERROR, RUNBOOKS, WARN
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
+from assets.days import days_between
 from assets.health import read_health
 from assets.preview import cell
 from assets.raw_days import raw_events
-from assets.refresh import days_between
 from assets.severities import ERROR, WARN
 from assets.sizes import coverage
 

@@ -23,13 +23,15 @@ from assets.forget.raw import forget_day, is_temporary
 from assets.forget.rows import forget_parquet, naming
 from assets.lake import Lake
 from assets.manifest import Manifest
-from assets.normalised import read_again
 from assets.raw_days import days_read_from
 from assets.scratch import live_scratch, sweep_scratch
 from connectors import PROVIDERS
 from detection.sql import ENGINE
 
-__all__ = ["forget", "forget_database"]
+__all__ = ["ReadAgain", "forget", "forget_database"]
+
+ReadAgain = Callable[[duckdb.DuckDBPyConnection, Lake, str, date, Sequence[str]], None]
+"""Reads a provider's day of raw events again, given the organisation's mail domains, and writes its tables."""
 
 _LEFT_BEHIND = re.compile(r"\.(.+\.(?:parquet|json|ndjson|csv|html|duckdb)|stream_position)\.[a-z0-9_]{8}(\.wal)?")
 """What :func:`assets.lake.replacing` calls a file that is not whole; one that is there now is of a killed process."""
@@ -44,7 +46,13 @@ _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 
 def forget(
-    lake: Lake, person: Person, *, organisation_domains: Sequence[str], write: bool, told: Callable[[str], None]
+    lake: Lake,
+    person: Person,
+    *,
+    organisation_domains: Sequence[str],
+    read_again: ReadAgain,
+    write: bool,
+    told: Callable[[str], None],
 ) -> Findings:
     """Remove a person from everything below the home that holds the lake.
 
@@ -57,6 +65,7 @@ def forget(
         lake: The lake; it is kept to this process meanwhile.
         person: From :func:`assets.forget.person.identify`.
         organisation_domains: The organisation's mail domains, by which events are read.
+        read_again: Reads a day's raw events again and writes its tables.
         write: Whether files are changed, or what they hold is only counted.
         told: Called with what is being looked through.
 
@@ -70,7 +79,7 @@ def forget(
             told(f"{provider}/audit_events")
             again = _forget_raw(lake, provider, person, found, organisation_domains, write=write)
             if write:
-                _read_again(lake, provider, again, person, found, organisation_domains)
+                _read_again(lake, provider, again, person, found, read_again, organisation_domains)
         tables = defaultdict[str, list[Path]](list)
         for path in _files(lake, found):
             tables[_table(lake, path)].append(path)
@@ -146,6 +155,7 @@ def _read_again(
     days: set[date],
     person: Person,
     found: Findings,
+    read_again: ReadAgain,
     organisation_domains: Sequence[str],
 ) -> None:
     """Read the events of these days again, and count what that removes."""

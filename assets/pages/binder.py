@@ -13,6 +13,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from assets.days import days_between
 from assets.lake import Lake, replace_text
 from assets.pages.covered import cover_alert, cover_closed
 from assets.pages.evidence import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
@@ -22,7 +23,6 @@ from assets.pages.render import FORM, IndexRow, render_closed, render_index, ren
 from assets.pages.words import PSEUDONYMS, QUESTIONS
 from assets.people import read_people
 from assets.publishing import publish
-from assets.refresh import days_between
 from detection.dossier import RULES, SIGNS
 from detection.evidence import Evidence
 from detection.pseudonyms import Pseudonyms

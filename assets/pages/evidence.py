@@ -9,10 +9,9 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from assets.calendar import DAY
+from assets.days import DAY, days_between
 from assets.lake import Lake
 from assets.people import read_people
-from assets.refresh import days_between
 from detection.dossier import WATCHED, count_files, gather, subjects
 from detection.evidence import Evidence
 from detection.risk import Networks

@@ -1,4 +1,4 @@
-"""Where the pages are: beside the lake, and under which address."""
+"""Files of a home beside its lake: the pages with their addresses, and the note of a replay."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 from assets.lake import Lake
 
-__all__ = ["INDEX", "dossier_path", "dossier_url", "pages_directory"]
+__all__ = ["INDEX", "REPLAY_NOTE", "dossier_path", "dossier_url", "pages_directory"]
 
 INDEX = "index.html"
+REPLAY_NOTE = "replay.json"
+"""File by which a home is known to have been made by a replay."""
 _ID = re.compile(r"[0-9a-f]{64}")
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 import typer
 
 from assets.resources import Clock
+from assets.shown_alerts import read_alerts, read_suppressed
+from orchestration.alert_table import alert_table
 from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
-from orchestration.report import alert_table, read_alerts, read_suppressed
 from orchestration.settings import Settings, environment
 from orchestration.sources import activations, sources_of, warnings
 from orchestration.terminal import terminal, write_json
@@ -28,9 +29,9 @@ def alerts(
     if lost := lake.lost_days("alerts"):
         said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run makes them again."
         above.print(said, markup=False, highlight=False, soft_wrap=True)
-    found = read_alerts(home)
+    found = read_alerts(lake, now)
     if format_ is Format.JSON:
         write_json(found)
     else:
         pending = [activation.line for activation in activations(lake, values, now.date())]
-        terminal().print(alert_table(found, read_suppressed(home), pending))
+        terminal().print(alert_table(found, read_suppressed(lake), pending))

@@ -16,10 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assets.coverage import first_days, tell_sources
+from assets.days import days_between
 from assets.lake import Lake
 from assets.people import read_people
 from assets.plots import budget_plot
-from assets.refresh import days_between
 from assets.reviews import view_reviews
 from connectors import PROVIDERS
 from detection.allow_list import read

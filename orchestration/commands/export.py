@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from assets.days import days_between
 from assets.export_files import Destination, ExportFormat
 from assets.exporting import open_export
-from assets.refresh import days_between
 from assets.resources import Clock
 from orchestration.commands.formats import HOME, HomeOption, lake_of
 from orchestration.pseudonymity import pseudonyms_of

@@ -16,6 +16,7 @@ from assets.forget import Findings, Person, identify
 from assets.forget import forget as forget_person
 from assets.lake import Lake
 from assets.manifest import Manifest
+from assets.normalised import read_again
 from connectors import configured, horizons
 from detection.wording import printable
 from orchestration.commands.formats import HOME, HomeOption, lake_of
@@ -48,6 +49,7 @@ def forget(
             lake,
             person,
             organisation_domains=settings.domains,
+            read_again=read_again,
             write=not dry_run,
             told=lambda where: status.update(f"looking through {where}"),
         )

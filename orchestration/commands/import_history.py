@@ -15,10 +15,11 @@ from assets.event_files import EventFileError, shortened
 from assets.history import ImportReport, import_history
 from assets.history_stage import Span
 from assets.lake import Lake
+from assets.pages.paths import REPLAY_NOTE
 from assets.resources import Clock
 from connectors import ConfigurationError
 from orchestration.commands.formats import HOME, HomeOption, known_providers
-from orchestration.settings import REPLAY_NOTE, Settings, environment
+from orchestration.settings import Settings, environment
 from orchestration.terminal import terminal
 
 __all__ = ["history"]

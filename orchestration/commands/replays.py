@@ -8,18 +8,21 @@ import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import duckdb
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from assets.resources import Clock
+from assets.shown_alerts import read_alerts
 from connectors import PROVIDERS
-from orchestration.commands.formats import HOME, HomeOption, known_providers, pages_address
+from orchestration.alert_table import alert_table
+from orchestration.commands.formats import HOME, HomeOption, known_providers, lake_of, pages_address
 from orchestration.replay import PROJECT, Home, play, sandbox
-from orchestration.report import alert_table, read_alerts, score
+from orchestration.report import score
 from orchestration.resources import resources
-from orchestration.settings import Settings
+from orchestration.settings import Settings, environment
 from orchestration.terminal import terminal
 
 __all__ = ["demo", "run"]
@@ -159,7 +162,7 @@ def run(
         {**_own_rules(), "UPLOADWATCH_BUDGET": str(budget)},
         faults,
     )
-    out.print(f"{len(read_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
+    out.print(f"{len(_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
 
 
 def demo(home: HomeOption = HOME) -> None:
@@ -186,7 +189,7 @@ def demo(home: HomeOption = HOME) -> None:
         stdout=subprocess.DEVNULL,
     )
     _replay(Home(home), workload, _DEMO_START, _DEMO_START + timedelta(days=_DEMO_DAYS - 1), list(PROVIDERS), {})
-    found = read_alerts(home)
+    found = _alerts(home)
     out.print(alert_table(found))
     result = score(found, workload.with_suffix(".labels.csv"), providers=PROVIDERS)
     for scenario, wanted in sorted(result.wanted.items()):
@@ -202,3 +205,7 @@ def demo(home: HomeOption = HOME) -> None:
         f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
     )
     out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
+
+
+def _alerts(home: Path) -> list[dict[str, Any]]:
+    return read_alerts(lake_of(home), Clock(fixed=Settings.read(environment()).now).now())

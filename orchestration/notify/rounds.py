@@ -15,12 +15,12 @@ import duckdb
 
 from assets.lake import Lake
 from assets.publishing import publish
+from assets.shown_alerts import shown_alerts, utc
 from detection.pseudonyms import Pseudonyms
 from orchestration.notify.channels import Channel, DeliveryError
 from orchestration.notify.covered import covered
 from orchestration.notify.messages import Message, capped
 from orchestration.notify.outbox import Outbox, Route
-from orchestration.report import shown_alerts, utc
 
 __all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
 

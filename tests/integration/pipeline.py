@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from assets.lake import Lake
 from assets.resources import Detector
+from assets.shown_alerts import read_alerts
 from bench.small import FIRST, Quick, burst, moment, write
 from orchestration.replay import Home, Sandbox, play
-from orchestration.report import read_alerts
 from tests.integration.sandbox_server import forked
 from tests.memory import connect
 
@@ -37,7 +38,7 @@ class Watched:
     @property
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts, as the command prints them."""
-        return read_alerts(self.home.path)
+        return read_alerts(Lake(root=str(self.home.path / "lake")), datetime.now(UTC))
 
     def of(self, user: str) -> list[dict[str, Any]]:
         """One user's alerts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import dagster as dg
 import pytest
 import requests
 
+from assets.lake import Lake
+from assets.shown_alerts import read_alerts
 from orchestration.replay import Home, play
-from orchestration.report import read_alerts
 from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled("module")
@@ -43,7 +44,7 @@ def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[M
             resource_overrides={"detector": Quick()},
         )
         fates = requests.get(f"{stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults", timeout=30).json()
-    return json.dumps(read_alerts(home)), fates
+    return json.dumps(read_alerts(Lake(root=str(home / "lake")), datetime.now(UTC))), fates
 
 
 @pytest.fixture(scope="module")

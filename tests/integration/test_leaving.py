@@ -18,6 +18,7 @@ from assets.forget import forget, identify
 from assets.forget import raw as forget_raw
 from assets.lake import Lake
 from assets.manifest import Manifest
+from assets.normalised import read_again
 from assets.raw_lines import lines_digest
 from detection.pseudonyms import Pseudonyms
 from orchestration.cli import app
@@ -270,7 +271,7 @@ def test_a_killed_forget_is_taken_up_again(home, monkeypatch):
     person = identify(lake, ANN, None, keep=True)
     monkeypatch.setattr(forget_raw.Manifest, "replace", killing)
     with pytest.raises(Killed):
-        forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
     monkeypatch.undo()
     assert "ann@example.com is not yet forgotten" in command(home, "forget", "bob@example.com")
     command(home, "forget", ANN)

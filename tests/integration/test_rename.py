@@ -8,6 +8,7 @@ import pytest
 
 from assets.forget import forget, identify
 from assets.lake import Lake
+from assets.normalised import read_again
 from tests.integration.pipeline import burst, moment, write
 from tests.integration.test_order import DAYS, END, deployed
 
@@ -62,7 +63,7 @@ def test_a_rename_leaves_history_alert_and_revision(tmp_path):
         person = identify(lake, NEW, None, keep=False)
         assert set(person.addresses) == {OLD, NEW}
         assert len([name for name in person.names if ":" in name]) >= 2
-        forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
         assert home.of(NEW) == home.of(OLD) == []
         for table in ("box/uploads", "dropbox/uploads", "box/identities", "user_hours", "alerts"):
             rows = home.query(f"SELECT CAST(t AS VARCHAR) FROM read_parquet('{{lake}}/{table}/*/part.parquet') t")

@@ -11,11 +11,11 @@ import pytest
 from small_lake import SmallLake
 
 from assets.coverage import evaluations
+from assets.days import days_between
 from assets.judgement import judgement
 from assets.lake import Lake
 from assets.landing import land
 from assets.manifest import Manifest
-from assets.refresh import days_between
 from assets.resources import Detector, Engine
 from connectors import Page
 from tests.memory import connect

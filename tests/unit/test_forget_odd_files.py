@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 
 from assets.forget import Findings, forget, identify
 from assets.lake import Lake
+from assets.normalised import read_again
 from assets.scratch import live_scratch, scratch, sweep_scratch
 from orchestration.cli import app
 
@@ -44,7 +45,7 @@ def home_of(lake: Lake) -> Path:
 
 def remove(lake: Lake, user: str = ANN) -> Findings:
     person = identify(lake, user, None, keep=True)
-    return forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
 
 
 def users(lake: Lake) -> list[str]:

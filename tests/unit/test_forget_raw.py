@@ -20,6 +20,7 @@ from assets.history_stage import Span
 from assets.lake import Lake
 from assets.landing import land, land_import, land_late
 from assets.manifest import Manifest
+from assets.normalised import read_again
 from connectors import PROVIDERS, Page
 
 pytestmark = pytest.mark.sampled
@@ -117,7 +118,7 @@ def on_disk(lake: Lake) -> Counter[bytes]:
 
 def remove(lake: Lake, user: str) -> Findings:
     person = identify(lake, user, None, keep=True)
-    return forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -214,14 +215,16 @@ def test_a_forget_killed_anywhere_is_taken_up_again(tmp_path, monkeypatch, momen
     for name in genuine:
         monkeypatch.setattr(Path, name, killing(name, after=moment % 2 == 0))
     try:
-        forget(lake, person, organisation_domains=[], write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
     except Killed:
         pass
     finally:
         monkeypatch.undo()
     # A dry run in between changes nothing, and takes nothing for damaged.
     half = identify(lake, ANN, None, keep=False)
-    assert not forget(lake, half, organisation_domains=[], write=False, told=lambda _: None).unsearched
+    assert not forget(
+        lake, half, organisation_domains=[], read_again=read_again, write=False, told=lambda _: None
+    ).unsearched
     assert not remove(lake, ANN).unsearched
     assert on_disk(lake) == Counter(wanted)
     assert ANN not in "".join(path.name + path.read_text("latin-1") for path in tmp_path.rglob("*") if path.is_file())

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detection.pseudonyms import Pseudonyms
-from orchestration.report import alert_table
+from orchestration.alert_table import alert_table
 from orchestration.terminal import LogHandler, Terminal, harmless, write_json
 from tests.integration.command import say
 

@@ -1,0 +1,119 @@
+"""Alerts as others read them: rows of the ledger and the tables as JSON has them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import duckdb
+
+from assets.lake import Lake
+from assets.publishing import publish
+
+__all__ = ["read_alerts", "read_suppressed", "shown_alerts", "suppressed", "utc"]
+
+
+def utc(value: datetime | None) -> str | None:
+    """A time of a table, UTC without zone, as ISO 8601."""
+    return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z") if value else None
+
+
+def _baseline(row: dict[str, Any], metric: str) -> dict[str, float | int | None]:
+    windows = row[f"baseline_{metric}_windows"]
+    total = row[f"baseline_{metric}_sum"]
+    return {
+        "windows": windows,
+        "min": row[f"baseline_{metric}_min"],
+        "mean": total / windows if windows and total is not None else None,
+        "max": row[f"baseline_{metric}_max"],
+    }
+
+
+def read_alerts(lake: Lake, now: datetime) -> list[dict[str, Any]]:
+    """Return all alerts, by the start of their first window and user. Reading publishes them: their ids stay.
+
+    Args:
+        lake: The lake.
+        now: Present time, UTC.
+
+    Returns:
+        One dictionary an alert with the fields documented in ``docs/alerts.md``. Times are ISO 8601 in UTC, sizes
+        bytes.
+    """
+    with duckdb.connect() as con:
+        publish(con, lake, now)
+        return shown_alerts(con)
+
+
+def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Published alerts as :func:`read_alerts` gives them.
+
+    Args:
+        con: Connection in which ``shown`` is, see :func:`assets.publishing.publish`.
+        since: Only alerts whose last window ended at this time or later, UTC without zone; None for all.
+    """
+    cursor = con.execute(
+        "SELECT * FROM shown WHERE last_window_end >= coalesce(?, TIMESTAMP '0001-01-01') "
+        'ORDER BY first_window_start, "user"',
+        [since],
+    )
+    names = [column[0] for column in cursor.description or []]
+    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return [
+        {
+            "alert_id": row["alert_id"],
+            "name": row["name"],
+            "severity": row["severity"],
+            "user": row["user"],
+            "users": row["users"],
+            "providers": row["providers"],
+            "first_window_start": utc(row["first_window_start"]),
+            "last_window_end": utc(row["last_window_end"]),
+            "files": row["files"],
+            "sized_files": row["sized_files"],
+            "bytes": row["bytes"],
+            "saves": row["saves"],
+            "estimated_files": row["estimated_files"],
+            "estimated_bytes": row["estimated_bytes"],
+            "score": row["score"],
+            "one_in": row["one_in"],
+            "baseline": {"files": _baseline(row, "files"), "bytes": _baseline(row, "bytes")},
+            "sentence": row["sentence"],
+            "reasons": row["reasons"],
+            "revision": row["revision"],
+            "review": {"verdict": row["verdict"], "by": row["reviewed_by"], "note": row["review_note"]}
+            if row["verdict"]
+            else None,
+            "suppressed_count": row["suppressed_count"],
+            "last_suppressed_at": utc(row["last_suppressed_at"]),
+        }
+        for row in rows
+    ]
+
+
+def read_suppressed(lake: Lake) -> dict[str, int]:
+    """Return the windows that the allow-list keeps from raising an alert, by entry."""
+    with duckdb.connect() as con:
+        whole = [day for day in lake.days("detections") if not lake.fault("detections", day, deep=True)]
+        lake.view(con, "detections", ["detections"], whole)
+        return suppressed(con)
+
+
+def suppressed(con: duckdb.DuckDBPyConnection, day: date | None = None) -> dict[str, int]:
+    """Return the windows that raised no alert, by the entry of the allow-list that they are marked with.
+
+    Args:
+        con: Connection in which ``detections`` can be read.
+        day: Only windows of this day; None for all.
+    """
+    rows = con.execute(
+        """
+        SELECT allowed_by, count(DISTINCT ("user", window_start))
+        FROM detections
+        WHERE allowed_by IS NOT NULL AND (CAST($day AS DATE) IS NULL OR CAST(window_start AS DATE) = $day)
+        GROUP BY allowed_by
+        ORDER BY allowed_by
+        """,
+        {"day": day},
+    ).fetchall()
+    return dict(rows)
