@@ -22,9 +22,11 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
+from assets.lake import Lake
+from assets.shown_alerts import read_alerts
 from connectors import PROVIDERS
 from orchestration.replay import Home, play, sandbox
-from orchestration.report import read_alerts, score
+from orchestration.report import score
 from sandbox.workload import FEWEST_DAYS, make_workload
 from sandbox.workload_format import labels_path, write_labels, write_workload
 
@@ -114,7 +116,10 @@ def run(folder: Path, *, seed: int, people: int, days: int, changing: bool) -> d
             providers=PROVIDERS, settings={}, progress=lambda _start, _end: None, instance=instance,
         )  # fmt: skip
     users = _former(table)
-    alerts = [{**alert, "user": users.get(alert["user"], alert["user"])} for alert in read_alerts(home.path)]
+    lake = Lake(root=str(home.path / "lake"))
+    alerts = [
+        {**alert, "user": users.get(alert["user"], alert["user"])} for alert in read_alerts(lake, datetime.now(UTC))
+    ]
     result = score(alerts, labels_path(workload), providers=PROVIDERS)
     several = {user for address, user in users.items() if address != user}
     return {
