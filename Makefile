@@ -15,7 +15,8 @@ test: .venv/development
 lint: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy connectors detection assets orchestration sandbox bench
+	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy sandbox
+	$(BIN)/lint-imports --no-logo --no-cache
 
 .venv/runtime: requirements.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements.lock

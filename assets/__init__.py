@@ -1,6 +1,5 @@
-"""Dagster assets and asset checks: each reads tables, calls the rules or a connector, writes tables, attaches metadata.
+"""Dagster assets, a module an asset: each reads tables, calls the rules or a connector, and writes tables.
 
-What belongs here: the assets, their checks, the lake they write to, and the types of the resources they are given.
-What does not: rules (``detection``), HTTP (``connectors``), the choice and wiring of resources, jobs and schedules
-(``orchestration``).
+Belongs here: assets, their checks (``checks``), charts (``charts``) and what they share (``core``). Does not belong
+here: rules (``detection``), HTTP (``connectors``), files (``lake``), wiring, jobs and schedules (``orchestration``).
 """

@@ -9,20 +9,20 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, range_of, window
-from assets.coverage import tell_source_days
-from assets.days import DAY, days_between, midnight
-from assets.describe import described
-from assets.lake import Lake
-from assets.load import load_metadata
-from assets.pictures import alert_pictures
-from assets.refresh import Step, refresh
-from assets.resources import Detector
-from assets.reviews import confirmed_alerts
-from assets.rules import rules
-from assets.shown_alerts import suppressed
-from assets.sources import known_sources
+from assets.charts.load import load_metadata
+from assets.charts.pictures import alert_pictures
+from assets.core.code_version import rules
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, range_of, window
+from assets.core.refresh import Step, refresh
+from assets.core.resources import Detector
 from detection.alerts import LOOK_BACK, fold
+from lake.coverage import tell_source_days
+from lake.days import DAY, days_between, midnight
+from lake.reviews import confirmed_alerts
+from lake.shown_alerts import suppressed
+from lake.sources import known_sources
+from lake.store import Lake
 
 __all__ = ["alerts"]
 

@@ -6,16 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from assets.calendar import range_of
-from assets.describe import described
-from assets.health import read_health, record
-from assets.lake import Lake
-from assets.manifest import Manifest
-from assets.pulls import pull_check, pulled
-from assets.resources import Clock, Source
-from assets.seam import fault_of, worst_kind
-from assets.side_by_side import Patience, Pulls, Watch
-from assets.source_pull import PullReport, pull_source
+from assets.core.descriptions import described
+from assets.core.partitions import range_of
+from assets.core.pull_checks import pull_check, pulled
+from assets.core.resources import Clock, Source
+from assets.core.seam import fault_of, worst_kind
+from assets.core.side_by_side import Patience, Pulls, Watch
+from assets.core.source_pull import PullReport, pull_source
+from lake.health import read_health, record
+from lake.manifest import Manifest
+from lake.store import Lake
 
 __all__ = ["PullConfig", "audit_events"]
 
@@ -68,7 +68,7 @@ def audit_events(
         pulls.start(_works(context, config, sources, days))
         try:
             report: PullReport = pulls.wait(provider)
-        except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+        except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
             secrets = getattr(context.resources, f"{provider}_source").environment.values()
             report = PullReport(faults=[fault_of(error, provider, "pulling audit events", secrets)])
         _log(context, provider, report)

@@ -8,15 +8,15 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, range_of, window
-from assets.describe import described
-from assets.lake import Lake
-from assets.pages.binder import Binder, Made, is_switched
-from assets.pages.paths import dossier_url
-from assets.refresh import Step, refresh, touched_days
-from assets.resources import Clock, Detector, Pages
-from assets.warehouse import build_warehouse
-from detection.dossier import SIGNS, WATCHED
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, range_of, window
+from assets.core.refresh import Step, refresh, touched_days
+from assets.core.resources import Clock, Detector, Pages
+from dossier.page_builder import Binder, Made, is_switched
+from dossier.queries import SIGNS, WATCHED
+from lake.home import dossier_url
+from lake.store import Lake
+from lake.warehouse import build_warehouse
 
 __all__ = ["dossiers"]
 

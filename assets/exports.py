@@ -10,12 +10,13 @@ import duckdb
 from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
-from assets.calendar import SINGLE_RUN, range_of, window
-from assets.damage import DamagedError
-from assets.days import REACH
-from assets.describe import described
-from assets.export_files import CLASSES, Destination, ExportFormat
-from assets.export_state import (
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, range_of, window
+from assets.core.resources import Clock
+from exports.files import CLASSES, Destination, ExportFormat
+from exports.mapping import ALERT_RULES, UPLOAD_RULES, json_line
+from exports.ocsf_validation import CHECKED_BY, VERSION, Verdict, check
+from exports.state import (
     FileState,
     digest_of,
     is_as_written,
@@ -25,12 +26,11 @@ from assets.export_state import (
     write_day,
     write_told,
 )
-from assets.exporting import Export, open_export
-from assets.lake import Lake, quoted
-from assets.resources import Clock
-from detection.export import ALERT_RULES, UPLOAD_RULES, json_line
-from detection.ocsf import CHECKED_BY, VERSION, Verdict, check
-from detection.pseudonyms import Pseudonyms
+from exports.writing import Export, open_export
+from lake.damage import DamagedError
+from lake.days import REACH
+from lake.store import Lake, quoted
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Exporter", "exports", "valid_exports"]
 
@@ -56,10 +56,10 @@ class Exporter(dg.ConfigurableResource[None]):
     pseudonym_key: str = ""
 
     def destination(self) -> Destination:
-        """The same for :mod:`assets.exporting`.
+        """The same for :mod:`exports.writing`.
 
         Raises:
-            detection.pseudonyms.KeyFormatError: The key cannot be used.
+            privacy.pseudonyms.KeyFormatError: The key cannot be used.
         """
         return Destination(
             out=Path(self.out),

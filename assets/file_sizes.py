@@ -10,18 +10,18 @@ import duckdb
 import pyarrow as pa
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, range_of
-from assets.damage import DamagedError
-from assets.describe import described
-from assets.health import read_health, record
-from assets.kept import copy_of, intact
-from assets.lake import Lake
-from assets.pulls import pull_check, pulled
-from assets.refresh import READ_BACK, touched_days
-from assets.resources import Clock, Detector, Source
-from assets.seam import Fault, fault_of, worst_kind
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, range_of
+from assets.core.pull_checks import pull_check, pulled
+from assets.core.refresh import READ_BACK, touched_days
+from assets.core.resources import Clock, Detector, Source
+from assets.core.seam import Fault, fault_of, worst_kind
 from connectors import FileQuestion, FileSize, StoppedError
 from detection.sql import into
+from lake.damage import DamagedError
+from lake.health import read_health, record
+from lake.kept import copy_of, intact
+from lake.store import Lake
 
 __all__ = ["file_sizes"]
 
@@ -71,7 +71,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         faults: list[Fault] = []
         try:
             _look_up(context, provider, source, budget, faults)
-        except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+        except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
             faults.append(fault_of(error, provider, "looking up sizes", source.environment.values()))
         for fault in faults:
             fault.log(context.log)
@@ -116,7 +116,7 @@ def _look_up(
                     context.log.info("%s: %s are over, the rest is left for the next run", provider, tried)
                 else:
                     faults.append(fault_of(StoppedError(), provider, "looking up sizes"))
-            except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+            except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
                 faults.append(fault_of(error, provider, "looking up sizes", source.environment.values()))
         for day in days:
             if not lake.part(table, day).exists():

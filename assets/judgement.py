@@ -12,20 +12,20 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, window
-from assets.coverage import evaluations, first_days, tell_sources
-from assets.days import DAY, TRAINING_DAYS, past
-from assets.describe import described
-from assets.lake import Lake
-from assets.people import People
-from assets.refresh import Step, refresh
-from assets.resources import Detector
-from assets.reviews import reviews_digest, view_reviews
-from assets.rules import rules
-from assets.sources import known_sources
+from assets.core.code_version import rules
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, window
+from assets.core.refresh import Step, refresh
+from assets.core.resources import Detector
 from detection.allow_list import digest
 from detection.chain import RULES, add_up, calibrate, detect, learn, score
 from detection.sql import version
+from lake.coverage import evaluations, first_days, tell_sources
+from lake.days import DAY, TRAINING_DAYS, past
+from lake.people import People
+from lake.reviews import reviews_digest, view_reviews
+from lake.sources import known_sources
+from lake.store import Lake
 
 __all__ = ["judgement", "view_sums"]
 

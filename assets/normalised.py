@@ -7,16 +7,16 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import raw_partitions
-from assets.damage import DamagedError
-from assets.describe import described
-from assets.lake import Lake
-from assets.raw_days import manifests_of, raw_files
-from assets.refresh import Step, refresh
-from assets.resources import Clock, Detector
-from assets.rules import rules
-from assets.source_steps import SourceSeam
+from assets.core.code_version import rules
+from assets.core.descriptions import described
+from assets.core.partitions import raw_partitions
+from assets.core.refresh import Step, refresh
+from assets.core.resources import Clock, Detector
+from assets.core.source_steps import SourceSeam
 from detection.normalise import normalise
+from lake.damage import DamagedError
+from lake.raw_days import manifests_of, raw_files
+from lake.store import Lake
 
 __all__ = ["normalised", "read_again"]
 

@@ -7,19 +7,19 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN, window
-from assets.days import TRAINING_DAYS, past
-from assets.describe import described
-from assets.lake import Lake
-from assets.pictures import coverage_picture
-from assets.preview import cell
-from assets.refresh import Step, refresh
-from assets.resources import Clock, Detector
-from assets.rules import rules
-from assets.seam import fault_of
-from assets.source_steps import SourceSeam
-from assets.sources import known_sources
+from assets.charts.pictures import coverage_picture
+from assets.core.code_version import rules
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN, window
+from assets.core.preview import cell
+from assets.core.refresh import Step, refresh
+from assets.core.resources import Clock, Detector
+from assets.core.seam import fault_of
+from assets.core.source_steps import SourceSeam
 from detection.sql import into
+from lake.days import TRAINING_DAYS, past
+from lake.sources import known_sources
+from lake.store import Lake
 
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
 

@@ -7,18 +7,18 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import SINGLE_RUN
-from assets.describe import described
-from assets.health import record_unconfigured
-from assets.lake import Lake
-from assets.people import REACH
-from assets.pictures import hours_picture
-from assets.refresh import Step, refresh
-from assets.resources import Clock, Detector
-from assets.rules import rules
-from assets.seam import fault_of
-from assets.sources import known_sources, unconfigured_sources
+from assets.charts.pictures import hours_picture
+from assets.core.code_version import rules
+from assets.core.descriptions import described
+from assets.core.partitions import SINGLE_RUN
+from assets.core.refresh import Step, refresh
+from assets.core.resources import Clock, Detector
+from assets.core.seam import fault_of
 from detection.sql import into
+from lake.health import record_unconfigured
+from lake.people import REACH
+from lake.sources import known_sources, unconfigured_sources
+from lake.store import Lake
 
 __all__ = ["user_hours"]
 

@@ -29,14 +29,14 @@ import dagster as dg
 import duckdb
 
 from assets.audit_events import PullConfig
+from cli.replay import Home, deployment, sandbox
 from connectors import PROVIDERS
 from orchestration.definitions import build_defs
-from orchestration.replay import Home, deployment, sandbox
-from sandbox.workload import FEWEST_DAYS, make_workload
-from sandbox.workload_format import write_workload
+from sandbox.workload.format import write_workload
+from sandbox.workload.making import FEWEST_DAYS, make_workload
 
 FIRST = date(2026, 1, 5)
-_COMMAND = "from orchestration.cli import main; main()"
+_COMMAND = "from cli.app import main; main()"
 
 
 class Plain:

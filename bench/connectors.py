@@ -30,13 +30,13 @@ import numpy as np
 import pyarrow as pa
 import requests
 
-from assets.landing import due
-from assets.manifest import Manifest
-from assets.pulling import pull
 from bench.page_server import PAGE, serve
+from cli.replay import sandbox
 from connectors import Limits, build
-from orchestration.replay import sandbox
-from sandbox.workload_format import SCHEMA, write_workload
+from lake.landing import due
+from lake.manifest import Manifest
+from lake.pulling import pull
+from sandbox.workload.format import SCHEMA, write_workload
 
 DAY = date(2026, 1, 5)
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -35,8 +35,8 @@ from detection.backtest import play
 from detection.parameters import Parameters
 from detection.sql import ENGINE, into
 from detection.tables import empty
-from sandbox.workload import FEWEST_DAYS, make_workload
-from sandbox.workload_format import Label, write_workload
+from sandbox.workload.format import Label, write_workload
+from sandbox.workload.making import FEWEST_DAYS, make_workload
 
 START = date(2026, 1, 5)
 OURS = "uploadwatch"

@@ -21,10 +21,10 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from assets.core.resources import Clock, Engine
 from assets.exports import Exporter, exports, valid_exports
-from assets.lake import Lake
-from assets.resources import Clock, Engine
 from detection.tables import empty
+from lake.store import Lake
 from orchestration.schedules import range_tags
 
 for _category in (dg.BetaWarning, dg.PreviewWarning):

@@ -22,13 +22,13 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from assets.lake import Lake
-from assets.shown_alerts import read_alerts
+from cli.incident_score import score
+from cli.replay import Home, play, sandbox
 from connectors import PROVIDERS
-from orchestration.replay import Home, play, sandbox
-from orchestration.report import score
-from sandbox.workload import FEWEST_DAYS, make_workload
-from sandbox.workload_format import labels_path, write_labels, write_workload
+from lake.shown_alerts import read_alerts
+from lake.store import Lake
+from sandbox.workload.format import labels_path, write_labels, write_workload
+from sandbox.workload.making import FEWEST_DAYS, make_workload
 
 START = date(2026, 1, 5)
 VARIANTS = {"as it is": False, "changing": True}

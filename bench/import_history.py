@@ -29,12 +29,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from assets.history import import_history
-from assets.history_stage import Span
-from assets.lake import Lake
 from bench.audit_events import EVENTS
-from orchestration.classify import classify
-from orchestration.terminal import write_json_list
+from cli.terminal import write_json_list
+from history.classification import classify
+from history.importing import import_history
+from history.staging import Span
+from lake.store import Lake
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 DAYS = 30

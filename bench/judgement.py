@@ -31,14 +31,14 @@ from typing import Any
 
 import duckdb
 
-from assets.coverage import tell_sources
 from assets.judgement import view_sums
-from assets.lake import Lake
 from detection.alerts import fold
 from detection.chain import calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
+from lake.coverage import tell_sources
+from lake.store import Lake
 
 DAY = date(2026, 3, 4)
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")

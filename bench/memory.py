@@ -28,11 +28,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.resources import Detector
+from assets.core.resources import Detector
 from connectors import Page
 from detection.parameters import Parameters
+from lake.landing import land
+from lake.manifest import Manifest
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags
 

@@ -30,12 +30,12 @@ import orjson
 import pandas as pd
 import zstandard
 
-from assets.landing import compressing
 from bench.audit_events import EVENTS, SCANS
 from detection.normalise import PROVIDERS, normalise
 from detection.normalise.reading import LONGEST_LINE
 from detection.sql import ENGINE
 from detection.tables import TABLES
+from lake.landing import compressing
 
 DAY = date(2026, 1, 5)
 SLICES = 24

@@ -24,14 +24,17 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from cli.replay import sandbox
 from connectors import PROVIDERS, FileQuestion, Limiter, Limits, Page, build
-from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings
+from connectors.box.settings import BoxSettings
+from connectors.dropbox.settings import DropboxSettings
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
+from connectors.office365.settings import Office365Settings
 from detection.normalise import normalise
 from detection.sql import into
 from detection.tables import empty
-from orchestration.replay import sandbox
 from orchestration.settings import Settings
-from sandbox.workload_format import SCHEMA, write_workload
+from sandbox.workload.format import SCHEMA, write_workload
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DAY = START.replace(hour=0)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from assets.resources import Detector
+from assets.core.resources import Detector
 from detection.parameters import Parameters
-from sandbox.workload import make_workload
-from sandbox.workload_format import SCHEMA, write_workload
+from sandbox.workload.format import SCHEMA, write_workload
+from sandbox.workload.making import make_workload
 
 __all__ = ["FIRST", "Quick", "burst", "moment", "organisation", "quickened", "write"]
 

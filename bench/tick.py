@@ -23,12 +23,12 @@ from typing import Any
 
 import dagster as dg
 
+from cli.replay import Home, deployment, play, sandbox
 from connectors import PROVIDERS
 from orchestration.definitions import build_defs
-from orchestration.replay import Home, deployment, play, sandbox
 from orchestration.schedules import JOB, range_tags, run_config
-from sandbox.workload import make_workload
-from sandbox.workload_format import write_workload
+from sandbox.workload.format import write_workload
+from sandbox.workload.making import make_workload
 
 _DAY = timedelta(days=1)
 _QUARTER = timedelta(minutes=15)

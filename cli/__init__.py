@@ -1,1 +1,5 @@
-"""The commands of ``uploadwatch``, a module each; no module but :mod:`orchestration.cli` imports them."""
+"""The ``uploadwatch`` command, a module a command.
+
+Belongs here: options, tables for the terminal, demo and replay. Does not belong here: anything that a second caller
+needs; the rooms below have it. No room imports this one.
+"""

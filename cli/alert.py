@@ -7,17 +7,17 @@ from typing import Annotated
 import duckdb
 import typer
 
-from assets.pages.covered import cover_closed, cover_evidence
-from assets.pages.evidence import read_alerts, read_closed, read_evidence
-from assets.pages.page import page_of
-from assets.pages.terminal import closed_in_terminal, page_in_terminal
-from assets.pages.words import PSEUDONYMS
-from assets.publishing import publish
-from assets.resources import Clock, Detector, Pages
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+from assets.core.resources import Clock, Detector, Pages
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
+from dossier.layout import PSEUDONYMS
+from dossier.page import page_of
+from dossier.pseudonymized import cover_closed, cover_evidence
+from dossier.reading import read_alerts, read_closed, read_evidence
+from dossier.terminal import closed_in_terminal, page_in_terminal
+from lake.ledger import publish
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["alert"]
 

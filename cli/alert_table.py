@@ -19,8 +19,8 @@ def alert_table(
     """Return alerts as a table for the terminal; names from outside are shown as text, whatever markup they carry.
 
     Args:
-        alerts: From :func:`assets.shown_alerts.read_alerts`.
-        allowed: From :func:`assets.shown_alerts.read_suppressed`; shown below the table.
+        alerts: From :func:`lake.shown_alerts.read_alerts`.
+        allowed: From :func:`lake.shown_alerts.read_suppressed`; shown below the table.
         activation: Why sources cannot raise an alert yet, a line each; likewise.
     """
     below = [escape(line) for line in activation]

@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from assets.resources import Clock
-from assets.shown_alerts import read_alerts, read_suppressed
-from orchestration.alert_table import alert_table
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
+from assets.core.resources import Clock
+from cli.alert_table import alert_table
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
+from lake.shown_alerts import read_alerts, read_suppressed
+from lake.source_status import activations, sources_of, warnings
 from orchestration.settings import Settings, environment
-from orchestration.sources import activations, sources_of, warnings
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["alerts"]
 

@@ -13,36 +13,36 @@ from dagster._core.errors import (
 )
 from rich.markup import escape
 
-from assets.damage import DamagedError
-from assets.event_files import EventFileError
-from assets.faults import sentence
+from assets.core.host_faults import sentence
+from cli.alert import alert
+from cli.alerts import alerts
+from cli.backfill import backfill
+from cli.backtest import backtest
+from cli.classify import classify
+from cli.demo import demo, run
+from cli.doctor import doctor
+from cli.export import export
+from cli.forget import forget
+from cli.import_history import history
+from cli.notify import notify, outbox
+from cli.remove_source import remove_source
+from cli.retention import retention
+from cli.reveal import reveal
+from cli.review import review
+from cli.status import status
+from cli.terminal import LogHandler, terminal
+from cli.ui import ui
+from cli.verify import verify_lake
+from common.errors import CommandError
 from connectors import ConfigurationError, ConnectorError
 from detection.allow_list import AllowListError
 from detection.operator_files import OperatorFileError
-from detection.pseudonyms import KeyFormatError
-from orchestration.commands.alert import alert
-from orchestration.commands.alerts import alerts
-from orchestration.commands.backfill import backfill
-from orchestration.commands.backtest import backtest
-from orchestration.commands.classify import classify
-from orchestration.commands.doctor import doctor
-from orchestration.commands.export import export
-from orchestration.commands.forget import forget
-from orchestration.commands.import_history import history
-from orchestration.commands.notify import notify, outbox
-from orchestration.commands.remove_source import remove_source
-from orchestration.commands.replays import demo, run
-from orchestration.commands.retention import retention
-from orchestration.commands.reveal import reveal
-from orchestration.commands.review import review
-from orchestration.commands.status import status
-from orchestration.commands.ui import ui
-from orchestration.commands.verify import verify_lake
-from orchestration.errors import CommandError
-from orchestration.notify.outbox import OutboxError
+from history.formats import EventFileError
+from lake.damage import DamagedError
+from notify.outbox import OutboxError
 from orchestration.private import write_privately
 from orchestration.settings import environment
-from orchestration.terminal import LogHandler, terminal
+from privacy.pseudonyms import KeyFormatError
 
 __all__ = ["main"]
 

@@ -18,17 +18,17 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from assets.checks import READ
-from assets.pulls import PULLED
-from assets.resources import Clock
+from assets.core.pull_checks import PULLED
+from assets.core.resources import Clock
+from cli.terminal import terminal
+from common.errors import CommandError
 from connectors import ConfigurationError, configured
 from orchestration.causes import causes
-from orchestration.dead_runs import DeadRuns
 from orchestration.definitions import build_defs
-from orchestration.errors import CommandError
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
+from orchestration.storage.dead_runs import DeadRuns
 
 __all__ = ["backfill"]
 

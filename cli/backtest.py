@@ -15,21 +15,21 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.coverage import first_days, tell_sources
-from assets.days import days_between
-from assets.lake import Lake
-from assets.people import read_people
-from assets.plots import budget_plot
-from assets.reviews import view_reviews
+from assets.charts.budget_plots import budget_plot
+from cli.incident_score import Score, score
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
 from connectors import PROVIDERS
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.sql import into
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
-from orchestration.report import Score, score
+from lake.coverage import first_days, tell_sources
+from lake.days import days_between
+from lake.people import read_people
+from lake.reviews import view_reviews
+from lake.store import Lake
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["backtest"]
 

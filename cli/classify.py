@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from assets.event_files import EventFileError, shortened
-from orchestration.classify import SHOWN_AT_MOST, Classification, outcome_table
-from orchestration.classify import classify as classified
-from orchestration.commands.formats import Format, known_providers
+from cli.options import Format, known_providers
+from cli.terminal import terminal, write_json_list
+from history.classification import SHOWN_AT_MOST, Classification, outcome_table
+from history.classification import classify as classified
+from history.formats import EventFileError, shortened
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json_list
 
 __all__ = ["classify"]
 

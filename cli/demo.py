@@ -14,16 +14,16 @@ import duckdb
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.resources import Clock
-from assets.shown_alerts import read_alerts
+from assets.core.resources import Clock
+from cli.alert_table import alert_table
+from cli.incident_score import score
+from cli.options import HOME, HomeOption, known_providers, lake_of, pages_address
+from cli.replay import PROJECT, Home, play, sandbox
+from cli.terminal import terminal
 from connectors import PROVIDERS
-from orchestration.alert_table import alert_table
-from orchestration.commands.formats import HOME, HomeOption, known_providers, lake_of, pages_address
-from orchestration.replay import PROJECT, Home, play, sandbox
-from orchestration.report import score
+from lake.shown_alerts import read_alerts
 from orchestration.resources import resources
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["demo", "run"]
 

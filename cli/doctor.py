@@ -13,12 +13,12 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from assets.resources import Clock
+from assets.core.resources import Clock
+from cli.options import Format, known_providers
+from cli.terminal import terminal, write_json
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
-from orchestration.commands.formats import Format, known_providers
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["doctor"]
 

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from assets.days import days_between
-from assets.export_files import Destination, ExportFormat
-from assets.exporting import open_export
-from assets.resources import Clock
-from orchestration.commands.formats import HOME, HomeOption, lake_of
+from assets.core.resources import Clock
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
+from exports.files import Destination, ExportFormat
+from exports.writing import open_export
+from lake.days import days_between
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.resources import check_region
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["export"]
 

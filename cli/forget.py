@@ -12,18 +12,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.forget import Findings, Person, identify
-from assets.forget import forget as forget_person
-from assets.lake import Lake
-from assets.manifest import Manifest
 from assets.normalised import read_again
+from cli.idle import refuse_while_running
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
 from connectors import configured, horizons
 from detection.wording import printable
-from orchestration.commands.formats import HOME, HomeOption, lake_of
-from orchestration.idle import refuse_while_running
+from lake.manifest import Manifest
+from lake.store import Lake
 from orchestration.pseudonymity import known_pseudonyms
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
+from privacy.erasure import Findings, Person, identify
+from privacy.erasure import forget as forget_person
 
 __all__ = ["forget"]
 

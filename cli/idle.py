@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from orchestration.dead_runs import DeadRuns
 from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings
+from orchestration.storage.dead_runs import DeadRuns
 
 __all__ = ["refuse_while_running"]
 

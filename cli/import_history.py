@@ -11,16 +11,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.event_files import EventFileError, shortened
-from assets.history import ImportReport, import_history
-from assets.history_stage import Span
-from assets.lake import Lake
-from assets.pages.paths import REPLAY_NOTE
-from assets.resources import Clock
+from assets.core.resources import Clock
+from cli.options import HOME, HomeOption, known_providers
+from cli.terminal import terminal
 from connectors import ConfigurationError
-from orchestration.commands.formats import HOME, HomeOption, known_providers
+from history.formats import EventFileError, shortened
+from history.importing import ImportReport, import_history
+from history.staging import Span
+from lake.home import REPLAY_NOTE
+from lake.store import Lake
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["history"]
 

@@ -43,7 +43,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
     """Compare alerts with the labels beside a workload.
 
     Args:
-        alerts: From :func:`assets.shown_alerts.read_alerts`.
+        alerts: From :func:`lake.shown_alerts.read_alerts`.
         labels: CSV with the columns scenario, malicious, expected, users, providers, start and end.
         providers: Providers that were watched; incidents on others alone are left out.
     """

@@ -11,18 +11,18 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.resources import Clock
+from assets.core.resources import Clock
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
 from connectors import ConfigurationError
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
-from orchestration.notify.channels import Channel, DeliveryError, open_channel
-from orchestration.notify.messages import trial_message
-from orchestration.notify.outbox import Letter
-from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import read_channels
-from orchestration.notify.sources import enter_sources
+from notify.channels import Channel, DeliveryError, open_channel
+from notify.delivery import alone, deliver, enter_alerts, outbox_of
+from notify.messages import trial_message
+from notify.outbox import Letter
+from notify.settings import read_channels
+from notify.source_news import enter_sources
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["notify", "outbox"]
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from assets.lake import Lake
-from assets.pages.paths import dossier_url
 from connectors import PROVIDERS
+from lake.home import dossier_url
+from lake.store import Lake
 from orchestration.settings import Settings, environment
 
 __all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address"]

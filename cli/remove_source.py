@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assets.removal import delete_source, keep_source
-from assets.resources import Clock
-from assets.sources import known_sources
+from assets.core.resources import Clock
+from cli.idle import refuse_while_running
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
 from connectors import ConfigurationError, configured
 from detection.wording import size
-from orchestration.commands.formats import HOME, HomeOption, lake_of
-from orchestration.idle import refuse_while_running
+from lake.removal import delete_source, keep_source
+from lake.sources import known_sources
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["remove_source"]
 

@@ -19,13 +19,13 @@ import dagster as dg
 import requests
 from dotenv import dotenv_values
 
-from assets.pages.paths import REPLAY_NOTE
-from assets.pulls import PULLED
+from assets.core.pull_checks import PULLED
 from connectors import configured, variables
+from lake.home import REPLAY_NOTE
 from orchestration.definitions import build_defs
-from orchestration.event_log import BatchingSqliteEventLogStorage
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
+from orchestration.storage.event_log import BatchingSqliteEventLogStorage
 
 __all__ = ["PROJECT", "Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 

@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from assets.resources import Clock
-from assets.retention import Old, by_table, find_old, remove_old
+from assets.core.resources import Clock
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
 from detection.wording import size
-from orchestration.commands.formats import HOME, HomeOption, lake_of
+from lake.retention import Old, by_table, find_old, remove_old
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["retention"]
 

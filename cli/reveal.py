@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from detection.pseudonyms import TokenError
+from cli.terminal import terminal
 from orchestration.pseudonymity import required_pseudonyms
 from orchestration.settings import environment
-from orchestration.terminal import terminal
+from privacy.pseudonyms import TokenError
 
 __all__ = ["reveal"]
 

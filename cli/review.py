@@ -8,12 +8,12 @@ import duckdb
 import typer
 from rich.markup import escape
 
-from assets.publishing import publish
-from assets.resources import Clock
-from assets.reviews import add_review
-from orchestration.commands.formats import HOME, HomeOption, lake_of
+from assets.core.resources import Clock
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
+from lake.ledger import publish
+from lake.reviews import add_review
 from orchestration.settings import Settings, environment
-from orchestration.terminal import terminal
 
 __all__ = ["review"]
 

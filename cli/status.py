@@ -12,17 +12,17 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from assets.lake import Lake
-from assets.load import load_of_days
-from assets.plots import load_plot
-from assets.resources import Clock
+from assets.charts.budget_plots import load_plot
+from assets.charts.load import load_of_days
+from assets.core.resources import Clock
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
 from detection.allow_list import AllowListError, read
 from detection.wording import TITLES
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
-from orchestration.notify.settings import read_channels
+from lake.source_status import Activation, Source, activations, sources_of, warnings
+from lake.store import Lake
+from notify.settings import read_channels
 from orchestration.settings import Settings, environment
-from orchestration.sources import Activation, Source, activations, sources_of, warnings
-from orchestration.terminal import terminal, write_json
 
 __all__ = ["status"]
 

@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from assets.pages.terminal import OWN_MARK
+from dossier.terminal import OWN_MARK
 
 __all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list"]
 

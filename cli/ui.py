@@ -14,11 +14,11 @@ from typing import Annotated
 
 import typer
 
+from cli.options import HOME, HomeOption
+from cli.replay import PROJECT, Home, sandbox
+from cli.terminal import terminal
 from connectors import PROVIDERS, variables
-from orchestration.commands.formats import HOME, HomeOption
 from orchestration.env_file import ENV_FILE, env_text
-from orchestration.replay import PROJECT, Home, sandbox
-from orchestration.terminal import terminal
 
 __all__ = ["ui"]
 

@@ -9,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from assets.verification import Problem, verify
-from orchestration.commands.formats import HOME, Format, HomeOption, lake_of
-from orchestration.terminal import terminal, write_json
+from cli.options import HOME, Format, HomeOption, lake_of
+from cli.terminal import terminal, write_json
+from lake.verification import Problem, verify
 
 __all__ = ["verify_lake"]
 

@@ -6,8 +6,7 @@ What does not: storage, the meaning of an event (``detection``), Dagster (``asse
 Nothing here reads the process's environment or the clock: both are handed in.
 """
 
-from connectors.base import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
-from connectors.errors import (
+from connectors.core.errors import (
     AccessError,
     AnswerError,
     ConfigurationError,
@@ -18,7 +17,8 @@ from connectors.errors import (
     StoppedError,
     UnavailableError,
 )
-from connectors.limits import Limiter, Limits
+from connectors.core.rate_limits import Limiter, Limits
+from connectors.core.types import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
 from connectors.registry import PROVIDERS, build, configured, horizons, misconfigured, recovers_sizes, variables
 
 __all__ = [

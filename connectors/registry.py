@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from connectors.base import Connector
-from connectors.box import BoxConnector
-from connectors.dropbox import DropboxConnector
-from connectors.errors import ConfigurationError
-from connectors.google_workspace import GoogleWorkspaceConnector
-from connectors.limits import Limits
-from connectors.office365 import Office365Connector
-from connectors.settings import (
-    BoxSettings,
-    DropboxSettings,
-    GoogleWorkspaceSettings,
-    Office365Settings,
-    ProviderSettings,
-)
+from connectors.box.audit_log import BoxConnector
+from connectors.box.settings import BoxSettings
+from connectors.core.errors import ConfigurationError
+from connectors.core.rate_limits import Limits
+from connectors.core.settings import ProviderSettings
+from connectors.core.types import Connector
+from connectors.dropbox.audit_log import DropboxConnector
+from connectors.dropbox.settings import DropboxSettings
+from connectors.google_workspace.audit_log import GoogleWorkspaceConnector
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
+from connectors.office365.audit_log import Office365Connector
+from connectors.office365.settings import Office365Settings
 
 __all__ = ["PROVIDERS", "build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
 

@@ -1,5 +1,5 @@
 """The rules, pure: tables in, tables out.
 
-What belongs here: the SQL files of the rules (``detection/sql``), the thin Python face that binds their
-parameters, the wording of an alert. What does not: HTTP, Dagster, a clock, the layout of the lake.
+Belongs here: the SQL of the rules (``detection/sql``), thin Python that binds its parameters, and the wording of an
+alert. Does not belong here: HTTP, Dagster, a clock, and where tables lie (``lake``).
 """

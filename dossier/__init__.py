@@ -1,5 +1,5 @@
-"""The page of each alert: what it says, and how it is said in HTML and in the terminal.
+"""The page of each alert: what an analyst asks of it, answered in HTML and in the terminal.
 
-What an analyst asks is answered by ``detection.dossier``; here the answers become sentences, tables and a picture.
-Nothing in here judges anything; what is read of the lake is read by ``evidence``, and ``binder`` writes the pages.
+Belongs here: the queries' faces, the sections with their sentences and tables, the picture, and the page builder.
+Does not belong here: judging anything (``detection``), and the asset that has pages made (``assets.dossiers``).
 """

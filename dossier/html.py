@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from assets.pages import picture, words
-from assets.pages.evidence import Alert, Closed
-from assets.pages.page import ATTACK, Page
+from dossier import layout as words
+from dossier import picture
+from dossier.page import ATTACK, Page
+from dossier.reading import Alert, Closed
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
@@ -36,7 +37,7 @@ class IndexRow(NamedTuple):
     answers: Sequence[tuple[str, str]]
 
 
-_PACKAGE = files("assets.pages")
+_PACKAGE = files("dossier")
 _STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
 _SOURCES = sorted(
     (file.name, file.read_bytes())
@@ -51,7 +52,7 @@ FORM = hashlib.sha256(repr(_SOURCES).encode()).hexdigest()[:12]
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=PackageLoader("assets.pages"),
+        loader=PackageLoader("dossier"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

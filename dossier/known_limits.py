@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from assets.pages.words import count, moment, provider
-from detection.evidence import Evidence
+from dossier.evidence import Evidence
+from dossier.layout import count, moment, provider
 
 __all__ = ["gaps", "limits"]
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from detection.pseudonyms import TOKEN
 from detection.wording import TITLES, known_size
+from privacy.pseudonyms import TOKEN
 
 __all__ = [
     "KINDS",

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
-from assets.pages.account import compromise, timeline
-from assets.pages.advice import Link, allow_entry, causes, links, query, reviews
-from assets.pages.afterwards import afterwards
-from assets.pages.authorised import authorised, ownerships
-from assets.pages.content import sensitive, types
-from assets.pages.covered import cover_alert, cover_evidence
-from assets.pages.evidence import Alert, watched_until
-from assets.pages.picture import Picture, pictures
-from assets.pages.words import PSEUDONYMS, Outside, Passage, Section, Table, Text, amount, text
-from detection.evidence import Evidence
-from detection.pseudonyms import Pseudonyms
 from detection.wording import printable
+from dossier.evidence import Evidence
+from dossier.layout import PSEUDONYMS, Outside, Passage, Section, Table, Text, amount, text
+from dossier.picture import Picture, pictures
+from dossier.pseudonymized import cover_alert, cover_evidence
+from dossier.reading import Alert, watched_until
+from dossier.sections.advice import Link, allow_entry, causes, links, query, reviews
+from dossier.sections.aftermath import afterwards
+from dossier.sections.compromise import compromise, timeline
+from dossier.sections.content import sensitive, types
+from dossier.sections.permission import authorised, ownerships
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["ATTACK", "Page", "page_of", "sentence_of"]
 

@@ -13,22 +13,22 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
-from assets.days import days_between
-from assets.lake import Lake, replace_text
-from assets.pages.covered import cover_alert, cover_closed
-from assets.pages.evidence import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
-from assets.pages.page import page_of, sentence_of
-from assets.pages.paths import INDEX, dossier_path, pages_directory
-from assets.pages.render import FORM, IndexRow, render_closed, render_index, render_page
-from assets.pages.words import PSEUDONYMS, QUESTIONS
-from assets.people import read_people
-from assets.publishing import publish
-from detection.dossier import RULES, SIGNS
-from detection.evidence import Evidence
-from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks
 from detection.sensitive import Term
 from detection.wording import TITLES
+from dossier.evidence import Evidence
+from dossier.html import FORM, IndexRow, render_closed, render_index, render_page
+from dossier.layout import PSEUDONYMS, QUESTIONS
+from dossier.page import page_of, sentence_of
+from dossier.pseudonymized import cover_alert, cover_closed
+from dossier.queries import RULES, SIGNS
+from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
+from lake.days import days_between
+from lake.home import INDEX, dossier_path, pages_directory
+from lake.ledger import publish
+from lake.people import read_people
+from lake.store import Lake, replace_text
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Binder", "Made", "is_switched"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from assets.pages.evidence import Alert
-from assets.pages.words import Table, count, text
-from detection.evidence import Evidence, Step
 from detection.wording import size
+from dossier.evidence import Evidence, Step
+from dossier.layout import Table, count, text
+from dossier.reading import Alert
 
 __all__ = ["HEIGHT", "WIDTH", "Bar", "Mark", "Picture", "pictures"]
 

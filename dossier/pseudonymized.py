@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from assets.pages.evidence import Alert, Closed
-from detection.evidence import (
+from dossier.evidence import (
     Conduct,
     Destination,
     Evidence,
@@ -20,7 +19,8 @@ from detection.evidence import (
     Sensitive,
     Told,
 )
-from detection.pseudonyms import Pseudonyms
+from dossier.reading import Alert, Closed
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["NAMES", "cover_alert", "cover_closed", "cover_evidence"]
 

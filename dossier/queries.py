@@ -10,11 +10,11 @@ from typing import get_args
 import duckdb
 import pyarrow as pa
 
-from detection.evidence import Evidence, Told
 from detection.risk import Networks
 from detection.sensitive import Term, terms_table
 from detection.sql import into, version
 from detection.user_agents import MARK
+from dossier.evidence import Evidence, Told
 
 __all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "count_files", "gather", "subjects"]
 
@@ -29,7 +29,7 @@ _BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 
 _MODELS: Mapping[str, type[Told]] = {
     name: get_args(field.annotation)[0] for name, field in Evidence.model_fields.items()
 }
-"""What a row of each query is, by the query's name: a field of :class:`detection.evidence.Evidence`."""
+"""What a row of each query is, by the query's name: a field of :class:`dossier.evidence.Evidence`."""
 
 _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
 """Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""

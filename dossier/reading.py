@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from assets.days import DAY, days_between
-from assets.lake import Lake
-from assets.people import read_people
-from detection.dossier import WATCHED, count_files, gather, subjects
-from detection.evidence import Evidence
 from detection.risk import Networks
 from detection.sensitive import Term
 from detection.wording import TITLES
+from dossier.evidence import Evidence
+from dossier.queries import WATCHED, count_files, gather, subjects
+from lake.days import DAY, days_between
+from lake.people import read_people
+from lake.store import Lake
 
 __all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
 
@@ -97,7 +97,7 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
     """All alerts, by opening and user.
 
     Args:
-        con: Connection in which they are published, see :func:`assets.publishing.publish`.
+        con: Connection in which they are published, see :func:`lake.ledger.publish`.
     """
     rows = _rows(
         con,
@@ -157,7 +157,7 @@ def read_evidence(
     """Evidence by alert.
 
     Args:
-        con: Connection in which the alerts are published, see :func:`assets.publishing.publish`.
+        con: Connection in which the alerts are published, see :func:`lake.ledger.publish`.
         lake: Where the tables are.
         alerts: The alerts wanted.
         now: UTC with zone.

@@ -11,9 +11,9 @@ from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from assets.pages.evidence import Closed
-from assets.pages.page import ATTACK, Page
-from assets.pages.words import Outside, Passage, Section, Table, Text, moment, visible
+from dossier.layout import Outside, Passage, Section, Table, Text, moment, visible
+from dossier.page import ATTACK, Page
+from dossier.reading import Closed
 
 __all__ = ["OWN_MARK", "closed_in_terminal", "page_in_terminal"]
 

@@ -5,7 +5,7 @@ Layout below the directory that is written to::
     ocsf-json/<class>/day=YYYY-MM-DD/part-HHMMSS.ndjson
     ocsf-parquet/ext/<source>/region=<region>/accountId=<account>/eventDay=YYYYMMDD/part-HHMMSS.parquet
     csv/<uploads or alerts>/day=YYYY-MM-DD/part-HHMMSS.csv
-    made-from/                                   state, see assets.export_state
+    made-from/                                   state, see exports.state
 
 A file holds an hour, or less of it where the hour has many rows; its name is when it begins. It is written beside its
 place and renamed, so that a reader sees the old one or the new one.
@@ -27,10 +27,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.export_state import digest_of, state_directory
-from assets.lake import Lake, replacing
-from detection.export import Piece, csv_header, csv_line, json_line
-from detection.pseudonyms import Pseudonyms
+from exports.mapping import Piece, csv_header, csv_line, json_line
+from exports.state import digest_of, state_directory
+from lake.store import Lake, replacing
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["CLASSES", "GROUP_ROWS", "Destination", "ExportFormat", "write_pieces"]
 

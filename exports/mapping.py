@@ -136,7 +136,7 @@ def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
     """Makes the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
 
     Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``ledger``, ``revisions`` and ``reviews`` (as
-    :func:`assets.publishing.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the days of
+    :func:`lake.ledger.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the days of
     these alerts.
 
     Args:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from assets.durable import read_content
-from assets.lake import replace_text
+from lake.durable import read_content
+from lake.store import replace_text
 
 __all__ = [
     "DayState",

@@ -15,14 +15,10 @@ from pathlib import Path
 
 import duckdb
 
-from assets.days import days_between
-from assets.engine import opened
-from assets.export_files import GROUP_ROWS, Destination, ExportFormat, write_pieces
-from assets.export_state import DayState, FileState, digest_of, is_as_written, read_day, write_day
-from assets.lake import Lake
-from assets.publishing import publish
 from connectors import PROVIDERS
-from detection.export import (
+from detection.persons import view_with_person
+from exports.files import GROUP_ROWS, Destination, ExportFormat, write_pieces
+from exports.mapping import (
     ALERT_RULES,
     EVIDENCES,
     UPLOAD_RULES,
@@ -32,7 +28,11 @@ from detection.export import (
     map_uploads,
     pieces,
 )
-from detection.persons import view_with_person
+from exports.state import DayState, FileState, digest_of, is_as_written, read_day, write_day
+from lake.days import days_between
+from lake.engine import opened
+from lake.ledger import publish
+from lake.store import Lake
 
 __all__ = ["Export", "Exported", "open_export"]
 

@@ -18,10 +18,10 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from assets.event_files import advice, batches, event_files
-from assets.history_stage import MENDED, register_mended
 from detection.normalise import outcomes_of_lines
 from detection.sql import ENGINE
+from history.formats import advice, batches, event_files
+from history.staging import MENDED, register_mended
 
 __all__ = ["SHOWN_AT_MOST", "Classification", "classify", "outcome_table"]
 
@@ -87,7 +87,7 @@ def classify(
 
     Args:
         provider: Whose events they are.
-        sources: Files, see :mod:`assets.event_files`.
+        sources: Files, see :mod:`history.formats`.
         organisation_domains: The organisation's mail domains.
 
     Raises:

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import duckdb
 
-from assets.days import DAY
-from assets.event_files import advice, event_files
-from assets.history_stage import Rejects, Span, Tell, line_pieces, prepare, stage
-from assets.lake import Lake
-from assets.landing import land_import
-from assets.manifest import Manifest
-from assets.raw_days import raw_files
-from assets.scratch import scratch
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
+from history.formats import advice, event_files
+from history.staging import Rejects, Span, Tell, line_pieces, prepare, stage
+from lake.days import DAY
+from lake.landing import land_import
+from lake.manifest import Manifest
+from lake.raw_days import raw_files
+from lake.scratch import scratch
+from lake.store import Lake
 
 __all__ = ["ImportReport", "import_history"]
 
@@ -84,7 +84,7 @@ def import_history(
     Args:
         lake: Where they land.
         provider: Whose events they are.
-        files: Exports, see :mod:`assets.event_files`.
+        files: Exports, see :mod:`history.formats`.
         span: Days on which events can land.
         now: The clock's time; later events are rejected.
         tell: Takes the progress.

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from assets.days import midnight
-from assets.event_files import EventFile, EventFileError, batches, mended
 from detection.normalise import identities_of_lines
+from history.formats import EventFile, EventFileError, batches, mended
+from lake.days import midnight
 
 __all__ = ["MENDED", "Rejects", "Span", "Tell", "line_pieces", "prepare", "register_mended", "stage"]
 

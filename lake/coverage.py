@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta
 import duckdb
 import pyarrow as pa
 
-from assets.days import TRAINING_DAYS, days_between, midnight
-from assets.lake import Lake
-from assets.manifest import Manifest
-from assets.raw_days import lost_raw_days
 from detection.parameters import Parameters
 from detection.sql import ENGINE, load
+from lake.days import TRAINING_DAYS, days_between, midnight
+from lake.manifest import Manifest
+from lake.raw_days import lost_raw_days
+from lake.store import Lake
 
 __all__ = ["evaluations", "first_days", "tell_source_days", "tell_sources"]
 

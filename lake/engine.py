@@ -19,8 +19,8 @@ from pathlib import Path
 
 import duckdb
 
-from assets.durable import directory_lock
 from detection.sql import ENGINE
+from lake.durable import directory_lock
 
 __all__ = ["SPILL", "available_bytes", "bound", "engine_bytes", "opened", "sweep"]
 

@@ -16,8 +16,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.durable import read_content, replace_text
-from assets.lake import Lake
+from lake.durable import read_content, replace_text
+from lake.store import Lake
 
 __all__ = [
     "Health",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from assets.lake import Lake
+from lake.store import Lake
 
 __all__ = ["INDEX", "REPLAY_NOTE", "dossier_path", "dossier_url", "pages_directory"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from assets.kept import LEDGER, intact
-from assets.lake import Lake
-from assets.people import IDENTITIES, read_people
 from detection.sql import into
+from lake.kept import LEDGER, intact
+from lake.people import IDENTITIES, read_people
+from lake.store import Lake
 
 __all__ = ["drop_identities", "old_identities"]
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.damage import DamagedError
-from assets.durable import file_digest, make_directory, read_content, read_digest, replace_text, replacing
+from lake.damage import DamagedError
+from lake.durable import file_digest, make_directory, read_content, read_digest, replace_text, replacing
 
 __all__ = ["LEDGER", "copy_of", "intact", "restore", "state_of", "write_kept"]
 

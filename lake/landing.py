@@ -14,11 +14,11 @@ from pathlib import Path
 
 import zstandard
 
-from assets.durable import file_digest, move_durably, replacing
-from assets.manifest import Manifest
-from assets.manifest_entries import GapEntry, Imported, Late, Piece, Slice
-from assets.raw_events import holds_all
 from connectors import Gap, Page
+from lake.durable import file_digest, move_durably, replacing
+from lake.manifest import Manifest
+from lake.manifest_entries import GapEntry, Imported, Late, Piece, Slice
+from lake.raw_events import holds_all
 
 __all__ = ["GapAgain", "compressing", "due", "land", "land_import", "land_late", "land_recovered"]
 

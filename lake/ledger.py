@@ -7,13 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from assets.kept import intact, write_kept
-from assets.lake import Lake, quoted
-from assets.people import read_people
-from assets.reviews import view_reviews
 from detection.persons import relabelled
 from detection.sql import into
 from detection.tables import empty
+from lake.kept import intact, write_kept
+from lake.people import read_people
+from lake.reviews import view_reviews
+from lake.store import Lake, quoted
 
 __all__ = ["publish"]
 

@@ -25,8 +25,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from assets.durable import directory_lock, file_digest, read_content, replace_text
-from assets.manifest_entries import (
+from lake.durable import directory_lock, file_digest, read_content, replace_text
+from lake.manifest_entries import (
     SUFFIX,
     GapEntry,
     Imported,
@@ -37,7 +37,7 @@ from assets.manifest_entries import (
     of_uploads,
     touched_hours,
 )
-from assets.raw_lines import RawFileError, lines_digest
+from lake.raw_lines import RawFileError, lines_digest
 
 __all__ = ["Manifest"]
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from assets.durable import replacing
-from assets.lake import Lake
 from connectors import PROVIDERS
 from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
+from lake.durable import replacing
+from lake.store import Lake
 
 __all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 
@@ -88,7 +88,7 @@ class People:
         days: Iterable[date],
         **options: bool,
     ) -> None:
-        """Make a view as :meth:`assets.lake.Lake.view` does, with the person's present key as ``user``.
+        """Make a view as :meth:`lake.store.Lake.view` does, with the person's present key as ``user``.
 
         The tables of :meth:`tell` are to be in the connection; what has no accounts has keys already.
         """

@@ -10,10 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from assets.durable import read_content, replace_text
-from assets.landing import GapAgain, land, land_late, land_recovered
-from assets.manifest import Manifest
-from assets.manifest_entries import Slice, of_uploads
 from connectors import (
     AccessError,
     Connector,
@@ -27,6 +23,10 @@ from connectors import (
     Streaming,
     UnavailableError,
 )
+from lake.durable import read_content, replace_text
+from lake.landing import GapAgain, land, land_late, land_recovered
+from lake.manifest import Manifest
+from lake.manifest_entries import Slice, of_uploads
 
 __all__ = ["Pulled", "ask_again", "land_stream", "open_gaps", "pull"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from assets.days import days_between
-from assets.lake import Lake
-from assets.manifest import Manifest
+from lake.days import days_between
+from lake.manifest import Manifest
+from lake.store import Lake
 
 __all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw_files", "span_of"]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import duckdb
 
-from assets.raw_lines import line_chunks
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
+from lake.raw_lines import line_chunks
 
 __all__ = ["holds_all"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from assets.health import record_removed
-from assets.lake import Lake
+from lake.health import record_removed
+from lake.store import Lake
 
 __all__ = ["delete_source", "keep_source"]
 

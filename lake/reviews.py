@@ -8,13 +8,13 @@ from pathlib import Path
 
 import duckdb
 
-from assets.days import midnight
-from assets.kept import intact, write_kept
-from assets.lake import Lake, quoted
 from detection.persons import relabelled, tell_nobody
 from detection.sql import into
 from detection.suspicion import Confirmed
 from detection.tables import empty
+from lake.days import midnight
+from lake.kept import intact, write_kept
+from lake.store import Lake, quoted
 
 __all__ = ["add_review", "confirmed_alerts", "reviews_digest", "view_reviews"]
 
@@ -65,7 +65,7 @@ def add_review(
     """Adds a review of a published alert to those that there are; of a flood's, to each of the alerts folded into it.
 
     Args:
-        con: Connection in which ``ledger`` holds the published alerts, see :func:`assets.publishing.publish`.
+        con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.
         lake: Where the reviews are.
         alert_id: The alert.
         verdict: benign or confirmed.

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from assets.durable import file_digest, move_durably, read_digest, replacing
-from assets.landing import compressing
-from assets.manifest import Manifest
-from assets.manifest_entries import Piece, Slice
-from assets.raw_lines import RawFileError, line_chunks, lines_digest
+from lake.durable import file_digest, move_durably, read_digest, replacing
+from lake.landing import compressing
+from lake.manifest import Manifest
+from lake.manifest_entries import Piece, Slice
+from lake.raw_lines import RawFileError, line_chunks, lines_digest
 
 __all__ = ["salvage"]
 

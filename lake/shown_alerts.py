@@ -7,8 +7,8 @@ from typing import Any
 
 import duckdb
 
-from assets.lake import Lake
-from assets.publishing import publish
+from lake.ledger import publish
+from lake.store import Lake
 
 __all__ = ["read_alerts", "read_suppressed", "shown_alerts", "suppressed", "utc"]
 
@@ -49,7 +49,7 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
     """Published alerts as :func:`read_alerts` gives them.
 
     Args:
-        con: Connection in which ``shown`` is, see :func:`assets.publishing.publish`.
+        con: Connection in which ``shown`` is, see :func:`lake.ledger.publish`.
         since: Only alerts whose last window ended at this time or later, UTC without zone; None for all.
     """
     cursor = con.execute(

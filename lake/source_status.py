@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from assets.coverage import first_days
-from assets.health import Health, Trouble, read_health
-from assets.lake import Lake
-from assets.pages.paths import REPLAY_NOTE
 from connectors import PROVIDERS, configured
 from detection.parameters import Parameters
 from detection.wording import TITLES, printable
+from lake.coverage import first_days
+from lake.health import Health, Trouble, read_health
+from lake.home import REPLAY_NOTE
+from lake.store import Lake
 
 __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_of", "utc_text", "warnings"]
 

@@ -5,8 +5,8 @@ Layout below the root::
     <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
     .made_days/<table>                       days that were written, by which what is lost is known, tables and all
-    <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see assets.landing
-    <provider>/import_rejects/               rows of exports that were no event, see assets.history_stage
+    <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see lake.landing
+    <provider>/import_rejects/               rows of exports that were no event, see history.staging
 
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
 """
@@ -28,8 +28,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from assets.damage import DamagedError
-from assets.durable import (
+from detection.tables import TABLES, empty
+from lake.damage import DamagedError
+from lake.durable import (
     file_digest,
     make_directory,
     make_way,
@@ -39,8 +40,7 @@ from assets.durable import (
     replacing,
     tells_of_damage,
 )
-from assets.kept import intact, write_kept
-from detection.tables import TABLES, empty
+from lake.kept import intact, write_kept
 
 __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
 
@@ -74,7 +74,7 @@ with a new file, and a run asks for each some fifty times."""
 
 
 KEPT_TABLES = ("file_sizes",)
-"""Kinds of tables that cannot be computed again: see :mod:`assets.kept`."""
+"""Kinds of tables that cannot be computed again: see :mod:`lake.kept`."""
 
 _MADE_DAYS = ".made_days"
 _CHANGED = "its content is not what was written"

@@ -16,21 +16,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from assets.durable import LEFT_BEHIND_SECONDS, make_way
-from assets.health import damaged_health
-from assets.kept import LEDGER, copy_of, restore, state_of
-from assets.lake import KEPT_TABLES, Lake
-from assets.manifest import Manifest
-from assets.manifest_entries import Piece
-from assets.raw_days import lost_raw_days
-from assets.salvage import salvage
 from connectors import PROVIDERS
 from detection.tables import TABLES
+from lake.durable import LEFT_BEHIND_SECONDS, make_way
+from lake.health import damaged_health
+from lake.kept import LEDGER, copy_of, restore, state_of
+from lake.manifest import Manifest
+from lake.manifest_entries import Piece
+from lake.raw_days import lost_raw_days
+from lake.salvage import salvage
+from lake.store import KEPT_TABLES, Lake
 
 __all__ = ["Problem", "verify"]
 
 _TEMPORARY = re.compile(r"\.(?:.+\.[a-z0-9_]{8}|[0-9a-f]{32})")
-"""Names of files that are being written, see :mod:`assets.durable` and :mod:`assets.landing`."""
+"""Names of files that are being written, see :mod:`lake.durable` and :mod:`lake.landing`."""
 
 _STOPS = "what follows from it is not made meanwhile"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import duckdb
 
-from assets.kept import LEDGER
-from assets.lake import Lake, quoted, replacing
-from assets.people import people_file
 from detection.persons import TABLES as PERSON_TABLES
 from detection.sql import load, nested
 from detection.tables import TABLES, empty
+from lake.kept import LEDGER
+from lake.people import people_file
+from lake.store import Lake, quoted, replacing
 
 __all__ = ["build_warehouse", "warehouse_path"]
 

@@ -1,5 +1,5 @@
-"""Notifications: what is told, to which channels, and the outbox by which nothing is lost on the way.
+"""Notifications: messages, channels, and the outbox by which none is lost on the way.
 
-What belongs here: the channels' settings, what goes over the wire, the outbox, its delivery, and the sensors and
-commands that work it. What does not: what an alert is and when it is published (``detection``, ``assets``).
+Belongs here: settings of the channels, what goes over the wire, the outbox and its delivery. Does not belong here:
+the sensors that call it (``orchestration.sensors``), and what an alert is (``detection``).
 """

@@ -19,10 +19,10 @@ import msgspec
 import requests
 
 from connectors import ConfigurationError
-from connectors.retries import retry_after
-from orchestration.notify.outbox import Letter
-from orchestration.notify.settings import ChannelSettings, signing_key
-from orchestration.notify.text import headline, text_of
+from connectors.core.retries import retry_after
+from notify.outbox import Letter
+from notify.settings import ChannelSettings, signing_key
+from notify.text import headline, text_of
 
 __all__ = ["Channel", "DeliveryError", "open_channel", "payload"]
 

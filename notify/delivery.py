@@ -13,14 +13,14 @@ from pathlib import Path
 
 import duckdb
 
-from assets.lake import Lake
-from assets.publishing import publish
-from assets.shown_alerts import shown_alerts, utc
-from detection.pseudonyms import Pseudonyms
-from orchestration.notify.channels import Channel, DeliveryError
-from orchestration.notify.covered import covered
-from orchestration.notify.messages import Message, capped
-from orchestration.notify.outbox import Outbox, Route
+from lake.ledger import publish
+from lake.shown_alerts import shown_alerts, utc
+from lake.store import Lake
+from notify.channels import Channel, DeliveryError
+from notify.messages import Message, capped
+from notify.outbox import Outbox, Route
+from notify.pseudonymized import covered
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
 

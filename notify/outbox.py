@@ -19,8 +19,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestration.notify.messages import Message, event_for, key_of
-from orchestration.notify.witness import Lineage, Witness, witness_of
+from notify.messages import Message, event_for, key_of
+from notify.witness import Lineage, Witness, witness_of
 
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
 
@@ -85,7 +85,7 @@ class Route(Protocol):
 
 @dataclass(frozen=True)
 class Letter:
-    """A message for one channel, see :class:`orchestration.notify.messages.Message`."""
+    """A message for one channel, see :class:`notify.messages.Message`."""
 
     number: int
     subject: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from detection.pseudonyms import Pseudonyms
-from orchestration.notify.outbox import Letter
+from notify.outbox import Letter
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["covered"]
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from assets.health import Trouble
-from assets.lake import Lake
-from orchestration.notify.messages import Message, source_message
-from orchestration.notify.outbox import Outbox, Route
-from orchestration.sources import Source, State, sources_of, utc_text
+from lake.health import Trouble
+from lake.source_status import Source, State, sources_of, utc_text
+from lake.store import Lake
+from notify.messages import Message, source_message
+from notify.outbox import Outbox, Route
 
 __all__ = ["enter_sources"]
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from detection.pseudonyms import TOKEN
 from detection.wording import TITLES
+from privacy.pseudonyms import TOKEN
 
 __all__ = ["harmless", "headline", "text_of"]
 

@@ -1,5 +1,5 @@
-"""Definitions, partitions, resources, the job, schedules, notifications, and the ``uploadwatch`` command.
+"""The code location: definitions, resources, the job, schedules, sensors and settings.
 
-What belongs here: the wiring of assets to resources, when runs start, how people call the product and hear from it.
-What does not: what an asset does (``assets``), rules (``detection``), HTTP (``connectors``).
+Belongs here: wiring assets to resources, when runs start, and Dagster's own storage (``storage``). Does not belong
+here: what an asset does (``assets``), and how people call the product (``cli``).
 """

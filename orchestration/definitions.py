@@ -11,29 +11,29 @@ import dagster as dg
 from assets.alerts import alerts
 from assets.audit_events import audit_events
 from assets.checks import Traits, asset_checks
-from assets.describe import explained
+from assets.core.descriptions import explained
+from assets.core.host_faults import with_sentences
 from assets.dossiers import dossiers
 from assets.exports import exports, valid_exports
-from assets.faults import with_sentences
 from assets.file_sizes import file_sizes
 from assets.judgement import judgement
 from assets.normalised import normalised
-from assets.pages.paths import REPLAY_NOTE
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
 from connectors import ConfigurationError, configured, horizons, misconfigured, recovers_sizes
-from orchestration.dead_runs import dead_runs_sensor
+from lake.home import REPLAY_NOTE
+from notify.channels import open_channel
+from notify.settings import read_channels
 from orchestration.env_file import check_working_directory
-from orchestration.executor import leased_executor
-from orchestration.notify.channels import open_channel
-from orchestration.notify.sensors import notification_sensors
-from orchestration.notify.settings import read_channels
 from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
-from orchestration.run_retention import run_retention_schedule
 from orchestration.schedules import pull_job, schedules, verify_job, verify_schedule
+from orchestration.sensors import notification_sensors
 from orchestration.settings import Settings, environment
+from orchestration.storage.dead_runs import dead_runs_sensor
+from orchestration.storage.executor import leased_executor
+from orchestration.storage.run_retention import run_retention_schedule
 
 __all__ = ["build_defs"]
 

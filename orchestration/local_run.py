@@ -12,8 +12,8 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
-from orchestration.run_lease import Leases
 from orchestration.schedules import LOCATION, Job
+from orchestration.storage.run_lease import Leases
 
 __all__ = ["run_locally"]
 

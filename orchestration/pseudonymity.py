@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from connectors import ConfigurationError
-from detection.pseudonyms import KeyFormatError, Pseudonyms
 from orchestration.settings import Settings
+from privacy.pseudonyms import KeyFormatError, Pseudonyms
 
 __all__ = ["KEY", "known_pseudonyms", "pseudonyms_of", "required_pseudonyms"]
 

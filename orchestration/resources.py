@@ -8,14 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.export_files import ExportFormat
+from assets.core.resources import Clock, Detector, Engine, Pages, Source
+from assets.core.side_by_side import Pulls
 from assets.exports import Exporter
-from assets.lake import Lake
-from assets.resources import Clock, Detector, Engine, Pages, Source
-from assets.side_by_side import Pulls
 from connectors import ConfigurationError, variables
-from orchestration.notify.sensors import notifier
+from exports.files import ExportFormat
+from lake.store import Lake
 from orchestration.pseudonymity import KEY, pseudonyms_of
+from orchestration.sensors import notifier
 from orchestration.settings import Settings
 
 __all__ = ["check_region", "resources"]

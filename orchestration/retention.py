@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.retention import by_table, remove_old
+from lake.retention import by_table, remove_old
 
 __all__ = ["retention_job", "retention_schedule"]
 

@@ -8,9 +8,9 @@ import dagster as dg
 
 from assets.audit_events import PullConfig
 from assets.checks import INTACT
-from assets.resources import Clock
-from orchestration.dead_runs import DeadRuns
+from assets.core.resources import Clock
 from orchestration.settings import Settings
+from orchestration.storage.dead_runs import DeadRuns
 
 __all__ = [
     "JOB",

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.lake import Lake
-from assets.resources import Clock
-from detection.pseudonyms import Pseudonyms
+from assets.core.resources import Clock
+from lake.store import Lake
+from notify.channels import Channel, open_channel
+from notify.delivery import alone, deliver, enter_alerts, outbox_of
+from notify.messages import Message, feed_message, run_failed
+from notify.outbox import Outbox
+from notify.settings import channel_variables, read_channels
+from notify.source_news import enter_sources
 from orchestration.causes import causes
-from orchestration.notify.channels import Channel, open_channel
-from orchestration.notify.messages import Message, feed_message, run_failed
-from orchestration.notify.outbox import Outbox
-from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import channel_variables, read_channels
-from orchestration.notify.sources import enter_sources
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Notifier", "notification_sensors", "notifier"]
 
@@ -49,7 +49,7 @@ class Notifier(dg.ConfigurableResource[None]):
         """What makes tokens of names in what goes out; None leaves names as they are.
 
         Raises:
-            detection.pseudonyms.KeyFormatError: The key cannot be used.
+            privacy.pseudonyms.KeyFormatError: The key cannot be used.
         """
         return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 

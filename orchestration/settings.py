@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from assets.export_files import ExportFormat
-from assets.retention import kept_days
 from connectors import ConfigurationError
 from detection.reasons import known
+from exports.files import ExportFormat
+from lake.retention import kept_days
 from orchestration.env_file import read_env_file
 
 __all__ = ["Settings", "environment"]

@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from sandbox import google_activities, office365_records
-from sandbox.clock import SECOND, parse_time
-from sandbox.data import Events, load
-from sandbox.faults import Plan, PlanError
-from sandbox.people import organisation_domains, settle
+from sandbox.base.clock import SECOND, parse_time
+from sandbox.base.data import Events, load
+from sandbox.base.people import organisation_domains, settle
+from sandbox.faults.plans import Plan, PlanError
+from sandbox.google_workspace import activities as google_activities
+from sandbox.office365 import records as office365_records
 from sandbox.server import Sandbox, serve
-from sandbox.workload_format import WorkloadError
+from sandbox.workload.format import WorkloadError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 _SKIPPED = {"google_workspace": google_activities.SKIPPED, "office365": office365_records.SKIPPED}
@@ -82,7 +83,7 @@ def main() -> None:
     """Run the command line."""
     if sys.argv[1:2] != ["serve"]:
         # Making workloads needs more than serving does, and a server must start at once.
-        from sandbox.workload import add_command  # noqa: PLC0415 - as said
+        from sandbox.workload.making import add_command  # noqa: PLC0415 - as said
 
         add_command(app)
     app(prog_name="python -m sandbox")

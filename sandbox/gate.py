@@ -15,12 +15,17 @@ from urllib.parse import parse_qsl, unquote_plus
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox import box, dropbox, google_drive, google_workspace, office365, office365_graph
-from sandbox.clock import Clock, moment
-from sandbox.credentials import Tokens
-from sandbox.fault_answers import Answer, Asked, changed, events_of, instead
-from sandbox.faults import ClockSkew, Fault, Plan, Played, Reset, ShortPage, Slow, TokenExpired
-from sandbox.responses import PAGE_LIMIT, SPEND, Refusal
+from sandbox.base.clock import Clock, moment
+from sandbox.base.credentials import Tokens
+from sandbox.base.responses import PAGE_LIMIT, SPEND, Refusal
+from sandbox.box import audit_log as box
+from sandbox.dropbox import audit_log as dropbox
+from sandbox.faults.answers import Answer, Asked, changed, events_of, instead
+from sandbox.faults.plans import ClockSkew, Fault, Plan, Played, Reset, ShortPage, Slow, TokenExpired
+from sandbox.google_workspace import audit_log as google_workspace
+from sandbox.google_workspace import files as google_drive
+from sandbox.office365 import audit_log as office365
+from sandbox.office365 import files as office365_graph
 
 _TOO_MANY: dict[str, Callable[[int], Refusal]] = {
     "box": lambda wait: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded", wait),

@@ -17,22 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from sandbox.addresses import Addresses
-from sandbox.box import Box
-from sandbox.box_files import BoxFiles
-from sandbox.clock import Clock, parse_time, write_time
-from sandbox.credentials import Credentials, Tokens, write_client_files
-from sandbox.data import Events
-from sandbox.dropbox import Dropbox
-from sandbox.dropbox_files import DropboxFiles
-from sandbox.faults import Plan, PlanError
-from sandbox.files import Files
+from sandbox.base.addresses import Addresses
+from sandbox.base.clock import Clock, parse_time, write_time
+from sandbox.base.credentials import Credentials, Tokens, write_client_files
+from sandbox.base.data import Events
+from sandbox.base.files import Files
+from sandbox.base.responses import Refusal, json_response
+from sandbox.box.audit_log import Box
+from sandbox.box.files import BoxFiles
+from sandbox.dropbox.audit_log import Dropbox
+from sandbox.dropbox.files import DropboxFiles
+from sandbox.faults.plans import Plan, PlanError
 from sandbox.gate import Gate
-from sandbox.google_drive import GoogleDrive
-from sandbox.google_workspace import GoogleWorkspace
-from sandbox.office365 import Office365
-from sandbox.office365_graph import Graph
-from sandbox.responses import Refusal, json_response
+from sandbox.google_workspace.audit_log import GoogleWorkspace
+from sandbox.google_workspace.files import GoogleDrive
+from sandbox.office365.audit_log import Office365
+from sandbox.office365.files import Graph
 
 
 class Sandbox:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from assets.pages.paths import REPLAY_NOTE
-from tests.sampled import PARTS, VARIABLE, choose, deselect
+from lake.home import REPLAY_NOTE
+from tests.support.sampled import PARTS, VARIABLE, choose, deselect
 
 
 def pytest_configure(config: pytest.Config) -> None:

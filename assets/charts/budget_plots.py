@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from assets.drawing import packed
+from assets.charts.canvas import packed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,7 @@ def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
     """Alerts allowed and raised, summed up day by day, a panel for each population.
 
     Args:
-        load: From :func:`assets.load.load_of_days`.
+        load: From :func:`assets.charts.load.load_of_days`.
         small: Whether it goes into an event log.
     """
     from matplotlib.dates import DateFormatter, DayLocator  # noqa: PLC0415 - as said

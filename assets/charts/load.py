@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from assets.lake import Lake
-from assets.pictures import png
-from assets.plots import load_plot
+from assets.charts.budget_plots import load_plot
+from assets.charts.pictures import png
+from lake.store import Lake
 
 __all__ = ["load_metadata", "load_of_days"]
 

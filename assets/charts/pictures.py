@@ -9,10 +9,10 @@ from datetime import date, timedelta
 import dagster as dg
 import duckdb
 
-from assets.days import days_between
-from assets.lake import Lake
-from assets.preview import cell
-from assets.small_plots import alert_plot, coverage_plot, hours_plot
+from assets.charts.small_plots import alert_plot, coverage_plot, hours_plot
+from assets.core.preview import cell
+from lake.days import days_between
+from lake.store import Lake
 
 __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "png"]
 

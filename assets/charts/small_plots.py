@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from assets.drawing import Picture
+from assets.charts.canvas import Picture
 
 __all__ = ["alert_plot", "coverage_plot", "hours_plot"]
 

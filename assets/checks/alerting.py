@@ -7,18 +7,18 @@ from datetime import timedelta
 
 import dagster as dg
 
+from assets.charts.load import load_of_days
 from assets.checks.findings import Finding, Outcome, Scene
-from assets.days import DAY, days_between
-from assets.health import read_health
-from assets.load import load_of_days
-from assets.preview import cell
-from assets.severities import ERROR, WARN
-from assets.shown_alerts import suppressed
-from assets.verification import verify
+from assets.core.preview import cell
+from assets.core.severities import ERROR, WARN
 from connectors import PROVIDERS
 from detection.allow_list import AllowListError, Entry, allow
 from detection.persons import named
 from detection.sql import into
+from lake.days import DAY, days_between
+from lake.health import read_health
+from lake.shown_alerts import suppressed
+from lake.verification import verify
 
 __all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intact"]
 

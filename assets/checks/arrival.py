@@ -10,11 +10,11 @@ from statistics import median_high, median_low
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
-from assets.days import days_between
-from assets.health import read_health
-from assets.manifest import Manifest
-from assets.manifest_entries import GapEntry, of_uploads
-from assets.severities import ERROR, WARN
+from assets.core.severities import ERROR, WARN
+from lake.days import days_between
+from lake.health import read_health
+from lake.manifest import Manifest
+from lake.manifest_entries import GapEntry, of_uploads
 
 __all__ = ["clock", "fresh", "gaps", "volume"]
 

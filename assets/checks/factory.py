@@ -7,13 +7,13 @@ from itertools import groupby
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import range_of
 from assets.checks.catalogue import CATALOGUE, Check
 from assets.checks.findings import Finding, Outcome, Scene, Traits
-from assets.damage import DamagedError
-from assets.lake import Lake
-from assets.resources import Clock, Detector
-from assets.severities import ERROR, RUNBOOKS, WARN
+from assets.core.partitions import range_of
+from assets.core.resources import Clock, Detector
+from assets.core.severities import ERROR, RUNBOOKS, WARN
+from lake.damage import DamagedError
+from lake.store import Lake
 
 __all__ = ["asset_checks"]
 

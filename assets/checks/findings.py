@@ -10,9 +10,9 @@ from typing import NamedTuple
 import dagster as dg
 import duckdb
 
-from assets.lake import Lake
-from assets.resources import Detector
-from assets.severities import ERROR, RUNBOOKS
+from assets.core.resources import Detector
+from assets.core.severities import ERROR, RUNBOOKS
+from lake.store import Lake
 
 __all__ = ["Finding", "Outcome", "Scene", "Traits"]
 

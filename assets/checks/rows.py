@@ -7,12 +7,12 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
-from assets.days import days_between
-from assets.health import read_health
-from assets.preview import cell
-from assets.raw_days import raw_events
-from assets.severities import ERROR, WARN
+from assets.core.preview import cell
+from assets.core.severities import ERROR, WARN
 from assets.sizes import coverage
+from lake.days import days_between
+from lake.health import read_health
+from lake.raw_days import raw_events
 
 __all__ = ["read", "rejects", "rows_conserved", "schema", "size_coverage", "unique_events"]
 

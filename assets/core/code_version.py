@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import hashlib
 
-from assets.calendar import settings
-from assets.resources import Detector
+from assets.core.partitions import settings
+from assets.core.resources import Detector
 from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
-from detection.dossier import QUERIES as DOSSIER_QUERIES
-from detection.export import QUERIES as EXPORT_QUERIES
 from detection.normalise import IDENTITIES, rules_version
 from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.persons import QUERIES as PERSON_QUERIES
 from detection.sql import version
 from detection.suspicion import RULES as REASON_RULES
+from dossier.queries import QUERIES as DOSSIER_QUERIES
+from exports.mapping import QUERIES as EXPORT_QUERIES
 
 __all__ = ["code_version", "queries", "rules"]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from assets.lineage import column_lineage
-from assets.resources import Detector
-from assets.rules import code_version, queries
+from assets.core.code_version import code_version, queries
+from assets.core.lineage import column_lineage
+from assets.core.resources import Detector
 from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from detection.wording import TITLES

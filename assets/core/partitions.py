@@ -7,9 +7,9 @@ from datetime import date
 
 import dagster as dg
 
-from assets.days import days_between
-from assets.raw_days import span_of
 from detection.parameters import Parameters
+from lake.days import days_between
+from lake.raw_days import span_of
 
 __all__ = ["SINGLE_RUN", "range_of", "raw_partitions", "settings", "window"]
 

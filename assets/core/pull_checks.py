@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from assets.seam import Fault
-from assets.severities import ERROR, RUNBOOKS, WARN
+from assets.core.seam import Fault
+from assets.core.severities import ERROR, RUNBOOKS, WARN
 
 __all__ = ["PULLED", "pull_check", "pulled"]
 

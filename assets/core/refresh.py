@@ -14,11 +14,11 @@ import dagster as dg
 import duckdb
 from dagster_duckdb import DuckDBResource
 
-from assets.calendar import range_of
-from assets.days import REACH
-from assets.lake import Lake, Note
-from assets.preview import preview
-from assets.provenance import Provenance
+from assets.core.partitions import range_of
+from assets.core.preview import preview
+from assets.core.provenance import Provenance
+from lake.days import REACH
+from lake.store import Lake, Note
 
 __all__ = ["READ_BACK", "Step", "refresh", "touched_days"]
 

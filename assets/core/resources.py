@@ -10,19 +10,19 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
-from assets.engine import bound
-from assets.lake import Lake
-from assets.people import People, find_people
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.geoip import read_geography
 from detection.parameters import Parameters
 from detection.persons import MappedAccount, read_persons
-from detection.pseudonyms import Pseudonyms
 from detection.risk import Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
 from detection.sql import ENGINE
 from detection.suspicion import Watch
+from lake.engine import bound
+from lake.people import People, find_people
+from lake.store import Lake
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Clock", "Detector", "Engine", "Pages", "Source"]
 
@@ -188,7 +188,7 @@ class Pages(dg.ConfigurableResource[None]):
         """What makes tokens of names; None leaves names as they are.
 
         Raises:
-            detection.pseudonyms.KeyFormatError: The key cannot be used.
+            privacy.pseudonyms.KeyFormatError: The key cannot be used.
         """
         return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 

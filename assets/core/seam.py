@@ -11,10 +11,10 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from assets.damage import DamagedError
-from assets.faults import sentence
-from assets.health import Kind
+from assets.core.host_faults import sentence
 from connectors import ConfigurationError, ConnectorError, RefusedError, StoppedError, UnavailableError
+from lake.damage import DamagedError
+from lake.health import Kind
 
 __all__ = ["Fault", "fault_of", "worst_kind"]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from assets.lake import Lake
-from assets.landing import due
-from assets.manifest import Manifest
-from assets.manifest_entries import Slice
-from assets.pulling import Pulled, ask_again, land_stream, open_gaps, pull
-from assets.raw_days import lost_raw_days
-from assets.resources import Clock, Source
-from assets.seam import Fault, fault_of
-from assets.side_by_side import Watch
+from assets.core.resources import Clock, Source
+from assets.core.seam import Fault, fault_of
+from assets.core.side_by_side import Watch
 from connectors import Connector, Recovering, StoppedError, Streaming, Timekeeping
+from lake.landing import due
+from lake.manifest import Manifest
+from lake.manifest_entries import Slice
+from lake.pulling import Pulled, ask_again, land_stream, open_gaps, pull
+from lake.raw_days import lost_raw_days
+from lake.store import Lake
 
 __all__ = ["PullReport", "pull_source"]
 
@@ -75,7 +75,7 @@ def pull_source(
                     report.faults.append(fault_of(error, provider, doing, secrets))
         finally:
             report.skew = connector.skew if isinstance(connector, Timekeeping) else None
-    except Exception as error:  # noqa: BLE001 -- the seam: see assets.seam
+    except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
         # A source that answers, but has more than a run may take, goes on in the next.
         if not (isinstance(error, StoppedError) and watch.goes_on and report.slices):
             report.faults.append(fault_of(error, provider, doing, secrets))

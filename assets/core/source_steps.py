@@ -7,9 +7,9 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from assets.health import record
-from assets.lake import Lake
-from assets.seam import Fault, fault_of, worst_kind
+from assets.core.seam import Fault, fault_of, worst_kind
+from lake.health import record
+from lake.store import Lake
 
 __all__ = ["SourceSeam"]
 

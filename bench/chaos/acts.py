@@ -15,14 +15,15 @@ from typing import Any
 
 import dagster as dg
 
-from assets.resources import Detector
+from assets.core.resources import Detector
 from bench.small import quickened
-from connectors import configured, retries
+from cli.app import main
+from connectors import configured
+from connectors.core import retries
 from detection.parameters import Parameters
-from orchestration.cli import main
-from orchestration.dead_runs import DeadRuns
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, UNFINISHED, range_tags, run_config
+from orchestration.storage.dead_runs import DeadRuns
 
 __all__ = ["Act", "Said", "perform", "shorten_history", "shorten_waits"]
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from assets.kept import copy_of
 from bench.chaos.nursery import Ended
 from bench.chaos.stage import Snapshot, Stage
+from lake.kept import copy_of
 
 __all__ = ["Operator"]
 

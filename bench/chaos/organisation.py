@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.small import FIRST, burst, moment, organisation
+from cli.replay import sandbox
 from connectors import Page, build, variables
-from orchestration.replay import sandbox
-from sandbox.workload_format import write_workload
+from sandbox.workload.format import write_workload
 
 __all__ = ["DAYS", "IMPORTED", "PEOPLE", "RUNS", "Organisation", "Run", "made"]
 

@@ -19,9 +19,9 @@ from bench.chaos.nursery import Ended, Nursery, Strike
 from bench.chaos.organisation import DAYS, RUNS, Organisation, Run
 from bench.chaos.receiver import Receiver, receiver
 from bench.small import FIRST, moment
+from cli.replay import Home, Sandbox, sandbox
 from connectors import variables
-from orchestration.notify.witness import witness_of
-from orchestration.replay import Home, Sandbox, sandbox
+from notify.witness import witness_of
 
 __all__ = ["Clockwork", "Snapshot", "Stage", "keep_outbox", "staged"]
 

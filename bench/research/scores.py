@@ -10,8 +10,8 @@ What is looked for: the labelled incidents of the workloads; and uploads put in,
 that no baseline has seen: a multiple of the user's own largest window (3, 5, 10 times, in files and bytes), a few
 archives of 10 to 200 times the floor of bytes, and 1200 small files. Intervals are Wilson's at 95 %.
 
-Run: ``python -m bench.scores [--seeds 7,8,9] [--people N] [--budget B] [--json]``, or over user-hours of your own
-(Parquet with user, provider, hour, files, sized_files, bytes): ``--user-hours FILE [--from DAY] [--floor-bytes N]``
+Run: ``python -m bench.research.scores [--seeds 7,8,9] [--people N] [--budget B] [--json]``, or over user-hours of your
+own (Parquet with user, provider, hour, files, sized_files, bytes): ``--user-hours FILE [--from DAY] [--floor-bytes N]``
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
-from sandbox.workload_format import Label
+from sandbox.workload.format import Label
 
 DAY = timedelta(days=1)
 METRICS = ("files", "bytes")

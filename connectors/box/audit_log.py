@@ -2,7 +2,7 @@
 
 Each window is read from the history: it can be asked for any day of the last year, in order and without repeats.
 What it shows late is met by reading a window again until the lateness horizon has passed, and sooner by
-:mod:`connectors.box_stream`.
+:mod:`connectors.box.stream`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from datetime import datetime, timedelta
 import msgspec
 import requests
 
-from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.box_files import BoxFiles
-from connectors.box_stream import LIMIT, PATH, Entries, position_of, streamed, time_of
-from connectors.errors import RefusedError
-from connectors.http import Api, Client, Refusal, error_body
-from connectors.lenient import text_in
-from connectors.limits import Limits
-from connectors.narrowing import BRIEF, narrowed
-from connectors.oauth import form_token
-from connectors.provider_time import ProviderTime
-from connectors.retries import USUAL, Patience
-from connectors.settings import BoxSettings
-from connectors.spans import SECOND, ceiling, floor, past, require_zone, stamp
-from connectors.verbatim import lines
+from connectors.box.files import BoxFiles
+from connectors.box.settings import BoxSettings
+from connectors.box.stream import LIMIT, PATH, Entries, position_of, streamed, time_of
+from connectors.core.errors import RefusedError
+from connectors.core.http import Api, Client, Refusal, error_body
+from connectors.core.lenient import text_in
+from connectors.core.narrowing import BRIEF, narrowed
+from connectors.core.oauth import form_token
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limits
+from connectors.core.raw_json import lines
+from connectors.core.retries import USUAL, Patience
+from connectors.core.time_ranges import SECOND, ceiling, floor, past, require_zone, stamp
+from connectors.core.types import FileQuestion, FileSize, Gap, Page
 
 __all__ = ["BoxConnector", "open_api"]
 
@@ -48,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 class BoxConnector:
-    """See ``connectors.base.Connector``. Most uploads come with their sizes."""
+    """See ``connectors.core.types.Connector``. Most uploads come with their sizes."""
 
     provider = "box"
     retention = RETENTION
@@ -60,26 +60,26 @@ class BoxConnector:
         self._api = open_api(settings, limits, self._time)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of the event.
+        """See ``connectors.core.types.Connector``; selects by the time of the event.
 
         A stretch on which Box fails, of a minute or more, is a gap.
         """
         yield from self._read(start, end, USUAL, raises=True)
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; asks for the gap's time range."""
+        """See ``connectors.core.types.Connector``; asks for the gap's time range."""
         if gap.final:
             yield gap
         else:
             yield from self._read(gap.start, gap.end, BRIEF, raises=False)
 
     def present(self) -> datetime:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.present(self._api.sign_in)
 
     @property
     def skew(self) -> timedelta | None:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.skew
 
     def _read(self, start: datetime, end: datetime, patience: Patience, *, raises: bool) -> Iterator[Page | Gap]:
@@ -134,11 +134,11 @@ class BoxConnector:
             parameters["stream_position"] = position
 
     def streamed(self, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
-        """See ``connectors.base.Streaming``."""
+        """See ``connectors.core.types.Streaming``."""
         return streamed(self._api, position)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """See ``connectors.base.Connector``; asks as the account of each question."""
+        """See ``connectors.core.types.Connector``; asks as the account of each question."""
         return BoxFiles(self._api).look_up(questions)
 
 

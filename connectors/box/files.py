@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, AnswerError, RefusedError
-from connectors.http import Api, fits_header
-from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel
+from connectors.core.errors import AccessError, AnswerError, RefusedError
+from connectors.core.http import Api, fits_header
+from connectors.core.lenient import each, size_in, text_in, time_in
+from connectors.core.lookups import BULK_FROM, Unreadable, grouped, in_parallel
+from connectors.core.types import FileQuestion, FileSize
 
 __all__ = ["BoxFiles"]
 

@@ -1,8 +1,8 @@
 """Box: the stream ``admin_logs_streaming``, which gives events in the order in which Box processed them.
 
 It shows an event after some twelve seconds, and one that came late when it came, wherever its time lies: what the
-history (:mod:`connectors.box`) shows only to those who read the same window again. It delivers at least once and
-keeps fourteen days, so it adds to the history and does not replace it; both give an event the same id.
+history (:mod:`connectors.box.audit_log`) shows only to those who read the same window again. It delivers at least once
+and keeps fourteen days, so it adds to the history and does not replace it; both give an event the same id.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from datetime import datetime
 
 import msgspec
 
-from connectors.base import Page
-from connectors.errors import RefusedError
-from connectors.http import Api
-from connectors.lenient import each, text_in, time_in
-from connectors.verbatim import lines
+from connectors.core.errors import RefusedError
+from connectors.core.http import Api
+from connectors.core.lenient import each, text_in, time_in
+from connectors.core.raw_json import lines
+from connectors.core.types import Page
 
 __all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed", "time_of"]
 

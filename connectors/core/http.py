@@ -20,7 +20,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from connectors.errors import (
+from connectors.core.errors import (
     AccessError,
     AnswerError,
     ConnectorError,
@@ -31,12 +31,12 @@ from connectors.errors import (
     StoppedError,
     UnavailableError,
 )
-from connectors.limits import Limiter
-from connectors.network import PROXY_SIGN_IN, bundle, host_of, is_page, unreachable
-from connectors.provider_time import ProviderTime
-from connectors.retries import LONGEST_WAIT, USUAL, Again, Patience, retry_after, retrying
-from connectors.tokens import Token
-from connectors.verbatim import decode
+from connectors.core.network import PROXY_SIGN_IN, bundle, host_of, is_page, unreachable
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limiter
+from connectors.core.raw_json import decode
+from connectors.core.retries import LONGEST_WAIT, USUAL, Again, Patience, retry_after, retrying
+from connectors.core.tokens import Token
 
 __all__ = ["Api", "Client", "Refusal", "error_body", "error_text", "fits_header"]
 

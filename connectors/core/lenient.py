@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from connectors.verbatim import decoder
+from connectors.core.raw_json import decoder
 
 __all__ = ["LARGEST_FILE", "each", "size_in", "text_in", "time_in"]
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 from queue import SimpleQueue
 from threading import Lock
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AnswerError, ConnectorError, StoppedError
+from connectors.core.errors import AnswerError, ConnectorError, StoppedError
+from connectors.core.types import FileQuestion, FileSize
 
 __all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel", "is_overtaken"]
 

@@ -13,8 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from connectors.base import Gap, Page
-from connectors.errors import (
+from connectors.core.errors import (
     AccessError,
     AnswerError,
     ConnectorError,
@@ -23,8 +22,9 @@ from connectors.errors import (
     SignInError,
     UnavailableError,
 )
-from connectors.retries import USUAL, Patience
-from connectors.spans import floor, stamp
+from connectors.core.retries import USUAL, Patience
+from connectors.core.time_ranges import floor, stamp
+from connectors.core.types import Gap, Page
 
 __all__ = ["BRIEF", "HOPELESS", "MOST_READS", "about_data", "narrowed"]
 

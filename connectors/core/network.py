@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
-from connectors.errors import ConnectorError, NetworkError, UnavailableError
+from connectors.core.errors import ConnectorError, NetworkError, UnavailableError
 
 __all__ = ["PROXY_SIGN_IN", "Bundle", "bundle", "host_of", "is_page", "unreachable"]
 

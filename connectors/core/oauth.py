@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 import requests
 
-from connectors.errors import ConnectorError
-from connectors.http import Api, Client, Refusal, error_body, fits_header
-from connectors.lenient import text_in
-from connectors.retries import seconds_in
-from connectors.tokens import Token
+from connectors.core.errors import ConnectorError
+from connectors.core.http import Api, Client, Refusal, error_body, fits_header
+from connectors.core.lenient import text_in
+from connectors.core.retries import seconds_in
+from connectors.core.tokens import Token
 
 __all__ = ["USUAL_LIFE", "form_token"]
 

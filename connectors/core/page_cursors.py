@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.http import Api
+from connectors.core.http import Api
 
 __all__ = ["Marks"]
 

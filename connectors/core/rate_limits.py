@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from connectors.errors import StoppedError
+from connectors.core.errors import StoppedError
 
 __all__ = ["Limiter", "Limits"]
 

@@ -15,8 +15,8 @@ import requests
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.stop import stop_base
 
-from connectors.errors import ConnectorError
-from connectors.limits import Limiter
+from connectors.core.errors import ConnectorError
+from connectors.core.rate_limits import Limiter
 
 __all__ = [
     "ATTEMPTS",

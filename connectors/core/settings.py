@@ -1,4 +1,4 @@
-"""The providers' settings, read from a mapping of environment variables."""
+"""Base of the providers' settings, read from a mapping of environment variables."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 
-from connectors.clouds import mismatch
-from connectors.errors import ConfigurationError
+from connectors.core.errors import ConfigurationError
 
-__all__ = ["BoxSettings", "DropboxSettings", "GoogleWorkspaceSettings", "Office365Settings", "ProviderSettings"]
+__all__ = ["Count", "Hours", "ProviderSettings", "Url"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -123,104 +122,3 @@ class ProviderSettings(BaseModel):
         """The values that may appear nowhere."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-
-
-class BoxSettings(ProviderSettings):
-    """A Box application with client credentials, authorised for the enterprise."""
-
-    provider: ClassVar[str] = "box"
-    client_id: str = Field(alias="BOX_CLIENT_ID")
-    client_secret: SecretStr = Field(alias="BOX_CLIENT_SECRET")
-    enterprise_id: str = Field(alias="BOX_ENTERPRISE_ID", pattern=r"^\d+$")
-    api_url: Url = Field("https://api.box.com", alias="BOX_API_URL")
-    token_url_: Url | None = Field(None, alias="BOX_TOKEN_URL")
-    recover_sizes: bool = Field(False, alias="BOX_RECOVER_SIZES")
-    # Box allows about 1000 a minute.
-    requests_per_minute: Count = Field(800, alias="BOX_REQUESTS_PER_MINUTE")
-    parallel_slices: Count = Field(4, alias="BOX_PARALLEL_SLICES")
-    # No figure is documented for late events in the history: its incidents lasted hours, so a day. Its stream tells
-    # of late events by itself, so a tick reads little again.
-    lateness_hours: Hours = Field(24, alias="BOX_LATENESS_HOURS")
-    overlap_hours: Hours = Field(1, alias="BOX_OVERLAP_HOURS")
-
-    @property
-    def token_url(self) -> str:
-        """Where tokens are given."""
-        return self.token_url_ or f"{self.api_url}/oauth2/token"
-
-
-class DropboxSettings(ProviderSettings):
-    """A Dropbox application linked to the team, and the refresh token of a team administrator."""
-
-    provider: ClassVar[str] = "dropbox"
-    app_key: str = Field(alias="DROPBOX_APP_KEY")
-    app_secret: SecretStr = Field(alias="DROPBOX_APP_SECRET")
-    refresh_token: SecretStr = Field(alias="DROPBOX_REFRESH_TOKEN")
-    api_url: Url = Field("https://api.dropboxapi.com", alias="DROPBOX_API_URL")
-    token_url_: Url | None = Field(None, alias="DROPBOX_TOKEN_URL")
-    recover_sizes: bool = Field(False, alias="DROPBOX_RECOVER_SIZES")
-    # Dropbox publishes no figure, so little is asked for.
-    requests_per_minute: Count = Field(300, alias="DROPBOX_REQUESTS_PER_MINUTE")
-    parallel_slices: Count = Field(2, alias="DROPBOX_PARALLEL_SLICES")
-    # Dropbox says that actions appear in a few hours, and within 24 at most; twice that is safe.
-    lateness_hours: Hours = Field(48, alias="DROPBOX_LATENESS_HOURS")
-    overlap_hours: Hours = Field(6, alias="DROPBOX_OVERLAP_HOURS")
-
-    @property
-    def token_url(self) -> str:
-        """Where tokens are given."""
-        return self.token_url_ or f"{self.api_url}/oauth2/token"
-
-
-class GoogleWorkspaceSettings(ProviderSettings):
-    """A service account with domain-wide delegation, and the administrator it reads the reports as."""
-
-    provider: ClassVar[str] = "google_workspace"
-    service_account_file: str = Field(alias="GOOGLE_SERVICE_ACCOUNT_FILE")
-    admin_email: str = Field(alias="GOOGLE_ADMIN_EMAIL", pattern=r"^[^@\s]+@[^@\s]+$")
-    customer_id: str = Field("my_customer", alias="GOOGLE_CUSTOMER_ID")
-    api_url: Url = Field("https://admin.googleapis.com", alias="GOOGLE_API_URL")
-    drive_url: Url = Field("https://www.googleapis.com", alias="GOOGLE_DRIVE_URL")
-    token_url: Url | None = Field(None, alias="GOOGLE_TOKEN_URL")
-    recover_sizes: bool = Field(False, alias="GOOGLE_RECOVER_SIZES")
-    # Google allows 2400 a minute of the reports, and is said to allow 12000 of Drive.
-    requests_per_minute: Count = Field(1800, alias="GOOGLE_REQUESTS_PER_MINUTE")
-    drive_requests_per_minute: Count = Field(6000, alias="GOOGLE_DRIVE_REQUESTS_PER_MINUTE")
-    parallel_slices: Count = Field(4, alias="GOOGLE_PARALLEL_SLICES")
-    # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
-    lateness_hours: Hours = Field(72, alias="GOOGLE_LATENESS_HOURS")
-    overlap_hours: Hours = Field(6, alias="GOOGLE_OVERLAP_HOURS")
-
-
-class Office365Settings(ProviderSettings):
-    """An Entra ID application with a client secret and the permission ActivityFeed.Read."""
-
-    provider: ClassVar[str] = "office365"
-    tenant_id: str = Field(alias="OFFICE365_TENANT_ID", pattern=r"^[0-9A-Za-z-]{1,64}$")
-    client_id: str = Field(alias="OFFICE365_CLIENT_ID")
-    client_secret: SecretStr = Field(alias="OFFICE365_CLIENT_SECRET")
-    api_url: Url = Field("https://manage.office.com", alias="OFFICE365_API_URL")
-    login_url: Url = Field("https://login.microsoftonline.com", alias="OFFICE365_LOGIN_URL")
-    graph_url: Url = Field("https://graph.microsoft.com", alias="OFFICE365_GRAPH_URL")
-    publisher_id_: str = Field("", alias="OFFICE365_PUBLISHER_ID")
-    recover_sizes: bool = Field(False, alias="OFFICE365_RECOVER_SIZES")
-    # Microsoft allows 2000 a minute of the feed, and the smallest tenant 1250 resource units a minute of Graph: one for
-    # a file, in a batch or not, or for a page of changes.
-    requests_per_minute: Count = Field(1500, alias="OFFICE365_REQUESTS_PER_MINUTE")
-    graph_requests_per_minute: Count = Field(1000, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
-    parallel_slices: Count = Field(2, alias="OFFICE365_PARALLEL_SLICES")
-    # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
-    lateness_hours: Hours = Field(24, alias="OFFICE365_LATENESS_HOURS")
-    overlap_hours: Hours = Field(1, alias="OFFICE365_OVERLAP_HOURS")
-
-    @property
-    def clouds(self) -> str:
-        """What is wrong with the addresses, and which to set, where they are not those of one cloud; "" for nothing."""
-        wrong, to_set = mismatch(self.api_url, self.login_url, self.graph_url if self.recover_sizes else "")
-        to_do = " and ".join(f"{name}={url}" for name, url in to_set.items())
-        return f"{wrong}. Set {to_do}." if to_do else f"{wrong}." if wrong else ""
-
-    @property
-    def publisher_id(self) -> str:
-        """GUID whose request quota is used."""
-        return self.publisher_id_ or self.tenant_id

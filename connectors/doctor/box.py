@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connectors.base import FileQuestion
-from connectors.box import open_api
-from connectors.box_stream import PATH
+from connectors.box.audit_log import open_api
+from connectors.box.settings import BoxSettings
+from connectors.box.stream import PATH
+from connectors.core.errors import AccessError, ConnectorError, SignInError
+from connectors.core.lenient import time_in
+from connectors.core.time_ranges import stamp
+from connectors.core.types import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
-from connectors.errors import AccessError, ConnectorError, SignInError
-from connectors.lenient import time_in
-from connectors.settings import BoxSettings
-from connectors.spans import stamp
 
 __all__ = ["BoxExamination"]
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connectors.base import FileQuestion
+from connectors.core.errors import AccessError, ConnectorError, SignInError
+from connectors.core.lenient import time_in
+from connectors.core.time_ranges import stamp
+from connectors.core.types import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
-from connectors.dropbox import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
-from connectors.errors import AccessError, ConnectorError, SignInError
-from connectors.lenient import time_in
-from connectors.settings import DropboxSettings
-from connectors.spans import stamp
+from connectors.dropbox.audit_log import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
+from connectors.dropbox.settings import DropboxSettings
 
 __all__ = ["DropboxExamination"]
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, TypeVar
 
-from connectors.base import Connector, FileQuestion
+from connectors.core.errors import ConfigurationError, ConnectorError
+from connectors.core.provider_time import ProviderTime
+from connectors.core.settings import ProviderSettings
+from connectors.core.types import Connector, FileQuestion
 from connectors.doctor.findings import State, Told
 from connectors.doctor.watching import Watch
-from connectors.errors import ConfigurationError, ConnectorError
-from connectors.provider_time import ProviderTime
-from connectors.settings import ProviderSettings
 
 __all__ = ["Check", "Context", "Examination", "Quota", "read"]
 

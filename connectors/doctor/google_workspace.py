@@ -9,17 +9,17 @@ from pathlib import Path
 
 import msgspec
 
+from connectors.core.errors import AccessError, ConnectorError, RefusedError, SignInError
+from connectors.core.lenient import time_in
+from connectors.core.time_ranges import stamp
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
-from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
-from connectors.google_drive import PATH as DRIVE_PATH
-from connectors.google_drive import SCOPE as DRIVE_SCOPE
-from connectors.google_sign_in import Delegation
-from connectors.google_workspace import PATH as REPORTS_PATH
-from connectors.google_workspace import SCOPE as REPORTS_SCOPE
-from connectors.lenient import time_in
-from connectors.settings import GoogleWorkspaceSettings
-from connectors.spans import stamp
+from connectors.google_workspace.audit_log import PATH as REPORTS_PATH
+from connectors.google_workspace.audit_log import SCOPE as REPORTS_SCOPE
+from connectors.google_workspace.files import PATH as DRIVE_PATH
+from connectors.google_workspace.files import SCOPE as DRIVE_SCOPE
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
+from connectors.google_workspace.sign_in import Delegation
 
 __all__ = ["GoogleWorkspaceExamination"]
 

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from connectors.core.errors import AccessError, ConnectorError, RefusedError, SignInError
+from connectors.core.lenient import each, time_in
+from connectors.core.time_ranges import split
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
-from connectors.errors import AccessError, ConnectorError, RefusedError, SignInError
-from connectors.lenient import each, time_in
-from connectors.office365 import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
-from connectors.settings import Office365Settings
-from connectors.spans import split
+from connectors.office365.audit_log import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
+from connectors.office365.settings import Office365Settings
 
 __all__ = ["Office365Examination"]
 

@@ -9,6 +9,8 @@ from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 
+from connectors.core.errors import ConfigurationError, ConnectorError, StoppedError, UnavailableError
+from connectors.core.provider_time import ProviderTime
 from connectors.doctor.box import BoxExamination
 from connectors.doctor.dropbox import DropboxExamination
 from connectors.doctor.examination import Check, Context, Examination
@@ -16,8 +18,6 @@ from connectors.doctor.findings import Finding, State, Told
 from connectors.doctor.google_workspace import GoogleWorkspaceExamination
 from connectors.doctor.office365 import Office365Examination
 from connectors.doctor.watching import Watch
-from connectors.errors import ConfigurationError, ConnectorError, StoppedError, UnavailableError
-from connectors.provider_time import ProviderTime
 from connectors.registry import build, recovers_sizes
 
 __all__ = ["examine"]

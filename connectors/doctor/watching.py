@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connectors.limits import Limiter, Limits
+from connectors.core.rate_limits import Limiter, Limits
 
 __all__ = ["Watch"]
 

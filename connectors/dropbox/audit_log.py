@@ -17,21 +17,21 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import requests
 
-from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.dropbox_files import DropboxFiles
-from connectors.dropbox_files import read_refusal as read_files_refusal
-from connectors.errors import AccessError, RefusedError
-from connectors.http import Api, Client, Refusal, error_body, error_text
-from connectors.lenient import each, text_in
-from connectors.limits import Limits
-from connectors.marks import Marks
-from connectors.narrowing import BRIEF, narrowed
-from connectors.oauth import form_token
-from connectors.provider_time import ProviderTime
-from connectors.retries import USUAL, Patience, seconds_in
-from connectors.settings import DropboxSettings
-from connectors.spans import ceiling, floor, past, require_zone, split, stamp
-from connectors.verbatim import lines
+from connectors.core.errors import AccessError, RefusedError
+from connectors.core.http import Api, Client, Refusal, error_body, error_text
+from connectors.core.lenient import each, text_in
+from connectors.core.narrowing import BRIEF, narrowed
+from connectors.core.oauth import form_token
+from connectors.core.page_cursors import Marks
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limits
+from connectors.core.raw_json import lines
+from connectors.core.retries import USUAL, Patience, seconds_in
+from connectors.core.time_ranges import ceiling, floor, past, require_zone, split, stamp
+from connectors.core.types import FileQuestion, FileSize, Gap, Page
+from connectors.dropbox.files import DropboxFiles
+from connectors.dropbox.files import read_refusal as read_files_refusal
+from connectors.dropbox.settings import DropboxSettings
 
 __all__ = ["CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
 
@@ -67,7 +67,7 @@ class _Features(msgspec.Struct):
 
 
 class DropboxConnector:
-    """See ``connectors.base.Connector``. Most uploads come with their sizes."""
+    """See ``connectors.core.types.Connector``. Most uploads come with their sizes."""
 
     provider = "dropbox"
     # No limit is documented; the log begins in January 2017.
@@ -83,7 +83,7 @@ class DropboxConnector:
         self._files = DropboxFiles(self._api.reading(read_files_refusal))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of the event, and repeats no event.
+        """See ``connectors.core.types.Connector``; selects by the time of the event, and repeats no event.
 
         A stretch on which Dropbox fails, of a quarter of a minute or more, is a gap.
 
@@ -93,19 +93,19 @@ class DropboxConnector:
         yield from self._read(start, end, USUAL, raises=True)
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; asks for the gap's time range, of which nothing was given before."""
+        """See ``connectors.core.types.Connector``; asks for the gap's time range, of which nothing was given before."""
         if gap.final:
             yield gap
         else:
             yield from self._read(gap.start, gap.end, BRIEF, raises=False)
 
     def present(self) -> datetime:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.present(self._api.sign_in)
 
     @property
     def skew(self) -> timedelta | None:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.skew
 
     def _read(self, start: datetime, end: datetime, patience: Patience, *, raises: bool) -> Iterator[Page | Gap]:
@@ -169,7 +169,7 @@ class DropboxConnector:
             yield lines(answer.events)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """See ``connectors.base.Connector``; asks as the member of each question."""
+        """See ``connectors.core.types.Connector``; asks as the member of each question."""
         return self._files.look_up(questions)
 
 

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 import msgspec
 import requests
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, AnswerError, RefusedError
-from connectors.http import Api, Refusal, error_body, error_text, fits_header
-from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
-from connectors.retries import seconds_in
+from connectors.core.errors import AccessError, AnswerError, RefusedError
+from connectors.core.http import Api, Refusal, error_body, error_text, fits_header
+from connectors.core.lenient import each, size_in, text_in, time_in
+from connectors.core.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
+from connectors.core.retries import seconds_in
+from connectors.core.types import FileQuestion, FileSize
 
 __all__ = ["DropboxFiles", "read_refusal"]
 

@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.errors import ConnectorError, RefusedError, SignInError, UnavailableError
-from connectors.google_drive import SCOPE as DRIVE_SCOPE
-from connectors.google_drive import DriveSizes
-from connectors.google_sign_in import Delegation
-from connectors.limits import Limits
-from connectors.marks import Marks
-from connectors.narrowing import BRIEF, about_data, narrowed
-from connectors.provider_time import ProviderTime
-from connectors.retries import USUAL, Patience
-from connectors.settings import GoogleWorkspaceSettings
-from connectors.spans import SECOND, ceiling, floor, past, require_zone, stamp
-from connectors.verbatim import lines
+from connectors.core.errors import ConnectorError, RefusedError, SignInError, UnavailableError
+from connectors.core.narrowing import BRIEF, about_data, narrowed
+from connectors.core.page_cursors import Marks
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limits
+from connectors.core.raw_json import lines
+from connectors.core.retries import USUAL, Patience
+from connectors.core.time_ranges import SECOND, ceiling, floor, past, require_zone, stamp
+from connectors.core.types import FileQuestion, FileSize, Gap, Page
+from connectors.google_workspace.files import SCOPE as DRIVE_SCOPE
+from connectors.google_workspace.files import DriveSizes
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
+from connectors.google_workspace.sign_in import Delegation
 
 __all__ = ["GoogleWorkspaceConnector"]
 
@@ -41,7 +41,7 @@ class _Activities(msgspec.Struct):
 
 
 class GoogleWorkspaceConnector:
-    """See ``connectors.base.Connector``."""
+    """See ``connectors.core.types.Connector``."""
 
     provider = "google_workspace"
     retention = RETENTION
@@ -58,7 +58,7 @@ class GoogleWorkspaceConnector:
         self._sizes = DriveSizes(lambda user: drive.api(settings.drive_url, user))
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of the event, newest first.
+        """See ``connectors.core.types.Connector``; selects by the time of the event, newest first.
 
         A stretch of one application on which Google fails, of a minute or more, is a gap; so is the whole window of
         the sign-ins where they are refused or can't be read. The gap's unit is the application.
@@ -66,7 +66,7 @@ class GoogleWorkspaceConnector:
         yield from self._read(start, end, APPLICATIONS, USUAL, raises=True)
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; asks the application that the gap names for its time range."""
+        """See ``connectors.core.types.Connector``; asks the application that the gap names for its time range."""
         if gap.final:
             yield gap
         else:
@@ -74,12 +74,12 @@ class GoogleWorkspaceConnector:
             yield from self._read(gap.start, gap.end, applications, BRIEF, raises=False)
 
     def present(self) -> datetime:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.present(self._api.sign_in)
 
     @property
     def skew(self) -> timedelta | None:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.skew
 
     def _read(
@@ -149,7 +149,7 @@ class GoogleWorkspaceConnector:
             marks.add(token, empty=not answer.items)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """See ``connectors.base.Connector``; asks Drive as the user of each question."""
+        """See ``connectors.core.types.Connector``; asks Drive as the user of each question."""
         return self._sizes.look_up(questions)
 
 

@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, AnswerError, RefusedError, SignInError
-from connectors.http import Api
-from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
-from connectors.spans import stamp
+from connectors.core.errors import AccessError, AnswerError, RefusedError, SignInError
+from connectors.core.http import Api
+from connectors.core.lenient import each, size_in, text_in, time_in
+from connectors.core.lookups import BULK_FROM, Unreadable, grouped, in_parallel, is_overtaken
+from connectors.core.time_ranges import stamp
+from connectors.core.types import FileQuestion, FileSize
 
 __all__ = ["SCOPE", "DriveSizes"]
 

@@ -15,13 +15,13 @@ from typing import Any
 import requests
 from google.auth import crypt, exceptions, jwt
 
-from connectors.errors import ConfigurationError
-from connectors.http import Api, Client, Refusal, error_body
-from connectors.lenient import text_in
-from connectors.limits import Limiter
-from connectors.oauth import form_token
-from connectors.provider_time import ProviderTime
-from connectors.settings import GoogleWorkspaceSettings
+from connectors.core.errors import ConfigurationError
+from connectors.core.http import Api, Client, Refusal, error_body
+from connectors.core.lenient import text_in
+from connectors.core.oauth import form_token
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limiter
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
 
 __all__ = ["Delegation"]
 

@@ -12,23 +12,30 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import msgspec
 import requests
 
-from connectors.base import FileQuestion, FileSize, Gap, Page
-from connectors.blobs import FILES, Blob, Blobs, ends_pull
-from connectors.clouds import CLOUDS, scope_of
-from connectors.errors import AccessError, ConnectorError, EndlessError, RefusedError, SignInError, UnavailableError
-from connectors.graph import GraphSizes
-from connectors.graph import read_refusal as read_graph_refusal
-from connectors.http import Api, Client, Refusal, error_text
-from connectors.lenient import each, text_in, time_in
-from connectors.limits import Limiter, Limits
-from connectors.marks import Marks
-from connectors.narrowing import BRIEF
-from connectors.oauth import form_token
-from connectors.provider_time import ProviderTime
-from connectors.retries import USUAL, Patience
-from connectors.settings import Office365Settings
-from connectors.spans import ceiling, floor, past, require_zone, split, stamp
-from connectors.verbatim import lines
+from connectors.core.errors import (
+    AccessError,
+    ConnectorError,
+    EndlessError,
+    RefusedError,
+    SignInError,
+    UnavailableError,
+)
+from connectors.core.http import Api, Client, Refusal, error_text
+from connectors.core.lenient import each, text_in, time_in
+from connectors.core.narrowing import BRIEF
+from connectors.core.oauth import form_token
+from connectors.core.page_cursors import Marks
+from connectors.core.provider_time import ProviderTime
+from connectors.core.rate_limits import Limiter, Limits
+from connectors.core.raw_json import lines
+from connectors.core.retries import USUAL, Patience
+from connectors.core.time_ranges import ceiling, floor, past, require_zone, split, stamp
+from connectors.core.types import FileQuestion, FileSize, Gap, Page
+from connectors.office365.blobs import FILES, Blob, Blobs, ends_pull
+from connectors.office365.clouds import CLOUDS, scope_of
+from connectors.office365.files import GraphSizes
+from connectors.office365.files import read_refusal as read_graph_refusal
+from connectors.office365.settings import Office365Settings
 
 __all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
@@ -94,7 +101,7 @@ class _Pull:
 
 
 class Office365Connector:
-    """See ``connectors.base.Connector``."""
+    """See ``connectors.core.types.Connector``."""
 
     provider = "office365"
     retention = RETENTION
@@ -114,7 +121,7 @@ class Office365Connector:
             logger.warning("office365: %s Tokens are asked for with each address as their scope.", settings.clouds)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; selects by the time of publication, a page is a blob.
+        """See ``connectors.core.types.Connector``; selects by the time of publication, a page is a blob.
 
         What fails is a gap of its own: a blob (unit: type of content, a slash, the content's id), or a type of content
         that is refused or whose list can't be read (unit: the type). But where uploads are refused, or nothing at all
@@ -138,7 +145,7 @@ class Office365Connector:
         yield from pull.blobs.read_rest()
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.base.Connector``; asks for the blob or the type of content that the gap names."""
+        """See ``connectors.core.types.Connector``; asks for the blob or the type of content that the gap names."""
         kind, _, content_id = gap.unit.partition("/")
         if gap.final:
             yield gap
@@ -158,16 +165,16 @@ class Office365Connector:
             yield from self.pages(gap.start, gap.end)
 
     def present(self) -> datetime:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.present(self._api.sign_in)
 
     @property
     def skew(self) -> timedelta | None:
-        """See ``connectors.base.Connector``."""
+        """See ``connectors.core.types.Connector``."""
         return self._time.skew
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """See ``connectors.base.Connector``; asks Microsoft Graph."""
+        """See ``connectors.core.types.Connector``; asks Microsoft Graph."""
         return self._sizes.look_up(questions)
 
     def _oldest(self) -> datetime:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from connectors.base import Gap, Page
-from connectors.errors import AccessError, ConnectorError, NetworkError, SignInError, UnavailableError
-from connectors.narrowing import BRIEF
-from connectors.retries import USUAL, Patience
-from connectors.spans import SECOND
+from connectors.core.errors import AccessError, ConnectorError, NetworkError, SignInError, UnavailableError
+from connectors.core.narrowing import BRIEF
+from connectors.core.retries import USUAL, Patience
+from connectors.core.time_ranges import SECOND
+from connectors.core.types import Gap, Page
 
 __all__ = ["FILES", "Blob", "Blobs", "ends_pull"]
 

@@ -1,7 +1,8 @@
 """Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
 
 A document library that saw many uploads tells in pages of all that changed (delta). What is left is asked for twenty at
-a time (batch), each counted on its own: that saves round trips, not quota. For the past see `connectors.graph_past`.
+a time (batch), each counted on its own: that saves round trips, not quota. For the past see
+:mod:`connectors.office365.past_versions`.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import msgspec
 import requests
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AccessError, AnswerError, RefusedError, UnavailableError
-from connectors.graph_past import Present, in_bin, versions, versions_url
-from connectors.http import Api, Refusal, error_body
-from connectors.lenient import each, size_in, text_in, time_in
-from connectors.lookups import Unreadable, grouped, in_parallel, is_overtaken
-from connectors.retries import ATTEMPTS, LONGEST_WAIT, backoff, seconds_in
-from connectors.spans import stamp
+from connectors.core.errors import AccessError, AnswerError, RefusedError, UnavailableError
+from connectors.core.http import Api, Refusal, error_body
+from connectors.core.lenient import each, size_in, text_in, time_in
+from connectors.core.lookups import Unreadable, grouped, in_parallel, is_overtaken
+from connectors.core.retries import ATTEMPTS, LONGEST_WAIT, backoff, seconds_in
+from connectors.core.time_ranges import stamp
+from connectors.core.types import FileQuestion, FileSize
+from connectors.office365.past_versions import Present, in_bin, versions, versions_url
 
 __all__ = ["GraphSizes", "read_refusal"]
 

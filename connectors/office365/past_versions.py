@@ -11,10 +11,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from connectors.base import FileQuestion, FileSize
-from connectors.errors import AnswerError, RefusedError
-from connectors.http import Api
-from connectors.lenient import each, size_in, text_in, time_in
+from connectors.core.errors import AnswerError, RefusedError
+from connectors.core.http import Api
+from connectors.core.lenient import each, size_in, text_in, time_in
+from connectors.core.types import FileQuestion, FileSize
 
 __all__ = ["Present", "in_bin", "versions", "versions_url"]
 

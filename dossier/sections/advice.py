@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import quote
 
-from assets.pages.evidence import Alert
-from detection.evidence import Evidence
 from detection.user_agents import is_derived
+from dossier.evidence import Evidence
+from dossier.reading import Alert
 
 __all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from assets.pages.evidence import Alert
-from assets.pages.limits import gaps, limits
-from assets.pages.words import (
+from detection.wording import variation
+from dossier.evidence import Conduct, Evidence, OtherAlert
+from dossier.known_limits import gaps, limits
+from dossier.layout import (
     KINDS,
     Outside,
     Reference,
@@ -21,9 +22,8 @@ from assets.pages.words import (
     sentence_case,
     text,
 )
-from detection.dossier import WATCHED
-from detection.evidence import Conduct, Evidence, OtherAlert
-from detection.wording import variation
+from dossier.queries import WATCHED
+from dossier.reading import Alert
 
 __all__ = ["afterwards"]
 

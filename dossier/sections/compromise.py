@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from assets.pages.evidence import Alert
-from assets.pages.limits import gaps, limits
-from assets.pages.words import (
+from dossier.evidence import Evidence, Moment, Place
+from dossier.known_limits import gaps, limits
+from dossier.layout import (
     KINDS,
     Outside,
     Passage,
@@ -21,8 +21,8 @@ from assets.pages.words import (
     sentence_case,
     text,
 )
-from detection.dossier import SIGNS
-from detection.evidence import Evidence, Moment, Place
+from dossier.queries import SIGNS
+from dossier.reading import Alert
 
 __all__ = ["compromise", "timeline"]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from assets.pages.evidence import Alert
-from assets.pages.limits import limits
-from assets.pages.words import (
+from detection.wording import size
+from dossier.evidence import Evidence, Type
+from dossier.known_limits import limits
+from dossier.layout import (
     Outside,
     Section,
     Table,
@@ -16,8 +17,7 @@ from assets.pages.words import (
     share,
     text,
 )
-from detection.evidence import Evidence, Type
-from detection.wording import size
+from dossier.reading import Alert
 
 __all__ = ["sensitive", "types"]
 

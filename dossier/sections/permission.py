@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from assets.pages.evidence import Alert
-from assets.pages.limits import limits
-from assets.pages.words import (
+from dossier.evidence import Destination, Evidence
+from dossier.known_limits import limits
+from dossier.layout import (
     Outside,
     Section,
     Table,
@@ -20,7 +20,7 @@ from assets.pages.words import (
     sentence_case,
     text,
 )
-from detection.evidence import Destination, Evidence
+from dossier.reading import Alert
 
 __all__ = ["authorised", "ownerships"]
 

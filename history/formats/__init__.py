@@ -4,9 +4,9 @@ A file is unpacked, decoded and cut into events as it is read, so that memory do
 kept as a fault with its line and the reason, and what stands around it is read.
 """
 
-from assets.event_files.advice import advice, shortened
-from assets.event_files.batches import batches
-from assets.event_files.reading import EventFile, EventFileError, event_files
-from assets.event_files.wrappers import mended
+from history.formats.advice import advice, shortened
+from history.formats.batches import batches
+from history.formats.reading import EventFile, EventFileError, event_files
+from history.formats.wrappers import mended
 
 __all__ = ["EventFile", "EventFileError", "advice", "batches", "event_files", "mended", "shortened"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from assets.event_files.reading import EventFile, holds_events
+from history.formats.reading import EventFile, holds_events
 
 __all__ = ["advice", "shortened"]
 

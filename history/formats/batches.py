@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from assets.event_files.blocks import Block
+from history.formats.blocks import Block
 
 __all__ = ["batches"]
 

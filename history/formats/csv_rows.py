@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from assets.event_files.blocks import LONGEST_TEXT, NOT_JSON, SHOWN, TOO_LONG, Block, fault
-from assets.event_files.window import Window
-from assets.event_files.wrappers import Unwrapper
+from history.formats.blocks import LONGEST_TEXT, NOT_JSON, SHOWN, TOO_LONG, Block, fault
+from history.formats.window import Window
+from history.formats.wrappers import Unwrapper
 
 __all__ = ["AUDIT_DATA", "Header", "csv_blocks", "find_header"]
 

@@ -10,9 +10,9 @@ import json
 import re
 from collections.abc import Generator, Iterator
 
-from assets.event_files.blocks import LONGEST_TEXT, NOT_JSON, SHOWN, TOO_LONG, Block, fault
-from assets.event_files.window import BETWEEN, Window
-from assets.event_files.wrappers import Unwrapper
+from history.formats.blocks import LONGEST_TEXT, NOT_JSON, SHOWN, TOO_LONG, Block, fault
+from history.formats.window import BETWEEN, Window
+from history.formats.wrappers import Unwrapper
 
 __all__ = ["json_blocks"]
 

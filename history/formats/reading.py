@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from assets.event_files.blocks import Block, fault
-from assets.event_files.csv_rows import AUDIT_DATA, Header, csv_blocks, find_header
-from assets.event_files.json_texts import json_blocks
-from assets.event_files.unpacking import TextFile, text_files
-from assets.event_files.window import Window
-from assets.event_files.wrappers import Unwrapper
+from history.formats.blocks import Block, fault
+from history.formats.csv_rows import AUDIT_DATA, Header, csv_blocks, find_header
+from history.formats.json_texts import json_blocks
+from history.formats.unpacking import TextFile, text_files
+from history.formats.window import Window
+from history.formats.wrappers import Unwrapper
 
 __all__ = ["EventFile", "EventFileError", "event_files"]
 

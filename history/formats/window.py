@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from assets.event_files.blocks import LONGEST_TEXT
+from history.formats.blocks import LONGEST_TEXT
 
 __all__ = ["BETWEEN", "Window"]
 

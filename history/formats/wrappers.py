@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from connectors.verbatim import decode
+from connectors.core.raw_json import decode
 
 __all__ = ["Unwrapper", "mended"]
 

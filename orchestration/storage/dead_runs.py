@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.events import JobFailureData, RunFailureReason
 
 from orchestration.private import PrivateFiles
-from orchestration.run_lease import Leases, LeaseState
+from orchestration.storage.run_lease import Leases, LeaseState
 
 __all__ = ["DeadRuns", "dead_runs_sensor"]
 

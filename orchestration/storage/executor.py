@@ -14,7 +14,7 @@ from dagster._core.execution.step_dependency_config import StepDependencyConfig
 from dagster._core.executor.in_process import InProcessExecutor
 from dagster._core.executor.init import InitExecutorContext
 
-from orchestration.run_lease import Lease, Leases, LeaseState
+from orchestration.storage.run_lease import Lease, Leases, LeaseState
 
 __all__ = ["leased_executor"]
 

@@ -3,8 +3,8 @@
 What belongs here: finding and rewriting what names the person. What does not: the command (``orchestration``).
 """
 
-from assets.forget.everywhere import forget
-from assets.forget.findings import Findings, Removed
-from assets.forget.person import Person, identify
+from privacy.erasure.everywhere import forget
+from privacy.erasure.findings import Findings, Removed
+from privacy.erasure.person import Person, identify
 
 __all__ = ["Findings", "Person", "Removed", "forget", "identify"]

@@ -7,7 +7,7 @@ import zlib
 from contextlib import closing
 from pathlib import Path
 
-from assets.forget.person import Person
+from privacy.erasure.person import Person
 
 __all__ = ["SQLITE", "forget_database"]
 

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import duckdb
 
-from assets.damage import DamagedError
-from assets.engine import sweep
-from assets.forget.databases import SQLITE, forget_database
-from assets.forget.findings import Findings
-from assets.forget.lines import forget_csv, forget_lines, forget_text, packing
-from assets.forget.person import Person, finish, plan_file
-from assets.forget.raw import forget_day, is_temporary
-from assets.forget.rows import forget_parquet, naming
-from assets.lake import Lake
-from assets.manifest import Manifest
-from assets.raw_days import days_read_from
-from assets.scratch import live_scratch, sweep_scratch
 from connectors import PROVIDERS
 from detection.sql import ENGINE
+from lake.damage import DamagedError
+from lake.engine import sweep
+from lake.manifest import Manifest
+from lake.raw_days import days_read_from
+from lake.scratch import live_scratch, sweep_scratch
+from lake.store import Lake
+from privacy.erasure.databases import SQLITE, forget_database
+from privacy.erasure.findings import Findings
+from privacy.erasure.lines import forget_csv, forget_lines, forget_text, packing
+from privacy.erasure.person import Person, finish, plan_file
+from privacy.erasure.raw import forget_day, is_temporary
+from privacy.erasure.rows import forget_parquet, naming
 
 __all__ = ["ReadAgain", "forget", "forget_database"]
 
@@ -34,7 +34,7 @@ ReadAgain = Callable[[duckdb.DuckDBPyConnection, Lake, str, date, Sequence[str]]
 """Reads a provider's day of raw events again, given the organisation's mail domains, and writes its tables."""
 
 _LEFT_BEHIND = re.compile(r"\.(.+\.(?:parquet|json|ndjson|csv|html|duckdb)|stream_position)\.[a-z0-9_]{8}(\.wal)?")
-"""What :func:`assets.lake.replacing` calls a file that is not whole; one that is there now is of a killed process."""
+"""What :func:`lake.store.replacing` calls a file that is not whole; one that is there now is of a killed process."""
 _SPILLED = re.compile(r"duckdb_temp_.+")
 _WAREHOUSE = ("warehouse.duckdb.wal", "warehouse.duckdb.tmp")
 """What DuckDB keeps beside a file that it is writing; the views in that are made again."""
@@ -63,7 +63,7 @@ def forget(
 
     Args:
         lake: The lake; it is kept to this process meanwhile.
-        person: From :func:`assets.forget.person.identify`.
+        person: From :func:`privacy.erasure.person.identify`.
         organisation_domains: The organisation's mail domains, by which events are read.
         read_again: Reads a day's raw events again and writes its tables.
         write: Whether files are changed, or what they hold is only counted.

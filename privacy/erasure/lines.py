@@ -11,8 +11,8 @@ from pathlib import Path
 
 import zstandard
 
-from assets.forget.person import Person
-from assets.lake import replacing
+from lake.store import replacing
+from privacy.erasure.person import Person
 
 __all__ = ["forget_csv", "forget_lines", "forget_text", "packing"]
 

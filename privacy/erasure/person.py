@@ -10,13 +10,13 @@ from pathlib import Path
 
 import duckdb
 
-from assets.forget.spellings import KEPT, Spellings, canonical
-from assets.lake import Lake, replace_text
-from assets.people import read_people
 from connectors import PROVIDERS
 from detection.persons import named
-from detection.pseudonyms import Pseudonyms
 from detection.tables import empty
+from lake.people import read_people
+from lake.store import Lake, replace_text
+from privacy.erasure.spellings import KEPT, Spellings, canonical
+from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_file"]
 

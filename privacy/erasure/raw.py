@@ -12,16 +12,16 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from assets.durable import file_digest, move_durably, replace_text
-from assets.forget.findings import Findings, Removed
-from assets.forget.person import Person
-from assets.landing import compressing
-from assets.manifest import Manifest
-from assets.manifest_entries import Imported, Late, Piece, Slice
-from assets.raw_lines import RawFileError, line_chunks, lines_digest
-from assets.scratch import scratch
 from detection.normalise import outcomes
 from detection.sql import ENGINE
+from lake.durable import file_digest, move_durably, replace_text
+from lake.landing import compressing
+from lake.manifest import Manifest
+from lake.manifest_entries import Imported, Late, Piece, Slice
+from lake.raw_lines import RawFileError, line_chunks, lines_digest
+from lake.scratch import scratch
+from privacy.erasure.findings import Findings, Removed
+from privacy.erasure.person import Person
 
 __all__ = ["forget_day", "is_temporary"]
 
@@ -43,9 +43,9 @@ _ACTORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 _JOURNAL = ".forgetting"
 """File of a day's directory that holds which file is being replaced by which."""
 _STAGED = re.compile(r"\.[0-9a-f]{32}|\.\.[0-9a-f]{32}\.[a-z0-9_]{8}")
-"""What :func:`assets.landing.land_import` calls a file before its content is known."""
+"""What :func:`lake.landing.land_import` calls a file before its content is known."""
 _REPLACING = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
-"""What :func:`assets.lake.replacing` calls a file that is not whole."""
+"""What :func:`lake.store.replacing` calls a file that is not whole."""
 _LANDED = re.compile(
     r"(?:(?:import-)?\d{4}-\d{4}(?:-[0-9a-f]{16})?|late-[0-9a-f]{16})\.ndjson\.zst|manifest(?:\.copy)?\.json"
 )

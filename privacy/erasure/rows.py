@@ -10,10 +10,10 @@ from pathlib import Path
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from assets.durable import file_digest, replace_text, replacing
-from assets.forget.person import REPLACEMENT, Person
-from assets.kept import copy_of, write_kept
-from assets.lake import Note
+from lake.durable import file_digest, replace_text, replacing
+from lake.kept import copy_of, write_kept
+from lake.store import Note
+from privacy.erasure.person import REPLACEMENT, Person
 
 __all__ = ["forget_parquet", "naming"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from sandbox.data import Events
-from sandbox.people import admin_email
+from sandbox.base.data import Events
+from sandbox.base.people import admin_email
 
 
 class Addresses:

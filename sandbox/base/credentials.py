@@ -15,7 +15,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from sandbox.people import admin_email, digest, guid, organisation
+from sandbox.base.people import admin_email, digest, guid, organisation
 
 # Ids that events carry are the same in every run, so that a workload always gives the same payloads.
 BOX_ENTERPRISE_ID = "815162342"

@@ -13,8 +13,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from sandbox.people import Person, digest, known_as
-from sandbox.workload_format import KINDS, PROVIDERS, read_workload
+from sandbox.base.people import Person, digest, known_as
+from sandbox.workload.format import KINDS, PROVIDERS, read_workload
 
 FILE_KINDS = frozenset({"upload", "edit", "download", "share_external", "delete"})
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from sandbox.data import Events
-from sandbox.people import person, responsible
+from sandbox.base.data import Events
+from sandbox.base.people import person, responsible
 
 
 class Files:

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import DAY, HOUR, Clock, parse_time, write_times
-from sandbox.credentials import BOX_ENTERPRISE_ID, Credentials, Tokens, same
-from sandbox.data import Events
-from sandbox.people import Person, digest, guid, person, responsible
-from sandbox.responses import Refusal, json_response, page_limit
+from sandbox.base.clock import DAY, HOUR, Clock, parse_time, write_times
+from sandbox.base.credentials import BOX_ENTERPRISE_ID, Credentials, Tokens, same
+from sandbox.base.data import Events
+from sandbox.base.people import Person, digest, guid, person, responsible
+from sandbox.base.responses import Refusal, json_response, page_limit
 
 TOKEN_LIFE = 3938
 DEFAULT_LIMIT = 100

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.box import error, file_id, folder_id, version_id
-from sandbox.clock import Clock, write_time
-from sandbox.credentials import Tokens
-from sandbox.data import Events
-from sandbox.files import Files
-from sandbox.people import Person, person, responsible
-from sandbox.responses import json_response
+from sandbox.base.clock import Clock, write_time
+from sandbox.base.credentials import Tokens
+from sandbox.base.data import Events
+from sandbox.base.files import Files
+from sandbox.base.people import Person, person, responsible
+from sandbox.base.responses import json_response
+from sandbox.box.audit_log import error, file_id, folder_id, version_id
 
 DEFAULT_LIMIT = 100
 MAXIMUM_LIMIT = 1000

@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import MINUTE, Clock, parse_time, write_times
-from sandbox.credentials import Credentials, Tokens, same
-from sandbox.data import Events
-from sandbox.dropbox_events import CATEGORIES, account_id, event_type, team_event
-from sandbox.people import person
-from sandbox.responses import Refusal, json_response, page_limit
+from sandbox.base.clock import MINUTE, Clock, parse_time, write_times
+from sandbox.base.credentials import Credentials, Tokens, same
+from sandbox.base.data import Events
+from sandbox.base.people import person
+from sandbox.base.responses import Refusal, json_response, page_limit
+from sandbox.dropbox.events import CATEGORIES, account_id, event_type, team_event
 
 TOKEN_LIFE = 14_400
 MAXIMUM_LIMIT = 1000

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sandbox.clock import write_time
-from sandbox.data import FILE_KINDS, Events
-from sandbox.people import Person, digest, person
+from sandbox.base.clock import write_time
+from sandbox.base.data import FILE_KINDS, Events
+from sandbox.base.people import Person, digest, person
 
 EVENT_TYPES = {
     "upload": "file_add",

@@ -11,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import Clock, write_time
-from sandbox.credentials import Tokens
-from sandbox.data import Events
-from sandbox.dropbox_events import file_id, member_id
-from sandbox.files import Files
-from sandbox.people import Person, digest, person
-from sandbox.responses import Refusal, json_response
+from sandbox.base.clock import Clock, write_time
+from sandbox.base.credentials import Tokens
+from sandbox.base.data import Events
+from sandbox.base.files import Files
+from sandbox.base.people import Person, digest, person
+from sandbox.base.responses import Refusal, json_response
+from sandbox.dropbox.events import file_id, member_id
 
 MAXIMUM_LIMIT = 2000
 MAXIMUM_REVISIONS = 100

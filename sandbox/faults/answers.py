@@ -12,9 +12,14 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import msgspec
 
-from sandbox import box, dropbox, faults, google_workspace, office365, office365_graph
-from sandbox.faults import GOOGLE, TOKENS, Fault
-from sandbox.responses import Refusal
+from sandbox.base.responses import Refusal
+from sandbox.box import audit_log as box
+from sandbox.dropbox import audit_log as dropbox
+from sandbox.faults import plans as faults
+from sandbox.faults.plans import GOOGLE, TOKENS, Fault
+from sandbox.google_workspace import audit_log as google_workspace
+from sandbox.office365 import audit_log as office365
+from sandbox.office365 import files as office365_graph
 
 WAIT = 1
 """Seconds that an API names where the plan does not: only Dropbox's body must name any."""

@@ -1,7 +1,7 @@
 """Fault plans: which requests are answered badly, how often, and in which way.
 
 A plan is a JSON list. Each fault names an API and a kind; the fields that all kinds have are those of `Fault`, the
-others are the kind's own. How each fault is worded by each API stands in :mod:`sandbox.fault_answers`.
+others are the kind's own. How each fault is worded by each API stands in :mod:`sandbox.faults.answers`.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from sandbox.addresses import Addresses
-from sandbox.credentials import GOOGLE_CUSTOMER_ID
-from sandbox.data import Events
-from sandbox.people import Person, digest, organisation, person, responsible
+from sandbox.base.addresses import Addresses
+from sandbox.base.credentials import GOOGLE_CUSTOMER_ID
+from sandbox.base.data import Events
+from sandbox.base.people import Person, digest, organisation, person, responsible
 
 _encode = msgspec.json.Encoder().encode
 _DRIVE = ("upload", "edit", "download", "share_external", "delete")

@@ -12,13 +12,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.addresses import Addresses
-from sandbox.clock import DAY, Clock, parse_time, write_times
-from sandbox.credentials import GOOGLE_SERVICE_ACCOUNT, Credentials, Tokens
-from sandbox.data import Events
-from sandbox.google_activities import APPLICATIONS, EVENT_NAMES, activity
-from sandbox.people import admin_email, person
-from sandbox.responses import Refusal, json_response, page_limit, raw_response
+from sandbox.base.addresses import Addresses
+from sandbox.base.clock import DAY, Clock, parse_time, write_times
+from sandbox.base.credentials import GOOGLE_SERVICE_ACCOUNT, Credentials, Tokens
+from sandbox.base.data import Events
+from sandbox.base.people import admin_email, person
+from sandbox.base.responses import Refusal, json_response, page_limit, raw_response
+from sandbox.google_workspace.activities import APPLICATIONS, EVENT_NAMES, activity
 
 TOKEN_LIFE = 3599
 RETENTION = 180 * DAY

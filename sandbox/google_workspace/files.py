@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.addresses import Addresses
-from sandbox.clock import Clock, parse_time, write_time
-from sandbox.credentials import Tokens
-from sandbox.data import Events
-from sandbox.files import Files
-from sandbox.google_activities import document_id
-from sandbox.google_workspace import DRIVE_SCOPE, authorised, error
-from sandbox.people import person, responsible
-from sandbox.responses import Refusal, json_response
+from sandbox.base.addresses import Addresses
+from sandbox.base.clock import Clock, parse_time, write_time
+from sandbox.base.credentials import Tokens
+from sandbox.base.data import Events
+from sandbox.base.files import Files
+from sandbox.base.people import person, responsible
+from sandbox.base.responses import Refusal, json_response
+from sandbox.google_workspace.activities import document_id
+from sandbox.google_workspace.audit_log import DRIVE_SCOPE, authorised, error
 
 DEFAULT_PAGE = 100
 MAXIMUM_PAGE = 1000

@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import DAY, MINUTE, Clock, parse_time, write_time
-from sandbox.credentials import OFFICE365_TENANT_ID, Credentials, Tokens, same
-from sandbox.data import Events
-from sandbox.office365_records import CONTENT, records
-from sandbox.people import digest
-from sandbox.responses import Refusal, json_response, page_limit
+from sandbox.base.clock import DAY, MINUTE, Clock, parse_time, write_time
+from sandbox.base.credentials import OFFICE365_TENANT_ID, Credentials, Tokens, same
+from sandbox.base.data import Events
+from sandbox.base.people import digest
+from sandbox.base.responses import Refusal, json_response, page_limit
+from sandbox.office365.records import CONTENT, records
 
 TOKEN_LIFE = 3599
 RETENTION = 7 * DAY

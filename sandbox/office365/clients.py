@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from sandbox.clock import DAY
-from sandbox.data import Events
-from sandbox.people import digest, person
+from sandbox.base.clock import DAY
+from sandbox.base.data import Events
+from sandbox.base.people import digest, person
 
 _WEEK = 7 * DAY
 _BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox.clock import Clock, parse_time, write_time
-from sandbox.credentials import Tokens
-from sandbox.data import Events
-from sandbox.files import Files
-from sandbox.office365_records import follow_up_time, has_follow_up, place
-from sandbox.people import digest, guid
-from sandbox.responses import SPEND, Refusal, json_response
+from sandbox.base.clock import Clock, parse_time, write_time
+from sandbox.base.credentials import Tokens
+from sandbox.base.data import Events
+from sandbox.base.files import Files
+from sandbox.base.people import digest, guid
+from sandbox.base.responses import SPEND, Refusal, json_response
+from sandbox.office365.records import follow_up_time, has_follow_up, place
 
 BATCH_LIMIT = 20
 DEFAULT_PAGE = 200

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sandbox.clock import SECOND, write_time, write_times
-from sandbox.credentials import OFFICE365_TENANT_ID
-from sandbox.data import Events
-from sandbox.office365_clients import names_application, user_agent
-from sandbox.people import Person, admin_email, digest, guid, person
+from sandbox.base.clock import SECOND, write_time, write_times
+from sandbox.base.credentials import OFFICE365_TENANT_ID
+from sandbox.base.data import Events
+from sandbox.base.people import Person, admin_email, digest, guid, person
+from sandbox.office365.clients import names_application, user_agent
 
 CONTENT = {
     **dict.fromkeys(("upload", "edit", "download", "share_external", "delete"), "Audit.SharePoint"),

@@ -9,8 +9,8 @@ import uuid
 
 import numpy as np
 
-from sandbox.workload_events import HOUR, MINUTE, SECOND, Events, Integers, Texts
-from sandbox.workload_people import SYNC_APP
+from sandbox.workload.events import HOUR, MINUTE, SECOND, Events, Integers, Texts
+from sandbox.workload.people import SYNC_APP
 
 __all__ = ["deliver", "event_ids"]
 

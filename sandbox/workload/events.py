@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sandbox.workload_format import SCHEMA
+from sandbox.workload.format import SCHEMA
 
 __all__ = ["DAY", "HOUR", "MINUTE", "SECOND", "Events", "Integers", "Texts"]
 

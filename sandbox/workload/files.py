@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sandbox.workload_events import Integers, Texts
+from sandbox.workload.events import Integers, Texts
 
 __all__ = [
     "CLASSES",

@@ -1,7 +1,7 @@
 """The workload file: what it holds, and how it is read and written.
 
 Belongs here: the schema of a workload, its checks, Parquet and CSV in and out, the labels beside it.
-Does not belong here: making events (`sandbox.workload`) or serving them (the stand-ins).
+Does not belong here: making events (`sandbox.workload.making`) or serving them (the stand-ins).
 
 A workload is one row per audit event. All times are UTC, all sizes are bytes.
 """

@@ -1,4 +1,4 @@
-"""Uploads that only look like an incident: one function a look-alike, as in `sandbox.scenarios`.
+"""Uploads that only look like an incident: one function a look-alike, as in `sandbox.workload.scenarios`.
 
 Belongs here: harmless mass uploads and the routine of service accounts. Some can't be told from an incident
 by an audit log (a migration): they are expected to raise an alert, which an analyst closes. Those with a
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.workload_delivery import event_ids
-from sandbox.workload_events import DAY, HOUR, MINUTE, Events
-from sandbox.workload_format import Label
-from sandbox.workload_people import Network, Person
-from sandbox.workload_stage import Entry, Scene, Stage
+from sandbox.workload.delivery import event_ids
+from sandbox.workload.events import DAY, HOUR, MINUTE, Events
+from sandbox.workload.format import Label
+from sandbox.workload.people import Network, Person
+from sandbox.workload.stage import Entry, Scene, Stage
 
 __all__ = ["PROGRAMME", "SERVICES", "working_days"]
 

@@ -15,15 +15,17 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from sandbox import scenarios, workload_lookalikes, workload_saves
-from sandbox.workload_delivery import deliver
-from sandbox.workload_events import DAY, Events
-from sandbox.workload_format import Label, labels_path, write_labels, write_workload
-from sandbox.workload_ordinary import make_ordinary
-from sandbox.workload_people import make_organisation
-from sandbox.workload_renames import relabel
-from sandbox.workload_stage import Scene, Stage, spread
-from sandbox.workload_stats import describe
+from sandbox.workload import lookalikes as workload_lookalikes
+from sandbox.workload import saves as workload_saves
+from sandbox.workload import scenarios
+from sandbox.workload.delivery import deliver
+from sandbox.workload.events import DAY, Events
+from sandbox.workload.format import Label, labels_path, write_labels, write_workload
+from sandbox.workload.ordinary import make_ordinary
+from sandbox.workload.people import make_organisation
+from sandbox.workload.renames import relabel
+from sandbox.workload.stage import Scene, Stage, spread
+from sandbox.workload.stats import describe
 
 __all__ = ["FEWEST_DAYS", "add_command", "make_workload"]
 
@@ -52,10 +54,10 @@ def make_workload(
         start: First day.
         incidents: False leaves out the incidents and look-alikes (and with them the service accounts).
         saves: False leaves out, of these, autosave and the sync client that saves the same files all day.
-        renames: Whether addresses change, see `sandbox.workload_renames`.
+        renames: Whether addresses change, see `sandbox.workload.renames`.
 
     Returns:
-        Events in the format of `sandbox.workload_format.SCHEMA`, sorted by time, and labels by their start.
+        Events in the format of `sandbox.workload.format.SCHEMA`, sorted by time, and labels by their start.
 
     Raises:
         ValueError: too few days or people for the incidents.

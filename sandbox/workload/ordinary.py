@@ -2,7 +2,7 @@
 
 Belongs here: sessions of uploads, edits, downloads, deletions and shares, sign-ins, and the small noise of
 any organisation (failed sign-ins, new devices, business travel, an alert about nothing). Incidents and
-look-alikes are `sandbox.scenarios` and `sandbox.workload_lookalikes`.
+look-alikes are `sandbox.workload.scenarios` and `sandbox.workload.lookalikes`.
 
 Users are heavy-tailed: a few upload most, most upload now and then. Activity follows the week and the
 working hours of the person's office; inside a session uploads come in bursts.
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.workload_events import DAY, HOUR, MINUTE, SECOND, Events, Integers, Texts
-from sandbox.workload_files import draw_classes, draw_names, draw_sizes, folder_for
-from sandbox.workload_people import APPS, Organisation, Person
+from sandbox.workload.events import DAY, HOUR, MINUTE, SECOND, Events, Integers, Texts
+from sandbox.workload.files import draw_classes, draw_names, draw_sizes, folder_for
+from sandbox.workload.people import APPS, Organisation, Person
 
 __all__ = ["make_ordinary"]
 

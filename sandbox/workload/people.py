@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sandbox.workload_format import PROVIDERS
+from sandbox.workload.format import PROVIDERS
 
 __all__ = ["APPS", "SYNC_APP", "Network", "Office", "Organisation", "Person", "make_organisation"]
 
@@ -137,7 +137,7 @@ class Person:
         rate: Share of working days on which the person is active.
         files: Median number of uploads in a session that has any.
         largeness: Times how large the person's files are against everybody's.
-        mix: Key of `sandbox.workload_files.MIXES`.
+        mix: Key of `sandbox.workload.files.MIXES`.
         offset: Hours east of UTC.
     """
 

@@ -5,8 +5,8 @@ Belongs here: what the log shows of a user. Nobody uploads anything else for it.
 
 import numpy as np
 
-from sandbox.workload_events import DAY, Events
-from sandbox.workload_people import Person
+from sandbox.workload.events import DAY, Events
+from sandbox.workload.people import Person
 
 __all__ = ["relabel"]
 

@@ -5,10 +5,10 @@ Belongs here: what makes many events of few files. An upload is counted by its f
 
 import numpy as np
 
-from sandbox.workload_events import DAY, HOUR, MINUTE, SECOND, Events
-from sandbox.workload_lookalikes import working_days
-from sandbox.workload_people import Person
-from sandbox.workload_stage import Entry, Scene, Stage
+from sandbox.workload.events import DAY, HOUR, MINUTE, SECOND, Events
+from sandbox.workload.lookalikes import working_days
+from sandbox.workload.people import Person
+from sandbox.workload.stage import Entry, Scene, Stage
 
 __all__ = ["PROGRAMME"]
 

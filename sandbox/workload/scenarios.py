@@ -1,7 +1,7 @@
 """Incidents: one function a scenario, each of which stages it once and says what to expect.
 
 Belongs here: mass uploads that a detector is to find, and those it is known to miss. Uploads that only
-look like an incident are `sandbox.workload_lookalikes`.
+look like an incident are `sandbox.workload.lookalikes`.
 
 Every function takes the stage, the day on which the scene begins (0 is the workload's first) and the
 providers it plays at. Where a user has signs of a compromised account, these lie within the 24 hours
@@ -10,9 +10,9 @@ before the end of the burst.
 
 import numpy as np
 
-from sandbox.workload_events import DAY, HOUR, MINUTE, SECOND, Events
-from sandbox.workload_people import Person
-from sandbox.workload_stage import Entry, Scene, Stage
+from sandbox.workload.events import DAY, HOUR, MINUTE, SECOND, Events
+from sandbox.workload.people import Person
+from sandbox.workload.stage import Entry, Scene, Stage
 
 __all__ = ["PROGRAMME"]
 

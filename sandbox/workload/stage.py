@@ -1,7 +1,7 @@
 """What a scenario plays on: the organisation, its ordinary events, the cast, and props.
 
 Belongs here: choosing users that no other scene uses, and making the events of an upload burst or a sign.
-The scenes themselves are `sandbox.scenarios` and `sandbox.workload_lookalikes`.
+The scenes themselves are `sandbox.workload.scenarios` and `sandbox.workload.lookalikes`.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from typing import Self
 
 import numpy as np
 
-from sandbox.workload_events import DAY, HOUR, MINUTE, Events, Integers, Texts
-from sandbox.workload_files import archive_names, draw_classes, draw_names, draw_sizes
-from sandbox.workload_format import Label
-from sandbox.workload_people import Network, Organisation, Person
+from sandbox.workload.events import DAY, HOUR, MINUTE, Events, Integers, Texts
+from sandbox.workload.files import archive_names, draw_classes, draw_names, draw_sizes
+from sandbox.workload.format import Label
+from sandbox.workload.people import Network, Organisation, Person
 
 __all__ = ["Entry", "Scene", "Stage", "as_datetime", "spread"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sandbox.workload_format import Label
+from sandbox.workload.format import Label
 
 __all__ = ["describe", "gini"]
 

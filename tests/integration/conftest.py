@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from functools import cache
 
 import pytest
-from faulty import Provider, Pulled, provider_day
 
 from detection.sql import ENGINE
+from tests.support.faulty import Provider, Pulled, provider_day
 
 Day = tuple[Provider, Pulled]
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from orchestration.cli import main
+from cli.app import main
 
 
 class Said(NamedTuple):

@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 
 from bench.chaos.damages import DAMAGES
+from cli.replay import Home, Sandbox, deployment
 from connectors import PROVIDERS as ALL_PROVIDERS
 from connectors import configured, variables
 from orchestration.definitions import build_defs
-from orchestration.replay import Home, Sandbox, deployment
 from orchestration.schedules import JOB, range_tags, run_config
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
+from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 __all__ = ["DAMAGES", "DAYS", "END", "PROVIDERS", "Broken", "Ran", "made_home", "standing"]
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sandbox_server import Client, serving, uploads
 
 from connectors.doctor import Finding, State, examine
+from tests.support.sandbox_server import Client, serving, uploads
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 TOKENS = {"google_workspace": "google_token"}

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import dagster as dg
 import requests
 
-from assets.resources import Clock
+from assets.core.resources import Clock
 from orchestration.definitions import build_defs
 from orchestration.settings import environment
-from tests.integration.pipeline import Quick
+from tests.support.pipeline import Quick
 
 
 class SandboxClock(Clock):

@@ -14,11 +14,11 @@ from typing import Any
 import dagster as dg
 import pytest
 import zstandard
-from sandbox_server import Client, serving, uploads
 
-from assets.manifest import Manifest
+from lake.manifest import Manifest
 from orchestration.definitions import build_defs
-from tests.memory import connect
+from tests.support.memory import connect
+from tests.support.sandbox_server import Client, serving, uploads
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = "2026-01-05"

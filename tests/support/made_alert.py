@@ -11,7 +11,7 @@ import pyarrow as pa
 from detection.reasons import REASONS
 from detection.risk import Listed, ListedUser, Networks
 from detection.suspicion import Confirmed, Watch, find_reasons
-from tests.memory import connect
+from tests.support.memory import connect
 
 OPENS = datetime(2026, 3, 20, 9)
 DAY = timedelta(days=1)

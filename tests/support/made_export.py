@@ -12,10 +12,10 @@ from typing import Any
 
 import zstandard
 
-from assets.history import ImportReport, import_history
-from assets.history_stage import Span
-from assets.lake import Lake
-from assets.manifest import Manifest
+from history.importing import ImportReport, import_history
+from history.staging import Span
+from lake.manifest import Manifest
+from lake.store import Lake
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 DAYS = [date(2026, 1, day) for day in (5, 6, 7)]

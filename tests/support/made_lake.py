@@ -12,13 +12,13 @@ import pyarrow as pa
 
 from assets.checks import CATALOGUE, Traits
 from assets.checks.findings import Scene
-from assets.lake import Lake
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.resources import Detector
+from assets.core.resources import Detector
 from connectors import Gap, Page
 from detection.tables import TABLES
-from tests.memory import connect
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
+from tests.support.memory import connect
 
 NOW = datetime(2026, 3, 10, 12)
 """A Tuesday, UTC."""

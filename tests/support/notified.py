@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from scripted_server import Answer, Scripted, scripted
-
-from assets.lake import Lake
 from detection.tables import TABLES
-from tests.memory import connect
+from lake.store import Lake
+from tests.support.memory import connect
+from tests.support.scripted_server import Answer, Scripted, scripted
 
 HOUR = timedelta(hours=1)
 NOON = datetime(2026, 3, 1, 12)

@@ -11,20 +11,20 @@ from typing import Any
 
 import dagster as dg
 
-from assets.lake import Lake
-from assets.resources import Detector
-from assets.shown_alerts import read_alerts
+from assets.core.resources import Detector
 from bench.small import FIRST, Quick, burst, moment, write
-from orchestration.replay import Home, Sandbox, play
-from tests.integration.sandbox_server import forked
-from tests.memory import connect
+from cli.replay import Home, Sandbox, play
+from lake.shown_alerts import read_alerts
+from lake.store import Lake
+from tests.support.memory import connect
+from tests.support.sandbox_server import forked
 
 __all__ = ["FIRST", "Quick", "Watched", "burst", "moment", "sandbox", "watch", "write"]
 
 
 @contextmanager
 def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None = None) -> Iterator[Sandbox]:
-    """What `orchestration.replay.sandbox` gives, in half a second less."""
+    """What `cli.replay.sandbox` gives, in half a second less."""
     with forked(workload, state, now.isoformat(), ["--faults", str(faults)] if faults else []) as environment:
         yield Sandbox(environment)
 

@@ -26,8 +26,8 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.daemon import get_default_daemon_logger
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from orchestration.replay import Home, Sandbox, deployment, sandbox
-from tests.integration.pipeline import FIRST, moment, write
+from cli.replay import Home, Sandbox, deployment, sandbox
+from tests.support.pipeline import FIRST, moment, write
 
 POSTGRES = os.environ.get("UPLOADWATCH_TEST_POSTGRES", "")
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -145,7 +145,7 @@ class Production:
     def backfill(self, *days: str) -> subprocess.Popen[bytes]:
         """Starts the command `uploadwatch backfill` over days from first to last."""
         first, last = days
-        main = "from orchestration.cli import main; main()"
+        main = "from cli.app import main; main()"
         return self._start("backfill", "-c", main, "backfill", "--from", first, "--to", last)
 
     def begun_again(self, run: dg.DagsterRun) -> dg.DagsterRun:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from scripted_server import Answer, Asked
-
 from connectors import Gap, Page
+from tests.support.scripted_server import Answer, Asked
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)

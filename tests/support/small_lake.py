@@ -13,11 +13,11 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from assets.core.resources import Clock, Detector, Engine, Pages
 from assets.dossiers import dossiers
-from assets.lake import Lake
-from assets.resources import Clock, Detector, Engine, Pages
 from detection.tables import empty
-from tests.memory import connect
+from lake.store import Lake
+from tests.support.memory import connect
 
 FIRST = date(2026, 1, 5)
 DAY = date(2026, 2, 20)

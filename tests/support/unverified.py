@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assets.manifest import Manifest
+from lake.manifest import Manifest
 
 FLAG = "unverified"
 

@@ -16,11 +16,11 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
+from assets.core.resources import Clock, Engine
 from assets.exports import Exporter, exports, valid_exports
-from assets.lake import Lake
-from assets.resources import Clock, Engine
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from lake.store import Lake
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 
@@ -389,7 +389,7 @@ def test_spilled_data_of_a_killed_run_is_gone_after_the_next(deployment):
     (left / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("ann@example.com")
     # What this process holds it keeps, so the run is made by another one.
     code = (
-        f"from pathlib import Path; from assets.engine import opened\nwith opened(Path({str(deployment.home)!r})): pass"
+        f"from pathlib import Path; from lake.engine import opened\nwith opened(Path({str(deployment.home)!r})): pass"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert not left.parent.exists()

@@ -10,13 +10,13 @@ from threading import Event as Flag
 from typing import Any
 
 import pytest
-from sandbox_server import Client, serving, uploads
 
 from connectors import Connector, FileQuestion, FileSize, Limiter, Limits, Page, StoppedError, build
 from detection.normalise import normalise
 from detection.sql import into
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
+from tests.support.sandbox_server import Client, serving, uploads
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = datetime(2026, 1, 5, tzinfo=UTC)

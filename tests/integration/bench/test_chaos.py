@@ -11,7 +11,7 @@ from bench.chaos.__main__ import report
 from bench.chaos.faults import FAULTS, Fault
 from bench.chaos.faults_files import damaging
 from bench.chaos.rounds import EQUAL, FAILING, MENDED, Bench, opened
-from tests.integration import unverified
+from tests.support import unverified
 
 pytestmark = pytest.mark.sampled("module")
 

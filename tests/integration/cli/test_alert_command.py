@@ -9,11 +9,11 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from assets.lake import Lake
+from cli.app import app
+from cli.options import pages_address
 from connectors import ConfigurationError
-from orchestration.cli import app
-from orchestration.commands.formats import pages_address
-from tests.integration.small_lake import ALERT_ID, DAY, OPENS, ordinary
+from lake.store import Lake
+from tests.support.small_lake import ALERT_ID, DAY, OPENS, ordinary
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.command import say
+from tests.support.command import say
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_damaged_database_is_a_sentence(home: Path) -> None:
 
 def test_a_locked_database_is_a_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a traceback where another process holds the outbox."""
-    monkeypatch.setattr("orchestration.notify.outbox._SECONDS_TO_WAIT", 0.01)
+    monkeypatch.setattr("notify.outbox._SECONDS_TO_WAIT", 0.01)
     assert say("outbox", "--home", str(home)).status == 0
     with closing(sqlite3.connect(home / "outbox.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -55,7 +55,7 @@ def test_a_fault_of_the_program_keeps_its_traceback(home: Path, monkeypatch: pyt
     def broken(*_: object) -> None:
         raise KeyError("egnyte\x1b]0;title\x07")
 
-    monkeypatch.setattr("orchestration.commands.alerts.read_alerts", broken)
+    monkeypatch.setattr("cli.alerts.read_alerts", broken)
     done = say("alerts", "--home", str(home))
     assert done.status == 1
     assert "Traceback" in done.err

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from pipeline import FIRST, Watched, burst, moment, watch, write
 from typer.testing import CliRunner
 
-from assets.manifest import Manifest
-from orchestration.cli import app
-from tests.memory import connect
+from cli.app import app
+from lake.manifest import Manifest
+from tests.support.memory import connect
+from tests.support.pipeline import FIRST, Watched, burst, moment, watch, write
 
 pytestmark = pytest.mark.sampled("module")
 
 DAYS = 4
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_server import Client, serving
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AccessError, Connector, Gap, Page, RefusedError, SignInError, UnavailableError, build
+from tests.support.sandbox_server import Client, serving
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 pytestmark = pytest.mark.sampled
 
@@ -175,7 +175,7 @@ def test_a_list_that_fails_at_the_provider_costs_only_its_type(
     sandbox: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prevents Microsoft's own failure on the list of sign-ins from holding back the uploads."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     path = f"content?contentType={TYPES[1]}"
     play(sandbox, {"kind": "failing", "status": 500, "path": path, "times": "always"})
     events, [gap] = pull(sandbox)
@@ -185,7 +185,7 @@ def test_a_list_that_fails_at_the_provider_costs_only_its_type(
 
 def test_nothing_that_can_be_listed_is_an_error(sandbox: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents an outage of the whole feed from passing for three gaps."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     play(sandbox, {"kind": "failing", "status": 500, "path": "/content?", "times": "always"})
     with pytest.raises(UnavailableError):
         pull(sandbox)
@@ -196,7 +196,7 @@ def test_nothing_that_can_be_listed_is_an_error(sandbox: Client, monkeypatch: py
 @pytest.mark.parametrize("form", ["internal_error", "denied"])
 def test_blobs_that_are_all_bad_end_the_pull_soon(sandbox: Client, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents seven attempts for each of a hundred blobs, and a day that passes for read without a single record."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     play(sandbox, {"kind": "bad_blob", "blobs": [*range(500)], "form": form})
     with pytest.raises((UnavailableError, AccessError)):
         pull(sandbox)
@@ -246,7 +246,7 @@ def test_bad_blobs_are_asked_for_last(tmp_path: Path) -> None:
 
 def test_a_provider_that_goes_down_leaves_the_rest_as_gaps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents seven attempts and a minute for each of forty-eight blobs while nobody answers."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     asked_for: list[str] = []
 
     def answer(asked: Asked) -> Answer:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_server import serving, uploads
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AnswerError, Streaming, build
+from tests.support.sandbox_server import serving, uploads
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 MIDNIGHT = datetime(2026, 1, 6, tzinfo=UTC)
 

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from scripted_server import Answer, Asked, Scripted, environment, scripted
 
 from connectors import AccessError, Gap, Page, RefusedError, SignInError, build
+from tests.support.scripted_server import Answer, Asked, Scripted, environment, scripted
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)

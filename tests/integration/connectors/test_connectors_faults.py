@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from quiet_day import END, NOW, PROVIDERS, START, plain, read
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AccessError, AnswerError, Page, RefusedError, UnavailableError, build
+from tests.support.quiet_day import END, NOW, PROVIDERS, START, plain, read
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 
 def once(fault: Answer, *, on: Callable[[Asked], bool] = lambda asked: True) -> Callable[[Asked], Answer]:
@@ -98,7 +98,7 @@ def test_a_provider_that_cannot_be_reached_says_so_without_the_query(
         pages = build("box", environment(server.url, tmp_path), now=lambda: NOW).pages(START, END)
         next(pages)
     # Six pauses would come to half a minute and more; what is said after them is all that counts here.
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     with pytest.raises(UnavailableError) as failed:
         next(pages)
     assert "stream_position" not in str(failed.value)

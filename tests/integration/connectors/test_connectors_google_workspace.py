@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from scripted_server import Answer, Asked, Scripted, environment, scripted
 
 from connectors import AccessError, Page, RefusedError, SignInError, build
+from tests.support.scripted_server import Answer, Asked, Scripted, environment, scripted
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -95,7 +95,7 @@ def test_a_page_token_that_fails_starts_the_window_anew(
     fault: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Prevents a run lost to one token: Google refuses some, and fails on others however often they are repeated."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     started = 0
 
     def answer(asked: Asked) -> Answer:
@@ -130,7 +130,7 @@ def test_a_page_token_that_never_works_ends_the_pull(tmp_path: Path) -> None:
 )
 def test_quotas_that_are_used_up_are_waited_out(fault: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents one of the ways in which Google says 'later' from passing for a refusal."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     faults = [fault]
     assert pull(lambda asked: faults.pop() if faults else quiet(asked), tmp_path)[0] == [0, 2]
 

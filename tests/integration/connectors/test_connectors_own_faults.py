@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from quiet_day import END, FEED, KINDS, NOW, START, content, features, plain, read
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AccessError, AnswerError, Gap, build
+from tests.support.quiet_day import END, FEED, KINDS, NOW, START, content, features, plain, read
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 
 @pytest.mark.parametrize("position", ["0", "9", None])

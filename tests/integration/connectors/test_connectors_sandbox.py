@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_server import Client, serving, uploads
 
 from connectors import Connector, Gap, Page, SignInError, build, configured
+from tests.support.sandbox_server import Client, serving, uploads
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from doctor import (
+
+from connectors.doctor import State, examine
+from tests.support.doctor import (
     FORTNIGHT,
     NOW,
     PROVIDERS,
@@ -19,9 +21,7 @@ from doctor import (
     states,
     token_of,
 )
-from sandbox_server import Client
-
-from connectors.doctor import State, examine
+from tests.support.sandbox_server import Client
 
 __all__ = ["sandbox", "served"]
 

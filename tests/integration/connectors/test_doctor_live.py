@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor import (
+from typer.testing import CliRunner
+
+from cli.app import app
+from connectors.doctor import State
+from tests.support.doctor import (
     NOW,
     PROVIDERS,
     ask,
@@ -22,11 +26,7 @@ from doctor import (
     states,
     token_of,
 )
-from sandbox_server import Client, serving
-from typer.testing import CliRunner
-
-from connectors.doctor import State
-from orchestration.cli import app
+from tests.support.sandbox_server import Client, serving
 
 __all__ = ["sandbox", "served"]
 

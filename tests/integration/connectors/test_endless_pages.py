@@ -7,9 +7,10 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from scripted_server import Answer, Asked, environment, scripted
 
-from connectors import AnswerError, Page, build, marks
+from connectors import AnswerError, Page, build
+from connectors.core import page_cursors as marks
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 END = START + timedelta(hours=1)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_server import Client, serving
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AnswerError, Connector, Gap, Page, RefusedError, SignInError, UnavailableError, build
+from tests.support.sandbox_server import Client, serving
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
@@ -48,7 +48,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture(autouse=True)
 def sandbox(served: Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     """The sandbox, without faults before and after."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     play(served)
     yield served
     play(served)

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from scripted_server import Answer, environment, scripted
 
 from connectors import AnswerError, ConnectorError, NetworkError, UnavailableError, build
 from connectors.doctor import State, examine
+from tests.support.scripted_server import Answer, environment, scripted
 
 NOW = datetime(2026, 1, 5, 2, tzinfo=UTC)
 START = NOW - timedelta(hours=2)
@@ -35,7 +35,7 @@ def environment_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (*VARIABLES, "NO_PROXY", "no_proxy", *(f"{scheme}_proxy" for scheme in ("http", "https", "all"))):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
 
 
 def failure(provider: str, folder: Path, root: str) -> ConnectorError:

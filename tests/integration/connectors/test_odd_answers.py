@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_server import Answer, Asked, Scripted, environment, scripted
 
 from connectors import Connector, ConnectorError, FileQuestion, Gap, Limits, StoppedError, build
-from connectors.limits import Limiter
+from connectors.core.rate_limits import Limiter
+from tests.support.scripted_server import Answer, Asked, Scripted, environment, scripted
 
 pytestmark = pytest.mark.sampled
 
@@ -247,9 +247,9 @@ def signed(asked: Asked, current: dict[str, Draw]) -> Answer:
 @pytest.fixture
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits: what is looked at is what comes out, not when."""
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
-    monkeypatch.setattr("connectors.http.TIMEOUTS", (5.0, 1.0))
-    monkeypatch.setattr("connectors.graph.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.http.TIMEOUTS", (5.0, 1.0))
+    monkeypatch.setattr("connectors.office365.files.backoff", lambda _: 0.0)
     monkeypatch.setattr(Limiter, "rest", lambda _self, _seconds: None)
     monkeypatch.setattr(Limiter, "pause", lambda _self, _seconds: None)
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import requests
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AnswerError, ConnectorError, FileQuestion, build
-from connectors.retries import retry_after, seconds_in
+from connectors.core.retries import retry_after, seconds_in
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 NOW = datetime(2026, 1, 5, 2, tzinfo=UTC)
 START = NOW - timedelta(hours=2)

@@ -8,10 +8,10 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from sandbox_server import Client, serving, uploads
 
 from connectors import Gap, Page, SignInError, build
-from connectors.provider_time import ProviderTime
+from connectors.core.provider_time import ProviderTime
+from tests.support.sandbox_server import Client, serving, uploads
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")

@@ -18,12 +18,12 @@ from box_sdk_gen.managers.events import GetEventsStreamType
 from dropbox import DropboxTeam
 from dropbox.exceptions import ApiError
 from dropbox.team_common import TimeRange
-from faulty import NOW, PROVIDERS, Fault, rows
 from google.oauth2 import service_account
 from googleapiclient.discovery import build as google_build
-from sandbox_server import SCOPES, Client, serving
 
 from connectors import Page, build
+from tests.support.faulty import NOW, PROVIDERS, Fault, rows
+from tests.support.sandbox_server import SCOPES, Client, serving
 
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AccessError, FileQuestion, build
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 NOW = START + timedelta(hours=2)

@@ -10,19 +10,19 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.pages.evidence import read_alerts, read_evidence
-from assets.pages.page import page_of
-from assets.publishing import publish
-from assets.reviews import add_review
-from assets.warehouse import build_warehouse, warehouse_path
 from detection.allow_list import read
-from detection.evidence import Evidence
 from detection.geoip import read_geography
 from detection.risk import Listed, Networks
 from detection.sensitive import read_terms
-from tests.integration.small_lake import ALERT_ID, OPENS, USER, SmallLake, ordinary
-from tests.memory import connect
-from tests.mmdb import country_database
+from dossier.evidence import Evidence
+from dossier.page import page_of
+from dossier.reading import read_alerts, read_evidence
+from lake.ledger import publish
+from lake.reviews import add_review
+from lake.warehouse import build_warehouse, warehouse_path
+from tests.support.memory import connect
+from tests.support.mmdb import country_database
+from tests.support.small_lake import ALERT_ID, OPENS, USER, SmallLake, ordinary
 
 NOW = datetime(2026, 2, 21, 9, tzinfo=UTC)
 

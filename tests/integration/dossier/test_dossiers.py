@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from assets.pages.paths import dossier_path, dossier_url
-from assets.publishing import publish
-from assets.reviews import add_review
 from detection.tables import TABLES
-from tests.integration.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
-from tests.memory import connect
+from lake.home import dossier_path, dossier_url
+from lake.ledger import publish
+from lake.reviews import add_review
+from tests.support.memory import connect
+from tests.support.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
 
 NOW = datetime(2026, 2, 21, 9)
 

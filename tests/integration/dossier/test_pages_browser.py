@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.integration.chromium import chromium, needs_chromium
-from tests.integration.small_lake import ALERT_ID, OPENS, SmallLake, ordinary
+from tests.support.chromium import chromium, needs_chromium
+from tests.support.small_lake import ALERT_ID, OPENS, SmallLake, ordinary
 
 pytestmark = needs_chromium
 

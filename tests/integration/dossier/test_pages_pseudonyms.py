@@ -13,26 +13,26 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from notified import receiver
 from pydantic import BaseModel
 from typer.testing import CliRunner
 
-from assets.pages.covered import NAMES
-from assets.publishing import publish
-from assets.reviews import add_review
+from cli.app import app
 from connectors import ConfigurationError
-from detection.evidence import Evidence
-from detection.pseudonyms import TOKEN, Pseudonyms
-from orchestration.cli import app
+from dossier.evidence import Evidence
+from dossier.pseudonymized import NAMES
+from lake.ledger import publish
+from lake.reviews import add_review
+from notify.channels import open_channel
+from notify.delivery import deliver, enter_alerts, outbox_of
+from notify.outbox import Letter
+from notify.pseudonymized import covered
+from notify.settings import read_channels
+from notify.text import text_of
 from orchestration.definitions import build_defs
-from orchestration.notify.channels import open_channel
-from orchestration.notify.covered import covered
-from orchestration.notify.outbox import Letter
-from orchestration.notify.rounds import deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import read_channels
-from orchestration.notify.text import text_of
-from tests.integration.small_lake import ALERT_ID, DAY, OPENS, SmallLake
-from tests.memory import connect
+from privacy.pseudonyms import TOKEN, Pseudonyms
+from tests.support.memory import connect
+from tests.support.notified import receiver
+from tests.support.small_lake import ALERT_ID, DAY, OPENS, SmallLake
 
 KEY = base64.b64encode(bytes(range(64))).decode()
 OTHER = base64.b64encode(bytes(range(1, 65))).decode()

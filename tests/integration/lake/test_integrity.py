@@ -12,14 +12,14 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from assets.manifest import Manifest
-from assets.publishing import publish
-from assets.resources import Clock
-from assets.reviews import add_review
-from orchestration.cli import app
-from orchestration.commands.formats import lake_of
-from tests.integration.damaged_home import DAMAGES, DAYS, END, Broken, made_home, standing
-from tests.integration.pipeline import moment
+from assets.core.resources import Clock
+from cli.app import app
+from cli.options import lake_of
+from lake.ledger import publish
+from lake.manifest import Manifest
+from lake.reviews import add_review
+from tests.support.damaged_home import DAMAGES, DAYS, END, Broken, made_home, standing
+from tests.support.pipeline import moment
 
 pytestmark = pytest.mark.sampled
 

@@ -9,15 +9,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sandbox_server import serving, uploads
-from scripted_server import Answer, Asked, environment, scripted
 
-from assets.landing import due
-from assets.manifest import Manifest
-from assets.pulling import Pulled, land_stream, pull
 from connectors import Connector, Limits, SignInError, StoppedError, Streaming, build
 from detection.normalise import normalise
-from tests.memory import connect
+from lake.landing import due
+from lake.manifest import Manifest
+from lake.pulling import Pulled, land_stream, pull
+from tests.support.memory import connect
+from tests.support.sandbox_server import serving, uploads
+from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 DAY = date(2026, 1, 5)
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)

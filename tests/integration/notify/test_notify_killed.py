@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from notified import HOUR, NOON, NOW, Made, Receiver, receiver, write_alerts
-from sandbox_server import ROOT
 
-from orchestration.notify.outbox import Outbox
+from notify.outbox import Outbox
+from tests.support.notified import HOUR, NOON, NOW, Made, Receiver, receiver, write_alerts
+from tests.support.sandbox_server import ROOT
 
 NURSERY = """
 import json, os, signal, sys
@@ -24,10 +24,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import requests
-from assets.lake import Lake
-from orchestration.notify.channels import open_channel
-from orchestration.notify.rounds import alone, deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import read_channels
+from lake.store import Lake
+from notify.channels import open_channel
+from notify.delivery import alone, deliver, enter_alerts, outbox_of
+from notify.settings import read_channels
 
 CODE = (f"{os.sep}notify{os.sep}", f"assets{os.sep}publishing.py", f"assets{os.sep}kept.py")
 

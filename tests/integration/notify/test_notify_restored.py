@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from notified import NOON, NOW, Made, Receiver, receiver, write_alerts
 
-from assets.lake import Lake
-from assets.publishing import publish
-from orchestration.notify.channels import open_channel
-from orchestration.notify.messages import feed_message, run_failed
-from orchestration.notify.outbox import Outbox, OutboxError
-from orchestration.notify.rounds import deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import read_channels
-from tests.memory import connect
+from lake.ledger import publish
+from lake.store import Lake
+from notify.channels import open_channel
+from notify.delivery import deliver, enter_alerts, outbox_of
+from notify.messages import feed_message, run_failed
+from notify.outbox import Outbox, OutboxError
+from notify.settings import read_channels
+from tests.support.memory import connect
+from tests.support.notified import NOON, NOW, Made, Receiver, receiver, write_alerts
 
 WEEK = timedelta(days=7)
 DAYS = timedelta(days=1)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from notified import HOUR, NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
-from sandbox_server import ROOT
-from scripted_server import Answer, scripted
 from typer.testing import CliRunner
 
-from assets.publishing import publish
-from orchestration.cli import app
-from orchestration.notify.channels import open_channel
-from orchestration.notify.messages import EVENTS, feed_message, run_failed, source_message, trial_message
-from orchestration.notify.outbox import ATTEMPTS
-from orchestration.notify.rounds import Delivered, deliver, enter_alerts, outbox_of
-from orchestration.notify.settings import read_channels
-from tests.memory import connect
+from cli.app import app
+from lake.ledger import publish
+from notify.channels import open_channel
+from notify.delivery import Delivered, deliver, enter_alerts, outbox_of
+from notify.messages import EVENTS, feed_message, run_failed, source_message, trial_message
+from notify.outbox import ATTEMPTS
+from notify.settings import read_channels
+from tests.support.memory import connect
+from tests.support.notified import HOUR, NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
+from tests.support.sandbox_server import ROOT
+from tests.support.scripted_server import Answer, scripted
 
 WEEK = timedelta(days=7)
 ANN, BEN = Made("a", "ann@example.com", NOON), Made("b", "ben@example.com", NOON)

@@ -9,9 +9,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.replay import Home, deployment, materialise
-from tests.integration.command import say
-from tests.integration.pipeline import FIRST, Watched, burst, moment, sandbox, write
+from cli.replay import Home, deployment, materialise
+from tests.support.command import say
+from tests.support.pipeline import FIRST, Watched, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled("module")
 

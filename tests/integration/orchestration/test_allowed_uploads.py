@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.integration.command import say
-from tests.integration.pipeline import Quick, burst, moment, watch, write
+from tests.support.command import say
+from tests.support.pipeline import Quick, burst, moment, watch, write
 
 pytestmark = pytest.mark.sampled("module")
 

@@ -19,19 +19,19 @@ from dagster._core.definitions.sensor_definition import SensorEvaluationContext
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin
 from rich.console import Console
 
-from orchestration.commands import backfill as commands
+from cli import backfill as commands
+from cli.replay import Home, Sandbox, deployment, sandbox
+from notify.outbox import Outbox
 from orchestration.definitions import build_defs
-from orchestration.notify.outbox import Outbox
-from orchestration.replay import Home, Sandbox, deployment, sandbox
-from tests.integration.command import say
-from tests.integration.notified import receiver
-from tests.integration.pipeline import FIRST, burst, moment, write
+from tests.support.command import say
+from tests.support.notified import receiver
+from tests.support.pipeline import FIRST, burst, moment, write
 
 pytestmark = pytest.mark.sampled
 
 DAYS = 4
 LAST = FIRST + timedelta(days=DAYS - 1)
-COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()", "backfill"]
+COMMAND = [sys.executable, "-c", "from cli.app import main; main()", "backfill"]
 
 
 @pytest.fixture(scope="module")

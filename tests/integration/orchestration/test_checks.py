@@ -9,14 +9,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.lake import Lake
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.pulls import PULLED
+from assets.core.pull_checks import PULLED
 from connectors import Page
 from detection.tables import TABLES
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
 from orchestration.definitions import build_defs
-from tests.memory import connect
+from tests.support.memory import connect
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()
@@ -38,7 +38,7 @@ NAMES = {
     "intact",
     "read",
 }
-RUNBOOKS = Path(__file__).parents[2] / "docs" / "runbooks.md"
+RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks.md"
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from urllib.parse import quote
 
 import pytest
 import zstandard
-from faulty import DAY, NOW, PROVIDERS, rows, token_of
-from sandbox_server import ROOT, Client, serving
-from scripted_server import Answer, Scripted, scripted
 
-from tests.memory import connect
+from tests.support.faulty import DAY, NOW, PROVIDERS, rows, token_of
+from tests.support.memory import connect
+from tests.support.sandbox_server import ROOT, Client, serving
+from tests.support.scripted_server import Answer, Scripted, scripted
 
 pytestmark = pytest.mark.sampled("module")
 

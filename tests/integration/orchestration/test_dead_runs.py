@@ -16,18 +16,18 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 from dagster._core.test_utils import create_run_for_test
 
-from orchestration.dead_runs import DeadRuns
-from orchestration.run_lease import Leases, LeaseState
-from tests.integration.pipeline import FIRST
-from tests.integration.production import Production, needs_postgres, producing, until
-from tests.integration.sandbox_server import ROOT
+from orchestration.storage.dead_runs import DeadRuns
+from orchestration.storage.run_lease import Leases, LeaseState
+from tests.support.pipeline import FIRST
+from tests.support.production import Production, needs_postgres, producing, until
+from tests.support.sandbox_server import ROOT
 
 pytestmark = pytest.mark.sampled
 
 BUSY = """
 import sys
 from pathlib import Path
-from orchestration.run_lease import Leases
+from orchestration.storage.run_lease import Leases
 with Leases(Path(sys.argv[1])).held(sys.argv[2]):
     print("held", flush=True)
     sum(range(10**11))

@@ -10,8 +10,8 @@ import pytest
 from dagster._core.events import DagsterEvent, DagsterEventType, StepMaterializationData
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from orchestration.event_log import BatchingSqliteEventLogStorage
-from orchestration.replay import Home
+from cli.replay import Home
+from orchestration.storage.event_log import BatchingSqliteEventLogStorage
 
 DAYS = dg.DailyPartitionsDefinition("2026-01-05", end_date="2026-01-09")
 

@@ -19,8 +19,8 @@ from dagster._daemon.daemon import get_default_daemon_logger
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._scheduler.scheduler import launch_scheduled_runs
 
-from orchestration.replay import Home, Sandbox, deployment, materialise
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
+from cli.replay import Home, Sandbox, deployment, materialise
+from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled("module")
 
@@ -38,7 +38,7 @@ SETTINGS = {
     "run_launcher": {"module": _LAUNCHER, "class": "SyncInMemoryRunLauncher"},
     "concurrency": {"pools": {"default_limit": 1, "granularity": "run"}},
 }
-_EVENTS = {"module": "orchestration.event_log", "class": "BatchingSqliteEventLogStorage"}
+_EVENTS = {"module": "orchestration.storage.event_log", "class": "BatchingSqliteEventLogStorage"}
 _MEMORY = Path("/dev/shm")  # noqa: S108 -- for a directory of its own
 
 
@@ -129,7 +129,7 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         overrides = {"detector": Quick()}
         with dg.DagsterInstance.ephemeral() as instance:
             materialise(instance, values, FIRST, FIRST + timedelta(days=2), now=START, resource_overrides=overrides)
-        target = ModuleTarget("tests.integration.fast_deployment", None, str(Path(__file__).parents[2]), "uploadwatch")
+        target = ModuleTarget("tests.support.fast_deployment", None, str(Path(__file__).parents[3]), "uploadwatch")
         with (
             # Dagster's storage waits for the disk at each of some thousand events.
             TemporaryDirectory(dir=_MEMORY if _MEMORY.is_dir() else None) as storage,

@@ -12,16 +12,16 @@ import dagster as dg
 import pytest
 import requests
 
-from assets.lake import Lake
-from assets.shown_alerts import read_alerts
-from orchestration.replay import Home, play
-from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
+from cli.replay import Home, play
+from lake.shown_alerts import read_alerts
+from lake.store import Lake
+from tests.support.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled("module")
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 5
-PLAN = Path(__file__).parents[2] / "sandbox" / "plans" / "hard.json"
+PLAN = Path(__file__).parents[3] / "sandbox" / "plans" / "hard.json"
 
 
 def played(workload: Path, home: Path, faults: Path | None) -> tuple[str, list[Mapping[str, Any]]]:

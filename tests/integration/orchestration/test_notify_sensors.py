@@ -9,12 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from notified import NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
 
-from assets.resources import Clock
-from detection.pseudonyms import Pseudonyms
+from assets.core.resources import Clock
+from notify.delivery import alone, outbox_of
 from orchestration.definitions import build_defs
-from orchestration.notify.rounds import alone, outbox_of
+from privacy.pseudonyms import Pseudonyms
+from tests.support.notified import NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
 
 BOX = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
 FRESH = dg.AssetCheckKey(dg.AssetKey(["box", "uploads"]), "fresh")

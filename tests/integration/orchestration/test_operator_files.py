@@ -8,15 +8,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.lake import Lake
-from assets.publishing import publish
-from assets.reviews import add_review
 from connectors import ConfigurationError
 from detection.tables import TABLES
+from lake.ledger import publish
+from lake.reviews import add_review
+from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
-from tests.memory import connect
-from tests.mmdb import system_database
+from tests.support.memory import connect
+from tests.support.mmdb import system_database
 
 DAY = date(2026, 3, 10)
 NINE = datetime(2026, 3, 10, 9)

@@ -10,8 +10,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.replay import Home, Sandbox, deployment, materialise
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
+from cli.replay import Home, Sandbox, deployment, materialise
+from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled
 

@@ -13,12 +13,12 @@ import dagster as dg
 import duckdb
 import pytest
 
-from assets.lake import Lake, Note
+from cli.replay import Home, Sandbox, deployment
+from lake.store import Lake, Note
 from orchestration.definitions import build_defs
-from orchestration.replay import Home, Sandbox, deployment
 from orchestration.schedules import JOB, range_tags, run_config
-from tests.integration.pipeline import FIRST, Quick, burst, moment, sandbox, write
-from tests.memory import connect
+from tests.support.memory import connect
+from tests.support.pipeline import FIRST, Quick, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled
 

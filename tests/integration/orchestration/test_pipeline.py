@@ -12,19 +12,19 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.lake import Lake
-from assets.pages.evidence import read_alerts, read_evidence
-from assets.pages.paths import dossier_path
-from assets.people import read_people
-from assets.publishing import publish
 from detection.persons import view_with_person
 from detection.risk import Networks
 from detection.sensitive import read_terms
+from dossier.reading import read_alerts, read_evidence
+from lake.home import dossier_path
+from lake.ledger import publish
+from lake.people import read_people
+from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
-from tests.integration.command import say
-from tests.integration.pipeline import Quick, burst, moment, watch, write
-from tests.memory import connect
+from tests.support.command import say
+from tests.support.memory import connect
+from tests.support.pipeline import Quick, burst, moment, watch, write
 
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAYS = 8
@@ -243,7 +243,7 @@ def test_the_command_prints_the_alerts_as_documented(everything):
     """Prevents a field that is documented but missing, or printed but not documented."""
     found = json.loads(command(everything, everything.home.path, "alerts", "--format", "json"))
     assert found == everything.alerts
-    table = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
+    table = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
     documented = {
         name for line in table.splitlines() if line.startswith("| `") for name in line.split("|")[1].split("`")[1::2]
     }

@@ -14,13 +14,13 @@ import pytest
 import requests
 
 from orchestration.private import PrivateFiles
-from tests.integration.pipeline import FIRST, moment, sandbox, write
-from tests.integration.sandbox_server import ROOT
-from tests.integration.test_backfill import deployed
+from tests.integration.orchestration.test_backfill import deployed
+from tests.support.pipeline import FIRST, moment, sandbox, write
+from tests.support.sandbox_server import ROOT
 
 pytestmark = pytest.mark.sampled
 
-COMMAND = [sys.executable, "-c", "from orchestration.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from cli.app import main; main()"]
 SECRETS = {
     "BOX_CLIENT_SECRET": "planted-box",
     "UPLOADWATCH_NOTIFY_SOC_URL": "https://soc.example/planted-path",

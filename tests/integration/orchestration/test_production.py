@@ -11,8 +11,8 @@ import dagster as dg
 import psycopg2
 import pytest
 
-from orchestration.run_retention import remove_old_runs
-from tests.integration.production import POSTGRES, Production, needs_postgres, producing
+from orchestration.storage.run_retention import remove_old_runs
+from tests.support.production import POSTGRES, Production, needs_postgres, producing
 
 pytestmark = [needs_postgres, pytest.mark.sampled("module")]
 

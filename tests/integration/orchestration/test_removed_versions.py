@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.pipeline import Quick, Watched, burst, moment, watch, write
+from tests.support.pipeline import Quick, Watched, burst, moment, watch, write
 
 pytestmark = pytest.mark.sampled("module")
 

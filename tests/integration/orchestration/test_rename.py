@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from assets.forget import forget, identify
-from assets.lake import Lake
 from assets.normalised import read_again
-from tests.integration.pipeline import burst, moment, write
-from tests.integration.test_order import DAYS, END, deployed
+from lake.store import Lake
+from privacy.erasure import forget, identify
+from tests.integration.orchestration.test_order import DAYS, END, deployed
+from tests.support.pipeline import burst, moment, write
 
 pytestmark = pytest.mark.sampled("module")
 

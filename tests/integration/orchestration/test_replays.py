@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.replay import Home
-from tests.integration.command import say
-from tests.integration.pipeline import FIRST, write
+from cli.replay import Home
+from tests.support.command import say
+from tests.support.pipeline import FIRST, write
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ import pytest
 import requests
 
 from assets import audit_events, normalised
-from assets.health import read_health
-from assets.resources import Source
-from assets.side_by_side import Patience, Watch
+from assets.core.resources import Source
+from assets.core.side_by_side import Patience, Watch
+from cli.options import lake_of
 from connectors import PROVIDERS, Gap, Page, StoppedError, variables
 from detection.normalise import normalise
-from orchestration.commands.formats import lake_of
-from tests.integration.damaged_home import END, Broken, Ran, made_home, standing
+from lake.health import read_health
+from tests.support.damaged_home import END, Broken, Ran, made_home, standing
 
 pytestmark = pytest.mark.sampled
 

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from small_lake import SmallLake
 
-from assets.coverage import evaluations
-from assets.days import days_between
+from assets.core.resources import Detector, Engine
 from assets.judgement import judgement
-from assets.lake import Lake
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.resources import Detector, Engine
 from connectors import Page
-from tests.memory import connect
+from lake.coverage import evaluations
+from lake.days import days_between
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
+from tests.support.memory import connect
+from tests.support.small_lake import SmallLake
 
 pytestmark = pytest.mark.sampled
 

@@ -8,7 +8,7 @@ import pytest
 
 from connectors import PROVIDERS, variables
 from orchestration.definitions import build_defs
-from tests.integration.pipeline import Quick, burst, moment, watch, write
+from tests.support.pipeline import Quick, burst, moment, watch, write
 
 pytestmark = pytest.mark.sampled
 

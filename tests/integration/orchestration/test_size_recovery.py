@@ -9,14 +9,14 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from sandbox_server import Client, serving, uploads
 
 from assets import file_sizes
-from assets.lake import Lake
 from connectors import FileSize, variables
+from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.schedules import range_tags
-from tests.memory import connect
+from tests.support.memory import connect
+from tests.support.sandbox_server import Client, serving, uploads
 
 pytestmark = pytest.mark.sampled
 

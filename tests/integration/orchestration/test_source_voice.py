@@ -9,25 +9,25 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from notified import NOON, NOW, Made, Receiver, receiver, write_alerts
-from small_lake import SmallLake
 
-from assets.health import Health, read_health, record
-from assets.lake import Lake
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.resources import Clock
+from assets.core.resources import Clock
 from connectors import Page
-from detection.pseudonyms import Pseudonyms
+from lake.health import Health, read_health, record
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
+from notify.channels import open_channel
+from notify.delivery import deliver, outbox_of
+from notify.outbox import Letter
+from notify.pseudonymized import covered
+from notify.settings import read_channels
+from notify.source_news import enter_sources
+from notify.text import headline, text_of
 from orchestration.definitions import build_defs
-from orchestration.notify.channels import open_channel
-from orchestration.notify.covered import covered
-from orchestration.notify.outbox import Letter
-from orchestration.notify.rounds import deliver, outbox_of
-from orchestration.notify.settings import read_channels
-from orchestration.notify.sources import enter_sources
-from orchestration.notify.text import headline, text_of
-from tests.integration.command import Said, say
+from privacy.pseudonyms import Pseudonyms
+from tests.support.command import Said, say
+from tests.support.notified import NOON, NOW, Made, Receiver, receiver, write_alerts
+from tests.support.small_lake import SmallLake
 
 MINUTE = timedelta(minutes=1)
 REFUSED = "box: GET /2.0/events: 403, insufficient_scope. Grant the scope *Manage enterprise properties*."

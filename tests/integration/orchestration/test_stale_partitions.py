@@ -11,11 +11,11 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCauseCategory, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from assets.lake import Lake
 from detection import sql
 from detection.tables import TABLES
+from lake.store import Lake
 from orchestration.definitions import build_defs
-from tests.memory import connect
+from tests.support.memory import connect
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()

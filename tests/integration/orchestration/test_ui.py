@@ -17,8 +17,8 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.integration.chromium import chromium, needs_chromium
-from tests.integration.pipeline import Quick, burst, moment, watch, write
+from tests.support.chromium import chromium, needs_chromium
+from tests.support.pipeline import Quick, burst, moment, watch, write
 
 DAYS = 5
 PATIENCE = 60_000
@@ -38,7 +38,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from orchestration.cli import main; main()", "ui", "--port", str(port)]
+    command = [sys.executable, "-c", "from cli.app import main; main()", "ui", "--port", str(port)]
     with (folder / "ui.log").open("wb") as log:
         process = subprocess.Popen([*command, "--home", str(home.home.path)], stdout=log, stderr=subprocess.STDOUT)
     try:

@@ -14,17 +14,17 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-from assets.forget import forget, identify
-from assets.forget import raw as forget_raw
-from assets.lake import Lake
-from assets.manifest import Manifest
 from assets.normalised import read_again
-from assets.raw_lines import lines_digest
-from detection.pseudonyms import Pseudonyms
-from orchestration.cli import app
-from orchestration.replay import Home, deployment, materialise
-from tests.integration.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, watch, write
-from tests.memory import connect
+from cli.app import app
+from cli.replay import Home, deployment, materialise
+from lake.manifest import Manifest
+from lake.raw_lines import lines_digest
+from lake.store import Lake
+from privacy.erasure import forget, identify
+from privacy.erasure import raw as forget_raw
+from privacy.pseudonyms import Pseudonyms
+from tests.support.memory import connect
+from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, watch, write
 
 pytestmark = pytest.mark.sampled("module")
 

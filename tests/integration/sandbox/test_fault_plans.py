@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import requests
-from sandbox_server import ROOT, Client, serving, uploads
 
-from sandbox.faults import Plan, PlanError
+from sandbox.faults.plans import Plan, PlanError
+from tests.support.sandbox_server import ROOT, Client, serving, uploads
 
 EVENTS = "/2.0/events?stream_type=admin_logs"
 

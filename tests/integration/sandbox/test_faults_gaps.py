@@ -8,7 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from faulty import Fault, Provider, Pulled, at, of
+
+from tests.support.faulty import Fault, Provider, Pulled, at, of
 
 
 @of("office365")

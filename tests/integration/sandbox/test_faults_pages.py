@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faulty import PROVIDERS, Fault, Provider, Pulled, of
+
+from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of
 
 SHORT = {"kind": "short_page", "events": 3, "times": "always"}
 LISTS = {"dropbox": "/team_log/", "google_workspace": "/drive", "office365": "content?contentType=Audit.SharePoint"}

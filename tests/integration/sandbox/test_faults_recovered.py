@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
+
+from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
 
 SHORT = {"kind": "short_page", "events": 9, "times": "always"}
 """Pages fall short, so that there are some."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
+
+from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
 
 MORNING, NOON = "2026-01-05T06:30:00Z", "2026-01-05T12:30:00Z"
 VARIABLES = {"box": "BOX_", "dropbox": "DROPBOX_", "google_workspace": "GOOGLE_", "office365": "OFFICE365_"}
@@ -140,7 +141,7 @@ def test_what_only_one_provider_refuses_is_told(
 ) -> None:
     """Prevents a plan, a tenant or a switch that hides all uploads from passing for a quiet day."""
     # Microsoft names no time to wait, and all attempts would come to half a minute.
-    monkeypatch.setattr("connectors.retries.backoff", lambda _: 0.0)
+    monkeypatch.setattr("connectors.core.retries.backoff", lambda _: 0.0)
     day, calm = served
     day.play(fault)
     pulled = day.pull(tmp_path)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sandbox_server import serving, uploads
+
+from tests.support.sandbox_server import serving, uploads
 
 
 def log(session: requests.Session, url: str, **query: Any) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from box_sdk_gen import BaseUrls, BoxAPIError, BoxCCGAuth, BoxClient, CCGConfig
 from dropbox import files
-from sandbox_server import serving, uploads
 from stone.backends.python_rsrc import stone_serializers
+
+from tests.support.sandbox_server import serving, uploads
 
 NOW = "2026-01-06T00:00:00Z"
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from google.auth.exceptions import RefreshError
-from sandbox_server import Client, serving, uploads
+
+from tests.support.sandbox_server import Client, serving, uploads
 
 
 def activities(client: Client, application: str, **query: Any) -> list[dict[str, Any]]:

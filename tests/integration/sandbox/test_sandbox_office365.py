@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sandbox_server import Client, serving, uploads
 
 from detection.user_agents import app_of
+from tests.support.sandbox_server import Client, serving, uploads
 
 
 def feed(client: Client) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox_server import ROOT, serving, uploads
+from tests.support.sandbox_server import ROOT, serving, uploads
 
 
 def test_same_workload_gives_the_same_bytes_in_every_run(tmp_path: Path) -> None:

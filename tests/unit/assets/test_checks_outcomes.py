@@ -6,10 +6,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from made_lake import DAY, HOUR, NOW, TODAY, TRAITS, MadeLake
 
 from assets.checks import CATALOGUE
-from assets.health import record, record_removed, record_unconfigured
+from lake.health import record, record_removed, record_unconfigured
+from tests.support.made_lake import DAY, HOUR, NOW, TODAY, TRAITS, MadeLake
 
 Build = Callable[[MadeLake], None]
 WORK = range(8, 18)

@@ -11,9 +11,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from assets.durable import make_directory
-from assets.faults import SurroundingsError, sentence, with_sentences
-from assets.lake import Lake, replace_text
+from assets.core.host_faults import SurroundingsError, sentence, with_sentences
+from lake.durable import make_directory
+from lake.store import Lake, replace_text
 
 
 def error_of(act: Callable[[], object]) -> Exception:

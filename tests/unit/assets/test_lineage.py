@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.lineage import SOURCES, made_from
-from assets.rules import queries
+from assets.core.code_version import queries
+from assets.core.lineage import SOURCES, made_from
 from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from orchestration.definitions import build_defs

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_lake import NOW, TODAY, MadeLake
 
-from assets.pictures import alert_pictures, coverage_picture, hours_picture
-from assets.preview import cell, preview
-from tests.memory import connect
+from assets.charts.pictures import alert_pictures, coverage_picture, hours_picture
+from assets.core.preview import cell, preview
+from tests.support.made_lake import NOW, TODAY, MadeLake
+from tests.support.memory import connect
 
 HOUR = timedelta(hours=1)
 MOST = 12_000

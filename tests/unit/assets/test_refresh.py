@@ -9,8 +9,8 @@ import duckdb
 import pytest
 from dagster_duckdb import DuckDBResource
 
-from assets.lake import Lake
-from assets.refresh import _DAYS_AT_ONCE, Step, refresh
+from assets.core.refresh import _DAYS_AT_ONCE, Step, refresh
+from lake.store import Lake
 
 FIRST, LAST = "2026-01-05", "2026-01-16"
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from assets.side_by_side import Patience, Pulls, Watch
+from assets.core.side_by_side import Patience, Pulls, Watch
 from connectors import StoppedError
 
 SHORT = Patience(silent_seconds=0.5, total_seconds=60)
@@ -35,7 +35,7 @@ def test_a_pull_that_does_not_stop_is_left() -> None:
     pulls = Pulls()
     pulls.start({"stuck": (lambda _watch: time.sleep(30), Patience(0.1, 60))})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("assets.side_by_side._GRACE_SECONDS", 0.1)
+        patch.setattr("assets.core.side_by_side._GRACE_SECONDS", 0.1)
         with pytest.raises(StoppedError):
             pulls.wait("stuck")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from assets.small_plots import alert_plot, coverage_plot, hours_plot
+from assets.charts.small_plots import alert_plot, coverage_plot, hours_plot
 
 START = datetime(2026, 3, 10, 9)
 RED, BLUE = (192, 57, 43), (91, 124, 153)

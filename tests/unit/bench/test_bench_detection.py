@@ -27,8 +27,8 @@ from bench.detection_peers import (
 )
 from bench.detection_score import Alert, Candidate, alerts, calibrate, held_out, judge, wilson
 from detection.sql import into
-from sandbox.workload_format import SCHEMA, Label, write_workload
-from tests.memory import connect
+from sandbox.workload.format import SCHEMA, Label, write_workload
+from tests.support.memory import connect
 
 DAY = datetime(2026, 3, 20)
 MINUTE, HOUR, ONE_DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

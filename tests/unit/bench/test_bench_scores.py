@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.scores import cut, pareto
+from bench.research.scores import cut, pareto
 
 
 @pytest.mark.parametrize("allowed", [1, 3, 7, 20])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.replay import Home
+from cli.replay import Home
 
 
 def test_a_replay_begins_with_nothing_of_the_one_before(tmp_path: Path) -> None:

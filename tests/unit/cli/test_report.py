@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from orchestration.alert_table import alert_table
-from orchestration.report import score
+from cli.alert_table import alert_table
+from cli.incident_score import score
 
 LABELS = """incident_id,scenario,malicious,expected,users,providers,start,end,note
 a-1,bulk,true,alert,ann@example.com,box,2026-02-01T10:00:00Z,2026-02-01T11:00:00Z,

@@ -15,14 +15,14 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from detection.pseudonyms import Pseudonyms
-from orchestration.alert_table import alert_table
-from orchestration.terminal import LogHandler, Terminal, harmless, write_json
-from tests.integration.command import say
+from cli.alert_table import alert_table
+from cli.terminal import LogHandler, Terminal, harmless, write_json
+from privacy.pseudonyms import Pseudonyms
+from tests.support.command import say
 
 EVIL = "a\x1b[2Jb\x1b]0;title\x07c\x1b]8;;http://evil\x1b\\d\x9b31me\x90f\x08\rg\u202eh\u2066i\u2069j\u200fk\u2028l\x7fm\x85n"
 HARMFUL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-COMMANDS = Path(__file__).parents[2] / "orchestration" / "commands"
+COMMANDS = Path(__file__).parents[3] / "cli"
 PAST = re.compile(r"\bConsole\(|sys\.stdout|sys\.stderr|(?<![.\w])print\(|\becho\(|from rich import print")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.clouds import CLOUDS, Cloud, mismatch, scope_of
+from connectors.office365.clouds import CLOUDS, Cloud, mismatch, scope_of
 
 
 @pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)

@@ -126,7 +126,7 @@ def test_a_key_file_that_cannot_be_used_is_named(text: str | None, tmp_path: Pat
 
 def test_secrets_do_not_show_in_settings() -> None:
     """Prevents a secret in a log of the settings or in a debugger's view of the connector."""
-    from connectors.settings import BoxSettings
+    from connectors.box.settings import BoxSettings
 
     settings = BoxSettings.read(BOX)
     assert settings is not None

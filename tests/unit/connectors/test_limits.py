@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.errors import StoppedError
-from connectors.limits import Limiter
+from connectors.core.errors import StoppedError
+from connectors.core.rate_limits import Limiter
 
 SECOND = 1_000_000_000
 PERIOD = timedelta(seconds=60)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors import FileQuestion, FileSize, UnavailableError
-from connectors.lookups import THREADS, grouped, in_parallel
+from connectors.core.lookups import THREADS, grouped, in_parallel
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 Group = dict[tuple[str, str], FileQuestion]

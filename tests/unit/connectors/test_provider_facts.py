@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from connectors.settings import BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings
+from connectors.box.settings import BoxSettings
+from connectors.dropbox.settings import DropboxSettings
+from connectors.google_workspace.settings import GoogleWorkspaceSettings
+from connectors.office365.settings import Office365Settings
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "providers.md").read_text(encoding="utf-8")
 PARTS = {part.partition("\n")[0]: part for part in PAGE.split("\n## ")[1:]}
 SECTIONS = (
@@ -68,7 +71,7 @@ def has(module: object, name: str) -> bool:
 
 def functions(file: str) -> set[str]:
     """Names of the functions of a test file."""
-    [path] = (ROOT / "tests").glob(f"*/{file}")
+    [path] = (ROOT / "tests").glob(f"**/{file}")
     return {node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from assets.lake import Lake
-from assets.publishing import publish
 from detection.tables import TABLES
-from tests.memory import connect
+from lake.ledger import publish
+from lake.store import Lake
+from tests.support.memory import connect
 
 NOON = datetime(2026, 3, 1, 12)
 HOUR = timedelta(hours=1)

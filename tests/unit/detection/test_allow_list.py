@@ -14,7 +14,7 @@ from detection.parameters import Parameters
 from detection.persons import tell_nobody
 from detection.sql import into
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 DAY = date(2026, 3, 1)
 NOON = datetime(2026, 3, 1, 12)

@@ -15,7 +15,7 @@ from detection.backtest import Raised, play, raised
 from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 

@@ -15,7 +15,7 @@ from detection.chain import add_up
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 MIDNIGHT = datetime(2026, 3, 4)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detection.sql import into
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 START = datetime(2026, 3, 1)
 DAY = timedelta(days=1)

@@ -9,7 +9,7 @@ from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import empty
 from detection.wording import Window, sentence, size
-from tests.memory import connect
+from tests.support.memory import connect
 
 DAY = datetime(2026, 3, 20)
 

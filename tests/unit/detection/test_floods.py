@@ -11,14 +11,14 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from assets.lake import Lake
-from assets.publishing import publish
-from assets.reviews import add_review, view_reviews
 from detection.alerts import fold
 from detection.parameters import Parameters
 from detection.sql import into
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from lake.ledger import publish
+from lake.reviews import add_review, view_reviews
+from lake.store import Lake
+from tests.support.memory import connect
 
 DAY = datetime(2026, 3, 1)
 HOUR = timedelta(hours=1)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from assets.resources import Detector
+from assets.core.resources import Detector
 from detection.addresses import parse
 from detection.geoip import read_geography
 from detection.operator_files import OperatorFileError
 from detection.risk import read_networks
-from tests.mmdb import country_database, database, system_database
+from tests.support.mmdb import country_database, database, system_database
 
 COUNTRIES = {"81.2.69.0/24": "GB", "2a02:cf40::/29": "NO", "10.0.0.0/8": "US", "203.0.113.0/24": "US"}
 

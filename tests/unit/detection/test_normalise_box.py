@@ -14,7 +14,7 @@ import zstandard
 
 from detection.normalise import normalise
 from detection.tables import TABLES
-from tests.memory import connect
+from tests.support.memory import connect
 
 DAY = date(2026, 3, 4)
 NOON = "2026-03-04T12:00:00Z"

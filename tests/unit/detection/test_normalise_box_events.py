@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_normalise_box import event, land, rows, run
 
 from detection.normalise.reading import LONGEST_LINE
+from tests.unit.detection.test_normalise_box import event, land, rows, run
 
 NOON = datetime(2026, 3, 4, 12)
 UNKNOWN = {"type": "user", "id": "2", "name": "Unknown User", "login": ""}

@@ -14,7 +14,7 @@ import zstandard
 from detection.normalise import normalise
 from detection.normalise.fields import LAYOUTS
 from detection.normalise.sampling import SAMPLE, create_sample, read_fields
-from tests.memory import connect
+from tests.support.memory import connect
 
 DAY = date(2026, 3, 4)
 

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 import zstandard
 
-from assets.history import import_history
-from assets.history_stage import Span
-from assets.lake import Lake
 from detection.normalise import identities_of_files, normalise, outcomes
 from detection.normalise.sampling import create_sample
 from detection.sql import into
-from tests.memory import connect
+from history.importing import import_history
+from history.staging import Span
+from lake.store import Lake
+from tests.support.memory import connect
 
 DAY = date(2026, 1, 5)
 LARGEST = 1 << 62

@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from detection.normalise import normalise
-from tests.memory import connect
+from tests.support.memory import connect
 
 DAY = date(2026, 3, 4)
 Event = dict[str, Any]

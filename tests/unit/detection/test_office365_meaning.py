@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from detection.normalise import normalise, outcomes
-from tests.memory import connect
+from tests.support.memory import connect
 
 Event = dict[str, Any]
 GUID = "00000000-0000-4000-8000-000000000005"

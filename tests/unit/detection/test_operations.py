@@ -11,7 +11,7 @@ import pytest
 from detection.normalise import PROVIDERS, outcomes
 from detection.normalise.operations import IRRELEVANT, TABLES, create_operations, drop_operations, read_rows
 from detection.normalise.reference import PAGES, page
-from tests.memory import connect
+from tests.support.memory import connect
 
 Event = dict[str, Any]
 KINDS = {

@@ -18,7 +18,7 @@ from detection.normalise import normalise
 from detection.persons import MappedAccount, read_persons, resolve, view_by_person
 from detection.risk import OperatorFileError
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 

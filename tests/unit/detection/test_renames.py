@@ -18,7 +18,7 @@ from detection.parameters import Parameters
 from detection.persons import resolve, view_by_person
 from detection.sql import into, load
 from detection.tables import empty
-from tests.memory import connect
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assets.resources import Detector
+from assets.core.resources import Detector
 from detection.operator_files import OperatorFileError
 from detection.risk import ListedUser, read_networks, read_risk_list
 

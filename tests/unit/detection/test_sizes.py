@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from detection.sql import into
 from detection.tables import TABLES
-from tests.memory import connect
+from tests.support.memory import connect
 
 NOON = datetime(2026, 3, 4, 12)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detection.reasons import REASONS
 from detection.suspicion import Watch
-from tests.unit.made_alert import (
+from tests.support.made_alert import (
     ABROAD,
     ARCHIVES,
     BURST,

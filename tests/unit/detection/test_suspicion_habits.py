@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.unit.made_alert import (
+from tests.support.made_alert import (
     ARCHIVES,
     DAY,
     EARLY,

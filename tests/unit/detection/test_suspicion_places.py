@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from detection.geoip import Geography, read_geography
 from detection.risk import Listed, Networks
 from detection.suspicion import Watch
-from tests.mmdb import country_database, system_database
-from tests.unit.made_alert import BURST, DAY, HISTORY, HOUR, MINUTE, OPENS, event, found
+from tests.support.made_alert import BURST, DAY, HISTORY, HOUR, MINUTE, OPENS, event, found
+from tests.support.mmdb import country_database, system_database
 
 PLACE = {"first_country", "first_network", "impossible_travel", "tor_network", "hosting_network"}
 PROVIDERS = ["box", "dropbox", "google_workspace", "office365"]

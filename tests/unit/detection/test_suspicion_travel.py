@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.made_alert import ABROAD, BURST, DAY, HOME, MINUTE, OPENS, TUNNEL, event, found, networks
+from tests.support.made_alert import ABROAD, BURST, DAY, HOME, MINUTE, OPENS, TUNNEL, event, found, networks
 
 
 def test_a_tunnel_that_ends_abroad_is_no_travel():

@@ -9,7 +9,7 @@ import pytest
 from detection.reasons import is_suspicious, known
 from detection.risk import ListedUser
 from detection.suspicion import Watch
-from tests.unit.made_alert import DAY, HOUR, OPENS, confirmed, event, found, listed
+from tests.support.made_alert import DAY, HOUR, OPENS, confirmed, event, found, listed
 
 
 @pytest.mark.parametrize(

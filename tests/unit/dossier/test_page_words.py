@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from assets.pages.evidence import Closed
-from assets.pages.terminal import closed_in_terminal
-from assets.pages.words import Outside, sentence_case, share, visible
 from detection.operator_files import OperatorFileError
 from detection.sensitive import read_terms
+from dossier.layout import Outside, sentence_case, share, visible
+from dossier.reading import Closed
+from dossier.terminal import closed_in_terminal
 
 
 def shown(name: str) -> str:

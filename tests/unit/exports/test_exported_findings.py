@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from detection.export import json_line, largest_uploads, map_alerts, map_uploads
-from detection.ocsf import check
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from exports.mapping import json_line, largest_uploads, map_alerts, map_uploads
+from exports.ocsf_validation import check
+from tests.support.memory import connect
 
 OPENS = datetime(2026, 3, 1, 22)
 HOUR = timedelta(hours=1)

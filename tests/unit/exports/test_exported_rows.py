@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from detection.export import csv_header, csv_line, json_line, map_uploads
-from detection.ocsf import check, schema
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from exports.mapping import csv_header, csv_line, json_line, map_uploads
+from exports.ocsf_validation import check, schema
+from tests.support.memory import connect
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 HOSTILE = st.one_of(

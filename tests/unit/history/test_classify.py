@@ -13,10 +13,10 @@ from click.testing import Result
 from rich.console import Console
 from typer.testing import CliRunner
 
+from cli.app import app
 from detection.normalise import PROVIDERS
-from orchestration.classify import classify as classified
-from orchestration.classify import outcome_table
-from orchestration.cli import app
+from history.classification import classify as classified
+from history.classification import outcome_table
 
 Event = dict[str, Any]
 _LISTS = {"box": ("entries",), "dropbox": ("events",), "google_workspace": ("items",), "office365": ()}
@@ -274,7 +274,7 @@ def test_what_can_be_read_ends_well_and_the_rest_is_counted(tmp_path: Path) -> N
 
 def test_only_the_beginning_of_a_long_file_is_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a table that nobody can read and that takes minutes to lay out, without a word of what is left out."""
-    for module in ("orchestration.classify", "orchestration.commands.classify"):
+    for module in ("history.classification", "cli.classify"):
         monkeypatch.setattr(f"{module}.SHOWN_AT_MOST", 3)
     file = save(tmp_path, "\n".join(json.dumps(box(n)) for n in range(5)))
     result = run("--provider", "box", str(file))

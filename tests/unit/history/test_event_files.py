@@ -17,17 +17,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.event_files import event_files
-from assets.history import import_history
-from assets.history_stage import Span
-from assets.lake import Lake
 from detection.normalise import PROVIDERS
-from orchestration.classify import classify
-from tests.unit.event_shapes import CONTAINERS, ENCODINGS, OFFICE365_CONTAINERS, PACKINGS, containers, events
+from history.classification import classify
+from history.formats import event_files
+from history.importing import import_history
+from history.staging import Span
+from lake.store import Lake
+from tests.support.event_shapes import CONTAINERS, ENCODINGS, OFFICE365_CONTAINERS, PACKINGS, containers, events
 
 pytestmark = pytest.mark.sampled
 
-DOCS = Path(__file__).parents[2] / "docs" / "import.md"
+DOCS = Path(__file__).parents[3] / "docs" / "import.md"
 Found = tuple[list[Any], list[tuple[int, str, str]]]
 
 

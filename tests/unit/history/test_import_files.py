@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from assets.event_files import EventFileError
-from assets.history import import_history
-from assets.history_stage import Span
-from tests.unit.made_export import ANSWERS, DAYS, NOW, RECORDS, bring, kept, lake_at, landed, lines, purview, record
+from history.formats import EventFileError
+from history.importing import import_history
+from history.staging import Span
+from tests.support.made_export import ANSWERS, DAYS, NOW, RECORDS, bring, kept, lake_at, landed, lines, purview, record
 
 SHAPES: dict[str, bytes | str] = {
     "csv": purview(RECORDS),
@@ -147,7 +147,7 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_of_what_is_no_whole_export_lands_what_can_be_read(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch):
     """Prevents a full disk or memory, a traceback, and records lost for what is broken behind them."""
-    monkeypatch.setattr("assets.event_files.unpacking._UNPACKED_AT_LEAST", 20_000_000)
+    monkeypatch.setattr("history.formats.unpacking._UNPACKED_AT_LEAST", 20_000_000)
     content, said, number = HOSTILE[name]
     lake = lake_at(tmp_path)
     report = bring(lake, lines([record(77)]), content)

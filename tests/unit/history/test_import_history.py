@@ -12,16 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.coverage import evaluations, first_days
-from assets.history import _LIMITS
-from assets.lake import Lake
-from assets.landing import due, land
-from assets.manifest import Manifest
 from assets.normalised import raw_files
 from connectors import Gap, Page
 from detection.normalise import normalise
-from tests.memory import connect
-from tests.unit.made_export import ANSWERS, DAYS, HOUR, NOW, RECORDS, bring, lake_at, lines, purview, record
+from history.importing import _LIMITS
+from lake.coverage import evaluations, first_days
+from lake.landing import due, land
+from lake.manifest import Manifest
+from lake.store import Lake
+from tests.support.made_export import ANSWERS, DAYS, HOUR, NOW, RECORDS, bring, lake_at, lines, purview, record
+from tests.support.memory import connect
 
 
 def test_importing_again_changes_nothing(tmp_path: Path):

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from orchestration.cli import app
-from tests.unit.event_shapes import events
+from cli.app import app
+from tests.support.event_shapes import events
 
 LINES = "\n".join(map(json.dumps, events("office365")))
 PAGE = '<html>\n<head><title>\n Sign in to your account</title><script>$Config={"a":1,"b":[2]};</script></head></html>'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.engine import SPILL, available_bytes, engine_bytes, opened, sweep
+from lake.engine import SPILL, available_bytes, engine_bytes, opened, sweep
 
 MIB = 1 << 20
 
@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_spilled_below_the_home_for_nobody_else(tmp_path):
 _HOLD = """
 import sys, time
 from pathlib import Path
-from assets.engine import opened
+from lake.engine import opened
 with opened(Path(sys.argv[1])) as con:
     place = con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
     (Path(place) / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("ann@example.com")

@@ -10,9 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.lake import Lake, replace_text
 from detection.tables import TABLES, empty
-from tests.memory import connect
+from lake.store import Lake, replace_text
+from tests.support.memory import connect
 
 DAY = 86_400
 DAYS = [date(2026, 1, 5), date(2026, 1, 6)]

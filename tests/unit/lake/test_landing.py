@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from assets.coverage import evaluations
-from assets.lake import Lake
-from assets.landing import due, land
-from assets.manifest import Manifest
 from connectors import Gap, Page
+from lake.coverage import evaluations
+from lake.landing import due, land
+from lake.manifest import Manifest
+from lake.store import Lake
 
 DAY = date(2026, 3, 2)
 HOUR = timedelta(hours=1)

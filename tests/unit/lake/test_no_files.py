@@ -11,15 +11,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.damage import DamagedError
-from assets.durable import replacing
-from assets.health import read_health, record
-from assets.kept import copy_of, intact, write_kept
-from assets.lake import Lake
-from assets.landing import land
-from assets.manifest import Manifest
-from assets.verification import verify
 from connectors import Page
+from lake.damage import DamagedError
+from lake.durable import replacing
+from lake.health import read_health, record
+from lake.kept import copy_of, intact, write_kept
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
+from lake.verification import verify
 
 NOW = datetime(2026, 1, 6, 9, tzinfo=UTC)
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from assets.lake import Lake
-from assets.people import find_people, people_file, read_people
 from bench.chaos.damages import DAMAGES
 from detection.tables import TABLES
-from tests.memory import connect
+from lake.people import find_people, people_file, read_people
+from lake.store import Lake
+from tests.support.memory import connect
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.landing import due, land, land_import, land_late
-from assets.manifest import Manifest
-from assets.pulling import ask_again, open_gaps
-from assets.salvage import salvage
 from connectors import Gap, Page, UnavailableError
+from lake.landing import due, land, land_import, land_late
+from lake.manifest import Manifest
+from lake.pulling import ask_again, open_gaps
+from lake.salvage import salvage
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

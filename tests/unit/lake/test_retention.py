@@ -9,16 +9,16 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from assets.lake import Lake
-from assets.people import find_people
-from assets.retention import LEAST_DAYS, TABLES, find_old, kept_days, remove_old
+from cli.app import app
 from connectors import ConfigurationError
 from detection.tables import TABLES as COLUMNS
 from detection.tables import empty
-from orchestration.cli import app
+from lake.people import find_people
+from lake.retention import LEAST_DAYS, TABLES, find_old, kept_days, remove_old
+from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
-from tests.memory import connect
+from tests.support.memory import connect
 
 TODAY = date(2026, 6, 30)
 DAY = timedelta(days=1)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from assets.health import read_health, record
-from assets.lake import Lake
-from assets.verification import verify
+from lake.health import read_health, record
+from lake.store import Lake
+from lake.verification import verify
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from assets.lake import Lake
-from assets.warehouse import build_warehouse, warehouse_path
 from detection.tables import empty
-from tests.memory import connect
+from lake.store import Lake
+from lake.warehouse import build_warehouse, warehouse_path
+from tests.support.memory import connect
 
 
 @pytest.fixture

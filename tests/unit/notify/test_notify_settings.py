@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from orchestration.notify.channels import DeliveryError, open_channel
-from orchestration.notify.outbox import Letter
-from orchestration.notify.settings import read_channels
+from notify.channels import DeliveryError, open_channel
+from notify.outbox import Letter
+from notify.settings import read_channels
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 N = "UPLOADWATCH_NOTIFY_"

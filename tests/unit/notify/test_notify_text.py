@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.notify.messages import capped, feed_message, run_failed, source_message
-from orchestration.notify.text import harmless, headline, text_of
+from notify.messages import capped, feed_message, run_failed, source_message
+from notify.text import harmless, headline, text_of
 
 HOSTILE = [
     "<!channel>",

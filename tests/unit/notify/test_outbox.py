@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.notify.channels import DeliveryError
-from orchestration.notify.messages import Message, key_of
-from orchestration.notify.outbox import ATTEMPTS, Letter, Outbox, backoff
-from orchestration.notify.rounds import deliver
+from notify.channels import DeliveryError
+from notify.delivery import deliver
+from notify.messages import Message, key_of
+from notify.outbox import ATTEMPTS, Letter, Outbox, backoff
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

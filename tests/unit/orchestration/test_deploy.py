@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+DEPLOY = Path(__file__).parents[3] / "deploy"
 
 
 @pytest.mark.parametrize(("unit", "secrets"), [("code", True), ("daemon", False), ("webserver", False)])

@@ -11,7 +11,7 @@ from connectors import ConfigurationError
 from orchestration.definitions import definitions
 from orchestration.env_file import env_text, read_env_file
 from orchestration.settings import environment
-from tests.integration.command import say
+from tests.support.command import say
 
 PLANTED = "BOX_API_URL=https://evil.example\n"
 ANOTHER = 12345

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from orchestration.run_retention import remove_old_runs, run_retention_schedule
+from orchestration.storage.run_retention import remove_old_runs, run_retention_schedule
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05", end_date="2026-01-08")
 

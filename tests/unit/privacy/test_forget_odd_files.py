@@ -17,11 +17,11 @@ import pytest
 import zstandard
 from typer.testing import CliRunner
 
-from assets.forget import Findings, forget, identify
-from assets.lake import Lake
 from assets.normalised import read_again
-from assets.scratch import live_scratch, scratch, sweep_scratch
-from orchestration.cli import app
+from cli.app import app
+from lake.scratch import live_scratch, scratch, sweep_scratch
+from lake.store import Lake
+from privacy.erasure import Findings, forget, identify
 
 pytestmark = pytest.mark.sampled
 
@@ -120,7 +120,7 @@ def test_the_command_ends_with_1_and_names_the_files(lake):
 
 def test_a_locked_database_is_named(lake, monkeypatch):
     """Prevents Dagster's log from being left out in silence while another process writes to it."""
-    monkeypatch.setattr("assets.forget.databases._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("privacy.erasure.databases._PATIENCE_SECONDS", 0.1)
     path = home_of(lake) / "runs.db"
     with closing(sqlite3.connect(path)) as con:
         con.execute("CREATE TABLE runs (body TEXT UNIQUE, packed BLOB)")
@@ -159,7 +159,7 @@ def test_names_of_files_lose_the_person(lake):
 KILLED = """
 import os, sys
 from pathlib import Path
-from assets.scratch import scratch
+from lake.scratch import scratch
 with scratch(Path(sys.argv[1]), "import") as directory:
     (directory / "spilled").mkdir()
     (directory / "spilled" / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"ann@example.com")

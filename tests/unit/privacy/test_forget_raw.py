@@ -14,14 +14,14 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.forget import Findings, forget, identify
-from assets.history import import_history
-from assets.history_stage import Span
-from assets.lake import Lake
-from assets.landing import land, land_import, land_late
-from assets.manifest import Manifest
 from assets.normalised import read_again
 from connectors import PROVIDERS, Page
+from history.importing import import_history
+from history.staging import Span
+from lake.landing import land, land_import, land_late
+from lake.manifest import Manifest
+from lake.store import Lake
+from privacy.erasure import Findings, forget, identify
 
 pytestmark = pytest.mark.sampled
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assets.forget.person import Person
-from assets.forget.spellings import KEPT, canonical
-from tests.memory import connect
+from privacy.erasure.person import Person
+from privacy.erasure.spellings import KEPT, canonical
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.forget.everywhere import forget_database
-from assets.forget.person import Person
-from assets.forget.rows import forget_parquet
+from privacy.erasure.everywhere import forget_database
+from privacy.erasure.person import Person
+from privacy.erasure.rows import forget_parquet
 
 ANN = Person("ann@example.com", ["ann@example.com"])
 STRICT = Person("ann@example.com", ["ann@example.com"], strict=True)

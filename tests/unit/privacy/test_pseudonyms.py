@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.pseudonyms import COLUMNS, KeyFormatError, Pseudonyms, TokenError
 from detection.tables import TABLES
+from privacy.pseudonyms import COLUMNS, KeyFormatError, Pseudonyms, TokenError
 
 KEY = base64.b64encode(bytes(range(64))).decode()
 OTHER = base64.b64encode(bytes(range(1, 65))).decode()

@@ -8,16 +8,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sandbox.workload import FEWEST_DAYS, make_workload
-from sandbox.workload_format import (
+from sandbox.workload.format import (
     PROVIDERS,
     SCHEMA,
     Label,
     write_labels,
     write_workload,
 )
-from sandbox.workload_people import make_organisation
-from sandbox.workload_stats import gini
+from sandbox.workload.making import FEWEST_DAYS, make_workload
+from sandbox.workload.people import make_organisation
+from sandbox.workload.stats import gini
 
 START = pd.Timestamp("2026-01-05", tz="UTC")
 FLOOR_FILES, FLOOR_BYTES = 50, 100_000_000

@@ -9,8 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sandbox.workload import add_command, make_workload
-from sandbox.workload_format import (
+from sandbox.workload.format import (
     SCHEMA,
     Label,
     WorkloadError,
@@ -20,6 +19,7 @@ from sandbox.workload_format import (
     write_labels,
     write_workload,
 )
+from sandbox.workload.making import add_command, make_workload
 
 ROW = "box,upload,2026-01-05T09:30:00Z,ada@example.com,a.txt,5"
 HEADER = "provider,kind,time,user,file_name,bytes"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sampled import PARTS, taken
+from tests.support.sampled import PARTS, taken
 
 
 def test_every_case_is_in_one_part() -> None:

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from math import inf, sqrt
 from typing import NamedTuple
 
-from sandbox.workload_format import Label
+from sandbox.workload.format import Label
 
 __all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "held_out", "judge", "wilson"]
 

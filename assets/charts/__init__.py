@@ -1,0 +1,1 @@
+"""Charts in the metadata of materialisations and of checks."""

@@ -1,0 +1,1 @@
+"""Experiments that chose the score; see README.md."""

@@ -1,0 +1,5 @@
+"""Ground floor: what every room may use and no room owns.
+
+Belongs here: the base class of errors that a person can mend. Does not belong here: anything that knows a provider,
+a table or Dagster; a helper that only one room needs.
+"""

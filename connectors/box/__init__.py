@@ -1,0 +1,1 @@
+"""Connector of Box: audit log, event stream and sizes of files."""

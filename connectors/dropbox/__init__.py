@@ -1,0 +1,1 @@
+"""Connector of Dropbox Business: team log and sizes of files."""

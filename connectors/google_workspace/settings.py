@@ -1,0 +1,31 @@
+"""Settings of Google Workspace, read from a mapping of environment variables."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from connectors.core.settings import Count, Hours, ProviderSettings, Url
+
+__all__ = ["GoogleWorkspaceSettings"]
+
+
+class GoogleWorkspaceSettings(ProviderSettings):
+    """A service account with domain-wide delegation, and the administrator it reads the reports as."""
+
+    provider: ClassVar[str] = "google_workspace"
+    service_account_file: str = Field(alias="GOOGLE_SERVICE_ACCOUNT_FILE")
+    admin_email: str = Field(alias="GOOGLE_ADMIN_EMAIL", pattern=r"^[^@\s]+@[^@\s]+$")
+    customer_id: str = Field("my_customer", alias="GOOGLE_CUSTOMER_ID")
+    api_url: Url = Field("https://admin.googleapis.com", alias="GOOGLE_API_URL")
+    drive_url: Url = Field("https://www.googleapis.com", alias="GOOGLE_DRIVE_URL")
+    token_url: Url | None = Field(None, alias="GOOGLE_TOKEN_URL")
+    recover_sizes: bool = Field(False, alias="GOOGLE_RECOVER_SIZES")
+    # Google allows 2400 a minute of the reports, and is said to allow 12000 of Drive.
+    requests_per_minute: Count = Field(1800, alias="GOOGLE_REQUESTS_PER_MINUTE")
+    drive_requests_per_minute: Count = Field(6000, alias="GOOGLE_DRIVE_REQUESTS_PER_MINUTE")
+    parallel_slices: Count = Field(4, alias="GOOGLE_PARALLEL_SLICES")
+    # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
+    lateness_hours: Hours = Field(72, alias="GOOGLE_LATENESS_HOURS")
+    overlap_hours: Hours = Field(6, alias="GOOGLE_OVERLAP_HOURS")

@@ -1,0 +1,1 @@
+"""Sections of an alert's page, a module a question."""

@@ -1,0 +1,1 @@
+"""What the stand-ins of all providers share: clock, credentials, workload columns, people, files and answers."""

@@ -1,0 +1,1 @@
+"""Stand-in for Box: event streams and files."""

@@ -1,0 +1,1 @@
+"""Stand-in for Dropbox Business: team log and files."""

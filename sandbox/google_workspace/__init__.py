@@ -1,0 +1,1 @@
+"""Stand-in for Google Workspace: Reports API and Drive."""

@@ -1,0 +1,1 @@
+"""Stand-in for Office 365: Management Activity API and Microsoft Graph."""

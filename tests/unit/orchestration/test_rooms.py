@@ -1,0 +1,70 @@
+"""The order of the rooms: which package may import which."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+def linted(checkout: Path) -> subprocess.CompletedProcess[str]:
+    command = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [command, "--no-logo", "--no-cache"], cwd=checkout, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The packages of the checkout, to be changed."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for package in sorted(path.parent for path in ROOT.glob("*/__init__.py")):
+        ignored = shutil.ignore_patterns("__pycache__", "*.sql", "data")
+        shutil.copytree(package, tmp_path / package.name, ignore=ignored)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "rule"),
+    [
+        ("lake/store.py", "import assets.alerts", "Imports go down the list of rooms only"),
+        ("detection/chain.py", "import dagster", "Rules, connectors and the ground floor know nothing of Dagster"),
+        ("sandbox/gate.py", "import connectors", "The sandbox imports no room of the product"),
+        ("cli/demo.py", "import sandbox.server", "No room of the product imports the sandbox"),
+        ("connectors/box/files.py", "import connectors.dropbox.files", "No provider's connector imports another's"),
+    ],
+)
+def test_a_wrong_import_fails_with_the_rules_name(copy, module, line, rule):
+    """Prevents rooms from growing into each other unseen."""
+    path = copy / module
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    result = linted(copy)
+    assert result.returncode == 1
+    assert f"{rule} BROKEN" in result.stdout
+
+
+def test_every_package_is_under_the_rules():
+    """Prevents a new room from standing outside of the order."""
+    listed = subprocess.run(
+        [sys.executable, "-c", "from docs.draw_architecture import rooms; print(*rooms())"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout.split()
+    assert sorted(listed) == sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+def test_the_pictures_are_drawn_from_the_code():
+    """Prevents docs/architecture.md from showing rooms and assets as they once were."""
+    script = "from docs.draw_architecture import PAGE, page; print(PAGE.read_text(encoding='utf-8') == page())"
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert result.stdout.strip() == "True", "run: python docs/draw_architecture.py"
