@@ -15,7 +15,7 @@ test: .venv/development
 lint: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy sandbox
+	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox
 	$(BIN)/lint-imports --no-logo --no-cache
 
 .venv/runtime: requirements.lock pyproject.toml

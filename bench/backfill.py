@@ -30,8 +30,8 @@ import duckdb
 
 from assets.audit_events import PullConfig
 from cli.replay import Home, deployment, sandbox
-from connectors import PROVIDERS
 from orchestration.definitions import build_defs
+from providers import PROVIDERS
 from sandbox.workload.format import write_workload
 from sandbox.workload.making import FEWEST_DAYS, make_workload
 
@@ -129,7 +129,7 @@ def measure(days: int, people: int, sample: int) -> dict[str, Any]:
             def values(name: str) -> dict[str, str]:
                 home = Home(root / name)
                 home.instance().dispose()
-                made = deployment(home, stand_in, FIRST, last, providers=PROVIDERS, settings={})
+                made = deployment(home, stand_in, FIRST, last, providers=tuple(PROVIDERS), settings={})
                 return {**made, "UPLOADWATCH_NOW": now.isoformat(), "DAGSTER_HOME": str(home.path / "dagster")}
 
             wall = _backfill(values("one_run"), FIRST, last)

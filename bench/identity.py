@@ -24,9 +24,9 @@ import pyarrow as pa
 
 from cli.incident_score import score
 from cli.replay import Home, play, sandbox
-from connectors import PROVIDERS
 from lake.shown_alerts import read_alerts
 from lake.store import Lake
+from providers import PROVIDERS
 from sandbox.workload.format import labels_path, write_labels, write_workload
 from sandbox.workload.making import FEWEST_DAYS, make_workload
 
@@ -113,14 +113,14 @@ def run(folder: Path, *, seed: int, people: int, days: int, changing: bool) -> d
     ):
         play(
             home, stand_in, workload, START, last,
-            providers=PROVIDERS, settings={}, progress=lambda _start, _end: None, instance=instance,
+            providers=tuple(PROVIDERS), settings={}, progress=lambda _start, _end: None, instance=instance,
         )  # fmt: skip
     users = _former(table)
     lake = Lake(root=str(home.path / "lake"))
     alerts = [
         {**alert, "user": users.get(alert["user"], alert["user"])} for alert in read_alerts(lake, datetime.now(UTC))
     ]
-    result = score(alerts, labels_path(workload), providers=PROVIDERS)
+    result = score(alerts, labels_path(workload), providers=tuple(PROVIDERS))
     several = {user for address, user in users.items() if address != user}
     return {
         "events": table.num_rows,

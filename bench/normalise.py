@@ -31,11 +31,12 @@ import pandas as pd
 import zstandard
 
 from bench.audit_events import EVENTS, SCANS
-from detection.normalise import PROVIDERS, normalise
+from detection.normalise import normalise
 from detection.normalise.reading import LONGEST_LINE
 from detection.sql import ENGINE
 from detection.tables import TABLES
 from lake.landing import compressing
+from providers import PROVIDERS
 
 DAY = date(2026, 1, 5)
 SLICES = 24

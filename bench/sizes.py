@@ -25,7 +25,7 @@ import duckdb
 import pyarrow as pa
 
 from cli.replay import sandbox
-from connectors import PROVIDERS, FileQuestion, Limiter, Limits, Page, build
+from connectors import FileQuestion, Limiter, Limits, Page, build
 from connectors.box.settings import BoxSettings
 from connectors.dropbox.settings import DropboxSettings
 from connectors.google_workspace.settings import GoogleWorkspaceSettings
@@ -34,6 +34,7 @@ from detection.normalise import normalise
 from detection.sql import into
 from detection.tables import empty
 from orchestration.settings import Settings
+from providers import PROVIDERS
 from sandbox.workload.format import SCHEMA, write_workload
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

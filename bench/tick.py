@@ -24,9 +24,9 @@ from typing import Any
 import dagster as dg
 
 from cli.replay import Home, deployment, play, sandbox
-from connectors import PROVIDERS
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
+from providers import PROVIDERS
 from sandbox.workload.format import write_workload
 from sandbox.workload.making import make_workload
 
@@ -82,12 +82,12 @@ def measure(people: int, days: int, ticks: int, folder: Path) -> dict[str, Any]:
                     workload,
                     first,
                     _TODAY - _DAY,
-                    providers=PROVIDERS,
+                    providers=tuple(PROVIDERS),
                     settings={},
                     progress=lambda _start, _end: None,
                     instance=instance,
                 )
-            values[name] = deployment(home, stand_in, first, _TODAY, providers=PROVIDERS, settings={})
+            values[name] = deployment(home, stand_in, first, _TODAY, providers=tuple(PROVIDERS), settings={})
         for n in range(_UNCOUNTED + ticks):
             now = _FIRST_TICK + n * _QUARTER
             stand_in.set_clock(now)

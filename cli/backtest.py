@@ -19,7 +19,6 @@ from assets.charts.budget_plots import budget_plot
 from cli.incident_score import Score, score
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
-from connectors import PROVIDERS
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
@@ -30,6 +29,7 @@ from lake.people import read_people
 from lake.reviews import view_reviews
 from lake.store import Lake
 from orchestration.settings import Settings, environment
+from providers import PROVIDERS
 
 __all__ = ["backtest"]
 
@@ -80,7 +80,7 @@ def _budgets(text: str) -> list[float]:
 
 
 def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | None) -> dict[str, Any]:
-    began = first_days(lake, PROVIDERS)
+    began = first_days(lake, tuple(PROVIDERS))
     if not began:
         raise FileNotFoundError(f"{lake.root} holds no audit events: there is nothing to play.")
     first = max(start - _LEAD, min(began.values()))
@@ -153,7 +153,7 @@ def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
             "last_window_end": alert.last_window_end.replace(tzinfo=UTC).isoformat(),
         }
 
-    result: Score = score([told(alert) for alert in alerts], labels, providers=PROVIDERS)
+    result: Score = score([told(alert) for alert in alerts], labels, providers=tuple(PROVIDERS))
     false = result.look_alikes + result.unlabelled
     return {
         "recall": round(sum(result.found.values()) / max(1, sum(result.wanted.values())), 3),

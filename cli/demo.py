@@ -20,10 +20,10 @@ from cli.incident_score import score
 from cli.options import HOME, HomeOption, known_providers, lake_of, pages_address
 from cli.replay import PROJECT, Home, play, sandbox
 from cli.terminal import terminal
-from connectors import PROVIDERS
 from lake.shown_alerts import read_alerts
 from orchestration.resources import resources
 from orchestration.settings import Settings, environment
+from providers import PROVIDERS
 
 __all__ = ["demo", "run"]
 
@@ -191,7 +191,7 @@ def demo(home: HomeOption = HOME) -> None:
     _replay(Home(home), workload, _DEMO_START, _DEMO_START + timedelta(days=_DEMO_DAYS - 1), list(PROVIDERS), {})
     found = _alerts(home)
     out.print(alert_table(found))
-    result = score(found, workload.with_suffix(".labels.csv"), providers=PROVIDERS)
+    result = score(found, workload.with_suffix(".labels.csv"), providers=tuple(PROVIDERS))
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
     out.print(

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from connectors import PROVIDERS
 from lake.home import dossier_url
 from lake.store import Lake
 from orchestration.settings import Settings, environment
+from providers import PROVIDERS
 
 __all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address"]
 

@@ -18,11 +18,11 @@ from assets.core.resources import Clock
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from detection.allow_list import AllowListError, read
-from detection.wording import TITLES
 from lake.source_status import Activation, Source, activations, sources_of, warnings
 from lake.store import Lake
 from notify.settings import read_channels
 from orchestration.settings import Settings, environment
+from providers import title_of
 
 __all__ = ["status"]
 
@@ -65,7 +65,7 @@ def status(
         why = f": {row['reason']}" if row["reason"] else ""
         count = f"{row['windows']} window{'' if row['windows'] == 1 else 's'}"
         out.print(
-            f"{TITLES.get(row['scope'], row['scope'])}: {count} {row['state']}{why} "
+            f"{title_of(row['scope'])}: {count} {row['state']}{why} "
             f"({row['first_window_start']:%Y-%m-%d %H:%M} to {row['last_window_start']:%Y-%m-%d %H:%M} UTC)",
             markup=False,
         )

@@ -17,8 +17,9 @@ import typer
 from cli.options import HOME, HomeOption
 from cli.replay import PROJECT, Home, sandbox
 from cli.terminal import terminal
-from connectors import PROVIDERS, variables
+from connectors import variables
 from orchestration.env_file import ENV_FILE, env_text
+from providers import PROVIDERS
 
 __all__ = ["ui"]
 

@@ -19,10 +19,9 @@ from connectors.core.errors import (
 )
 from connectors.core.rate_limits import Limiter, Limits
 from connectors.core.types import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
-from connectors.registry import PROVIDERS, build, configured, horizons, misconfigured, recovers_sizes, variables
+from connectors.registry import build, configured, horizons, misconfigured, recovers_sizes, variables
 
 __all__ = [
-    "PROVIDERS",
     "AccessError",
     "AnswerError",
     "ConfigurationError",

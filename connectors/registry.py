@@ -4,28 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import cast
 
-from connectors.box.audit_log import BoxConnector
-from connectors.box.settings import BoxSettings
 from connectors.core.errors import ConfigurationError
 from connectors.core.rate_limits import Limits
 from connectors.core.settings import ProviderSettings
 from connectors.core.types import Connector
-from connectors.dropbox.audit_log import DropboxConnector
-from connectors.dropbox.settings import DropboxSettings
-from connectors.google_workspace.audit_log import GoogleWorkspaceConnector
-from connectors.google_workspace.settings import GoogleWorkspaceSettings
-from connectors.office365.audit_log import Office365Connector
-from connectors.office365.settings import Office365Settings
+from providers import PROVIDERS
+from providers.completeness import part
 
-__all__ = ["PROVIDERS", "build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
+__all__ = ["build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
 
-_SETTINGS: dict[str, type[ProviderSettings]] = {
-    kind.provider: kind for kind in (BoxSettings, DropboxSettings, GoogleWorkspaceSettings, Office365Settings)
-}
-
-PROVIDERS: tuple[str, ...] = tuple(_SETTINGS)
-"""All providers, in their usual order."""
+_SETTINGS = {name: cast(type[ProviderSettings], part("settings", name)) for name in PROVIDERS}
+_Make = Callable[[ProviderSettings, Callable[[], datetime], Limits], Connector]
 
 
 def variables(provider: str) -> list[str]:
@@ -77,16 +68,8 @@ def build(
         ConfigurationError: The provider is not or half configured, or one of its values can't be used.
     """
     limits = limits or Limits(None)
-    match settings := _settings(provider, environment):
-        case BoxSettings():
-            return BoxConnector(settings, now, limits)
-        case DropboxSettings():
-            return DropboxConnector(settings, now, limits)
-        case GoogleWorkspaceSettings():
-            return GoogleWorkspaceConnector(settings, now, limits)
-        case Office365Settings():
-            return Office365Connector(settings, now, limits)
-    raise TypeError(f"no connector for {type(settings).__name__}")
+    connector = cast(_Make, part("connector", provider))
+    return connector(_settings(provider, environment), now, limits)
 
 
 def _settings(provider: str, environment: Mapping[str, str]) -> ProviderSettings:

@@ -9,15 +9,16 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
+from detection.operator_values import ProviderName
 from detection.persons import named, tell_nobody
 from detection.user_agents import MARK, is_derived
-from detection.wording import TITLES
+from providers import title_of
 
 __all__ = ["AllowListError", "Entry", "allow", "digest", "read"]
 
@@ -62,7 +63,7 @@ class Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     user: _Text
-    provider: Literal["box", "dropbox", "google_workspace", "office365"] | None = None
+    provider: ProviderName | None = None
     app: _Text | None = None
     app_id: _Text | None = None
     owner: _Text
@@ -91,7 +92,7 @@ class Entry(BaseModel):
     @property
     def subject(self) -> str:
         """What it allows, such as ``*@example.com at Box with Rclone``."""
-        where = f" at {TITLES[self.provider]}" if self.provider else ""
+        where = f" at {title_of(self.provider)}" if self.provider else ""
         named = " ".join(filter(None, (self.app, self.app_id and f"(id {self.app_id})")))
         return self.user + where + (f" with {named}" if named else "")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 import pyarrow as pa
@@ -17,8 +16,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from detection.account_groups import GROUPING, AccountGroups
 from detection.operator_files import OperatorFileError, Row, read_rows_with_places
+from detection.operator_values import ProviderName
 from detection.risk import printable_text
 from detection.sql import into, load, nested, parsed, version
+from providers import PROVIDERS
 
 __all__ = [
     "BY_PERSON",
@@ -81,7 +82,7 @@ class MappedAccount(Row):
     """
 
     person: str = Field(min_length=1, max_length=320)
-    source: Literal["box", "dropbox", "google_workspace", "office365"] | None = None
+    source: ProviderName | None = None
     account: str | None = Field(default=None, max_length=320)
     address: str | None = Field(default=None, max_length=320)
 
@@ -153,7 +154,8 @@ def resolve(
         organisation_domains: Mail domains whose addresses join accounts of different providers.
         mapped: Rows of the operator's file.
     """
-    into(con, "spans", "persons/spans")
+    puid_sources = [each.name for each in PROVIDERS.values() if each.puids]
+    into(con, "spans", "persons/spans", {"puid_sources": puid_sources})
     into(con, "same", "persons/same")
     domains = sorted(domain.lower() for domain in organisation_domains)
     into(con, "links", "persons/links", {"organisation_domains": domains})

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple
 
+from providers import title_of
+
 __all__ = [
     "FLOOD",
-    "TITLES",
     "Common",
     "Flood",
     "Variation",
@@ -70,13 +71,6 @@ class Window(NamedTuple):
     saves: int = 0
 
 
-TITLES = {
-    "box": "Box",
-    "dropbox": "Dropbox",
-    "google_workspace": "Google Workspace",
-    "office365": "Office 365",
-}
-"""What each provider is called when spoken of to a person."""
 _COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
 """The days that each population is compared with."""
 _FEWEST = 2
@@ -151,7 +145,7 @@ def printable(text: str) -> str:
 
 
 def _where(providers: Sequence[str]) -> str:
-    return " and ".join(TITLES.get(provider, provider) for provider in providers)
+    return " and ".join(title_of(provider) for provider in providers)
 
 
 def sentence(w: Window) -> str:
@@ -194,7 +188,7 @@ class Flood(NamedTuple):
 
 
 def _share(c: Common) -> str:
-    label = TITLES.get(c.label, c.label) if c.dimension == "provider" else printable(c.label) or "none"
+    label = title_of(c.label) if c.dimension == "provider" else printable(c.label) or "none"
     if c.users_share == c.files_share == 1:
         return f"{c.dimension} {label} (all)"
     return f"{c.dimension} {label} ({100 * c.users_share:.0f} % of the users, {100 * c.files_share:.0f} % of the files)"

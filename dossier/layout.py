@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from detection.wording import TITLES, known_size
+from detection.wording import known_size
 from privacy.pseudonyms import TOKEN
+from providers import title_of
 
 __all__ = [
     "KINDS",
@@ -218,4 +219,4 @@ def moment(time: datetime | None) -> str:
 
 def provider(name: str) -> str:
     """What a provider is called."""
-    return TITLES.get(name, name)
+    return title_of(name)

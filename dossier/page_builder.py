@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from detection.risk import Networks
 from detection.sensitive import Term
-from detection.wording import TITLES
 from dossier.evidence import Evidence
 from dossier.html import FORM, IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
@@ -29,6 +28,7 @@ from lake.ledger import publish
 from lake.people import read_people
 from lake.store import Lake, replace_text
 from privacy.pseudonyms import Pseudonyms
+from providers import PROVIDERS
 
 __all__ = ["Binder", "Made", "is_switched"]
 
@@ -110,7 +110,7 @@ class Binder:
         rows = con.execute(f"SELECT {columns} FROM dossiers").fetchall()  # noqa: S608 -- our own columns
         self._rows = {row[0]: _Row._make(row) for row in rows}
         self._evidence: dict[str, Evidence] = {}
-        tables = [f"{provider}/{table}" for provider in TITLES for table in ("uploads", "activity")]
+        tables = [f"{provider}/{table}" for provider in PROVIDERS for table in ("uploads", "activity")]
         tables += ["detections", "evaluations", "baselines"]
         people = read_people(lake)
         self._content = cache(lambda day: lake.digest(tables, [day], people.digest([day])))

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from detection.risk import Networks
 from detection.sensitive import Term
-from detection.wording import TITLES
 from dossier.evidence import Evidence
 from dossier.queries import WATCHED, count_files, gather, subjects
 from lake.days import DAY, days_between
 from lake.people import read_people
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
 
@@ -168,7 +168,7 @@ def read_evidence(
     if span is None:
         return {}
     days = days_between(span[0].date(), span[1].date() + DAY)
-    uploads, activity = ([f"{provider}/{table}" for provider in TITLES] for table in ("uploads", "activity"))
+    uploads, activity = ([f"{provider}/{table}" for provider in PROVIDERS] for table in ("uploads", "activity"))
     people = read_people(lake)
     people.view(con, lake, "all_uploads", uploads, days, lost_too=True)
     people.view(con, lake, "all_activity", activity, days, dated=True, lost_too=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import duckdb
 
-from connectors import PROVIDERS
 from detection.persons import view_with_person
 from exports.files import GROUP_ROWS, Destination, ExportFormat, write_pieces
 from exports.mapping import (
@@ -33,6 +32,7 @@ from lake.days import days_between
 from lake.engine import opened
 from lake.ledger import publish
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["Export", "Exported", "open_export"]
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from connectors import PROVIDERS
 from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 from lake.durable import replacing
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 

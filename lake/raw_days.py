@@ -7,16 +7,14 @@ from datetime import date, timedelta
 from lake.days import days_between
 from lake.manifest import Manifest
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw_files", "span_of"]
-
-_LATEST_PUBLICATION = timedelta(days=2)
-"""Office 365 is selected by publication; events are looked for in so many later days of publication."""
 
 
 def span_of(provider: str) -> int:
     """Return how many days after its own a day of uploads reads raw events of."""
-    return _LATEST_PUBLICATION.days if provider == "office365" else 0
+    return PROVIDERS[provider].publication_days
 
 
 def _span(provider: str, day: date) -> list[date]:

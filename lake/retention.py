@@ -12,13 +12,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from connectors import PROVIDERS
 from detection.parameters import Parameters
 from lake.days import DAY, REACH, TRAINING_DAYS, midnight
 from lake.home import dossier_path
 from lake.identity_retention import drop_identities, old_identities
 from lake.kept import LEDGER, intact, write_kept
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "by_table", "find_old", "kept_days", "remove_old"]
 

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from connectors import PROVIDERS, configured
+from connectors import configured
 from detection.parameters import Parameters
-from detection.wording import TITLES, printable
+from detection.wording import printable
 from lake.coverage import first_days
 from lake.health import Health, Trouble, read_health
 from lake.home import REPLAY_NOTE
 from lake.store import Lake
+from providers import PROVIDERS, title_of
 
 __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_of", "utc_text", "warnings"]
 
@@ -53,7 +54,7 @@ class Source:
     @property
     def title(self) -> str:
         """What it is called when spoken of to a person."""
-        return TITLES.get(self.provider, self.provider)
+        return title_of(self.provider)
 
     @property
     def state(self) -> State:
@@ -166,7 +167,7 @@ def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Acti
         today: The present day, UTC.
     """
     watched = configured(values)
-    began, health = first_days(lake, PROVIDERS), read_health(lake, PROVIDERS)
+    began, health = first_days(lake, tuple(PROVIDERS)), read_health(lake, PROVIDERS)
     with duckdb.connect() as con:
         lake.view(con, "evaluations", ["evaluations"], lake.days("evaluations")[-1:])
         rows = con.execute(
@@ -176,7 +177,7 @@ def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Acti
     cold = {provider: reason for provider, day, reason in rows if day >= began.get(provider, day) + _ACTIVATION}
     found = []
     for provider in PROVIDERS:
-        title, first = TITLES[provider], began.get(provider)
+        title, first = title_of(provider), began.get(provider)
         if first and today < first + _ACTIVATION:
             until = first + _ACTIVATION
             found.append(Activation(f"{title} is in activation until {until}.", until))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors import PROVIDERS
 from lake.store import Lake
+from providers import PROVIDERS
 
 __all__ = ["known_sources", "unconfigured_sources"]
 

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from connectors import PROVIDERS
 from detection.tables import TABLES
 from lake.durable import LEFT_BEHIND_SECONDS, make_way
 from lake.health import damaged_health
@@ -26,6 +25,7 @@ from lake.manifest_entries import Piece
 from lake.raw_days import lost_raw_days
 from lake.salvage import salvage
 from lake.store import KEPT_TABLES, Lake
+from providers import PROVIDERS
 
 __all__ = ["Problem", "verify"]
 

@@ -7,8 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from detection.wording import TITLES
 from privacy.pseudonyms import TOKEN
+from providers import title_of
 
 __all__ = ["harmless", "headline", "text_of"]
 
@@ -60,10 +60,10 @@ def headline(event: str, about: Mapping[str, Any]) -> str:
         case "run", _, _:
             return "uploadwatch: a run failed"
         case "source", _, what:
-            title = TITLES.get(about["provider"], about["provider"])
+            title = title_of(about["provider"])
             return f"uploadwatch: {title} {'fails' if what == 'failing' else 'works again'}"
         case "feed", _, what:
-            title = TITLES.get(about["provider"], about["provider"])
+            title = title_of(about["provider"])
             return f"uploadwatch: no new events from {title}" if what == "stale" else f"uploadwatch: {title} is back"
         case _:
             return "uploadwatch: test"
@@ -88,7 +88,7 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
             lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. Its log in Dagster's UI tells why."]
             lines += [_said(each["step"], each["error"], 200) for each in about["failed"][:_REASONS]]
         case "source", _, what:
-            title = TITLES.get(about["provider"], about["provider"])
+            title = title_of(about["provider"])
             lines = [f"{title} {'fails' if what == 'failing' else 'works again'} since {about['since']}."]
             if not TOKEN.fullmatch(about["reason"]):
                 lines.append(harmless(about["reason"], 1200))

@@ -11,7 +11,6 @@ from assets.charts.load import load_of_days
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.core.preview import cell
 from assets.core.severities import ERROR, WARN
-from connectors import PROVIDERS
 from detection.allow_list import AllowListError, Entry, allow
 from detection.persons import named
 from detection.sql import into
@@ -19,6 +18,7 @@ from lake.days import DAY, days_between
 from lake.health import read_health
 from lake.shown_alerts import suppressed
 from lake.verification import verify
+from providers import PROVIDERS
 
 __all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intact"]
 

@@ -12,9 +12,8 @@ import dagster as dg
 from assets.core.code_version import code_version, queries
 from assets.core.lineage import column_lineage
 from assets.core.resources import Detector
-from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
-from detection.wording import TITLES
+from providers import PROVIDERS, title_of
 
 __all__ = ["described", "explained"]
 
@@ -87,10 +86,10 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
     """
     day = (
         "The day is the day of publication, which this API selects by."
-        if provider == "office365"
+        if provider and PROVIDERS[provider].publication_days
         else "The day is the day of the event."
     )
-    text = _DESCRIPTIONS[table].format(provider=TITLES.get(provider or "", ""), day=day)
+    text = _DESCRIPTIONS[table].format(provider=title_of(provider or ""), day=day)
     found: dict[str, Any] = {
         "description": text,
         "group_name": provider or _GROUPS.get(table, "detection"),
@@ -99,7 +98,7 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
     }
     columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
     if table == "audit_events" and provider:
-        layout = LAYOUTS[provider]
+        layout = PROVIDERS[provider].layout
         read = {**layout.columns, **{name: path for name, (path, _) in layout.lists.items()}}
         columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
     return {**found, "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)}}

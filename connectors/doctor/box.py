@@ -17,7 +17,7 @@ from connectors.core.types import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
 from connectors.doctor.findings import State, Told
 
-__all__ = ["BoxExamination"]
+__all__ = ["EXAMINATION", "BoxExamination"]
 
 _MANAGER = (
     "Admin Console > Integrations (Apps in some tenants) > Platform Apps Manager > Server Authentication Apps: find "
@@ -128,3 +128,6 @@ class BoxExamination(Examination):
                 f"{_MANAGER}, and choose Reauthorize App: a changed scope holds only after that."
             )
         return error.remedy
+
+
+EXAMINATION = BoxExamination

@@ -16,7 +16,7 @@ from connectors.doctor.findings import State, Told
 from connectors.dropbox.audit_log import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
 from connectors.dropbox.settings import DropboxSettings
 
-__all__ = ["DropboxExamination"]
+__all__ = ["EXAMINATION", "DropboxExamination"]
 
 PAGES = 5
 """Pages of a window that may be empty before it counts as empty."""
@@ -158,3 +158,6 @@ class DropboxExamination(Examination):
                 f"Then {_CONSENT}."
             )
         return error.remedy
+
+
+EXAMINATION = DropboxExamination

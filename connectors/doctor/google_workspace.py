@@ -21,7 +21,7 @@ from connectors.google_workspace.files import SCOPE as DRIVE_SCOPE
 from connectors.google_workspace.settings import GoogleWorkspaceSettings
 from connectors.google_workspace.sign_in import Delegation
 
-__all__ = ["GoogleWorkspaceExamination"]
+__all__ = ["EXAMINATION", "GoogleWorkspaceExamination"]
 
 PAGES = 5
 """Pages of a window that may be empty before it counts as empty."""
@@ -157,3 +157,6 @@ class GoogleWorkspaceExamination(Examination):
                 f"{_DELEGATION} {scope}."
             )
         return f"{_DELEGATION} {scope}." if isinstance(error, AccessError) else error.remedy
+
+
+EXAMINATION = GoogleWorkspaceExamination

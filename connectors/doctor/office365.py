@@ -16,7 +16,7 @@ from connectors.doctor.findings import State, Told
 from connectors.office365.audit_log import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
 from connectors.office365.settings import Office365Settings
 
-__all__ = ["Office365Examination"]
+__all__ = ["EXAMINATION", "Office365Examination"]
 
 SITES = "/v1.0/sites/root"
 UPLOADS = "Audit.SharePoint"
@@ -147,3 +147,6 @@ class Office365Examination(Examination):
 
     def _subscriptions(self) -> list[_Subscription]:
         return self._api.get(f"{self._feed}/list", list[_Subscription], self._publisher)
+
+
+EXAMINATION = Office365Examination

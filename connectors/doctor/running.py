@@ -8,27 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
+from typing import cast
 
 from connectors.core.errors import ConfigurationError, ConnectorError, StoppedError, UnavailableError
 from connectors.core.provider_time import ProviderTime
-from connectors.doctor.box import BoxExamination
-from connectors.doctor.dropbox import DropboxExamination
 from connectors.doctor.examination import Check, Context, Examination
 from connectors.doctor.findings import Finding, State, Told
-from connectors.doctor.google_workspace import GoogleWorkspaceExamination
-from connectors.doctor.office365 import Office365Examination
 from connectors.doctor.watching import Watch
 from connectors.registry import build, recovers_sizes
+from providers import PROVIDERS
+from providers.completeness import part
 
 __all__ = ["examine"]
 
 SECONDS = 30.0
 """Time of a check: less than an answer may take, since someone waits in front of a screen."""
 _NOT_CONFIGURED = "not configured"
-_EXAMINATIONS: Mapping[str, type[Examination]] = {
-    kind.kind.provider: kind
-    for kind in (BoxExamination, DropboxExamination, GoogleWorkspaceExamination, Office365Examination)
-}
+_EXAMINATIONS = {name: cast(type[Examination], part("doctor", name)) for name in PROVIDERS}
 
 
 def examine(

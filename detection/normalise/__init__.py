@@ -7,7 +7,6 @@ What does not: which events count, which field means what, and how a user is nam
 from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
 from detection.normalise.pipeline import (
     IDENTITIES,
-    PROVIDERS,
     QUERIES,
     normalise,
     outcomes,
@@ -17,7 +16,6 @@ from detection.normalise.pipeline import (
 
 __all__ = [
     "IDENTITIES",
-    "PROVIDERS",
     "QUERIES",
     "has_ids",
     "identities_of_files",

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import duckdb
 
-from detection.normalise.fields import LAYOUTS
 from detection.normalise.operations import create_operations
 from detection.normalise.reading import raw_of_files, raw_of_lines
 from detection.sql import load, nested
+from providers import PROVIDERS
 
 __all__ = ["has_ids", "identities_of_files", "identities_of_lines"]
 
 
 def has_ids(provider: str) -> bool:
     """Whether the provider gives its events ids; otherwise events alike in one file are several events."""
-    return not LAYOUTS[provider].without_id
+    return not PROVIDERS[provider].layout.without_id
 
 
 def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Se
         provider: Whose events they are.
         files: Landed events; may be empty.
     """
-    _identify(con, provider, raw_of_files(con, LAYOUTS[provider], files))
+    _identify(con, provider, raw_of_files(con, PROVIDERS[provider].layout, files))
 
 
 def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: str) -> None:
@@ -41,7 +41,7 @@ def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: st
         provider: Whose events they are.
         lines: Query that gives json (NULL where it is none), unreadable (the text in that case) and file.
     """
-    _identify(con, provider, raw_of_lines(LAYOUTS[provider], lines))
+    _identify(con, provider, raw_of_lines(PROVIDERS[provider].layout, lines))
 
 
 def _identify(con: duckdb.DuckDBPyConnection, provider: str, raw: str) -> None:

@@ -16,6 +16,8 @@ from importlib.resources import files
 import duckdb
 import pyarrow as pa
 
+from providers import PROVIDERS
+
 __all__ = ["IRRELEVANT", "TABLES", "create_operations", "data_version", "drop_operations", "read_rows"]
 
 IRRELEVANT = ("copy", "irrelevant")
@@ -30,13 +32,6 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "sign_in_errors": ("code", "meaning", "detail"),
 }
 """Columns of the tables that :func:`create_operations` makes, all of them text."""
-
-_FILES = {
-    "box": ("box",),
-    "dropbox": ("dropbox",),
-    "google_workspace": ("google_workspace",),
-    "office365": ("office365", "office365_record_types", "office365_sign_in_errors"),
-}
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
@@ -53,7 +48,7 @@ def create_operations(con: duckdb.DuckDBPyConnection, provider: str) -> None:
 
     Args:
         con: Connection.
-        provider: A key of :data:`detection.normalise.fields.LAYOUTS`.
+        provider: A key of :data:`providers.PROVIDERS`.
     """
     for table, rows in _tables(provider).items():
         con.register("operation_rows", rows)
@@ -64,9 +59,8 @@ def create_operations(con: duckdb.DuckDBPyConnection, provider: str) -> None:
 @cache
 def _tables(provider: str) -> Mapping[str, pa.Table]:
     made: dict[str, Sequence[Mapping[str, str]]] = {"operations": list(_operations(provider))}
-    if provider == "office365":
-        made["record_types"] = list(_record_types())
-        made["sign_in_errors"] = list(_sign_in_errors())
+    for table, name in PROVIDERS[provider].operation_tables.items():
+        made[table] = list(_FURTHER[table](name))
     return {
         table: pa.table({name: pa.array([row[name] or None for row in rows], pa.string()) for name in TABLES[table]})
         for table, rows in made.items()
@@ -82,7 +76,8 @@ def drop_operations(con: duckdb.DuckDBPyConnection) -> None:
 @cache
 def data_version(provider: str) -> str:
     """Return a short digest of the provider's files: it changes when a decision changes."""
-    return hashlib.sha256("\0".join(_text(name) for name in _FILES[provider]).encode()).hexdigest()[:12]
+    names = (provider, *PROVIDERS[provider].operation_tables.values())
+    return hashlib.sha256("\0".join(_text(name) for name in names).encode()).hexdigest()[:12]
 
 
 @cache
@@ -94,8 +89,7 @@ def _operations(provider: str) -> Iterator[Mapping[str, str]]:
     """Yield each operation once: joined to events, a second row would make two of each."""
     listed: dict[tuple[str, str], Mapping[str, str]] = {}
     for row in read_rows(provider):
-        # Entra's operations end with a full stop in one place and without in another.
-        name = row["operation"].lower() if provider == "office365" else row["operation"]
+        name = row["operation"].lower() if PROVIDERS[provider].operations_any_case else row["operation"]
         listed[row.get("application", ""), name] = row
     for (application, name), known in list(listed.items()):
         for joint in _JOINT if application in _JOINT else ():
@@ -104,19 +98,22 @@ def _operations(provider: str) -> Iterator[Mapping[str, str]]:
         yield {**known, "application": application, "operation": name}
 
 
-def _record_types() -> Iterator[Mapping[str, str]]:
+def _record_types(file: str) -> Iterator[Mapping[str, str]]:
     """Yield each type by its number and by its name: exports write one or the other."""
-    for row in read_rows("office365_record_types"):
+    for row in read_rows(file):
         for key in (row["number"], row["name"].lower()):
             yield {"record_type": key, "meaning": row["meaning"]}
 
 
-def _sign_in_errors() -> Iterator[Mapping[str, str]]:
+def _sign_in_errors(file: str) -> Iterator[Mapping[str, str]]:
     """Yield each error by its code, and once by its name, which stands alone in some records."""
     names = set()
-    for row in read_rows("office365_sign_in_errors"):
+    for row in read_rows(file):
         detail = f"{row['code']}: {row['detail']}"
         yield {"code": row["code"], "meaning": row["meaning"], "detail": detail}
         if row["name"] and row["name"] not in names:
             names.add(row["name"])
             yield {"code": row["name"].lower(), "meaning": row["meaning"], "detail": detail}
+
+
+_FURTHER = {"record_types": _record_types, "sign_in_errors": _sign_in_errors}

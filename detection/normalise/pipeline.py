@@ -9,16 +9,15 @@ import duckdb
 import pyarrow as pa
 
 from detection.normalise.clients import VERSION, read_clients
-from detection.normalise.fields import LAYOUTS
 from detection.normalise.operations import create_operations, data_version, drop_operations
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files, raw_of_lines
 from detection.normalise.sampling import create_sample, read_fields
 from detection.sql import into, load, parsed, version
 from detection.user_agents import MARK
+from providers import PROVIDERS
 
-__all__ = ["IDENTITIES", "PROVIDERS", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
+__all__ = ["IDENTITIES", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
 
-PROVIDERS = tuple(LAYOUTS)
 """The providers that can be normalised."""
 
 QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "pairs", "alerts_again", "ordered")
@@ -53,7 +52,7 @@ def normalise(
 
     Args:
         con: Connection; its time zone is set to UTC.
-        provider: One of :data:`PROVIDERS`.
+        provider: One of :data:`providers.PROVIDERS`.
         day: Day of the events, UTC.
         raw_files: Landed events. For office365 those published on the day and the two days after it, with
             ``day=YYYY-MM-DD`` in their paths; for the others those of the day.
@@ -66,7 +65,7 @@ def normalise(
     """
     _prepare(con, provider, day, raw_files, organisation_domains)
     create_sample(con, raw_files)
-    bound = {"day": day, "read_fields": read_fields(LAYOUTS[provider])}
+    bound = {"day": day, "read_fields": read_fields(PROVIDERS[provider].layout)}
     for table in _TABLES:
         into(con, table, f"normalise/{table}", bound)
     acts = "SELECT * FROM events WHERE reason IS NULL"
@@ -85,7 +84,7 @@ def outcomes(
 
     Args:
         con: Connection; its time zone is set to UTC.
-        provider: One of :data:`PROVIDERS`.
+        provider: One of :data:`providers.PROVIDERS`.
         raw_files: Files of events. To tell lines apart, give each a file of its own.
         organisation_domains: As for :func:`normalise`.
 
@@ -110,7 +109,7 @@ def outcomes_of_lines(
 
     Args:
         con: Connection; its time zone is set to UTC.
-        provider: One of :data:`PROVIDERS`.
+        provider: One of :data:`providers.PROVIDERS`.
         lines: Query that gives json (NULL where a line is none), unreadable (its text in that case) and file, by which
             a line is known again; it is run twice.
         organisation_domains: As for :func:`normalise`.
@@ -131,7 +130,7 @@ def _prepare(
     lines: str | None = None,
 ) -> None:
     """Makes the table ``events``, of files or of lines, each counted once, and the views that read it."""
-    if provider not in LAYOUTS:
+    if provider not in PROVIDERS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
     parameters: dict[str, object] = {
@@ -140,7 +139,7 @@ def _prepare(
         "organisation_domains": [domain.lower() for domain in organisation_domains],
         "derived_mark": MARK,
     }
-    layout = LAYOUTS[provider]
+    layout = PROVIDERS[provider].layout
     create_operations(con, provider)
     if lines is None:
         in_order = _read(con, provider, raw_files, parameters)
@@ -175,7 +174,7 @@ def _read(
     Returns:
         Whether the events are in order. Those that are worked over in any case are not put in order before.
     """
-    layout = LAYOUTS[provider]
+    layout = PROVIDERS[provider].layout
     in_order = not (layout.without_id or layout.saves_apart)
     usual, overlong = list(raw_files), list[str]()
     while True:
@@ -254,4 +253,4 @@ def rules_version(provider: str) -> str:
     """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
     steps = (*QUERIES, *_VIEWS, *_TABLES)
     queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *IDENTITIES)
-    return f"{queries}-{VERSION}-{data_version(provider)}-{LAYOUTS[provider]!r}"
+    return f"{queries}-{VERSION}-{data_version(provider)}-{PROVIDERS[provider].layout!r}"

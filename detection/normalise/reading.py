@@ -23,7 +23,7 @@ import duckdb
 import pyarrow as pa
 import zstandard
 
-from detection.normalise.fields import Layout, Shape
+from providers import Layout, Shape
 
 __all__ = ["LONGEST_LINE", "raw_by_line", "raw_by_text", "raw_of_files", "raw_of_lines"]
 

@@ -8,27 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from detection.normalise.fields import LAYOUTS
 from detection.normalise.operations import IRRELEVANT, read_rows
+from providers import PROVIDERS
 
 __all__ = ["PAGES", "page"]
 
 PAGES = Path(__file__).parents[2] / "docs" / "providers"
 """Directory of the pages in a checkout."""
 
-_TITLES = {
-    "box": "Box",
-    "dropbox": "Dropbox",
-    "google_workspace": "Google Workspace",
-    "office365": "Office 365",
-}
-_SOURCES = {
-    "box": "the event types of Box's OpenAPI description (`box/box-openapi`, June 2026)",
-    "dropbox": "the event types of Dropbox's API description (`dropbox/dropbox-api-spec`, August 2026)",
-    "google_workspace": "the events of Google's reference *Reports API, activity event names*, by application",
-    "office365": "Microsoft's *Management Activity API schema* (June 2026), *Audit log activities* and *Entra audit "
-    "activities*; codes: Microsoft's *Entra authentication and authorization error codes*",
-}
 _CONDITIONS = {
     "file": "about a file",
     "locked": "the account was locked",
@@ -56,14 +43,14 @@ def page(provider: str) -> str:
     """Return the page of one provider, as Markdown.
 
     Args:
-        provider: A key of :data:`detection.normalise.fields.LAYOUTS`.
+        provider: A key of :data:`providers.PROVIDERS`.
     """
     rows = read_rows(provider)
     lines = [
-        f"# {_TITLES[provider]}: what each operation is here",
+        f"# {PROVIDERS[provider].title}: what each operation is here",
         "",
         f"Made by `python -m detection.normalise.reference` of `detection/data/operations/{provider}.csv`; change that "
-        f"file, not this page. Source: {_SOURCES[provider]}.",
+        f"file, not this page. Source: {PROVIDERS[provider].operations_source}.",
         "",
         f"{len(rows)} operations are decided. One that is not here is *unknown*: it counts as nothing, and the check "
         "`schema` and `uploadwatch classify` name it.",
@@ -76,8 +63,8 @@ def page(provider: str) -> str:
         "",
         *_ignored(rows),
     ]
-    if provider == "office365":
-        lines += ["", *_record_types(), "", *_sign_in_errors()]
+    for table in PROVIDERS[provider].operation_tables:
+        lines += ["", *_FURTHER[table]()]
     return "\n".join(lines) + "\n"
 
 
@@ -141,9 +128,12 @@ def _sign_in_errors() -> Iterator[str]:
     yield from (f"| `{meaning}` | {detail} | {', '.join(codes)} |" for (meaning, detail), codes in found.items())
 
 
+_FURTHER = {"record_types": _record_types, "sign_in_errors": _sign_in_errors}
+
+
 def main() -> None:
     """Write the pages of all providers."""
-    for provider in LAYOUTS:
+    for provider in PROVIDERS:
         (PAGES / f"operations_{provider}.md").write_text(page(provider), encoding="utf-8")
 
 

@@ -16,8 +16,8 @@ import duckdb
 import msgspec
 import zstandard
 
-from detection.normalise.fields import Layout, Shape
 from detection.sql import parsed
+from providers import Layout, Shape
 
 __all__ = ["SAMPLE", "create_sample", "read_fields"]
 

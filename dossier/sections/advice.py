@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import quote
@@ -11,24 +10,11 @@ from urllib.parse import quote
 from detection.user_agents import is_derived
 from dossier.evidence import Evidence
 from dossier.reading import Alert
+from providers import PROVIDERS
 
 __all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
 
 _ALLOWED_FOR = timedelta(days=90)
-_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_LOGS = {
-    "box": ("Box: reports", "https://app.box.com/master/reports"),
-    "dropbox": ("Dropbox: members", "https://www.dropbox.com/team/admin/members"),
-    "google_workspace": ("Google: Drive log", "https://admin.google.com/ac/reporting/audit/drive"),
-    "office365": ("Microsoft Purview: audit search", "https://purview.microsoft.com/audit/auditsearch"),
-}
-_USERS = {
-    "box": ("Box: the user", "https://app.box.com/master/users/"),
-    "office365": (
-        "Microsoft Entra: the user",
-        "https://entra.microsoft.com/#view/Microsoft_AAD_UsersAndTenants/UserProfileMenuBlade/~/overview/userId/",
-    ),
-}
 _MANY = 0.8
 _PREFIX = 12
 """So much of an alert_id names it: `uploadwatch review` refuses what several begin with."""
@@ -51,15 +37,15 @@ def links(alert: Alert, evidence: Evidence, *, covered: bool) -> list[Link]:
         evidence: What was found of it.
         covered: Whether tokens stand in place of names and ids, to which no console has a page.
     """
-    found = [Link(*_LOGS[name]) for name in alert.providers if name in _LOGS]
+    pages = (PROVIDERS[name].log_page for name in alert.providers if name in PROVIDERS)
+    found = [Link(page.title, page.address) for page in pages]
     if alert.users > 1 or covered:
         return found
     for member in evidence.users:
         for each in member.ids or []:
-            # Office 365 tells a key of its own for some users, which the console does not take.
-            if each.provider in _USERS and (each.provider != "office365" or _GUID.fullmatch(each.id)):
-                title, root = _USERS[each.provider]
-                found.append(Link(title, root + quote(each.id, safe="")))
+            page = PROVIDERS[each.provider].user_page if each.provider in PROVIDERS else None
+            if page and page.ids.fullmatch(each.id):
+                found.append(Link(page.title, page.address + quote(each.id, safe="")))
     return sorted(set(found))
 
 

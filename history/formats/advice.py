@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from history.formats.reading import EventFile, holds_events
+from providers import PROVIDERS, title_of
 
 __all__ = ["advice", "shortened"]
 
@@ -43,12 +44,6 @@ _HINTS = (
         "It is an error that the API answered with, and no events.",
     ),
 )
-_PROVIDER_NAMES = {
-    "dropbox": "Dropbox",
-    "box": "Box",
-    "google_workspace": "Google Workspace",
-    "office365": "Office 365",
-}
 
 
 def advice(provider: str, file: EventFile) -> str:
@@ -67,9 +62,9 @@ def advice(provider: str, file: EventFile) -> str:
 
 
 def _of_another_provider(provider: str, file: EventFile) -> str:
-    for other, name in _PROVIDER_NAMES.items():
+    for other in PROVIDERS:
         if other != provider and holds_events(other, file.head):
-            return f"{file.name} holds events of {name}: give --provider {other}."
+            return f"{file.name} holds events of {title_of(other)}: give --provider {other}."
     return ""
 
 
@@ -93,7 +88,7 @@ def _without_column(provider: str, file: EventFile) -> str:
     if not file.header or len(file.header.names) < _FEWEST_COLUMNS or file.header.column is not None:
         return ""
     names = ", ".join(file.header.names[:8])
-    wanted = "AuditData" if provider == "office365" else "_raw"
+    wanted = PROVIDERS[provider].event_column
     return (
         f"{file.name} is a CSV with the columns {names}; events are read from one column that holds them as JSON, "
         f"such as {wanted}. docs/import.md says what each provider's events are exported with."
@@ -102,14 +97,13 @@ def _without_column(provider: str, file: EventFile) -> str:
 
 def _without_events(provider: str, file: EventFile) -> str:
     if holds_events(provider, file.head):
-        return f"{file.name} holds events of {_PROVIDER_NAMES[provider]} that lack what is needed, such as the time."
+        return f"{file.name} holds events of {title_of(provider)} that lack what is needed, such as the time."
     for pattern, said in _HINTS:
         if match := re.match(pattern, file.head[:20_000]):
             title = " ".join((match["title"] or "").split()) if "title" in match.re.groupindex else ""
             return f"{file.name}: {said.format(title=title)}"
     return (
-        f"{file.name} holds no event of {_PROVIDER_NAMES[provider]}. docs/import.md says what is read, and how to "
-        "export it."
+        f"{file.name} holds no event of {title_of(provider)}. docs/import.md says what is read, and how to export it."
     )
 
 

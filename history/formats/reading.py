@@ -14,6 +14,7 @@ from history.formats.json_texts import json_blocks
 from history.formats.unpacking import TextFile, text_files
 from history.formats.window import Window
 from history.formats.wrappers import Unwrapper
+from providers import PROVIDERS
 
 __all__ = ["EventFile", "EventFileError", "event_files"]
 
@@ -111,7 +112,7 @@ class EventFile:
             return
         self.header = find_header(self.head, unwrapper)
         if self.header and self.header.column is not None:
-            if self.header.names[self.header.column] == AUDIT_DATA and self._provider != "office365":
+            if self.header.names[self.header.column] == AUDIT_DATA != PROVIDERS[self._provider].event_column.lower():
                 yield fault(
                     1, "a search of Purview's audit log, whose events are of Office 365", beginning[:_BEGINNING]
                 )

@@ -13,20 +13,12 @@ from typing import Any
 import msgspec
 
 from connectors.core.raw_json import decode
+from providers import PROVIDERS
 
 __all__ = ["Unwrapper", "mended"]
 
-_LIST_OF_EVENTS = {"box": "entries", "dropbox": "events", "google_workspace": "items", "office365": "value"}
-"""Key under which an answer holds its events. Office 365's own API answers with an array, Microsoft Graph so."""
 _ANYBODYS_LISTS = ("value", "records", "Records", "results", "hits", "activities")
 """Keys of lists of events in what others save: Microsoft Graph, Azure, AWS, SIEMs."""
-_EVENT_KEYS = {
-    "box": {"event_type"},
-    "dropbox": {"event_type", "timestamp"},
-    "google_workspace": {"id", "events"},
-    "office365": {"Operation"},
-}
-"""Keys of an event that no wrapper of it has."""
 _ORIGINALS = ("event.original", "_raw", "auditdata", "_source", "message")
 """Keys, in lower case, of the event as it was received: of Elastic, Splunk, Microsoft's audit searches, Logstash."""
 _ACTIONS = {"create", "delete", "index", "update"}
@@ -48,8 +40,8 @@ class Unwrapper:
     """
 
     def __init__(self, provider: str) -> None:
-        self.lists = frozenset((_LIST_OF_EVENTS[provider], *_ANYBODYS_LISTS))
-        self._event_keys = _EVENT_KEYS[provider]
+        self.lists = frozenset((PROVIDERS[provider].list_of_events, *_ANYBODYS_LISTS))
+        self._event_keys = PROVIDERS[provider].event_keys
         fields: list[Any] = [(key, msgspec.Raw) for key in sorted(self._event_keys)]
         # A value there makes the decoding fail, so that the text is looked at more closely.
         fields += [(f"held_{n}", None, msgspec.field(default=None, name=key)) for n, key in enumerate(_HOLDERS)]

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import duckdb
 
-from connectors import PROVIDERS
 from detection.sql import ENGINE
 from lake.damage import DamagedError
 from lake.engine import sweep
@@ -27,6 +26,7 @@ from privacy.erasure.lines import forget_csv, forget_lines, forget_text, packing
 from privacy.erasure.person import Person, finish, plan_file
 from privacy.erasure.raw import forget_day, is_temporary
 from privacy.erasure.rows import forget_parquet, naming
+from providers import PROVIDERS
 
 __all__ = ["ReadAgain", "forget", "forget_database"]
 

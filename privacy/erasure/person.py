@@ -10,13 +10,13 @@ from pathlib import Path
 
 import duckdb
 
-from connectors import PROVIDERS
 from detection.persons import named
 from detection.tables import empty
 from lake.people import read_people
 from lake.store import Lake, replace_text
 from privacy.erasure.spellings import KEPT, Spellings, canonical
 from privacy.pseudonyms import Pseudonyms
+from providers import PROVIDERS
 
 __all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_file"]
 

@@ -22,24 +22,13 @@ from lake.raw_lines import RawFileError, line_chunks, lines_digest
 from lake.scratch import scratch
 from privacy.erasure.findings import Findings, Removed
 from privacy.erasure.person import Person
+from providers import PROVIDERS, Named
 
 __all__ = ["forget_day", "is_temporary"]
 
 _CHUNK = 1 << 24
 _AT_ONCE = 2_000
 """Lines whose user the rules are asked for together."""
-_ACTORS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "box": (("created_by", "login"), ("created_by", "id")),
-    "dropbox": (
-        ("actor", "user", "email"),
-        ("actor", "admin", "email"),
-        ("actor", "user", "team_member_id"),
-        ("actor", "admin", "team_member_id"),
-    ),
-    "google_workspace": (("actor", "email"), ("actor", "profileId")),
-    "office365": (("UserId",), ("UserKey",)),
-}
-"""Where events name who acted: the address first, then the provider's id."""
 _JOURNAL = ".forgetting"
 """File of a day's directory that holds which file is being replaced by which."""
 _STAGED = re.compile(r"\.[0-9a-f]{32}|\.\.[0-9a-f]{32}\.[a-z0-9_]{8}")
@@ -231,11 +220,15 @@ def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
     if "@" in rest or "%40" in rest or not _acted(provider, line, person):
         return False
     event = msgspec.json.decode(line)
-    if provider == "box":
-        return _at(event, ("source", "type")) != "user"
-    if provider == "dropbox":
-        return event.get("context") in (None, _at(event, ("actor", "user")), _at(event, ("actor", "admin")))
-    return True
+    return not any(_names_another(event, place) for place in PROVIDERS[provider].others)
+
+
+def _names_another(event: object, place: Named) -> bool:
+    """Tell whether an event names another account at a place than the one that acted."""
+    held = _at(event, place.path)
+    if held is None or any(held == _at(event, path) for path in place.unless):
+        return False
+    return place.value is None or held == place.value
 
 
 def _acted(provider: str, line: bytes, person: Person) -> bool:
@@ -249,7 +242,7 @@ def _actor(provider: str, line: bytes) -> list[str]:
         event = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
         return []
-    held = (_at(event, path) for path in _ACTORS[provider])
+    held = (_at(event, path) for path in PROVIDERS[provider].actors)
     return [value for value in held if isinstance(value, str)]
 
 

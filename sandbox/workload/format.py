@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+import providers
+
 __all__ = [
     "EXPECTED",
     "KINDS",
@@ -35,7 +37,7 @@ __all__ = [
     "write_workload",
 ]
 
-PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
+PROVIDERS = tuple(providers.PROVIDERS)
 KINDS = (
     "upload",
     "edit",

@@ -14,10 +14,10 @@ import dagster as dg
 
 from bench.chaos.damages import DAMAGES
 from cli.replay import Home, Sandbox, deployment
-from connectors import PROVIDERS as ALL_PROVIDERS
 from connectors import configured, variables
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
+from providers import PROVIDERS as ALL_PROVIDERS
 from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 __all__ = ["DAMAGES", "DAYS", "END", "PROVIDERS", "Broken", "Ran", "made_home", "standing"]

@@ -1,7 +1,8 @@
 -- From when to when each account was seen under each address, or under none (NULL), with what kind of id it has.
 -- Reads: identities (of all days). What stands for an account where the log tells no id is left out where an account with
 -- an id had the address: see tenures.sql. space: ids of one space differ for different people; a provider whose log
--- names people by ids of several kinds has several. same_as: one text for the ways in which Office 365 writes one id.
+-- names people by ids of several kinds has several. same_as: one text for the ways in which sources with
+-- Microsoft's PUIDs write one id.
 WITH named AS (
   SELECT
     provider,
@@ -19,7 +20,7 @@ kinds AS (
     *,
     coalesce(id = address, FALSE) AS is_address,
     CASE
-      WHEN provider <> 'office365' THEN NULL
+      WHEN NOT list_contains(CAST($puid_sources AS VARCHAR []), provider) THEN NULL
       WHEN regexp_matches(low, '^i:0h[.]f[|]membership[|][0-9a-f]+@live[.]com$') THEN regexp_extract(low, '[|]([0-9a-f]+)@', 1)
       WHEN regexp_matches(low, '^[0-9a-f]{16}(@.*)?$') THEN left(low, 16)
       WHEN regexp_matches(low, '^[0-9]{17,19}(@.*)?$') THEN lower(hex(TRY_CAST(split_part(low, '@', 1) AS BIGINT)))

@@ -16,9 +16,10 @@ from assets import audit_events, normalised
 from assets.core.resources import Source
 from assets.core.side_by_side import Patience, Watch
 from cli.options import lake_of
-from connectors import PROVIDERS, Gap, Page, StoppedError, variables
+from connectors import Gap, Page, StoppedError, variables
 from detection.normalise import normalise
 from lake.health import read_health
+from providers import PROVIDERS
 from tests.support.damaged_home import END, Broken, Ran, made_home, standing
 
 pytestmark = pytest.mark.sampled
@@ -101,7 +102,7 @@ def run(home: Broken, providers: Sequence[str], step: str, error: int) -> Ran:
     return home.run(2, 4, overrides=sources)
 
 
-@pytest.mark.parametrize("providers", [PROVIDERS[::2], PROVIDERS[1::2]])
+@pytest.mark.parametrize("providers", [tuple(PROVIDERS)[::2], tuple(PROVIDERS)[1::2]])
 @pytest.mark.parametrize(("step", "error"), [(step, n % len(ERRORS)) for n, step in enumerate(STEPS)])
 def test_sources_that_raise_at_a_step_fail_alone(home: Broken, providers: Sequence[str], step: str, error: int) -> None:
     """Prevents one source's fault, of whatever kind, from silencing all others."""
@@ -121,7 +122,7 @@ def test_sources_that_raise_at_a_step_fail_alone(home: Broken, providers: Sequen
     assert SECRET not in str(failing)
 
 
-@pytest.mark.parametrize("providers", [PROVIDERS[::2], PROVIDERS[1::2]])
+@pytest.mark.parametrize("providers", [tuple(PROVIDERS)[::2], tuple(PROVIDERS)[1::2]])
 def test_sources_whose_events_cannot_be_read_fail_alone(
     home: Broken, providers: Sequence[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,9 @@ import os
 
 import pytest
 
-from connectors import PROVIDERS, variables
+from connectors import variables
 from orchestration.definitions import build_defs
+from providers import PROVIDERS
 from tests.support.pipeline import Quick, burst, moment, watch, write
 
 pytestmark = pytest.mark.sampled

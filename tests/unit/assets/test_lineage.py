@@ -10,11 +10,11 @@ import pytest
 
 from assets.core.code_version import queries
 from assets.core.lineage import SOURCES, made_from
-from detection.normalise.fields import LAYOUTS
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
+from providers import PROVIDERS
 
-PROVIDERS = {
+CREDENTIALS = {
     "BOX_CLIENT_ID": "a",
     "BOX_CLIENT_SECRET": "b",
     "BOX_ENTERPRISE_ID": "1",
@@ -35,9 +35,9 @@ SETTLED = {
 @pytest.fixture(scope="module")
 def specs(tmp_path_factory) -> dict[str, dg.AssetSpec]:
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in PROVIDERS.items():
+        for name, value in CREDENTIALS.items():
             patch.setenv(name, value)
-        defs = build_defs({**PROVIDERS, "UPLOADWATCH_HOME": str(tmp_path_factory.mktemp("home"))})
+        defs = build_defs({**CREDENTIALS, "UPLOADWATCH_HOME": str(tmp_path_factory.mktemp("home"))})
         return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 
 
@@ -108,7 +108,7 @@ def test_every_query_belongs_to_the_rules_of_a_table():
     named = {
         query
         for table in (*TABLES, "dossiers", "exports")
-        for provider in LAYOUTS
+        for provider in PROVIDERS
         for query in queries(table, provider)
     }
     assert there - named - APART == set()

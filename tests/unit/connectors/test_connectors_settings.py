@@ -8,16 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connectors import (
-    PROVIDERS,
-    ConfigurationError,
-    build,
-    configured,
-    horizons,
-    misconfigured,
-    recovers_sizes,
-    variables,
-)
+from connectors import ConfigurationError, build, configured, horizons, misconfigured, recovers_sizes, variables
+from providers import PROVIDERS
 
 BOX = {"BOX_CLIENT_ID": "id", "BOX_CLIENT_SECRET": "hidden", "BOX_ENTERPRISE_ID": "12"}
 OFFICE = {

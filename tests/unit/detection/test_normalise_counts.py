@@ -12,8 +12,8 @@ import pytest
 import zstandard
 
 from detection.normalise import normalise
-from detection.normalise.fields import LAYOUTS
 from detection.normalise.sampling import SAMPLE, create_sample, read_fields
+from providers import PROVIDERS
 from tests.support.memory import connect
 
 DAY = date(2026, 3, 4)
@@ -107,12 +107,12 @@ def test_the_sample_has_a_bound_and_looks_at_the_newest_files(tmp_path):
     assert names == {f"f{n}" for n in range(16, 40)}
 
 
-@pytest.mark.parametrize("provider", LAYOUTS)
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_fields_are_named_alike_by_the_rules_and_by_the_sample(tmp_path, provider):
     """Prevents a field that is read from being told as gone for its name alone."""
-    read = read_fields(LAYOUTS[provider])
+    read = read_fields(PROVIDERS[provider].layout)
     whole: dict[str, Any] = {}
-    for path in LAYOUTS[provider].columns.values():
+    for path in PROVIDERS[provider].layout.columns.values():
         at = whole
         *way, leaf = path.split("/")
         for key in way:
@@ -121,7 +121,7 @@ def test_fields_are_named_alike_by_the_rules_and_by_the_sample(tmp_path, provide
     with connect() as con:
         create_sample(con, [land(tmp_path / "a", [json.dumps(whole).encode()])])
         names = {name for (name,) in con.sql("SELECT name FROM sampled_fields").fetchall()}
-    assert len(names) == len(LAYOUTS[provider].columns)
+    assert len(names) == len(PROVIDERS[provider].layout.columns)
     assert names <= set(read)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from detection.normalise import PROVIDERS, outcomes
+from detection.normalise import outcomes
 from detection.normalise.operations import IRRELEVANT, TABLES, create_operations, drop_operations, read_rows
 from detection.normalise.reference import PAGES, page
+from providers import PROVIDERS
 from tests.support.memory import connect
 
 Event = dict[str, Any]

@@ -14,9 +14,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.app import app
-from detection.normalise import PROVIDERS
 from history.classification import classify as classified
 from history.classification import outcome_table
+from providers import PROVIDERS
 
 Event = dict[str, Any]
 _LISTS = {"box": ("entries",), "dropbox": ("events",), "google_workspace": ("items",), "office365": ()}

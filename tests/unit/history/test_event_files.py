@@ -17,12 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detection.normalise import PROVIDERS
 from history.classification import classify
 from history.formats import event_files
 from history.importing import import_history
 from history.staging import Span
 from lake.store import Lake
+from providers import PROVIDERS
 from tests.support.event_shapes import CONTAINERS, ENCODINGS, OFFICE365_CONTAINERS, PACKINGS, containers, events
 
 pytestmark = pytest.mark.sampled

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from assets.normalised import read_again
-from connectors import PROVIDERS, Page
+from connectors import Page
 from history.importing import import_history
 from history.staging import Span
 from lake.landing import land, land_import, land_late
 from lake.manifest import Manifest
 from lake.store import Lake
 from privacy.erasure import Findings, forget, identify
+from providers import PROVIDERS
 
 pytestmark = pytest.mark.sampled
 
@@ -154,7 +155,7 @@ def test_an_imported_person_is_removed_and_the_import_is_still_known(tmp_path, p
 
 
 FILE = st.tuples(
-    st.sampled_from(PROVIDERS),
+    st.sampled_from(tuple(PROVIDERS)),
     st.sampled_from(["slice", "late", "import"]),
     st.lists(st.sampled_from([ANN, BOB, JOANN, "ann.lee@example.com"]), min_size=1, max_size=6),
 )
