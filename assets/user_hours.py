@@ -18,7 +18,7 @@ from assets.resources import Clock, Detector
 from assets.rules import rules
 from assets.seam import fault_of
 from assets.sources import known_sources, unconfigured_sources
-from detection.sql import into
+from detection.saves import count_saves
 
 __all__ = ["user_hours"]
 
@@ -52,7 +52,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             people.tell(con)
             people.view(con, lake, "uploads", uploads, [day])
-            into(con, "user_hours", "user_hours")
+            count_saves(con)
 
         refresh(
             context,
