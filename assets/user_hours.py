@@ -14,7 +14,7 @@ from assets.core.partitions import SINGLE_RUN
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Clock, Detector
 from assets.core.seam import fault_of
-from detection.sql import into
+from detection.saves import count_saves
 from lake.health import record_unconfigured
 from lake.people import REACH
 from lake.sources import known_sources, unconfigured_sources
@@ -52,7 +52,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             people.tell(con)
             people.view(con, lake, "uploads", uploads, [day])
-            into(con, "user_hours", "user_hours")
+            count_saves(con)
 
         refresh(
             context,

@@ -33,7 +33,8 @@ from bench.detection_peers import PEERS
 from bench.detection_score import Alert, Candidate, Outcome, alerts, calibrate, held_out, judge, wilson
 from detection.backtest import play
 from detection.parameters import Parameters
-from detection.sql import ENGINE, into
+from detection.saves import count_saves
+from detection.sql import ENGINE
 from detection.tables import empty
 from sandbox.workload.format import Label, write_workload
 from sandbox.workload.making import FEWEST_DAYS, make_workload
@@ -106,7 +107,7 @@ LEFT JOIN played_detections d ON d.scope = r.scope AND d."user" = r."user" AND d
 def load(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Makes the tables ``uploads`` and ``user_hours`` of a workload."""
     con.execute(_UPLOADS, {"path": str(path)})
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
 
 
 def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:

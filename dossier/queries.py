@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from detection.risk import Networks
+from detection.saves import saved_files
 from detection.sensitive import Term, terms_table
 from detection.sql import into, version
 from detection.user_agents import MARK
@@ -35,6 +36,7 @@ _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usua
 """Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
 
 QUERIES = (
+    "saved_files",
     "dossier/subjects",
     *(f"dossier/{name}" for name in _COUNTED.values()),
     *(f"dossier/{name}" for name in _MODELS),
@@ -70,7 +72,8 @@ def count_files(con: duckdb.DuckDBPyConnection) -> None:
     ``uploads`` are those of the subjects' users, of whole days.
     """
     for table, query in _COUNTED.items():
-        into(con, table, f"dossier/{query}")
+        # Only the saves and the usual files read it.
+        into(con, table, f"dossier/{query}", given=saved_files())
 
 
 def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:

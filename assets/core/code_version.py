@@ -14,6 +14,7 @@ from detection.chain import QUERIES
 from detection.normalise import IDENTITIES, rules_version
 from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.persons import QUERIES as PERSON_QUERIES
+from detection.saves import QUERIES as SAVE_QUERIES
 from detection.sql import version
 from detection.suspicion import RULES as REASON_RULES
 from dossier.queries import QUERIES as DOSSIER_QUERIES
@@ -28,7 +29,7 @@ _QUERIES = {
     "uploads": ("sizes/answers", "sizes/uploads"),
     "measured_sizes": ("sizes/answers", "sizes/measured"),
     "typical_sizes": ("sizes/typical",),
-    "user_hours": (*PERSON_QUERIES, "user_hours"),
+    "user_hours": (*PERSON_QUERIES, *SAVE_QUERIES),
     "evaluations": ("scope_history",),
     "alerts": ALERT_QUERIES,
     "dossiers": DOSSIER_QUERIES,

@@ -1,5 +1,5 @@
 -- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All that follows is sums over it.
--- Reads: uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests,
+-- Reads: saved_files, of uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests,
 -- and apps that act in the name of a person known by an address) or
 -- services (service accounts and other apps); NULL for those that are counted but not judged.
 -- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day: a
@@ -7,29 +7,49 @@
 -- save of it lacks one: what is unknown may be larger.
 -- again_files: of the files saved in the hour, those saved in an earlier hour of the day; position k + 1 has those not
 -- saved in the k hours before. So a stretch of hours that begins k hours before counts each of its files once, too.
--- A file is known by its id, else by its path. Without either each save counts: a name is chosen by its bearer.
 -- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
 -- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension, country,
 -- app ('' where none is told) and its id, keys in order; a file saved by two apps counts for both.
-WITH named AS (
+-- Most files are saved once a day: these are neither put in order nor compared by their texts, which takes the most time.
+-- Lists are sorted once made, which takes less time than to make them in order.
+WITH acting AS (
+  SELECT provider, "user", day
+  FROM saved_files
+  WHERE actor_class = 'app' AND has_address
+  GROUP BY provider, "user", day
+),
+named AS (
   SELECT
-    provider, "user", actor_class, time, event_key, asset, bytes, estimated_bytes, extension, country,
-    coalesce(app, '') AS app,
-    coalesce(app_id, '') AS app_id,
+    s.provider, s."user", s.actor_class, s.time, s.event_key, s.asset, s.bytes, s.estimated_bytes, s.extension, s.country,
+    coalesce(s.app, '') AS app,
+    coalesce(s.app_id, '') AS app_id,
     CASE
-      WHEN actor_class IN ('person', 'guest') OR (
-        actor_class = 'app' AND bool_or(has_address) OVER (PARTITION BY provider, "user", actor_class, CAST(time AS DATE))
-      ) THEN 'people'
-      WHEN actor_class IN ('service', 'app') THEN 'services'
+      WHEN s.actor_class IN ('person', 'guest') OR a."user" IS NOT NULL THEN 'people'
+      WHEN s.actor_class IN ('service', 'app') THEN 'services'
     END AS population,
-    date_trunc('hour', time) AS hour,
-    CAST(time AS DATE) AS day,
-    CASE
-      WHEN file_id IS NOT NULL THEN concat('id:', file_id)
-      WHEN folder IS NOT NULL AND file_name IS NOT NULL THEN concat('path:', folder, '/', file_name)
-      ELSE concat('event:', event_key, ':', asset)
-    END AS file
-  FROM uploads
+    date_trunc('hour', s.time) AS hour,
+    s.day,
+    s.file,
+    -- Files whose hashes are the same by chance only go the longer way.
+    hash(s.provider, s."user", s.day, s.file) AS file_hash
+  FROM saved_files s
+  LEFT JOIN acting a ON s.actor_class = 'app' AND a.provider = s.provider AND a."user" = s."user" AND a.day = s.day
+),
+met AS (
+  SELECT file_hash
+  FROM named
+  GROUP BY file_hash
+  HAVING count(*) > 1
+),
+alone AS (
+  SELECT n.*
+  FROM named n
+  ANTI JOIN met ON met.file_hash = n.file_hash
+),
+repeated AS (
+  SELECT n.*
+  FROM named n
+  SEMI JOIN met ON met.file_hash = n.file_hash
 ),
 saved AS (
   SELECT
@@ -40,7 +60,7 @@ saved AS (
     max(bytes) OVER whole AS largest,
     max(estimated_bytes) OVER whole AS estimate,
     count(*) OVER whole = count(bytes) OVER whole AS is_sized
-  FROM named
+  FROM repeated
   WINDOW
     in_order AS (PARTITION BY provider, "user", population, day, file ORDER BY time, event_key, asset),
     earlier AS (
@@ -49,6 +69,30 @@ saved AS (
     ),
     whole AS (PARTITION BY provider, "user", population, day, file)
 ),
+-- What each save adds to its hour. A label stands where it counts: once for a file in an hour.
+added AS (
+  SELECT
+    provider, "user", actor_class, population, hour, extension, country, app, app_id,
+    1 AS files,
+    CASE WHEN bytes IS NOT NULL THEN 1 ELSE 0 END AS sized_files,
+    bytes,
+    CASE WHEN estimated_bytes IS NOT NULL THEN 1 ELSE 0 END AS estimated_files,
+    CASE WHEN bytes IS NULL OR estimated_bytes IS NULL THEN estimated_bytes ELSE greatest(estimated_bytes - bytes, 0) END AS estimated_bytes
+  FROM alone
+  UNION ALL
+  SELECT
+    provider, "user", actor_class, population, hour,
+    CASE WHEN row_number() OVER (PARTITION BY provider, "user", actor_class, hour, file, extension) = 1 THEN extension END AS extension,
+    CASE WHEN row_number() OVER (PARTITION BY provider, "user", actor_class, hour, file, country) = 1 THEN country END AS country,
+    CASE WHEN row_number() OVER (PARTITION BY provider, "user", actor_class, hour, file, app) = 1 THEN app END AS app,
+    CASE WHEN row_number() OVER (PARTITION BY provider, "user", actor_class, hour, file, app_id) = 1 THEN app_id END AS app_id,
+    CASE WHEN hour_before IS NULL THEN 1 ELSE 0 END AS files,
+    CASE WHEN hour_before IS NULL AND is_sized THEN 1 ELSE 0 END AS sized_files,
+    CASE WHEN largest_before IS NULL OR bytes IS NULL THEN bytes ELSE greatest(bytes - largest_before, 0) END AS bytes,
+    CASE WHEN estimated_before = 0 AND estimated_bytes IS NOT NULL THEN 1 ELSE 0 END AS estimated_files,
+    CASE WHEN estimated_before = 0 AND estimated_bytes IS NOT NULL THEN CASE WHEN largest IS NULL THEN estimate ELSE greatest(estimate - largest, 0) END END AS estimated_bytes
+  FROM saved
+),
 sums AS (
   SELECT
     provider,
@@ -56,14 +100,41 @@ sums AS (
     actor_class,
     population,
     hour,
-    count(CASE WHEN hour_before IS NULL THEN 1 END) AS files,
+    CAST(sum(files) AS BIGINT) AS files,
+    CAST(sum(sized_files) AS BIGINT) AS sized_files,
+    sum(bytes) AS bytes,
     count(*) AS saves,
-    count(CASE WHEN hour_before IS NULL AND is_sized THEN 1 END) AS sized_files,
-    sum(CASE WHEN largest_before IS NULL THEN bytes WHEN bytes > largest_before THEN bytes - largest_before WHEN bytes IS NOT NULL THEN 0 END) AS bytes,
-    count(CASE WHEN estimated_before = 0 THEN estimated_bytes END) AS estimated_files,
-    sum(CASE WHEN estimated_before = 0 AND estimated_bytes IS NOT NULL THEN CASE WHEN largest IS NULL THEN estimate WHEN estimate > largest THEN estimate - largest ELSE 0 END END) AS estimated_bytes
-  FROM saved
+    CAST(sum(estimated_files) AS BIGINT) AS estimated_files,
+    sum(estimated_bytes) AS estimated_bytes,
+    row_number() OVER () AS id
+  FROM added
   GROUP BY provider, "user", actor_class, population, hour
+),
+-- Numbers are grouped faster than texts.
+labelled AS (
+  SELECT s.id, a.extension, a.country, a.app, a.app_id
+  FROM added a
+  JOIN sums s ON s.provider = a.provider AND s."user" = a."user" AND s.actor_class = a.actor_class AND s.hour = a.hour
+),
+extensions AS (
+  SELECT id, map_from_entries(list_sort(list(struct_pack(key := label, value := files)))) AS counted
+  FROM (SELECT id, extension AS label, count(*) AS files FROM labelled WHERE extension IS NOT NULL GROUP BY id, extension) AS each_label
+  GROUP BY id
+),
+countries AS (
+  SELECT id, map_from_entries(list_sort(list(struct_pack(key := label, value := files)))) AS counted
+  FROM (SELECT id, country AS label, count(*) AS files FROM labelled WHERE country IS NOT NULL GROUP BY id, country) AS each_label
+  GROUP BY id
+),
+apps AS (
+  SELECT id, map_from_entries(list_sort(list(struct_pack(key := label, value := files)))) AS counted
+  FROM (SELECT id, app AS label, count(*) AS files FROM labelled WHERE app IS NOT NULL GROUP BY id, app) AS each_label
+  GROUP BY id
+),
+app_ids AS (
+  SELECT id, map_from_entries(list_sort(list(struct_pack(key := label, value := files)))) AS counted
+  FROM (SELECT id, app_id AS label, count(*) AS files FROM labelled WHERE app_id IS NOT NULL GROUP BY id, app_id) AS each_label
+  GROUP BY id
 ),
 returned AS (
   SELECT
@@ -75,37 +146,9 @@ returned AS (
   GROUP BY s.provider, s."user", s.actor_class, s.hour, k.hours
 ),
 again AS (
-  SELECT
-    provider, "user", actor_class, hour,
-    list(files ORDER BY hours) AS files,
-    list(sized_files ORDER BY hours) AS sized_files
+  SELECT provider, "user", actor_class, hour, list_sort(list(struct_pack(hours, files, sized_files))) AS counted
   FROM returned
   GROUP BY provider, "user", actor_class, hour
-),
-counts AS (
-  SELECT provider, "user", actor_class, hour, 'extension' AS dimension, extension AS label, count(DISTINCT file) AS files
-  FROM named
-  GROUP BY provider, "user", actor_class, hour, extension
-  UNION ALL
-  SELECT provider, "user", actor_class, hour, 'country' AS dimension, country AS label, count(DISTINCT file) AS files
-  FROM named
-  WHERE country IS NOT NULL
-  GROUP BY provider, "user", actor_class, hour, country
-  UNION ALL
-  SELECT provider, "user", actor_class, hour, 'app' AS dimension, app AS label, count(DISTINCT file) AS files
-  FROM named
-  GROUP BY provider, "user", actor_class, hour, app
-  UNION ALL
-  SELECT provider, "user", actor_class, hour, 'app_id' AS dimension, app_id AS label, count(DISTINCT file) AS files
-  FROM named
-  GROUP BY provider, "user", actor_class, hour, app_id
-),
-maps AS (
-  SELECT
-    provider, "user", actor_class, hour, dimension,
-    map_from_entries(list(struct_pack(key := label, value := files) ORDER BY label)) AS counted
-  FROM counts
-  GROUP BY provider, "user", actor_class, hour, dimension
 )
 SELECT
   h.provider,
@@ -119,16 +162,16 @@ SELECT
   h.saves,
   h.estimated_files,
   CASE WHEN h.estimated_bytes > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(h.estimated_bytes AS BIGINT) END AS estimated_bytes,
-  r.files AS again_files,
-  r.sized_files AS again_sized_files,
+  list_transform(r.counted, lambda each: each.files) AS again_files,
+  list_transform(r.counted, lambda each: each.sized_files) AS again_sized_files,
   e.counted AS extensions,
   c.counted AS countries,
   a.counted AS apps,
   i.counted AS app_ids
 FROM sums h
 LEFT JOIN again r ON r.provider = h.provider AND r."user" = h."user" AND r.actor_class = h.actor_class AND r.hour = h.hour
-LEFT JOIN maps e ON e.dimension = 'extension' AND e.provider = h.provider AND e."user" = h."user" AND e.actor_class = h.actor_class AND e.hour = h.hour
-LEFT JOIN maps c ON c.dimension = 'country' AND c.provider = h.provider AND c."user" = h."user" AND c.actor_class = h.actor_class AND c.hour = h.hour
-LEFT JOIN maps a ON a.dimension = 'app' AND a.provider = h.provider AND a."user" = h."user" AND a.actor_class = h.actor_class AND a.hour = h.hour
-LEFT JOIN maps i ON i.dimension = 'app_id' AND i.provider = h.provider AND i."user" = h."user" AND i.actor_class = h.actor_class AND i.hour = h.hour
+LEFT JOIN extensions e ON e.id = h.id
+LEFT JOIN countries c ON c.id = h.id
+LEFT JOIN apps a ON a.id = h.id
+LEFT JOIN app_ids i ON i.id = h.id
 ORDER BY h."user", h.hour, h.provider, h.actor_class

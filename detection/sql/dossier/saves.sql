@@ -1,17 +1,11 @@
--- The saves of each alert: the uploads that its detections counted, with the file that each is of, as in user_hours.sql,
--- and what it adds to the largest version before it on the day.
--- Reads: subjects, uploads, detections.
+-- The saves of each alert: the uploads that its detections counted, with the file that each is of, and what it adds to the
+-- largest version before it on the day.
+-- Reads: subjects, saved_files, detections.
 WITH named AS (
   SELECT
     *,
-    CAST(time AS DATE) AS day,
-    CASE
-      WHEN file_id IS NOT NULL THEN concat('id:', file_id)
-      WHEN folder IS NOT NULL AND file_name IS NOT NULL THEN concat('path:', folder, '/', file_name)
-      ELSE concat('event:', event_key, ':', asset)
-    END AS file,
     actor_class = 'service' OR (actor_class = 'app' AND NOT has_address) AS is_service
-  FROM uploads
+  FROM saved_files
   WHERE actor_class IN ('person', 'guest', 'service', 'app')
 ),
 marked AS (

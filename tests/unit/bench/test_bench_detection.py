@@ -26,7 +26,7 @@ from bench.detection_peers import (
     mean_deviation,
 )
 from bench.detection_score import Alert, Candidate, alerts, calibrate, held_out, judge, wilson
-from detection.sql import into
+from detection.saves import count_saves
 from sandbox.workload.format import SCHEMA, Label, write_workload
 from tests.support.memory import connect
 
@@ -78,7 +78,7 @@ def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
     con.register("given", pa.Table.from_pylist(rows, schema=_UPLOADS))
     con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, TRUE AS has_address FROM given")
     con.unregister("given")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
 
 
 def firing(con: duckdb.DuckDBPyConnection, rule: Rule, least: float) -> set[str]:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from detection.chain import add_up
 from detection.parameters import Parameters
+from detection.saves import count_saves
 from detection.sql import into
 from detection.tables import TABLES, empty
 from tests.support.memory import connect
@@ -44,7 +45,7 @@ def make(con: duckdb.DuckDBPyConnection, saves: Sequence[dict[str, Any]]) -> Non
         names = ", ".join(f'"{name}"' for name in named)
         con.execute(f"INSERT INTO logged ({names}) VALUES ({', '.join('?' * len(named))})", list(named.values()))
     con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, \"user\" LIKE '%@%' AS has_address FROM logged")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
 
 
 def hours(con: duckdb.DuckDBPyConnection, columns: str = "files, sized_files, bytes, saves") -> list[tuple[Any, ...]]:

@@ -14,6 +14,7 @@ import zstandard
 
 from detection.normalise import identities_of_files, normalise, outcomes
 from detection.normalise.sampling import create_sample
+from detection.saves import count_saves
 from detection.sql import into
 from history.importing import import_history
 from history.staging import Span
@@ -166,7 +167,7 @@ def into_hours(con: Any, uploads: str) -> None:
     con.execute(f"CREATE OR REPLACE TEMP TABLE held_uploads AS FROM {uploads}")
     con.execute("DROP VIEW uploads")
     con.execute("CREATE TEMP VIEW uploads AS SELECT *, TRUE AS has_address FROM held_uploads")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
 
 
 def test_sums_of_hostile_sizes_stop_at_a_bound(tmp_path):

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.persons import resolve, view_by_person
+from detection.saves import count_saves
 from detection.sql import into, load
 from detection.tables import empty
 from tests.support.memory import connect
@@ -123,7 +124,7 @@ def alerts(uploads: Sequence[Event]) -> tuple[list[Raised], dict[str, str]]:
             con.execute("INSERT INTO identities BY NAME FROM seen")
         resolve(con, organisation_domains=DOMAINS)
         view_by_person(con, "uploads", "logged")
-        into(con, "hours", "user_hours")
+        count_saves(con, "hours")
         con.execute(
             "CREATE TABLE sources AS SELECT unnest(['box', 'google_workspace']) AS provider, "
             "CAST(? AS TIMESTAMP) AS first_day",

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detection.saves import count_saves
 from detection.sql import into
 from detection.tables import TABLES
 from tests.support.memory import connect
@@ -157,13 +158,13 @@ def test_big_files_and_thousands_of_tiny_saves_leave_the_big_versions(con: duckd
             known.append({**found, "checked_at": NOON + HOUR})
     sized(con, uploads, known)
     con.execute("ALTER TABLE uploads ADD COLUMN has_address BOOLEAN DEFAULT TRUE")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
     hours = con.execute("SELECT files, saves, sized_files, bytes FROM user_hours").fetchall()
     assert hours == [(8, 2000, 8, 8 * big)]
     # Of some only the last version is left: unknown, and neither nothing nor the tiny size.
     sized(con, uploads, [row for row in known if row["version"] == "250.0" or row["file_id"] > "f3"])
     con.execute("ALTER TABLE uploads ADD COLUMN has_address BOOLEAN DEFAULT TRUE")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
     hours = con.execute("SELECT files, saves, sized_files, bytes FROM user_hours").fetchall()
     assert hours == [(8, 2000, 4, 4 * big + 4 * tiny)]
 
@@ -184,7 +185,7 @@ def test_the_log_wins_and_an_estimate_is_no_size(con: duckdb.DuckDBPyConnection)
         (3, "log", None),
     ]
     con.execute("ALTER TABLE uploads ADD COLUMN has_address BOOLEAN DEFAULT TRUE")
-    into(con, "user_hours", "user_hours")
+    count_saves(con)
     columns = "files, sized_files, bytes, estimated_files, estimated_bytes"
     assert con.execute(f"SELECT {columns} FROM user_hours").fetchall() == [(4, 1, 3, 2, 1400)]
 
