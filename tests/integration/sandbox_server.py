@@ -20,9 +20,10 @@ from google.oauth2 import service_account
 from sandbox.__main__ import main
 from tests.waiting import wait_until
 
-# Importing the sandbox takes longer than serving a test, so that each server is forked from a process that has.
+# Importing the sandbox takes longer than serving a test, so that each server is forked from a process that has; pandas,
+# too, which pyarrow imports once it reads a workload.
 _FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["sandbox.__main__"])
+_FORKED.set_forkserver_preload(["sandbox.__main__", "pandas"])
 ROOT = Path(__file__).parents[2]
 SCOPES = {
     "reports": "https://www.googleapis.com/auth/admin.reports.audit.readonly",
