@@ -10,6 +10,8 @@ import dagster as dg
 import pytest
 from faulty import Fault, Provider, Pulled, at, of
 
+pytestmark = pytest.mark.sampled
+
 
 @of("office365")
 @pytest.mark.parametrize("quotes", ["double", "single"])
