@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from functools import cache
 
 import pytest
+from dagster._core.storage.event_log import in_memory as events_in_memory
+from dagster._core.storage.runs import in_memory as runs_in_memory
 
 from detection.sql import ENGINE
 from tests.support.faulty import Provider, Pulled, provider_day
@@ -20,6 +22,15 @@ os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
 # Several tests run side by side: more threads than cores only wait for each other. What connects without
 # these settings, as the unit tests of the rules do, and the processes that tests begin have as many as there are.
 ENGINE["threads"] = 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def instances_in_memory_without_a_revision() -> Iterator[None]:
+    """Makes ephemeral instances in a quarter of the time: nobody migrates what is in memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        for storage in (events_in_memory, runs_in_memory):
+            patch.setattr(storage, "stamp_alembic_rev", lambda _config, _connection: None)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

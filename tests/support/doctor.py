@@ -66,7 +66,7 @@ def ask(
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     now: datetime = NOW,
-    seconds: float = 10,
+    seconds: float = 60,
     **changed: str,
 ) -> dict[str, Finding]:
     """The findings about one provider, by check."""

@@ -8,12 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -28,11 +26,11 @@ from dagster._scheduler.scheduler import launch_scheduled_runs
 
 from cli.replay import Home, Sandbox, deployment, sandbox
 from tests.support.pipeline import FIRST, moment, write
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 POSTGRES = os.environ.get("UPLOADWATCH_TEST_POSTGRES", "")
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DAYS = 4
-T = TypeVar("T")
 
 needs_postgres = pytest.mark.skipif(
     not POSTGRES, reason="needs a PostgreSQL: run .ci/with-postgres make test, or set UPLOADWATCH_TEST_POSTGRES"
@@ -70,7 +68,7 @@ class Production:
         address = ("--host", "127.0.0.1", "--port", port)
         location = ("-m", "orchestration.definitions", "--location-name", "uploadwatch")
         self._code_server = self._start("code", "-m", "dagster", "api", "grpc", *address, *location)
-        until(lambda: _listens(int(port)) or self._code_server.poll() is not None, "the code server listens")
+        wait_until(lambda: _listens(int(port)) or self._code_server.poll() is not None, "the code server listens")
         said = (self._folder / "code.log").read_text(encoding="utf-8").splitlines()[-5:]
         assert self._code_server.poll() is None, f"the code server ended: {said}"
 
@@ -111,7 +109,11 @@ class Production:
         self._faults([])
 
     def _faults(self, plan: list[dict[str, object]]) -> None:
-        requests.put(f"{self._stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults", json=plan, timeout=10)
+        requests.put(
+            f"{self._stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults",
+            json=plan,
+            timeout=PATIENCE_SECONDS,
+        )
 
     def worker(self, run: dg.DagsterRun) -> int:
         """Number of the process of a run, once it pulls."""
@@ -127,7 +129,7 @@ class Production:
             return None
 
         started: list[int] = []
-        pid = until(found, f"run {run.run_id} begins its first step")
+        pid = wait_until(found, f"run {run.run_id} begins its first step")
         assert pid is not None
         return pid
 
@@ -138,7 +140,7 @@ class Production:
             now = self.instance.get_run_by_id(run.run_id)
             return now if now and now.is_finished else None
 
-        found = until(over, f"run {run.run_id} ends")
+        found = wait_until(over, f"run {run.run_id} ends")
         assert found is not None
         return found
 
@@ -154,18 +156,9 @@ class Production:
         def child() -> dg.DagsterRun | None:
             return next((each for each in self.instance.get_runs() if each.parent_run_id == run.run_id), None)
 
-        found = until(child, f"run {run.run_id} is begun again")
+        found = wait_until(child, f"run {run.run_id} is begun again")
         assert found is not None
         return found
-
-
-def until(look: Callable[[], T], what: str) -> T:
-    """Looks until there is something."""
-    deadline = time.monotonic() + 60
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited for a minute until {what}"
-        time.sleep(0.1)
-    return found
 
 
 def _listens(port: int) -> bool:

@@ -6,7 +6,6 @@ import csv
 import multiprocessing
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +18,12 @@ from google.auth.transport.requests import Request
 from google.oauth2 import service_account
 
 from sandbox.__main__ import main
+from tests.support.waiting import wait_until
 
-# Importing the sandbox takes longer than serving a test, so that each server is forked from a process that has.
+# Importing the sandbox takes longer than serving a test, so that each server is forked from a process that has; pandas,
+# too, which pyarrow imports once it reads a workload.
 _FORKED = multiprocessing.get_context("forkserver")
-_FORKED.set_forkserver_preload(["sandbox.__main__"])
+_FORKED.set_forkserver_preload(["sandbox.__main__", "pandas"])
 ROOT = Path(__file__).parents[2]
 SCOPES = {
     "reports": "https://www.googleapis.com/auth/admin.reports.audit.readonly",
@@ -118,11 +119,7 @@ def forked(workload: Path, state: Path, now: str, options: Sequence[str] = ()) -
     server = _FORKED.Process(target=_serve, args=(command,), daemon=True)
     server.start()
     try:
-        deadline = time.monotonic() + 30
-        while not ready.exists():
-            assert server.is_alive(), "the sandbox stopped before it served"
-            assert time.monotonic() < deadline, "the sandbox did not start"
-            time.sleep(0.01)
+        wait_until(ready.exists, "the sandbox serves", ended=lambda: not server.is_alive(), pause_seconds=0.01)
         yield {name: value or "" for name, value in dotenv_values(ready).items()}
     finally:
         server.kill()

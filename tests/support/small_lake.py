@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from html import unescape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
@@ -58,8 +61,12 @@ class SmallLake:
                     con.register("given", pa.Table.from_pylist([names | row for row in rows]))
                     con.execute("INSERT INTO rows BY NAME FROM given")
                 self.lake.write(con, "rows", table, day, "")
-        self._unwritten.clear()
+        self.written()
         return self.lake
+
+    def written(self) -> None:
+        """Takes all that was added so far for written."""
+        self._unwritten.clear()
 
     def clear(self, table: str, day: date) -> None:
         """Leaves a partition without rows."""
@@ -146,6 +153,21 @@ class SmallLake:
 
 def ordinary(home: Path) -> SmallLake:
     """A lake with a month of small uploads and sign-ins, and an alert of 60 files that went to a folder used before."""
+    small = _ordinary(home)
+    shutil.copytree(_written().name, home, dirs_exist_ok=True)
+    small.written()
+    return small
+
+
+@cache
+def _written() -> TemporaryDirectory[str]:
+    """Write the tables of :func:`ordinary` once: copying them takes a tenth of the time."""
+    home = TemporaryDirectory()
+    _ordinary(Path(home.name)).write()
+    return home
+
+
+def _ordinary(home: Path) -> SmallLake:
     small = SmallLake(home)
     for n in ACTIVE:
         time = OPENS - timedelta(days=n)

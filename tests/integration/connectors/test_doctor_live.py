@@ -76,8 +76,8 @@ def test_a_provider_that_throttles_for_long_is_not_waited_for(sandbox: Client) -
     """Prevents a command that hangs for as long as a provider asks it to wait."""
     play(sandbox, {"api": "box", "kind": "throttled", "retry_after": 200})
     began = datetime.now(UTC)
-    found = ask(sandbox, "box")
-    assert datetime.now(UTC) - began < timedelta(seconds=5)
+    found = ask(sandbox, "box", seconds=150)
+    assert datetime.now(UTC) - began < timedelta(seconds=100)
     assert states(found)["audit_log"] is State.FAILURE
     assert states(found)["quota"] is State.WARNING
 
@@ -91,10 +91,10 @@ def test_rates_above_the_quota_are_told(sandbox: Client) -> None:
 
 def test_a_check_that_hangs_stops_no_other(sandbox: Client) -> None:
     """Prevents a provider that answers drop by drop from keeping the command."""
-    play(sandbox, {"api": "dropbox", "kind": "slow", "path": "/features/", "seconds": 4})
-    found = ask(sandbox, "dropbox", seconds=1)
+    play(sandbox, {"api": "dropbox", "kind": "slow", "path": "/features/", "seconds": 20})
+    found = ask(sandbox, "dropbox", seconds=5)
     assert states(found) == {"plan": State.FAILURE}
-    assert "no answer within 1 s" in found["plan"].found
+    assert "no answer within 5 s" in found["plan"].found
 
 
 def test_nobody_there_is_told(sandbox: Client) -> None:

@@ -319,4 +319,4 @@ def test_msal_reads_refusals_and_ends_after_a_failure(client: Client) -> None:
     play(client, {"api": "office365_token", "kind": "wrong_tenant"})
     application, _ = microsoft(client)
     assert "AADSTS90002" in application.acquire_token_for_client(["x/.default"])["error_description"]
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 120

@@ -18,6 +18,7 @@ from lake.pulling import Pulled, land_stream, pull
 from tests.support.memory import connect
 from tests.support.sandbox_server import serving, uploads
 from tests.support.scripted_server import Answer, Asked, environment, scripted
+from tests.support.waiting import PATIENCE_SECONDS
 
 DAY = date(2026, 1, 5)
 MIDNIGHT = datetime(2026, 1, 5, tzinfo=UTC)
@@ -64,7 +65,7 @@ def page(start: datetime) -> Answer:
 
 def test_slices_are_asked_for_at_once(tmp_path: Path) -> None:
     """Prevents a backfill that waits for one answer after the other."""
-    meet = threading.Barrier(4, timeout=20)
+    meet = threading.Barrier(4, timeout=PATIENCE_SECONDS)
     with scripted(windows(page), meet=lambda asked: "created_after" in asked.query and meet.wait()) as server:
         done = pulling(build("box", environment(server.url, tmp_path), now=lambda: NOW), tmp_path)
     assert not done.failures

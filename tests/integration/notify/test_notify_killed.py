@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from notify.outbox import Outbox
 from tests.support.notified import HOUR, NOON, NOW, Made, Receiver, receiver, write_alerts
 from tests.support.sandbox_server import ROOT
+from tests.support.waiting import wait_until
 
 NURSERY = """
 import json, os, signal, sys
@@ -191,8 +191,6 @@ def test_a_kill_while_the_receiver_has_the_message_repeats_it_under_its_key(home
 def test_one_that_is_killed_again_and_again_gets_through(home, soc, at_work):
     """Prevents a process that dies in every round from standing still, or from sending without end."""
     write_alerts(home, *FIRST)
-    deadline = time.monotonic() + 60
-    while at_work(home, "return", "sent")["signal"]:
-        assert time.monotonic() < deadline
+    wait_until(lambda: not at_work(home, "return", "sent")["signal"], "a round is over")
     assert [key for key, _ in told(soc)["ann"]] == ["a1-1", "a2-1"]
     assert len(soc.server.asked) == 3

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
@@ -26,6 +25,7 @@ from orchestration.definitions import build_defs
 from tests.support.command import say
 from tests.support.notified import receiver
 from tests.support.pipeline import FIRST, burst, moment, write
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.sampled
 
@@ -75,13 +75,14 @@ def test_a_backfill_that_was_stopped_goes_on_where_it_was(stand_in: Sandbox, tmp
     values = deployed(stopped, stand_in)
     with subprocess.Popen(days, env=values, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         landed = stopped / "lake" / "box" / "logged_uploads"
-        deadline = time.monotonic() + 60
-        while not list(landed.rglob("part.parquet")):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(
+            lambda: list(landed.rglob("part.parquet")),
+            "a day has landed",
+            ended=lambda: process.poll() is not None,
+            pause_seconds=0.02,
+        )
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode
     before = tables(stopped)
     assert before.keys() < tables(whole).keys()
@@ -175,10 +176,7 @@ def test_the_bar_tells_which_steps_are_under_way_and_how_many_are_over(monkeypat
     shown: list[str] = []
 
     def until(text: str) -> None:
-        deadline = time.monotonic() + 20
-        while text not in (said := " ".join(drawn.getvalue().split())):
-            assert time.monotonic() < deadline, said[-300:]
-            time.sleep(0.02)
+        wait_until(lambda: text in " ".join(drawn.getvalue().split()), f"{text} is drawn", pause_seconds=0.02)
         shown.append(text)
 
     @dg.op

@@ -77,7 +77,6 @@ def run(client: Client, home: Path, plans: list[list[dict[str, object]]]) -> byt
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         check=False,
-        timeout=240,
     ).stdout
 
 

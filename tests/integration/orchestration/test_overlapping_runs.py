@@ -19,13 +19,14 @@ from orchestration.definitions import build_defs
 from orchestration.schedules import JOB, range_tags, run_config
 from tests.support.memory import connect
 from tests.support.pipeline import FIRST, Quick, burst, moment, sandbox, write
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.sampled
 
 DAYS = 5
 NOW = moment(DAYS + 1, 0)
 _SPAWN = multiprocessing.get_context("spawn")
-_PATIENCE = 4.0
+_PAUSE_SECONDS = 4.0
 """So long a paused run waits for the other; that one waits for its turn meanwhile, unless it need not."""
 
 
@@ -46,15 +47,14 @@ class Pausing(Lake):
         paused = Path(self.signals) / "paused"
         if table == self.table and not paused.exists():
             paused.touch()
-            _wait_for(Path(self.signals) / "over", _PATIENCE)
+            _wait_for(Path(self.signals) / "over", _PAUSE_SECONDS)
         return super().write(con, relation, table, day, made_from)
 
 
-def _wait_for(path: Path, seconds: float) -> bool:
+def _wait_for(path: Path, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    return path.exists()
 
 
 def materialise(values: Mapping[str, str], first: int, last: int, pause: tuple[str, str] | None = None) -> None:
@@ -180,7 +180,7 @@ def test_a_tick_during_a_backfill(home, start, one_after_the_other, tmp_path, ta
     signals = tmp_path / "signals"
     signals.mkdir()
     backfill = start(home, 0, DAYS - 2, (table, str(signals)))
-    assert _wait_for(signals / "paused", 60), "the backfill did not come to the table"
+    wait_until((signals / "paused").exists, "the backfill comes to the table", ended=lambda: not backfill.is_alive())
     materialise(home, DAYS - 3, DAYS - 1)
     (signals / "over").touch()
     backfill.join()

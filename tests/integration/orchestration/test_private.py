@@ -6,8 +6,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -17,6 +17,7 @@ from orchestration.private import PrivateFiles
 from tests.integration.orchestration.test_backfill import deployed
 from tests.support.pipeline import FIRST, moment, sandbox, write
 from tests.support.sandbox_server import ROOT
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.sampled
 
@@ -115,7 +116,8 @@ def test_the_web_server_and_the_daemon_get_no_secrets(tmp_path: Path) -> None:
     subprocess.run(made, env=values, check=True, capture_output=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with (tmp_path / "ui.log").open("wb") as log:
+    log_of_ui = tmp_path / "ui.log"
+    with log_of_ui.open("wb") as log:
         process = subprocess.Popen(
             [*COMMAND, "ui", "--home", str(home), "--port", str(port)],
             env=values | SECRETS,
@@ -123,22 +125,27 @@ def test_the_web_server_and_the_daemon_get_no_secrets(tmp_path: Path) -> None:
             stderr=subprocess.STDOUT,
         )
     query = {"query": "{ repositoriesOrError { ... on RepositoryConnection { nodes { assetNodes { id } } } } }"}
+
+    def known() -> list[dict[str, Any]]:
+        try:
+            told = requests.post(f"http://127.0.0.1:{port}/graphql", json=query, timeout=PATIENCE_SECONDS).json()
+        except requests.ConnectionError:
+            return []
+        nodes: list[dict[str, Any]] = told["data"]["repositoriesOrError"]["nodes"]
+        return nodes
+
     try:
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                told = requests.post(f"http://127.0.0.1:{port}/graphql", json=query, timeout=30).json()
-                if nodes := told["data"]["repositoriesOrError"]["nodes"]:
-                    break
-            except requests.ConnectionError:
-                assert process.poll() is None
-            assert time.monotonic() < deadline, (tmp_path / "ui.log").read_text()[-2000:]
-            time.sleep(0.5)
+        nodes = wait_until(
+            known,
+            "the code location is loaded",
+            ended=lambda: process.poll() is not None and log_of_ui.read_text(),
+            pause_seconds=0.5,
+        )
         found = processes_below(process.pid)
         sandboxes = (home / "sandbox" / "sandbox.env").read_text()
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE_SECONDS)
     # The code location got what it needs.
     assert nodes[0]["assetNodes"]
     secrets = [*SECRETS.values(), *(line.partition("=")[2] for line in sandboxes.splitlines() if "SECRET" in line)]

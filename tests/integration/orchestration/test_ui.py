@@ -9,7 +9,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,12 +18,20 @@ from playwright.sync_api import Page, expect
 
 from tests.support.chromium import chromium, needs_chromium
 from tests.support.pipeline import Quick, burst, moment, watch, write
+from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 DAYS = 5
-PATIENCE = 60_000
-"""Milliseconds: the first page waits for the code location."""
+PATIENCE = 1000 * PATIENCE_SECONDS
 
 pytestmark = [needs_chromium, pytest.mark.sampled("module")]
+
+
+def served(url: str) -> bool:
+    """Return whether somebody answers there."""
+    try:
+        return requests.get(url, timeout=PATIENCE_SECONDS).ok
+    except requests.ConnectionError:
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +49,23 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "ui.log").open("wb") as log:
         process = subprocess.Popen([*command, "--home", str(home.home.path)], stdout=log, stderr=subprocess.STDOUT)
     try:
-        deadline = time.monotonic() + 90
-        while True:
-            try:
-                if requests.get(f"http://127.0.0.1:{port}/server_info", timeout=5).ok:
-                    break
-            except requests.ConnectionError:
-                said = (folder / "ui.log").read_text(errors="replace")[-2000:]
-                assert process.poll() is None, said
-                assert time.monotonic() < deadline, said
-                time.sleep(0.3)
+        wait_until(
+            lambda: served(f"http://127.0.0.1:{port}/server_info"),
+            "the UI is served",
+            ended=lambda: process.poll() is not None and (folder / "ui.log").read_text(errors="replace")[-2000:],
+            pause_seconds=0.3,
+        )
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
 def browser_page(address: str) -> Iterator[Page]:
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1500, "height": 950}, base_url=address)
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         yield page
 
 
@@ -84,7 +87,7 @@ def test_every_partition_is_filled(browser_page: Page) -> None:
     """Prevents runs over a range whose days the UI takes for missing."""
     browser_page.goto("/assets/alerts?view=partitions")
     expect(browser_page.get_by_text(f"Materialized ({DAYS})")).to_be_visible(timeout=PATIENCE)
-    expect(browser_page.get_by_text("Missing (0)")).to_be_visible()
+    expect(browser_page.get_by_text("Missing (0)")).to_be_visible(timeout=PATIENCE)
 
 
 def test_checks_say_what_they_found(browser_page: Page) -> None:
@@ -100,7 +103,7 @@ def test_an_alert_is_shown_with_its_picture(browser_page: Page) -> None:
     expect(browser_page.get_by_text("one@example.com").first).to_be_visible(timeout=PATIENCE)
     browser_page.get_by_text("[Show Markdown]").first.click()
     picture = browser_page.locator("img[src^='data:image/png']").first
-    expect(picture).to_be_visible()
+    expect(picture).to_be_visible(timeout=PATIENCE)
     assert picture.evaluate("image => image.naturalWidth") > 200
 
 
@@ -116,15 +119,14 @@ def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> No
         "{ partitionBackfillsOrError(limit: 1) { ... on PartitionBackfills "
         "{ results { status runs(limit: 50) { status } } } } }"
     )
-    deadline = time.monotonic() + 120
-    while True:
-        found = requests.post(f"{address}/graphql", json={"query": query}, timeout=30).json()
+
+    def statuses() -> list[str]:
+        """Status of each run, once all of the backfill's are over."""
+        found = requests.post(f"{address}/graphql", json={"query": query}, timeout=PATIENCE_SECONDS).json()
         results = found["data"]["partitionBackfillsOrError"]["results"]
-        if results and results[0]["runs"] and all(run["status"] == "SUCCESS" for run in results[0]["runs"]):
-            break
-        assert time.monotonic() < deadline, found
-        assert not any(run["status"] == "FAILURE" for result in results for run in result["runs"]), found
-        time.sleep(1)
-    assert len(results[0]["runs"]) == 1
+        begun = [run["status"] for result in results for run in result["runs"]]
+        return begun if {*begun} <= {"SUCCESS", "FAILURE"} else []
+
+    assert wait_until(statuses, "the backfill is over", pause_seconds=1) == ["SUCCESS"]
     browser_page.goto("/runs?view=backfills")
     expect(browser_page.get_by_text("3 partitions").first).to_be_visible(timeout=PATIENCE)

@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.faulty import Fault, Provider, Pulled, at, of
 
+pytestmark = pytest.mark.sampled
+
 
 @of("office365")
 @pytest.mark.parametrize("quotes", ["double", "single"])

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of
 
+pytestmark = pytest.mark.sampled
+
 SHORT = {"kind": "short_page", "events": 3, "times": "always"}
 LISTS = {"dropbox": "/team_log/", "google_workspace": "/drive", "office365": "content?contentType=Audit.SharePoint"}
 NOON = "2026-01-05T12:30:00Z"

@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
 
+pytestmark = pytest.mark.sampled
+
 SHORT = {"kind": "short_page", "events": 9, "times": "always"}
 """Pages fall short, so that there are some."""
 AT_ONCE: dict[str, Fault] = {

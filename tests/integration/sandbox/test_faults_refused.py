@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of, token_of
 
+pytestmark = pytest.mark.sampled
+
 MORNING, NOON = "2026-01-05T06:30:00Z", "2026-01-05T12:30:00Z"
 VARIABLES = {"box": "BOX_", "dropbox": "DROPBOX_", "google_workspace": "GOOGLE_", "office365": "OFFICE365_"}
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from connectors.core.errors import StoppedError
 from connectors.core.rate_limits import Limiter
+from tests.support.waiting import PATIENCE_SECONDS
 
 SECOND = 1_000_000_000
 PERIOD = timedelta(seconds=60)
@@ -106,7 +107,7 @@ def test_who_waits_is_stopped_at_once():
     began = time.monotonic()
     with pytest.raises(StoppedError):
         limiter.wait()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def _ask(state: Path, requests: int, period: timedelta, each: int, threads: int, told: Queue[list[int]]) -> None:
@@ -136,7 +137,7 @@ def test_processes_and_threads_share_one_quota(tmp_path: Path):
     running = [SPAWN.Process(target=_ask, args=arguments) for _ in range(3)]
     for process in running:
         process.start()
-    times = [moment for _ in running for moment in told.get(timeout=30)]
+    times = [moment for _ in running for moment in told.get(timeout=PATIENCE_SECONDS)]
     for process in running:
         process.join()
     assert len(times) == 72
@@ -159,12 +160,12 @@ def test_killed_processes_leave_nothing_to_wait_for(tmp_path: Path):
     for process in running:
         process.start()
     for _ in running:
-        began.get(timeout=30)
+        began.get(timeout=PATIENCE_SECONDS)
     for process in running:
         assert process.pid
         os.kill(process.pid, signal.SIGKILL)
         process.join()
-    until = time.monotonic() + 5
+    until = time.monotonic() + 60
     limiter = Limiter(state, 1_000_000, timedelta(seconds=1))
     while not limiter.take(1):
         assert time.monotonic() < until

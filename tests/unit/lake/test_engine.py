@@ -69,7 +69,7 @@ with opened(Path(sys.argv[1])) as con:
     place = con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
     (Path(place) / "duckdb_temp_storage_DEFAULT-0.tmp").write_text("ann@example.com")
     print(place, flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
