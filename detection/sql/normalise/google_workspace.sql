@@ -1,5 +1,5 @@
--- What each Google Workspace activity is about: one row for each file that it brings, one row for any other activity. Its
--- events all tell of one thing as a rule; the primary one says what the user did, the others follow from it.
+-- What each Google Workspace activity is about: one row for each file that it brings, one row for any other activity.
+-- Its events all tell of one thing as a rule; the primary one says what the user did, the others follow from it.
 -- Reads: raw, operations (what each event of each application means).
 WITH telling AS (
     SELECT list(DISTINCT operation) AS names
@@ -27,8 +27,8 @@ pooled AS (
     FROM marked
 ),
 
--- What brings content: an upload even where another event is the primary one, a new item or a new version only where it is
--- what the user did. An editor's file is saved with every key stroke: only the others get a new version by an edit.
+-- What brings content: an upload even where another event is the primary one, a new item or a new version only where it
+-- is what the user did. An editor's file is saved with every key stroke: only the others get a new version by an edit.
 brought AS (
     SELECT
         *,

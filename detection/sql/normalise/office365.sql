@@ -1,5 +1,6 @@
--- What each Office 365 audit record is about: one row for each account that an alert names, one row for any other record.
--- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type of record and error code means).
+-- What each Office 365 audit record is about: one row for each account that an alert names, one for any other record.
+-- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type of
+-- record and error code means).
 WITH coded AS (
     SELECT
         *,
