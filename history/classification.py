@@ -20,7 +20,7 @@ from rich.table import Table
 
 from detection.normalise import outcomes_of_lines
 from detection.sql import ENGINE
-from history.formats import advice, batches, event_files
+from history.formats import EventFile, EventFileError, advice, batches, event_files
 from history.staging import MENDED, register_mended
 
 __all__ = ["SHOWN_AT_MOST", "Classification", "classify", "outcome_table"]
@@ -29,6 +29,8 @@ SHOWN_AT_MOST = 500
 """Events in a table for the terminal; more are for a program to read."""
 _LIMITS: dict[str, str | int] = {"threads": 2, "memory_limit": "768MB"}
 _ROWS_AT_ONCE = 4096
+_ROWS_HELD = 8192
+"""Rows of a file that are read back together, by each thread: DuckDB's own number would be hundreds of megabytes."""
 _SHOWN = """
 SELECT
     source, line, number, outcome, kind, operation, time, "user", actor_class, ip, country, app,
@@ -91,7 +93,7 @@ def classify(
         organisation_domains: The organisation's mail domains.
 
     Raises:
-        EventFileError: A file can't be opened.
+        EventFileError: A file can't be opened, or there are more events than fit into memory.
     """
     with (
         tempfile.TemporaryDirectory() as directory,
@@ -99,29 +101,41 @@ def classify(
     ):
         con.execute("SET enable_progress_bar = FALSE")
         register_mended(con)
-        con.execute("CREATE TEMP TABLE sources (source_number INTEGER, source VARCHAR)")
-        files = []
-        for number, file in enumerate(file for source in sources for file in event_files(provider, source)):
-            con.execute("INSERT INTO sources VALUES (?, ?)", [number, file.path])
-            con.register("found", batches(file.blocks()))
-            # Events of one file that are alike to the byte go by one name: whether a repetition counts depends on it.
-            con.execute(
-                f"""
-                COPY (
-                    SELECT
-                        text, line, number, fault, event, {number} AS source_number,
-                        concat({number}, ':', hash(coalesce(event, text))) AS place
-                    FROM (SELECT *, CASE WHEN fault IS NULL THEN {MENDED} END AS event FROM found)
-                ) TO '{directory}/{number}.parquet' (FORMAT parquet, COMPRESSION lz4)
-                """  # noqa: S608 -- made of ours
-            )
-            con.unregister("found")
-            files.append(file)
-        _decide(con, provider, f"{directory}/*.parquet", organisation_domains)
+        try:
+            files = _stage(con, provider, sources, directory)
+            _decide(con, provider, f"{directory}/*.parquet", organisation_domains)
+        except duckdb.OutOfMemoryException as error:
+            raise EventFileError(
+                f"The files hold more events than fit into the {_LIMITS['memory_limit']} that classify takes. Classify "
+                "them one by one, or in smaller pieces."
+            ) from error
         read = "SELECT DISTINCT source_number FROM shown WHERE outcome <> 'rejected'"
         some = {number for (number,) in con.execute(read).fetchall()}
         unread = [advice(provider, file) for n, file in enumerate(files) if n not in some]
         yield Classification(con, unread, empty=all(file.empty_answer for file in files))
+
+
+def _stage(con: duckdb.DuckDBPyConnection, provider: str, sources: Sequence[Path], directory: str) -> list[EventFile]:
+    """Write what the files hold to ``directory/*.parquet``, and make the table ``sources``."""
+    con.execute("CREATE TEMP TABLE sources (source_number INTEGER, source VARCHAR)")
+    files = []
+    for number, file in enumerate(file for source in sources for file in event_files(provider, source)):
+        con.execute("INSERT INTO sources VALUES (?, ?)", [number, file.path])
+        con.register("found", batches(file.blocks()))
+        # Events of one file that are alike to the byte go by one name: whether a repetition counts depends on it.
+        con.execute(
+            f"""
+            COPY (
+                SELECT
+                    text, line, number, fault, event, {number} AS source_number,
+                    concat({number}, ':', hash(coalesce(event, text))) AS place
+                FROM (SELECT *, CASE WHEN fault IS NULL THEN {MENDED} END AS event FROM found)
+            ) TO '{directory}/{number}.parquet' (FORMAT parquet, COMPRESSION lz4, ROW_GROUP_SIZE {_ROWS_HELD})
+            """  # noqa: S608 -- made of ours
+        )
+        con.unregister("found")
+        files.append(file)
+    return files
 
 
 def _decide(con: duckdb.DuckDBPyConnection, provider: str, parts: str, organisation_domains: Sequence[str]) -> None:

@@ -14,8 +14,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from cli.app import app
+from history.classification import _LIMITS, outcome_table
 from history.classification import classify as classified
-from history.classification import outcome_table
 from providers import PROVIDERS
 
 Event = dict[str, Any]
@@ -281,3 +281,14 @@ def test_only_the_beginning_of_a_long_file_is_a_table(tmp_path: Path, monkeypatc
     assert "The first 3 of 5 events are shown" in result.stderr
     assert ("e2" in result.stdout, "e3" in result.stdout) == (True, False)
     assert len(json.loads(run("--provider", "box", "--format", "json", str(file)).stdout)) == 5
+
+
+def test_more_events_than_fit_into_memory_are_an_error_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prevents a file that is too large from ending in an error of DuckDB's, with advice for who wrote the product."""
+    monkeypatch.setitem(_LIMITS, "memory_limit", "40MB")
+    padding = "x" * 3_000
+    file = save(tmp_path, "\n".join(json.dumps(office365(n, Padding=f"{n} {padding}")) for n in range(20_000)))
+    result = run("--provider", "office365", str(file))
+    assert "smaller pieces" in str(result.exception)
