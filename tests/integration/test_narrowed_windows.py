@@ -15,6 +15,8 @@ from scripted_server import Answer, Asked, environment, scripted
 
 from connectors import AnswerError, Connector, Gap, Page, RefusedError, SignInError, UnavailableError, build
 
+pytestmark = pytest.mark.sampled
+
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 PROVIDERS = ("box", "dropbox", "google_workspace")

@@ -18,6 +18,8 @@ from detection.sql import into
 from detection.tables import empty
 from tests.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
