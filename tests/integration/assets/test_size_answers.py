@@ -18,6 +18,8 @@ from detection.tables import empty
 from tests.support.memory import connect
 from tests.support.sandbox_server import Client, serving, uploads
 
+pytestmark = pytest.mark.sampled
+
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)

@@ -15,6 +15,8 @@ from connectors import AnswerError, Connector, Gap, Page, RefusedError, SignInEr
 from tests.support.sandbox_server import Client, serving
 from tests.support.scripted_server import Answer, Asked, environment, scripted
 
+pytestmark = pytest.mark.sampled
+
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 PROVIDERS = ("box", "dropbox", "google_workspace")
