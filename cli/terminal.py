@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
@@ -61,10 +62,9 @@ def write_json(value: Any) -> None:
 
 def write_json_list(values: Iterable[Any]) -> None:
     """Write values as one JSON array to standard output, as :func:`write_json` does, one a line and as they come."""
-    encode = json.JSONEncoder(ensure_ascii=False, default=str).encode
     before = "["
     for value in values:
-        sys.stdout.write(f"{before}\n{_escaped(encode(value))}")
+        sys.stdout.write(f"{before}\n{_escaped(msgspec.json.encode(value).decode())}")
         before = ","
     sys.stdout.write("[]\n" if before == "[" else "\n]\n")
 

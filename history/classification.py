@@ -8,7 +8,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,11 @@ _ROWS_HELD = 8192
 """Rows of a file that are read back together, by each thread: DuckDB's own number would be hundreds of megabytes."""
 _SHOWN = """
 SELECT
-    source, line, number, outcome, kind, operation, time, "user", actor_class, ip, country, app,
+    source, line, number, outcome, kind, operation,
+    CASE
+        WHEN time = date_trunc('second', time) THEN strftime(time, '%Y-%m-%dT%H:%M:%SZ')
+        ELSE strftime(time, '%Y-%m-%dT%H:%M:%S.%fZ')
+    END AS time, "user", actor_class, ip, country, app,
     file_name AS file, files, bytes, event_key, reason, detail
 FROM shown
 ORDER BY source_number, number
@@ -75,10 +78,7 @@ class Classification:
         ignored or rejected) and detail (of activity).
         """
         for batch in self._con.sql(_SHOWN).to_arrow_reader(_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                if row["time"]:
-                    row["time"] = row["time"].replace(tzinfo=UTC).isoformat().replace("+00:00", "Z")
-                yield row
+            yield from batch.to_pylist()
 
 
 @contextmanager
