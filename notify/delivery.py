@@ -79,7 +79,9 @@ def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datet
     with duckdb.connect() as con:
         publish(con, lake, now)
         messages = _messages(con, since)
-    return outbox.add(messages, routes, now, mark=("alerts", f"{inputs} {since.isoformat()}"))
+        [(published,)] = con.execute("SELECT coalesce(sum(revision), 0) FROM ledger").fetchall()
+    mark = ("alerts", f"{inputs} {since.isoformat()}")
+    return outbox.add(messages, routes, now, mark=mark, published=int(published))
 
 
 def _inputs(lake: Lake) -> str:

@@ -64,8 +64,10 @@ DELETE FROM marks WHERE name LIKE 'feed %';
 message about an alert said is not known: NULL, which any message of that revision is taken for."""
 
 _CHANGES, _IDENTITY, _SERIES, _FORGOTTEN, _AHEAD = "changes", "identity", "series", "forgotten", "ahead"
+_PUBLISHED, _LEFT_AT = "published", "left at"
 """Marks of the outbox itself: how often it was changed; which file it is; what its keys end with; that channels may
-know more than it does, and why; that it gave numbers of its own to alerts, beyond the ledger's."""
+know more than it does, and why; that it gave numbers of its own to alerts, beyond the ledger's; how many revisions the
+ledger has, and had when a deleted outbox was left."""
 
 
 _DELETED, _RESTORED = "deleted", "restored"
@@ -184,8 +186,9 @@ class Outbox:
                         changes += 1
                         _put(database, _CHANGES, str(changes))
                     ahead = _got(database, _AHEAD) is not None
+                    published = int(_got(database, _PUBLISHED) or 0)
                 if changes > before:
-                    witness.advance(changes, ahead=ahead)
+                    witness.advance(changes, ahead=ahead, published=published)
 
     def add(
         self,
@@ -194,6 +197,7 @@ class Outbox:
         now: datetime,
         *,
         mark: tuple[str, str] | None = None,
+        published: int | None = None,
     ) -> int:
         """Enter messages for the channels that they go to; what says the same as the last about its subject is not.
 
@@ -202,6 +206,7 @@ class Outbox:
             routes: The channels.
             now: When.
             mark: A name and a value that are kept with them, see :meth:`mark`: all alerts that there are were entered.
+            published: How many revisions the ledger has; None where the messages are not of its alerts.
 
         Returns:
             How many were new.
@@ -210,7 +215,9 @@ class Outbox:
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
             # What a channel got from the deleted outbox has the ledger's number, and is known by it.
-            again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None
+            # A ledger that has fewer revisions than then is a restored one, and gives numbers out again.
+            whole = published is not None and published >= int(_got(database, _LEFT_AT) or 0)
+            again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None and whole
             for message in messages:
                 revision, is_new = _entered(database, message)
                 ending = series
@@ -226,6 +233,8 @@ class Outbox:
                     _post(database, numbered, route, ending, now, forgotten=forgotten is not None)
             if mark:
                 _put(database, *mark)
+            if published is not None:
+                _put(database, _PUBLISHED, str(published))
         return new
 
     def last(self, subject: str) -> str | None:
@@ -337,6 +346,7 @@ def _begun(database: sqlite3.Connection, witness: Witness) -> int:
     lineage = witness.lineage(changes, _got(database, _IDENTITY), empty=not tables)
     if lineage is Lineage.DELETED:
         _forget(database, _RESTORED if witness.ahead else _DELETED)
+        _put(database, _LEFT_AT, str(witness.published))
     elif lineage is Lineage.REPLACED:
         _forget(database, _RESTORED)
     if lineage is not Lineage.SAME:

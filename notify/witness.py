@@ -79,25 +79,43 @@ class Witness:
     @property
     def ahead(self) -> bool:
         """Whether an outbox that is gone gave numbers of its own to alerts, beyond the ledger's, or was restored."""
-        return len(self._found) > 1 or any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
+        return len(self._found) > 1 or any(_AHEAD in words for words in self._words())
+
+    @property
+    def published(self) -> int:
+        """How many revisions the ledger had when the outbox was left; 0 where nothing says so."""
+        return max((int(word) for words in self._words() for word in words if word.isdecimal()), default=0)
+
+    def _words(self) -> list[list[str]]:
+        return [witness.read_text(encoding="utf-8").split() for witness in self._found]
 
     def renew(self, changes: int) -> None:
         """Make a witness of the outbox as it is now, in the place of all that there are."""
         witness = self._named(changes, secrets.token_hex(4))
         # Made first, so that it gets no inode that the outbox may know, and a process that dies leaves one of them.
         witness.touch(0o600)
-        if self.ahead:
-            witness.write_text(_AHEAD, encoding="utf-8")
+        self._write(witness, ahead=self.ahead, published=self.published)
         for old in self._found:
             old.unlink(missing_ok=True)
         self._found = {witness: changes}
 
-    def advance(self, changes: int, *, ahead: bool) -> None:
-        """Count changes that are committed, and keep whether the outbox numbers alerts beyond the ledger."""
+    def advance(self, changes: int, *, ahead: bool, published: int) -> None:
+        """Count changes that are committed, and keep how the outbox stands to the ledger.
+
+        Args:
+            changes: By the outbox's own count.
+            ahead: Whether the outbox numbers alerts beyond the ledger.
+            published: Revisions that the ledger has.
+        """
         [witness] = self._found
-        if ahead and not witness.stat().st_size:
-            witness.write_text(_AHEAD, encoding="utf-8")
+        if (ahead, published) != (self.ahead, self.published):
+            self._write(witness, ahead=ahead, published=published)
         witness.rename(self._named(changes, witness.name.rpartition("-")[2]))
+
+    def _write(self, witness: Path, *, ahead: bool, published: int) -> None:
+        witness.write_text(
+            " ".join([*([_AHEAD] if ahead else []), *([str(published)] if published else [])]), encoding="utf-8"
+        )
 
     def _named(self, changes: int, token: str) -> Path:
         return self._path.with_name(f"{self._path.name}.at-{changes}-{token}")

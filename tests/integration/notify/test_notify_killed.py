@@ -29,7 +29,7 @@ from notify.channels import open_channel
 from notify.delivery import alone, deliver, enter_alerts, outbox_of
 from notify.settings import read_channels
 
-CODE = (f"{os.sep}notify{os.sep}", f"assets{os.sep}publishing.py", f"assets{os.sep}kept.py")
+CODE = (f"{os.sep}notify{os.sep}", f"lake{os.sep}ledger.py", f"lake{os.sep}kept.py")
 
 
 def round_(case):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lake.ledger import publish
@@ -381,6 +381,17 @@ def published(home: Home) -> set[str]:
         return {alert_id for (alert_id,) in con.execute("SELECT alert_id FROM ledger").fetchall()}
 
 
+@example(
+    [
+        ("alerts", {"a": 7, "b": 7}),
+        ("round", 0),
+        ("delete outbox", None),
+        ("restore lake", None),
+        ("publish", None),
+        ("alerts", {}),
+        ("restore lake", None),
+    ]
+)
 @given(STEPS)
 @settings(max_examples=12)
 def test_channels_know_how_things_stand_whatever_was_restored(steps):
