@@ -95,6 +95,8 @@ APART = {
     "normalise/identities",
     # Of the command classify, and of figures in the metadata.
     *("normalise/outcomes", "sizes/coverage"),
+    # Retention: who may be removed.
+    "persons/forgettable",
     # Side tables.
     *("normalise/ignored", "normalise/counts", "sizes/measured"),
 }

@@ -73,7 +73,7 @@ def test_what_shapes_the_graph_is_read_whatever_else_is_wrong() -> None:
 
 def test_every_provider_names_its_variables() -> None:
     """Prevents a variable from being read that the set-up does not hand on."""
-    assert PROVIDERS == ("box", "dropbox", "google_workspace", "office365")
+    assert list(PROVIDERS) == ["box", "dropbox", "google_workspace", "office365"]
     assert variables("box") == [
         "BOX_CLIENT_ID",
         "BOX_CLIENT_SECRET",
