@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Parameters"]
+__all__ = ["Parameters", "settings_of"]
+
+_DERIVED = {
+    "activation": "activation_days",
+    "deduplication": "deduplication_hours",
+    "training_start": "training_days",
+}
+"""Settings by the names under which queries have them in another unit."""
 
 
 class Parameters(BaseModel):
@@ -68,3 +76,13 @@ class Parameters(BaseModel):
             "day_end": day + timedelta(days=1),
             "training_start": day - timedelta(days=self.training_days),
         }
+
+
+def settings_of(names: Iterable[str]) -> list[str]:
+    """Return the settings among the parameters that queries name, in the order of the settings.
+
+    Args:
+        names: Parameters of queries, without the dollar sign.
+    """
+    wanted = {_DERIVED.get(name, name) for name in names}
+    return [name for name in Parameters.model_fields if name in wanted]

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 import duckdb
 
-__all__ = ["ENGINE", "into", "load", "nested", "parsed", "sha", "version"]
+__all__ = ["ENGINE", "into", "load", "nested", "parameters_of", "parsed", "sha", "version"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
@@ -78,6 +78,11 @@ def parsed(sql: str) -> duckdb.Statement:
     """
     [statement] = duckdb.extract_statements(sql)
     return statement
+
+
+def parameters_of(*names: str) -> set[str]:
+    """Return the parameters that these queries name, without the dollar sign."""
+    return {parameter for name in names for parameter in _PARAMETER.findall(load(name))}
 
 
 def version(*names: str) -> str:

@@ -13,9 +13,10 @@ from detection.alerts import QUERIES as ALERT_QUERIES
 from detection.chain import QUERIES
 from detection.normalise import IDENTITIES, rules_version
 from detection.normalise import QUERIES as NORMALISE_QUERIES
+from detection.parameters import settings_of
 from detection.persons import QUERIES as PERSON_QUERIES
 from detection.saves import QUERIES as SAVE_QUERIES
-from detection.sql import version
+from detection.sql import parameters_of, version
 from detection.suspicion import RULES as REASON_RULES
 from dossier.queries import QUERIES as DOSSIER_QUERIES
 from exports.mapping import QUERIES as EXPORT_QUERIES
@@ -35,35 +36,17 @@ _QUERIES = {
     "dossiers": DOSSIER_QUERIES,
     "exports": EXPORT_QUERIES,
 }
-_SETTINGS = {
-    "typical_sizes": ("training_days", "least_measured"),
-    "baselines": ("training_days", "prior_windows", "least_spread"),
-    "scores": (
-        "floor_files",
-        "floor_bytes",
-        "warm_up_days",
-        "activation_days",
-        "prior_windows",
-        "beyond_weight",
-        "newcomer_weight",
-    ),
-    "thresholds": (
-        "budget",
-        "service_budget",
-        "training_days",
-        "activation_days",
-        "deduplication_hours",
-        "least_user_days",
-        "prior_threshold",
-        "warm_up_days",
-        "flood_alerts",
-        "flood_factor",
-    ),
-    "detections": ("activation_days", "floor_files", "floor_bytes"),
+_SETTINGS_IN_PYTHON = {
+    # The days that are read.
+    "typical_sizes": ("training_days",),
+    "baselines": ("training_days",),
+    "thresholds": ("training_days",),
+    # Which windows could be evaluated, and why not.
     "evaluations": ("activation_days", "warm_up_days"),
-    "alerts": ("training_days", "deduplication_hours", "flood_alerts", "flood_factor"),
+    # The sentence says how long the training is.
+    "alerts": ("training_days",),
 }
-"""The settings that each table's rows depend on."""
+"""Settings that a table's rows depend on though no query of it names them."""
 
 
 def rules(table: str, detector: Detector, provider: str = "") -> str:
@@ -80,8 +63,9 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
     if table in _NORMALISED:
         return f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
     text = version(*_QUERIES[table])
-    if table in _SETTINGS:
-        text += settings(detector.parameters, *_SETTINGS[table])
+    named = {*settings_of(parameters_of(*_QUERIES[table])), *_SETTINGS_IN_PYTHON.get(table, ())}
+    if named:
+        text += settings(detector.parameters, *sorted(named))
     if table == "alerts":
         text += REASON_RULES + str(sorted(detector.reasons_off))
     return text

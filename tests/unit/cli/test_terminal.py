@@ -107,7 +107,9 @@ def test_alerts_are_harmless() -> None:
     assert not HARMFUL.search(shown(alert_table([alert], {EVIL: 2})))
 
 
-@pytest.mark.parametrize("module", sorted({*COMMANDS.glob("*.py")} - {COMMANDS / "terminal.py"}), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "module", sorted({*COMMANDS.glob("*.py")} - {COMMANDS / "terminal.py"}), ids=lambda path: path.stem
+)
 def test_no_command_goes_past_it(module: Path) -> None:
     """Prevents a command with a console of its own, past the filter."""
     assert not PAST.search(module.read_text(encoding="utf-8"))
