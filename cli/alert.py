@@ -10,6 +10,7 @@ import typer
 from assets.core.resources import Clock, Detector, Pages
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.errors import CommandError
 from dossier.layout import PSEUDONYMS
 from dossier.page import page_of
 from dossier.pseudonymized import cover_closed, cover_evidence
@@ -45,7 +46,7 @@ def alert(
         closed = {each.alert_id: each for each in read_closed(con)}
         found = [each for each in (*shown, *closed) if alert and each.startswith(alert.lower())]
         if len(found) != 1:
-            raise LookupError(
+            raise CommandError(
                 f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
                 "Take it from `uploadwatch alerts --format json`."
             )

@@ -33,16 +33,9 @@ from cli.status import status
 from cli.terminal import LogHandler, terminal
 from cli.ui import ui
 from cli.verify import verify_lake
-from common.errors import CommandError
-from connectors import ConfigurationError, ConnectorError
-from detection.allow_list import AllowListError
-from detection.operator_files import OperatorFileError
-from history.formats import EventFileError
-from lake.damage import DamagedError
-from notify.outbox import OutboxError
+from common.errors import MendableError
 from orchestration.private import write_privately
 from orchestration.settings import environment
-from privacy.pseudonyms import KeyFormatError
 
 __all__ = ["main"]
 
@@ -57,11 +50,6 @@ _COMMANDS = (
     *(doctor, classify, backfill, notify, outbox),
     *(export, reveal, forget, retention, remove_source),
 )
-_MENDABLE = (
-    *(CommandError, ConfigurationError, AllowListError, OperatorFileError, ConnectorError),
-    *(DamagedError, EventFileError, KeyFormatError, OutboxError),
-)
-"""Errors whose message says to a person what to mend."""
 _DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)
 for _command in _COMMANDS:
     app.command()(_command)
@@ -91,13 +79,10 @@ def main() -> None:
 
 def _said(error: Exception) -> str | None:
     """Say what a person can mend; None where the fault is the program's own."""
-    if isinstance(error, _MENDABLE):
+    if isinstance(error, MendableError):
         return str(error)
     if isinstance(error, _DAGSTERS):
         return (
             f"Dagster's settings can't be used: {' '.join(str(error).split())} See DAGSTER_HOME and its dagster.yaml."
         )
-    # Not their kinds: a KeyError is a LookupError, too.
-    if type(error) in (LookupError, RuntimeError):
-        return str(error)
     return sentence(error)

@@ -19,6 +19,7 @@ from assets.charts.budget_plots import budget_plot
 from cli.incident_score import Score, score
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.errors import CommandError
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
@@ -82,7 +83,7 @@ def _budgets(text: str) -> list[float]:
 def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | None) -> dict[str, Any]:
     began = first_days(lake, tuple(PROVIDERS))
     if not began:
-        raise FileNotFoundError(f"{lake.root} holds no audit events: there is nothing to play.")
+        raise CommandError(f"{lake.root} holds no audit events: there is nothing to play.")
     first = max(start - _LEAD, min(began.values()))
     with (
         duckdb.connect() as con,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from common.errors import CommandError
 from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings
 from orchestration.storage.dead_runs import DeadRuns
@@ -17,13 +18,13 @@ def refuse_while_running(values: Mapping[str, str]) -> None:
     """Refuse while Dagster has a run that would write back what it has read.
 
     Raises:
-        RuntimeError: It has.
+        CommandError: It has.
     """
     if values.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:
             DeadRuns(Settings.read(values).home).end(instance)
             if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
-                raise RuntimeError(
+                raise CommandError(
                     "A run is in progress or waits, and would write back what it has read. Switch the schedules off, "
                     "and wait for it to end or terminate it."
                 )

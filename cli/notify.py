@@ -14,6 +14,7 @@ from rich.table import Table
 from assets.core.resources import Clock
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.errors import CommandError
 from connectors import ConfigurationError
 from notify.channels import Channel, DeliveryError, open_channel
 from notify.delivery import alone, deliver, enter_alerts, outbox_of
@@ -53,7 +54,7 @@ def notify(
     lake, box = lake_of(home), outbox_of(home)
     with alone(home) as may:
         if not may:
-            raise RuntimeError("Another round is at work, of the sensor or of this command. It sends what is due.")
+            raise CommandError("Another round is at work, of the sensor or of this command. It sends what is due.")
         turned = enter_sources(box, lake, channels, clock.now())
         try:
             entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from common.errors import CommandError
 from lake.home import dossier_url
 from lake.store import Lake
 from orchestration.settings import Settings, environment
@@ -33,12 +34,10 @@ def lake_of(home: Path) -> Lake:
     """The lake of a home.
 
     Raises:
-        FileNotFoundError: There is none.
+        CommandError: There is none.
     """
     if not (home / "lake").is_dir():
-        raise FileNotFoundError(
-            f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME."
-        )
+        raise CommandError(f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME.")
     return Lake(root=str(home / "lake"))
 
 

@@ -12,6 +12,7 @@ from assets.core.resources import Clock
 from cli.idle import refuse_while_running
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.errors import CommandError
 from connectors import ConfigurationError, configured
 from detection.wording import size
 from lake.removal import delete_source, keep_source
@@ -47,7 +48,7 @@ def remove_source(
     if source in configured(values):
         raise ConfigurationError(f"{source} is configured. Unset its variables first, then say this again.")
     if source not in known_sources(lake, []):
-        raise LookupError(f"{home} holds no data of {source!r}. Its sources: {', '.join(known_sources(lake, []))}.")
+        raise CommandError(f"{home} holds no data of {source!r}. Its sources: {', '.join(known_sources(lake, []))}.")
     refuse_while_running(values)
     days = lake.landed_days(f"{source}/uploads")
     with lake.alone(f"{source}/audit_events"), lake.alone():

@@ -20,6 +20,7 @@ import requests
 from dotenv import dotenv_values
 
 from assets.core.pull_checks import PULLED
+from common.errors import CommandError, MendableError
 from connectors import configured, variables
 from lake.home import REPLAY_NOTE
 from orchestration.definitions import build_defs
@@ -91,7 +92,7 @@ class Home:
         return dg.DagsterInstance.get()
 
 
-class NotPulledError(RuntimeError):
+class NotPulledError(MendableError):
     """A provider did not answer; the message says which, and why."""
 
 
@@ -129,7 +130,7 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
         faults: Fault plan that it plays, a JSON file; None for none.
 
     Raises:
-        RuntimeError: It did not start; the message ends with what it said last.
+        CommandError: It did not start; the message ends with what it said last.
     """
     # The sandbox runs in another directory than this process.
     workload, state = workload.absolute(), state.absolute()
@@ -149,7 +150,7 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
         while not ready.exists():
             if process.poll() is not None or time.monotonic() > deadline:
                 said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-                raise RuntimeError(f"the sandbox did not start on {workload}: {' / '.join(said) or 'it said nothing'}")
+                raise CommandError(f"the sandbox did not start on {workload}: {' / '.join(said) or 'it said nothing'}")
             time.sleep(0.05)
         yield Sandbox({key: value for key, value in dotenv_values(ready).items() if value is not None})
     finally:

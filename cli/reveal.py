@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from cli.terminal import terminal
+from common.errors import CommandError
 from orchestration.pseudonymity import required_pseudonyms
 from orchestration.settings import environment
 from privacy.pseudonyms import TokenError
@@ -20,5 +21,5 @@ def reveal(tokens: Annotated[list[str], typer.Argument(help="Tokens, pn_…, out
         try:
             name = pseudonyms.reveal(token)
         except TokenError as error:
-            raise LookupError(f"{token}: {error}") from error
+            raise CommandError(f"{token}: {error}") from error
         out.print(name, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from rich.markup import escape
 from assets.core.resources import Clock
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.errors import CommandError
 from lake.ledger import publish
 from lake.reviews import add_review
 from orchestration.settings import Settings, environment
@@ -37,7 +38,7 @@ def review(
         publish(con, lake, now)
         found = con.execute("SELECT alert_id FROM ledger WHERE starts_with(alert_id, ?)", [alert.lower()]).fetchall()
         if len(found) != 1 or not alert:
-            raise LookupError(
+            raise CommandError(
                 f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
                 "Take it from `uploadwatch alerts --format json`."
             )

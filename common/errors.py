@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CommandError"]
+__all__ = ["CommandError", "MendableError"]
 
 
-class CommandError(Exception):
-    """A command cannot do what it was asked for; the message says what, where, and what to do."""
+class MendableError(Exception):
+    """An error that a person can mend: its message says what happened, where, and what to do.
+
+    The command shows the message of such an error, and the traceback of any other.
+    """
+
+
+class CommandError(MendableError):
+    """A command cannot do what it was asked for."""

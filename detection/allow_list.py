@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
+from common.errors import MendableError
 from detection.operator_values import ProviderName
 from detection.persons import named, tell_nobody
 from detection.user_agents import MARK, is_derived
@@ -39,7 +40,7 @@ _TABLE = pa.schema(
 _DAY = timedelta(days=1)
 
 
-class AllowListError(ValueError):
+class AllowListError(MendableError, ValueError):
     """The file cannot be used; the message names the file, the entry, what is wrong with it, and the remedy."""
 
 

@@ -11,13 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from common.errors import MendableError
+
 __all__ = ["OperatorFileError", "Row", "read_rows", "read_rows_with_places"]
 
 _MOST_ROWS = 1_000_000
 _BATCH = 10_000
 
 
-class OperatorFileError(ValueError):
+class OperatorFileError(MendableError, ValueError):
     """An operator's file can't be used; says which file and row, what is wrong and what to do."""
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from common.errors import MendableError
+
 __all__ = ["DamagedError"]
 
 
-class DamagedError(RuntimeError):
+class DamagedError(MendableError, RuntimeError):
     """A file of the lake is damaged or missing, and nothing can stand in for it.
 
     Attributes:

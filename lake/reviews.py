@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 
+from common.errors import MendableError
 from detection.persons import relabelled, tell_nobody
 from detection.sql import into
 from detection.suspicion import Confirmed
@@ -74,7 +75,7 @@ def add_review(
         now: When, UTC.
 
     Raises:
-        LookupError: There is no such alert.
+        MendableError: There is no such alert.
     """
     # Two people may review at once, and both reviews are kept.
     with lake.alone():
@@ -90,7 +91,7 @@ def add_review(
             {"verdict": verdict, "by": by, "note": note, "now": now.replace(tzinfo=None), "about": alert_id},
         ).fetchall()
         if not said:
-            raise LookupError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
+            raise MendableError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
         con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
         write_kept(_path(lake), lambda temporary: con.table("all_reviews").write_parquet(str(temporary)))

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from common.errors import MendableError
 from notify.messages import Message, event_for, key_of
 from notify.witness import Lineage, Witness, witness_of
 
@@ -74,7 +75,7 @@ _DELETED, _RESTORED = "deleted", "restored"
 """Why channels may know more; a deleted outbox was of the same numbers as the ledger, a restored one may not be."""
 
 
-class OutboxError(RuntimeError):
+class OutboxError(MendableError, RuntimeError):
     """The outbox cannot be read or written; the message says why, and what to do."""
 
 

@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from duckdb.sqltypes import VARCHAR
 
+from common.errors import MendableError
 from detection.wording import printable
 
 __all__ = ["COLUMNS", "PREFIX", "TOKEN", "KeyFormatError", "Pseudonyms", "TokenError"]
@@ -45,7 +46,7 @@ _SIZES = (32, 48, 64)
 _PURPOSE = [b"uploadwatch pseudonym 1"]
 
 
-class KeyFormatError(ValueError):
+class KeyFormatError(MendableError, ValueError):
     """The key cannot be used; the message does not hold it."""
 
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.resources import files
 from importlib.util import find_spec
 
+from common.errors import MendableError
 from providers.facts import Provider
 
 __all__ = ["IncompleteProviderError", "check", "lacking", "part"]
@@ -21,7 +22,7 @@ _MODULES = {"sandbox": "sandbox.{}"}
 """Packages of rooms that are not imported here."""
 
 
-class IncompleteProviderError(Exception):
+class IncompleteProviderError(MendableError):
     """A room has nothing for a provider; the message says what to add."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from common.errors import MendableError
+
 __all__ = [
     "AccessError",
     "AnswerError",
@@ -16,11 +18,11 @@ __all__ = [
 ]
 
 
-class ConfigurationError(ValueError):
+class ConfigurationError(MendableError, ValueError):
     """A setting is missing or can't be used; the message names the variable and what to do."""
 
 
-class ConnectorError(Exception):
+class ConnectorError(MendableError):
     """A provider's API could not be used.
 
     Attributes:

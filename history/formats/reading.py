@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
+from common.errors import MendableError
 from history.formats.blocks import Block, fault
 from history.formats.csv_rows import AUDIT_DATA, Header, csv_blocks, find_header
 from history.formats.json_texts import json_blocks
@@ -32,7 +33,7 @@ _BINARY_IN = 20
 """One character in so many that no text has makes a file none."""
 
 
-class EventFileError(RuntimeError):
+class EventFileError(MendableError, RuntimeError):
     """A file holds no audit events that can be read; the message says which file, why and what to do."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from common.errors import MendableError
 from detection.persons import named
 from detection.tables import empty
 from lake.people import read_people
@@ -118,18 +119,18 @@ def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool
         The person, with all accounts and addresses that are or were theirs, at all providers.
 
     Raises:
-        LookupError: The text is no name of one person, or a killed run has not yet forgotten another person.
-        RuntimeError: The file that holds who is being forgotten cannot be read.
+        MendableError: The text is no name of one person, or a killed run has not yet forgotten another person.
+        MendableError: The file that holds who is being forgotten cannot be read.
     """
     user = canonical(user)
     provider, _, id_ = user.partition(":")
     if not ("@" in user[1:] or (provider in PROVIDERS and id_ not in ("", "anonymous", "system", "service", "app"))):
-        raise LookupError(f"{user!r} names no one person: give an e-mail, or provider:id as alerts name the user.")
+        raise MendableError(f"{user!r} names no one person: give an e-mail, or provider:id as alerts name the user.")
     begun, waiting = _read_plan(lake)
     if begun and begun.user == user:
         return replace(begun, resumed=True)
     if begun:
-        raise LookupError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
+        raise MendableError(f"{begun.user} is not yet forgotten; finish that first: uploadwatch forget {begun.user}")
     before = waiting.get(user, Person(user, [user]))
     accounts, addresses = _identified(lake, user)
     addresses = list(dict.fromkeys([*before.addresses, *addresses]))
@@ -173,7 +174,7 @@ def _read_plan(lake: Lake) -> tuple[Person | None, dict[str, Person]]:
     except FileNotFoundError:
         return None, {}
     except (ValueError, TypeError, KeyError) as error:
-        raise RuntimeError(
+        raise MendableError(
             f"{path} holds who is being forgotten, and cannot be read. Remove it, and forget these persons again."
         ) from error
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from cli.options import pages_address
+from common.errors import CommandError
 from connectors import ConfigurationError
 from lake.store import Lake
 from tests.support.small_lake import ALERT_ID, DAY, OPENS, ordinary
@@ -44,7 +45,7 @@ def test_the_evidence_comes_as_one_object(home):
 def test_an_alert_that_does_not_exist_is_said(home):
     """Prevents a traceback, or somebody else's alert, for a mistyped id."""
     shown = CliRunner().invoke(app, ["alert", "zz", "--home", str(home)])
-    assert isinstance(shown.exception, LookupError)
+    assert isinstance(shown.exception, CommandError)
     assert "0 alerts" in str(shown.exception)
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from cli.replay import Home, Sandbox, deployment, materialise
+from common.errors import MendableError
 from tests.support.pipeline import FIRST, Quick, Watched, burst, moment, sandbox, write
 
 pytestmark = pytest.mark.sampled
@@ -112,6 +113,6 @@ def test_a_provider_that_fails_keeps_no_other_from_detection(workload, tmp_path,
     """Prevents one expired secret from silencing all providers, and a failure that only a log tells of."""
     with deployed(workload, tmp_path) as home:
         monkeypatch.setenv("DROPBOX_REFRESH_TOKEN", "revoked")
-        with pytest.raises(RuntimeError, match=r"dropbox/audit_events: dropbox.*DROPBOX_REFRESH_TOKEN"):
+        with pytest.raises(MendableError, match=r"dropbox/audit_events: dropbox.*DROPBOX_REFRESH_TOKEN"):
             home.run(0, 3, moment(4, 0))
         assert [alert["providers"] for alert in home.of("one@example.com")] == [["box"]]
