@@ -1,4 +1,4 @@
-"""Which providers there are, which are configured, and how a connector is made."""
+"""Registry of providers: which exist, which are configured, and how to make a connector."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Make = Callable[[ProviderSettings, Callable[[], datetime], Limits], Connector]
 
 
 def variables(provider: str) -> list[str]:
-    """Names of a provider's environment variables, the required ones first."""
+    """Return the names of a provider's environment variables, the required ones first."""
     return _SETTINGS[provider].variables()
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 __all__ = ["Layout", "Shape"]
 
 Shape = str | list["Shape"] | dict[str, "Shape"]
-"""What to read of a list: ``"VARCHAR"``, a list of one shape, or an object's keys with their shapes."""
+"""Shape to read of a list: ``"VARCHAR"``, a list of one shape, or an object's keys with their shapes."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What is read of one provider's events. A path is the keys on the way, with a slash between them.
+    """Fields that are read of one provider's events. A path is the keys on the way, with a slash between them.
 
     Attributes:
         columns: Text column of ``raw`` by its path. No path leads through another.

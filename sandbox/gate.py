@@ -1,4 +1,4 @@
-"""What stands before every API: the limit of requests per minute, the header Date, and the faults of a plan."""
+"""Gate before every API: the limit of requests per minute, the header Date, and the faults of a plan."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _MOMENT = 0.05
 
 
 def api_of(path: str, body: bytes) -> str | None:
-    """Which API a request is for; None for the sandbox's own paths."""
+    """Return which API a request is for; None for the sandbox's own paths."""
     if path == _SHARED_TOKEN_PATH:
         # Box and Dropbox share the path; the kind of grant tells them apart.
         grant = dict(parse_qsl(body.decode("utf-8", "replace"))).get("grant_type")
@@ -178,7 +178,7 @@ class Gate:
         return told
 
     def _wait(self, api: str) -> int:
-        """Seconds until this API takes requests again; 0 when it does now."""
+        """Return the seconds until this API takes requests again; 0 when it does now."""
         if not self._limit:
             return 0
         now = time.monotonic()
@@ -208,7 +208,7 @@ def _given(body: bytes) -> Receive:
 
 
 def _reset(transport: Any) -> None:
-    """Ends a connection in a way that the client sees as reset, not as closed."""
+    """End a connection in a way that the client sees as reset, not as closed."""
     linger = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()

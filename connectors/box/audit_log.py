@@ -158,7 +158,7 @@ def open_api(settings: BoxSettings, limits: Limits, time: ProviderTime) -> Api:
 
 
 def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:
-    """Whether a page lies wholly after the window: Box may ignore the bounds once a position is given."""
+    """Check whether a page lies wholly after the window: Box may ignore the bounds once a position is given."""
     times = map(time_of, entries)
     # An event whose time can't be read says nothing about where the page lies.
     return all(time is not None and time > bound for time in times)

@@ -102,7 +102,7 @@ class BoxFiles:
 
 
 def _listed(api: Api, folder: str, left: Mapping[str, object]) -> Iterator[_Item]:
-    """What lies in a folder, until all files were met or asking one by one is cheaper than the next page."""
+    """Yield a folder's items until all files are found or single requests are cheaper than the next page."""
     offset, pages = 0, len(left)
     while left and pages and offset <= LAST_OFFSET:
         parameters: dict[str, str | int] = {

@@ -31,5 +31,5 @@ class BoxSettings(ProviderSettings):
 
     @property
     def token_url(self) -> str:
-        """Where tokens are given."""
+        """URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"

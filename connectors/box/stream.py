@@ -41,7 +41,7 @@ class _Dated(msgspec.Struct):
 
 
 def time_of(entry: msgspec.Raw) -> datetime | None:
-    """When an event happened, UTC; None where it does not tell in a way that can be read."""
+    """Return when an event happened, UTC; None where its time is missing or can't be read."""
     return next((time_in(dated.created_at) for dated in each([entry], _Dated)), None)
 
 
@@ -52,7 +52,7 @@ def position_of(answer: Entries) -> str:
 
 
 def streamed(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
-    """Reads the stream from a position to its present end.
+    """Read the stream from a position to its present end.
 
     Args:
         api: Box's API.

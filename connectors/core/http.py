@@ -59,7 +59,7 @@ _READ = 20_000
 # A signed assertion, such as Google's sign-in posts, is as good as a password while it lives.
 _SIGNED = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _NETWORK = (OSError, urllib3.exceptions.HTTPError)
-"""What the network is to blame for; the library's own errors are of these kinds, too, but for those below."""
+"""Errors that the network causes. The library's own errors are of these kinds, too, except those below."""
 _NEVER_SENT = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidJSONError,
@@ -75,7 +75,7 @@ _PAGE_REMEDY = (
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a provider's error answer says.
+    """Content of a provider's error answer.
 
     Attributes:
         code: The provider's error code.
@@ -247,7 +247,7 @@ class Api:
         return self._client
 
     def sign_in(self) -> None:
-        """Signs in now, not with the first request.
+        """Sign in now, not with the first request.
 
         Raises:
             ConnectorError: Signing in failed.
@@ -317,7 +317,7 @@ class Api:
             raise Again(self.error(request, f"the answer is no JSON: {told}", _REPORT)) from None
 
     def _send(self, method: str, path: str, request: str, content: Mapping[str, Any]) -> tuple[requests.Response, str]:
-        """Sends once, or twice where the token turned out to be no longer good."""
+        """Send a request; send it a second time where the token is no longer valid."""
         bearer = self._token.value() if self._token else ""
         response = self._exchange(method, path, request, bearer, content)
         if response.status_code == 401 and self._token:
@@ -353,7 +353,7 @@ class Api:
             raise NetworkError(self._client.provider, request, cause, remedy)
 
     def _broken(self, request: str, error: Exception, bearer: str) -> Exception:
-        """What a request without a whole answer comes to."""
+        """Return the error to raise for a request without a whole answer."""
         if not isinstance(error, _NETWORK) or isinstance(error, _NEVER_SENT):
             cause = f"the exchange could not be carried out ({type(error).__name__})"
             return self.error(request, cause, _REPORT)

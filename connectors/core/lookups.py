@@ -14,14 +14,14 @@ from connectors.core.types import FileQuestion, FileSize
 __all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel", "is_overtaken"]
 
 BULK_FROM = 3
-"""So many files that one list may tell of are worth asking for it."""
+"""Least number of files for which one list request is worth making."""
 THREADS = 8
 """Groups looked up at once. Round trips take longer than the quota asks for; the quota is the limiter's business."""
 
 _SURE = timedelta(seconds=10)
 """A version made so long after the event at most is that of the event, as in ``detection/sql/sizes/answers.sql``."""
 MOST_UNREADABLE = 10
-"""So many answers in a row that can't be read are no longer about single files."""
+"""Number of unreadable answers in a row from which single files are no longer the cause."""
 
 Key = tuple[str, ...]
 
@@ -57,7 +57,7 @@ def is_overtaken(question: FileQuestion, present: FileSize) -> bool:
 def grouped(
     questions: Sequence[FileQuestion], key: Callable[[FileQuestion], Key]
 ) -> list[dict[tuple[str, str], FileQuestion]]:
-    """Groups of questions by their key, those of the most important question first.
+    """Group questions by their key, the group of the most important question first.
 
     Returns:
         Each group's questions by file and version, the earliest of those about the same.

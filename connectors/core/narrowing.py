@@ -31,7 +31,7 @@ __all__ = ["BRIEF", "HOPELESS", "MOST_READS", "about_data", "narrowed"]
 BRIEF = Patience(attempts=2, seconds=30.0)
 """For what failed before, and may fail for good: the usual patience would take minutes for each."""
 HOPELESS = 7
-"""So many windows (the whole, its halves and quarters) may fail before the first is read: then nothing can be."""
+"""Number of failed windows (the whole, its halves and quarters) after which, if none was read, none can be."""
 MOST_READS = 48
 """Windows asked for by halving. Twice what one bad minute of a day takes."""
 # The provider does not take the request itself: no other window would be taken.

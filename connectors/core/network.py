@@ -26,7 +26,7 @@ PROXY_SIGN_IN = (
     f"Put the proxy's user and password into {_PROXIES}, as in http://user:password@proxy.example.com:8080, or name "
     "the provider's host in NO_PROXY: see docs/configuration.md, Proxy and certificates."
 )
-"""What to do about a proxy that answers 407."""
+"""Remedy for a proxy that answers 407."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from connectors.core.http import Api
 __all__ = ["Marks"]
 
 MOST_EMPTY = 1000
-"""So many pages without an event may follow each other. Providers filter after they page, so that a few are usual."""
+"""Upper bound on empty pages in a row. Providers filter after they page, so that a few are usual."""
 
 
 class Marks:
@@ -24,12 +24,12 @@ class Marks:
         self.clear()
 
     def clear(self) -> None:
-        """Forgets all: the chain starts anew."""
+        """Forget all page cursors: the chain restarts."""
         self._seen: set[str] = set()
         self._empty = 0
 
     def add(self, mark: str, *, empty: bool) -> None:
-        """Notes the mark of the page to read next.
+        """Record the cursor of the page to read next.
 
         Args:
             mark: What the provider gave.

@@ -31,7 +31,7 @@ def _wall() -> datetime:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """How far the local clock is ahead, at least and at most."""
+    """Least and greatest time that the local clock is ahead."""
 
     least: timedelta
     most: timedelta

@@ -27,7 +27,7 @@ _SECOND = 1_000_000_000
 
 
 class _State(msgspec.Struct):
-    """What went so far; times are nanoseconds since 1970.
+    """Requests sent so far; times are nanoseconds since 1970.
 
     Attributes:
         width: Length of a slot.
@@ -82,7 +82,7 @@ class Limiter:
         self._threads = threading.Lock()
 
     def take(self, wanted: int) -> int:
-        """Takes as many of the requests as may go at this moment, without waiting.
+        """Take as many of the requests as may go at this moment, without waiting.
 
         Returns:
             How many may go, from none to all wanted; they count as gone.
@@ -90,7 +90,7 @@ class Limiter:
         return self._take(wanted)[0]
 
     def wait(self, requests: int = 1) -> None:
-        """Waits until so many requests may go, and takes them.
+        """Wait until so many requests may go, and take them.
 
         Raises:
             StoppedError: The caller was asked to stop.
@@ -103,12 +103,12 @@ class Limiter:
             self.rest(pause)
 
     def pause(self, seconds: float) -> None:
-        """Lets nothing go for so long, in no thread and no process: the provider asks for it."""
+        """Stop requests of all threads and processes for so long: the provider asks for it."""
         with self._held() as state:
             state.paused_until = max(state.paused_until, state.seen + round(seconds * _SECOND))
 
     def rest(self, seconds: float) -> None:
-        """Sleeps.
+        """Sleep.
 
         Raises:
             StoppedError: The caller was asked to stop.
@@ -117,7 +117,7 @@ class Limiter:
             raise StoppedError
 
     def _take(self, wanted: int) -> tuple[int, float]:
-        """How many went, and the seconds after which more may."""
+        """Take what may go now; return how many went, and the seconds after which more may."""
         if self._stop.is_set():
             raise StoppedError
         with self._held() as state:
@@ -152,7 +152,7 @@ class Limiter:
                 fcntl.flock(self._handle, fcntl.LOCK_UN)
 
     def _now(self, kept: bytes) -> _State:
-        """What was kept, brought to this moment."""
+        """Return the kept state, brought up to this moment."""
         now = self._clock()
         try:
             state = msgspec.json.decode(kept, type=_State)

@@ -26,7 +26,7 @@ _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 
 
 def decode(body: bytes, kind: type[T]) -> T:
-    """Decodes an answer; ``msgspec.Raw`` fields keep their bytes.
+    """Decode an answer; ``msgspec.Raw`` fields keep their bytes.
 
     One odd file name must not make a whole page unreadable, so bytes that are not UTF-8 and escapes of half a
     character (Windows allows them in names) are replaced by U+FFFD, control characters by a space.

@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a request is repeated that fails though the provider does not throttle.
+    """Limits for repeating a request that fails though the provider does not throttle.
 
     Attributes:
         attempts: Attempts at most.
@@ -87,7 +87,7 @@ class _Stop(stop_base):
 
 
 def retrying(attempt: Callable[[], T], limiter: Limiter, patience: Patience = USUAL) -> T:
-    """Calls ``attempt`` until it no longer raises ``Again``, or the attempts or the limiter's patience are used up.
+    """Call ``attempt`` until it no longer raises ``Again``, or the attempts or the limiter's patience are used up.
 
     Where the provider throttles or names a time to wait, all others that the limiter keeps back wait, too.
 
@@ -121,7 +121,7 @@ def retrying(attempt: Callable[[], T], limiter: Limiter, patience: Patience = US
 
 
 def backoff(attempt: int) -> float:
-    """Seconds to wait after the ``attempt``-th failure (from 1): 1, 2, 4 ... 60, less a random part up to half."""
+    """Return the seconds to wait after failure ``attempt`` (from 1): 1, 2, 4 ... 60, less a random part up to half."""
     return min(LONGEST_BACKOFF, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 -- no secret
 
 
@@ -141,7 +141,7 @@ def seconds_in(told: object) -> float | None:
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Seconds in ``Retry-After``, be it a number or a date; None where there is none that can be read."""
+    """Return the seconds in ``Retry-After``, a number or a date; None where it is missing or can't be read."""
     text = str(response.headers.get("Retry-After", "")).strip()
     if (seconds := seconds_in(text)) is not None:
         return seconds

@@ -94,7 +94,7 @@ class ProviderSettings(BaseModel):
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self | None:
-        """Reads the settings; an empty variable counts as not set.
+        """Read the settings; an empty variable counts as not set.
 
         Returns:
             The settings; None where no required variable is set: the provider is not configured.

@@ -27,7 +27,7 @@ def past(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datet
 
 
 def split(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[datetime, datetime]]:
-    """Cuts a window into pieces of at most ``step``, ascending, without overlap."""
+    """Cut a window into pieces of at most ``step``, ascending, without overlap."""
     while start < end:
         following = min(start + step, end)
         yield start, following

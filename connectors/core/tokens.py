@@ -53,7 +53,7 @@ class Token:
         self._unused = True
 
     def forget(self, refused: str) -> None:
-        """Makes the next use sign in anew, unless that happened already: the provider no longer takes this token."""
+        """Make the next use sign in again, unless that already happened: the provider rejects this token."""
         with self._lock:
             if self._value == refused:
                 self._value = ""

@@ -81,7 +81,7 @@ class FileQuestion:
 
 @dataclass(frozen=True)
 class FileSize:
-    """What the file API tells of a file, or of one of its versions.
+    """Answer of the file API about a file, or about one of its versions.
 
     Attributes:
         file_id: As in the question.
@@ -120,7 +120,7 @@ class Connector(Protocol):
     parallel_slices: int
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """Gives the audit events of a window, one answer at a time: the next is asked for when it is wanted.
+        """Yield the audit events of a window, one answer at a time: the next is requested only when it is needed.
 
         Office 365 selects by publication, the others by the time of the event. A page may hold events from just
         outside the window, and an event may come twice, but for Dropbox, whose events have no id to tell by.
@@ -138,7 +138,7 @@ class Connector(Protocol):
         ...
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """Looks up sizes of files.
+        """Look up sizes of files.
 
         Args:
             questions: The more important ones first: they are asked first, together with what one request tells of
@@ -160,7 +160,7 @@ class Streaming(Protocol):
     """A provider that also gives its events in the order in which they come to it, late ones among them."""
 
     def streamed(self, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
-        """Gives what came since a position, perhaps more than once; the events are those of ``pages``.
+        """Yield the events since a position, perhaps more than once; the events are those of ``pages``.
 
         Args:
             position: What was given with the last answer that was kept; "" to start with what comes from now on.

@@ -84,7 +84,7 @@ class BoxExamination(Examination):
         return Told(State.OK, "the enterprise's events may be read: admin_logs and admin_logs_streaming")
 
     def sizes(self) -> Told:
-        """Whether sizes may be asked for in the name of those who uploaded."""
+        """Check whether sizes may be requested in the name of those who uploaded."""
         if not self.context.recovers_sizes:
             return Told(State.OK, "off: nearly all uploads are logged with their sizes")
         window: dict[str, str | int] = {"stream_type": "admin_logs", "event_type": "UPLOAD", "limit": TRIED}

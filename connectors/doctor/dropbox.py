@@ -91,7 +91,7 @@ class DropboxExamination(Examination):
         return Told(State.OK, "the team's log may be read (scope events.read)")
 
     def plan(self) -> Told:
-        """Whether the team's plan logs file events: without them uploads are invisible."""
+        """Check whether the team's plan logs file events: without them uploads are invisible."""
         answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
         told = next((value[FILE_EVENTS] for value in answer.values if FILE_EVENTS in value), None)
         enabled = told.get("enabled") if isinstance(told, dict) else None
@@ -106,7 +106,7 @@ class DropboxExamination(Examination):
         return Told(State.WARNING, f"Dropbox does not tell whether the plan logs file events ({FILE_EVENTS})", to_do)
 
     def sizes(self) -> Told:
-        """Whether sizes may be asked for in the name of those who uploaded."""
+        """Check whether sizes may be requested in the name of those who uploaded."""
         if not self.context.recovers_sizes:
             return Told(State.OK, "off: nearly all uploads are logged with their sizes")
         now = self.context.now

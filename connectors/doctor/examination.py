@@ -1,4 +1,4 @@
-"""What every provider is asked alike, and the frame for what only one is asked."""
+"""Checks that are the same for every provider, and the frame for those of a single provider."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ SKEW_WARNS = timedelta(minutes=1)
 SKEW_FAILS = timedelta(minutes=5)
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 LOOKS = (_HOUR, 6 * _HOUR, _DAY, 2 * _DAY, 3 * _DAY, 7 * _DAY, 30 * _DAY)
-"""How far back the newest event is looked for, step by step: a busy log is not read for long."""
+"""Look-behind steps in the search for the newest event: a busy log is not read for long."""
 AGES = (14 * _DAY, 7 * _DAY, 3 * _DAY, _DAY, timedelta())
 """Between which ages the beginning of a short history is looked for."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What an examination is given.
+    """Input of an examination.
 
     Attributes:
         connector: The connector of the deployment, with the limits of ``watch``.
@@ -66,7 +66,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Quota:
-    """How often an API is asked.
+    """Request rate of an API.
 
     Attributes:
         variable: Environment variable that says so.
@@ -93,7 +93,7 @@ class Examination(ABC):
     own: ClassVar[tuple[Check, ...]] = ()
 
     def __init__(self, environment: Mapping[str, str], context: Context) -> None:
-        """Opens the APIs; nothing is asked yet.
+        """Open the APIs; nothing is requested yet.
 
         Raises:
             ConfigurationError: A value of the environment can't be used.
@@ -116,11 +116,11 @@ class Examination(ABC):
 
     @abstractmethod
     def configuration(self) -> Told:
-        """What is to be said of settings that are complete."""
+        """Report on settings that are complete."""
 
     @abstractmethod
     def sign_in(self) -> Told:
-        """Signs in.
+        """Sign in.
 
         Raises:
             ConnectorError: The credentials are refused, or nobody answers.
@@ -128,7 +128,7 @@ class Examination(ABC):
 
     @abstractmethod
     def audit_log(self) -> Told:
-        """Whether the audit log may be read.
+        """Check whether the audit log may be read.
 
         Raises:
             ConnectorError: It may not.
@@ -136,7 +136,7 @@ class Examination(ABC):
 
     @abstractmethod
     def seen(self, start: datetime, end: datetime) -> list[datetime]:
-        """Times of some events of a window, UTC; empty only where it holds none.
+        """Return the times of some events of a window, UTC; empty only where it holds none.
 
         Raises:
             ConnectorError: The provider refused.
@@ -144,14 +144,14 @@ class Examination(ABC):
 
     @abstractmethod
     def quotas(self) -> tuple[Quota, ...]:
-        """How often its APIs are asked."""
+        """Return the request rates of its APIs."""
 
     @abstractmethod
     def remedy(self, check: str, error: ConnectorError) -> str:
-        """What to do about an error that a check met, in the words of the provider's console."""
+        """Return the remedy for an error that a check met, in the words of the provider's console."""
 
     def looked_up(self, questions: Sequence[FileQuestion], denied: str) -> Told:
-        """Looks up the sizes of a few recent uploads, each as the account that can see it, as the deployment would.
+        """Look up the sizes of a few recent uploads, each as the account that can see it, as the deployment would.
 
         Args:
             questions: The uploads.
@@ -168,7 +168,7 @@ class Examination(ABC):
         return Told(State.FAILURE, f"none of {len(questions)} recent uploads can be looked up", denied)
 
     def clock(self) -> Told:
-        """Compares this machine's clock with the server's."""
+        """Compare this machine's clock with the server's."""
         skew = self.context.time.skew
         if skew is None:
             return Told(State.NOT_CHECKED, "no answer told the time")
@@ -182,7 +182,7 @@ class Examination(ABC):
         return Told(state, found, to_do)
 
     def quota(self) -> Told:
-        """Compares the configured rates with what the provider allows, and tells whether it throttled just now."""
+        """Compare the configured rates with what the provider allows, and report whether it throttled just now."""
         quotas, waits = self.quotas(), self.context.watch.waits
         found = "; ".join(f"{quota.variable} is {quota.configured:,} a minute, {quota.source}" for quota in quotas)
         above = [quota for quota in quotas if quota.documented and quota.configured > quota.documented]
@@ -195,7 +195,7 @@ class Examination(ABC):
         return Told(State.WARNING if to_do else State.OK, found, " ".join(to_do))
 
     def newest_event(self) -> Told:
-        """How old the newest event is, against the lateness horizon."""
+        """Compare the age of the newest event with the allowed lateness."""
         now, horizon = self.context.now, self.context.connector.lateness
         newer = now
         for look in LOOKS:
@@ -209,11 +209,11 @@ class Examination(ABC):
         return Told(State.WARNING, f"no event in the last {told(now - newer)}", self.quiet())
 
     def quiet(self) -> str:
-        """What to do about a log without new events."""
+        """Return the remedy for a log without new events."""
         return "If people worked in that time, look at the provider's status page and ask its support."
 
     def retention(self) -> Told:
-        """How far back the log answers, and so when alerts begin."""
+        """Check how far back the log answers, and so when alerts begin."""
         now, needed = self.context.now, self.context.activation
         kept = self.context.connector.retention
         keeps = f"the provider keeps {kept.days} days" if kept.days < 3650 else "the provider names no limit"

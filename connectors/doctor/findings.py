@@ -1,4 +1,4 @@
-"""What a diagnosis finds."""
+"""Findings of a diagnosis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["Finding", "State", "Told"]
 
 
 class State(StrEnum):
-    """How a check ended."""
+    """Outcome of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Told:
-    """What a check tells.
+    """Result of a check.
 
     Attributes:
         state: How it ended.
@@ -34,7 +34,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Finding(Told):
-    """What a check tells, and of what.
+    """Result of a check, with the names of the provider and the check.
 
     Attributes:
         provider: Name of the provider.

@@ -87,7 +87,7 @@ class GoogleWorkspaceExamination(Examination):
         return Told(State.OK, "the Reports API may be read (scope admin.reports.audit.readonly)")
 
     def plan(self) -> Told:
-        """Whether the edition gives Drive's log: without it uploads are invisible."""
+        """Check whether the edition gives Drive's log: without it uploads are invisible."""
         try:
             drive = self._page("drive", {"maxResults": 1})
         except RefusedError as error:
@@ -100,7 +100,7 @@ class GoogleWorkspaceExamination(Examination):
         return Told(State.WARNING, found, _EDITION)
 
     def sizes(self) -> Told:
-        """Whether Drive may be asked for sizes."""
+        """Check whether sizes may be requested from Drive."""
         if not self.context.recovers_sizes:
             found = "off: Google logs no sizes, so detection there counts files alone"
             return Told(State.NOT_CHECKED, found, "To look sizes up, delegate the scope and set GOOGLE_RECOVER_SIZES.")

@@ -36,7 +36,7 @@ _WRONG = {
     "AADSTS90002": f"{_APP} > Overview: compare Directory (tenant) ID with OFFICE365_TENANT_ID. In a government cloud, "
     "set OFFICE365_LOGIN_URL, too.",
 }
-"""What to do about the codes with which Entra ID refuses a sign-in."""
+"""Remedies for the codes with which Entra ID refuses a sign-in."""
 
 
 class _Subscription(msgspec.Struct):
@@ -79,7 +79,7 @@ class Office365Examination(Examination):
         return Told(State.OK, "the Management Activity API may be read (permission ActivityFeed.Read)")
 
     def auditing(self) -> Told:
-        """Whether the subscriptions are enabled. Missing ones are started, as the first pull would do.
+        """Check whether the subscriptions are enabled. Missing ones are started, as the first pull would do.
 
         Whether auditing is switched on at all shows only when one is started, and nothing is kept for a deployment
         before.
@@ -99,7 +99,7 @@ class Office365Examination(Examination):
         return Told(State.OK, f"enabled: {', '.join(CONTENT_TYPES)}")
 
     def sizes(self) -> Told:
-        """Whether Graph may be asked for sizes."""
+        """Check whether sizes may be requested from Graph."""
         if not self.context.recovers_sizes:
             found = "off: most of Office 365's uploads are logged without sizes, so detection there counts files alone"
             to_do = "To look sizes up, grant Sites.Read.All and set OFFICE365_RECOVER_SIZES."

@@ -36,7 +36,7 @@ def examine(
     activation: timedelta,
     seconds: float = SECONDS,
 ) -> list[Finding]:
-    """Checks the set-up of providers.
+    """Check the set-up of providers.
 
     Asks read-only questions, but for Office 365's subscriptions: missing ones are started, as the first pull would.
 
@@ -72,7 +72,7 @@ def _configured(
     activation: timedelta,
     seconds: float,
 ) -> dict[str, Told]:
-    """What each check tells; the first is that of the configuration."""
+    """Return the result of each check; the first is that of the configuration."""
     kind, guide = _EXAMINATIONS[provider], f"docs/providers/{provider}.md"
     try:
         if kind.kind.read(environment) is None:
@@ -101,7 +101,7 @@ def _checked(examination: Examination, seconds: float) -> dict[str, Told]:
 
 
 def _within(seconds: float, examination: Examination, check: Check) -> Told:
-    """What a check tells; a failure where it does not come to an end in time, whatever it waits for."""
+    """Return a check's result; a failure where it does not end in time, whatever it waits for."""
     answers: SimpleQueue[Told | None] = SimpleQueue()
 
     def ask() -> None:

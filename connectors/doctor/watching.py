@@ -1,4 +1,4 @@
-"""What answers tell beside what was asked for: whether the provider wants to be asked less often."""
+"""Side information in answers: whether the provider wants fewer requests."""
 
 from __future__ import annotations
 

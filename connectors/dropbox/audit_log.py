@@ -142,7 +142,7 @@ class DropboxConnector:
             self._shows_files = True
 
     def _step(self, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
-        """Reads a stretch whole, from its start again where the cursor is lost, and only then gives it."""
+        """Read a whole time range, then yield its pages; restart the range where the cursor is lost."""
         for restarts in range(RESTARTS + 1):
             try:
                 # An hour of a large team is a few hundred megabytes, and a tenth of that when compressed.
@@ -188,7 +188,7 @@ def open_api(settings: DropboxSettings, limits: Limits, time: ProviderTime) -> A
 
 
 def _read_refusal(response: requests.Response) -> Refusal:
-    """Reads the JSON of endpoint errors; 400 and some 429 are plain text."""
+    """Read the JSON of endpoint errors; 400 and some 429 are plain text."""
     body = error_body(response)
     told = body.get("error")
     if not isinstance(told, dict):

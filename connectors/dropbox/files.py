@@ -105,7 +105,7 @@ class DropboxFiles:
 
 
 def _listed(api: Api, folder: str, left: dict[str, FileQuestion]) -> Iterator[_Entry]:
-    """What lies in a folder, until all files were met or asking one by one is cheaper than the next page."""
+    """Yield a folder's entries until all files are found or single requests are cheaper than the next page."""
     pages = len(left)
     try:
         answer = api.post(FOLDER, _Entries, {"path": folder, "limit": PAGE})
@@ -165,7 +165,7 @@ def _told(question: FileQuestion, entry: _Entry) -> FileSize:
 
 
 def read_refusal(response: requests.Response) -> Refusal:
-    """Reads an error answer of the file API: a code such as ``path/not_found``, of the whole summary."""
+    """Read an error answer of the file API: a code such as ``path/not_found``, of the whole summary."""
     body = error_body(response)
     told = body.get("error")
     remedy = _REMEDY if response.status_code in (401, 403) else ""

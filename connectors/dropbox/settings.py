@@ -30,5 +30,5 @@ class DropboxSettings(ProviderSettings):
 
     @property
     def token_url(self) -> str:
-        """Where tokens are given."""
+        """URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"

@@ -154,10 +154,10 @@ class GoogleWorkspaceConnector:
 
 
 def _spoils_token(error: ConnectorError) -> bool:
-    """Whether a page token is lost: Google refuses it, or fails on it however often it is repeated."""
+    """Check whether a page token is lost: Google refuses it, or fails on it however often it is repeated."""
     return isinstance(error, UnavailableError) or (isinstance(error, RefusedError) and error.status in (400, 410))
 
 
 def _refuses_application(error: ConnectorError) -> bool:
-    """Whether one application is refused though the sign-in is not."""
+    """Check whether one application is refused though the sign-in is not."""
     return isinstance(error, RefusedError) and not isinstance(error, SignInError)

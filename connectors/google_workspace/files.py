@@ -187,7 +187,7 @@ def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iter
 
 
 def _one_user_only(error: RefusedError) -> bool:
-    """Whether a refusal is about the user acted as, not about the whole set-up."""
+    """Check whether a refusal is about the user acted as, not about the whole set-up."""
     if isinstance(error, SignInError):
         return error.code in _DENIED_SIGN_IN
     return isinstance(error, AccessError) and error.code not in _SWITCHED_OFF

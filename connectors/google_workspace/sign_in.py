@@ -69,7 +69,7 @@ class Delegation:
         return Api(self._client, root, self._read_refusal, token)
 
     def _form(self, subject: str) -> dict[str, str]:
-        """Fields of the sign-in: a claim that this machine's clock dates, so a wrong clock has it refused."""
+        """Return the sign-in's fields. This machine's clock dates the claim; Google refuses a wrong clock's claim."""
         issued = int(time.time())
         claim = {
             "iss": self._account,

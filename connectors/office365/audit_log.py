@@ -78,7 +78,7 @@ class _Content(msgspec.Struct):
 
 
 class _Pull:
-    """What one pull has met so far.
+    """State of one pull so far.
 
     Attributes:
         blobs: Its blobs.
@@ -182,7 +182,7 @@ class Office365Connector:
         return ceiling(self._time.now() - REACH)
 
     def _subscribe(self) -> None:
-        """Starts the subscriptions that are missing. Starting one again within 15 minutes would be throttled."""
+        """Start the subscriptions that are missing. Starting one again within 15 minutes would be throttled."""
         with self._subscriptions:
             if self._subscribed:
                 return
@@ -215,7 +215,7 @@ class Office365Connector:
         logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
 
     def _answers(self, patience: Patience) -> bool:
-        """Whether the feed answers at all, asked with so much patience."""
+        """Check whether the feed answers at all, with so much patience."""
         path, publisher = f"{self._feed}/subscriptions/list", {"PublisherIdentifier": self._publisher}
         try:
             self._api.with_patience(patience).get(path, msgspec.Raw, publisher)
@@ -226,7 +226,7 @@ class Office365Connector:
         return True
 
     def _type(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
-        """Reads one type of content; a gap where it is refused, or can't be listed."""
+        """Read one type of content; yield a gap where it is refused, or can't be listed."""
         try:
             for first, last in split(start, end, LONGEST_WINDOW):
                 try:
@@ -248,7 +248,7 @@ class Office365Connector:
             yield Gap(start, end, cause, final=False, unit=kind, uploads=kind == FILES)
 
     def _window(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
-        """Reads at most 24 hours of one content type, again from the start where the list's page is lost."""
+        """Read at most 24 hours of one content type, again from the start where the list's page is lost."""
         given: set[str] = set()
         page, restarts, started, odd = "", 0, False, False
         marks = Marks(self._api, f"GET {self._feed}/subscriptions/content", "Microsoft")
@@ -386,14 +386,14 @@ def _blob(kind: str, item: msgspec.Raw, start: datetime) -> Blob | None:
 
 
 def _costs_one_window(error: ConnectorError) -> bool:
-    """Whether a list that fails so may go well for another window or type of content."""
+    """Check whether a list that fails so may succeed for another window or type of content."""
     if isinstance(error, UnavailableError):
         return error.status >= 500 and not error.throttled
     return not isinstance(error, EndlessError | RefusedError) and not ends_pull(error)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:
-    """Reads an error answer, which may be JSON or look like Python; throttling may come as 403."""
+    """Read an error answer, which may be JSON or look like Python; throttling may come as 403."""
     text = error_text(response)
     code, message = _CODE.search(text), _MESSAGE.search(text)
     told = code[1] if code else ""

@@ -32,7 +32,7 @@ PATH = "/v1.0/$batch"
 BATCH = 20
 SELECT = "id,size,lastModifiedDateTime,cTag,parentReference"
 DELTA_FROM = 10
-"""So many files of one library are worth asking what changed in it: that takes two requests or more."""
+"""Least number of files of one library that makes listing its changes worthwhile: that takes two requests or more."""
 PAGE = 1000
 MARGIN = timedelta(minutes=5)
 _MARKS = ("token", "$skiptoken", "$deltatoken")
@@ -243,7 +243,7 @@ class GraphSizes:
         raise UnavailableError("office365", f"POST {PATH}", cause, "Run again later.")
 
     def _halves(self, asked: Mapping[str, str], error: AnswerError) -> Iterator[tuple[str, _Answer | None]]:
-        """Asks for the halves of a batch whose answer can't be read: it may be for one file only."""
+        """Request the halves of a batch whose answer can't be read: one file alone may be the cause."""
         keys = list(asked)
         if len(keys) == 1:
             self._bear(error.cause)
@@ -294,7 +294,7 @@ def _retry_after(answer: _Answer) -> float:
 
 
 def read_refusal(response: requests.Response) -> Refusal:
-    """Reads an error answer of Graph."""
+    """Read an error answer of Graph."""
     told = error_body(response).get("error")
     if not isinstance(told, dict):
         return Refusal(message=response.reason or "")

@@ -1,4 +1,4 @@
-"""What Microsoft Graph still tells of uploads that are not there any more: versions of a file, and the recycle bin."""
+"""Traces of missing uploads that Microsoft Graph still keeps: versions of a file, and the recycle bin."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _number(version: _Version) -> tuple[int, int] | None:
 
 
 def _follows(number: tuple[int, int], numbers: set[tuple[int, int]]) -> bool:
-    """Whether the version before a version is there too; drafts between main versions may be missing."""
+    """Check whether the version before a version is there too; drafts between main versions may be missing."""
     major, minor = number
     if minor:
         return (major, minor - 1) in numbers or (major, minor) == (0, 1)
@@ -126,14 +126,14 @@ def in_bin(api: Api, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
 
 
 def _is_of(item: _Binned, folder: str, since: datetime) -> bool:
-    """Whether something in the bin was deleted from this place, after this time."""
+    """Check whether something in the bin was deleted from this place, not before this time."""
     deleted = time_in(item.deleted)
     place, asked = (text.strip("/").lower() for text in (text_in(item.location), folder))
     return deleted is not None and deleted >= since and (place == asked or place.endswith(f"/{asked}"))
 
 
 def _binned(api: Api, site: str, wanted: set[str]) -> dict[str, list[_Binned]]:
-    """What lies in the recycle bin of a site under these names."""
+    """Return the items in a site's recycle bin that have these names."""
     found: dict[str, list[_Binned]] = defaultdict(list)
     parameters: dict[str, str | int] = {"$select": "id,name,size,deletedDateTime,deletedFromLocation", "$top": PAGE}
     try:

@@ -35,7 +35,7 @@ class Office365Settings(ProviderSettings):
 
     @property
     def clouds(self) -> str:
-        """What is wrong with the addresses, and which to set, where they are not those of one cloud; "" for nothing."""
+        """Mismatch of addresses that are not all of one cloud, and which to set; "" for none."""
         wrong, to_set = mismatch(self.api_url, self.login_url, self.graph_url if self.recover_sizes else "")
         to_do = " and ".join(f"{name}={url}" for name, url in to_set.items())
         return f"{wrong}. Set {to_do}." if to_do else f"{wrong}." if wrong else ""

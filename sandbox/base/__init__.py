@@ -1,1 +1,1 @@
-"""What the stand-ins of all providers share: clock, credentials, workload columns, people, files and answers."""
+"""Shared code of all stand-ins: clock, credentials, workload columns, people, files and answers."""

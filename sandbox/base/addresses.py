@@ -1,4 +1,4 @@
-"""Which account has an address at a moment, and which address an account shows, as a directory tells."""
+"""Directory of addresses: which account has an address at a moment, and which address an account shows."""
 
 from __future__ import annotations
 

@@ -20,14 +20,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock:
-    """What the providers believe the time to be; it stands still until the caller sets it."""
+    """Present time of the simulated providers; it stands still until the caller sets it."""
 
     def __init__(self, now: int) -> None:
         self.now = now
 
 
 def parse_time(text: str, *, zone_required: bool) -> int | None:
-    """Microseconds of an ISO 8601 text; None when it is no time, or has no zone where one is required.
+    """Return the microseconds of an ISO 8601 text; None when it is no time, or lacks a required zone.
 
     A text without a zone is taken as UTC.
     """

@@ -52,7 +52,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a token allows: the audience it is for, the account it acts as and its scopes."""
+    """Rights of a token: the audience it is for, the account it acts as and its scopes."""
 
     audience: str
     subject: str
@@ -90,7 +90,7 @@ class Tokens:
 
 
 def same(told: str, known: str) -> bool:
-    """Whether a client told the right secret."""
+    """Check whether a client sent the right secret."""
     return hmac.compare_digest(told.encode(), known.encode())
 
 

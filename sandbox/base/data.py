@@ -89,7 +89,7 @@ class Events:
         return np.array([number[kind] for kind in self.kind], dtype=np.int8)
 
     def of_kinds(self, kinds: Collection[str], rows: slice = slice(None)) -> NDArray[np.bool_]:
-        """Which of the rows are of one of these kinds."""
+        """Return a mask of the rows that are of one of these kinds."""
         wanted = np.array([kind in kinds for kind in KINDS])
         return wanted[self._kind_numbers[rows]]
 
@@ -99,11 +99,11 @@ class Events:
         return np.argsort(self.published, kind="stable")
 
     def actor(self, row: int) -> Person:
-        """Who acted, under the address that the log shows of them; ids are the user's whatever that is."""
+        """Return who acted, under the address that the log shows of them; ids are always the user's."""
         return known_as(self.user[row], self.address[row])
 
     def logs_size(self, row: int, *, by_default: bool) -> bool:
-        """Whether this event carries its size."""
+        """Check whether this event carries its size."""
         told = self.size_in_log[row]
         return self.size[row] >= 0 and (by_default if told < 0 else told == 1)
 
@@ -151,7 +151,7 @@ def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None
 
 
 def _told_apart(keys: list[str], named: list[bool]) -> tuple[list[str], list[bool]]:
-    """Keys of their own for equal events, and which events are deliveries of one that came more than once.
+    """Give equal events keys of their own, and mark deliveries of one event that came more than once.
 
     A workload says that an event is delivered again by naming it again. Equal events without a name happened
     more than once.

@@ -65,11 +65,11 @@ class Files:
         return list(self._by_file)
 
     def deleted(self, file: str, head: int, now: int) -> bool:
-        """Whether the version was deleted by `now`."""
+        """Check whether the version was deleted by `now`."""
         return self.deleted_at(file, head, now) is not None
 
     def deleted_at(self, file: str, head: int, now: int) -> int | None:
-        """When the version was deleted, in µs UTC; None when it was not by `now`."""
+        """Return when the version was deleted, in µs UTC; None when it was not by `now`."""
         since = self._events.time[head]
         times = (int(self._events.time[row]) for row in self._deletions.get(file, ()))
         return next((time for time in times if since <= time <= now), None)

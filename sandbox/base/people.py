@@ -1,4 +1,4 @@
-"""Who acts in a workload: the class of an account, and ids that are the same in every run."""
+"""People who act in a workload: the class of an account, and ids that are the same in every run."""
 
 from __future__ import annotations
 
@@ -105,5 +105,5 @@ def known_as(user: str, address: str) -> Person:
 
 
 def responsible(actor: Person) -> Person:
-    """Who owns what the actor uploads: the actor, or an administrator where it can't own files."""
+    """Return who owns what the actor uploads: the actor, or an administrator where it can't own files."""
     return actor if actor.kind == "person" else person(admin_email())

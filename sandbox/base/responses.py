@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 PAGE_LIMIT = "sandbox.page_limit"
-"""Where the gate puts the number of events that a page may hold at most, for a page that falls short."""
+"""Key of a request's scope under which the gate puts a page's greatest number of events, for a short page."""
 SPEND = "sandbox.spend"
 """Key of a request's scope under which the gate counts what one request asks for besides itself."""
 
@@ -18,7 +18,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def page_limit(request: Request, usual: int) -> int:
-    """How many events the page asked for may hold."""
+    """Return how many events the requested page may hold."""
     return min(usual, request.scope.get(PAGE_LIMIT, usual))
 
 

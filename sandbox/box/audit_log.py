@@ -103,7 +103,7 @@ class Box:
         raise error(400, "bad_request", f"The stream_type {stream} is not served by this sandbox")
 
     def _window(self, after: str | None, before: str | None) -> tuple[int, int]:
-        """Positions in the events that lie in the time asked for. Both bounds are exclusive.
+        """Return the range of event positions in the requested time. Both bounds are exclusive.
 
         Box does not say whether they are, so that a client must not count on either.
         """
@@ -207,7 +207,7 @@ def _read_position(position: str, events: int) -> int:
 
 
 def _shortened(start: int, limit: int) -> int:
-    """How much of the limit a page uses: Box gives short pages while more remains.
+    """Return how much of the limit a page uses: Box gives short pages while more remains.
 
     About one in five, mixed so that a chain of positions is neither short throughout nor never.
     """

@@ -49,7 +49,7 @@ class Continuation(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """What a cursor holds: the query's filters and how far it has come.
+    """Content of a cursor: the query's filters and how far it has come.
 
     With an end, `position` counts events in the order of time. Without one, it counts them in the order of
     publication, so that what arrives late is still met.
@@ -197,7 +197,7 @@ class Dropbox:
         return json_response({"events": events, "cursor": token, "has_more": position < limit_position})
 
     def _shown(self, cursor: Cursor, position: int, stop: int) -> list[tuple[int, int]]:
-        """Positions and events between two positions that are published by now and pass the filters."""
+        """Return positions and events between two positions that are published by now and pass the filters."""
         if cursor.end is None:
             units = self._order[position:stop]
             shown = self._time[units] >= cursor.start
@@ -258,7 +258,7 @@ def _read_basic(told: str) -> tuple[str, str]:
 
 
 def _shortened(cursor: Cursor) -> int:
-    """How many events the next page may hold: pages fall short, or are empty, while more remains."""
+    """Return how many events the next page may hold: pages fall short, or are empty, while more remains."""
     if cursor.position % 11 == 7 and cursor.calls % 2 == 1:
         return 0
     return max(1, cursor.limit * 2 // 3) if cursor.position % 7 == 5 else cursor.limit

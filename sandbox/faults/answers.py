@@ -1,4 +1,4 @@
-"""How each API words each fault: answers in its stead, and changes to what it answered."""
+"""Wording of each fault in each API: answers in its stead, and changes to what it answered."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ _NOTHING_ASKED = Asked("", "", "", {}, b"")
 
 
 def instead(fault: Fault, asked: Asked) -> Answer | None:
-    """What is answered in the API's stead; None where the fault only changes what the API answers."""
+    """Return the answer that replaces the API's; None where the fault only changes what the API answers."""
     wording = _INSTEAD.get(type(fault))
     told = wording(fault, asked) if wording else None
     return _answer(told) if isinstance(told, Refusal) else told

@@ -389,7 +389,7 @@ class Played:
     blobs: dict[str, int] = field(default_factory=dict)
 
     def meets(self, api: str, address: str) -> bool:
-        """Whether a request is to be answered with the fault; counts it as matched.
+        """Check whether the fault answers a request; count the request as matched.
 
         A fault that is due and gives way to another one stays due.
         """

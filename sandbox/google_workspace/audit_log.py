@@ -41,7 +41,7 @@ def too_many_requests(_wait: int | str) -> Refusal:
 
 
 class PageToken(msgspec.Struct, array_like=True):
-    """Where a chain of pages has come to; it holds for the query it was given for.
+    """Position in a chain of pages; it holds for the query it was given for.
 
     `pages` counts those given, so that the token after an empty page is another one.
     """
@@ -120,7 +120,7 @@ class GoogleWorkspace:
         return _page(items, _write_token(token) if token.low < token.high else "")
 
     def _window(self, start_text: str, end_text: str) -> tuple[int, int]:
-        """Positions in the events of the time asked for: the start is inclusive, the end exclusive."""
+        """Return the range of event positions in the requested time: the start is inclusive, the end exclusive."""
         now = self._clock.now
         bounds = []
         for name, text, absent in (("startTime", start_text, 0), ("endTime", end_text, now + 1)):

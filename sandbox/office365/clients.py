@@ -23,7 +23,7 @@ _AGENTS = {
     "Microsoft Office": ("Microsoft Office Word/16.0.16{version} (Windows/10.0; Desktop WOW64; en-US; Desktop app)",),
     "rclone": ("ISV|rclone.org|rclone/v1.{version}.0",),
 }
-"""By client of a workload: what people have of it, with a version that is another each week."""
+"""User agents that people have, by client of a workload; the version changes each week."""
 
 
 def user_agent(events: Events, row: int) -> str:

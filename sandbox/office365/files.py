@@ -155,7 +155,7 @@ class Graph:
         return item
 
     def _binned(self, site: str, request: Request) -> dict[str, Any]:
-        """What was deleted in a site and not removed for good, the latest first; sizes are those of all versions."""
+        """Return what was deleted in a site but not for good, the latest first; sizes are those of all versions."""
         query, now, events = request.query_params, self._clock.now, self._events
         found = []
         for files in self._by_drive.values():

@@ -31,7 +31,7 @@ _DIRECTORY_OPERATIONS = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file lies: the site, the path within it, and the ids of the site and its document library."""
+    """Place of a file: the site, the path within it, and the ids of the site and its document library."""
 
     site_url: str
     path: str
@@ -59,12 +59,12 @@ def place(user: str, folder: str) -> Place:
 
 
 def has_follow_up(events: Events, row: int) -> bool:
-    """Whether SharePoint itself saves the file again after this upload, as it does after some in a browser."""
+    """Check whether SharePoint itself saves the file again after this upload, as it does after some in a browser."""
     return events.kind[row] == "upload" and not _syncs(events, row) and events.seed[row] % 4 == 0
 
 
 def follow_up_time(events: Events, row: int) -> int:
-    """When the save that follows an upload took place, in µs UTC: one or two seconds later."""
+    """Return when the save that follows an upload took place, in µs UTC: one or two seconds later."""
     return int(events.time[row]) + (1 + events.seed[row] % 2) * SECOND
 
 
@@ -88,7 +88,7 @@ def records(events: Events, rows: list[int]) -> list[dict[str, Any]]:
 
 @lru_cache(maxsize=16384)
 def _account(actor: Person) -> tuple[str, str, int]:
-    """How records name an actor: UserId, UserKey and UserType."""
+    """Return an actor's names in records: UserId, UserKey and UserType."""
     digits = actor.digest[:16]
     match actor.kind:
         case "anonymous":

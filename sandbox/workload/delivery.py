@@ -1,4 +1,4 @@
-"""How the events reach the API: late, now and then twice, sometimes without a size.
+"""Delivery of events to the API: late, now and then twice, sometimes without a size.
 
 Belongs here: what the providers' logs do to events, whatever the events are. Lateness comes in batches
 (what one user did within half an hour shows up together), as it does in practice. Dropbox gives no event
@@ -34,13 +34,13 @@ _LATENESS = {
 
 
 def event_ids(rng: np.random.Generator, count: int) -> Texts:
-    """Makes event ids (UUID version 4)."""
+    """Make event ids (UUID version 4)."""
     made = [str(uuid.UUID(bytes=rng.bytes(16), version=4)) for _ in range(count)]
     return np.array(made, dtype=object)
 
 
 def deliver(rng: np.random.Generator, events: Events) -> Events:
-    """Draws lateness, missing sizes, vanished files and double deliveries; rows sorted by time.
+    """Draw lateness, missing sizes, vanished files and double deliveries; rows sorted by time.
 
     Events that have their own `published_at` keep it.
     """
@@ -56,7 +56,7 @@ def deliver(rng: np.random.Generator, events: Events) -> Events:
 
 
 def _published(rng: np.random.Generator, events: Events) -> Integers:
-    """Draws when each event is published: one lateness a batch, and a few seconds of spread in it."""
+    """Draw when each event is published: one lateness a batch, and a few seconds of spread in it."""
     published = events.time.copy()
     for provider, shares in _LATENESS.items():
         rows = np.flatnonzero(events.provider == provider)
@@ -77,7 +77,7 @@ def _published(rng: np.random.Generator, events: Events) -> Integers:
 
 
 def _size_in_log(rng: np.random.Generator, events: Events) -> Integers:
-    """Says where the log departs from the provider's habit: one in a hundred dropped, OneDrive sync tells."""
+    """Draw where the log departs from the provider's habit: one size in a hundred is dropped, OneDrive sync logs it."""
     usual = np.isin(events.provider.astype(str), ("box", "dropbox"))
     dropped = usual & (rng.random(len(events)) < _SIZE_MISSING)
     told = (events.provider == "office365") & (events.app == SYNC_APP)
@@ -85,7 +85,7 @@ def _size_in_log(rng: np.random.Generator, events: Events) -> Integers:
 
 
 def _gone(rng: np.random.Generator, events: Events) -> Integers:
-    """Draws which files have vanished since: all events of a file agree."""
+    """Draw which files have vanished since: all events of a file agree."""
     files = zip(events.provider, events.user, events.folder, events.file_name, strict=True)
     number: dict[tuple[object, ...], int] = {}
     file = np.fromiter((number.setdefault(key, len(number)) for key in files), np.int64, len(events))
@@ -94,7 +94,7 @@ def _gone(rng: np.random.Generator, events: Events) -> Integers:
 
 
 def _twice(rng: np.random.Generator, events: Events) -> Events:
-    """Delivers a few events a second time, within two hours of the first."""
+    """Deliver a few events a second time, within two hours of the first."""
     without_id = np.array([event_id is None for event_id in events.event_id], dtype=bool)
     rows = np.flatnonzero(without_id & (events.provider != "dropbox") & (rng.random(len(events)) < _TWICE))
     ids = events.event_id.copy()

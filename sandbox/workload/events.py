@@ -55,7 +55,7 @@ class Events:
 
     @classmethod
     def make(cls, time: npt.ArrayLike, **columns: Any) -> Self:
-        """Makes events at the times given; a single value fills its whole column, an absent one is empty.
+        """Make events at the times given; a single value fills its whole column, an absent one is empty.
 
         Raises:
             ValueError: a column has another length than `time`.
@@ -76,23 +76,23 @@ class Events:
 
     @classmethod
     def join(cls, parts: Iterable[Self]) -> Self:
-        """Puts events one after the other."""
+        """Put events one after the other."""
         kept: Sequence[Self] = tuple(parts) or (cls.make(()),)
         return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in kept]) for f in fields(cls)})
 
     def take(self, rows: Any) -> Self:
-        """Returns the rows chosen by a mask or by positions."""
+        """Return the rows chosen by a mask or by positions."""
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def having(self, **columns: Any) -> Self:
-        """Returns the same events with whole columns replaced."""
+        """Return the same events with whole columns replaced."""
         return replace(self, **columns)
 
     def __len__(self) -> int:
         return int(self.time.size)
 
     def table(self) -> pa.Table:
-        """Turns the events into a workload table, in the order they are in."""
+        """Convert the events to a workload table, in the order they are in."""
         columns = []
         for field in SCHEMA:
             values = getattr(self, field.name)

@@ -1,4 +1,4 @@
-"""What files look like: their sizes, names and folders.
+"""Sizes, names and folders of files.
 
 Belongs here: file classes with sizes by the generalised Pareto distribution, the mix of classes that a
 kind of user has, and plausible names. Sizes are bytes.
@@ -93,7 +93,7 @@ _FOLDERS = {
 
 
 def draw_classes(rng: np.random.Generator, mixes: Texts) -> Integers:
-    """Draws a class (position in `CLASSES`) for each upload from the mix named in the same row."""
+    """Draw a class (position in `CLASSES`) for each upload from the mix named in the same row."""
     chosen = np.zeros(mixes.size, dtype=np.int64)
     uniform = rng.random(mixes.size)
     for name, shares in MIXES.items():
@@ -103,7 +103,7 @@ def draw_classes(rng: np.random.Generator, mixes: Texts) -> Integers:
 
 
 def draw_sizes(rng: np.random.Generator, classes: Integers, factor: Any = 1.0) -> Integers:
-    """Draws a size in bytes for each upload: generalised Pareto, truncated at the cap of its class.
+    """Draw a size in bytes for each upload: generalised Pareto, truncated at the cap of its class.
 
     Args:
         rng: Source of randomness.
@@ -121,7 +121,7 @@ def draw_sizes(rng: np.random.Generator, classes: Integers, factor: Any = 1.0) -
 
 
 def draw_names(rng: np.random.Generator, classes: Integers, serial: Integers) -> Texts:
-    """Makes a file name for each upload; `serial` (running number of the user) keeps names apart."""
+    """Make a file name for each upload; `serial` (running number of the user) keeps names apart."""
     stem, extension = rng.random(classes.size), rng.random(classes.size)
     names = np.empty(classes.size, dtype=object)
     for position, file_class in enumerate(CLASSES):
@@ -137,7 +137,7 @@ def draw_names(rng: np.random.Generator, classes: Integers, serial: Integers) ->
 
 
 def folder_for(rng: np.random.Generator, departments: Texts, owners: Texts) -> Texts:
-    """Chooses a folder for each upload: a third goes to the owner's own files, the rest to the department."""
+    """Choose a folder for each upload: a third goes to the owner's own files, the rest to the department."""
     pick, own = rng.random(departments.size), rng.random(departments.size) < 0.33
     return np.array(
         [
@@ -149,5 +149,5 @@ def folder_for(rng: np.random.Generator, departments: Texts, owners: Texts) -> T
 
 
 def archive_names(stem: str, count: int, extension: str) -> Texts:
-    """Names the parts of a split archive: `stem.part01.7z` and so on."""
+    """Name the parts of a split archive: `stem.part01.7z` and so on."""
     return np.array([f"{stem}.part{part:02d}.{extension}" for part in range(1, count + 1)], dtype=object)

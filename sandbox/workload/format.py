@@ -116,7 +116,7 @@ class Label:
 
 
 def read_workload(path: Path) -> pa.Table:
-    """Reads a workload from Parquet or CSV (by the file's ending) and checks it.
+    """Read a workload from Parquet or CSV (by the file's ending) and check it.
 
     Returns:
         A table of exactly `SCHEMA`, rows in the file's order.
@@ -140,7 +140,7 @@ def read_workload(path: Path) -> pa.Table:
 
 
 def write_workload(table: pa.Table, path: Path) -> None:
-    """Writes a workload (`SCHEMA`) as Parquet or CSV, by the file's ending; the same rows, the same bytes.
+    """Write a workload (`SCHEMA`) as Parquet or CSV, by the file's ending; the same rows, the same bytes.
 
     Raises:
         WorkloadError: the ending is neither, or the table is not a workload.
@@ -160,7 +160,7 @@ def write_workload(table: pa.Table, path: Path) -> None:
 
 
 def check_workload(table: pa.Table, where: str) -> pa.Table:
-    """Brings a table to `SCHEMA` and checks every value.
+    """Bring a table to `SCHEMA` and check every value.
 
     Columns may be in any order; optional ones may be left out. Text columns are parsed, naive times are
     UTC, empty text becomes null, an empty `file_gone` becomes false.
@@ -196,7 +196,7 @@ def check_workload(table: pa.Table, where: str) -> pa.Table:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """Reads every column of a CSV file as text, so that our own checks can name the row at fault."""
+    """Read every column of a CSV file as text, so that our own checks can name the row at fault."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         header = next(csv.reader(file), None)
     if not header:
@@ -214,7 +214,7 @@ def _read_csv(path: Path) -> pa.Table:
 
 
 def _column(values: Any, field: pa.Field, where: str) -> pa.Array:
-    """Casts one column to its field's type; text is parsed, empty text is null."""
+    """Cast one column to its field's type; text is parsed, empty text is null."""
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
@@ -239,7 +239,7 @@ def _column(values: Any, field: pa.Field, where: str) -> pa.Array:
 
 
 def _refuse_cast(values: Any, field: pa.Field, where: str, error: Exception) -> NoReturn:
-    """Finds the first value that can't be cast and says so."""
+    """Find the first value that can't be cast and raise an error that names it."""
     remedies = {TIME: _TIME_REMEDY, pa.int64(): "write whole bytes without a unit, such as 1048576"}
     remedy = remedies.get(field.type, f"the column must hold {field.type}")
     for row, value in enumerate(values):
@@ -253,7 +253,7 @@ def _refuse_cast(values: Any, field: pa.Field, where: str, error: Exception) -> 
 
 
 def _refuse(values: Any, bad: Any, column: str, where: str, remedy: str) -> None:
-    """Raises for the first row marked in `bad` (booleans, null = fine)."""
+    """Raise an error for the first row marked in `bad` (booleans, null = fine)."""
     row = pc.index(bad, value=True).as_py()
     if row >= 0:
         raise WorkloadError(
@@ -262,7 +262,7 @@ def _refuse(values: Any, bad: Any, column: str, where: str, remedy: str) -> None
 
 
 def _check_values(table: pa.Table, where: str) -> None:
-    """Checks what types alone can't say."""
+    """Check what types alone can't express."""
     column = {name: table[name] for name in table.column_names}
 
     def refuse(name: str, bad: Any, remedy: str) -> None:
@@ -291,12 +291,12 @@ def _check_values(table: pa.Table, where: str) -> None:
 
 
 def labels_path(workload: Path) -> Path:
-    """Returns where the labels of a workload lie: beside it, as `<stem>.labels.csv`."""
+    """Return the path of a workload's labels: beside it, as `<stem>.labels.csv`."""
     return workload.with_name(f"{workload.stem}.labels.csv")
 
 
 def write_labels(labels: Sequence[Label], path: Path) -> None:
-    """Writes labels as CSV, one row each, in the order given; times as ISO 8601 with Z."""
+    """Write labels as CSV, one row each, in the order given; times as ISO 8601 with Z."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([field.name for field in fields(Label)])
@@ -307,7 +307,7 @@ def write_labels(labels: Sequence[Label], path: Path) -> None:
 
 
 def read_labels(path: Path) -> list[Label]:
-    """Reads labels as written by `write_labels`.
+    """Read labels as written by `write_labels`.
 
     Raises:
         WorkloadError: names the column, the row and the remedy.

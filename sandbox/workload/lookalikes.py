@@ -229,7 +229,7 @@ def feed_replay(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 
 
 def _routine(stage: Stage, person: Person, day: int, work: _Work) -> Events:
-    """Makes one day's uploads of a piece of routine."""
+    """Make one day's uploads of a piece of routine."""
     count = max(1, round(work.files * stage.rng.uniform(1 - work.spread, 1 + work.spread)))
     serial = stage.rng.integers(0, 16**6, count)
     names = np.array(
@@ -243,14 +243,14 @@ def _routine(stage: Stage, person: Person, day: int, work: _Work) -> Events:
 
 
 def working_days(stage: Stage, day: int) -> list[int]:
-    """Returns the days from Monday to Friday, counted from the workload's first, not before `day`."""
+    """Return the days from Monday to Friday, counted from the workload's first, not before `day`."""
     thursday = 3  # 1970-01-01
     first = stage.start // DAY
     return [date for date in range(day, stage.days) if (first + date + thursday) % 7 < 5]
 
 
 def _again(stage: Stage, uploads: Events, at: int, minutes: int) -> Events:
-    """Uploads the same files again within so many minutes; each file once, in its latest state."""
+    """Upload the same files again within so many minutes; each file once, in its latest state."""
     latest = {(f, n): row for row, (f, n) in enumerate(zip(uploads.folder, uploads.file_name, strict=True))}
     files = uploads.take(sorted(latest.values()))
     times = at + np.sort(stage.rng.uniform(0, minutes * MINUTE, len(files))).astype(np.int64)

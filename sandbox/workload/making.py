@@ -45,7 +45,7 @@ def make_workload(
     saves: bool = True,
     renames: bool = False,
 ) -> tuple[pa.Table, list[Label]]:
-    """Makes a workload and its labels.
+    """Make a workload and its labels.
 
     Args:
         seed: Source of all randomness.
@@ -83,7 +83,7 @@ def make_workload(
 
 
 def add_command(app: typer.Typer) -> None:
-    """Adds the command `workload` to a command line."""
+    """Add the command `workload` to a command line."""
 
     @app.command("workload")
     def workload(
@@ -95,7 +95,7 @@ def add_command(app: typer.Typer) -> None:
         saves: Annotated[bool, typer.Option(help="With autosave and a sync client that saves all day.")] = True,
         renames: Annotated[bool, typer.Option(help="With renames, aliases and accounts without address.")] = False,
     ) -> None:
-        """Makes a workload with labelled incidents and look-alikes."""
+        """Make a workload with labelled incidents and look-alikes."""
         try:
             table, labels = make_workload(
                 seed=seed, days=days, people=people, start=date.fromisoformat(start), saves=saves, renames=renames
@@ -110,7 +110,7 @@ def add_command(app: typer.Typer) -> None:
 
 
 def _play(stage: Stage, seed: int, *, saves: bool) -> list[Scene]:
-    """Plays all programmes; each scene has a stream of randomness of its own."""
+    """Play all programmes; each scene has a stream of randomness of its own."""
     # what needs a particular kind of user chooses first, and what takes anybody last
     entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME))
     if saves:
@@ -126,7 +126,7 @@ def _play(stage: Stage, seed: int, *, saves: bool) -> list[Scene]:
 
 
 def _add(ordinary: Events, scenes: Sequence[Scene]) -> Events:
-    """Takes away what scenes silence and adds what they bring."""
+    """Remove what scenes silence and add what they bring."""
     kept = np.ones(len(ordinary), dtype=bool)
     for scene in scenes:
         for user, begin, end in scene.silent:
@@ -135,7 +135,7 @@ def _add(ordinary: Events, scenes: Sequence[Scene]) -> Events:
 
 
 def _number(scenes: Sequence[Scene]) -> list[Label]:
-    """Sorts labels by their start and gives each an id: the scenario and a number."""
+    """Sort labels by their start and give each an id: the scenario and a number."""
     labels = sorted(
         (label for scene in scenes for label in scene.labels),
         key=lambda label: (label.start, label.scenario, label.users),

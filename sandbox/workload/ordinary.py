@@ -1,4 +1,4 @@
-"""What people do on ordinary days.
+"""Activity of people on ordinary days.
 
 Belongs here: sessions of uploads, edits, downloads, deletions and shares, sign-ins, and the small noise of
 any organisation (failed sign-ins, new devices, business travel, an alert about nothing). Incidents and
@@ -19,7 +19,7 @@ from sandbox.workload.people import APPS, Organisation, Person
 __all__ = ["make_ordinary"]
 
 _WEEK = np.array([1.0, 1.0, 1.0, 0.97, 0.85, 0.13, 0.14])
-"""How likely a person is active from Monday to Sunday, against Monday."""
+"""Likelihood that a person is active, from Monday to Sunday, against Monday."""
 
 _HOURS = np.array(
     [0.3, 0.2, 0.1, 0.1, 0.1, 0.3, 0.8, 2.5, 6.0, 8.5, 9.0, 9.5, 6.0, 6.5, 9.0, 9.5, 8.5, 7.0, 4.5, 3.0, 2.4,
@@ -45,7 +45,7 @@ class _Sessions:
     app: Texts
 
     def rows(self, chosen: Integers) -> dict[str, Texts]:
-        """Returns the columns that every event of these sessions shares."""
+        """Return the columns that every event of these sessions shares."""
         return {
             "provider": self.provider[chosen],
             "ip": self.ip[chosen],
@@ -55,7 +55,7 @@ class _Sessions:
 
 
 def make_ordinary(rng: np.random.Generator, organisation: Organisation, start: int, days: int) -> Events:
-    """Makes the ordinary events of all people and guests, sorted by time.
+    """Make the ordinary events of all people and guests, sorted by time.
 
     Args:
         rng: Source of all randomness.
@@ -79,7 +79,7 @@ def make_ordinary(rng: np.random.Generator, organisation: Organisation, start: i
 
 
 def _sessions(rng: np.random.Generator, people: tuple[Person, ...], start: int, days: int) -> _Sessions:
-    """Draws who works when: active days first, then one or more sessions on each."""
+    """Draw who works when: active days first, then one or more sessions on each."""
     first_weekday = (start // DAY + 3) % 7  # 1970-01-01 was a Thursday
     week = _WEEK[(first_weekday + np.arange(days)) % 7]
     accounts = [(i, p, rank) for i, one in enumerate(people) for rank, p in enumerate(one.providers)]
@@ -117,7 +117,7 @@ def _travel(
     ip: Texts,
     country: Texts,
 ) -> None:
-    """Sends one in eight people on a trip of two to four days, in place, and some abroad."""
+    """Send one in eight people on a trip of two to four days, in place, and some abroad."""
     days = int(day.max(initial=0)) + 1
     leaves = rng.integers(0, days, len(people))
     returns = leaves + rng.integers(2, 5, len(people))
@@ -130,7 +130,7 @@ def _travel(
 
 
 def _uploads(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sessions) -> Events:
-    """Draws the uploads and edits of the sessions: how many, when, what."""
+    """Draw the uploads and edits of the sessions: how many, when, what."""
     count = _files_per_session(rng, people, sessions.person)
     session = np.repeat(np.arange(count.size), count)
     first = np.cumsum(count) - count
@@ -172,7 +172,7 @@ def _uploads(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Se
 
 
 def _files_per_session(rng: np.random.Generator, people: tuple[Person, ...], person: Integers) -> Integers:
-    """Draws how many files each session uploads: none in a third, few in most, hundreds in very few."""
+    """Draw how many files each session uploads: none in a third, few in most, hundreds in very few."""
     typical = np.array([one.files for one in people])[person]
     drawn = typical * rng.lognormal(0, 0.85, person.size)
     big = rng.random(person.size) < 0.05
@@ -184,7 +184,7 @@ def _files_per_session(rng: np.random.Generator, people: tuple[Person, ...], per
 
 
 def _serials(person: Integers, provider: Texts) -> tuple[Integers, Integers]:
-    """Returns for rows sorted by person and provider: first row of the group, rank in the group."""
+    """Return the first row of its group and the rank in it, for rows sorted by person and provider."""
     size = person.size
     if size == 0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -195,7 +195,7 @@ def _serials(person: Integers, provider: Texts) -> tuple[Integers, Integers]:
 
 
 def _edit_origins(rng: np.random.Generator, group_start: Integers, serial: Integers) -> Integers:
-    """Returns for each row the row whose file it is: its own for an upload, an earlier one for an edit."""
+    """Return for each row the row whose file it is: its own for an upload, an earlier one for an edit."""
     size = serial.size
     own = np.arange(size)
     edit = (rng.random(size) < _EDIT_SHARE) & (serial > 0)
@@ -208,7 +208,7 @@ def _edit_origins(rng: np.random.Generator, group_start: Integers, serial: Integ
 
 
 def _handling(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sessions, uploads: Events) -> Events:
-    """Draws downloads, external shares and deletions of files that the same person once uploaded there."""
+    """Draw downloads, external shares and deletions of files that the same person once uploaded there."""
     key = {one.email: index for index, one in enumerate(people)}
     owner = np.array([key[user] for user in uploads.user], dtype=np.int64)
     group_start, serial = _serials(owner, uploads.provider)
@@ -244,7 +244,7 @@ def _handling(rng: np.random.Generator, people: tuple[Person, ...], sessions: _S
 
 
 def _sign_ins(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sessions) -> Events:
-    """Puts a sign-in before about two thirds of the sessions, and before few of those a failed one."""
+    """Put a sign-in before about two thirds of the sessions, and before few of those a failed one."""
     users = np.array([one.email for one in people], dtype=object)[sessions.person]
     signs = np.flatnonzero(rng.random(users.size) < 0.8)
     time = sessions.time[signs] - rng.integers(20 * SECOND, 15 * MINUTE, signs.size)
@@ -258,7 +258,7 @@ def _sign_ins(rng: np.random.Generator, people: tuple[Person, ...], sessions: _S
 
 
 def _noise(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sessions) -> Events:
-    """Draws what looks like a sign and mostly is none: devices, password resets, MFA changes, alerts."""
+    """Draw what looks like a sign and mostly is not: devices, password resets, MFA changes, alerts."""
     users = np.array([one.email for one in people], dtype=object)[sessions.person]
     parts = []
     for kind, share, providers in (
@@ -274,7 +274,7 @@ def _noise(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sess
 
 
 def _anonymous(rng: np.random.Generator, start: int, days: int) -> Events:
-    """Draws files that somebody without an account drops through a link: about one a day."""
+    """Draw files that somebody without an account drops through a link: about one a day."""
     count = int(rng.poisson(1.1 * days))
     classes = draw_classes(rng, np.full(count, "office", dtype=object))
     numbers = rng.integers(0, 50, count)

@@ -1,4 +1,4 @@
-"""Who works in the made-up organisation.
+"""Members of the made-up organisation.
 
 Belongs here: people with their office, habits, providers, clients and networks; service accounts and
 guests. Addresses come from ranges reserved for documentation and benchmarks. Offices keep a fixed offset
@@ -73,7 +73,7 @@ _DEPARTMENTS = {
 
 @dataclass(frozen=True)
 class Office:
-    """Where people work.
+    """Place of work.
 
     Attributes:
         offset: Hours east of UTC.
@@ -97,7 +97,7 @@ _OFFICES = (
 
 @dataclass(frozen=True)
 class Persona:
-    """How much a kind of person works in the cloud.
+    """Cloud activity of a kind of person.
 
     Attributes:
         share: Of all people.
@@ -169,7 +169,7 @@ class Organisation:
 
 
 def make_organisation(rng: np.random.Generator, people: int) -> Organisation:
-    """Makes an organisation of so many people, and its guests."""
+    """Make an organisation of so many people, and its guests."""
     if not 0 < people <= _MOST:
         raise ValueError(f"people must lie between 1 and {_MOST:,}, not {people:,}")
     names = rng.permutation(max(people, len(_FIRST) * len(_LAST)))
@@ -194,7 +194,7 @@ def make_organisation(rng: np.random.Generator, people: int) -> Organisation:
 
 
 def _by_share(rng: np.random.Generator, shares: dict[str, float], count: int) -> list[str]:
-    """Hands out so many values in proportion to their shares (each at least once where there is room)."""
+    """Hand out so many values in proportion to their shares (each at least once where there is room)."""
     total = sum(shares.values())
     edges = np.cumsum([share / total for share in shares.values()])
     chosen = np.searchsorted(edges[:-1], (np.arange(count) + 0.5) / count, side="right")

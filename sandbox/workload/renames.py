@@ -1,4 +1,4 @@
-"""What becomes of people's addresses: renames in the middle of a workload, aliases, and accounts without an address.
+"""Changes of people's addresses: renames in the middle of a workload, aliases, and accounts without an address.
 
 Belongs here: what the log shows of a user. Nobody uploads anything else for it.
 """

@@ -57,7 +57,7 @@ def sync_client(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 
 
 def _session(stage: Stage, person: Person, provider: str, date: int) -> Events:
-    """Makes one document, and its saves: one about every minute, a little larger each time."""
+    """Make one document, and its saves: one about every minute, a little larger each time."""
     count = int(stage.rng.integers(60, 200))
     begin = stage.moment(date, person, 9, 13)
     times = begin + np.arange(count) * MINUTE + stage.rng.integers(0, 20 * SECOND, count)

@@ -305,7 +305,7 @@ def again_after_a_day(stage: Stage, day: int, providers: tuple[str, ...]) -> Sce
 
 
 def _largest_window(uploads: Events) -> tuple[int, int]:
-    """Returns the most files and the most bytes in any three hours (uploads sorted by time)."""
+    """Return the most files and the most bytes in any three hours (uploads sorted by time)."""
     if len(uploads) == 0:
         return 0, 0
     sums = np.concatenate([[0], np.cumsum(uploads.bytes)])

@@ -1,4 +1,4 @@
-"""What a scenario plays on: the organisation, its ordinary events, the cast, and props.
+"""Stage of a scenario: the organisation, its ordinary events, the cast, and props.
 
 Belongs here: choosing users that no other scene uses, and making the events of an upload burst or a sign.
 The scenes themselves are `sandbox.workload.scenarios` and `sandbox.workload.lookalikes`.
@@ -26,7 +26,7 @@ _STEMS = ("export", "backup", "archive", "data", "projects", "share", "old-lapto
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What a scenario gives back.
+    """Result of a scenario.
 
     Attributes:
         events: To be added to the ordinary ones.
@@ -80,7 +80,7 @@ class Stage:
 
     @classmethod
     def set_up(cls, organisation: Organisation, ordinary: Events, start: int, days: int) -> Self:
-        """Makes a stage for all scenes of a workload; `ordinary` is sorted by time."""
+        """Make a stage for all scenes of a workload; `ordinary` is sorted by time."""
         rows: dict[tuple[str, str], list[int]] = {}
         for row in np.flatnonzero((ordinary.kind == "upload") | (ordinary.kind == "edit")):
             rows.setdefault((ordinary.user[row], ordinary.provider[row]), []).append(int(row))
@@ -88,7 +88,7 @@ class Stage:
         return cls(np.random.default_rng(0), organisation, ordinary, start, days, uploads=uploads)
 
     def for_scene(self, rng: np.random.Generator) -> Self:
-        """Returns the same stage with the randomness of one scene; the cast stays shared."""
+        """Return the same stage with the randomness of one scene; the cast stays shared."""
         return replace(self, rng=rng)
 
     @property
@@ -104,7 +104,7 @@ class Stage:
         personas: tuple[str, ...] = ("occasional", "regular"),
         fits: Callable[[Person], bool] = lambda person: True,
     ) -> Person:
-        """Chooses a user of these providers that no other scene uses.
+        """Choose a user of these providers that no other scene uses.
 
         Args:
             providers: The user has an account at each and uploaded to the first before.
@@ -135,7 +135,7 @@ class Stage:
         return person
 
     def uploads_of(self, person: Person, provider: str, before: int) -> Events:
-        """Returns the user's ordinary uploads and edits at a provider until then, by time."""
+        """Return the user's ordinary uploads and edits at a provider until then, by time."""
         return self.ordinary.take(self._rows(person, provider, before))
 
     def _rows(self, person: Person, provider: str, before: int) -> Integers:
@@ -144,12 +144,12 @@ class Stage:
         return rows[: int(np.searchsorted(rows, until))]
 
     def moment(self, day: int, person: Person, low: float = 8, high: float = 19) -> int:
-        """Draws a moment of that UTC day between two of the person's local hours, UTC ms."""
+        """Draw a moment of that UTC day between two of the person's local hours, UTC ms."""
         hour = (self.rng.uniform(low, high) - person.offset) % 24
         return self.start + day * DAY + int(hour * HOUR)
 
     def stranger(self) -> Network:
-        """Draws a network that nobody in the organisation ever used, in a country without an office."""
+        """Draw a network that nobody in the organisation ever used, in a country without an office."""
         host = 1 + int(self.rng.integers(250))
         return Network(f"192.0.2.{host}", _ELSEWHERE[int(self.rng.integers(len(_ELSEWHERE)))])
 
@@ -165,7 +165,7 @@ class Stage:
         network: Network | None = None,
         app: str | None = None,
     ) -> Events:
-        """Makes uploads of a user, from the usual network and client unless told."""
+        """Make uploads of a user, from the usual network and client unless others are given."""
         seen = network or person.usual
         return Events.make(
             times, provider=provider, kind="upload", user=person.email, file_name=names, folder=folder,
@@ -179,7 +179,7 @@ class Stage:
         at: int,
         network: Network | None = None,
     ) -> Events:
-        """Uploads 2 to 12 archives, 1 to 20 GB together, within two hours from `at`."""
+        """Upload 2 to 12 archives, 1 to 20 GB together, within two hours from `at`."""
         count = int(self.rng.integers(2, 13))
         whole = int(np.exp(self.rng.uniform(np.log(1e9), np.log(20e9))))
         sizes = np.full(count, whole // count)
@@ -206,7 +206,7 @@ class Stage:
         app: str | None = None,
         total: int = 0,
     ) -> Events:
-        """Uploads so many ordinary-looking files, spread over so many minutes from `at`.
+        """Upload so many ordinary-looking files, spread over so many minutes from `at`.
 
         They have `total` bytes together; 0 leaves their sizes as drawn.
         """
@@ -230,7 +230,7 @@ class Stage:
         times: int | list[int],
         network: Network | None = None,
     ) -> Events:
-        """Makes sign-ins, failed ones and other signs of a user, from the usual network unless told."""
+        """Make sign-ins, failed ones and other signs of a user, from the usual network unless another is given."""
         seen = network or person.usual
         return Events.make(
             times, provider=provider, kind=kind, user=person.email, ip=seen.ip, country=seen.country,
@@ -247,7 +247,7 @@ class Stage:
         note: str,
         malicious: bool = True,
     ) -> Label:
-        """Makes the label of a scene: its span is that of the uploads among the events."""
+        """Make the label of a scene: its time range is that of the uploads among the events."""
         carries = np.isin(events.kind.astype(str), ("upload", "edit"))
         uploads = events.take(carries)
         return Label(
@@ -264,12 +264,12 @@ class Stage:
 
 
 def as_datetime(time: int) -> datetime:
-    """Turns UTC ms into a datetime of whole seconds."""
+    """Convert UTC ms to a datetime of whole seconds."""
     return datetime.fromtimestamp(time // 1_000, tz=UTC)
 
 
 def spread(index: int, entry: Entry, days: int) -> int:
-    """Chooses the day of the index-th entry so that scenes lie evenly over the days (golden ratio)."""
+    """Choose the day of the index-th entry so that scenes lie evenly over the days (golden ratio)."""
     last = days - entry.span if entry.latest is None else entry.latest
     room = max(1, last - entry.earliest)
     return entry.earliest + int((0.5 + index * 0.6180339887) % 1 * room)

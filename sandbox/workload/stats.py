@@ -18,7 +18,7 @@ _WINDOW_SECONDS = 3 * 3600
 
 
 def describe(table: pa.Table, labels: Sequence[Label]) -> str:
-    """Describes a workload in some lines: events, active three-hour windows, bytes and labels."""
+    """Describe a workload in some lines: events, active three-hour windows, bytes and labels."""
     carries = pc.is_in(table["kind"], pa.array(["upload", "edit"]))
     uploads = table.filter(pc.and_(carries, pc.is_valid(table["user"])))
     seconds = pc.divide(pc.cast(uploads["time"], pa.int64()), 1_000_000)
@@ -47,7 +47,7 @@ def describe(table: pa.Table, labels: Sequence[Label]) -> str:
 
 
 def gini(values: np.ndarray) -> float:
-    """Returns the Gini coefficient of values of at least zero: 0 all alike, near 1 all with one."""
+    """Return the Gini coefficient of values of at least zero: 0 all alike, near 1 all with one."""
     ordered = np.sort(values.astype(np.float64))
     ranks = np.arange(1, ordered.size + 1)
     return float(2 * (ranks * ordered).sum() / (ordered.size * ordered.sum()) - (ordered.size + 1) / ordered.size)
