@@ -48,12 +48,12 @@ _SAID = pa.schema(
 def fold(
     con: duckdb.DuckDBPyConnection, parameters: Parameters, *, since: datetime, watch: Watch | None = None
 ) -> None:
-    """Makes the temporary table ``alerts`` of the alerts that open at or after ``since``.
+    """Make the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
     Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
     the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), and from
     :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: those of which its log has
-    either). All name the user by the person's key, from which ``person_labels`` tells the address that is shown; where
+    either). All name the user by the person's key, from which ``person_labels`` gives the address that is shown; where
     it is missing, the key is shown. Columns as in :data:`detection.tables.TABLES`, ordered by opening and person.
 
     Args:

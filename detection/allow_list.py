@@ -92,7 +92,7 @@ class Entry(BaseModel):
 
     @property
     def subject(self) -> str:
-        """What it allows, such as ``*@example.com at Box with Rclone``."""
+        """Subject of the entry, such as ``*@example.com at Box with Rclone``."""
         where = f" at {title_of(self.provider)}" if self.provider else ""
         named = " ".join(filter(None, (self.app, self.app_id and f"(id {self.app_id})")))
         return self.user + where + (f" with {named}" if named else "")
@@ -109,12 +109,12 @@ class Entry(BaseModel):
 
     @property
     def said(self) -> str:
-        """What a suppressed detection is marked with: subject, owner and reason. Renewing an entry leaves it as is."""
+        """Label of a suppressed detection: subject, owner and reason. Renewing an entry does not change it."""
         return f"{self.subject} ({self.owner}: {self.reason})"
 
 
 def read(path: Path) -> list[Entry]:
-    """Reads an allow-list, a TOML file of ``[[allow]]`` tables with the fields of :class:`Entry`.
+    """Read an allow-list, a TOML file of ``[[allow]]`` tables with the fields of :class:`Entry`.
 
     Raises:
         AllowListError: The file cannot be read, or an entry is not one.
@@ -166,7 +166,7 @@ def digest(entries: Iterable[Entry], day: date) -> str:
 
 
 def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: bool = False) -> None:
-    """Makes the temporary table ``allow_list``, which ``detection/sql/allowed.sql`` reads.
+    """Make the temporary table ``allow_list``, which ``detection/sql/allowed.sql`` reads.
 
     Args:
         con: Connection; who is who is known by ``person_names``, see :func:`detection.persons.resolve`. Without that

@@ -1,4 +1,4 @@
-"""What the detector would have raised over stored history, with other settings: the chain played in memory."""
+"""Backtest of the detector: replay stored history in memory with other settings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def play(
     entries: Sequence[Entry] = (),
     passed: Callable[[date], None] = lambda _day: None,
 ) -> None:
-    """Judges each day from ``first`` to ``last`` and folds what is found.
+    """Evaluate each day from ``first`` to ``last`` and fold what is found.
 
     Reads ``hours`` (user-hours of these days, of the training days before and of the day after), ``sources`` and
     ``reviews``. Makes the temporary tables ``played_baselines`` (the organisation's rows), ``played_scores``,
@@ -52,12 +52,12 @@ def play(
 
     Args:
         con: Connection, nothing else of which is changed but the chain's own temporary tables.
-        first: First day judged. Thresholds are calibrated once there are days behind it, so begin well before the
+        first: First day evaluated. Thresholds are calibrated once there are days behind it, so begin well before the
             days that are looked at.
-        last: Last day judged.
+        last: Last day evaluated.
         parameters: Settings to try.
         entries: The allow-list to try.
-        passed: Called with each day once it is judged.
+        passed: Called with each day once it is evaluated.
     """
     for table in _KEPT:
         con.execute(f"CREATE OR REPLACE TEMP TABLE played_{table} AS {empty(table, dated=True)}")

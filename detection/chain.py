@@ -37,7 +37,7 @@ def _midnight(day: date) -> datetime:
 
 
 def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: str = "day_sums") -> None:
-    """Makes the sums of each user's days, of user-hours of any whole days: what :func:`learn` adds up to baselines.
+    """Sum user-hours of whole days for each user and day; :func:`learn` adds these sums up to baselines.
 
     A day's sums change with the day's user-hours alone, so that they are worth keeping: to add up a month of them takes
     a seventh of the time that its user-hours take.
@@ -52,7 +52,7 @@ def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: 
 
 
 def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Makes ``baselines`` of what is usual, which the hours of alerts are not.
+    """Make ``baselines`` of usual behaviour; the hours of alerts are left out.
 
     Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, and ``reviews``.
     """
@@ -69,18 +69,18 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> 
 def activate(
     con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, *, table: str = "active_scopes"
 ) -> None:
-    """Makes the scopes that are past their activation on a day, from ``sources`` (provider, first_day)."""
+    """Make a table of the scopes that are past their activation on a day, from ``sources`` (provider, first_day)."""
     into(con, table, "active_scopes", parameters.bind(_midnight(day)))
 
 
 def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Makes ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``."""
+    """Make ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``."""
     activate(con, day, parameters)
     into(con, "scores", "scores", parameters.bind(_midnight(day)))
 
 
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Makes ``thresholds`` from what the days before came to.
+    """Make ``thresholds`` from the results of the days before.
 
     Reads ``past_scores``, ``past_baselines`` and ``past_detections`` of the training days, ``last_baselines`` and
     ``last_thresholds`` of the day before, ``reviews`` and ``sources``.
@@ -97,7 +97,7 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
 
 
 def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
-    """Makes ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
+    """Make ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
 
     Reads ``past_scores`` of the training days, ``user_hours`` of the day and the next, and ``sources``, too.
 

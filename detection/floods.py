@@ -24,7 +24,7 @@ _SAID = pa.schema(
 
 
 def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
-    """Makes the temporary table ``all_alerts`` of ``single_alerts`` and of one summary alert for each flood.
+    """Make the temporary table ``all_alerts`` of ``single_alerts`` and of one summary alert for each flood.
 
     A pure function of these tables: late events that end a flood give back its single alerts. Those in a flood are kept
     and name the summary alert in ``folded_into``. Columns as in :data:`detection.tables.TABLES`, ordered by opening and

@@ -89,7 +89,7 @@ class _Database:
 
 
 class Geography:
-    """Where addresses are, and whose. Only addresses of the public Internet are anywhere."""
+    """Location and owner of IP addresses. Only addresses of the public Internet have either."""
 
     def __init__(self, countries: _Database | None = None, systems: _Database | None = None) -> None:
         self._countries, self._systems = countries, systems
@@ -101,7 +101,7 @@ class Geography:
 
     @property
     def has_systems(self) -> bool:
-        """Whether there is a database of autonomous systems."""
+        """True if there is a database of autonomous systems."""
         return self._systems is not None
 
     def country(self, address: IpAddress) -> str | None:

@@ -30,12 +30,12 @@ class Row(BaseModel):
 
     @classmethod
     def names(cls) -> list[str]:
-        """Columns, in order."""
+        """Return the columns, in order."""
         return list(cls.model_fields)
 
     @classmethod
     def required(cls) -> list[str]:
-        """Columns that have to be there."""
+        """Return the required columns."""
         return [name for name, field in cls.model_fields.items() if field.is_required()]
 
 

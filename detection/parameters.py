@@ -63,7 +63,7 @@ class Parameters(BaseModel):
     flood_factor: float = Field(default=10.0, ge=1)
 
     def bind(self, day: datetime) -> dict[str, object]:
-        """Values for the queries' parameters on one day.
+        """Return values for the queries' parameters on one day.
 
         Args:
             day: Start of the day, UTC without zone.

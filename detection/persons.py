@@ -1,4 +1,4 @@
-"""Who is who: accounts of the providers joined to persons, whatever addresses they have at a time.
+"""Identity resolution: accounts of the providers joined to persons, whatever addresses they have at a time.
 
 A person is named by a key that stays when an address changes: the account of theirs that was seen first. What is shown
 is their present address. Both follow from the identities of all days and the operator's file alone.
@@ -114,12 +114,12 @@ class MappedAccount(Row):
 
     @property
     def vagueness(self) -> int:
-        """How little the row says of which account it means: an account, an address at a source, an address."""
+        """Rank of the row from exact to vague: an account, an address at a source, an address alone."""
         return (self.account is None) + (self.source is None)
 
 
 def read_persons(path: Path) -> list[MappedAccount]:
-    """Accounts by person, from CSV or Parquet with the columns of :class:`MappedAccount`.
+    """Read accounts by person, from CSV or Parquet with the columns of :class:`MappedAccount`.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used, or two rows give one account to two persons.

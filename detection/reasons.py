@@ -1,4 +1,4 @@
-"""What makes the user of an alert suspicious: the reasons, their strength, and the rule over them."""
+"""Reasons that make the user of an alert suspicious, their strength, and the rule over them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def known(names: Collection[str]) -> list[str]:
 
 
 def is_suspicious(names: Collection[str]) -> bool:
-    """Whether these reasons turn the alert into the variation: one strong, or weak ones about two subjects.
+    """Check whether these reasons make the alert suspicious: one strong, or weak ones about two subjects.
 
     Args:
         names: Names of reasons, each a key of :data:`REASONS`.

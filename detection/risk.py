@@ -1,4 +1,4 @@
-"""What an operator knows of users and addresses: a list of users, a list of networks, and databases of places."""
+"""The operator's knowledge of users and addresses: a list of users, a list of networks, and databases of places."""
 
 from __future__ import annotations
 
@@ -143,10 +143,10 @@ def _service_networks() -> tuple[_Network, ...]:
 
 
 class Address(NamedTuple):
-    """What is known of an address.
+    """Known facts about an address.
 
     Attributes:
-        ip: The address as the log tells it.
+        ip: The address as logged.
         network: The network it counts as.
         listed: The smallest network, or else the autonomous system, that makes it what ``kind`` says.
         kind: trusted, service (a provider's own servers), tor or hosting; None where it is none of these.
@@ -187,7 +187,7 @@ class Networks:
         self._by_prefix[kind][network.version, network.prefixlen].add(int(network.network_address))
 
     def __len__(self) -> int:
-        """How many networks and autonomous systems the operator lists."""
+        """Return the number of networks and autonomous systems that the operator lists."""
         return self._listed
 
     @property
@@ -237,7 +237,7 @@ class Networks:
 
 
 def read_risk_list(path: Path) -> list[ListedUser]:
-    """Users whom the operator has reason to watch, from CSV or Parquet with the columns of :class:`ListedUser`.
+    """Read users whom the operator has reason to watch, from CSV or Parquet with the columns of :class:`ListedUser`.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
@@ -246,7 +246,7 @@ def read_risk_list(path: Path) -> list[ListedUser]:
 
 
 def read_networks(path: Path | None, geography: Geography | None = None) -> Networks:
-    """Networks from CSV or Parquet with the columns of :class:`Listed`.
+    """Read networks from CSV or Parquet with the columns of :class:`Listed`.
 
     Args:
         path: The file; None where the operator lists none.

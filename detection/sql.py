@@ -54,7 +54,7 @@ def into(
     *,
     given: Mapping[str, str] | None = None,
 ) -> None:
-    """Runs a query into a temporary table, replacing it.
+    """Run a query into a temporary table, replacing it.
 
     Args:
         con: Connection in which the tables that the query reads exist under their names.

@@ -21,7 +21,7 @@ from detection.user_agents import MARK
 __all__ = ["LOOK_BACK", "QUERIES", "RULES", "Confirmed", "Watch", "find_reasons"]
 
 LOOK_BACK = timedelta(days=90)
-"""How far back a user's sign-ins and uploads are read to tell a dormant account from a new one."""
+"""Period before an alert whose sign-ins and uploads are read, to tell a dormant account from a new one."""
 
 _SIGN_PERIOD = timedelta(hours=24)
 _BOUND = {
@@ -79,7 +79,7 @@ class Confirmed(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """What people said that the reasons read.
+    """Input from people that the reasons read.
 
     Attributes:
         off: Names of reasons that do not count.
@@ -95,7 +95,7 @@ class Watch(NamedTuple):
 
 
 def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list[dict[str, str]]]:
-    """Reasons by alert, each with name, strength and evidence, ordered by name.
+    """Return reasons by alert, each with name, strength and evidence, ordered by name.
 
     Reads the tables ``folded_alerts``, ``openings``, ``uploads``, ``activity`` and ``source_days`` (provider, day:
     those of which its log has uploads or activity).

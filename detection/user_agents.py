@@ -14,7 +14,7 @@ MARK = " (by user agent)"
 
 _LONGEST = 40
 _DECORATION = re.compile(r"(?:NON)?ISV\|[^|]*\|([^|]+)", re.IGNORECASE)
-"""How applications are to introduce themselves to SharePoint: ``ISV|company|application/version``."""
+"""Pattern by which applications should identify themselves to SharePoint: ``ISV|company|application/version``."""
 _FIRST_WORDS = re.compile(r"[A-Za-z][A-Za-z._+-]*(?: [A-Za-z][A-Za-z._+-]*)*")
 _UNKNOWN = "unknown client"
 

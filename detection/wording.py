@@ -1,4 +1,4 @@
-"""How an alert is said to a person: its name, its severity and its one sentence."""
+"""Wording of an alert: its name, its severity and its one sentence."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Variation(NamedTuple):
 
 
 FLOOD = Variation("Massive upload to SaaS service: flood", "Informational")
-"""What the one alert is called that stands for all of a day on which too many opened."""
+"""Name of the single alert that stands for a whole day on which too many opened."""
 
 
 def variation(*, suspicious: bool) -> Variation:
@@ -74,7 +74,7 @@ class Window(NamedTuple):
 _COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
 """The days that each population is compared with."""
 _FEWEST = 2
-"""So many days there must be for each as unusual as this one; in a source's first days less is on record."""
+"""Fewest days that a rarity is computed from; in a source's first days there are fewer."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
@@ -158,7 +158,7 @@ def sentence(w: Window) -> str:
 
 
 class Common(NamedTuple):
-    """What users of a flood share.
+    """Property that users of a flood share.
 
     Attributes:
         dimension: provider, app, country or extension.
@@ -195,7 +195,7 @@ def _share(c: Common) -> str:
 
 
 def flood_sentence(f: Flood) -> str:
-    """What the users of a flood did together, and what they have in common."""
+    """Describe what the users of a flood did together, and what they have in common."""
     common = "; ".join(map(_share, f.common)) or "no provider, app, country or extension"
     return (
         f"On {f.day}, {f.users:,} users each uploaded so much that an alert would have opened, where the budget allows "

@@ -11,7 +11,7 @@ __all__ = ["Amount", "Day", "Destination", "Evidence", "Moment", "OtherAlert", "
 
 
 class Told(BaseModel):
-    """What one row of a query tells."""
+    """Base class of a row of a query's result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -25,7 +25,7 @@ class Amount(Told):
 
 
 class ProviderId(Told):
-    """What a provider calls a user by."""
+    """Name by which a provider calls a user."""
 
     provider: str
     id: str
@@ -83,12 +83,12 @@ class Place(Told):
 
     @property
     def is_new(self) -> bool:
-        """Whether it was seen now and not before, where others were."""
+        """True if it was seen now but not before, and others were seen before."""
         return self.number > 0 and self.usual_days == 0 and self.is_known
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it is a network of Tor or of a hosting provider, and was seen now."""
+        """True if it is a network of Tor or of a hosting provider, and was seen now."""
         return self.number > 0 and self.listed in ("tor", "hosting")
 
 
@@ -110,7 +110,7 @@ class Moment(Told):
 
 
 class Feed(Told):
-    """What a provider's log told at all in the days at hand, of whomever."""
+    """Kinds of events that a provider's log has at all in these days, for any user."""
 
     provider: str
     has_sign_ins: bool
@@ -145,7 +145,7 @@ class Sensitive(Amount):
 
 
 class Destination(Amount):
-    """Where files went, and what the user uploaded there before."""
+    """Destination of files, and what the user uploaded there before."""
 
     provider: str
     folder: str | None
@@ -188,7 +188,7 @@ class Type(Amount):
 
 
 class Conduct(Told):
-    """What the account did since the alert opened, and how often in the 30 days before."""
+    """Actions of the account since the alert opened, and how often it did them in the 30 days before."""
 
     kind: str
     number: int
@@ -200,7 +200,7 @@ class Conduct(Told):
 
 
 class Other(Told):
-    """What somebody else did with files of the alert."""
+    """Actions of another user on files of the alert."""
 
     kind: str
     user: str

@@ -46,7 +46,7 @@ _SOURCES = sorted(
     if file.is_file()
 )
 FORM = hashlib.sha256(repr(_SOURCES).encode()).hexdigest()[:12]
-"""Digest of the templates and of what words the pages: a page of another form is made anew."""
+"""Digest of the templates and of the page's wording code: a page of another form is rebuilt."""
 
 
 @cache

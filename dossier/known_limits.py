@@ -1,4 +1,4 @@
-"""What no page can tell, since a provider's log does not hold it, by question and provider."""
+"""Facts that no page can show because a provider's log does not hold them, by question and provider."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["gaps", "limits"]
 
 
 def limits(question: str, providers: Sequence[str]) -> list[str]:
-    """What these providers' logs can't tell of a question."""
+    """Return what these providers' logs cannot answer about a question."""
     told = (PROVIDERS[name].not_in_log.get(question) for name in providers)
     return [sentence for sentence in told if sentence]
 
 
 def gaps(evidence: Evidence, since: datetime, until: datetime) -> list[str]:
-    """What was not watched between two times; providers that failed alike are told together."""
+    """Describe what was not watched between two times; providers that failed alike share one sentence."""
     alike: dict[tuple[int, datetime, datetime, str | None], list[str]] = {}
     for gap in evidence.gaps:
         if gap.first_time < until and gap.last_time > since:

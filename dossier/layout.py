@@ -1,4 +1,4 @@
-"""How a page is put together, apart from how it is shown: sections of sentences and tables.
+"""Structure of a page, apart from its rendering: sections of sentences and tables.
 
 What comes from outside the project (names, folders, applications) is told apart in them, so that it can be shown
 without doing harm.
@@ -54,7 +54,7 @@ PSEUDONYMS = (
     "Names, files, folders and addresses are pseudonyms here (pn_…). Whoever holds the key learns what one stands for "
     "by: uploadwatch reveal pn_…"
 )
-"""What a page says on which they are."""
+"""Notice on a page that shows pseudonyms."""
 
 
 class Outside(str):
@@ -120,7 +120,7 @@ class Section(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Its heading."""
+        """Heading of the section."""
         return QUESTIONS[self.key]
 
 
@@ -139,7 +139,7 @@ KINDS = {
     "share_external": ("share to the outside", "shares to the outside"),
     "delete": ("deletion", "deletions"),
 }
-"""What one and several events of each kind are called."""
+"""Singular and plural name of each kind of event."""
 
 
 def text(*pieces: str) -> Text:
@@ -157,7 +157,7 @@ def sentence_case(pieces: Text) -> Text:
 
 
 def joined(pieces: Iterable[Text], between: str = "; ") -> Text:
-    """Sentences in one."""
+    """Join sentences into one."""
     found: list[str] = []
     for piece in pieces:
         found += [between] * bool(found) + list(piece)
@@ -165,7 +165,7 @@ def joined(pieces: Iterable[Text], between: str = "; ") -> Text:
 
 
 def names(of: Sequence[str | None]) -> Text:
-    """Names of files in a row."""
+    """List names of files, separated by commas."""
     return joined([text(Outside(name)) if name else text("(no name)") for name in of], ", ")
 
 
@@ -196,7 +196,7 @@ def count(number: int, one: str, several: str = "") -> str:
 
 
 def amount(files: int, sized: int, total: int | None) -> str:
-    """Files and their bytes, as far as sizes are known."""
+    """Format a number of files and their bytes, as far as sizes are known."""
     return f"{count(files, 'file')}, {known_size(files, sized, total)}"
 
 
@@ -218,5 +218,5 @@ def moment(time: datetime | None) -> str:
 
 
 def provider(name: str) -> str:
-    """What a provider is called."""
+    """Return the display name of a provider."""
     return title_of(name)

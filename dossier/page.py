@@ -60,7 +60,7 @@ class Page(NamedTuple):
 
     @property
     def reviewer(self) -> Outside:
-        """Who reviewed the alert."""
+        """Name of the person who reviewed the alert."""
         return Outside(self.alert.reviewed_by or "")
 
     @property

@@ -52,7 +52,7 @@ _ROWS = pa.schema(
 
 
 class Made(NamedTuple):
-    """A page: whose it is, what it is called, and whether it was made anew."""
+    """Page of an alert: its alert_id, its title, and whether it was rebuilt."""
 
     alert_id: str
     title: str
@@ -117,7 +117,7 @@ class Binder:
         self._made_from = cache(self._digest_of)
 
     def look_at(self, days: Sequence[date]) -> None:
-        """Gathers the evidence for the alerts of those days among these whose inputs changed, all at once."""
+        """Gather, all at once, the evidence for the alerts of those days whose inputs changed."""
         due = []
         for day in days:
             note = self._lake.note("dossiers", day)
@@ -152,7 +152,7 @@ class Binder:
         return watched_until(alert, self._now) >= self._now.replace(tzinfo=None)
 
     def bind(self, con: duckdb.DuckDBPyConnection, day: date) -> list[Made]:
-        """Makes the pages of a day, and ``day_dossiers`` of their rows in ``con``."""
+        """Make the pages of a day, and ``day_dossiers`` of their rows in ``con``."""
         rows, made = [], []
         for alert in self._alerts.get(day, []):
             evidence = self._evidence[alert.alert_id]
@@ -194,7 +194,7 @@ class Binder:
         return row
 
     def index(self) -> None:
-        """Makes the index anew, with the time at which the pages were looked at; all pages are made by then."""
+        """Rebuild the index, with the time at which the pages were checked; call it after all pages are made."""
         alerts = [alert for day in sorted(self._alerts, reverse=True) for alert in reversed(self._alerts[day])]
         listed = [alert for alert in alerts if alerts[0].first_window_start - alert.first_window_start <= _LISTED]
         rows = [
@@ -213,7 +213,7 @@ class Binder:
 
 
 def is_switched(lake: Lake, pseudonyms: Pseudonyms | None) -> bool:
-    """Whether the pages that are there hold names where these are to hold tokens, other tokens, or the reverse."""
+    """Check whether existing pages hold names where tokens are now wanted, tokens of another key, or the reverse."""
     try:
         return _state(lake).read_text(encoding="utf-8") != _names(pseudonyms)
     except FileNotFoundError:
@@ -221,7 +221,7 @@ def is_switched(lake: Lake, pseudonyms: Pseudonyms | None) -> bool:
 
 
 def _names(pseudonyms: Pseudonyms | None) -> str:
-    """What tells one key from another; a token does not give it away."""
+    """Return a fingerprint of the key; it is a token, which does not reveal the key."""
     return pseudonyms.of("key") if pseudonyms else "names"
 
 

@@ -1,4 +1,4 @@
-"""What an analyst asks of an alert, answered from the tables: the evidence behind the five questions of its page."""
+"""Evidence behind the five questions of an alert's page, read from the tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 
 _MODELS: Mapping[str, type[Told]] = {
     name: get_args(field.annotation)[0] for name, field in Evidence.model_fields.items()
 }
-"""What a row of each query is, by the query's name: a field of :class:`dossier.evidence.Evidence`."""
+"""Row type of each query, by the query's name: a field of :class:`dossier.evidence.Evidence`."""
 
 _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
 """Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
@@ -48,7 +48,7 @@ RULES = version(*QUERIES)
 
 
 def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> tuple[datetime, datetime] | None:
-    """Makes the temporary table ``subjects`` from ``shown`` and ``alerts``: whose conduct is told, and over which time.
+    """Make the temporary table ``subjects`` from ``shown`` and ``alerts``: users to report on, and their time ranges.
 
     Args:
         con: Connection.

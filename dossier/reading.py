@@ -113,7 +113,7 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
 
 
 def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
-    """Alerts that were published and are merged, withdrawn or part of a flood, with what they said last."""
+    """Read alerts that were published and are now merged, withdrawn or part of a flood, with their last wording."""
     rows = _rows(
         con,
         """

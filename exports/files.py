@@ -57,7 +57,7 @@ _SUFFIXES = {ExportFormat.OCSF_JSON: "ndjson", ExportFormat.OCSF_PARQUET: "parqu
 
 @dataclass(frozen=True)
 class Destination:
-    """Where files go, and how.
+    """Target of an export: directory, formats and settings.
 
     Attributes:
         out: Directory.
@@ -75,7 +75,7 @@ class Destination:
 
     @property
     def settings(self) -> str:
-        """Settings that decide, beside the rows, which files there are and what they contain."""
+        """Settings that decide, together with the rows, which files there are and what they contain."""
         covered = self.pseudonyms.of("key") if self.pseudonyms else "names"
         return "|".join([*sorted(self.formats), self.region, self.account, covered])
 

@@ -1,4 +1,4 @@
-"""What leaves the product: uploads and alerts mapped to OCSF, and flat rows for a spreadsheet.
+"""Mapping of exported data: uploads and alerts as OCSF, and as flat rows for a spreadsheet.
 
 The mapping is SQL on columns (``detection/sql/export``); this module runs it and says how a row becomes JSON without
 what is not known, and a cell text that no spreadsheet takes for a formula.
@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 EVIDENCES = 20
-"""So many of an alert's files are evidences of its finding, the largest first."""
+"""Most uploads of an alert that become evidences of its finding, the largest first."""
 
 _OF_UPLOADS = ("export/file_hosting", "export/pieces")
 _OF_ALERTS = (
@@ -51,9 +51,9 @@ ALERT_RULES = version(*QUERIES)
 """The same for the files of alerts, which hold uploads as evidence."""
 
 _SPANS_SECONDS = (3600, 600, 60, 10, 1)
-"""How long a piece may be, as in ``export/pieces``."""
+"""Possible lengths of a piece in seconds, as in ``export/pieces``."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
-"""What a spreadsheet may take for the beginning of a formula; the wide forms are those of Japanese input."""
+"""Start of a text that a spreadsheet may take for a formula; the wide forms are those of Japanese input."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def pieces(con: duckdb.DuckDBPyConnection, table: str, time: str, *, most_rows: 
 
 
 def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> None:
-    """Makes the temporary table ``file_hosting``, or one of another name, of the table or view ``uploads``.
+    """Make the temporary table ``file_hosting``, or one of another name, of the table or view ``uploads``.
 
     One row an upload, ordered by time: OCSF 1.8 File Hosting Activity (class 6006), a column for each attribute. Sizes
     are bytes, times milliseconds since 1970, UTC; a size that is not known is NULL.
@@ -119,7 +119,7 @@ def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> 
 
 
 def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Makes the temporary tables ``chosen`` and ``largest``: the uploads that are evidences of a day's alerts.
+    """Make the temporary tables ``chosen`` and ``largest``: the uploads that are evidences of a day's alerts.
 
     Reads ``plain_alerts``, alerts with names rather than tokens, and ``person_uploads`` of the days of these alerts,
     uploads with the key of the ``person`` beside.
@@ -133,7 +133,7 @@ def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
 
 
 def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Makes the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
+    """Make the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
 
     Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``ledger``, ``revisions`` and ``reviews`` (as
     :func:`lake.ledger.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the days of
@@ -172,7 +172,7 @@ def _holds_list(kind: DuckDBPyType) -> bool:
 
 
 def _within(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
-    """Fields of a struct, or the one element of a list."""
+    """Return the fields of a struct, or the one element of a list."""
     if kind.id not in ("struct", "list"):
         return []
     return [(name, of) for name, of in kind.children if isinstance(of, DuckDBPyType)]

@@ -27,7 +27,7 @@ __all__ = ["CHECKED_BY", "VERSION", "Verdict", "check", "schema"]
 VERSION = "1.8.0"
 """The version of OCSF that the rows are of."""
 CHECKED_BY = f"{VERSION}/{metadata.version('ocsf-json-schema')}/1"
-"""What a verdict depends on beside the rows; the last number is to be counted up where this module finds more."""
+"""Version of everything a verdict depends on, besides the rows. Increment the last number if this module finds more."""
 
 _TOLD = 20
 _SHAPE = {"$ref", "type", "properties", "additionalProperties", "required", "items", "anyOf", "$defs"}
@@ -39,7 +39,7 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the schema says of rows.
+    """Result of validating rows against the schema.
 
     Attributes:
         rows: How many there are.
@@ -68,7 +68,7 @@ def schema(kind: str) -> Schema:
 
 
 def check(con: duckdb.DuckDBPyConnection, lines: str, kind: str) -> Verdict:
-    """Checks every row of ``lines`` against a class of OCSF.
+    """Check every row of ``lines`` against a class of OCSF.
 
     Args:
         con: Connection.

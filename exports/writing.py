@@ -44,7 +44,7 @@ _BATCH_ROWS = 60_000
 
 @dataclass(frozen=True)
 class Exported:
-    """What became of a day.
+    """Result of exporting a day.
 
     Attributes:
         rows: Number of uploads, findings and alerts of the day.
@@ -84,7 +84,7 @@ _TABLES = {
     "alerts": ((_JSON, "detection_finding"), (_PARQUET, "detection_finding"), (_CSV, "alerts")),
 }
 _FORM = f"1|{_MOST_ROWS}|{GROUP_ROWS}|{EVIDENCES}"
-"""What this module decides of the files; to be counted up where they come out different."""
+"""Version of the files' form. Increment its first number when this module writes files differently."""
 _ATTEMPTS = 5
 
 
@@ -180,7 +180,7 @@ class Export:
         return [(kind, table) for kind, table in _TABLES[subject] if kind in self._destination.formats]
 
     def _places(self, day: date) -> list[str]:
-        """Directories of the day's files, as their paths begin in the state."""
+        """Return the directories of the day's files, as their paths begin in the state."""
         return [self._place(kind, table, day) for subject in _TABLES for kind, table in self._outputs(subject)]
 
     def _place(self, kind: ExportFormat, table: str, day: date) -> str:

@@ -1,4 +1,4 @@
-"""What uploadwatch makes of every event of a file, for a person to check by eye.
+"""Classification of every event of a file, for a person to check by eye.
 
 The events are read as an import reads them, and handed to the rules of the product.
 """
@@ -172,7 +172,7 @@ def _decide(con: duckdb.DuckDBPyConnection, provider: str, parts: str, organisat
 
 
 def outcome_table(rows: Iterator[dict[str, Any]], *, several: bool) -> Table:
-    """Outcomes as a table for the terminal; names from outside are shown as text, whatever they carry.
+    """Render outcomes as a table for the terminal; names from outside are shown as plain text, whatever they contain.
 
     Args:
         rows: As :meth:`Classification.rows` gives them; :data:`SHOWN_AT_MOST` are taken.

@@ -41,7 +41,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass
 class ImportReport:
-    """What an import came to. Rows read are those landed, duplicate and rejected.
+    """Result of an import. Rows read are those landed, duplicate and rejected.
 
     Attributes:
         read: Rows of the files.
@@ -64,7 +64,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _Day:
-    """What the exports hold of a day: rows, the files that have them, and the hours that they speak for."""
+    """A day's content in the exports: rows, the files that have them, and the hours that they cover."""
 
     day: date
     rows: int
@@ -76,7 +76,7 @@ class _Day:
 def import_history(
     lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, tell: Tell
 ) -> ImportReport:
-    """Lands the events of exported files; those that have landed before are left out, so that it can be repeated.
+    """Land the events of exported files. Idempotent: events that have landed before are left out.
 
     Events land on the day on which they happened, at Office 365, too: a record of an export does not tell when it was
     published, and a day of uploads reads the raw events of its own day first.
@@ -172,7 +172,7 @@ def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
 
 
 def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Sequence[_Day]) -> dict[date, int]:
-    """Makes ``fresh``, the rows that are to land; gives how many events of each day have not landed yet."""
+    """Make ``fresh``, the rows that are to land; return how many events of each day have not landed yet."""
     files = dict.fromkeys(file for day in days for file in raw_files(lake, provider, day.day))
     identities_of_files(con, provider, list(files))
     # Events without an id that are alike are several in one file and the same in two, as in numbered.sql.

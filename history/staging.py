@@ -63,7 +63,7 @@ class Rejects:
         self.counts: Counter[str] = Counter()
 
     def add_staged(self, con: duckdb.DuckDBPyConnection, file: str, directory: Path) -> None:
-        """Adds the rows that :func:`stage` rejected."""
+        """Add the rows that :func:`stage` rejected."""
         parts = [str(path) for path in sorted((directory / f"place={_REJECTED}").glob("*.parquet"))]
         if not parts:
             return
@@ -81,7 +81,7 @@ class Rejects:
             self._out.write(piece)
 
     def keep(self, directory: Path) -> Path | None:
-        """Puts the rows into a file named by its content, so that the same rows have one file; None without rows."""
+        """Move the rows to a file named by its content, so that equal rows share one file; return None without rows."""
         self._out.close()
         if not self.counts:
             return None
@@ -102,7 +102,7 @@ def line_pieces(lines: duckdb.DuckDBPyRelation) -> Iterator[bytes]:
 
 
 def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
-    """Readies a connection for :func:`stage`.
+    """Prepare a connection for :func:`stage`.
 
     Args:
         con: Connection.
@@ -131,7 +131,7 @@ def register_mended(con: duckdb.DuckDBPyConnection) -> None:
 def stage(
     con: duckdb.DuckDBPyConnection, provider: str, file: EventFile, directory: Path, rejects: Rejects, tell: Tell
 ) -> None:
-    """Reads a file into ``directory/place=YYYY-MM-DD/*.parquet``, with event_key, time, text, line and content.
+    """Read a file into ``directory/place=YYYY-MM-DD/*.parquet``, with event_key, time, text, line and content.
 
     Args:
         con: Connection, see :func:`prepare`.

@@ -1,4 +1,4 @@
-"""What of each source has been seen: since when, and which windows could be evaluated."""
+"""Coverage of each source: since when it is watched, and which windows could be evaluated."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
 
 
 def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
-    """Makes the table ``sources`` (provider, first_day) from :func:`first_days`."""
+    """Make the table ``sources`` (provider, first_day) from :func:`first_days`."""
     con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
     for provider, began in first.items():
         con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
@@ -45,7 +45,7 @@ def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> N
 def tell_source_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, providers: Sequence[str], days: Sequence[date]
 ) -> None:
-    """Makes the table ``source_days`` (provider, day): the days of these with uploads or activity.
+    """Make the table ``source_days`` (provider, day): those of the given days with uploads or activity.
 
     By the notes, since to read months of everybody's events would take longer.
     """
@@ -63,7 +63,7 @@ def tell_source_days(
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
-    """Hours that were seen whole, with the cause of a gap in them or an empty text."""
+    """Return the hours that were seen whole, with the cause of a gap in them or an empty text."""
     manifests = (Manifest(lake.directory(f"{provider}/audit_events", day)) for day in days)
     return {hour: cause for manifest in manifests for hour, cause in manifest.seen.items()}
 
@@ -117,7 +117,7 @@ def evaluations(
 
 
 def _cold(lake: Lake, providers: Sequence[str], day: date, warm_up: timedelta) -> dict[str, str]:
-    """Sources that nothing is scored of, since the day's baselines know too little of them; since and until when."""
+    """Return sources not scored yet because the day's baselines know too little of them, with since and until when."""
     if not lake.parts("baselines", [day]):
         return {}
     with duckdb.connect(config=dict(ENGINE)) as con:

@@ -12,7 +12,7 @@ DAY = timedelta(days=1)
 TRAINING_DAYS: int = Parameters().training_days
 
 REACH = timedelta(days=14)
-"""How far before a range its data can change a derived day: a stream tells of events that came two weeks late; two
+"""Period before a range from which its data can change a derived day: a stream sends events two weeks late; two
 days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
 
 

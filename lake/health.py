@@ -32,7 +32,7 @@ __all__ = [
 
 
 Kind = Literal["refused", "unavailable", "damaged", "fault"]
-"""What is wrong: the provider refuses, or cannot be reached for now; a file of the lake is damaged; anything else."""
+"""Kinds of failure: the provider refuses, or is unreachable for now; a file of the lake is damaged; anything else."""
 
 
 @dataclass(frozen=True)

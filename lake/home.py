@@ -36,7 +36,7 @@ def dossier_path(lake: Lake, alert_id: str) -> Path:
 
 
 def dossier_url(lake: Lake, alert_id: str | None, base: str) -> str:
-    """Address of an alert's page, or of the index where ``alert_id`` is None.
+    """Return the address of an alert's page, or of the index where ``alert_id`` is None.
 
     Args:
         lake: The lake.

@@ -1,4 +1,4 @@
-"""How raw audit events land on disk: which slices of a day are due, and how they are written."""
+"""Landing of raw audit events on disk: which slices of a day are due, and how they are written."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def due(
     pieces: int = 1,
     damaged: Collection[str] = (),
 ) -> list[tuple[datetime, datetime]]:
-    """Slices of a day that are to be pulled, new ones and those that are not final.
+    """Return the slices of a day that are to be pulled: new ones, and those that are not final.
 
     A day that is over and was never pulled is one slice, or a few; a day in progress is pulled by the hour, so that
-    a tick asks only for what is new.
+    a poll run asks only for what is new.
 
     Args:
         manifest: What has landed.
@@ -271,12 +271,12 @@ class _Lines:
         self.events = 0
 
     def write(self, lines: bytes) -> None:
-        """Adds events, a line each; waits until those before are written, so that no more than a page is held."""
+        """Add events, a line each. Wait for the write before, so that no more than one page is held in memory."""
         self.finish()
         self._last = self._thread.submit(self._write, lines)
 
     def finish(self) -> None:
-        """Waits for what is being written; raises what went wrong with it."""
+        """Wait for the running write; raise its error, if any."""
         if self._last:
             self._last.result()
 

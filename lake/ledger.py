@@ -19,9 +19,9 @@ __all__ = ["publish"]
 
 
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
-    """Enters all alerts of the lake in the ledger and makes them readable under their published ids.
+    """Enter all alerts of the lake in the ledger and make them readable under their published ids.
 
-    Makes the temporary tables ``shown`` (the alerts but for those in a flood, each with its published ``alert_id``,
+    Make the temporary tables ``shown`` (the alerts but for those in a flood, each with its published ``alert_id``,
     its ``revision`` and the latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions``
     (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). Nothing that was published leaves
     the ledger, and what an alert said in each revision is kept.

@@ -47,7 +47,7 @@ _NAME = re.compile(
     rf"(?:-(?P<sha>[0-9a-f]{{16}}))?{re.escape(SUFFIX)}"
 )
 _SIGNED = '{"digest": "'
-"""How a manifest begins that holds the digest of what follows."""
+"""First bytes of a manifest that holds the digest of what follows."""
 logger = logging.getLogger(__name__)
 
 
@@ -285,17 +285,17 @@ class Manifest:
 
     @property
     def events(self) -> int:
-        """Lines landed in all files."""
+        """Number of lines landed in all files."""
         return sum(piece.events for piece in self._pieces())
 
     @property
     def imported_hours(self) -> set[datetime]:
-        """Starts of the hours that imported history speaks for, UTC."""
+        """Starts of the hours that imported history covers, UTC."""
         return {hour for piece in self.imported.values() for hour in piece.hours}
 
     @property
     def gaps(self) -> list[GapEntry]:
-        """What could not be had and no import brought: start, end and cause."""
+        """Gaps that could not be pulled and that no import filled: start, end and cause."""
         imported = self.imported_hours
         return [
             gap

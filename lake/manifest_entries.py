@@ -14,7 +14,7 @@ among what is missing; of one that is asked for again also ``unit``, ``attempts`
 8601)."""
 
 SUFFIX = ".ndjson.zst"
-"""How the name of a raw file ends."""
+"""Suffix of a raw file's name."""
 _HOUR = timedelta(hours=1)
 
 
@@ -112,7 +112,7 @@ class Imported:
 
     @property
     def hours(self) -> set[datetime]:
-        """Starts of its hours."""
+        """Starts of the hours in its time range."""
         return set(hours_between(self.start, self.end))
 
     def holding(self, sha256: str, events: int, stored: str) -> Self:
@@ -128,7 +128,7 @@ def bounds(start: datetime, end: datetime) -> str:
 
 
 def hours_between(start: datetime, end: datetime) -> list[datetime]:
-    """Starts of the full hours between."""
+    """Return the starts of the full hours between two times."""
     return [start + n * _HOUR for n in range((end - start) // _HOUR)]
 
 
@@ -138,6 +138,6 @@ def of_uploads(gap: GapEntry) -> bool:
 
 
 def touched_hours(gap: GapEntry, piece: Slice) -> set[datetime]:
-    """Starts of the slice's hours in which the gap is."""
+    """Return the starts of the slice's hours that the gap touches."""
     start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
     return {hour for hour in hours_between(piece.start, piece.end) if start < hour + _HOUR and end > hour}

@@ -1,4 +1,4 @@
-"""Who is who in a lake: what the identities of all its days and the operator's file of persons come to.
+"""Persons of a lake, resolved from the identities of all its days and the operator's file of persons.
 
 It is kept in ``persons.parquet``, beside the tables, for those that only read. It can be made again at any time.
 """
@@ -24,7 +24,7 @@ from providers import PROVIDERS
 __all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 
 REACH = timedelta(days=46)
-"""How far before its range a run sums user-hours again by who is who now: what it judges again, and their training."""
+"""Period before a run's range whose user-hours are summed again by present persons: days re-evaluated, and training."""
 
 IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
 """The tables that say under which names accounts were seen."""
@@ -47,7 +47,7 @@ _SHOWN = """
 
 
 class People:
-    """Who is who, as one state of the identities says.
+    """Persons, as one state of the identities defines them.
 
     Attributes:
         made_from: Digest of what it was found by.

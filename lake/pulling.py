@@ -31,7 +31,7 @@ from lake.manifest_entries import Slice, of_uploads
 __all__ = ["Pulled", "ask_again", "land_stream", "open_gaps", "pull"]
 
 _FAILURES = 3
-"""So many slices may fail before no further one is asked for: the provider is down, and each has its own retries."""
+"""Failed slices after which a pull stops: the provider is down, and each slice has its own retries."""
 _HOUR = timedelta(hours=1)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=12)
 """An open gap is asked for again after so long, then after twice that, and so on up to the longest."""
@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Pulled:
-    """What a pull came to.
+    """Result of a pull.
 
     Attributes:
         slices: Slices that landed.
@@ -116,7 +116,7 @@ def _noting(answers: Iterable[Page | Gap], progress: Callable[[], None]) -> Iter
 
 
 def _ends_all(error: Exception) -> bool:
-    """Whether no other slice would fare better."""
+    """Check whether every other slice would fail, too."""
     throttled = isinstance(error, UnavailableError) and error.throttled
     return throttled or isinstance(error, AccessError | NetworkError | SignInError)
 

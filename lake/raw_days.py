@@ -22,7 +22,7 @@ def _span(provider: str, day: date) -> list[date]:
 
 
 def manifests_of(lake: Lake, provider: str, day: date) -> list[Manifest]:
-    """Manifests of the raw events that a day is read from."""
+    """Return the manifests of the raw events that a day is read from."""
     return [Manifest(lake.directory(f"{provider}/audit_events", each)) for each in _span(provider, day)]
 
 

@@ -1,4 +1,4 @@
-"""How long each table is kept: the days that are over it are removed, never what a run may still need."""
+"""Retention of each table: remove days that are past it, never what a run may still need."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _OF_ALL = (
     DOSSIERS,
 )
 TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
-"""What a number of days may be set for."""
+"""Names for which a number of days may be set."""
 
 LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
 """Tables of the lake are kept so long at least: a run judges days again as far back as late events reach, each looks
@@ -60,7 +60,7 @@ _DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}
 
 @dataclass(frozen=True)
 class Old:
-    """What is older than it is to be kept.
+    """Data that is past its retention.
 
     Attributes:
         table: Name of the table, with its provider.
@@ -80,7 +80,7 @@ class Old:
 
 
 def kept_days(text: str) -> dict[str, int]:
-    """Reads a setting such as ``audit_events=90,uploads=400``; what it does not name is kept for good.
+    """Parse a setting such as ``audit_events=90,uploads=400``; a table that it does not name is kept forever.
 
     Raises:
         ValueError: A table is not known, or the number of days cannot be used.
@@ -108,7 +108,7 @@ def _known_today(lake: Lake, today: date) -> date:
 
 
 def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
-    """What is over its days, table by table.
+    """Yield data that is past its retention, table by table.
 
     Args:
         lake: The lake; exported files are beside it.
@@ -142,7 +142,7 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
 
 
 def remove_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
-    """Removes what :func:`find_old` finds, and tells it."""
+    """Remove what :func:`find_old` finds, and yield each item."""
     with lake.alone():
         for old in find_old(lake, keep, today):
             if old.identities is not None:
@@ -199,7 +199,7 @@ def _drop_rows(old: Old) -> None:
 
 
 def by_table(found: Iterable[Old]) -> dict[str, list[Old]]:
-    """What is too old, by the name of its table."""
+    """Group old data by the name of its table."""
     tables: dict[str, list[Old]] = defaultdict(list)
     for old in found:
         tables[old.table].append(old)

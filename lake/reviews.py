@@ -25,7 +25,7 @@ def _path(lake: Lake) -> Path:
 
 
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Makes all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, by the persons' present keys."""
+    """Make all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, by the persons' present keys."""
     path = intact(_path(lake))
     rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
     con.execute(f"CREATE OR REPLACE TEMP VIEW kept_reviews AS {empty('reviews')}{rows}")
@@ -63,7 +63,7 @@ def confirmed_alerts(lake: Lake) -> list[Confirmed]:
 def add_review(
     con: duckdb.DuckDBPyConnection, lake: Lake, alert_id: str, *, verdict: str, by: str, note: str, now: datetime
 ) -> None:
-    """Adds a review of a published alert to those that there are; of a flood's, to each of the alerts folded into it.
+    """Add a review of a published alert; a review of a flood is added to each alert folded into it.
 
     Args:
         con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged raw file."""
+"""Recovery of what can still be read from a damaged raw file."""
 
 from __future__ import annotations
 

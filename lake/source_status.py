@@ -1,4 +1,4 @@
-"""How the sources are: which fail, are not configured, or were not looked at for long, as people are told of it."""
+"""Status of the sources, as shown to people: failing, not configured, or not checked for long."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class Source:
 
     @property
     def title(self) -> str:
-        """What it is called when spoken of to a person."""
+        """Display name of the source."""
         return title_of(self.provider)
 
     @property
     def state(self) -> State:
-        """Its state; one that fails is failing, however long no run has looked."""
+        """State of the source; a failing one stays failing, however long ago the last run was."""
         if self.health.unconfigured_since:
             return State.UNCONFIGURED
         if self.health.troubles:
@@ -80,7 +80,7 @@ class Source:
 
     @property
     def problem(self) -> str:
-        """What is wrong and what to do, for a person; empty where it is well."""
+        """Description of what is wrong and what to do; empty where the source is well."""
         match self.state:
             case State.UNCONFIGURED:
                 return "Its alerts and history stay as they are. Set its variables again to go on watching it."

@@ -47,7 +47,7 @@ __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
 
 @dataclass(frozen=True)
 class Note:
-    """What is known of a written partition without opening it.
+    """Metadata of a written partition, readable without opening it.
 
     Attributes:
         made_from: Digest of the inputs' content, the code and the parameters.
@@ -173,7 +173,7 @@ class Lake(dg.ConfigurableResource[None]):
 
     @contextmanager
     def alone(self, table: str = "") -> Iterator[None]:
-        """Keeps other runs, of any process of this machine, from what is read, changed and written back.
+        """Lock out other runs, of any process of this machine, while data is read, changed and written back.
 
         The kernel lets go of it when the process ends, however that comes about.
 
@@ -245,7 +245,7 @@ class Lake(dg.ConfigurableResource[None]):
     def write(
         self, con: duckdb.DuckDBPyConnection, relation: str, table: str, day: date, made_from: str
     ) -> tuple[Note, bool]:
-        """Writes a relation of ``con`` as one partition.
+        """Write a relation of ``con`` as one partition.
 
         Args:
             con: Connection in which the relation exists.
@@ -319,7 +319,7 @@ class Lake(dg.ConfigurableResource[None]):
         dated: bool = False,
         lost_too: bool = False,
     ) -> None:
-        """Makes partitions readable under ``name`` in ``con``; those that were never written have no rows.
+        """Make partitions readable under ``name`` in ``con``; those that were never written have no rows.
 
         Columns that a table has got since a partition was written are NULL in it.
 

@@ -163,7 +163,7 @@ def _restore(path: Path) -> str:
 
 
 def _tables(lake: Lake) -> list[str]:
-    """Tables with partitions that are in the lake, those of the providers first."""
+    """List the tables with partitions that are in the lake, those of the providers first."""
     kinds = [*TABLES]
     names = [f"{provider}/{kind}" for provider in PROVIDERS for kind in kinds] + kinds
     return [name for name in dict.fromkeys(names) if lake.made_days(name) or (Path(lake.root) / name).is_dir()]

@@ -23,7 +23,7 @@ def warehouse_path(lake: Lake) -> Path:
 
 
 def build_warehouse(lake: Lake) -> bool:
-    """Makes the file, unless the one that is there has the same views.
+    """Make the file, unless the existing one has the same views.
 
     It holds nothing but views, one for each kind of table that has a partition: those of all providers together, with
     the partition as ``day``. It is put in place of the old one, so that somebody who reads that goes on reading it.
@@ -70,7 +70,7 @@ def _views(lake: Lake) -> dict[str, str]:
 
 
 def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
-    """Views of who is who, and with it those of uploads, activity and alerts, each with its person."""
+    """Return views of persons, and views of uploads, activity and alerts, each with its person."""
     path = people_file(lake)
     found = {}
     for name, columns in PERSON_TABLES.items():

@@ -46,7 +46,7 @@ class DeliveryError(Exception):
 
 
 class Channel(Protocol):
-    """Where messages go.
+    """Destination of messages.
 
     Attributes:
         name: Name of the channel.
@@ -59,7 +59,7 @@ class Channel(Protocol):
     fault: str
 
     def send(self, letter: Letter, now: datetime) -> None:
-        """Hands a message over.
+        """Send a message.
 
         Raises:
             DeliveryError: The channel did not take it.
@@ -201,7 +201,7 @@ def _tone(event: str) -> apprise.NotifyType:
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Keeps ``requests`` from sending what ``.netrc`` holds for the host."""
+    """Return the request as it is, so that ``requests`` does not send what ``.netrc`` holds for the host."""
     return request
 
 
@@ -218,7 +218,7 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def _quiet() -> Iterator[list[str]]:
-    """Keeps what apprise and the HTTP client log from every log: it names URLs. Gives apprise's warnings."""
+    """Keep messages of apprise and the HTTP client out of every log: they name URLs. Yield apprise's warnings."""
     kept = _Kept()
     loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
     before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]

@@ -30,7 +30,7 @@ _SECONDS = 20.0
 
 @dataclass
 class Delivered:
-    """What a round did.
+    """Result of a delivery round.
 
     Attributes:
         sent: Messages that a channel took.
@@ -50,7 +50,7 @@ def outbox_of(home: Path) -> Outbox:
 
 @contextmanager
 def alone(home: Path) -> Iterator[bool]:
-    """Keeps two rounds from working at once, which would send twice and out of order; gives whether this one may."""
+    """Lock out a second round, which would send twice and out of order; yield whether this one may run."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".outbox.lock").open("w") as lock:
         try:
@@ -133,7 +133,7 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
 def deliver(
     outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime], pseudonyms: Pseudonyms | None = None
 ) -> Delivered:
-    """Gives every channel what is due, one message each in turn, until nothing is due or the time is up.
+    """Send every channel what is due, one message each in turn, until nothing is due or the time is up.
 
     A channel that does not take a message is left alone for the rest of the round: what keeps it from one keeps it from
     most, and each attempt may take long. What is for a channel that can't be used waits, however long.

@@ -1,4 +1,4 @@
-"""What is told: messages, and to which channels they go."""
+"""Notification messages, and the channels that they go to."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class OutboxError(MendableError, RuntimeError):
 
 
 class Route(Protocol):
-    """What the outbox needs to know of a channel."""
+    """Facts about a channel that the outbox needs."""
 
     name: str
     severity: str
@@ -130,7 +130,7 @@ class Waiting:
 
 
 def backoff(attempts: int) -> timedelta:
-    """How long after so many failed attempts the next one is made."""
+    """Return the delay before the next attempt after so many failed attempts."""
     return min(_SHORTEST * 2 ** min(attempts - 1, 10), _LONGEST)
 
 
@@ -275,7 +275,7 @@ class Outbox:
         return Letter(number, subject, revision, event, json.loads(about), attempts, series)
 
     def sent(self, letter: Letter) -> None:
-        """Notes that the channel took a message, and erases whom it was about and what it said."""
+        """Record that the channel took a message, and erase whom it was about and what it said."""
         with self._changing() as database:
             database.execute(
                 "UPDATE letters SET state = 'sent', line = '', about = NULL, reason = NULL, attempts = ? "
@@ -284,7 +284,7 @@ class Outbox:
             )
 
     def failed(self, letter: Letter, reason: str, now: datetime, wait: float | None = None) -> bool:
-        """Notes that the channel did not take a message, which is tried later or, after the last attempt, parked.
+        """Record that the channel did not take a message. It is retried later, or parked after the last attempt.
 
         Args:
             letter: The message.
@@ -307,7 +307,7 @@ class Outbox:
         return state == "parked"
 
     def retry(self, now: datetime) -> int:
-        """Puts all that is parked back, to be tried now with all its attempts; gives how many."""
+        """Requeue all parked messages, to be tried now with all their attempts; return how many."""
         with self._changing() as database:
             return database.execute(
                 "UPDATE letters SET state = 'pending', attempts = 0, due = ? WHERE state = 'parked'", (_text(now),)

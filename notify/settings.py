@@ -45,7 +45,7 @@ class ChannelSettings:
 
 
 def channel_variables(values: Mapping[str, str]) -> list[str]:
-    """Names of the variables that are set and configure channels."""
+    """Return the names of the variables that are set and configure channels."""
     return sorted(
         name for name, value in values.items() if name.startswith(_PREFIX) and name not in _OTHERS and value.strip()
     )

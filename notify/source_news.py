@@ -15,7 +15,7 @@ from notify.outbox import Outbox, Route
 __all__ = ["enter_sources"]
 
 _USUAL = 2
-"""So many runs in a row that a provider was unavailable in are told: in one now and then it is."""
+"""Runs in a row with an unavailable provider that are reported: a single one is usual now and then."""
 _WELL = "Its latest run went well."
 _PATIENCE = timedelta(minutes=30)
 

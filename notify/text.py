@@ -70,7 +70,7 @@ def headline(event: str, about: Mapping[str, Any]) -> str:
 
 
 def text_of(event: str, about: Mapping[str, Any]) -> str:
-    """What a message says below its title."""
+    """Return the text of a message below its title."""
     match event.partition("."):
         case "alert", _, "withdrawn":
             lines = [

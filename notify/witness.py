@@ -23,7 +23,7 @@ _AHEAD = "ahead"
 
 
 class Lineage(Enum):
-    """What the outbox is, compared with what the last process left."""
+    """Origin of the outbox, compared with what the last process left."""
 
     NEW = auto()
     """There was none before, or one that no witness was made of yet."""
@@ -72,18 +72,18 @@ class Witness:
 
     @property
     def identity(self) -> str:
-        """What tells the outbox and its one witness from all others, before them and after."""
+        """Fingerprint that sets the outbox and its one witness apart from all earlier and later ones."""
         [witness] = self._found
         return f"{self._path.stat().st_ino} {witness.stat().st_ino} {witness.name.rpartition('-')[2]}"
 
     @property
     def ahead(self) -> bool:
-        """Whether an outbox that is gone gave numbers of its own to alerts, beyond the ledger's, or was restored."""
+        """True if a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
         return len(self._found) > 1 or any(_AHEAD in words for words in self._words())
 
     @property
     def published(self) -> int:
-        """How many revisions the ledger had when the outbox was left; 0 where nothing says so."""
+        """Number of revisions that the ledger had when the outbox was left; 0 where nothing says so."""
         return max((int(word) for words in self._words() for word in words if word.isdecimal()), default=0)
 
     def _words(self) -> list[list[str]]:

@@ -24,10 +24,10 @@ from detection.wording import printable
 __all__ = ["COLUMNS", "PREFIX", "TOKEN", "KeyFormatError", "Pseudonyms", "TokenError"]
 
 PREFIX = "pn_"
-"""How every token begins. None holds an ``@``, a quote, a line break or a sign that a spreadsheet calculates with."""
+"""Prefix of every token. None holds an ``@``, a quote, a line break or a sign that a spreadsheet calculates with."""
 
 TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
-"""What a token looks like."""
+"""Pattern of a token."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
@@ -39,7 +39,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 """The columns of each table that name a person, or hold what somebody wrote."""
 
 _FLOOD = "(many users on "
-"""How the user of a flood's alert begins; its sentence names nobody."""
+"""Prefix of the user of a flood's alert; its sentence names nobody."""
 _ALLOWED = "allowed by"
 _KEPT = 100_000
 _SIZES = (32, 48, 64)
@@ -99,7 +99,7 @@ class Pseudonyms:
         return text.removeprefix("=")
 
     def register(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Makes the functions ``pseudonym(text)``, ``pseudonymous(sentence, user)`` and ``pseudonymous_end(reason)``.
+        """Make the functions ``pseudonym(text)``, ``pseudonymous(sentence, user)`` and ``pseudonymous_end(reason)``.
 
         NULL stays NULL.
         """
@@ -119,7 +119,7 @@ class Pseudonyms:
         return self.of(reason) if reason.startswith(_ALLOWED) else reason
 
     def cover(self, con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
-        """Makes a temporary table in which the :data:`COLUMNS` hold tokens; :meth:`register` comes first.
+        """Make a temporary table in which the :data:`COLUMNS` hold tokens; call :meth:`register` first.
 
         Args:
             con: Connection.

@@ -15,12 +15,12 @@ __all__ = ["has_ids", "identities_of_files", "identities_of_lines"]
 
 
 def has_ids(provider: str) -> bool:
-    """Whether the provider gives its events ids; otherwise events alike in one file are several events."""
+    """Check whether the provider gives its events ids; if not, equal events in one file count as several events."""
     return not PROVIDERS[provider].layout.without_id
 
 
 def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Sequence[str]) -> None:
-    """Makes the view ``identities`` over landed files: file and event_key; the key is NULL where there is no id.
+    """Make the view ``identities`` over landed files: file and event_key; the key is NULL where there is no id.
 
     Args:
         con: Connection; its time zone is set to UTC.
@@ -31,7 +31,7 @@ def identities_of_files(con: duckdb.DuckDBPyConnection, provider: str, files: Se
 
 
 def identities_of_lines(con: duckdb.DuckDBPyConnection, provider: str, lines: str) -> None:
-    """Makes the view ``identities`` over lines that have not landed.
+    """Make the view ``identities`` over lines that have not landed.
 
     Its columns are file, text (the event, or what is no JSON), time (TIMESTAMP, UTC), event_key and
     rejected_because (NULL where nothing is).

@@ -1,4 +1,4 @@
-"""What each published operation of a provider means: the files of ``detection/data/operations`` as tables.
+"""Meaning of each published operation of a provider: the files of ``detection/data/operations`` as tables.
 
 The queries of ``detection/sql/normalise`` join them, and the pages of ``docs/providers`` show them. An operation that
 stands in none of them is unknown: see ``detection/sql/normalise/events.sql``.

@@ -38,13 +38,13 @@ def normalise(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> None:
-    """Makes the temporary tables of one day, and views of its uploads and activity.
+    """Make the temporary tables of one day, and views of its uploads and activity.
 
     The tables are events, rejects, ignored, counts and seen_accounts (columns of ``identities``).
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
     event of several files is several uploads, and an alert about several users an activity of each. Times are
-    UTC, sizes bytes; NULL is a size that the log does not tell. Columns are those of
+    UTC, sizes bytes; NULL is a size that the log does not record. Columns are those of
     :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
 
     The views have the order in which their rows are stored: of time. They read ``events``, in which uploads and
@@ -80,7 +80,7 @@ def outcomes(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> pa.Table:
-    """What :func:`normalise` makes of every line, whatever its day, for a person to check by eye.
+    """Return the outcome of :func:`normalise` for every line of any day, so that a person can check it.
 
     Args:
         con: Connection; its time zone is set to UTC.
@@ -129,7 +129,7 @@ def _prepare(
     *,
     lines: str | None = None,
 ) -> None:
-    """Makes the table ``events``, of files or of lines, each counted once, and the views that read it."""
+    """Make the table ``events`` of files or lines, each event counted once, and the views that read it."""
     if provider not in PROVIDERS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
@@ -160,7 +160,7 @@ def _prepare(
 
 
 def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None:
-    """Makes ``events`` anew, in order, by queries that read it."""
+    """Rebuild ``events``, in order, by queries that read it."""
     into(con, "events_again", "normalise/ordered", given=given)
     con.execute("DROP TABLE events")
     con.execute("ALTER TABLE events_again RENAME TO events")
@@ -169,7 +169,7 @@ def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None
 def _read(
     con: duckdb.DuckDBPyConnection, provider: str, raw_files: Sequence[str], parameters: dict[str, object]
 ) -> bool:
-    """Makes the table ``events``, going on to the slower ways of reading with those files only that need it.
+    """Make the table ``events``; read only those files in a slower way that need it.
 
     Returns:
         Whether the events are in order. Those that are worked over in any case are not put in order before.
@@ -207,7 +207,7 @@ def _read(
 
 
 def _read_again(con: duckdb.DuckDBPyConnection, provider: str, raw: str, parameters: dict[str, object]) -> None:
-    """Puts what another way of reading makes of some files in the place of what ``events`` has of them."""
+    """Replace the rows of some files in ``events`` with the result of another way of reading them."""
     _classify(con, provider, "events_again", raw, parameters, in_order=False)
     con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
     con.execute("INSERT INTO events SELECT * FROM events_again")

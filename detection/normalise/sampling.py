@@ -1,4 +1,4 @@
-"""Which fields events have, by a sample: a provider that changes its format is to be noticed, and at little cost.
+"""Sample of the fields that events have, to notice at little cost when a provider changes its format.
 
 The first lines of a day's newest files are taken, about a thousand in all. A field that comes with few events may be
 missed; one that comes with all, or is gone from all, is not.
@@ -102,7 +102,7 @@ def _fields(event: dict[str, Any]) -> Iterator[str]:
 
 
 def read_fields(layout: Layout) -> list[str]:
-    """Names of the fields that the rules read, as :func:`create_sample` names them."""
+    """Return the names of the fields that the rules read, as :func:`create_sample` names them."""
     ways = {path.replace("/", ".") for path in layout.columns.values()}
     lists = [*layout.lists.values(), *((layout.columns[column], shape) for column, shape in layout.text_lists.values())]
     for path, shape in lists:

@@ -1,4 +1,4 @@
-"""What to do with an alert: where to look further, what it often turns out to be, how to review and how to allow it."""
+"""Advice on an alert: where to look further, common false positives, how to review it and how to allow it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
 _ALLOWED_FOR = timedelta(days=90)
 _MANY = 0.8
 _PREFIX = 12
-"""So much of an alert_id names it: `uploadwatch review` refuses what several begin with."""
+"""Length of an alert_id's prefix that names the alert: `uploadwatch review` refuses one that several begin with."""
 _CAMERA = {"jpg", "jpeg", "png", "heic", "cr2", "nef", "arw", "mp4", "mov", "wav", "tif", "tiff", "pdf"}
 _BACKUP = {"zip", "7z", "gz", "tgz", "tar", "rar", "bak", "sql", "dump", "parquet", "csv", "vbk"}
 
@@ -30,7 +30,7 @@ class Link(NamedTuple):
 
 
 def links(alert: Alert, evidence: Evidence, *, covered: bool) -> list[Link]:
-    """Links to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses.
+    """Link to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses.
 
     Args:
         alert: The alert.
@@ -112,7 +112,7 @@ def query(alert: Alert) -> str:
 
 
 def causes(alert: Alert, evidence: Evidence) -> list[str]:
-    """What an alert with this pattern often turns out to be, without harm; each with how to tell."""
+    """List common false positives of an alert with this pattern, each with how to recognise it."""
     total = sum(row.files for row in evidence.types) or 1
     first = evidence.types[0] if evidence.types else None
     found = []

@@ -29,11 +29,11 @@ __all__ = ["afterwards"]
 
 _TELLING = ("share_external", "provider_alert", "mfa_disabled", "credentials_changed", "delete", "download")
 _LEAST = {"share_external": 3, "download": 100, "delete": 100}
-"""So many of these are told as unusual, where they are more than twice the usual; of the others every one more."""
+"""Fewest actions to report as unusual, if also more than twice the usual; of other kinds, any above the usual."""
 
 
 def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
-    """What the account did since the alert opened, and others with its files."""
+    """Describe what the account did since the alert opened, and what others did with its files."""
     conduct = {row.kind: row for row in evidence.afterwards}
     later = [other for other in evidence.other_alerts if other.is_later]
     found: list[Text] = [text(count(len(later), "further alert"))] if later else []
@@ -72,7 +72,7 @@ def _counts(later: OtherAlert) -> bool:
 
 
 def _unusual(row: Conduct, days: int) -> bool:
-    """Whether what the account did in these days is out of line with the 30 days before.
+    """Check whether what the account did in these days is out of line with the 30 days before.
 
     Fetching one's own files again is work; sharing them to the outside, or deleting them, may be the next step.
     """

@@ -57,7 +57,7 @@ def _new(place: Place) -> Text:
 
 
 def _users_in_new(places: Sequence[Place]) -> list[Text]:
-    """What is new for the users of a flood, by kind of place."""
+    """Describe what is new for the users of a flood, by kind of place."""
     users: dict[str, set[str]] = {}
     for place in places:
         users.setdefault(place.dimension, set()).add(place.user)
@@ -66,7 +66,7 @@ def _users_in_new(places: Sequence[Place]) -> list[Text]:
 
 
 def compromise(alert: Alert, evidence: Evidence) -> Section:
-    """Whether the account shows signs of compromise in the days before the alert and during it."""
+    """Describe signs that the account was compromised, in the days before the alert and during it."""
     signs = {sign.kind: sign for sign in evidence.signs}
     new = [place for place in evidence.places if place.is_new]
     listed = [place for place in evidence.places if place.is_suspect]
@@ -162,7 +162,7 @@ def _places(alert: Alert, evidence: Evidence) -> Table:
 
 
 def timeline(alert: Alert, evidence: Evidence) -> Table:
-    """What happened in order, from the days before the alert until now."""
+    """List events in order, from the days before the alert until now."""
     fresh = {(place.dimension, place.place) for place in evidence.places if place.is_new}
     rows = [
         (

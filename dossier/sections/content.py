@@ -26,7 +26,7 @@ _TOLD_TYPES = 12
 
 
 def sensitive(alert: Alert, evidence: Evidence) -> Section:
-    """Whether the files may hold sensitive data, by their names and extensions."""
+    """Describe whether the files may hold sensitive data, by their names and extensions."""
     hits = [hit for hit in evidence.sensitive if hit.files]
     total, usual = _totals(evidence)
     rows = [
@@ -136,12 +136,12 @@ def types(alert: Alert, evidence: Evidence) -> Section:
 
 
 def _totals(evidence: Evidence) -> tuple[int, int]:
-    """Files of the alert, and of the 30 days before."""
+    """Count the files of the alert, and of the 30 days before."""
     return sum(row.files for row in evidence.types), sum(row.usual_files for row in evidence.types)
 
 
 def _grown(files: int, usual_files: int, total: int, usual: int) -> bool:
-    """Whether a share is more than twice the usual one, or there is no usual one."""
+    """Check whether a share is more than twice the usual one, or there is no usual one."""
     return files > 0 and (not usual or files * usual > 2 * usual_files * total)
 
 

@@ -33,7 +33,7 @@ def _plain(address: str) -> str:
 
 
 def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: list[str]) -> str:
-    """Whose a place is: own, the organisation's, another account's or organisation's, or not told."""
+    """Name the owner of a place: own, the organisation, another account or organisation, or not told."""
     if not place.owner:
         return "not told"
     owner = place.owner.lower()
@@ -49,17 +49,17 @@ def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: li
 
 
 def ownerships(alert: Alert, evidence: Evidence, domains: list[str]) -> list[str]:
-    """Whose each destination is, by the real names of owners and users."""
+    """Name the owner of each destination, by the real names of owners and users."""
     return [_ownership(alert, evidence, place, domains) for place in evidence.destinations]
 
 
 def _of_the_organisation(alert: Alert) -> bool:
-    """Whether the user's own mail domain is the organisation's: a guest's or a service account's is not."""
+    """Check whether the user's own mail domain is the organisation's: a guest's or a service account's is not."""
     return alert.actor_class not in ("guest", "service", "app")
 
 
 def authorised(alert: Alert, evidence: Evidence, domains: list[str], whose: Sequence[str]) -> Section:
-    """Whether the user may have these files in these places: what was uploaded there before, and whose they are.
+    """Describe whether the user may put these files in these places: earlier uploads there, and the places' owners.
 
     Args:
         alert: The alert.

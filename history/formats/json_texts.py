@@ -17,7 +17,7 @@ from history.formats.wrappers import Unwrapper
 __all__ = ["json_blocks"]
 
 _CANDIDATE = re.compile(r"(?<=[}\[\],])[ \t]*\{|\n[ \t]*\{|\n(?=[^\s,}\]])")
-"""Where an event may begin after what is broken: an object after another or in a list, and the beginning of a line."""
+"""Places where an event may begin after broken text: an object after another or in a list, or a line's beginning."""
 _ROW = re.compile(r"\[\s*[^\s{\[\]]")
 """Beginning of a row of a table: a list whose first value is none that others are in."""
 _ROW_BEGINS_WITHIN = 256

@@ -64,12 +64,12 @@ class EventFile:
 
     @property
     def empty_answer(self) -> bool:
-        """Whether it is whole and says that there are no events, once it is read; a CSV without rows says nothing."""
+        """True if the file, once read, is whole and says that it has no events; a CSV without rows does not say so."""
         return not self.parts and self.header is None
 
     @property
     def binary(self) -> bool:
-        """Whether it is no text."""
+        """True if the file is not text."""
         begin = self.head[:_LOOKED_AT]
         return len(_BINARY.findall(begin)) * _BINARY_IN > len(begin.strip(_BLANK))
 

@@ -12,7 +12,7 @@ from privacy.erasure.person import Person
 __all__ = ["SQLITE", "forget_database"]
 
 SQLITE = b"SQLite format 3\0"
-"""How the file of a database begins."""
+"""First bytes of a SQLite database."""
 _PATIENCE_SECONDS = 10
 _Value = str | bytes | int | float | None
 

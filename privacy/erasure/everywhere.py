@@ -34,10 +34,10 @@ ReadAgain = Callable[[duckdb.DuckDBPyConnection, Lake, str, date, Sequence[str]]
 """Reads a provider's day of raw events again, given the organisation's mail domains, and writes its tables."""
 
 _LEFT_BEHIND = re.compile(r"\.(.+\.(?:parquet|json|ndjson|csv|html|duckdb)|stream_position)\.[a-z0-9_]{8}(\.wal)?")
-"""What :func:`lake.store.replacing` calls a file that is not whole; one that is there now is of a killed process."""
+"""Name that :func:`lake.store.replacing` gives an unfinished file; one that exists now is of a killed process."""
 _SPILLED = re.compile(r"duckdb_temp_.+")
 _WAREHOUSE = ("warehouse.duckdb.wal", "warehouse.duckdb.tmp")
-"""What DuckDB keeps beside a file that it is writing; the views in that are made again."""
+"""Files that DuckDB keeps beside a file that it is writing; the views in that are made again."""
 _DUCKDB = b"DUCK"
 _MADE_UP = ("demo", "sandbox")
 """Directories of a replay's home that hold the made-up organisation and the stand-ins' credentials."""

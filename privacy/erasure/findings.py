@@ -1,4 +1,4 @@
-"""What a walk over a home came to."""
+"""Results of a walk over a home."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Findings", "Removed"]
 
 @dataclass
 class Removed:
-    """What was removed from one table, or one kind of files.
+    """Counts of what was removed from one table, or one kind of files.
 
     Attributes:
         rows: The person's own rows, events, records or files.
@@ -38,7 +38,7 @@ class Removed:
 
 @dataclass
 class Findings:
-    """What was removed, and what could not be searched.
+    """Summary of what was removed, and what could not be searched.
 
     Attributes:
         removed: What was removed, by table or kind of files.

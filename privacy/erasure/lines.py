@@ -17,7 +17,7 @@ from privacy.erasure.person import Person
 __all__ = ["forget_csv", "forget_lines", "forget_text", "packing"]
 
 _USERS = (("user",), ("actor", "user", "name"), ("actor", "user", "email_addr"), ("unmapped", "user"))
-"""Where a line of an export says whose it is."""
+"""Fields in a line of an export that name its user."""
 _ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 _CLOSED = {
     b"PK\x03\x04": "a zip archive or Office document",

@@ -1,4 +1,4 @@
-"""Who is to be forgotten, and by which texts the person is found."""
+"""The person to forget, and the texts by which the person is found."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from providers import PROVIDERS
 __all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_file"]
 
 FORGOTTEN = "forgotten"
-"""What stands in place of the person's address in what is about others."""
+"""Replacement for the person's address in records about others."""
 REPLACEMENT = KEPT.format(FORGOTTEN)
 """The same, for a regular expression."""
 
@@ -54,7 +54,7 @@ class Person:
 
     @cached_property
     def spellings(self) -> Spellings:
-        """How the person's address is written; of a provider's id only pseudonyms are looked for in texts."""
+        """Spellings of the person's address; of a provider's id only pseudonyms are searched in texts."""
         own = self.user if "@" in self.user and not self.user.startswith(_ACCOUNTS) else ""
         return Spellings(own, self.strict, tuple(self.tokens), tuple(self.addresses))
 

@@ -32,9 +32,9 @@ _AT_ONCE = 2_000
 _JOURNAL = ".forgetting"
 """File of a day's directory that holds which file is being replaced by which."""
 _STAGED = re.compile(r"\.[0-9a-f]{32}|\.\.[0-9a-f]{32}\.[a-z0-9_]{8}")
-"""What :func:`lake.landing.land_import` calls a file before its content is known."""
+"""Name that :func:`lake.landing.land_import` gives a file before its content is known."""
 _REPLACING = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
-"""What :func:`lake.store.replacing` calls a file that is not whole."""
+"""Name that :func:`lake.store.replacing` gives an unfinished file."""
 _LANDED = re.compile(
     r"(?:(?:import-)?\d{4}-\d{4}(?:-[0-9a-f]{16})?|late-[0-9a-f]{16})\.ndjson\.zst|manifest(?:\.copy)?\.json"
 )
@@ -280,6 +280,6 @@ def _write(path: Path, place: Path, verdicts: Mapping[bytes, bytes | None]) -> N
 
 
 def _kept(path: Path, verdicts: Mapping[bytes, bytes | None]) -> Iterator[bytes]:
-    """What a file holds once its lines have become what they are to."""
+    """Yield the content of a file after its lines are replaced or removed."""
     for chunk in line_chunks(path):
         yield b"".join(verdicts.get(line, line) or b"" for line in io.BytesIO(chunk)) if verdicts else chunk

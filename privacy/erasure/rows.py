@@ -113,7 +113,7 @@ def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:
 
 
 def _replace(con: duckdb.DuckDBPyConnection, path: Path, note: Note | None) -> None:
-    """Writes ``kept`` in the place of a file, and tells the lake's note of it, where there is one."""
+    """Replace a file with ``kept``, and update the lake's note of it, where there is one."""
 
     def write(place: Path) -> None:
         con.table("kept").write_parquet(str(place), compression="zstd")

@@ -1,4 +1,4 @@
-"""How an e-mail address is written: by the providers, in JSON, in addresses of the web, and in pages.
+"""Spellings of an e-mail address: by the providers, in JSON, in addresses of the web, and in pages.
 
 Derive every spelling here and nowhere else. A *certain* spelling names one account. The name of a OneDrive site is
 *ambiguous*: ``ann_lee_example_com`` is the site of ann.lee@example.com, and of ann_lee@example.com. An ambiguous
@@ -31,7 +31,7 @@ _AFTER = 4
 KEPT = "\\1{}" + "".join(f"\\{group}" for group in range(2, 2 + _AFTER))
 """Replacement for a pattern that keeps what stands before and after, around the text in place of the spelling."""
 _SIGNS = r"[.%+'-]|%(?:25)*2[57bde]|\\u002[57bde]"
-"""What may also stand within an address: it ends another one only where no letter is before it."""
+"""Signs that may stand within an address: one of them ends another address only where no letter is before it."""
 _ENDS = r"2[0-4689acf]|3[a-f]|5[b-e]|60|7[b-f]"
 """Codes of ASCII's other signs, but for the at sign."""
 _ESCAPED = (
@@ -47,7 +47,7 @@ _WITHIN = (
     r"&#1(?:[01][0-9]|2[012]);",
     r"&#x(?:2[5bde]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9a]);",
 )
-"""What ends with a semicolon in a page and is part of an address: an apostrophe after a letter, and escaped letters."""
+"""Parts of an address that end with a semicolon in a page: an apostrophe after a letter, and escaped letters."""
 _ESCAPED_LETTER = re.compile(
     r"%(?:25)*(?:3[0-9]|[46][1-9a-f]|[57][0-9a])|\\u00(?:3[0-9]|[46][1-9a-f]|[57][0-9a])|&#(?:x?[0-9a-f]{2,3});"
 )
@@ -141,7 +141,7 @@ class Spellings:
 
     @cached_property
     def runs(self) -> list[str]:
-        """Texts of which one stands, in lower case, wherever a spelling does that escapes no letter without need."""
+        """Lower-case texts, one of which stands wherever a spelling does that escapes no letter without need."""
         locals_ = [local for local, _ in self._addresses] or [""]
         return [max(re.findall(r"[a-z0-9]*", local), key=len) for local in locals_]
 
