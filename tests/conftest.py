@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""Hooks for every test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.sampled import PARTS, VARIABLE, choose, deselect
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Names the mark, and chooses before other processes of the run begin."""
+    """Register the `sampled` marker, and choose the part before the run starts other processes."""
     config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case, or module, in four")
     choose()
     # How long an example takes says something of the machine alone.
@@ -22,18 +22,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header() -> str:
-    """Says what the run leaves out."""
+    """Report the part of the long tests that the run takes."""
     return f"long tests: part {choose()} of {PARTS} ({VARIABLE}=all for all)"
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out long tests of other parts."""
+    """Deselect long tests of other parts."""
     deselect(config, items)
 
 
 def pytest_collection_finish() -> None:
-    """Keeps the garbage collector from walking through what was imported, again and again."""
+    """Keep the garbage collector from scanning the imported modules again and again."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""Fixtures that several test files share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ENGINE["threads"] = 1
 
 @pytest.fixture(scope="session", autouse=True)
 def instances_in_memory_without_a_revision() -> Iterator[None]:
-    """Makes ephemeral instances in a quarter of the time: nobody migrates what is in memory."""
+    """Make ephemeral instances in a quarter of the time: nobody migrates what is in memory."""
     with pytest.MonkeyPatch.context() as patch:
         for storage in (events_in_memory, runs_in_memory):
             patch.setattr(storage, "stamp_alembic_rev", lambda _config, _connection: None)
@@ -35,7 +35,7 @@ def instances_in_memory_without_a_revision() -> Iterator[None]:
 
 @pytest.fixture(scope="module", autouse=True)
 def environment_of_its_own() -> Iterator[None]:
-    """Takes back what a test file sets in the environment: the next would ask stand-ins that are gone, for minutes."""
+    """Restore the environment after a test file: the next file would call sandboxes that are gone, for minutes."""
     before = dict(os.environ)
     yield
     os.environ.clear()
@@ -44,7 +44,7 @@ def environment_of_its_own() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Day]]:
-    """Gives each provider's day in a sandbox of its own and a calm run over it, made when first asked for."""
+    """Yield a function that gives a provider's day in its own sandbox and a calm run over it, made on first use."""
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
 

@@ -14,7 +14,7 @@ from cli.app import main
 
 
 class Said(NamedTuple):
-    """What a command said, and the exit status it ended with."""
+    """Output and exit status of a command."""
 
     status: int
     out: str
@@ -22,7 +22,7 @@ class Said(NamedTuple):
 
 
 def say(*arguments: str, values: Mapping[str, str] | None = None) -> Said:
-    """Runs ``uploadwatch`` with these arguments, and these variables beside those of the process."""
+    """Run ``uploadwatch`` with these arguments, and these variables on top of those of the process."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in (values or {}).items():

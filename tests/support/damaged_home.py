@@ -28,7 +28,7 @@ END = moment(DAYS + 1, 0)
 
 
 class Ran:
-    """What a run came to.
+    """Result of a run.
 
     Attributes:
         success: Whether no step failed.
@@ -45,7 +45,7 @@ class Ran:
         self.log = "\n".join(log)
 
     def failing(self) -> dict[str, str]:
-        """What the failing checks say."""
+        """Return the messages of the failing checks."""
         return {name: found.description or "" for name, found in self.checks.items() if not found.passed}
 
 

@@ -49,7 +49,7 @@ def sandbox(served: Client) -> Iterator[Client]:
 
 
 def play(client: Client, *faults: Fault) -> None:
-    """Puts faults in play that stay."""
+    """Activate permanent faults."""
     plan = [{"times": "always", **fault} for fault in faults]
     client.plain.put(f"{client.url}/_sandbox/faults", json=plan).raise_for_status()
 

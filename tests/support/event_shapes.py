@@ -19,7 +19,7 @@ Container = Callable[[str, Sequence[Event]], str]
 
 
 def events(provider: str) -> list[Event]:
-    """Uploads of one day, a second apart, with text in them that looks like what stands between events."""
+    """Return uploads of one day, a second apart, with text in them that looks like the separators between events."""
     return [_EVENT[provider](n, f"2026-01-05T08:00:{n:02}") for n in range(40)]
 
 
@@ -156,7 +156,7 @@ CONTAINERS: dict[str, Container] = {
     "syslog: a head before the event": lambda _, part: "\n".join(f"<14>Jan 5 gate app: {json.dumps(e)}" for e in part),
     "CSV with a column of events": lambda _, part: _rows(["when", "what"], [["now", json.dumps(e)] for e in part], ";"),
 }
-"""How events are put together, for every provider."""
+"""File formats that hold events, for every provider."""
 
 OFFICE365_CONTAINERS: dict[str, Container] = {
     "Purview: CSV": lambda _, part: _purview(part),
@@ -177,7 +177,7 @@ OFFICE365_CONTAINERS: dict[str, Container] = {
         {"@odata.context": "x", "value": [{"id": e["Id"], "operation": e["Operation"], "auditData": e} for e in part]}
     ),
 }
-"""How records of Office 365 are put together, beside :data:`CONTAINERS`."""
+"""File formats that hold Office 365 records, in addition to :data:`CONTAINERS`."""
 
 ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "UTF-8": str.encode,

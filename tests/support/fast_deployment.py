@@ -12,7 +12,7 @@ from tests.support.pipeline import Quick
 
 
 class SandboxClock(Clock):
-    """What the sandbox believes the time to be.
+    """Clock that reads the sandbox's time.
 
     Attributes:
         url: The sandbox.

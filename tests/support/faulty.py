@@ -29,7 +29,7 @@ Fault = dict[str, Any]
 
 
 def of(*providers: str) -> pytest.MarkDecorator:
-    """Runs a test with the days of these providers."""
+    """Run a test with the days of these providers."""
     return pytest.mark.parametrize("served", providers, indirect=True)
 
 
@@ -39,7 +39,7 @@ def token_of(provider: str) -> str:
 
 
 def rows(provider: str, count: int = 90) -> list[dict[str, Any]]:
-    """Uploads, one every eight minutes of the day, and a sign-in."""
+    """Return uploads, one every eight minutes of the day, and a sign-in."""
     found = uploads(provider, count)
     for number, row in enumerate(found):
         row["time"] = f"{DAY}T{number * 8 // 60:02}:{number * 8 % 60:02}:00"
@@ -48,7 +48,7 @@ def rows(provider: str, count: int = 90) -> list[dict[str, Any]]:
 
 @dataclass
 class Pulled:
-    """What a run left in its lake, and what it said.
+    """Lake contents and check results after a run.
 
     Attributes:
         checks: Outcomes of the checks, by name.
@@ -66,7 +66,7 @@ class Pulled:
 
     @property
     def failure(self) -> str:
-        """What the check says of a provider that did not answer; "" where it did."""
+        """Message of the check when the provider did not answer; "" when it did."""
         found = self.checks["pulled"]
         return "" if found.passed else found.description or ""
 
@@ -101,7 +101,7 @@ class Provider:
             monkeypatch.setenv(name, value)
 
     def pulled_at(self, now: str, home: Path) -> Pulled:
-        """What a calm run at a time of the day leaves in this home; one run makes it for all homes."""
+        """Return the result of a calm run at a time of the day, copied into this home; one run serves all homes."""
         if now not in self._earlier:
             self.play()
             place = self._folder / f"at-{now[11:13]}"
@@ -111,13 +111,13 @@ class Provider:
         return replace(pulled, manifest=self._manifest(home))
 
     def play(self, *faults: Fault) -> None:
-        """Puts a plan in play."""
+        """Activate a fault plan."""
         plan = [{"api": self.provider, **fault} for fault in faults]
         answer = self.client.plain.put(f"{self.client.url}/_sandbox/faults", json=plan)
         assert answer.status_code == 200, answer.text
 
     def played(self) -> list[int]:
-        """How often each fault of the plan was played."""
+        """Return how often each fault of the plan was played."""
         return [fault["played"] for fault in self.client.plain.get(f"{self.client.url}/_sandbox/faults").json()]
 
     def pull(

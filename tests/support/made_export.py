@@ -54,7 +54,7 @@ def lake_at(path: Path) -> Lake:
 
 
 def bring(lake: Lake, *contents: bytes | str, provider: str = "office365", now: datetime = NOW) -> ImportReport:
-    """Imports files of these contents."""
+    """Import files with these contents."""
     folder = Path(lake.root).parent / "exports"
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -68,7 +68,7 @@ def bring(lake: Lake, *contents: bytes | str, provider: str = "office365", now: 
 
 
 def landed(lake: Lake, provider: str = "office365") -> list[dict[str, Any]]:
-    """Events on disk, each as it can be read."""
+    """Return the events on disk, parsed."""
     found = []
     for day in lake.landed_days(f"{provider}/audit_events"):
         for file in Manifest(lake.directory(f"{provider}/audit_events", day)).files:

@@ -41,7 +41,7 @@ class MadeLake:
         self._con = connect()
 
     def write(self, table: str, rows: Sequence[Mapping[str, Any]], day: date = TODAY) -> None:
-        """Writes one partition; columns that a row does not name are NULL."""
+        """Write one partition; columns that a row does not name are NULL."""
         columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[table.rpartition("/")[2]])
         self._con.execute(f"CREATE OR REPLACE TABLE made ({columns})")
         if rows:
@@ -51,7 +51,7 @@ class MadeLake:
         self.lake.write(self._con, "made", table, day, "")
 
     def counts(self, day: date, **counts: Mapping[Any, int]) -> None:
-        """Writes what a day's events are, by kind: hours of the day for uploads and activity, names for the others.
+        """Write a day's event counts by kind: hours of the day for uploads and activity, names for the others.
 
         A name that begins with an underscore is one that no rule knows.
         """
@@ -64,7 +64,7 @@ class MadeLake:
         self.write("box/counts", rows, day)
 
     def land(self, day: date, events: int, *, hours: float = 24, gap: tuple[int, int] | None = None) -> None:
-        """Lands raw events of a day in one slice from midnight on, with a gap between two of its hours."""
+        """Land raw events of a day in one slice that starts at midnight, with a gap between two of its hours."""
         start = datetime.combine(day, datetime.min.time(), UTC)
         lost = [Gap(start + gap[0] * HOUR, start + gap[1] * HOUR, "content 7 has expired")] if gap else []
         manifest = Manifest(self.lake.directory("box/audit_events", day))
@@ -73,7 +73,7 @@ class MadeLake:
     def check(
         self, name: str, *, days: Sequence[date] = (TODAY,), traits: Traits = TRAITS, now: datetime = NOW
     ) -> tuple[str, str]:
-        """Runs a check of the catalogue: ``ok``, ``warn`` or ``error``, and what it says."""
+        """Run a check of the catalogue, and return ``ok``, ``warn`` or ``error`` with its message."""
         [check] = [check for check in CATALOGUE if check.name == name]
         provider = "box" if check.per_provider else ""
         detector = Detector(allow_list=str(self.allow_list) if self.allow_list.exists() else "")

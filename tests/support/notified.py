@@ -36,7 +36,7 @@ class Made:
 
 
 def write_alerts(home: Path, *alerts: Made) -> Lake:
-    """Makes these the alerts of a home, as late data or a backfill would."""
+    """Replace a home's alerts with these, as late data or a backfill would."""
     lake = Lake(root=str(home / "lake"))
     columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES["alerts"])
     for day in sorted({*lake.days("alerts"), *(alert.opens.date() for alert in alerts)}):
@@ -77,14 +77,14 @@ class Receiver:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of the channel that leads to it."""
+        """Variables of the channel that leads to the receiver."""
         return {
             "UPLOADWATCH_NOTIFY_SOC_URL": f"{self.server.url}{PATH}",
             "UPLOADWATCH_NOTIFY_SOC_SECRET": SECRET,
         }
 
     def bodies(self) -> dict[str, dict[str, Any]]:
-        """What it took, by key, in the order in which each came first."""
+        """Return the bodies received, by key, in the order in which each first arrived."""
         found: dict[str, dict[str, Any]] = {}
         for request in self.server.asked:
             found.setdefault(request.headers["webhook-id"], json.loads(request.body))
@@ -97,6 +97,6 @@ class Receiver:
 
 @contextmanager
 def receiver(status: int = 204, **options: Any) -> Iterator[Receiver]:
-    """Serves a receiver that answers with this status; options as in :func:`scripted_server.scripted`."""
+    """Serve a receiver that answers with this status; options as in :func:`scripted_server.scripted`."""
     with scripted(lambda _asked: Answer(status=status), **options) as server:
         yield Receiver(server)

@@ -24,7 +24,7 @@ __all__ = ["FIRST", "Quick", "Watched", "burst", "moment", "sandbox", "watch", "
 
 @contextmanager
 def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None = None) -> Iterator[Sandbox]:
-    """What `cli.replay.sandbox` gives, in half a second less."""
+    """Yield the same as `cli.replay.sandbox`, in half a second less."""
     with forked(workload, state, now.isoformat(), ["--faults", str(faults)] if faults else []) as environment:
         yield Sandbox(environment)
 
@@ -56,7 +56,7 @@ class Watched:
         return {day: found[day] for (day,) in full}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Rows of a query in which ``{lake}`` stands for the lake's directory."""
+        """Return the rows of a query in which ``{lake}`` stands for the lake's directory."""
         with connect() as con:
             return con.execute(sql.replace("{lake}", str(self.home.path / "lake"))).fetchall()
 
@@ -71,7 +71,7 @@ def watch(
     kept: bool = False,
     detector: Detector | None = None,
 ) -> Watched:
-    """Plays a workload through the sandbox into a home, in the steps that the command takes.
+    """Play a workload through the sandbox into a home, in the same steps as the command.
 
     Dagster's own storage is in memory, which takes less time, or in the home where it is to be kept. A ``detector``
     takes the place of that of the settings.

@@ -73,12 +73,12 @@ class Production:
         assert self._code_server.poll() is None, f"the code server ended: {said}"
 
     def stop_the_machine(self) -> None:
-        """Ends the code server and the runs that it started at one stroke, as a machine does that goes down."""
+        """Kill the code server and the runs that it started at one stroke, as when a machine goes down."""
         os.killpg(self._code_server.pid, signal.SIGKILL)
         self._code_server.wait()
 
     def tick(self) -> dg.DagsterRun:
-        """Lets a quarter of an hour pass for the schedule `tick`; the run that it asked for."""
+        """Let a quarter of an hour pass for the schedule `tick`, and return the run that it requested."""
         target = WorkspaceFileTarget([self._workspace])
         with WorkspaceProcessContext(self.instance, target) as workspace:
             location = workspace.create_request_context().get_code_location("uploadwatch")
@@ -101,11 +101,11 @@ class Production:
         return run
 
     def hold_back(self) -> None:
-        """Lets the provider answer slowly, so that a run lasts until it is ended."""
+        """Slow down the provider's answers, so that a run lasts until it is ended."""
         self._faults([{"api": "box", "kind": "slow", "seconds": 8, "times": "always"}])
 
     def answer_again(self) -> None:
-        """Lets the provider answer as usual."""
+        """Let the provider answer as usual."""
         self._faults([])
 
     def _faults(self, plan: list[dict[str, object]]) -> None:
@@ -145,7 +145,7 @@ class Production:
         return found
 
     def backfill(self, *days: str) -> subprocess.Popen[bytes]:
-        """Starts the command `uploadwatch backfill` over days from first to last."""
+        """Start the command `uploadwatch backfill` over the days from first to last."""
         first, last = days
         main = "from cli.app import main; main()"
         return self._start("backfill", "-c", main, "backfill", "--from", first, "--to", last)

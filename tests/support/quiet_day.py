@@ -24,7 +24,7 @@ def read(answers: Iterable[Page | Gap]) -> list[Event]:
 
 
 def plain(asked: Asked) -> Answer:
-    """What each provider answers on a quiet day with one event."""
+    """Return each provider's answer on a quiet day with one event."""
     first = "stream_position" not in asked.query
     answers: dict[str, Any] = {
         "/2.0/events": {"entries": [{"n": 1}] if first else [], "next_stream_position": "5" if first else "0"},

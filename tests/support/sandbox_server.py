@@ -1,4 +1,4 @@
-"""Starts the real sandbox on a workload written on the spot, and signs in to it with plain HTTP."""
+"""Real sandbox on a workload written on the spot, and sign-in to it with plain HTTP."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def serving(folder: Path, rows: Sequence[Mapping[str, Any]], now: str, options: 
 
 @contextmanager
 def forked(workload: Path, state: Path, now: str, options: Sequence[str] = ()) -> Iterator[dict[str, str]]:
-    """Serves a workload's file; gives the variables that point the connectors at the sandbox."""
+    """Serve a workload file, and yield the variables that point the connectors at the sandbox."""
     ready = state / "sandbox.env"
     ready.unlink(missing_ok=True)
     command = ["serve", "--workload", str(workload), "--state", str(state), "--now", now, *options]
@@ -134,7 +134,7 @@ def _serve(command: list[str]) -> None:
 
 
 def uploads(provider: str, count: int, **more: Any) -> list[dict[str, Any]]:
-    """So many uploads by one user, one every ten seconds from midnight of 5 January 2026."""
+    """Return so many uploads by one user, one every ten seconds from midnight of 5 January 2026."""
     rows = []
     for number in range(count):
         hours, seconds = divmod(number * 10, 3600)

@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer; a body that is no bytes goes out as JSON."""
+    """Answer to a request; a body that is not bytes goes out as JSON."""
 
     body: Any = b""
     status: int = 200
@@ -65,7 +65,7 @@ def scripted(
     sign_in: Callable[[Asked], Answer] | None = None,
     meet: Callable[[Asked], object] = lambda _asked: None,
 ) -> Iterator[Scripted]:
-    """Serves what `answer` gives.
+    """Serve the answers that `answer` returns.
 
     Requests for a token get what `sign_in` gives, or `token-1`, `token-2` ... that live for `life` seconds. `meet` is
     called for each request, by a thread of its own, before it is answered: it may wait for others.
@@ -101,7 +101,7 @@ def scripted(
         do_GET = do_POST = _serve  # noqa: N815 -- the names that the base class calls
 
         def log_message(self, *_arguments: Any) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -125,7 +125,7 @@ def _private_key() -> str:
 
 
 def environment(url: str, folder: Path) -> dict[str, str]:
-    """Variables that point all connectors at `url`; the key file is written into `folder`."""
+    """Return the variables that point all connectors at `url`, and write the key file into `folder`."""
     file = folder / "key.json"
     account = {"type": "service_account", "client_email": "watch@project.iam.gserviceaccount.com"}
     file.write_text(json.dumps({**account, "private_key": _private_key(), "token_uri": f"{url}/token"}))

@@ -24,10 +24,10 @@ from tests.support.memory import connect
 
 FIRST = date(2026, 1, 5)
 DAY = date(2026, 2, 20)
-"""The alert opens on this day at 10:00."""
+"""Day of the alert, which opens at 10:00."""
 OPENS = datetime(2026, 2, 20, 10)
 ACTIVE = (1, 7, 13, 19, 25)
-"""So many days before the alert its user was at work."""
+"""Days before the alert on which its user was active."""
 USER = "ann@example.com"
 ALERT_ID = hashlib.sha256(b"ann").hexdigest()
 
@@ -46,12 +46,12 @@ class SmallLake:
         self._unwritten: set[tuple[str, date]] = set()
 
     def add(self, table: str, day: date, *rows: Mapping[str, Any]) -> None:
-        """Adds rows to a partition; columns that are not named are NULL."""
+        """Add rows to a partition; columns that are not named are NULL."""
         self._rows.setdefault((table, day), []).extend(dict(row) for row in rows)
         self._unwritten.add((table, day))
 
     def write(self) -> Lake:
-        """Writes the partitions that rows were added to, and gives the lake."""
+        """Write the partitions that rows were added to, and return the lake."""
         with connect() as con:
             for table, day in sorted(self._unwritten):
                 rows = self._rows[table, day]
@@ -65,16 +65,16 @@ class SmallLake:
         return self.lake
 
     def written(self) -> None:
-        """Takes all that was added so far for written."""
+        """Mark everything added so far as written."""
         self._unwritten.clear()
 
     def clear(self, table: str, day: date) -> None:
-        """Leaves a partition without rows."""
+        """Remove all rows of a partition."""
         self._rows[table, day] = []
         self._unwritten.add((table, day))
 
     def upload(self, time: datetime, name: str, **more: Any) -> None:
-        """Adds an upload of the user's to Box, and its hour."""
+        """Add an upload by the user to Box, and its hour."""
         key = f"e{len(self._rows.get(('user_hours', time.date()), []))}-{time:%d}"
         row = {"provider": "box", "event_key": key, "asset": 0, "time": time, "user_id": "77", "user": USER}
         row |= {"actor_class": "person", "kind": "upload", "file_id": f"f-{key}", "file_name": name}
@@ -86,12 +86,12 @@ class SmallLake:
         self.add("user_hours", time.date(), hour | {"estimated_files": 0})
 
     def act(self, kind: str, time: datetime, **more: Any) -> None:
-        """Adds an activity of the user's at Box."""
+        """Add an activity of the user at Box."""
         row = {"provider": "box", "event_key": f"{kind}-{time}", "time": time, "user": USER, "actor_class": "person"}
         self.add("box/activity", time.date(), row | {"kind": kind, "ip": "198.51.100.7", "country": "DE", **more})
 
     def alert(self, *, files: int, **more: Any) -> None:
-        """Adds the alert of three hours from 10:00 on, and its detection."""
+        """Add the alert of three hours from 10:00 on, and its detection."""
         user = more.get("user", USER)
         window = {"scope": "box", "population": "people", "user": user, "metric": "files", "one_in": 900}
         self.add(
@@ -147,7 +147,7 @@ class SmallLake:
         return (self.pages / f"{ALERT_ID}.html").read_text(encoding="utf-8")
 
     def words(self) -> str:
-        """What a reader sees of it, on one line."""
+        """Return the page's visible text on one line."""
         return " ".join(unescape(re.sub(r"<[^>]+>", "", self.page())).split())
 
 

@@ -27,7 +27,7 @@ def record(**changes: Any) -> Event:
 
 
 def told(directory: Path, *records: Event) -> list[dict[str, Any]]:
-    """What becomes of each record."""
+    """Return the outcome of each record."""
     files = []
     for number, each in enumerate(records):
         path = directory / f"{number:04}.ndjson"

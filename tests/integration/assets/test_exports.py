@@ -1,4 +1,4 @@
-"""What an export costs and survives: new events, late ones, lost state, damaged files, a full disk, an older layout."""
+"""Cost and robustness of an export: new events, late ones, lost state, damaged files, a full disk, an older layout."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def counted(result: Any) -> dict[str, Any]:
 
 
 def written(before: dict[str, tuple[bytes, int]], after: dict[str, tuple[bytes, int]]) -> set[str]:
-    """Files that are new, gone, or were replaced."""
+    """Return the files that are new, gone or replaced."""
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 

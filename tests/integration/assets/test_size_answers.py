@@ -83,7 +83,7 @@ class Recovery:
 
     @property
     def requests(self) -> int:
-        """Requests to the file API, each of a batch's counted, without those for the audit events."""
+        """Number of requests to the file API, each of a batch counted, without those for the audit events."""
         return self._limits.apis[self._api].requests - self.reading
 
 
@@ -96,7 +96,7 @@ def recovering(
 
 
 def files(provider: str, count: int, **more: Any) -> list[Row]:
-    """Uploads whose size the log does not tell."""
+    """Return uploads whose size is not in the log."""
     rows = uploads(provider, count, **{"size_in_log": "false", "file_gone": "false", **more})
     return [row | {"file_name": row["file_name"].replace(" ", "-")} for row in rows]
 
@@ -182,7 +182,7 @@ def sized(recovery: Recovery, answers: Sequence[FileSize]) -> dict[tuple[str, st
 
 
 def overwritten(provider: str, count: int, seconds: int, **more: Any) -> tuple[list[Row], list[Row]]:
-    """Archives of 20 GB, and a version of one byte of each so soon after."""
+    """Return archives of 20 GB, and a one-byte version of each, saved so many seconds later."""
     first = files(provider, count, bytes=20 * 10**9)
     for row in first:
         row["time"] = f"2026-01-05T01:{int(row['file_name'][7:-4]):02}:00"

@@ -1,4 +1,4 @@
-"""How a command ends that can't do what it was asked for."""
+"""Exit of a command that can't do its work."""
 
 from __future__ import annotations
 

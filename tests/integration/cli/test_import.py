@@ -47,7 +47,7 @@ def records(watched: Watched) -> list[dict[str, object]]:
 
 
 def export(path: Path, rows: list[dict[str, object]]) -> Path:
-    """Writes records as Purview's audit search exports them."""
+    """Write records as Purview's audit search exports them."""
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
         writer.writerow(["RecordId", "CreationDate", "RecordType", "Operation", "UserId", "AuditData"])

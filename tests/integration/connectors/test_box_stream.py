@@ -24,7 +24,7 @@ def stream_of(variables: Mapping[str, str]) -> Streaming:
 
 
 def read(stream: Streaming, position: str) -> tuple[list[str], str]:
-    """Names of the files streamed since a position, and the position after them."""
+    """Return the names of the files streamed since a position, and the position after them."""
     names, last = [], position
     for hours, following in stream.streamed(position):
         events = [(hour, json.loads(event)) for hour, page in hours.items() for event in page.events]

@@ -1,4 +1,4 @@
-"""What Box documents of its events, request by request, over real HTTP."""
+"""Box's documented behaviour for events, request by request, over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dropbox documents of its team log, request by request, over real HTTP."""
+"""Dropbox's documented behaviour for the team log, request by request, over real HTTP."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.support.scripted_server import Answer, Asked, environment, scripted
 
 
 def once(fault: Answer, *, on: Callable[[Asked], bool] = lambda asked: True) -> Callable[[Asked], Answer]:
-    """Answers as on a quiet day, but the first request that fits gets the fault."""
+    """Answer as on a quiet day, except that the first matching request gets the fault."""
     given: list[Asked] = []
 
     def answer(asked: Asked) -> Answer:

@@ -1,4 +1,4 @@
-"""What Google documents of the Reports API, request by request, over real HTTP."""
+"""Google's documented behaviour for the Reports API, request by request, over real HTTP."""
 
 from __future__ import annotations
 

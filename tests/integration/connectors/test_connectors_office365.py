@@ -1,4 +1,4 @@
-"""What Microsoft documents of its audit feed, request by request, over real HTTP."""
+"""Microsoft's documented behaviour for the audit feed, request by request, over real HTTP."""
 
 from __future__ import annotations
 

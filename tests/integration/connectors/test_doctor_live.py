@@ -140,7 +140,7 @@ def test_office365_says_when_alerts_begin_although_it_keeps_a_week(sandbox: Clie
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Runs ``uploadwatch doctor`` in an empty directory with nothing but these variables."""
+    """Return a function that runs ``uploadwatch doctor`` in an empty directory with nothing but the given variables."""
     monkeypatch.chdir(tmp_path)
     for name in list(os.environ):
         if name.startswith(("BOX_", "DROPBOX_", "GOOGLE_", "OFFICE365_", "UPLOADWATCH_")):

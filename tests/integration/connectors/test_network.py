@@ -39,7 +39,7 @@ def environment_without_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def failure(provider: str, folder: Path, root: str) -> ConnectorError:
-    """What a pull says whose provider is asked at a root."""
+    """Return the error of a pull that sends the provider's requests to this root URL."""
     values = environment(root, folder) | dict.fromkeys(ROOTS[provider], root)
     with pytest.raises(ConnectorError) as failed:
         list(build(provider, values, now=lambda: NOW).pages(START, NOW))
@@ -84,7 +84,7 @@ def inspected(certificate: tuple[Path, Path], answer: bytes) -> Iterator[str]:
 
 @contextmanager
 def serving_raw(answer: bytes, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Answers whatever is asked with these bytes."""
+    """Serve these bytes as the answer to every request."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

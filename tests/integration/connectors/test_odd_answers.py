@@ -148,7 +148,7 @@ class Draw:
 
 
 def good(asked: Asked) -> Answer:  # noqa: PLR0911 -- one for each address
-    """What each API answers where all is well, in several pages."""
+    """Return each API's answer when all is well, in several pages."""
     path, query = asked.path, asked.query
     if asked.signs_in:
         return Answer({"access_token": TOKEN, "expires_in": 3600})
@@ -176,7 +176,7 @@ def good(asked: Asked) -> Answer:  # noqa: PLR0911 -- one for each address
 
 
 def files(asked: Asked) -> Answer:  # noqa: PLR0911 -- one for each address
-    """What the file APIs answer where all is well."""
+    """Return the file APIs' answers when all is well."""
     path = asked.path
     box = {"id": "7", "type": "file", "size": 5, "modified_at": "2026-01-05T00:10:00Z", "file_version": {"id": "1"}}
     dropbox = {".tag": "file", "id": "id:7", "size": 5, "rev": "r", "server_modified": "2026-01-05T00:10:00Z"}

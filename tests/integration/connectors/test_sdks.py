@@ -45,7 +45,7 @@ def played(client: Client) -> list[int]:
 
 
 def ours(client: Client, provider: str) -> list[dict[str, Any]]:
-    """What our connector reads, without faults."""
+    """Return the events that our connector reads, without faults."""
     play(client)
     pages = build(provider, client.environment, now=lambda: NEXT).pages(DAY, NEXT)
     return [json.loads(event) for page in pages if isinstance(page, Page) for event in page.events]
@@ -76,7 +76,7 @@ def box_events(client: Client) -> list[dict[str, Any]]:
 
 
 class _Local(requests.adapters.HTTPAdapter):
-    """Sends what is meant for Dropbox to the sandbox: the SDK speaks https only."""
+    """Adapter that sends Dropbox requests to the sandbox: the SDK speaks https only."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ def google(client: Client, scope: str, subject: str = "") -> Any:
 
 
 def google_activities(client: Client) -> list[dict[str, Any]]:
-    """Activities of a day."""
+    """Return the activities of a day."""
     found: list[dict[str, Any]] = []
     with google(client, "reports") as reports:
         activities = reports.activities()

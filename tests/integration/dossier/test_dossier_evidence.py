@@ -1,4 +1,4 @@
-"""What a page finds in the tables: each of the five questions on a lake in which the answer is known."""
+"""A page's findings in the tables: each of the five questions, on a lake with known answers."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def browser(hostile) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> SmallLake:
-    """Pages of an alert whose names do what they can, reviewed by somebody who does, too."""
+    """Return a lake with pages of an alert with hostile names everywhere, the reviewer's too."""
     small = ordinary(tmp_path_factory.mktemp("hostile"))
     for n, name in enumerate((MARKUP, TURNED, LONG, "\x00\x1b[31m.key")):
         more = {"folder": name, "owner": f"{name}@evil.example", "app": name, "extension": "pem"}

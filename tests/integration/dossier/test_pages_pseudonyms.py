@@ -86,7 +86,7 @@ def reviewed(small: SmallLake) -> None:
 
 
 def named(text: str) -> list[str]:
-    """Kinds of the planted names that a text holds."""
+    """Return the kinds of the planted names that a text holds."""
     return [kind for kind, name in PLANTED.items() if name.lower() in text.lower()]
 
 
@@ -96,7 +96,7 @@ def pages(small: SmallLake) -> str:
 
 
 def revealed(text: str) -> set[str]:
-    """What the tokens in a text stand for."""
+    """Return the names behind the tokens in a text."""
     return {PSEUDONYMS.reveal(token) for token in TOKEN.findall(re.sub(r"<[^>]+>", " ", text)) if len(token) > 20}
 
 
@@ -152,7 +152,7 @@ def test_a_withdrawn_alert_names_nobody(small):
 
 @pytest.fixture
 def command(small, tmp_path, monkeypatch):
-    """Calls the command on that lake with pseudonyms on."""
+    """Return a function that runs the command on that lake with pseudonyms on."""
     reviewed(small)
     monkeypatch.chdir(tmp_path)
 
@@ -187,7 +187,7 @@ def test_without_a_usable_key_nothing_is_shown_or_loaded(command, small, tmp_pat
 
 @dataclass
 class Sent:
-    """What went over the wire."""
+    """A notification as sent over the wire."""
 
     body: bytes
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.sampled
 Damage = Callable[[Path], None]
 
 MUCH_LATER = moment(800, 0)
-"""When Box no longer keeps these days."""
+"""Time at which Box no longer keeps these days."""
 DERIVED = ("box/logged_uploads", "box/uploads", "user_hours", "baselines", "scores", "thresholds", "detections")
 DERIVED += ("alerts",)
 

@@ -33,7 +33,7 @@ def manifest_of(folder: Path) -> Manifest:
 def pulling(
     connector: Connector, folder: Path, *, now: datetime = NOW, pieces: int = 4, stop: threading.Event | None = None
 ) -> Pulled:
-    """Pulls what is due of the day, as a tick would."""
+    """Pull the due slices of the day, as a poll run would."""
     manifest = manifest_of(folder)
     wanted = due(
         manifest,
@@ -49,7 +49,7 @@ def pulling(
 
 
 def windows(answer: Callable[[datetime], Answer]) -> Callable[[Asked], Answer]:
-    """Answers the first page of each window, which starts at the time given, and then an empty one."""
+    """Answer the first page of each window by the time it starts, and then send an empty page."""
 
     def answered(asked: Asked) -> Answer:
         if "stream_position" in asked.query:

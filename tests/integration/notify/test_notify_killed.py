@@ -72,13 +72,13 @@ for line in sys.stdin:
     _, status = os.waitpid(child, 0)
     print(json.dumps({"signal": os.WTERMSIG(status), "exit": os.waitstatus_to_exitcode(status)}), flush=True)
 """
-"""Forks a process for each round that it is told of, which spares each the seconds of imports."""
+"""Program that forks a process for each requested round, which saves the seconds of imports."""
 
 Round = Callable[..., dict[str, int]]
 
 
 class Shot:
-    """Kills the process that is at work when the receiver gets a certain request, before or after it is answered."""
+    """Hook that kills the working process when the receiver gets a certain request, before or after it is answered."""
 
     def __init__(self) -> None:
         self.at = 0
@@ -103,7 +103,7 @@ def soc(shot: Shot) -> Iterator[Receiver]:
 
 @pytest.fixture(scope="module")
 def at_work(soc: Receiver, shot: Shot) -> Iterator[Round]:
-    """Does a round over a home in a process of its own, which is killed where told; gives how it ended."""
+    """Yield a function that does a round in its own process, kills it at a given point, and returns how it ended."""
     with subprocess.Popen(
         [sys.executable, "-c", NURSERY], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as nursery:
@@ -143,7 +143,7 @@ def told(soc: Receiver) -> dict[str, list[tuple[str, str]]]:
 
 
 def kill_twice_and_finish(home: Path, work: Callable[[], dict[str, int]], calm: Round) -> None:
-    """Kills a round, and another after the alerts changed; each is followed by one that nobody kills."""
+    """Kill a round, and another after the alerts changed; follow each with a round that nobody kills."""
     for alerts in (FIRST, LATER):
         write_alerts(home, *alerts)
         assert work()["signal"] == signal.SIGKILL

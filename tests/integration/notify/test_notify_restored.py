@@ -39,11 +39,11 @@ class Home:
         self.backups = path.with_name(f"{path.name}-backups")
 
     def alerts(self, **hours: int) -> None:
-        """Makes these the alerts: each by its key, and how many hours it is long."""
+        """Replace the alerts with these: each by its key and its length in hours."""
         write_alerts(self.path, *(Made(key, f"{key}@example.com", NOON, hours=n) for key, n in hours.items()))
 
     def round(self, now: datetime = NOW, max_age: timedelta = WEEK) -> list[tuple[str, int]]:
-        """Does a round; gives event and length of what was new to the receiver."""
+        """Do a round and return the event and length of everything new to the receiver."""
         before = set(self.soc.bodies())
         channels = [open_channel(each) for each in read_channels(self.soc.variables)]
         outbox = outbox_of(self.path)
@@ -71,7 +71,7 @@ class Home:
         shutil.copytree(self.backups, self.path, dirs_exist_ok=True)
 
     def view(self) -> dict[str, tuple[str, int]]:
-        """What the receiver takes for the present state of each alert."""
+        """Return each alert's present state as the receiver sees it."""
         return {body["alert"]["alert_id"]: said(body) for body in self.soc.bodies().values()}
 
 
@@ -272,7 +272,7 @@ INSERT INTO letters VALUES
    '2026-03-01T00:00:00+00:00', 'status 503');
 INSERT INTO marks VALUES ('alerts', 'digest'), ('feed box', 'stale 1');
 """
-"""As the first layout was written, with SQLite's own syntax only."""
+"""Outbox in the first layout, with SQLite's own syntax only."""
 
 
 def test_an_outbox_of_the_first_layout_is_taken_over(home: Home):
@@ -343,7 +343,7 @@ STEPS = st.lists(
 
 
 def play(home: Home, steps: list[tuple[str, Any]]) -> dict[str, int]:
-    """Plays the steps; gives the alerts that there are at the end."""
+    """Play the steps and return the alerts at the end."""
     wanted: dict[str, int] = {"a": 3}
     home.alerts(**wanted)
     home.round()
@@ -369,13 +369,13 @@ def play(home: Home, steps: list[tuple[str, Any]]) -> dict[str, int]:
 
 
 def delete_outbox(home: Home) -> None:
-    """Deletes it after a round, as one is done every half minute: what it saw of a restored lake is known then."""
+    """Delete the outbox after a round: rounds run every half minute, so it has already seen a restored lake."""
     home.round()
     (home.path / "outbox.db").unlink(missing_ok=True)
 
 
 def published(home: Home) -> set[str]:
-    """Publishes as a command does; gives the alerts that the ledger knows."""
+    """Publish as a command does, and return the alerts in the ledger."""
     with connect() as con:
         publish(con, Lake(root=str(home.path / "lake")), NOW)
         return {alert_id for (alert_id,) in con.execute("SELECT alert_id FROM ledger").fetchall()}

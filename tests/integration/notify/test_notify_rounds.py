@@ -33,7 +33,7 @@ DOCS = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
 
 
 def play(home: Path, to: dict[str, str], *alerts: Made, now: datetime = NOW) -> Delivered:
-    """Makes these the alerts and does a round."""
+    """Replace the alerts with these and do a round."""
     lake = write_alerts(home, *alerts)
     channels = [open_channel(settings) for settings in read_channels(to)]
     outbox = outbox_of(home)

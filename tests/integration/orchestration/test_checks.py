@@ -123,7 +123,7 @@ def test_what_would_be_wrong_goes_no_further(lake, table, columns, rows, check, 
 
     @dg.asset(deps=[what_follows], partitions_def=dg.DailyPartitionsDefinition("2026-01-01", end_offset=1))
     def follows() -> None:
-        """Stands for what is made of the asset next."""
+        """Stand in for the asset's downstream."""
 
     write(lake, table, columns, rows)
     result = run(definitions(lake, follows))

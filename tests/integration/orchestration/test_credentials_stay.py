@@ -59,7 +59,7 @@ print("all were played")
 
 
 def run(client: Client, home: Path, plans: list[list[dict[str, object]]]) -> bytes:
-    """Runs all that asks a provider, once under each plan, in a process of its own; gives what that printed."""
+    """Run everything that calls a provider, once under each plan, in its own process, and return the output."""
     storage = home / "dagster"
     storage.mkdir(parents=True)
     shutil.copyfile(ROOT / "dagster.yaml", storage / "dagster.yaml")

@@ -33,7 +33,7 @@ with Leases(Path(sys.argv[1])).held(sys.argv[2]):
     print("held", flush=True)
     sum(range(10**11))
 """
-"""Holds a lease, and the interpreter's lock for minutes without a pause."""
+"""Program that holds a lease, and the interpreter's lock for minutes without a pause."""
 LOCATION = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("uploadwatch"), "__repository__")
 
 

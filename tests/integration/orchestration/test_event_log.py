@@ -32,7 +32,7 @@ def quiet() -> dg.AssetCheckResult:
 
 
 def told(instance: dg.DagsterInstance) -> dict[str, Any]:
-    """What the UI asks for, after two runs over ranges of days."""
+    """Return the answers to the UI's queries after two runs over ranges of days."""
     job = dg.Definitions(
         [first, second], jobs=[dg.define_asset_job("all", executor_def=dg.in_process_executor)], asset_checks=[quiet]
     ).resolve_job_def("all")
@@ -102,7 +102,7 @@ def test_either_goes_on_with_the_others_files(tmp_path: Path, monkeypatch: pytes
 
 
 def batch(run: str, key: dg.AssetKey, days: list[str]) -> list[dg.EventLogEntry]:
-    """Materialisations of one asset, each with its day as its version."""
+    """Return materialisations of one asset, each with its day as its version."""
     made = [dg.AssetMaterialization(key, partition=day, tags={"dagster/data_version": day}) for day in days]
     return [
         dg.EventLogEntry(

@@ -60,7 +60,7 @@ class Running(Watched):
                 workspace.instance.start_schedule(repository.get_schedule(name))
 
     def let_pass_until(self, then: datetime) -> list[dg.DagsterRun]:
-        """Moves time on; the runs that the schedules began."""
+        """Move the clock forward and return the runs that the schedules began."""
         instance = self._workspace.instance
         before = {run.run_id for run in instance.get_runs()}
         self._stand_in.set_clock(then)
@@ -82,12 +82,12 @@ class Running(Watched):
         return Watched(Home(path)).alert_files()
 
     def fault(self, *plan: dict[str, object]) -> None:
-        """Puts a fault plan in play, in place of the one before."""
+        """Activate a fault plan in place of the one before."""
         url = f"{self._stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults"
         requests.put(url, json=plan, timeout=10).raise_for_status()
 
     def pulled(self, run: dg.DagsterRun) -> dict[str, bool]:
-        """Whether each provider answered a run."""
+        """Return whether each provider answered a run."""
         found = {}
         for entry in self._workspace.instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
             evaluation = entry.get_dagster_event().asset_check_evaluation_data

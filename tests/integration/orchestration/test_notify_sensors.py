@@ -42,7 +42,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 @pytest.fixture
 def tick(variables, instance) -> Callable[[datetime], str]:
-    """Evaluates the sensor of notifications at a time; gives what it says."""
+    """Return a function that evaluates the notification sensor at a time and returns its message."""
 
     def evaluate(now: datetime) -> str:
         defs = build_defs(variables, resource_overrides={"clock": Clock(fixed=now.isoformat())})

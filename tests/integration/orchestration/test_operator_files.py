@@ -54,7 +54,7 @@ def write(lake: Lake, table: str, row: dict[str, object], day: date = DAY) -> No
 
 
 def alert(home: Path, monkeypatch: pytest.MonkeyPatch, day: date = DAY, **settings: str) -> tuple[str, list[str]]:
-    """Materialises the alerts of a day alone; severity and reasons of the one alert."""
+    """Materialise the alerts of one day alone, and return the severity and reasons of the one alert."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
     defs = build_defs(

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sampled
 PROVIDERS = ("box", "dropbox")
 DAYS = 5
 END = moment(DAYS + 3, 0)
-"""When all was published."""
+"""Time at which every event has been published."""
 
 
 @pytest.fixture(scope="module")

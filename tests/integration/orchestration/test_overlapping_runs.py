@@ -27,7 +27,7 @@ DAYS = 5
 NOW = moment(DAYS + 1, 0)
 _SPAWN = multiprocessing.get_context("spawn")
 _PAUSE_SECONDS = 4.0
-"""So long a paused run waits for the other; that one waits for its turn meanwhile, unless it need not."""
+"""Longest wait of a paused run for the other run, which meanwhile waits for its turn if it has to."""
 
 
 class Pausing(Lake):
@@ -82,7 +82,7 @@ Start = Callable[..., BaseProcess]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts runs as processes, and ends those that still run."""
+    """Yield a function that starts runs as processes, and end those that still run."""
     begun: list[BaseProcess] = []
 
     def run(*arguments: object) -> BaseProcess:
@@ -113,7 +113,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def home(provider: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Variables of a deployment with an empty lake."""
+    """Return the variables of a deployment with an empty lake."""
     return _home(provider, tmp_path, monkeypatch)
 
 
@@ -157,7 +157,7 @@ def tables(values: Mapping[str, str]) -> dict[str, bytes]:
 
 
 def differing(found: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> list[str]:
-    """Paths that one has and the other lacks, or has with other bytes."""
+    """Return the paths that only one side has, or that differ in their bytes."""
     return sorted(path for path in {*found, *wanted} if found.get(path) != wanted.get(path))
 
 

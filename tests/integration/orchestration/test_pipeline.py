@@ -272,7 +272,7 @@ def test_tick_and_reconcile_ask_for_the_last_days(everything):
 
 
 def command(everything, home: Path, *arguments: str) -> str:
-    """What the command prints."""
+    """Return the command's output."""
     said = say(*arguments, "--home", str(home), values={"UPLOADWATCH_NOW": "2026-01-13T00:00:00+00:00"})
     return said.out if said.status == 0 else f"{said.status}: {said.err}"
 

@@ -1,4 +1,4 @@
-"""What a home holds is for its owner alone, and secrets are for the process that needs them."""
+"""Privacy of a home: its files are for the owner alone, and secrets for the process that needs them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SECRETS = {
 
 
 def open_to_others(home: Path) -> list[str]:
-    """What others could read or enter below a home."""
+    """Return the paths below a home that others could read or enter."""
     return [str(path) for path in [home, *home.rglob("*")] if not path.is_symlink() and path.stat().st_mode & 0o077]
 
 

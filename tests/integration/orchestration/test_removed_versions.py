@@ -32,7 +32,7 @@ def tiny_saves(big: list[Event]) -> Iterator[Event]:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
-    """Archives that are overwritten, deleted, or lost, and big files under tiny saves."""
+    """Watch archives that are overwritten, deleted or lost, and big files under tiny saves."""
     events: list[Event] = []
     for n, provider in enumerate(PROVIDERS):
         for m, what in enumerate(("over", "deleted", "lost")):

@@ -28,14 +28,14 @@ USERS = [f"u{n}@example.com" for n in range(6)]
 
 
 def land_day(lake: Lake, provider: str, day: date, events: int) -> None:
-    """Lands a day that was pulled whole."""
+    """Land a day that was pulled whole."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     manifest = Manifest(lake.directory(f"{provider}/audit_events", day))
     land(manifest, start, start + DAY, [Page(b"{}\n" * events)], now=start + 2 * DAY)
 
 
 def work(small: SmallLake, provider: str, day: date, *, burst: bool = False) -> None:
-    """Adds a day's ordinary uploads of everybody, and a burst of one of them."""
+    """Add everybody's ordinary uploads of a day, and on request a burst by one of them."""
     for n, user in enumerate(USERS):
         hour = datetime(day.year, day.month, day.day, 9 + n)
         row = {"provider": provider, "user": user, "actor_class": "person", "population": "people"}
@@ -45,7 +45,7 @@ def work(small: SmallLake, provider: str, day: date, *, burst: bool = False) -> 
 
 
 def judge(small: SmallLake, providers: list[str], days: list[date]) -> None:
-    """Runs the judgement over these days."""
+    """Run the judgement over these days."""
     partitions = dg.DailyPartitionsDefinition(start_date=FIRST.isoformat(), end_date="2026-06-01")
     definitions = dg.Definitions(
         assets=[judgement(providers, partitions)],

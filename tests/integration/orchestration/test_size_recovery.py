@@ -25,7 +25,7 @@ Run = Callable[..., dg.ExecuteInProcessResult]
 
 
 def run_over(provider: str, client: Client, home: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the assets of a provider up to its uploads, so many hours after the day, with these settings."""
+    """Return a function that runs a provider's assets up to its uploads, hours after the day, with given settings."""
     wanted = set(variables(provider))
     base = {name: value for name, value in client.environment.items() if name in wanted}
     base |= {"UPLOADWATCH_HOME": str(home), "UPLOADWATCH_START_DATE": "2026-01-01"}

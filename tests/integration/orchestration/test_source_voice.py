@@ -45,13 +45,13 @@ class Watched:
         (home / "lake").mkdir(parents=True)
 
     def run(self, minutes: int = 0, kind: str = "refused", **problems: str) -> None:
-        """Records a run: the problem of each `provider_step`, empty where it went well."""
+        """Record a run: the problem of each `provider_step`, empty where it went well."""
         for name, problem in problems.items():
             provider, _, step = name.rpartition("_")
             record(self.lake, provider, step, problem, now=NOW + minutes * MINUTE, kind=kind)
 
     def round(self, minutes: int = 0, *, busy_since: datetime | None = None) -> list[tuple[str, str]]:
-        """Does a round; gives what came: event and provider."""
+        """Do a round and return the event and provider of each new notification."""
         before = set(self.soc.bodies())
         channels = [open_channel(each) for each in read_channels(self.soc.variables)]
         now = NOW + minutes * MINUTE
@@ -214,7 +214,7 @@ def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watc
 
 @pytest.fixture
 def tick(watched: Watched, monkeypatch):
-    """Evaluates the sensor of notifications over an instance at a time."""
+    """Return a function that evaluates the notification sensor over an instance at a time."""
     values = {**BOX, **watched.soc.variables, "UPLOADWATCH_HOME": str(watched.home)}
     for name, value in values.items():
         monkeypatch.setenv(name, value)

@@ -52,7 +52,7 @@ class Deployment:
         assert self.defs().resolve_job_def("made").execute_in_process(tags=tags, instance=self.instance).success
 
     def stale(self) -> dict[str, set[str]]:
-        """Tables with partitions that a changed rule makes stale, with the causes that Dagster names."""
+        """Return the tables with partitions that a changed rule makes stale, and the causes that Dagster names."""
         graph = self.defs().resolve_asset_graph()
         resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
         found: dict[str, set[str]] = {}

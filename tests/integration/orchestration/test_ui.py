@@ -121,7 +121,7 @@ def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> No
     )
 
     def statuses() -> list[str]:
-        """Status of each run, once all of the backfill's are over."""
+        """Return the status of each run once all runs of the backfill are over."""
         found = requests.post(f"{address}/graphql", json={"query": query}, timeout=PATIENCE_SECONDS).json()
         results = found["data"]["partitionBackfillsOrError"]["results"]
         begun = [run["status"] for result in results for run in result["runs"]]

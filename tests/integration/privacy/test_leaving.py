@@ -1,4 +1,4 @@
-"""What leaves the product, and what is made to leave it: exports of a real run, and a person who is forgotten."""
+"""Data that leaves the product, or is made to leave it: exports of a real run, and a person who is forgotten."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def home(exported, tmp_path) -> Path:
 
 
 def command(home: Path | None, *arguments: str, **variables: str) -> str:
-    """What the command prints, or its error."""
+    """Return the command's output, or its error."""
     values = {"UPLOADWATCH_NOW": "2026-01-10T12:00:00+00:00", "COLUMNS": "200", **variables}
     ran = CliRunner().invoke(app, [*arguments, *(["--home", str(home)] if home else [])], env=values)
     return f"Error: {ran.exception}" if ran.exception else ran.stdout
@@ -170,7 +170,7 @@ def test_a_pseudonymous_export_names_nobody_and_is_valid(home):
 
 
 def named_in(home: Path, name: str) -> list[str]:
-    """Files below a home whose content holds a name, compressed or not; the made-up organisation's are left out."""
+    """Return the files in a home that hold a name, compressed or not, without those of the made-up organisation."""
     found = []
     with connect() as con:
         for path in home.rglob("*"):
@@ -189,7 +189,7 @@ def named_in(home: Path, name: str) -> list[str]:
 
 
 def rows_of(home: Path, user: str) -> dict[str, int]:
-    """Rows of a user in the tables of uploads, hours and alerts."""
+    """Count a user's rows in the tables of uploads, hours, alerts and baselines."""
     with connect() as con:
         return {
             table: con.execute(
@@ -252,7 +252,7 @@ def test_the_next_run_does_not_bring_the_person_back(home, workload, monkeypatch
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Stand-in for the end of the process."""
 
 
 def test_a_killed_forget_is_taken_up_again(home, monkeypatch):

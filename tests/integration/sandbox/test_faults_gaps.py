@@ -1,4 +1,4 @@
-"""What Office 365 no longer gives: the rest lands, and the gap is written down, shown and warned of."""
+"""Expired content at Office 365: the rest lands, and the gap is recorded, shown and warned of."""
 
 from __future__ import annotations
 

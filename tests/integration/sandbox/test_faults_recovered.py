@@ -11,7 +11,7 @@ from tests.support.faulty import PROVIDERS, Fault, Provider, Pulled, of, token_o
 pytestmark = pytest.mark.sampled
 
 SHORT = {"kind": "short_page", "events": 9, "times": "always"}
-"""Pages fall short, so that there are some."""
+"""Fault that shortens pages, so that a day has several."""
 AT_ONCE: dict[str, Fault] = {
     "429 with Retry-After": {"kind": "throttled", "retry_after": 0},
     "429 as text": {"kind": "throttled", "form": "text", "retry_after": 0},

@@ -16,7 +16,7 @@ VARIABLES = {"box": "BOX_", "dropbox": "DROPBOX_", "google_workspace": "GOOGLE_"
 
 
 def refused(day: Provider, home: Path, calm: Pulled, *faults: Fault, sliced: bool = False) -> str:
-    """What the run at noon says, after a calm one in the morning; afterwards all must be there once more.
+    """Return the error of the run at noon, after a calm one in the morning; check that all is there again afterwards.
 
     Args:
         day: The provider's day.

@@ -1,4 +1,4 @@
-"""What all stand-ins share: the client's file, the clock, the limit of requests, and sameness from run to run."""
+"""Common behaviour of all sandbox APIs: the client's file, the clock, the rate limit, and sameness from run to run."""
 
 from __future__ import annotations
 

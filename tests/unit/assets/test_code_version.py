@@ -1,4 +1,4 @@
-"""What makes a table stale: the queries and settings that decide it, and no others."""
+"""Causes that make a table stale: its own queries and settings, and no others."""
 
 from __future__ import annotations
 

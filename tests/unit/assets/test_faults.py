@@ -17,45 +17,45 @@ from lake.store import Lake, replace_text
 
 
 def error_of(act: Callable[[], object]) -> Exception:
-    """What an act raises."""
+    """Return the exception that an act raises."""
     with pytest.raises(Exception) as raised:
         act()
     return raised.value
 
 
 def full_disk(path: Path) -> None:
-    """Writes to a file on a disk without space, as the kernel has one."""
+    """Write to a file on a full disk, through the kernel's ``/dev/full``."""
     path.symlink_to("/dev/full")
     path.write_text("x" * 100_000)
 
 
 def locked(path: Path) -> None:
-    """Writes to a database that somebody else writes to."""
+    """Write to a database while somebody else writes to it."""
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         database(path)
 
 
 def database(path: Path) -> None:
-    """Writes to a database."""
+    """Write to a database."""
     with closing(sqlite3.connect(path, timeout=0.01)) as opened:
         opened.execute("CREATE TABLE t (x)")
 
 
 def garbage(path: Path) -> Path:
-    """Writes what is neither Parquet nor a database."""
+    """Write a file that is neither Parquet nor a database."""
     path.write_bytes(b"garbage " * 2000)
     return path
 
 
 def no_memory(_path: Path) -> None:
-    """Sorts more than fits."""
+    """Run a query that needs more memory than it may use."""
     with duckdb.connect(config={"memory_limit": "2MB", "max_temp_directory_size": "0KB"}) as con:
         con.execute("SELECT count(DISTINCT i) FROM range(10000000) t(i)").fetchall()
 
 
 def query(path: Path) -> None:
-    """Reads a file with DuckDB."""
+    """Read a file with DuckDB."""
     with duckdb.connect() as con:
         con.execute("SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
 

@@ -1,4 +1,4 @@
-"""What the definitions say of each asset: lineage of columns, code, rules, owner and kind."""
+"""Definitions of each asset: lineage of columns, code, rules, owner and kind."""
 
 from __future__ import annotations
 

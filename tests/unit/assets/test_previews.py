@@ -1,4 +1,4 @@
-"""What the metadata show of tables: small, cut, and harmless whatever people name their files."""
+"""Table previews in the metadata: small, cut, and harmless whatever people name their files."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ SOURCES = st.sampled_from(["log", "recovered", "later_version", "estimated", "go
 
 
 def columns(png: bytes, colour: tuple[int, int, int]) -> list[int]:
-    """Places from the left at which there is the colour, or one close to it."""
+    """Return the columns, counted from the left, that show the colour or one close to it."""
     pixels = np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
     close = (abs(pixels - np.array(colour)) < 12).all(axis=2)
     return [int(place) for place in np.flatnonzero(close.any(axis=0))]

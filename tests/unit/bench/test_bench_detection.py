@@ -54,7 +54,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def uploads(user: str, at: datetime, files: int = 1, **more: Any) -> list[dict[str, Any]]:
-    """Uploads of so many files within ten minutes."""
+    """Return uploads of so many files within ten minutes."""
     return [
         {
             "provider": "box",
@@ -73,7 +73,7 @@ def uploads(user: str, at: datetime, files: int = 1, **more: Any) -> list[dict[s
 
 
 def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
-    """Makes ``uploads`` and ``user_hours`` of these uploads."""
+    """Make ``uploads`` and ``user_hours`` of these uploads."""
     rows = [row | {"event_key": f"e{n}", "asset": 0} for n, row in enumerate(row for part in parts for row in part)]
     con.register("given", pa.Table.from_pylist(rows, schema=_UPLOADS))
     con.execute("CREATE OR REPLACE TABLE uploads AS SELECT *, TRUE AS has_address FROM given")
@@ -82,7 +82,7 @@ def make(con: duckdb.DuckDBPyConnection, *parts: list[dict[str, Any]]) -> None:
 
 
 def firing(con: duckdb.DuckDBPyConnection, rule: Rule, least: float) -> set[str]:
-    """Users on whom a rule fires on the day."""
+    """Return the users on whom a rule fires on the day."""
     return {alert.user for alert in alerts(rule(con, [DAY.date()]), least)}
 
 
@@ -183,7 +183,7 @@ def test_ecod_learns_from_the_thirty_days_before(
     fitted = []
 
     class Distance:
-        """Stands in for the library, which is not part of the development environment."""
+        """Stand-in for the library, which is not part of the development environment."""
 
         threshold_ = 0.0
 

@@ -1,4 +1,4 @@
-"""What the chaos bench calls lost, doubled and withdrawn."""
+"""Differences that the chaos bench counts as lost, doubled or withdrawn."""
 
 from __future__ import annotations
 

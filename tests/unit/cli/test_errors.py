@@ -1,4 +1,4 @@
-"""What the command says of an error: a sentence of the user's, a traceback of the program's."""
+"""Error output of the command: a sentence for a user's error, a traceback for the program's."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ PAST = re.compile(r"\bConsole\(|sys\.stdout|sys\.stderr|(?<![.\w])print\(|\becho
 
 
 def shown(renderable: object, **options: object) -> str:
-    """What reaches a terminal without colours."""
+    """Return the text that reaches a terminal without colours."""
     file = io.StringIO()
     Terminal(file=file, width=200, emoji=False).print(renderable, **options)
     return file.getvalue()

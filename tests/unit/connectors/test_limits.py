@@ -1,4 +1,4 @@
-"""What a limiter promises: no stretch of time as long as the period holds more requests than may go in it."""
+"""Guarantee of a limiter: no time range as long as the period holds more requests than allowed."""
 
 from __future__ import annotations
 

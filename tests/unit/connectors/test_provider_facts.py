@@ -63,14 +63,14 @@ def test_what_a_fact_names_is_there(fact: list[str]) -> None:
 
 
 def has(module: object, name: str) -> bool:
-    """Whether a module, or a class of it, has something of that name, such as `Token.value` or `value`."""
+    """Check whether a module, or a class in it, has this name, such as `Token.value` or `value`."""
     places = [module, *(found for found in vars(module).values() if isinstance(found, type))]
     first, _, rest = name.partition(".")
     return any(first in vars(place) and (not rest or hasattr(getattr(place, first), rest)) for place in places)
 
 
 def functions(file: str) -> set[str]:
-    """Names of the functions of a test file."""
+    """Return the names of the functions of a test file."""
     [path] = (ROOT / "tests").glob(f"**/{file}")
     return {node.name for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef)}
 

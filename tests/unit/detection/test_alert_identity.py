@@ -23,7 +23,7 @@ class Deployment:
         self.lake = Lake(root=str(root))
 
     def publish(self, *alerts: tuple[str, datetime, datetime]) -> dict[str, tuple[str, str, int]]:
-        """Writes these alerts (key, opening, end), publishes, and returns id -> (key, state, revision)."""
+        """Write these alerts (key, opening, end), publish, and return id -> (key, state, revision)."""
         with connect() as con:
             for day in {*self.lake.days("alerts"), *(opening.date() for _, opening, _ in alerts)}:
                 rows = [alert for alert in alerts if alert[1].date() == day]

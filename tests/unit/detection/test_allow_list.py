@@ -50,7 +50,7 @@ def allowed(
     expired: bool = False,
     app_id: str = "app-1",
 ) -> str | None:
-    """What allows a detection of ann at noon, given hours of hers (provider, app, other app, files by the other).
+    """Return what allows a detection of ann at noon, given her hours (provider, app, other app, files by the other).
 
     All files have the id of an application. Ann is called otherwise today, and ben has her address.
     """
@@ -232,7 +232,7 @@ def test_a_day_that_is_over_is_not_judged_anew_as_time_goes_by():
 
 
 def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
-    """Detections, openings, accounts and baselines of 18 days; beside 20 users, two burst on day 14."""
+    """Return detections, openings, accounts and baselines of 18 days; beside 20 users, two burst on day 14."""
     parameters = Parameters(budget=100, activation_days=5, warm_up_days=2, least_user_days=20)
     start = DAY - timedelta(days=14)
     began = datetime(start.year, start.month, start.day)

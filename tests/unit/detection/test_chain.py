@@ -1,4 +1,4 @@
-"""Days judged one after another: what is usual, the budget's account, and what reviews change; on hours made here."""
+"""Days evaluated one after another: what is usual, the budget balance, and what reviews change; on hours made here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIRST = date(2026, 1, 5)
 DAYS = 14
 GB = 10**9
 SOON = Parameters(budget=20, activation_days=5, warm_up_days=3)
-"""A short activation, so that few days have to be judged."""
+"""A short activation, so that few days have to be evaluated."""
 Hour = tuple[str, str, str, datetime, int, int | None]
 Review = tuple[str, datetime, datetime, str, datetime]
 
@@ -85,7 +85,7 @@ def judged(
 
 
 def openings(alerts: Sequence[Raised], user: str) -> list[datetime]:
-    """When the alerts of a user open."""
+    """Return the opening times of a user's alerts."""
     return [alert.first_window_start for alert in alerts if alert.user == user]
 
 

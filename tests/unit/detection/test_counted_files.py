@@ -1,4 +1,4 @@
-"""How files and saves are counted: a file once a day, its bytes where it grows, and its saves beside it."""
+"""Counting of files and saves: a file once a day, its bytes where it grows, and its saves beside it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def save(file: str | None, after: timedelta, size: int | None = 10, **more: Any)
 
 
 def make(con: duckdb.DuckDBPyConnection, saves: Sequence[dict[str, Any]]) -> None:
-    """Makes ``user_hours`` of these saves."""
+    """Make ``user_hours`` of these saves."""
     con.execute(f"CREATE OR REPLACE TABLE logged AS {empty('uploads')}")
     for n, row in enumerate(saves):
         named = {"event_key": f"e{n}", **row}
@@ -54,7 +54,7 @@ def hours(con: duckdb.DuckDBPyConnection, columns: str = "files, sized_files, by
 
 
 def windows(con: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int, int | None]]:
-    """Files, sized files and bytes of each three-hour window by the hour of its start, whatever the floors."""
+    """Return files, sized files and bytes of each three-hour window by its starting hour, whatever the floors."""
     con.execute(f"CREATE OR REPLACE TABLE baselines AS {empty('baselines')}")
     con.execute(
         "INSERT INTO baselines (population, scope, history_days, files_centre, files_newcomer_spread, "
@@ -172,7 +172,7 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection,
 
 
 def totals(con: duckdb.DuckDBPyConnection, starts: Sequence[int]) -> tuple[Any, ...]:
-    """Files, sized files, bytes and saves of an alert whose windows start at these hours."""
+    """Return files, sized files, bytes and saves of an alert whose windows start at these hours."""
     con.execute(f"CREATE OR REPLACE TABLE all_detections AS {empty('detections')}")
     for hour in starts:
         start = MIDNIGHT + hour * HOUR

@@ -15,7 +15,7 @@ DAY = datetime(2026, 3, 20)
 
 
 def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -> list[tuple[str, str, int]]:
-    """Scopes, users and files of the scored windows, of user-hours (provider, user, hour, files, bytes)."""
+    """Return scopes, users and files of the scored windows for user-hours (provider, user, hour, files, bytes)."""
     bound = Parameters().bind(DAY)
     usual = [
         (provider, f"user{n}@example.com", DAY - timedelta(days=day, hours=14), 3 + n % 4, 1_000_000)

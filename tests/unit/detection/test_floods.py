@@ -34,7 +34,7 @@ def folded(
     app: str = "Rclone",
     listed: str = "",
 ) -> list[dict[str, Any]]:
-    """Folds detections (user, window start) of 100 files of 1 MB each, the first users with a provider's alert.
+    """Fold detections (user, window start) of 100 files of 1 MB each, the first users with a provider's alert.
 
     Users with a name in other@ upload with a browser; the user who is listed is on the allow-list.
     """
@@ -172,7 +172,7 @@ class Deployment:
         self.lake = Lake(root=str(root))
 
     def publish(self, detected: list[Detected], *, listed: str = "") -> dict[str, tuple[str, str, int]]:
-        """Folds, publishes, and gives id -> (user, state, revision); ``shown`` are the ids that a reader sees."""
+        """Fold, publish, and return id -> (user, state, revision); ``shown`` holds the ids that a reader sees."""
         with connect() as con:
             folded(con, detected, listed=listed)
             self.lake.write(con, "alerts", "alerts", DAY.date(), "")

@@ -1,4 +1,4 @@
-"""What normalising counts for the checks: hours, operations, and the fields of a sample."""
+"""Counts that normalising makes for the checks: hours, operations, and the fields of a sample."""
 
 from __future__ import annotations
 

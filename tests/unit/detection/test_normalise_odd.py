@@ -115,7 +115,7 @@ def odd_lines(provider: str) -> list[str]:
 
 
 def neighbours(provider: str) -> list[str]:
-    """Events of somebody else in the same file."""
+    """Return somebody else's events in the same file."""
     texts = []
     for number in range(3):
         text = json.dumps(EVENTS[provider]).replace("ann@", "bob@").replace("08:00:00", f"09:00:0{number}")
@@ -163,7 +163,7 @@ def test_no_odd_event_stops_a_day_or_changes_its_neighbours(tmp_path, provider):
 
 
 def into_hours(con: Any, uploads: str) -> None:
-    """Makes user_hours of a relation of uploads."""
+    """Make user_hours of a relation of uploads."""
     con.execute(f"CREATE OR REPLACE TEMP TABLE held_uploads AS FROM {uploads}")
     con.execute("DROP VIEW uploads")
     con.execute("CREATE TEMP VIEW uploads AS SELECT *, TRUE AS has_address FROM held_uploads")

@@ -1,4 +1,4 @@
-"""What Office 365 records mean: codes of failed sign-ins, second factors, subjects, and who is no person."""
+"""Meaning of Office 365 records: codes of failed sign-ins, second factors, subjects, and non-human accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each published operation means: the data files, and how events of all providers follow them."""
+"""Meaning of each published operation: the data files, and how events of all providers follow them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = {
 
 
 def made_of(directory: Path, provider: str, *events: Event) -> list[tuple[str | None, str | None]]:
-    """What becomes of each event: its kind or the reason why it counts as none, and the user."""
+    """Return each event's kind, or the reason why it has none, and its user."""
     files = []
     for number, event in enumerate(events):
         path = directory / f"{number:04}.ndjson"

@@ -1,4 +1,4 @@
-"""Who is who: accounts joined to persons, on identities made here."""
+"""Accounts joined to persons, on identities made here."""
 
 from __future__ import annotations
 

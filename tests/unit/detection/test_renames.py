@@ -47,7 +47,7 @@ class Event(NamedTuple):
 
 
 class Account(NamedTuple):
-    """What becomes of an account.
+    """Changes to an account.
 
     Attributes:
         renames: Day and new address, in the order of the days.
@@ -104,7 +104,7 @@ def events(accounts: dict[tuple[str, str], Account], seed: int) -> list[Event]:
 
 
 def alerts(uploads: Sequence[Event]) -> tuple[list[Raised], dict[str, str]]:
-    """What the chain raises, by person, and how each person is shown."""
+    """Return the alerts that the chain raises, by person, and each person's shown name."""
     with connect(threads=1) as con:
         columns = dict(zip(Event._fields, map(list, zip(*uploads, strict=True)), strict=True))
         con.register("given_events", pa.table(columns))
@@ -139,7 +139,7 @@ def alerts(uploads: Sequence[Event]) -> tuple[list[Raised], dict[str, str]]:
 
 @cache
 def undisturbed() -> tuple[list[Raised], dict[str, str]]:
-    """What is raised where nobody is renamed."""
+    """Return the alerts raised when nobody is renamed."""
     return alerts(events({}, 0))
 
 

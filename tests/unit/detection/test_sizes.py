@@ -29,7 +29,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def make(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:
-    """Makes a table with the columns of its kind; what a row does not name is NULL."""
+    """Make a table with the columns of its kind; columns that a row does not name are NULL."""
     columns = ", ".join(f'"{column.name}" {column.type}' for column in TABLES[table])
     con.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({columns})")
     for row in rows:
@@ -108,7 +108,7 @@ def test_a_version_that_the_log_names_decides_alone(con: duckdb.DuckDBPyConnecti
 
 
 def saves(*after: timedelta, **more: Any) -> list[Row]:
-    """Saves of one file, so long after noon."""
+    """Return saves of one file, so long after noon."""
     return [upload(f"e{n + 1}", file_id="file-e1", time=NOON + at, **more) for n, at in enumerate(after)]
 
 

@@ -1,4 +1,4 @@
-"""What reasons count for: strong and weak ones, those about one thing, earlier alerts and the operator's list."""
+"""Weight of risk indicators: strong and weak ones, those about one thing, earlier alerts and the operator's list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How pages show what somebody outside chose, and the dictionary of what may be sensitive."""
+"""Display of text that outsiders chose, and the dictionary of sensitive words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of an alert, told as activities of one finding."""
+"""Life of an alert, exported as activities of one finding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 def fill(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]], columns: str = "") -> None:
-    """Makes a table of the lake's columns, and further ones, with these rows."""
+    """Make a table with the lake's columns, any further ones, and these rows."""
     also = "".join(f", CAST(NULL AS {kind}) AS {name}" for name, _, kind in (c.partition(":") for c in columns.split()))
     con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * {also} FROM ({empty(table if not also else 'alerts')})")
     if rows:

@@ -53,7 +53,7 @@ UPLOAD = st.fixed_dictionaries(
 
 
 def given_uploads(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]]) -> None:
-    """Makes the table of uploads, as the lake has it."""
+    """Make the table of uploads, as the lake has it."""
     con.execute(f"CREATE OR REPLACE TABLE uploads AS {empty('uploads')}")
     full = [
         {**dict.fromkeys(column.name for column in TABLES["uploads"])}

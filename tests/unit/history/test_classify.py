@@ -1,4 +1,4 @@
-"""What `uploadwatch classify` shows of each event."""
+"""Output of `uploadwatch classify` for each event."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ Found = tuple[list[Any], list[tuple[int, str, str]]]
 
 
 def read(path: Path, provider: str, content: bytes | str) -> Found:
-    """Events of a file of this content, and its faults with line, reason and text."""
+    """Return the events of a file with this content, and its faults with line, reason and text."""
     path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
     found: list[Any] = []
     faults: list[tuple[int, str, str]] = []

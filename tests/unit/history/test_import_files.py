@@ -141,7 +141,7 @@ HOSTILE = {
     "bomb": (zstandard.compress(bytes(30_000_000)), "200 times its size", 0),
     "deep": (b"[" * 200_000, "not JSON", 0),
 }
-"""What is no whole export, what is said of it, and how many of its records land."""
+"""Damaged exports, each with its message and the number of records that land."""
 
 
 @pytest.mark.parametrize("name", HOSTILE)

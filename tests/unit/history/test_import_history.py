@@ -1,4 +1,4 @@
-"""What stands in the lake after an import, beside what was pulled or imported before."""
+"""Contents of the lake after an import, beside earlier pulls and imports."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_importing_again_changes_nothing(tmp_path: Path):
 
 
 def pull(lake: Lake, day: date, rows: Sequence[dict[str, Any]], *, now: datetime = NOW, hours: int = 24) -> None:
-    """Lands rows as the API would give them on a day of publication."""
+    """Land rows as the API would give them on a day of publication."""
     start = datetime(day.year, day.month, day.day, tzinfo=UTC)
     manifest = Manifest(lake.directory("office365/audit_events", day))
     land(manifest, start, start + hours * HOUR, [Page(lines(rows))], now=now)
@@ -51,7 +51,7 @@ def test_what_the_api_gave_is_left_out_whenever_it_was_published(tmp_path: Path)
 
 
 def uploads(lake: Lake, provider: str = "office365") -> list[tuple[Any, ...]]:
-    """Uploads and counts of what was ignored or rejected, day by day, as the product reads them."""
+    """Return the uploads day by day, as the product reads them; check that none is in quarantine."""
     found = []
     with connect() as con:
         for day in DAYS:
@@ -131,7 +131,7 @@ def test_pieces_in_any_order_and_with_repeats_land_the_same_uploads(
 
 
 def asked(lake: Lake, day: date, *, now: datetime = NOW) -> list[tuple[datetime, datetime]]:
-    """What a run would ask Office 365 for."""
+    """Return the time ranges that a run would request from Office 365."""
     manifest = Manifest(lake.directory("office365/audit_events", day))
     return due(manifest, day, now=now, lateness=24 * HOUR, retention=timedelta(days=7), again=None)
 

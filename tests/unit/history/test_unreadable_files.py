@@ -1,4 +1,4 @@
-"""What both commands say of a file in which nothing can be read."""
+"""Message of both commands for a file in which nothing can be read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the process's databases may use of the memory, and where they put the rest."""
+"""Memory limit of the process's databases, and the place where they put the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which slices of a day are pulled, how they land, and what the manifest says afterwards."""
+"""Choice of a day's slices to pull, their landing, and the manifest afterwards."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def hours(slices: list[tuple[datetime, datetime]]) -> list[int]:
 def pull(
     manifest: Manifest, now: datetime, *, again: float | None = 72, retention: float = 365
 ) -> list[tuple[datetime, datetime]]:
-    """Pulls what is due and returns it."""
+    """Pull the slices that are due and return them."""
     kept = timedelta(days=retention)
     found = due(
         manifest, DAY, now=now, lateness=24 * HOUR, retention=kept, again=None if again is None else again * HOUR

@@ -1,4 +1,4 @@
-"""Who is who as it is kept for those that only read."""
+"""Persons and their accounts, as kept for code that only reads."""
 
 from __future__ import annotations
 

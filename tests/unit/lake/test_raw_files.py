@@ -34,7 +34,7 @@ def box(*ids: str, etag: str = "") -> Page:
 
 
 def held(manifest: Manifest) -> Counter[str]:
-    """How often each event is in the files of a day."""
+    """Count how often each event is in the files of a day."""
     found: Counter[str] = Counter()
     for path in manifest.files:
         with Path(path).open("rb") as file:

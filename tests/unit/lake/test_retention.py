@@ -53,7 +53,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def ledger(lake: Lake, name: str) -> list[str]:
-    """Ids of the alerts in one of the ledger's files."""
+    """Return the ids of the alerts in one of the ledger's files."""
     with connect() as con:
         return [
             row[0] for row in con.execute(f"SELECT alert_id FROM '{lake.root}/{name}.parquet' ORDER BY 1").fetchall()

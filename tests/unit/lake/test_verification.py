@@ -1,4 +1,4 @@
-"""What ``verify`` says of small files that heal by themselves."""
+"""Report of ``verify`` on small files that heal by themselves."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def put(lake: Lake, table: str, day: date, user: str) -> None:
-    """Writes a partition of one row."""
+    """Write a partition of one row."""
     with connect() as con:
         con.execute(f"CREATE TABLE rows AS {empty(table.rpartition('/')[2])}")
         con.execute('INSERT INTO rows ("user") VALUES (?)', [user])

@@ -1,4 +1,4 @@
-"""What the tick and the reconcile ask for: the days, and which slices are pulled again."""
+"""Requests of the poll run and the late-data re-pull: the days, and the slices to pull again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DROPBOX = {"DROPBOX_APP_KEY": "a", "DROPBOX_APP_SECRET": "b", "DROPBOX_REFRESH_T
 
 @pytest.fixture
 def asked(tmp_path, monkeypatch) -> Callable[..., tuple[str, str, dict[str, bool]]]:
-    """Evaluates a schedule on a real instance."""
+    """Return a function that evaluates a schedule on a real instance."""
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     for name, value in {**BOX, **DROPBOX}.items():
         monkeypatch.setenv(name, value)

@@ -75,7 +75,7 @@ def lines(events: list[dict[str, Any]]) -> bytes:
 
 
 def bring(lake: Lake, provider: str, events: list[dict[str, Any]], folder: Path) -> None:
-    """Imports events as the command does."""
+    """Import events as the command does."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{hashlib.sha256(lines(events)).hexdigest()}.ndjson"
     file.write_bytes(lines(events))
@@ -83,7 +83,7 @@ def bring(lake: Lake, provider: str, events: list[dict[str, Any]], folder: Path)
 
 
 def put(lake: Lake, provider: str, how: str, number: int, events: list[dict[str, Any]]) -> None:
-    """Lands events in a file of the kind."""
+    """Land events in a file of the given kind."""
     manifest = Manifest(lake.directory(f"{provider}/audit_events", DAY))
     start, end = START + number * HOUR, START + (number + 1) * HOUR
     if how == "slice":
@@ -184,7 +184,7 @@ def test_any_mix_of_files_keeps_every_event_of_all_others_once(tmp_path_factory,
 
 
 class Killed(BaseException):
-    """Stands for the end of the process."""
+    """Stand-in for the end of the process."""
 
 
 @pytest.mark.parametrize("moment", range(40))

@@ -21,7 +21,7 @@ NOTHING = Person("box:77", ["box:77"])
 
 
 def found_by_duckdb(person: Person, text: str, *, certain: bool = False) -> tuple[bool, str]:
-    """Whether DuckDB finds the person in a text, and what it makes of it."""
+    """Return whether DuckDB finds the person in a text, and the text after replacement."""
     pattern = person.certain if certain else person.pattern
     with connect() as con:
         query = "SELECT regexp_matches($text, $pattern), regexp_replace($text, $pattern, $by, 'g')"

@@ -1,4 +1,4 @@
-"""By which texts a person is found: plain, in JSON, in an address of the web, and never in somebody else's address."""
+"""Texts by which a person is found: plain, in JSON, in a web address, and never in somebody else's address."""
 
 from __future__ import annotations
 

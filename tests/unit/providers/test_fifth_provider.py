@@ -20,7 +20,7 @@ PARTS = {
     "SQL": ("detection/sql/normalise/egnyte.sql", ""),
     "operations": ("detection/data/operations/egnyte.csv", ""),
 }
-"""What may be missing: its file or folder, or what is taken out of the file."""
+"""Parts that may be missing: the file or folder, and the text taken out of the file."""
 FACTS = ("layout", "operations_source", "list_of_events", "event_keys", "actors", "log_page")
 VARIABLES = {"EGNYTE_CLIENT_ID": "x", "EGNYTE_CLIENT_SECRET": "x", "EGNYTE_ENTERPRISE_ID": "1"}
 START = """

@@ -42,14 +42,14 @@ def labels(made: tuple[pa.Table, list[Label]]) -> list[Label]:
 
 @pytest.fixture(scope="module")
 def uploads(events: pd.DataFrame) -> pd.DataFrame:
-    """Uploads and edits, each once, however often it was delivered."""
+    """Return uploads and edits, each once, however often it was delivered."""
     carried = events[events.kind.isin(["upload", "edit"])]
     again = carried.event_id.notna() & carried.duplicated("event_id")
     return carried[~again]
 
 
 def windows(uploads: pd.DataFrame) -> pd.DataFrame:
-    """Files and bytes of every user in three-hour windows that slide by an hour."""
+    """Return files and bytes of every user in three-hour windows that slide by an hour."""
     hours = uploads.assign(hour=uploads.time.dt.floor("h"))
     sums = hours.groupby(["key", "hour"]).bytes.agg(["size", "sum"]).reset_index()
     shifted = [sums.assign(window=sums.hour - pd.Timedelta(hours=back)) for back in range(3)]
