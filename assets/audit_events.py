@@ -1,4 +1,4 @@
-"""``<provider>/audit_events``: what the provider's audit API says, verbatim."""
+"""``<provider>/audit_events``: raw JSON from the provider's audit API."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -30,7 +30,7 @@ source needs it."""
 
 
 class PullConfig(dg.Config):
-    """Which slices are pulled again.
+    """Choice of the slices to pull again.
 
     Attributes:
         reconcile: All slices that are not final; otherwise only those within the provider's overlap.

@@ -103,7 +103,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
 
 
 def _told(lake: Lake, base: str, made: Sequence[Made]) -> dict[str, dg.MetadataValue]:
-    """Links to the pages of a day, and to the index."""
+    """Return links to the pages of a day and to the index."""
     lines = [f"- [{each.title}]({dossier_url(lake, each.alert_id, base)})" for each in made]
     return {
         "pages": dg.MetadataValue.md("\n".join(lines) or "no alert"),

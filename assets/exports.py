@@ -39,7 +39,7 @@ _CHECKED_ROWS = 200_000
 
 
 class Exporter(dg.ConfigurableResource[None]):
-    """What is exported, and where to.
+    """Content and destination of the exports.
 
     Attributes:
         out: Directory of the files.
@@ -156,7 +156,7 @@ def _failure(destination: Destination, error: Exception, days: Sequence[date] = 
 
 
 class _File(NamedTuple):
-    """A file of OCSF that is to be checked; its state is None where none tells of it."""
+    """OCSF file to check; its state is None if no state is recorded."""
 
     day: date
     name: str

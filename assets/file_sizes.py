@@ -26,7 +26,7 @@ from lake.store import Lake
 __all__ = ["file_sizes"]
 
 _MOST = 200_000
-"""So many files are asked about in one run at most, however large its budget: they are held in memory."""
+"""Upper bound on file lookups per run, however large its budget: they are held in memory."""
 _KEPT_EVERY = 5_000
 """After so many answers they are written, so that little is lost where a run is killed."""
 _BREAKER, _BREAKER_FAILURES = timedelta(seconds=20), 3
@@ -135,7 +135,7 @@ def _look_up(
 
 
 def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Begin days anew whose answers are lost with their copy: they are asked for again, as far as files still exist."""
+    """Restart days whose answers are lost with their copy: ask for them again, as far as files still exist."""
     read_from = range_of(context)[0] - READ_BACK
     for day in sorted({*lake.lost_days(table), *(day for day in lake.days(table) if day >= read_from)}):
         part = lake.part(table, day)
@@ -166,14 +166,14 @@ def _breaker(lake: Lake, provider: str, budget: timedelta) -> timedelta:
 def _find_open(
     con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Sequence[date], *, now: datetime, floor_files: int
 ) -> None:
-    """Makes ``open_uploads``: the uploads of these days whose size is not known."""
+    """Make ``open_uploads``: the uploads of these days whose size is unknown."""
     lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], days)
     lake.view(con, "dated_sizes", [f"{provider}/file_sizes"], days, dated=True)
     into(con, "open_uploads", "sizes/open", {"now": now.replace(tzinfo=None), "floor_files": floor_files})
 
 
 def _left(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
-    """How many files of a day are without a size, by the reason."""
+    """Count the files of a day without a size, by reason."""
     found = con.execute(
         "SELECT state, count(DISTINCT file_id) FROM open_uploads WHERE day = $day GROUP BY state", {"day": day}
     ).fetchall()
@@ -217,11 +217,11 @@ class _Cache:
         """Nothing to do."""
 
     def __exit__(self, *_: object) -> None:
-        """Writes what is not written yet."""
+        """Write the answers that are not written yet."""
         self._flush()
 
     def add(self, answer: FileSize, now: datetime) -> None:
-        """Takes an answer in."""
+        """Add an answer."""
         modified = answer.modified_at.astimezone(UTC).replace(tzinfo=None) if answer.modified_at else None
         row: dict[str, object] = {
             "file_id": answer.file_id,
@@ -243,7 +243,7 @@ class _Cache:
             self._flush()
 
     def write(self, day: date, rows: Sequence[dict[str, object]]) -> None:
-        """Adds answers to a day's cache; a newer answer about the same version takes the older one's place."""
+        """Add answers to a day's cache; a newer answer about the same version replaces the older one."""
         self._lake.view(self._con, "cached", [self._table], [day])
         # The file that is read is the one that is replaced.
         self._con.register("answered", pa.Table.from_pylist(list(rows), schema=_SCHEMA))

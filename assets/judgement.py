@@ -148,7 +148,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
 
 
 def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:
-    """Makes ``user_hours`` and ``day_sums`` of these days readable; missing or outdated sums are written.
+    """Make ``user_hours`` and ``day_sums`` of these days readable; write missing or outdated sums.
 
     They are no asset but a store of this step, which a day of a lake that does not have them yet gets here, too.
     """

@@ -29,7 +29,7 @@ _REMEDY = (
 def read_again(
     con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, organisation_domains: Sequence[str]
 ) -> None:
-    """Reads a day's raw events again and writes its tables, as a run of the assets would."""
+    """Read a day's raw events again and write its tables, as a run of the assets would."""
     _compute(con, lake, provider, day, organisation_domains)
     read_by = rules("logged_uploads", Detector(organisation_domains=list(organisation_domains)), provider)
     made_from = _made_from(lake, provider, day, read_by)

@@ -24,7 +24,7 @@ from lake.store import Lake
 __all__ = ["SOURCES", "coverage", "sized_uploads", "typical_sizes"]
 
 SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
-"""Where the size of an upload may be from; it was measured in the first two, and is unknown in the others."""
+"""Size sources of an upload; the size was measured in the first two, and is unknown in the others."""
 
 
 def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
@@ -38,7 +38,7 @@ def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
 
 
 def _answer(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, *, sizes: bool) -> None:
-    """Makes ``logged_uploads`` and ``answers`` of a day; where sizes are not recovered, there are no answers."""
+    """Make ``logged_uploads`` and ``answers`` of a day; if sizes are not recovered, there are no answers."""
     lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
     lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day] if sizes else [])
     into(con, "answers", "sizes/answers")
@@ -167,7 +167,7 @@ def _measure(
     *,
     sizes: bool,
 ) -> None:
-    """Counts a provider's measured sizes of each day, so that a month is a sum of small tables."""
+    """Count a provider's measured sizes of each day, so that a month is a sum of small tables."""
     tables = [f"{provider}/logged_uploads", *([f"{provider}/file_sizes"] if sizes else [])]
     measured_by = rules("measured_sizes", detector, provider)
 

@@ -1,4 +1,4 @@
-"""Measures a backfill of months over the whole graph: in one run, without Dagster, and one run per partition.
+"""Benchmark of a backfill of months over the whole graph: in one run, without Dagster, and one run per partition.
 
 A made-up organisation's history is served by the sandbox. Three homes are filled from it, each by a process of its
 own: by ``uploadwatch backfill`` in one run, with Dagster's storage on SQLite; by the assets' and checks' own functions
@@ -40,7 +40,7 @@ _COMMAND = "from cli.app import main; main()"
 
 
 class Plain:
-    """What an asset's or a check's function asks of its context, of no Dagster run."""
+    """Context for an asset's or a check's function without a Dagster run."""
 
     def __init__(
         self,
@@ -59,13 +59,13 @@ class Plain:
         self.log = logging.getLogger("bench")
 
     def add_asset_metadata(self, *_args: object, **_named: object) -> None:
-        """Nothing is told to anybody."""
+        """Ignore the call: nothing is reported."""
 
     log_event = add_asset_metadata
 
 
 def _call(op_function: Any, context: Plain) -> None:
-    """Calls an asset's or a check's function with the context and the resources that its parameters name."""
+    """Call an asset's or a check's function with the context and the resources that its parameters name."""
     function = op_function.decorated_fn
     code = function.__code__
     named = code.co_varnames[: code.co_argcount]
@@ -76,7 +76,7 @@ def _call(op_function: Any, context: Plain) -> None:
 
 
 def without_dagster(values: Mapping[str, str], first: date, last: date) -> None:
-    """Fills a home by the functions of all assets and checks, in the order of the graph."""
+    """Fill a home by calling the functions of all assets and checks, in the order of the graph."""
     defs = build_defs(values)
     order = {key: place for place, key in enumerate(defs.resolve_asset_graph().toposorted_asset_keys)}
     assets = [each for each in defs.assets or () if isinstance(each, dg.AssetsDefinition)]
@@ -89,7 +89,7 @@ def without_dagster(values: Mapping[str, str], first: date, last: date) -> None:
 
 
 def _process(values: Mapping[str, str], *command: str) -> float:
-    """Seconds that a command takes in a process of its own."""
+    """Return the seconds that a command takes in a process of its own."""
     began = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *command], env={**os.environ, **values}, capture_output=True, text=True, check=False
@@ -111,7 +111,7 @@ def _alerts(home: Path) -> list[tuple[Any, ...]]:
 
 
 def measure(days: int, people: int, sample: int) -> dict[str, Any]:
-    """Runs the three ways one after the other.
+    """Run the three ways one after the other.
 
     Returns:
         ``wall_s``, ``runs`` and ``alerts`` of the backfill in one run, ``direct_s`` without Dagster, ``single_s`` by
@@ -160,7 +160,7 @@ def measure(days: int, people: int, sample: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--people", type=int, default=100)

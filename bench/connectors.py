@@ -1,4 +1,4 @@
-"""Measures how fast audit events are pulled into the lake, and in how much memory.
+"""Benchmark of pulling audit events into the lake: speed and memory.
 
 Pages per second of a day of Box events, one slice and slices in parallel, beside a bare ``requests`` loop that follows
 the same pages from the same server and throws the bodies away. Each way runs in a process of its own, in turn. The
@@ -49,7 +49,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def write_day(path: Path, events: int) -> None:
-    """Writes a workload of so many uploads to Box within the day."""
+    """Write a workload of ``events`` uploads to Box within the day."""
     draw = np.random.default_rng(20260105)
     seconds = np.sort(draw.integers(0, 86_400, events))
     columns: dict[str, Any] = {
@@ -67,7 +67,7 @@ def write_day(path: Path, events: int) -> None:
 
 
 def bare(variables: Mapping[str, str]) -> int:
-    """Follows the pages of the day and throws them away; gives their number."""
+    """Follow the pages of the day and discard them; return their number."""
     session = requests.Session()
     url = variables["BOX_API_URL"]
     form = {
@@ -94,7 +94,7 @@ def bare(variables: Mapping[str, str]) -> int:
 
 
 def ours(variables: Mapping[str, str], slices: int) -> int:
-    """Pulls the day into a lake; gives the number of pages."""
+    """Pull the day into a lake; return the number of pages."""
     with tempfile.TemporaryDirectory() as directory:
         stop = threading.Event()
         values = {**variables, "BOX_PARALLEL_SLICES": str(slices)}
@@ -130,7 +130,7 @@ def _run(way: str, variables: Mapping[str, str], answer: Connection) -> None:
 
 
 def _in_process(way: str, variables: Mapping[str, str]) -> tuple[int, float, float]:
-    """Pages, seconds, and MiB at the peak."""
+    """Run one way in a process of its own; return pages, seconds and peak MiB."""
     receive, send = _SPAWN.Pipe(duplex=False)
     process = _SPAWN.Process(target=_run, args=(way, dict(variables), send))
     process.start()
@@ -159,7 +159,7 @@ def _page_server(events: int) -> Iterator[dict[str, str]]:
 
 
 def measure(events: int, day: int, repeat: int) -> dict[str, Any]:
-    """Runs every way ``repeat`` times in turn, then the day for its memory.
+    """Run every way ``repeat`` times in turn, then the day to measure its memory.
 
     Returns:
         Pages per second of each way, the medians of their ratios to the bare loop in the same round, and MiB at the
@@ -199,7 +199,7 @@ def measure(events: int, day: int, repeat: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000, help="events of the day that the sandbox serves")
     parser.add_argument("--day", type=int, default=5_000_000, help="events of the day pulled for its memory")

@@ -1,4 +1,4 @@
-"""Runs the detector beside other products' rules on the same labelled workloads.
+"""Comparison of the detector with other products' rules on the same labelled workloads.
 
 Per seed the sandbox makes an organisation with incidents and look-alikes. Every rule sees the same uploads, sizes as
 after recovery: the true ones but for files that are gone and whose size the log does not carry. Judged are the days
@@ -105,7 +105,7 @@ LEFT JOIN played_detections d ON d.scope = r.scope AND d."user" = r."user" AND d
 
 
 def load(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Makes the tables ``uploads`` and ``user_hours`` of a workload."""
+    """Make the tables ``uploads`` and ``user_hours`` of a workload."""
     con.execute(_UPLOADS, {"path": str(path)})
     count_saves(con)
 
@@ -154,12 +154,12 @@ class Measured:
 def compare(
     con: duckdb.DuckDBPyConnection, days: Sequence[date], judged: Sequence[date], labels: Sequence[Label], budget: float
 ) -> Measured:
-    """Runs all rules that can be run over the tables of one workload.
+    """Run all available rules over the tables of one workload.
 
     Args:
         con: Connection with the tables that :func:`load` makes.
-        days: Days to learn thresholds from, and to judge.
-        judged: Those to judge.
+        days: Days to learn thresholds from, and to evaluate.
+        judged: Those to evaluate.
         labels: What happened.
         budget: Alerts per 1000 monitored users and day.
     """
@@ -213,7 +213,7 @@ def _share(hits: int, trials: int) -> dict[str, Any]:
 
 
 def measure(seeds: Sequence[int], people: int, days: int, budget: float) -> dict[str, Any]:
-    """Runs all rules over the workloads of all seeds.
+    """Run all rules over the workloads of all seeds.
 
     Returns:
         What was asked, incidents of each scenario in all, rules left out with the reason, and by rule and setting
@@ -305,7 +305,7 @@ def report(result: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="7,8,9", help="seeds of the workloads, with commas between them")
     parser.add_argument("--people", type=int, default=300)

@@ -35,7 +35,7 @@ def _above(limit: float) -> float:
 def _candidates(
     con: duckdb.DuckDBPyConnection, days: Sequence[date], query: str, bound: Mapping[str, object] | None = None
 ) -> list[Candidate]:
-    """Runs a query of user, begin, end and strength, and keeps what begins in the days."""
+    """Run a query of user, begin, end and strength, and return the candidates that begin in the days."""
     judged = set(days)
     rows = con.execute(query, dict(bound or {})).fetchall()
     return [Candidate(*row) for row in rows if row[1].date() in judged]
@@ -92,7 +92,7 @@ def distinct_files(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list
 
 
 def daily_z(metric: str, floor: int) -> Callable[[duckdb.DuckDBPyConnection, Sequence[date]], list[Candidate]]:
-    """How many standard deviations a user's day lies over the user's mean, days without uploads counting as zero.
+    """Make a rule that measures a user's day in standard deviations above the user's mean; days without uploads are 0.
 
     Panther's macro for anomalies over daily bins, with the 90 days, the z of 3 and the floor of 1 MB of its query on
     daily volume. The day itself is not in the mean; a user whose days are all alike has no z, and stays silent.
@@ -137,7 +137,7 @@ def daily_z(metric: str, floor: int) -> Callable[[duckdb.DuckDBPyConnection, Seq
 
 
 def hourly_outlier(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list[Candidate]:
-    """How many standard deviations the bytes of a user's hour lie over those of the user's hours before.
+    """Measure the bytes of a user's hour in standard deviations above those of the user's hours before.
 
     Sumo Logic's outlier rule over hourly bins, with the floor of 100 MB and the 3 deviations of its spike in outbound
     data, 14 days of learning (the days before activation) and 90 of retention. A bin is made of records, so hours
@@ -170,7 +170,7 @@ def hourly_outlier(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list
 
 
 def mean_deviation(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list[Candidate]:
-    """How far the uploads of a user's day from one address lie from their daily mean, relative to that mean.
+    """Measure how far the uploads of a user's day from one address lie from their daily mean, relative to that mean.
 
     Sentinel's rule on SharePoint operations by address, daily over 14 days: by user, operation, site and address; an
     address without history finds no partner, so it never fires. As shipped it counts every object for itself and
@@ -204,7 +204,7 @@ def mean_deviation(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list
 
 
 def ecod(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list[Candidate]:
-    """How far out a user's three-hour window lies in the organisation's windows of 30 days, by PyOD's ECOD.
+    """Measure how far out a user's three-hour window lies in the organisation's windows of 30 days, by PyOD's ECOD.
 
     It gets the same two metrics as the detector here. Each day is scored by a model of the 30 days before it. The
     library's own threshold is the tenth of the training data that is taken for outliers (``contamination``);
@@ -259,7 +259,7 @@ class Peer:
 
     @property
     def available(self) -> bool:
-        """Whether what it needs is installed."""
+        """True if the library that it needs is installed."""
         return self.needs is None or find_spec(self.needs) is not None
 
 

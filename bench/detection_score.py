@@ -1,4 +1,4 @@
-"""How the candidates of a rule become alerts, and how alerts compare with the labels of a workload.
+"""Grouping of a rule's candidates into alerts, and comparison of alerts with the labels of a workload.
 
 Belongs here: what all rules share, so that none is scored by another measure: one alert per user in 24 hours, the
 strength from which a budget is met, matching, intervals. The rules are ``bench.detection_peers`` and
@@ -82,7 +82,7 @@ class Outcome:
 
 
 def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
-    """What a person would read of the candidates that reach a strength, in order of user and time.
+    """Return the alerts that a person would read for the candidates that reach a strength, by user and time.
 
     As the products do it, what begins within a day of the first of a user's folds into one alert.
     """
@@ -114,9 +114,9 @@ def held_out(
     """The alerts of days whose thresholds are calibrated on nothing but the 30 days before each.
 
     Args:
-        candidates: Of the days to judge and of those to learn from.
+        candidates: Of the days to evaluate and of those to learn from.
         user_days: Monitored users by day; days without are not learnt from.
-        days: Days to judge.
+        days: Days to evaluate.
         budget: Alerts per 1000 monitored users and day.
     """
     of_day: dict[date, list[Candidate]] = defaultdict(list)
@@ -132,7 +132,7 @@ def held_out(
 
 
 def judge(raised: Sequence[Alert], labels: Iterable[Label], user_days: int) -> Outcome:
-    """Compares alerts with labels: an alert is on an incident if it is on its user and their times overlap."""
+    """Compare alerts with labels: an alert is on an incident if it is on its user and their times overlap."""
     true: set[Alert] = set()
     outcome = Outcome(alerts=len(raised), user_days=user_days)
     for label in labels:

@@ -1,4 +1,4 @@
-"""Measures whether an export costs what is new, and not what the day holds.
+"""Benchmark of exports: the cost should follow the new rows, and not all rows of the day.
 
 Two homes are given a day of few and a day of very many uploads, written into the lake as the pipeline would write them,
 and export it in all formats. Then each is run without news, and with one new event, by the asset and its check. What

@@ -1,4 +1,4 @@
-"""Runs the whole product on one organisation twice: as it is, and with addresses that change and files saved all day.
+"""Two runs of the whole product on one organisation: as it is, and with addresses that change and files saved all day.
 
 The second variant has the first one's people, work and incidents. Besides, a fifth of the people are renamed in the
 middle third, a tenth show an alias now and then, a tenth often no address at Box and Office 365; office programs save

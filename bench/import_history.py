@@ -1,4 +1,4 @@
-"""Measures the import of exported history and `classify`: rows a second and memory, of each of a few shapes.
+"""Benchmark of `classify` and the import of exported history: rows a second and memory, of each of a few shapes.
 
 The exports are written first and do not count. Each import runs in a process of its own into an empty lake, so that
 the peak of memory is its own, and an export of ten times the size shows whether that grows. The same import once more
@@ -43,7 +43,7 @@ _HEADER = ("RecordId", "CreationDate", "RecordType", "Operation", "UserId", "Aud
 
 
 def write_export(path: Path, rows: int) -> None:
-    """Writes thirty days of records, in order of time, the same for the same number."""
+    """Write thirty days of records, in order of time, the same for the same number."""
     draw = random.Random(20260105)
     with path.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file)
@@ -58,7 +58,7 @@ def write_export(path: Path, rows: int) -> None:
 
 
 def _as_lines(export: Path, out: Path, *, packed: bool = False) -> None:
-    """Writes the records of an export one a line."""
+    """Write the records of an export, one a line."""
     csv.field_size_limit(10_000_000)
     opened = gzip.open(out, "wt", compresslevel=1) if packed else out.open("w")  # noqa: SIM115 -- closed below
     with export.open(encoding="utf-8-sig", newline="") as file, opened as lines:
@@ -138,7 +138,7 @@ def _median(runs: Sequence[_Run], rows: int) -> dict[str, float]:
 
 
 def measure(rows: int, repeat: int) -> dict[str, Any]:
-    """Imports and classifies each shape several times, and an export of ten times the size once."""
+    """Import and classify each shape several times, and an export of ten times the size once."""
     result: dict[str, Any] = {"rows": rows, "repeat": repeat, "shapes": {}}
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory)
@@ -171,7 +171,7 @@ def measure(rows: int, repeat: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=5)

@@ -1,4 +1,4 @@
-"""Measures what judging one day costs for an organisation of a million.
+"""Benchmark of evaluating one day for an organisation of a million.
 
 A lake is generated: 30 days of user-hours, the day and the one after it, four providers, heavy tails, each figure
 drawn by a hash so that every run has the same rows. What the days before came to is made by the rules themselves where
@@ -106,7 +106,7 @@ def _connect(memory: str) -> duckdb.DuckDBPyConnection:
 
 
 def _generate(root: str, users: int, rows: int, days: int, memory: str) -> None:
-    """Writes user-hours of so many days before the day, the day itself and the next, and what the past came to."""
+    """Write user-hours of ``days`` days before the day, the day itself and the next, and the results of the past."""
     lake = Lake(root=root)
     with closing(_connect(memory)) as con:
         con.execute(
@@ -172,7 +172,7 @@ def _measured(steps: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 
 
 def _judge(root: str, memory: str, answer: Connection) -> None:
-    """Judges the day: each step in a connection of its own that stays open, as an asset's do."""
+    """Evaluate the day: each step in a connection of its own that stays open, as an asset's do."""
     lake = Lake(root=root)
     # The day before is over only now: its sums are part of the work.
     shutil.rmtree(lake.directory("day_sums", DAY - _ONE))
@@ -244,10 +244,10 @@ def _in_process(target: Callable[..., None], *arguments: object, answers: bool) 
 
 
 def measure(users: int, days: int, rows: int, memory: str, lake: Path | None = None) -> dict[str, Any]:
-    """Generates the lake, unless it is given and there, and judges the day.
+    """Generate the lake, unless it is given and exists, and evaluate the day.
 
     Returns:
-        What was judged, and seconds, CPU seconds and MiB at the peak: of each step, and of all together.
+        What was evaluated, and seconds, CPU seconds and MiB at the peak: of each step, and of all together.
     """
     with tempfile.TemporaryDirectory() as directory:
         root = lake or Path(directory)
@@ -277,7 +277,7 @@ def measure(users: int, days: int, rows: int, memory: str, lake: Path | None = N
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=1_000_000)
     parser.add_argument("--days", type=int, default=30, help="days of user-hours before the day")

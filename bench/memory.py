@@ -1,4 +1,4 @@
-"""Measures the memory of every step of a run over a day of very many uploads, with exports on, inside a hard limit.
+"""Memory of every step of a run over a day of very many uploads, with exports on, inside a hard limit.
 
 A short history of a small organisation lands as raw files, and then one day of so many uploads, by one user or by very
 many, as a provider gives them. A process in a control group of its own (version 1 or 2; this needs root) runs the

@@ -1,4 +1,4 @@
-"""Measures normalisation beside other ways to read the same audit events.
+"""Benchmark of normalisation against other ways to read the same audit events.
 
 Four ways to get a million events from compressed NDJSON into a table, in turn and each in a process of its own, so
 that what else the machine does weighs on all of them alike: ``normalise``; orjson into pandas; ``pd.json_normalize``;
@@ -46,7 +46,7 @@ COMPARED = ("normalise", "orjson_pandas")
 
 
 def write_events(directory: Path, provider: str, events: int) -> list[str]:
-    """Writes a day of events, one compressed file an hour, the same for the same arguments; gives the paths.
+    """Write a day of events, one compressed file an hour, the same for the same arguments; return the paths.
 
     They are in the order of time, in which Box gives its history.
     """
@@ -77,7 +77,7 @@ def _connect() -> duckdb.DuckDBPyConnection:
 
 
 def ours(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """Events into uploads, activity, rejects and counts; a connection in which they are."""
+    """Normalise events into uploads, activity, rejects and counts; return the connection that holds them."""
     con = _connect()
     normalise(con, provider, day=DAY, raw_files=files, organisation_domains=["example.com"])
     return con
@@ -166,7 +166,7 @@ def with_json_normalize(files: Sequence[str], events: int) -> pd.DataFrame:
 
 
 def _finish(table: pd.DataFrame) -> pd.DataFrame:
-    """What the rules ask of every event: kind, time, user and class, extension, size, address; once and in order."""
+    """Derive the fields that rules need: kind, time, user and class, extension, size, address; unique and in order."""
     table["kind"] = table["operation"].map(_KINDS)
     table["time"] = pd.to_datetime(table["time"], utc=True, format="ISO8601", errors="coerce")
     table["user"] = table["user"].str.lower()
@@ -225,7 +225,7 @@ def _in_process(way: str, provider: str, files: Sequence[str], sample: int) -> t
 
 
 def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
-    """Runs every way ``repeat`` times in turn.
+    """Run every way ``repeat`` times in turn.
 
     Returns:
         Median seconds of each way that applies, the events and uploads, and the ratios: each the median of the
@@ -272,7 +272,7 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--provider", choices=PROVIDERS, default="box")

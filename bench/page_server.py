@@ -1,4 +1,4 @@
-"""Serves a day of Box events from pages made once, so that the server costs next to nothing beside the client.
+"""Server of a day of Box events from pages made once, so that the server costs next to nothing beside the client.
 
 The events of a window are as many pages as its share of the day; all pages hold the same 500 events.
 """
@@ -29,7 +29,7 @@ _DAY = timedelta(days=1)
 
 
 def serve(events: int, address: Connection) -> None:
-    """Serves a day of so many events until the process is ended; its address goes into ``address``."""
+    """Serve a day of ``events`` events until the process is ended; send its address into ``address``."""
     draw = random.Random(20260105)
     made = [EVENTS["box"](draw, datetime(2026, 1, 5, tzinfo=UTC)) for _ in range(PAGE)]
     body = orjson.dumps([{**event, "created_at": _TIME} for event in made])

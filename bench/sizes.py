@@ -1,4 +1,4 @@
-"""Measures the recovery of sizes: files per second and requests per file, by provider and by how uploads are spread.
+"""Benchmark of the recovery of sizes: files per second and requests per file, by provider and distribution of uploads.
 
 The sandbox serves so many files without a size in the log, spread in three ways: all of one user in one folder (a mass
 upload), twenty to a user, and each of another user. The connectors look them up as in a deployment, without a limit,
@@ -100,7 +100,7 @@ def _workload(path: Path, provider: str, files: int, each: int) -> None:
 
 
 def _questions(provider: str, environment: dict[str, str], folder: Path) -> list[FileQuestion]:
-    """What the audit events leave to ask, as the pipeline works it out."""
+    """Return the file lookups that the audit events leave open, as the pipeline computes them."""
     raw = folder / f"day={DAY:%Y-%m-%d}" / "events.ndjson"
     raw.parent.mkdir()
     connector = build(provider, environment, now=lambda: NOW)
@@ -118,7 +118,7 @@ def _questions(provider: str, environment: dict[str, str], folder: Path) -> list
 
 
 def measure(provider: str, shape: str, files: int) -> dict[str, Any]:
-    """Looks the files up once.
+    """Look the files up once.
 
     Returns:
         Seconds, files found, requests, requests per file, and the share of a day of a million uploads that the
@@ -158,7 +158,7 @@ def measure(provider: str, shape: str, files: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -1,4 +1,4 @@
-"""Measures whether a tick's cost follows the new events, and not the history behind them.
+"""Benchmark of a tick: the cost should follow the new events, and not the history behind them.
 
 One made-up organisation is watched twice, since some weeks and since ten times as many, each in a lake of its own; both
 are past their activation. Then a day begins, and both are given the same ticks, a quarter of an hour apart, in turn.
@@ -39,7 +39,7 @@ _TIMES = 10
 
 
 def _tick(values: Mapping[str, str], now: datetime) -> tuple[float, dict[str, float]]:
-    """Runs a tick; seconds of the run, and of each of its steps."""
+    """Run a tick; return the seconds of the run, and of each of its steps."""
     job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
     config = run_config(PROVIDERS, reconcile=False).to_config_dict()
     with dg.DagsterInstance.ephemeral() as instance:
@@ -58,7 +58,7 @@ def _tick(values: Mapping[str, str], now: datetime) -> tuple[float, dict[str, fl
 
 
 def measure(people: int, days: int, ticks: int, folder: Path) -> dict[str, Any]:
-    """Watches the organisation since ``days`` and since ten times as many days, and ticks.
+    """Measure ticks with a history of ``days`` days and with one of ten times as many.
 
     Returns:
         Median seconds of a tick with the short and with the long history, their ratio, and median seconds by step.
@@ -115,7 +115,7 @@ def measure(people: int, days: int, ticks: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Reads the command line, measures, prints."""
+    """Read the command line, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument(

@@ -30,7 +30,7 @@ def alert(
         Format, typer.Option("--format", help="table, or json: the evidence as one object.")
     ] = Format.TABLE,
 ) -> None:
-    """Shows what the logs tell of an alert: signs of compromise, sensitive files, permission, types, what followed."""
+    """Show the logged evidence of an alert: signs of compromise, sensitive files, permission, types, what followed."""
     lake = lake_of(home)
     values = environment()
     settings, pseudonyms = Settings.read(values), pseudonyms_of(values)

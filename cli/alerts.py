@@ -19,7 +19,7 @@ def alerts(
     home: HomeOption = HOME,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Prints the alerts of a home, below what is wrong with the sources (with json on standard error)."""
+    """Print the alerts of a home, below the problems of the sources (with json on standard error)."""
     lake = lake_of(home)
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()

@@ -42,7 +42,7 @@ def backfill(
     first: Annotated[datetime, typer.Option("--from", formats=_DAY, help="First day.")],
     last: Annotated[datetime, typer.Option("--to", formats=_DAY, help="Last day.")],
 ) -> None:
-    """Carries all days from first to last through the whole graph, in one run of Dagster's.
+    """Run the whole graph over all days from first to last, in one Dagster run.
 
     It goes by the deployment's variables, and DAGSTER_HOME says where Dagster keeps the run. What is up to date is not
     made again, so a backfill that was stopped or killed goes on where it was when it is launched again.
@@ -116,7 +116,7 @@ def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
 
 @contextmanager
 def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps: int) -> Iterator[None]:
-    """A bar of the run's steps, which the event log tells of."""
+    """Progress bar of the run's steps, read from the event log."""
     bar = Progress(
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
     )

@@ -35,7 +35,7 @@ from providers import PROVIDERS
 __all__ = ["backtest"]
 
 _LEAD = timedelta(days=90)
-"""History judged before the first day looked at: training, calibration, and the account's settling."""
+"""History evaluated before the first day of the backtest: training, calibration, and the account's settling."""
 _TOP = 10
 
 
@@ -50,7 +50,7 @@ def backtest(
     plot: Annotated[Path | None, typer.Option(help="Picture of budget against recall, PNG; needs labels.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """Plays budgets over stored history, beside the alerts: load, top users, what would change, and recall with labels.
+    """Replay budgets over stored history and compare with the alerts: load, top users, changes, and recall with labels.
 
     Nothing in the home is changed.
     """

@@ -20,7 +20,7 @@ def classify(
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Shows what becomes of every audit event of a file: upload, activity, ignored or rejected, and why."""
+    """Show how every audit event of a file is classified: upload, activity, ignored or rejected, and why."""
     (name,) = known_providers([provider])
     with classified(name, files, organisation_domains=Settings.read(environment()).domains) as found:
         if format_ is Format.JSON:

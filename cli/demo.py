@@ -67,7 +67,7 @@ def _content(workload: Path) -> tuple[date, date, list[str]]:
 
 
 def _own_rules() -> dict[str, str]:
-    """What an operator has set of what raises an alert; what leaves the lake is left out, for nothing here is real.
+    """Return the operator's settings for raising alerts; leave out those for outgoing data, since nothing here is real.
 
     Raises:
         AllowListError: The allow-list cannot be used.
@@ -141,11 +141,11 @@ def run(
         Path | None, typer.Option(help="Fault plan that the sandbox plays, JSON.", exists=True, dir_okay=False)
     ] = None,
 ) -> None:
-    """Plays a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
+    """Replay a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
 
     The allow-list, the risk list, the file of networks, the dictionary, the reasons that do not count and the budget of
     service accounts are those of the environment; nothing is exported and nobody is notified. A home that an earlier
-    replay made is made anew; a lake that none made is left alone.
+    replay made is replaced; a lake that none made is left alone.
     """
     start, end, there = _content(workload)
     asked = known_providers(provider) if provider else there
@@ -166,7 +166,7 @@ def run(
 
 
 def demo(home: HomeOption = HOME) -> None:
-    """Makes 60 days of a made-up organisation, watches them through the four APIs, and shows the alerts."""
+    """Generate 60 days of a made-up organisation, watch them through the four APIs, and show the alerts."""
     began = time.monotonic()
     workload = home.absolute() / "demo" / "workload.parquet"
     workload.parent.mkdir(parents=True, exist_ok=True)

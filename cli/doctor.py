@@ -29,7 +29,7 @@ def doctor(
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Checks what each configured provider needs: sign-in, permissions, plan, clock, quota, and how far the log goes.
+    """Check what each configured provider needs: sign-in, permissions, plan, clock, quota, and how far the log goes.
 
     Each finding says what to do, in the words of the provider's console. A warning is no failure: the exit status is 0
     unless something failed, or no provider asked for is configured.

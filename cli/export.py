@@ -29,7 +29,7 @@ def export(
     format_: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; may be repeated.")],
     home: HomeOption = HOME,
 ) -> None:
-    """Writes uploads and alerts of these days as OCSF (JSON lines or Parquet) or CSV. Publishes the alerts."""
+    """Write uploads and alerts of these days as OCSF (JSON lines or Parquet) or CSV, and publish the alerts."""
     if first > last:
         raise typer.BadParameter(f"--from {first:%Y-%m-%d} is after --to {last:%Y-%m-%d}")
     values = environment()

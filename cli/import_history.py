@@ -30,7 +30,7 @@ def history(
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
     home: HomeOption = HOME,
 ) -> None:
-    """Lands exported history as audit events of the days it is of, and says what to run so that it counts.
+    """Import exported history as audit events of its days, and print what to run so that it counts.
 
     What has landed before, from the API or an import, is left out: importing again changes nothing.
     """

@@ -14,7 +14,7 @@ __all__ = ["Score", "score"]
 
 @dataclass(frozen=True)
 class Score:
-    """How alerts compare with the labels of a workload.
+    """Comparison of alerts with the labels of a workload.
 
     Attributes:
         wanted: Harmful labelled incidents that an alert is expected for, by scenario.

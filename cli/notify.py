@@ -32,7 +32,7 @@ def notify(
     home: HomeOption = HOME,
     test: Annotated[bool, typer.Option("--test", help="Only send a test message to every channel.")] = False,
 ) -> None:
-    """Notifies of alerts and sources now, as the sensor does every half minute; with --test, tries the channels.
+    """Notify of alerts and sources now, as the sensor does every half minute; with --test, try the channels.
 
     The exit status is 1 if a channel did not take a message.
     """
@@ -71,7 +71,7 @@ def notify(
 
 
 def _works(channel: Channel, now: datetime, out: Console) -> bool:
-    """Sends a test message past the outbox, and says whether the channel took it."""
+    """Send a test message without the outbox, and return whether the channel accepted it."""
     message = trial_message(now)
     try:
         channel.send(Letter(0, message.subject, message.revision, message.event, message.about, 0), now)
@@ -87,7 +87,7 @@ def outbox(
     retry: Annotated[bool, typer.Option("--retry", help="Put what was parked back, to be tried again.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """Lists the notifications that are not delivered yet, and those that were given up (parked), with the reason."""
+    """List the notifications that are not delivered yet, and those that were given up (parked), with the reason."""
     lake_of(home)
     values = environment()
     box = outbox_of(home)

@@ -1,4 +1,4 @@
-"""What the commands share: their common options, how results are printed, and the lake of a home."""
+"""Shared code of the commands: common options, output formats, and the lake of a home."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", h
 
 
 class Format(StrEnum):
-    """How results are printed."""
+    """Output format of results."""
 
     TABLE = "table"
     JSON = "json"
@@ -42,7 +42,7 @@ def lake_of(home: Path) -> Lake:
 
 
 def pages_address(home: Path) -> str:
-    """Address of the index of a home's pages."""
+    """Return the address of the index of a home's pages."""
     return dossier_url(lake_of(home), None, Settings.read(environment()).pages_url)
 
 

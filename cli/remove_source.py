@@ -23,7 +23,7 @@ __all__ = ["remove_source"]
 
 
 class _Alerts(StrEnum):
-    """What becomes of them."""
+    """Treatment of the alerts of a removed source."""
 
     KEEP = "keep"
     WITHDRAW = "withdraw"
@@ -38,7 +38,7 @@ def remove_source(
     ] = _Alerts.KEEP,
     home: HomeOption = HOME,
 ) -> None:
-    """Removes a source for good that is no longer configured.
+    """Remove for good a source that is no longer configured.
 
     Until then its alerts and history stay and the check `configured` fails. With `--alerts keep` they stay for good,
     and it is no longer missed. With `--alerts withdraw` its data are deleted, and alerts that rest on it alone are

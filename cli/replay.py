@@ -1,4 +1,4 @@
-"""Plays a workload forward through the sandbox's APIs, step by step, as a deployment would have seen it."""
+"""Replay of a workload through the sandbox's APIs, step by step, as a deployment would have seen it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STEP = timedelta(days=6)
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
 PROJECT = Path(__file__).resolve().parents[1]
-"""Where the project is installed from."""
+"""Directory that the project is installed from."""
 
 
 class Home:
@@ -54,13 +54,13 @@ class Home:
         return self.path / REPLAY_NOTE
 
     def variables(self) -> dict[str, str]:
-        """Settings with which the home was made; empty where it was not made by a replay."""
+        """Return the settings that the home was made with; empty if no replay made it."""
         if not self.variables_file.exists():
             return {}
         return dict(json.loads(self.variables_file.read_text(encoding="utf-8")))
 
     def clear(self) -> None:
-        """Removes what an earlier replay made.
+        """Remove what an earlier replay made.
 
         Raises:
             FileExistsError: The directory holds a lake that no replay made.
@@ -114,14 +114,14 @@ class Sandbox:
         }
 
     def set_clock(self, now: datetime) -> None:
-        """Moves the sandbox's clock."""
+        """Set the sandbox's clock."""
         url = f"{self.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/clock"
         requests.put(url, json={"now": now.isoformat()}, timeout=30).raise_for_status()
 
 
 @contextmanager
 def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None = None) -> Iterator[Sandbox]:
-    """Starts the stand-ins for the providers' APIs on a workload and stops them at the end.
+    """Start the stand-ins for the providers' APIs on a workload and stop them at the end.
 
     Args:
         workload: Parquet or CSV file.
@@ -161,7 +161,7 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
 def deployment(
     home: Home, stand_in: Sandbox, first: date, last: date, *, providers: Sequence[str], settings: Mapping[str, str]
 ) -> dict[str, str]:
-    """Variables of a deployment on the sandbox, set in the process's environment, too.
+    """Return the variables of a deployment on the sandbox; set them in the process's environment, too.
 
     Args:
         home: Where the lake is.
@@ -191,7 +191,7 @@ def materialise(
     now: datetime,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> dg.JobExecutionResult:
-    """Runs the job once over the days from first to last, all slices that are not final pulled again.
+    """Run the job once over the days from first to last; pull all slices that are not final again.
 
     Args:
         instance: Dagster's instance.
@@ -240,7 +240,7 @@ def play(
     attempts: int = 1,
     resource_overrides: Mapping[str, Any] | None = None,
 ) -> None:
-    """Materialises all days from first to last, in steps short enough for what the providers keep.
+    """Materialise all days from first to last, in steps short enough for the providers' retention.
 
     Each step moves the sandbox's clock to its end and runs the job over its days and the three before, so that
     retention, lateness and slices pulled again are met as in a real deployment.
@@ -254,7 +254,7 @@ def play(
         providers: Providers to configure.
         settings: Further variables.
         progress: Called with the first and last day of each step once it is done.
-        instance: Dagster's instance that the runs are told to.
+        instance: Dagster's instance that records the runs.
         attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.
         resource_overrides: Resources to use in place of the usual ones, by key.
 

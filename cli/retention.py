@@ -20,7 +20,7 @@ def retention(
     home: HomeOption = HOME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")] = False,
 ) -> None:
-    """Removes the days of each table that are older than UPLOADWATCH_RETENTION says; without it, nothing."""
+    """Remove the days of each table that are older than UPLOADWATCH_RETENTION allows; without it, remove nothing."""
     settings = Settings.read(environment())
     lake = lake_of(home)
     today = Clock(fixed=settings.now).now().date()

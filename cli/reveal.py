@@ -14,7 +14,7 @@ __all__ = ["reveal"]
 
 
 def reveal(tokens: Annotated[list[str], typer.Argument(help="Tokens, pn_…, out of a page or an export.")]) -> None:
-    """Says what tokens stand for, one line each; needs the key they were made with in UPLOADWATCH_PSEUDONYM_KEY."""
+    """Print the names behind tokens, one a line; needs the key they were made with in UPLOADWATCH_PSEUDONYM_KEY."""
     pseudonyms = required_pseudonyms(environment())
     out = terminal()
     for token in tokens:

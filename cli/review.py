@@ -26,7 +26,7 @@ def review(
     benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
     home: HomeOption = HOME,
 ) -> None:
-    """Marks an alert as benign or confirmed; the latest review counts, all are kept.
+    """Mark an alert as benign or confirmed; the latest review counts, all are kept.
 
     From the next day on, the windows of a benign alert are part of the user's baseline, and those of a confirmed one
     neither of the baseline nor of the calibration.

@@ -33,7 +33,7 @@ def status(
     plot: Annotated[Path | None, typer.Option(help="Picture of alerts allowed and raised, PNG.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """Shows what is wrong with the sources, alerts against the budget, and which windows were not evaluated."""
+    """Show the problems of the sources, alerts against the budget, and the windows that were not evaluated."""
     lake = lake_of(home)
     values = environment()
     settings = Settings.read(values)
@@ -83,7 +83,7 @@ def _weak_entries(settings: Settings, today: date) -> list[str]:
 def _windows(
     con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], sources: Sequence[Source], now: datetime
 ) -> list[dict[str, Any]]:
-    """Windows by source, state and reason. Left out is what no run could have seen yet, since it is still to come."""
+    """Count windows by source, state and reason; leave out those that no run could have evaluated yet."""
     lake.view(con, "evaluations", ["evaluations"], days)
     con.execute("CREATE TEMP TABLE seen (scope VARCHAR, until TIMESTAMP)")
     for source in sources:

@@ -22,15 +22,15 @@ from dossier.terminal import OWN_MARK
 __all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list"]
 
 _TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Marks that turn the direction of writing."""
+"""Characters that change the direction of text."""
 _HARMFUL = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029{_TURNING}]")
 _BROKEN = re.compile("[\ud800-\udfff]")
 _IN_JSON = re.compile(f"[\x7f-\x9f\u2028\u2029{_TURNING}\ud800-\udfff]")
-"""What JSON leaves as it is."""
+"""Characters that JSON does not escape."""
 
 
 def harmless(text: str) -> str:
-    """Strip control and escape characters, and marks that turn the direction of writing; lines and tabs stay."""
+    """Strip control and escape characters, and those that change the direction of text; lines and tabs stay."""
     return _BROKEN.sub("\ufffd", _HARMFUL.sub("", text))
 
 

@@ -28,7 +28,7 @@ def ui(
     home: HomeOption = HOME,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
 ) -> None:
-    """Opens Dagster's UI on a home that `demo` or `run` made, with its sandbox running again."""
+    """Open Dagster's UI on a home that `demo` or `run` made, with its sandbox running again."""
     place = Home(home)
     noted = place.variables()
     if not noted:
@@ -51,7 +51,7 @@ def ui(
 
 
 def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    """Runs a server that has processes of its own, and sees that none is left once this one is told to stop."""
+    """Run a server that has child processes, and end all of them when this process is stopped."""
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

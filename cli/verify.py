@@ -21,7 +21,7 @@ def verify_lake(
     repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired without a loss.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Reads every file of the lake and says what is damaged, missing or left over, what it means, and what mends it.
+    """Read every file of the lake and report what is damaged, missing or left over, its meaning, and its remedy.
 
     The exit status is 1 if anything is left to mend.
     """

@@ -37,7 +37,7 @@ def run_locally(
         run_id: Id that the run gets.
         tags: Its tags.
         run_config: Its configuration.
-        raise_on_error: Whether the error of a step is raised; else the result tells.
+        raise_on_error: Whether the error of a step is raised; else the result reports it.
     """
     origin = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(LOCATION), SINGLETON_REPOSITORY_NAME)
     with Leases(home).held(run_id):

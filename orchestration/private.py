@@ -15,7 +15,7 @@ _OURS = ("lake", "pages", "exports", "dagster", "runs", "limits", "sandbox", "de
 """Directories that the product and Dagster keep in a home; somebody may have put others beside them."""
 _MOMENT_NANOSECONDS = 2_000_000_000
 _DAGSTER = ("dagster",)
-"""Where Dagster's daemon and web server write, with the umask of whoever began them."""
+"""Directories that Dagster's daemon and web server write to, with the umask of the user who started them."""
 
 
 def write_privately() -> None:

@@ -15,7 +15,7 @@ KEY = "UPLOADWATCH_PSEUDONYM_KEY"
 
 
 def pseudonyms_of(values: Mapping[str, str]) -> Pseudonyms | None:
-    """What makes tokens of names, where the settings say that tokens stand in their place.
+    """Return the maker of tokens for names if the settings replace names by tokens, else None.
 
     Raises:
         ConfigurationError: They do, and there is no key, or it cannot be used: names must not leave by mistake.
@@ -24,12 +24,12 @@ def pseudonyms_of(values: Mapping[str, str]) -> Pseudonyms | None:
 
 
 def known_pseudonyms(values: Mapping[str, str]) -> Pseudonyms | None:
-    """What makes tokens of names, where there is a key, whether tokens are in use now or not."""
+    """Return the maker of tokens for names if there is a key, whether tokens are in use now or not."""
     return required_pseudonyms(values) if values.get(KEY) else None
 
 
 def required_pseudonyms(values: Mapping[str, str]) -> Pseudonyms:
-    """What makes tokens of names, and names of tokens.
+    """Return the maker that turns names into tokens, and tokens into names.
 
     Raises:
         ConfigurationError: There is no key, or it cannot be used.

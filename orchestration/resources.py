@@ -22,7 +22,7 @@ __all__ = ["check_region", "resources"]
 
 
 def check_region(settings: Settings, formats: list[str]) -> None:
-    """Refuses OCSF as Parquet without the region that is part of its path.
+    """Refuse OCSF as Parquet without the region that is part of its path.
 
     Raises:
         ConfigurationError: The region is not set.
@@ -35,7 +35,7 @@ def check_region(settings: Settings, formats: list[str]) -> None:
 
 
 def resources(settings: Settings, values: Mapping[str, str], providers: Sequence[str]) -> dict[str, Any]:
-    """What assets, checks, schedules and sensors ask for, by key.
+    """Return the resources of assets, checks, schedules and sensors, by key.
 
     Args:
         settings: The deployment's settings.
@@ -82,7 +82,7 @@ def _path(file: Path | None) -> str:
 
 
 def _exporter(settings: Settings, key: str) -> Exporter:
-    """What is exported."""
+    """Return the exporter with the deployment's settings."""
     check_region(settings, settings.export_formats)
     return Exporter(
         out=str(settings.home.absolute() / "exports"),

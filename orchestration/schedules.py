@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Job = Any
-"""What `dg.define_asset_job` gives; its type has no public name."""
+"""Return type of `dg.define_asset_job`, which has no public name."""
 
 JOB = "watch_uploads"
 _INTACT = dg.AssetCheckKey(dg.AssetKey("alerts"), INTACT)
@@ -49,7 +49,7 @@ UNFINISHED = [
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
-    """Tags that make one run carry all days from first to last."""
+    """Return the tags that make one run cover all days from first to last."""
     return {
         "dagster/asset_partition_range_start": first.isoformat(),
         "dagster/asset_partition_range_end": last.isoformat(),

@@ -46,7 +46,7 @@ class Notifier(dg.ConfigurableResource[None]):
         return [open_channel(settings) for settings in read_channels(self.environment)]
 
     def pseudonyms(self) -> Pseudonyms | None:
-        """What makes tokens of names in what goes out; None leaves names as they are.
+        """Return the maker of tokens for names in outgoing messages; None leaves names as they are.
 
         Raises:
             privacy.pseudonyms.KeyFormatError: The key cannot be used.
@@ -125,7 +125,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
 
 
 def _busy_since(instance: dg.DagsterInstance, now: datetime) -> datetime | None:
-    """When the oldest run began that goes on; None where none does."""
+    """Return the start of the oldest run in progress; None if there is none."""
     records = instance.get_run_records(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]), limit=100)
     begun = (datetime.fromtimestamp(record.start_time, UTC) for record in records if record.start_time)
     return min((start for start in begun if now - start < _BUSY), default=None)
@@ -144,7 +144,7 @@ def _failure(context: dg.RunFailureSensorContext) -> Message:
 def _enter_feed(
     outbox: Outbox, channels: Sequence[Channel], instance: dg.DagsterInstance, provider: str, now: datetime
 ) -> int:
-    """Enters a message where a provider has become stale, or fresh again, since the last round."""
+    """Enter a message if a provider has become stale, or fresh again, since the last round."""
     key = dg.AssetCheckKey(dg.AssetKey([provider, "uploads"]), "fresh")
     record = instance.get_latest_asset_check_evaluation_record(key)
     if record is None:

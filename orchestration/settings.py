@@ -22,7 +22,7 @@ _PREFIX = "UPLOADWATCH_"
 
 
 class Settings(BaseModel):
-    """What an operator sets, apart from the providers' credentials.
+    """Operator's settings, apart from the providers' credentials.
 
     Attributes:
         home: Directory of the lake and of what belongs to it (``UPLOADWATCH_HOME``).
@@ -133,7 +133,7 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, variables: Mapping[str, str]) -> Settings:
-        """Reads the settings.
+        """Read the settings.
 
         Raises:
             ConfigurationError: A variable has a value that can't be used; names it.

@@ -51,7 +51,7 @@ def _small_png(figure: Figure) -> bytes:
 
 
 def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
-    """Alerts allowed and raised, summed up day by day, a panel for each population.
+    """Plot the cumulative alerts allowed and raised by day, with a panel for each population.
 
     Args:
         load: From :func:`assets.charts.load.load_of_days`.

@@ -79,13 +79,13 @@ class Panel:
         return self._bottom - share * (self._bottom - self._top)
 
     def bar(self, first: float, last: float, low: float, high: float, colour: str) -> None:
-        """Fills from one share of the width to another, and of the height; what is not nothing is seen."""
+        """Fill a bar between shares of the width and height; draw non-zero values at least one pixel high."""
         left, right = self._across(first), max(self._across(last), self._across(first) + 2)
         top = min(self._up(high), self._up(low) - 1)
         self._draw.rectangle((left, top, right - 1, self._up(low) - 1), colour)
 
     def axes(self, name: str, below: Sequence[tuple[float, str]], beside: Sequence[tuple[float, str]]) -> None:
-        """Draws the axes, each tick at its share with its words, and the name of the axis at the left."""
+        """Draw the axes, each tick with its label at its share, and the name of the left axis."""
         for share, words in beside:
             y = self._up(share)
             self._draw.line((self._left - _TICK, y, self._left, y), _INK)

@@ -54,7 +54,7 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
 def load_metadata(
     con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], *, picture: bool
 ) -> dict[str, dg.MetadataValue]:
-    """What the budget asked for and what was raised over some days, for the UI.
+    """Return target and actual alerts over some days as metadata for the UI.
 
     Args:
         con: Connection to make views in.

@@ -27,7 +27,7 @@ def png(name: str, image: bytes) -> str:
 
 
 def hours_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataValue]:
-    """Files by hour and provider, from ``user_hours`` of a day."""
+    """Draw files by hour and provider, from ``user_hours`` of a day."""
     rows = con.execute(
         "SELECT hour(hour), provider, CAST(sum(files) AS BIGINT) FROM user_hours GROUP BY ALL"
     ).fetchall()
@@ -35,7 +35,7 @@ def hours_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataVal
 
 
 def coverage_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.MetadataValue]:
-    """Files by hour and where their size is from, from ``uploads`` of a day."""
+    """Draw files by hour and size source, from ``uploads`` of a day."""
     rows = con.execute(
         "SELECT hour(time), size_source, count(DISTINCT coalesce(file_id, event_key)) FROM uploads GROUP BY ALL"
     ).fetchall()

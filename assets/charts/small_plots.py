@@ -24,11 +24,11 @@ _SOURCES = {
     "gone": "#c96a50",
     "unknown": "#9a9a9a",
 }
-"""Where a size is from, the known ones first, and their colours."""
+"""Colours of the size sources, the known ones first."""
 
 
 def hours_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
-    """Files by hour of a day (UTC), stacked by provider.
+    """Plot files by hour of a day (UTC), stacked by provider.
 
     Args:
         rows: Hour from 0 to 23, provider, files.
@@ -39,7 +39,7 @@ def hours_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
 
 
 def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
-    """Files by hour of a day (UTC), stacked by where their size is from: known below, not known above.
+    """Plot files by hour of a day (UTC), stacked by size source: known sizes below, unknown above.
 
     Args:
         rows: Hour from 0 to 23, source of the size, files.
@@ -50,7 +50,7 @@ def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
 
 
 def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime) -> bytes:
-    """What a user uploaded in three-hour windows of a month, and the alert's windows in red: files above, MB below.
+    """Plot a user's uploads in three-hour windows of a month, the alert's windows in red: files above, MB below.
 
     Args:
         hours: Start of the hour, files, and bytes where a size is known.
@@ -83,7 +83,7 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
 
 
 def _stacked(title: str, rows: Sequence[tuple[int, str, int]], colours: dict[str, str]) -> bytes:
-    """Files by hour, the first of the colours at the ground."""
+    """Plot files by hour as stacked bars, the first colour at the bottom."""
     names = [(name.replace("_", " "), colour) for name, colour in colours.items()]
     picture = Picture(title, height=124, names=names)
     [panel] = picture.panels

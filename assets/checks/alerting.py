@@ -31,7 +31,7 @@ _CHANCE = 5
 
 
 def deduplicated(scene: Scene) -> Outcome:
-    """Whether no user has two alerts within the deduplication period."""
+    """Check that no user has two alerts within the deduplication period."""
     period = timedelta(hours=scene.detector.parameters.deduplication_hours)
     days = days_between(scene.days[0] - DAY, scene.days[-1] + DAY)
     scene.lake.view(scene.con, "alerts", ["alerts"], days)
@@ -60,7 +60,7 @@ def deduplicated(scene: Scene) -> Outcome:
 
 
 def budget_realised(scene: Scene) -> Outcome:
-    """Whether the alerts of a month are about as many as were asked for."""
+    """Check that the number of alerts in a month is close to the target."""
     last = scene.days[-1] - DAY
     load = load_of_days(scene.con, scene.lake, days_between(last - _MONTH + DAY, last))
     findings, told = [], []
@@ -128,7 +128,7 @@ def _ambiguity(scene: Scene, entry: Entry) -> str:
 
 
 def allow_list(scene: Scene) -> Outcome:
-    """Whether no expired entry would still suppress something, and the file can be used."""
+    """Check that the file can be used and that no expired entry would still suppress something."""
     today = scene.now.date()
     days = days_between(today - timedelta(days=_LOOKED_AT), today)
     try:

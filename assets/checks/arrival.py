@@ -37,13 +37,13 @@ _TOO_FEW, _HARDLY_ANY, _TOO_MANY = 1 / 3, 1 / 20, 3
 
 
 def _kind(start: datetime, end: datetime) -> str:
-    """Whether a stretch touches a weekend (UTC)."""
+    """Return ``weekends`` if a time range touches a weekend (UTC), else ``working days``."""
     weekend = any(day.weekday() >= 5 for day in days_between(start.date(), end.date()))
     return "weekends" if weekend else "working days"
 
 
 def usual_silence(hours: Sequence[datetime], kind: str) -> timedelta:
-    """How long a source may be silent by its own history.
+    """Return how long a source may be silent, judging by its own history.
 
     The second longest silence on such days, so that one outage does not make itself usual, and half of it more on
     weekends; at least an hour, at most a day, or three over a weekend. With less than a week of history, or three for
@@ -65,7 +65,7 @@ def usual_silence(hours: Sequence[datetime], kind: str) -> timedelta:
 
 
 def fresh(scene: Scene) -> Outcome:
-    """Whether the source is silent for longer than is usual."""
+    """Check that the source is not silent for longer than usual."""
     today = scene.now.date()
     days = days_between(today - _WEEKS * 7 * _DAY, today)
     scene.lake.view(scene.con, "counts", [f"{scene.provider}/counts"], days)
@@ -122,7 +122,7 @@ def clock(scene: Scene) -> Outcome:
 
 
 def gaps(scene: Scene) -> Outcome:
-    """Whether every hour was given."""
+    """Check that no hour is missing from the audit events."""
     table = f"{scene.provider}/audit_events"
     now = scene.now.replace(tzinfo=UTC)
     days = days_between(now.date() - _LOOKED_AT * _DAY, now.date())
@@ -153,7 +153,7 @@ def gaps(scene: Scene) -> Outcome:
 
 
 def _is_too_old(gap: GapEntry, began: datetime) -> bool:
-    """Tell stretches before the first hour that was given from other gaps; a unit that failed there is another gap."""
+    """Check whether a gap lies before the first hour that was given; a unit that failed there is another gap."""
     start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
     return "unit" not in gap and end - start >= _SHORTEST and end <= began
 
@@ -169,7 +169,7 @@ def _first_given(manifests: Sequence[Manifest]) -> datetime | None:
 
 
 def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:
-    """Stretches of full hours, over for an hour, that no slice or import covers, after the first that one does."""
+    """Return ranges of full hours without a slice or import, after the first covered hour; skip the latest hour."""
     pulled: set[datetime] = set()
     for manifest in manifests:
         pulled |= manifest.imported_hours
@@ -191,7 +191,7 @@ def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[date
 
 
 def volume(scene: Scene) -> Outcome:
-    """Whether user-hours with uploads, and with activity, are as many as on the same weekday before.
+    """Check that there are as many user-hours with uploads, and with activity, as on the same weekday before.
 
     A user counts once in an hour, however much is uploaded: a burst is for the detector. Of a day in progress the same
     hours are compared.

@@ -28,7 +28,7 @@ class Check(NamedTuple):
         per_provider: Whether each provider has the asset.
         description: What must hold, and from when it warns or fails.
         remedy: What to do where it does not, in a sentence.
-        look: Looks, and tells what it found and how bad that is.
+        look: Runs the check; returns its findings and their severity.
         blocking: Whether what follows the asset is not made where it fails with an error.
     """
 

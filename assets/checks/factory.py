@@ -1,4 +1,4 @@
-"""Makes Dagster's asset checks of the catalogue: all checks of an asset are one step, which costs a tick less."""
+"""Factory of Dagster's asset checks from the catalogue: all checks of an asset are one step, to make ticks cheaper."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
@@ -79,7 +79,7 @@ def _look(check: Check, scene: Scene) -> Outcome:
 
 
 def _days(context: dg.AssetCheckExecutionContext, today: date) -> list[date]:
-    """Days of the run; yesterday and today, as a tick has them, where a person runs the check by itself."""
+    """Return the days of the run; yesterday and today, like a tick, if a person runs the check by itself."""
     run = context.op_execution_context
     if run.has_partition_key or run.has_partition_key_range:
         return range_of(context)

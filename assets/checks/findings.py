@@ -1,4 +1,4 @@
-"""What a check looks at, and what it finds."""
+"""Input and result of a check."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SAID = 5
 
 
 class Traits(NamedTuple):
-    """What is known of a provider before it is asked.
+    """Traits of a provider that are known before any request.
 
     Attributes:
         lateness: The lateness horizon.
@@ -35,7 +35,7 @@ class Traits(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """What a check is given.
+    """Input of a check.
 
     Attributes:
         lake: The tables.
@@ -65,13 +65,13 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a check found.
+    """Result of a check.
 
     Attributes:
         findings: What is wrong; none where all is well.
         well: What is said then.
         metadata: Figures behind it.
-        remedy: What to do, where the findings tell more than the check's own remedy does.
+        remedy: What to do, where the findings are more specific than the check's own remedy.
     """
 
     findings: Sequence[Finding]

@@ -41,7 +41,7 @@ def read(scene: Scene) -> Outcome:
 
 
 def unique_events(scene: Scene) -> Outcome:
-    """Whether each file of an event is there once."""
+    """Check that each file of an event is stored only once."""
     _view(scene, "uploads")
     doubled = scene.con.execute(
         """
@@ -64,7 +64,7 @@ def unique_events(scene: Scene) -> Outcome:
 
 
 def rows_conserved(scene: Scene) -> Outcome:
-    """Whether each event that landed is accounted for."""
+    """Check that each landed event is accounted for."""
     for table in ("uploads", "activity", "ignored"):
         scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], scene.days, dated=True)
     # Rejects have a column ``day`` of their own, the same.
@@ -98,7 +98,7 @@ def rows_conserved(scene: Scene) -> Outcome:
 
 
 def rejects(scene: Scene) -> Outcome:
-    """Whether few events could not be read."""
+    """Check that few events were unreadable."""
     _view(scene, "uploads", "activity", "rejects", "ignored")
     [(read,)] = scene.con.execute(
         "SELECT (SELECT count(*) FROM uploads) + (SELECT count(*) FROM activity)"
@@ -118,7 +118,7 @@ def rejects(scene: Scene) -> Outcome:
 
 
 def schema(scene: Scene) -> Outcome:
-    """Whether operations and fields are those of the weeks before."""
+    """Check that operations and fields are the same as in the weeks before."""
     first = scene.days[0]
     table = [f"{scene.provider}/counts"]
     before = days_between(first - _BEFORE, first - timedelta(days=1))
@@ -180,13 +180,13 @@ def schema(scene: Scene) -> Outcome:
 
 
 def _named(counts: dict[str, int]) -> str:
-    """Names with their counts, the most frequent first."""
+    """Format names with their counts, the most frequent first."""
     more = f" and {len(counts) - 10} more" if len(counts) > 10 else ""
     return ", ".join(f"{cell(name)} ({events:,})" for name, events in list(counts.items())[:10]) + more
 
 
 def size_coverage(scene: Scene) -> Outcome:
-    """Whether enough uploads have a size that was measured."""
+    """Check that enough uploads have a measured size."""
     _view(scene, "uploads")
     found = coverage(scene.con)
     uploads = sum(source["files"] for source in found.values())
@@ -208,7 +208,7 @@ def size_coverage(scene: Scene) -> Outcome:
 
 
 def _size_remedy(provider: str, unknown: float, gone: float) -> str:
-    """What to do, by the larger part of what is missing."""
+    """Return the remedy for the most frequent reason for missing sizes."""
     if gone > unknown:
         return (
             f"{gone:,.0f} files are gone or overwritten: see who does it after the upload; if it is usual, let the "

@@ -1,4 +1,4 @@
-"""By which rules and settings each table is made: what a changed rule makes stale, and what is computed anew.
+"""Rules and settings behind each table: they decide which partitions are stale and which are recomputed.
 
 One place for both, so that the partitions that Dagster shows as stale are those that the next run computes.
 """
@@ -72,7 +72,7 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
 
 
 def queries(table: str, provider: str = "") -> tuple[str, ...]:
-    """Names of the queries that make a table; none for audit events."""
+    """Return the names of the queries that make a table; none for audit events."""
     if table in _NORMALISED:
         made = "uploads" if table == "logged_uploads" else table
         return (*(f"normalise/{step}" for step in (provider, *NORMALISE_QUERIES, made)), *IDENTITIES)

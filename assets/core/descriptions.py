@@ -1,4 +1,4 @@
-"""What the UI says of each asset: description, group, kinds, owner and column schema."""
+"""Asset details shown in the UI: description, group, kinds, owner and column schema."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ _KINDS = {
 
 
 def described(table: str, provider: str | None = None) -> dict[str, Any]:
-    """Arguments for ``dg.asset`` or ``dg.AssetSpec`` that describe a table.
+    """Return the arguments for ``dg.asset`` or ``dg.AssetSpec`` that describe a table.
 
     Args:
         table: Last part of the asset key.
@@ -105,11 +105,11 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
 
 
 def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:
-    """Adds what is known only of all assets together, or with the detector's settings.
+    """Add metadata that needs all assets together or the detector's settings.
 
-    The version of an asset's rules, by which Dagster tells which partitions a changed rule makes stale; where its code
-    and its rules stand; from which columns each column is made; and, where schedules run, from when the badge says that
-    they do not.
+    These are: the version of an asset's rules, by which Dagster knows the partitions that a changed rule makes stale;
+    the location of its code and rules; its column lineage; and, where schedules run, from when the badge says that they
+    do not.
 
     Args:
         assets: All assets.

@@ -1,4 +1,4 @@
-"""From which columns each column is made, for tables that another table is made into.
+"""Column lineage of tables that are made from another table.
 
 A column is made from the column of the same name in the table's main source, unless it is said otherwise here. The
 lineage begins where audit events have been read into columns: what they are read from is said field by field in

@@ -29,7 +29,7 @@ _COLUMNS = {
     "evaluations": ("scope", "window_start", "state", "reason"),
     "alerts": ("first_window_start", "user", "severity", "files", "bytes", "one_in"),
 }
-"""The columns that tell a person most; tables that are not here have no preview."""
+"""The most informative columns; tables that are not here have no preview."""
 
 
 def cell(value: object) -> str:

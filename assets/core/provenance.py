@@ -22,7 +22,7 @@ _NONE = "INITIAL"
 
 
 class Provenance:
-    """Gives the tags of materialisations that a step reports.
+    """Source of the tags for the materialisations that a step reports.
 
     What other steps made is looked up once, as Dagster does for a run's own range: a lookup may take longer than a day.
 
@@ -35,7 +35,7 @@ class Provenance:
         self._others: dict[dg.AssetKey, tuple[str, str]] = {}
 
     def tags(self, key: dg.AssetKey, content: str) -> dict[str, str]:
-        """Tags of one materialisation.
+        """Return the tags of one materialisation.
 
         Args:
             key: Asset that the run makes.

@@ -1,4 +1,4 @@
-"""How a derived table is brought up to date: only days whose inputs, rule or settings changed are computed."""
+"""Incremental refresh of derived tables: recomputes a day only when its inputs, rules or settings changed."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from lake.store import Lake, Note
 __all__ = ["READ_BACK", "Step", "refresh", "touched_days"]
 
 READ_BACK = timedelta(days=62)
-"""How far before its range a run reads: a month of training before the days that late events reach."""
+"""Look-behind of a run before its range: a month of training before the days that late events reach."""
 
 _DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, reach: timedelta = REACH) -> list[date]:
-    """Days that the run may change: its range, and the table's existing days that its data can reach, ascending."""
+    """Return the days that the run may change: its range, and the existing days that its data can reach, ascending."""
     wanted = range_of(context)
     reached = (day for day in lake.days(table) if day >= wanted[0] - reach)
     return sorted({*wanted, *reached})
 
 
 def _broken_days(lake: Lake, steps: Sequence[Step], upstream: Sequence[str], read_from: date) -> list[date]:
-    """Days that lack a partition that they had, or of which one is damaged, ascending.
+    """Return the days with a lost or damaged partition, ascending.
 
     Every day is looked for; what it holds is looked at from ``read_from`` on, since no run reads what is older.
     """
@@ -53,7 +53,7 @@ def _broken_days(lake: Lake, steps: Sequence[Step], upstream: Sequence[str], rea
 
 @dataclass(frozen=True)
 class Step:
-    """How the tables of one day are made.
+    """Step that makes tables of one day.
 
     Attributes:
         outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
@@ -78,7 +78,7 @@ def refresh(
     failed: Callable[[Exception, date], None] | None = None,
     upstream: Sequence[str] = (),
 ) -> None:
-    """Computes the days of the run's range, and days outside it that exist and whose inputs changed.
+    """Compute the days of the run's range, and existing days outside it whose inputs changed.
 
     What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
     those days, too. A table whose inputs are as they were keeps its file. Days ascend, and a day's steps follow one
@@ -134,7 +134,7 @@ def _make(
     at_once: int,
     failed: Callable[[Exception, date], None] | None,
 ) -> Iterator[list[_Made]]:
-    """Brings the days up to date, so many at once; what was made of each, in their order."""
+    """Bring the days up to date, ``at_once`` in parallel; yield the results of each day, in the order of the days."""
     free: SimpleQueue[list[duckdb.DuckDBPyConnection]] = SimpleQueue()
 
     def make(day: date) -> list[_Made]:
@@ -167,7 +167,7 @@ class _Made:
     extra: Mapping[str, dg.MetadataValue]
     computed: bool
     renewed: bool
-    """Whether rows, inputs or rules differ from what was reported before."""
+    """True if rows, inputs or rules differ from the last report."""
 
 
 def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, day: date) -> _Made:
@@ -185,7 +185,7 @@ def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, da
 
 
 def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyConnection, step: Step, day: date) -> None:
-    """Attaches a preview, and a picture where there is one; of the last day only, since the event log keeps them."""
+    """Attach a preview and, if there is one, a picture; only of the last day, since the event log keeps them."""
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for number, (relation, table) in enumerate(step.outputs.items()):
         if table not in known or lake.fault(table, day):
@@ -205,7 +205,7 @@ def _tell(
     extra: Mapping[str, dg.MetadataValue],
     provenance: Provenance | None,
 ) -> None:
-    """Attaches a day's metadata to the run's own materialisation, or reports one for a day outside its range.
+    """Attach a day's metadata to the run's own materialisation, or report one for a day outside its range.
 
     The latter needs to say itself what it was made from.
     """

@@ -66,7 +66,7 @@ class Engine(DuckDBResource):
             bound(con, Path(self.home))
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Lets go of the database."""
+        """Close the database."""
         self._held.close()
 
 
@@ -99,7 +99,7 @@ class Detector(dg.ConfigurableResource[None]):
     Attributes:
         budget: Alerts per 1000 monitored users and day.
         service_budget: The same for service accounts and apps.
-        organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not told apart.
+        organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not distinguished.
         reasons_off: Reasons for a suspicious user that do not count.
         risk_list: File of users to watch; empty for none.
         networks: File of networks of Tor, of hosting providers and of the organisation's own; empty for none.
@@ -121,7 +121,7 @@ class Detector(dg.ConfigurableResource[None]):
     persons: str = ""
 
     def entries(self) -> list[allow_lists.Entry]:
-        """Entries of the allow-list as the file holds them now.
+        """Read the entries of the allow-list from the file as it is now.
 
         Raises:
             AllowListError: The file cannot be used. What needs no list goes on meanwhile: events are still pulled.
@@ -150,7 +150,7 @@ class Detector(dg.ConfigurableResource[None]):
         return Parameters(budget=self.budget, service_budget=self.service_budget)
 
     def watch(self) -> Watch:
-        """What the operator set for the reasons; the files are read at each call, so a run sees them as they are.
+        """Return the operator's risk indicator settings; read the files at each call, so that each run sees changes.
 
         Raises:
             detection.operator_files.OperatorFileError: A file can't be used; says what to do.
@@ -162,7 +162,7 @@ class Detector(dg.ConfigurableResource[None]):
         )
 
     def known_networks(self) -> Networks:
-        """What the operator knows of addresses, as the files hold it now.
+        """Read what the operator knows of addresses from the files as they are now.
 
         Raises:
             detection.operator_files.OperatorFileError: A file can't be used; says what to do.
@@ -172,7 +172,7 @@ class Detector(dg.ConfigurableResource[None]):
 
 
 class Pages(dg.ConfigurableResource[None]):
-    """What an operator chooses for the pages of alerts.
+    """Operator's settings for the pages of alerts.
 
     Attributes:
         url: Address under which the directory of the pages is served; empty where they are opened as files.
@@ -185,7 +185,7 @@ class Pages(dg.ConfigurableResource[None]):
     pseudonym_key: str = ""
 
     def pseudonyms(self) -> Pseudonyms | None:
-        """What makes tokens of names; None leaves names as they are.
+        """Return the maker of tokens for names; None leaves names as they are.
 
         Raises:
             privacy.pseudonyms.KeyFormatError: The key cannot be used.

@@ -23,7 +23,7 @@ _REPORT = "The run's log has the traceback. Every other source went on; report i
 
 @dataclass(frozen=True)
 class Fault:
-    """What went wrong with a source.
+    """Failure of a source.
 
     Attributes:
         kind: ``unavailable`` (passes by itself), ``refused`` (somebody has to grant or correct something), ``damaged``

@@ -24,12 +24,12 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
-"""Time for a pull that is told to stop to record what it has."""
+"""Time for a stopped pull to record what it has."""
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a source may take.
+    """Time limits of a source.
 
     Attributes:
         silent_seconds: Longest time without an answer.
@@ -42,7 +42,7 @@ class Patience:
 
 @dataclass
 class Watch:
-    """What a pull shows of its progress, and by which it is stopped.
+    """Progress of a pull, and the signal that stops it.
 
     Attributes:
         stop: Set when the time is over.
@@ -97,7 +97,7 @@ class _Running(Generic[T]):
         return self._result
 
     def leave(self) -> None:
-        """Tell the pull to stop, without waiting for it."""
+        """Signal the pull to stop, without waiting for it."""
         self._watch.stop.set()
 
 

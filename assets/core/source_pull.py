@@ -28,7 +28,7 @@ _GAP_DAYS = 10
 
 @dataclass
 class PullReport:
-    """What the pull of one source came to.
+    """Result of the pull of one source.
 
     Attributes:
         wanted: Slices that were due.
@@ -36,7 +36,7 @@ class PullReport:
         faults: What went wrong, without secrets.
         late: Events that came late or were missing before, by day.
         lost: Late events of days that are not kept.
-        skew: The local clock less the provider's; None where no answer told the time.
+        skew: The local clock less the provider's; None if no answer carried the time.
     """
 
     wanted: int = 0
@@ -55,7 +55,7 @@ def pull_source(
     Args:
         lake: Where it lands.
         source: Gives the connector.
-        clock: Gives the local time, which counts where the provider tells none.
+        clock: Returns the local time, which is used if the provider reports none.
         provider: Name of the source.
         days: Days of the run, ascending.
         reconcile: Whether all slices that are not final are pulled, or those within the lookback only.

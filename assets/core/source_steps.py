@@ -1,4 +1,4 @@
-"""What the steps of one source share: a day that cannot be made is reported, and its neighbours go on."""
+"""Shared error handling of one source's steps: a day that fails is reported, and the other days go on."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class SourceSeam:
             self._faults.append(fault_of(error, self._provider, f"{self._table} of {day}"))
 
     def close(self, *, now: datetime) -> None:
-        """Log the faults, and record the source's health, which the check ``read`` tells of."""
+        """Log the faults, and record the source's health, which the check ``read`` reports."""
         for fault in self._faults:
             fault.log(self._context.log)
         problem = " ".join(dict.fromkeys(fault.problem for fault in self._faults))

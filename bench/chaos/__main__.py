@@ -1,4 +1,4 @@
-"""Strikes a small deployment with a fault a round, lets it go on as an operator would, and compares it with a calm one.
+"""Chaos bench of a small deployment: one fault a round, an operator's recovery, and a comparison with a calm one.
 
 Each round draws a fault and a point to strike from the seed and the round's number, so that ``--round K`` plays one
 again. It ends as ``equal``, ``told and equal after its remedy`` (the product said what is wrong and what mends it, and

@@ -1,4 +1,4 @@
-"""What a process of the product does in the bench: a run, a command as it is typed, or what the daemon does."""
+"""Acts of the product's processes in the bench: a run, a command as it is typed, or the daemon's work."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Act:
 
 @dataclass
 class Said:
-    """What a process said before it ended.
+    """Output of a process before it ended.
 
     Attributes:
         status: Exit status; of a run 1 where a step failed.

@@ -1,4 +1,4 @@
-"""What a deployment came to, and how it differs from what a calm one came to."""
+"""Final state of a deployment, and its differences from that of a calm one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Difference:
 
 @dataclass
 class State:
-    """What a deployment came to.
+    """Final state of a deployment.
 
     Attributes:
         tables: Rows of each partition, in order, by table and day.
@@ -51,8 +51,8 @@ class State:
         exported: Lines of the exported uploads, by file.
         belief: What the receiver holds for true: content of each alert that was not withdrawn, by alert.
         repeated: Messages that said what the message before them about the same alert had said, under another key.
-        withdrawn: Users and first windows of alerts that the receiver was told are withdrawn.
-        failing: Sources and feeds that the receiver was told fail, and not that they are well again.
+        withdrawn: Users and first windows of alerts that were reported to the receiver as withdrawn.
+        failing: Sources and feeds that were reported to the receiver as failing, and not as well again.
         broken: Files that cannot be read.
     """
 
@@ -182,7 +182,7 @@ def differences(calm: State, here: State, *, told_again: bool = False) -> list[D
     Args:
         calm: What the calm one came to.
         here: What this one came to.
-        told_again: Whether the outbox was given up, so that what it had told is told again, as the product says.
+        told_again: Whether the outbox was given up, so that its messages are sent again, as the product says.
     """
     found = [Difference("other", f"cannot be read: {path}") for path in here.broken]
     for key in sorted({*calm.tables, *here.tables}):
@@ -239,7 +239,7 @@ class _Row:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the row is about: its texts and times."""
+        """Texts and times of the row, which say what it is about."""
         return tuple(f"{name} {value}" for name, value in self.values if isinstance(value, str | date))
 
     def __str__(self) -> str:

@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Strike:
-    """What strikes a process from within, see :mod:`bench.chaos.strikes`.
+    """Fault that strikes a process from within, see :mod:`bench.chaos.strikes`.
 
     Attributes:
         kill_at: Number of the change of the home at which it is killed; 0 for none.
@@ -40,7 +40,7 @@ class Strike:
 
 @dataclass(frozen=True)
 class Ended:
-    """How a process ended.
+    """End of a process.
 
     Attributes:
         signal: Number of the signal that killed it; 0 for none.
@@ -52,7 +52,7 @@ class Ended:
 
 
 class Nursery:
-    """Forks the product's processes.
+    """Forker of the product's processes.
 
     Args:
         prepare: Functions, as ``module:name``, that each process calls first.

@@ -16,7 +16,7 @@ from lake.kept import copy_of
 __all__ = ["Operator"]
 
 _PATIENT = re.compile(r"next run|pulled again|asked again|by itself|nothing yet")
-"""What passes without anybody doing something, and is looked at again after the next run."""
+"""Problems that pass without anybody's help, and are checked again after the next run."""
 _BACKUP = re.compile(r"[Rr]estore .*backup")
 _REPAIR = re.compile(r"--repair|uploadwatch verify")
 _MATERIALISE = re.compile(r"materialise (?P<table>\S+) of (?P<day>\d{4}-\d{2}-\d{2})|materialise it")
@@ -73,12 +73,12 @@ class Operator:
 
     @property
     def content(self) -> bool:
-        """Whether nothing is complained of any more."""
+        """True if no complaint is left."""
         return not self._standing
 
     @property
     def standing(self) -> Sequence[str]:
-        """What is complained of now."""
+        """Current complaints."""
         return self._standing
 
     def mend(self) -> None:

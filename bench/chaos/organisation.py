@@ -62,7 +62,7 @@ RUNS = (
 
 @dataclass(frozen=True)
 class Organisation:
-    """What is watched.
+    """Monitored organisation.
 
     Attributes:
         providers: The sources.

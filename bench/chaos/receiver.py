@@ -17,7 +17,7 @@ _SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 -- 
 
 @dataclass
 class Receiver:
-    """What a receiver took.
+    """Messages that a receiver accepted.
 
     Attributes:
         url: Its address.

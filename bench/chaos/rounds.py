@@ -33,7 +33,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a round came to.
+    """Result of a round.
 
     Attributes:
         number: Of the round, from 0.

@@ -44,7 +44,7 @@ class Snapshot:
 
 @dataclass
 class Clockwork:
-    """What the next processes find, beside the home.
+    """Surroundings of the next processes, apart from the home.
 
     Attributes:
         ahead: The host's clock less the providers'.

@@ -1,4 +1,4 @@
-"""What strikes a process from within: a kill at one of its changes of the home, or a limit to the size of files."""
+"""Faults that strike a process from within: a kill at one of its changes of the home, or a limit on file sizes."""
 
 from __future__ import annotations
 

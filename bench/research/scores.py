@@ -1,10 +1,10 @@
-"""Compares ways to score a window, each at the same load, on days that none of them learnt from.
+"""Comparison of ways to score a window, each at the same load, on days that none of them learnt from.
 
 Every score sees the same three-hour windows above the same floors, by files and by bytes, and the 30 days before. Both
 metrics share the load: they are cut at the same place from the top, so that the user-days above either are as many as
-the budget allows. *In hindsight* the cut is made on the days judged, so that all scores raise the same number of alerts
-and recall compares. *Held out* the cut of a day is made on the 30 days before it; then the realised load shows how
-steady a score is.
+the budget allows. *In hindsight* the cut is made on the evaluated days, so that all scores raise the same number of
+alerts and recall compares. *Held out* the cut of a day is made on the 30 days before it; then the realised load
+shows how steady a score is.
 
 What is looked for: the labelled incidents of the workloads; and uploads put in, one for each user and day with uploads,
 that no baseline has seen: a multiple of the user's own largest window (3, 5, 10 times, in files and bytes), a few
@@ -47,7 +47,7 @@ WEIGHTS = {
 }
 """The detector's score with weights of its parts: beyond the own maximum, beyond the usual one for who is unknown."""
 PUT_IN = {"surge x3": 0, "surge x5": 4, "surge x10": 8, "archives": 12, "small files": 16}
-"""What is put in, and in which hour: far enough apart that no window holds two."""
+"""Injected uploads and their hours: far enough apart that no window holds two."""
 
 _WINDOWS = """
 WITH slid AS (
@@ -136,7 +136,7 @@ def _weighted(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
 
 
 def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, floor_bytes: int, draw: Any) -> None:
-    """Makes ``user_hours`` of what is put in: for each user who uploads on the day and has three windows before."""
+    """Make ``user_hours`` of injected uploads, for each user who uploads on the day and has three windows before."""
     users = con.execute(
         """SELECT DISTINCT "user", min(provider) AS provider FROM user_hours
         WHERE population = 'people' AND hour >= $day AND hour < $day + INTERVAL 1 DAY GROUP BY ALL ORDER BY 1""",
@@ -166,7 +166,7 @@ def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, fl
 def rate(
     con: duckdb.DuckDBPyConnection, days: Sequence[date], parameters: Parameters, watched: Mapping[date, int]
 ) -> dict[str, Rated]:
-    """Scores every window of the days, and every upload put in, by every score.
+    """Score every window of the days, and every injected upload, by every score.
 
     Args:
         con: Connection with ``hours`` (user-hours) and ``sources``.
@@ -297,7 +297,7 @@ def compare(
     budget: float,
     parameters: Parameters,
 ) -> dict[str, Found]:
-    """Rates the windows of an organisation, and counts what each score finds at the budget."""
+    """Rate the windows of an organisation, and count what each score finds at the budget."""
     con.execute("CREATE OR REPLACE TEMP VIEW user_hours AS FROM hours")
     watched = user_days(con, days)
     result = {}
@@ -366,7 +366,7 @@ def _sources(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Compares the scores over all organisations asked for; shares with their intervals, by score."""
+    """Compare the scores over all requested organisations; return shares with their intervals, by score."""
     parameters = Parameters(budget=options.budget, floor_bytes=options.floor_bytes)
     total: dict[str, Found] = defaultdict(Found)
     for organisation in _organisations(options, parameters):
@@ -412,7 +412,7 @@ def report(result: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Reads the command line, compares, prints."""
+    """Read the command line, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="7,8,9", help="seeds of the workloads, with commas between them")
     parser.add_argument("--people", type=int, default=300)

@@ -1,11 +1,11 @@
 """Dagster's event log on SQLite, at less cost an event: many partitions in one transaction, and files held open.
 
-A run over a range of days tells of every asset and day twice, as planned and as made. Dagster hands such events to
+A run over a range of days logs every asset and day twice, as planned and as made. Dagster hands such events to
 its storage in batches, but the storage on SQLite opens the database and commits for each of them: the events of a
 year's backfill would take longer than its work. As in Dagster's storage on PostgreSQL, here a batch is one
 transaction.
 
-For each of its hundreds of queries a run, the storage on SQLite opens the database anew, too, with an engine that has
+For each of its hundreds of queries a run, the storage on SQLite opens the database again, too, with an engine that has
 to compile every statement again: half the time of a tick. Here the databases used last stay open. That loses nothing:
 a transaction is over, and seen by other processes, before the next begins, and a lock keeps threads apart.
 """
@@ -54,7 +54,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
-        """Opens the event log that an instance's settings describe."""
+        """Open the event log that an instance's settings describe."""
         return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
@@ -84,17 +84,17 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
                 self._engines.popitem()[1].dispose()
 
     def wipe(self) -> None:
-        """Removes all events; nothing may be written to files that are gone."""
+        """Remove all events; first close the databases, since nothing may be written to deleted files."""
         self._close()
         super().wipe()
 
     def dispose(self) -> None:
-        """Closes the databases."""
+        """Close the databases."""
         super().dispose()
         self._close()
 
     def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Stores events of one run that concern assets and checks: in the run's file, and in the index of all runs."""
+        """Store events of one run that concern assets and checks: in the run's file, and in the index of all runs."""
         rows = [self._event_to_row(event) for event in events]
         insert = SqlEventLogStorageTable.insert()
         with self.run_connection(events[0].run_id) as connection:

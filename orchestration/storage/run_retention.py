@@ -19,7 +19,7 @@ _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 
 
 class RunRetentionConfig(dg.Config):
-    """How long runs are kept.
+    """Retention of runs.
 
     Attributes:
         days: Runs that were created longer ago are removed.
@@ -29,7 +29,7 @@ class RunRetentionConfig(dg.Config):
 
 
 def remove_old_runs(instance: dg.DagsterInstance, before: datetime) -> tuple[int, int]:
-    """Removes finished runs, their events, and evaluations of checks, but for what the UI says of the assets now.
+    """Remove finished runs, their events and check evaluations, except those that the UI needs to show the assets.
 
     Args:
         instance: Dagster's instance.
@@ -64,7 +64,7 @@ def _makers(instance: dg.DagsterInstance) -> set[str]:
 
 
 def _remove_evaluations(instance: dg.DagsterInstance, before: datetime) -> None:
-    """Removes evaluations of checks, which outlive their runs; the last of each check stays."""
+    """Remove check evaluations, which outlive their runs; keep the last one of each check."""
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
         return
