@@ -10,8 +10,8 @@ from connectors.core.errors import ConfigurationError
 from connectors.core.rate_limits import Limits
 from connectors.core.settings import ProviderSettings
 from connectors.core.types import Connector
+from connectors.parts import part
 from providers import PROVIDERS
-from providers.completeness import part
 
 __all__ = ["build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
 

@@ -187,9 +187,9 @@ class Outbox:
                         changes += 1
                         _put(database, _CHANGES, str(changes))
                     ahead = _got(database, _AHEAD) is not None
-                    published = int(_got(database, _PUBLISHED) or 0)
+                    published = _got(database, _PUBLISHED)
                 if changes > before:
-                    witness.advance(changes, ahead=ahead, published=published)
+                    witness.advance(changes, ahead=ahead, published=None if published is None else int(published))
 
     def add(
         self,

@@ -1,9 +1,10 @@
 """The witness beside the outbox: a small file that shows whether the outbox is still the one that was left.
 
 An outbox that comes back from a backup has forgotten what was sent since, and would give the numbers of those messages
-to others. Nothing inside a file tells that it is older than it was. The witness does: its name counts the changes of
-the outbox, so that it is ahead of an older outbox, and stays beside the one that a restore of the whole home puts
-there; and the outbox keeps the inodes of both, which no restore brings back.
+to others. Nothing inside a file shows that it is older than it was. The witness does. Its name counts the changes of
+the outbox, so it is ahead of an older outbox, and it stays beside the outbox that a restore of the whole home puts
+there. The name also counts the revisions of the ledger: a ledger with fewer is a restored one. The outbox keeps the
+inodes of both files, which no restore brings back.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 __all__ = ["Lineage", "Witness", "witness_of"]
 
-_NAME = re.compile(r"at-(?P<changes>\d+)-(?P<token>[0-9a-f]{8})")
+_NAME = re.compile(r"at-(?P<changes>\d+)(?:-(?P<published>\d+))?-(?P<token>[0-9a-f]{8})")
 _AHEAD = "ahead"
 
 
@@ -79,46 +80,42 @@ class Witness:
     @property
     def ahead(self) -> bool:
         """True if a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
-        return len(self._found) > 1 or any(_AHEAD in words for words in self._words())
+        return len(self._found) > 1 or any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
 
     @property
     def published(self) -> int:
         """Number of revisions that the ledger had when the outbox was left; 0 where nothing says so."""
-        return max((int(word) for words in self._words() for word in words if word.isdecimal()), default=0)
-
-    def _words(self) -> list[list[str]]:
-        return [witness.read_text(encoding="utf-8").split() for witness in self._found]
+        names = (_NAME.search(witness.name) for witness in self._found)
+        return max((int(name["published"] or 0) for name in names if name), default=0)
 
     def renew(self, changes: int) -> None:
         """Make a witness of the outbox as it is now, in the place of all that there are."""
-        witness = self._named(changes, secrets.token_hex(4))
+        witness = self._named(changes, self.published, secrets.token_hex(4))
         # Made first, so that it gets no inode that the outbox may know, and a process that dies leaves one of them.
         witness.touch(0o600)
-        self._write(witness, ahead=self.ahead, published=self.published)
+        if self.ahead:
+            witness.write_text(_AHEAD, encoding="utf-8")
         for old in self._found:
             old.unlink(missing_ok=True)
         self._found = {witness: changes}
 
-    def advance(self, changes: int, *, ahead: bool, published: int) -> None:
+    def advance(self, changes: int, *, ahead: bool, published: int | None) -> None:
         """Count changes that are committed, and keep how the outbox stands to the ledger.
 
         Args:
             changes: By the outbox's own count.
             ahead: Whether the outbox numbers alerts beyond the ledger.
-            published: Revisions that the ledger has.
+            published: Revisions that the ledger has; None where the outbox has not met it yet.
         """
         [witness] = self._found
-        if (ahead, published) != (self.ahead, self.published):
-            self._write(witness, ahead=ahead, published=published)
-        witness.rename(self._named(changes, witness.name.rpartition("-")[2]))
+        if ahead and not witness.stat().st_size:
+            witness.write_text(_AHEAD, encoding="utf-8")
+        known = self.published if published is None else published
+        # One rename: a process that dies leaves the old numbers or the new.
+        witness.rename(self._named(changes, known, witness.name.rpartition("-")[2]))
 
-    def _write(self, witness: Path, *, ahead: bool, published: int) -> None:
-        witness.write_text(
-            " ".join([*([_AHEAD] if ahead else []), *([str(published)] if published else [])]), encoding="utf-8"
-        )
-
-    def _named(self, changes: int, token: str) -> Path:
-        return self._path.with_name(f"{self._path.name}.at-{changes}-{token}")
+    def _named(self, changes: int, published: int, token: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.at-{changes}-{published}-{token}")
 
 
 @contextmanager

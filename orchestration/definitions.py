@@ -36,8 +36,8 @@ from orchestration.storage.executor import leased_executor
 from orchestration.storage.run_retention import run_retention_schedule
 
 __all__ = ["build_defs"]
+from orchestration.completeness import check
 from providers import PROVIDERS
-from providers.completeness import check
 
 # Single-run backfills, missing upstream partitions and pools are preview features of the pinned version.
 for _category in (dg.BetaWarning, dg.PreviewWarning):
@@ -52,7 +52,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
-        IncompleteProviderError: A room has nothing for one of the providers.
+        MendableError: A room lacks something for one of the providers.
         ConfigurationError: A value that concerns all sources can't be used, or the home is a replay's.
     """
     check(PROVIDERS.values())

@@ -39,7 +39,6 @@ _QUERIES = {
 _SETTINGS_IN_PYTHON = {
     # The days that are read.
     "typical_sizes": ("training_days",),
-    "baselines": ("training_days",),
     "thresholds": ("training_days",),
     # Which windows could be evaluated, and why not.
     "evaluations": ("activation_days", "warm_up_days"),

@@ -15,9 +15,9 @@ from connectors.core.provider_time import ProviderTime
 from connectors.doctor.examination import Check, Context, Examination
 from connectors.doctor.findings import Finding, State, Told
 from connectors.doctor.watching import Watch
+from connectors.parts import part
 from connectors.registry import build, recovers_sizes
 from providers import PROVIDERS
-from providers.completeness import part
 
 __all__ = ["examine"]
 

@@ -9,13 +9,13 @@ import pytest
 from cli import app
 from common.errors import CommandError, MendableError
 from connectors import ConfigurationError, ConnectorError
+from connectors.parts import IncompleteProviderError
 from detection.allow_list import AllowListError
 from detection.operator_files import OperatorFileError
 from history.formats import EventFileError
 from lake.damage import DamagedError
 from notify.outbox import OutboxError
 from privacy.pseudonyms import KeyFormatError
-from providers.completeness import IncompleteProviderError
 
 
 def said(error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,4 +1,4 @@
-"""Whatever else than a file stands in a file's place: a directory, as a container's mount makes one, a link, a pipe."""
+"""Directories, links and pipes in a file's place; a container's mount makes a directory there."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,16 @@ def test_every_package_is_under_the_rules():
         timeout=60,
     ).stdout.split()
     assert sorted(listed) == sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
+
+
+def test_every_contract_knows_every_room():
+    """Prevents a new room from standing under one contract and outside of another."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    contracts = {contract["id"]: contract for contract in linter["contracts"]}
+    product = set(contracts["rooms"]["layers"]) - {"bench"}
+    assert set(linter["root_packages"]) == product | {"bench", "sandbox"}
+    assert set(contracts["product-without-sandbox"]["source_modules"]) == product
+    assert set(contracts["sandbox-apart"]["forbidden_modules"]) == product - {"providers"}
 
 
 def test_the_pictures_are_drawn_from_the_code():
