@@ -65,7 +65,7 @@ def audit_events(
         clock: Clock = context.resources.clock
         pulls: Pulls = context.resources.pulls
         days = range_of(context)
-        pulls.start(_works(context, config, sources, days))
+        pulls.start(_works(context, config, sources, days), provider)
         try:
             report: PullReport = pulls.wait(provider)
         except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam

@@ -59,13 +59,14 @@ def _compute(
     for manifest in manifests_of(lake, provider, day):
         for name, fault in manifest.damaged().items():
             raise DamagedError(manifest.directory / name, fault, _REMEDY)
-    normalise(
-        con,
-        provider,
-        day=day,
-        raw_files=raw_files(lake, provider, day),
-        organisation_domains=organisation_domains,
-    )
+    while True:
+        files = raw_files(lake, provider, day)
+        try:
+            return normalise(con, provider, day=day, raw_files=files, organisation_domains=organisation_domains)
+        except duckdb.IOException:
+            # Another run may have pulled a slice again meanwhile, and its file has another name now.
+            if files == raw_files(lake, provider, day):
+                raise
 
 
 def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:

@@ -105,12 +105,20 @@ class Pulls(dg.ConfigurableResource[None]):
     """The pulls of one run."""
 
     _running: dict[str, _Running[Any]] = PrivateAttr(default_factory=dict)
+    _finished: set[str] = PrivateAttr(default_factory=set)
 
-    def start(self, works: Mapping[str, tuple[Callable[[Watch], Any], Patience]]) -> None:
-        """Start what has not been started in this run, each in a thread of its own."""
-        for name, (work, patience) in works.items():
-            if name not in self._running:
-                self._running[name] = _Running(name, work, patience)
+    def start(self, works: Mapping[str, tuple[Callable[[Watch], Any], Patience]], name: str) -> None:
+        """Start what has not been started in this run, each in a thread of its own.
+
+        Args:
+            works: The pulls of all sources of the run.
+            name: The source whose step starts them: its pull alone is started again where the step is run again.
+        """
+        # Whoever comes later would else pull, under the hands of its readers, a source that is done.
+        self._finished.discard(name)
+        for each, (work, patience) in works.items():
+            if each not in self._running and each not in self._finished:
+                self._running[each] = _Running(each, work, patience)
 
     def wait(self, name: str) -> Any:
         """Wait for one and return what it came to.
@@ -119,11 +127,12 @@ class Pulls(dg.ConfigurableResource[None]):
             StoppedError: It took longer than it may, and does not end.
             Exception: What the work raised.
         """
+        self._finished.add(name)
         return self._running.pop(name).wait()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Begin with none."""
-        self._running = {}
+        self._running, self._finished = {}, set()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Leave none behind that goes on asking."""

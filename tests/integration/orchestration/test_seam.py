@@ -71,6 +71,23 @@ class SabotagedSource(Source):
         return Sabotaged(super().connector(clock, stop), self.step, ERRORS[self.error])
 
 
+class CountedSource(Source):
+    """A source that notes what it is asked for."""
+
+    asked: ClassVar[list[tuple[str, str]]] = []
+
+    def connector(self, clock: Any, stop: Any = None) -> Any:
+        connector: Any = super().connector(clock, stop)
+        pages = connector.pages
+
+        def noted(start: Any, end: Any) -> Iterator[Page | Gap]:
+            self.asked.append((self.provider, f"{start} {end}"))
+            return pages(start, end)
+
+        connector.pages = noted
+        return connector
+
+
 STEPS = ("connector", "pages", "pages later", "parallel_slices", "present", "retention", "streamed", "file_sizes")
 
 
@@ -100,6 +117,26 @@ def run(home: Broken, providers: Sequence[str], step: str, error: int) -> Ran:
             error=error,
         )
     return home.run(2, 4, overrides=sources)
+
+
+def test_each_slice_is_asked_for_once_in_a_run(home: Broken) -> None:
+    """Prevents a source from being pulled again by each other source's step, which moves files under its readers."""
+    sources = {
+        f"{provider}_source": CountedSource(
+            provider=provider,
+            environment={name: value for name, value in home.values.items() if name in variables(provider)},
+            limits=str(home.home.path / "limits"),
+        )
+        for provider in PROVIDERS
+    }
+    for provider in PROVIDERS:
+        for path in home.raw(provider, 4):
+            path.unlink()
+    CountedSource.asked.clear()
+    home.run(2, 4, overrides=sources)
+    asked = CountedSource.asked
+    assert {provider for provider, _ in asked} == set(PROVIDERS)
+    assert len(asked) == len(set(asked))
 
 
 @pytest.mark.parametrize("providers", [tuple(PROVIDERS)[::2], tuple(PROVIDERS)[1::2]])
