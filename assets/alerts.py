@@ -16,7 +16,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
-from detection.alerts import LOOK_BACK, fold
+from detection.alerts import LOOK_BACK, fold, pick_day
 from lake.coverage import tell_source_days
 from lake.days import DAY, days_between, midnight
 from lake.reviews import confirmed_alerts
@@ -99,12 +99,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
-            con.execute(
-                "CREATE OR REPLACE TEMP TABLE day_alerts AS "
-                "SELECT * FROM alerts WHERE CAST(first_window_start AS DATE) = ? "
-                "ORDER BY first_window_start, person",
-                [day],
-            )
+            pick_day(con, day)
             sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()
             told: dict[str, dg.MetadataValue] = {
                 "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]]),

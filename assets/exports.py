@@ -14,7 +14,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.resources import Clock
 from exports.files import CLASSES, Destination, ExportFormat
-from exports.mapping import ALERT_RULES, UPLOAD_RULES, json_line
+from exports.mapping import json_line
 from exports.ocsf_validation import CHECKED_BY, VERSION, Verdict, check
 from exports.state import (
     FileState,
@@ -26,7 +26,7 @@ from exports.state import (
     write_day,
     write_told,
 )
-from exports.writing import Export, open_export
+from exports.writing import Export, alert_rules, open_export, upload_rules
 from lake.damage import DamagedError
 from lake.days import REACH
 from lake.store import Lake, quoted
@@ -123,7 +123,7 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
 
 def _said(export: Export, destination: Destination) -> dict[str, str]:
     """Return, by day, a digest of what its alerts say and of how it is written."""
-    by = [UPLOAD_RULES, ALERT_RULES, destination.settings]
+    by = [upload_rules(), alert_rules(), destination.settings]
     days = {*export.told, *made_days(destination.out)}
     return {day.isoformat(): digest_of(*by, export.told.get(day, "")) for day in sorted(days)}
 

@@ -17,7 +17,7 @@ from assets.core.refresh import READ_BACK, touched_days
 from assets.core.resources import Clock, Detector, Source
 from assets.core.seam import Fault, fault_of, worst_kind
 from connectors import FileQuestion, FileSize, StoppedError
-from detection.sql import into
+from detection.sizes import ask, find_open, merge_answers
 from lake.damage import DamagedError
 from lake.health import read_health, record
 from lake.kept import copy_of, intact
@@ -96,7 +96,7 @@ def _look_up(
         _begin_again(context, con, lake, table)
         days = touched_days(context, lake, table)
         _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
-        into(con, "questions", "sizes/questions", {"most": _MOST})
+        ask(con, most=_MOST)
         asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
         days_of: dict[tuple[str, str], set[date]] = {}
         for row in asked:
@@ -169,7 +169,7 @@ def _find_open(
     """Make ``open_uploads``: the uploads of these days whose size is unknown."""
     lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], days)
     lake.view(con, "dated_sizes", [f"{provider}/file_sizes"], days, dated=True)
-    into(con, "open_uploads", "sizes/open", {"now": now.replace(tzinfo=None), "floor_files": floor_files})
+    find_open(con, now=now, floor_files=floor_files)
 
 
 def _left(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
@@ -247,7 +247,7 @@ class _Cache:
         self._lake.view(self._con, "cached", [self._table], [day])
         # The file that is read is the one that is replaced.
         self._con.register("answered", pa.Table.from_pylist(list(rows), schema=_SCHEMA))
-        into(self._con, "merged", "sizes/cache")
+        merge_answers(self._con)
         self._con.unregister("answered")
         self._lake.write(self._con, "merged", self._table, day, "answers of the file API")
 

@@ -5,7 +5,7 @@ chain, and each goes through all steps before the next begins.
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 
 import dagster as dg
@@ -18,9 +18,9 @@ from assets.core.partitions import SINGLE_RUN, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.allow_list import digest
-from detection.chain import RULES, add_up, calibrate, detect, learn, score
-from detection.sql import version
-from lake.coverage import evaluations, first_days, tell_sources
+from detection.chain import add_up, calibrate, detect, learn, score
+from detection.dependencies import dependencies
+from lake.coverage import evaluations, first_days, tell_evaluations, tell_sources
 from lake.days import DAY, TRAINING_DAYS, past
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
@@ -68,8 +68,6 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         # Whom the entries mean: an address that somebody gets, or got, may make it another person.
         return str([people.named(entry.user, first_only=True) for entry in entries])
 
-    activation, warm_up = timedelta(days=parameters.activation_days), timedelta(days=parameters.warm_up_days)
-
     def learned_from(day: date) -> str:
         tables = ["user_hours", "detections"]
         return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
@@ -108,8 +106,8 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
 
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        watched = evaluations(lake, providers, began(), day, activation, warm_up)
-        stored = parameters.model_dump_json() + RULES + rules("evaluations", detector)
+        watched = evaluations(lake, providers, began(), day, parameters)
+        stored = parameters.model_dump_json() + rules("evaluations", detector)
         allowed = digest(entries, day)
         if allowed:
             # The apps of the hours count then, which nothing else of these inputs tells of.
@@ -126,18 +124,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         tell_sources(con, began())
         detect(con, day, parameters, entries)
-        watched = evaluations(lake, providers, began(), day, activation, warm_up)
-        con.execute(
-            """
-            CREATE OR REPLACE TEMP TABLE evaluations AS
-            SELECT
-                unnest(CAST($scopes AS VARCHAR [])) AS scope,
-                unnest(CAST($starts AS TIMESTAMP [])) AS window_start,
-                unnest(CAST($states AS VARCHAR [])) AS state,
-                unnest(CAST($reasons AS VARCHAR [])) AS reason
-            """,
-            {name: [row[n] for row in watched] for n, name in enumerate(("scopes", "starts", "states", "reasons"))},
-        )
+        tell_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [
         Step({"baselines": "baselines"}, learned_from, baselines),
@@ -154,7 +141,7 @@ def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) 
     """
     uploaded_on = [day for day in days if lake.parts("user_hours", [day])]
     for day in uploaded_on:
-        made_from = lake.digest(["user_hours"], [day], version("day_sums"))
+        made_from = lake.digest(["user_hours"], [day], dependencies(add_up).digest)
         note = lake.note("day_sums", day)
         if note is None or note.made_from != made_from:
             lake.view(con, "user_hours", ["user_hours"], [day])

@@ -16,6 +16,7 @@ from assets.core.refresh import Step, refresh
 from assets.core.resources import Clock, Detector
 from assets.core.seam import fault_of
 from assets.core.source_steps import SourceSeam
+from detection.sizes import measure, size_uploads, weigh
 from detection.sql import into
 from lake.days import TRAINING_DAYS, past
 from lake.sources import known_sources
@@ -37,11 +38,10 @@ def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
     }
 
 
-def _answer(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, *, sizes: bool) -> None:
-    """Make ``logged_uploads`` and ``answers`` of a day; if sizes are not recovered, there are no answers."""
+def _view(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, *, sizes: bool) -> None:
+    """Make ``logged_uploads`` and ``file_sizes`` of a day readable; if sizes are not recovered, there are none."""
     lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
     lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day] if sizes else [])
-    into(con, "answers", "sizes/answers")
 
 
 def _refuse_doubled(con: duckdb.DuckDBPyConnection) -> None:
@@ -85,9 +85,9 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
         sized_by = rules("uploads", detector, provider)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-            _answer(con, lake, provider, day, sizes=sizes)
+            _view(con, lake, provider, day, sizes=sizes)
             lake.view(con, "typical_sizes", ["typical_sizes"], [day] if sizes else [])
-            into(con, "uploads", "sizes/uploads")
+            size_uploads(con)
             _refuse_doubled(con)
             return {"size coverage": dg.MetadataValue.json(coverage(con))}
 
@@ -140,7 +140,7 @@ def typical_sizes(
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             lake.view(con, "measured_sizes", measured, past(day, parameters), lost_too=True)
-            into(con, "typical_sizes", "sizes/typical", parameters.model_dump())
+            weigh(con, parameters)
 
         weighed_by = rules("typical_sizes", detector)
         refresh(
@@ -172,8 +172,8 @@ def _measure(
     measured_by = rules("measured_sizes", detector, provider)
 
     def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        _answer(con, lake, provider, day, sizes=sizes)
-        into(con, "measured_sizes", "sizes/measured")
+        _view(con, lake, provider, day, sizes=sizes)
+        measure(con)
 
     refresh(
         context,

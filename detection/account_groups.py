@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-__all__ = ["GROUPING", "AccountGroups"]
+__all__ = ["AccountGroups"]
 
-GROUPING = 2
-"""Version of the rules of this module; to be counted up where they come out different."""
 _NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 -- UTC without zone, as everywhere in the lake
 
 

@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 import duckdb
 import pyarrow as pa
 
 from detection.floods import fold_floods
-from detection.parameters import Parameters
-from detection.persons import BY_PERSON, tell_nobody
+from detection.parameters import Parameters, bind
+from detection.persons import tell_nobody
 from detection.reasons import is_suspicious
 from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
-from detection.suspicion import QUERIES as REASON_QUERIES
 from detection.wording import Window, sentence, variation
 
-__all__ = ["LOOK_BACK", "QUERIES", "fold"]
-
-QUERIES = (
-    "openings",
-    "covered",
-    "alerts",
-    "floods",
-    "flood_alerts",
-    "common",
-    "persons/shown",
-    *BY_PERSON,
-    *REASON_QUERIES,
-)
-"""The queries that an alert depends on."""
+__all__ = ["LOOK_BACK", "fold", "pick_day"]
 
 _SAID = pa.schema(
     [
@@ -69,7 +55,7 @@ def fold(
         "CREATE OR REPLACE TEMP TABLE detected_hours AS "
         'FROM user_hours WHERE population IS NOT NULL AND "user" IN (SELECT d."user" FROM all_detections d)'
     )
-    into(con, "openings", "openings", parameters.bind(since))
+    into(con, "openings", "openings", bind(parameters, since))
     into(con, "covered", "covered", {"since": since})
     into(con, "folded_alerts", "alerts", {"since": since})
     reasons = find_reasons(con, watch or Watch())
@@ -109,3 +95,12 @@ def fold(
     con.unregister("said")
     fold_floods(con, parameters)
     into(con, "alerts", "persons/shown")
+
+
+def pick_day(con: duckdb.DuckDBPyConnection, day: date) -> None:
+    """Make ``day_alerts``, those of ``alerts`` that open on a day, ordered by opening and person."""
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE day_alerts AS SELECT * FROM alerts "
+        "WHERE CAST(first_window_start AS DATE) = ? ORDER BY first_window_start, person",
+        [day],
+    )

@@ -10,7 +10,7 @@ import duckdb
 
 from detection.allow_list import Entry
 from detection.chain import add_up, calibrate, detect, learn, score
-from detection.parameters import Parameters
+from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import empty
 
@@ -73,7 +73,7 @@ def play(
         "CREATE OR REPLACE TEMP VIEW all_detections AS "
         "SELECT * EXCLUDE (day) FROM played_detections WHERE allowed_by IS NULL"
     )
-    into(con, "openings", "openings", parameters.bind(datetime.combine(first, time())))
+    into(con, "openings", "openings", bind(parameters, datetime.combine(first, time())))
 
 
 def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:

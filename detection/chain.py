@@ -12,24 +12,19 @@ from datetime import date, datetime, time, timedelta
 import duckdb
 
 from detection.allow_list import Entry, allow
-from detection.parameters import Parameters
-from detection.sql import into, version
+from detection.dependencies import dependencies
+from detection.parameters import Parameters, bind
+from detection.sql import into
 
-__all__ = ["QUERIES", "RULES", "activate", "add_up", "calibrate", "detect", "learn", "score"]
+__all__ = ["activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
 
 _NOT_USUAL = ("verdicts", "excluded_hours", "partial_days", "partial_hours")
-QUERIES = {
-    "baselines": (*_NOT_USUAL, "day_sums", "user_sums", "baselines"),
-    "scores": ("active_scopes", "scores"),
-    "thresholds": ("active_scopes", "verdicts", "openings", "accounts", "past_maxima", "calibration", "thresholds"),
-    "detections": ("active_scopes", "past_maxima", "detections", "allowed"),
-}
-"""The queries that each step's table depends on."""
-
-RULES = version(*sorted({query for queries in QUERIES.values() for query in queries}))
-"""Digest of all queries that judge a window; it is stored with each detection."""
-
 _DAY = timedelta(days=1)
+
+
+def rules() -> str:
+    """Return a digest of all that evaluates a window but the settings; it is stored with each detection."""
+    return dependencies(learn, score, calibrate, detect).digest
 
 
 def _midnight(day: date) -> datetime:
@@ -56,7 +51,7 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> 
 
     Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, and ``reviews``.
     """
-    bound = parameters.bind(_midnight(day))
+    bound = bind(parameters, _midnight(day))
     for query in _NOT_USUAL:
         into(con, query, query, bound)
     add_up(con, "partial_hours", table="partial_sums")
@@ -70,13 +65,13 @@ def activate(
     con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, *, table: str = "active_scopes"
 ) -> None:
     """Make a table of the scopes that are past their activation on a day, from ``sources`` (provider, first_day)."""
-    into(con, table, "active_scopes", parameters.bind(_midnight(day)))
+    into(con, table, "active_scopes", bind(parameters, _midnight(day)))
 
 
 def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``."""
     activate(con, day, parameters)
-    into(con, "scores", "scores", parameters.bind(_midnight(day)))
+    into(con, "scores", "scores", bind(parameters, _midnight(day)))
 
 
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
@@ -85,7 +80,7 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     Reads ``past_scores``, ``past_baselines`` and ``past_detections`` of the training days, ``last_baselines`` and
     ``last_thresholds`` of the day before, ``reviews`` and ``sources``.
     """
-    bound = parameters.bind(_midnight(day))
+    bound = bind(parameters, _midnight(day))
     into(con, "verdicts", "verdicts", bound)
     con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections WHERE allowed_by IS NULL")
     into(con, "past_openings", "openings", bound)
@@ -108,8 +103,8 @@ def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
         entries: The allow-list; what it allows is marked, and stays a detection.
     """
     activate(con, day, parameters)
-    bound = parameters.bind(_midnight(day))
-    stored = {"parameters": parameters.model_dump_json(), "rules": RULES}
+    bound = bind(parameters, _midnight(day))
+    stored = {"parameters": parameters.model_dump_json(), "rules": rules()}
     into(con, "past_maxima", "past_maxima")
     into(con, "found", "detections", {**bound, **stored})
     allow(con, entries)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Parameters", "settings_of"]
+__all__ = ["Parameters", "bind", "settings_of"]
 
 _DERIVED = {
     "activation": "activation_days",
@@ -62,20 +62,22 @@ class Parameters(BaseModel):
     flood_alerts: int = Field(default=20, ge=1)
     flood_factor: float = Field(default=10.0, ge=1)
 
-    def bind(self, day: datetime) -> dict[str, object]:
-        """Return values for the queries' parameters on one day.
 
-        Args:
-            day: Start of the day, UTC without zone.
-        """
-        return {
-            **self.model_dump(),
-            "activation": timedelta(days=self.activation_days),
-            "deduplication": timedelta(hours=self.deduplication_hours),
-            "day_start": day,
-            "day_end": day + timedelta(days=1),
-            "training_start": day - timedelta(days=self.training_days),
-        }
+def bind(given: Parameters, day: datetime) -> dict[str, object]:
+    """Return values for the queries' parameters on one day.
+
+    Args:
+        given: The settings.
+        day: Start of the day, UTC without zone.
+    """
+    return {
+        **given.model_dump(),
+        "activation": timedelta(days=given.activation_days),
+        "deduplication": timedelta(hours=given.deduplication_hours),
+        "day_start": day,
+        "day_end": day + timedelta(days=1),
+        "training_start": day - timedelta(days=given.training_days),
+    }
 
 
 def settings_of(names: Iterable[str]) -> list[str]:

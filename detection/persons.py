@@ -14,17 +14,14 @@ import duckdb
 import pyarrow as pa
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from detection.account_groups import GROUPING, AccountGroups
+from detection.account_groups import AccountGroups
 from detection.operator_files import OperatorFileError, Row, read_rows_with_places
 from detection.operator_values import ProviderName
 from detection.risk import printable_text
-from detection.sql import into, load, nested, parsed, version
+from detection.sql import into, load, nested, parsed
 from providers import PROVIDERS
 
 __all__ = [
-    "BY_PERSON",
-    "QUERIES",
-    "RULES",
     "TABLES",
     "MappedAccount",
     "named",
@@ -57,13 +54,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "person_keys": {"name": "VARCHAR", "person": "VARCHAR"},
 }
 """The tables that :func:`resolve` makes, each by a query of its name, with the types of their columns."""
-_QUERIES = ("spans", "same", "links", "mapped", *TABLES)
-BY_PERSON = ("persons/keyed", "persons/by_person")
-"""The queries by which a table reads uploads or activity by person."""
-QUERIES = (*(f"persons/{name}" for name in _QUERIES), *BY_PERSON)
-"""The queries that decide whose an event is."""
-RULES = f"{version(*QUERIES)}-{GROUPING}"
-"""Digest of what decides whose an event is."""
 
 _MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
     "row", "person", "provider", "account", "address"
@@ -209,7 +199,7 @@ def view_by_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> No
         name: Name of the view.
         source: Table or view with the columns of uploads or activity.
     """
-    _view_keyed(con, name, source, BY_PERSON[1])
+    _view_keyed(con, name, source, "persons/by_person")
 
 
 def view_with_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
@@ -224,7 +214,7 @@ def view_with_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> 
 
 
 def _view_keyed(con: duckdb.DuckDBPyConnection, name: str, source: str, query: str) -> None:
-    given = {"acts": f'SELECT * FROM "{source}"', "keyed": load(BY_PERSON[0])}  # noqa: S608 -- our own names
+    given = {"acts": f'SELECT * FROM "{source}"', "keyed": load("persons/keyed")}  # noqa: S608 -- our own names
     con.execute(parsed(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested(query, given)}'))
 
 

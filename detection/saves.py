@@ -8,10 +8,7 @@ import duckdb
 
 from detection.sql import into, load
 
-__all__ = ["QUERIES", "count_saves", "saved_files"]
-
-QUERIES = ("saved_files", "user_hours")
-"""The queries that ``user_hours`` depends on."""
+__all__ = ["count_saves", "saved_files"]
 
 
 def saved_files() -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -10,7 +9,7 @@ from importlib.resources import files
 
 import duckdb
 
-__all__ = ["ENGINE", "into", "load", "nested", "parameters_of", "parsed", "sha", "version"]
+__all__ = ["ENGINE", "into", "load", "nested", "parameters_in", "parsed"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
@@ -64,7 +63,7 @@ def into(
         given: Queries that it reads in the place of tables, see :func:`nested`.
     """
     sql = nested(name, given) if given else load(name)
-    named = set(_PARAMETER.findall(sql))
+    named = parameters_in(sql)
     bound = {key: value for key, value in (parameters or {}).items() if key in named}
     con.execute(parsed(f'CREATE OR REPLACE TEMP TABLE "{table}" AS {sql}'), bound)
 
@@ -80,16 +79,6 @@ def parsed(sql: str) -> duckdb.Statement:
     return statement
 
 
-def parameters_of(*names: str) -> set[str]:
-    """Return the parameters that these queries name, without the dollar sign."""
-    return {parameter for name in names for parameter in _PARAMETER.findall(load(name))}
-
-
-def version(*names: str) -> str:
-    """Short digest of the text of these queries: changes when a rule changes."""
-    return sha(*(load(name) for name in names))
-
-
-def sha(*texts: str) -> str:
-    """Short digest of texts."""
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:12]
+def parameters_in(sql: str) -> set[str]:
+    """Return the parameters that a query names, without the dollar sign."""
+    return set(_PARAMETER.findall(sql))

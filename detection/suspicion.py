@@ -15,10 +15,10 @@ from pyarrow import csv as pa_csv
 from detection.persons import named, tell_nobody
 from detection.reasons import REASONS
 from detection.risk import ListedUser, Networks
-from detection.sql import into, sha, version
+from detection.sql import into
 from detection.user_agents import MARK
 
-__all__ = ["LOOK_BACK", "QUERIES", "RULES", "Confirmed", "Watch", "find_reasons"]
+__all__ = ["LOOK_BACK", "Confirmed", "Watch", "find_reasons"]
 
 LOOK_BACK = timedelta(days=90)
 """Period before an alert whose sign-ins and uploads are read, to tell a dormant account from a new one."""
@@ -54,8 +54,6 @@ _REASONS = (
     "other_alert",
     "risk_list",
 )
-QUERIES = ("seen", "reasons/user_activity", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
-"""The queries that the reasons depend on."""
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
 _CONFIRMED = pa.schema([("user", pa.string()), ("first_window_start", pa.timestamp("us"))])
 _COUNTRIES = {
@@ -67,8 +65,6 @@ _COUNTRIES = {
 
 
 _DATA = files("detection").joinpath("data", "countries.csv")
-RULES = sha(version(*QUERIES), _DATA.read_text(encoding="utf-8"), repr(_BOUND), repr(REASONS))
-"""Digest of all that decides the reasons, apart from what people say."""
 
 
 class Confirmed(NamedTuple):

@@ -20,7 +20,7 @@ from dossier.reading import Alert, Closed
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
-__all__ = ["FORM", "IndexRow", "render_closed", "render_index", "render_page"]
+__all__ = ["IndexRow", "render_closed", "render_index", "render_page"]
 
 
 class IndexRow(NamedTuple):
@@ -39,14 +39,6 @@ class IndexRow(NamedTuple):
 
 _PACKAGE = files("dossier")
 _STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
-_SOURCES = sorted(
-    (file.name, file.read_bytes())
-    for directory in (_PACKAGE, _PACKAGE.joinpath("templates"))
-    for file in directory.iterdir()
-    if file.is_file()
-)
-FORM = hashlib.sha256(repr(_SOURCES).encode()).hexdigest()[:12]
-"""Digest of the templates and of the page's wording code: a page of another form is rebuilt."""
 
 
 @cache

@@ -13,14 +13,15 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from detection.dependencies import dependencies
 from detection.risk import Networks
 from detection.sensitive import Term
 from dossier.evidence import Evidence
-from dossier.html import FORM, IndexRow, render_closed, render_index, render_page
+from dossier.html import IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
 from dossier.page import page_of, sentence_of
 from dossier.pseudonymized import cover_alert, cover_closed
-from dossier.queries import RULES, SIGNS
+from dossier.queries import SIGNS
 from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
 from lake.days import days_between
 from lake.home import INDEX, dossier_path, pages_directory
@@ -70,6 +71,10 @@ class _Row(NamedTuple):
     made_at: datetime
 
 
+MADE_BY = (read_evidence, page_of, cover_alert, cover_closed, render_page, render_closed, watched_until)
+"""The functions that make a page of an alert and the tables."""
+
+
 class Binder:
     """The pages of one run.
 
@@ -95,8 +100,8 @@ class Binder:
         self._pseudonyms = pseudonyms
         self._notice = PSEUDONYMS if pseudonyms else ""
         self._names = _names(pseudonyms)
-        said = [FORM, RULES, str(self._domains), networks.digest, _digest(repr(list(terms))), self._names]
-        self._said = "|".join(said)
+        given = [str(self._domains), networks.digest, _digest(repr(list(terms))), self._names]
+        self._said = "|".join([dependencies(*MADE_BY).digest, *given])
         self._alerts: dict[date, list[Alert]] = defaultdict(list)
         for alert in read_alerts(con):
             self._alerts[alert.first_window_start.date()].append(alert)

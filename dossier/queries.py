@@ -13,11 +13,11 @@ import pyarrow as pa
 from detection.risk import Networks
 from detection.saves import saved_files
 from detection.sensitive import Term, terms_table
-from detection.sql import into, version
+from detection.sql import into
 from detection.user_agents import MARK
 from dossier.evidence import Evidence, Told
 
-__all__ = ["QUERIES", "RULES", "SIGNS", "WATCHED", "count_files", "gather", "subjects"]
+__all__ = ["SIGNS", "WATCHED", "count_files", "gather", "subjects"]
 
 SIGNS = 7
 """Days before an alert's opening in which signs of compromise are looked for."""
@@ -34,17 +34,6 @@ _MODELS: Mapping[str, type[Told]] = {
 
 _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
 """Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
-
-QUERIES = (
-    "saved_files",
-    "dossier/subjects",
-    *(f"dossier/{name}" for name in _COUNTED.values()),
-    *(f"dossier/{name}" for name in _MODELS),
-)
-"""The queries that a page depends on."""
-
-RULES = version(*QUERIES)
-"""Digest of the queries, by which a page made by others is known."""
 
 
 def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> tuple[datetime, datetime] | None:

@@ -6,19 +6,17 @@ what is not known, and a cell text that no spreadsheet takes for a formula.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from detection.sql import into, load, parsed, version
+from detection.sql import into, load, parsed
 
 __all__ = [
-    "ALERT_RULES",
     "EVIDENCES",
-    "QUERIES",
-    "UPLOAD_RULES",
     "Piece",
     "csv_header",
     "csv_line",
@@ -26,29 +24,12 @@ __all__ = [
     "largest_uploads",
     "map_alerts",
     "map_uploads",
+    "pick_uploads",
     "pieces",
 ]
 
 EVIDENCES = 20
 """Most uploads of an alert that become evidences of its finding, the largest first."""
-
-_OF_UPLOADS = ("export/file_hosting", "export/pieces")
-_OF_ALERTS = (
-    "persons/keyed",
-    "persons/with_person",
-    "export/chosen",
-    "export/largest",
-    "export/evidences",
-    "export/detection_finding",
-    "export/alert_rows",
-)
-QUERIES = (*_OF_UPLOADS, *_OF_ALERTS)
-"""The queries that the exported files depend on."""
-
-UPLOAD_RULES = version(*_OF_UPLOADS)
-"""Digest of the queries that make the files of uploads: changes when one of them does."""
-ALERT_RULES = version(*QUERIES)
-"""The same for the files of alerts, which hold uploads as evidence."""
 
 _SPANS_SECONDS = (3600, 600, 60, 10, 1)
 """Possible lengths of a piece in seconds, as in ``export/pieces``."""
@@ -107,6 +88,20 @@ def pieces(con: duckdb.DuckDBPyConnection, table: str, time: str, *, most_rows: 
             first = starts - timedelta(seconds=seconds)
             found.setdefault(first, Piece(first, first, 0, 0))
     return [found[starts] for starts in sorted(found)]
+
+
+def pick_uploads(con: duckdb.DuckDBPyConnection, chosen: Sequence[Piece]) -> None:
+    """Make the temporary table ``picked``: the rows of ``plain_uploads`` from the first piece to the last, in order."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE picked AS
+        SELECT *
+        FROM plain_uploads
+        WHERE time >= $first AND time < $last
+        ORDER BY time, provider, event_key, asset
+        """,
+        {"first": chosen[0].starts, "last": chosen[-1].ends},
+    )
 
 
 def map_uploads(con: duckdb.DuckDBPyConnection, table: str = "file_hosting") -> None:

@@ -15,16 +15,15 @@ from pathlib import Path
 
 import duckdb
 
+from detection.dependencies import dependencies
 from detection.persons import view_with_person
-from exports.files import GROUP_ROWS, Destination, ExportFormat, write_pieces
+from exports.files import Destination, ExportFormat, write_pieces
 from exports.mapping import (
-    ALERT_RULES,
-    EVIDENCES,
-    UPLOAD_RULES,
     Piece,
     largest_uploads,
     map_alerts,
     map_uploads,
+    pick_uploads,
     pieces,
 )
 from exports.state import DayState, FileState, digest_of, is_as_written, read_day, write_day
@@ -34,7 +33,7 @@ from lake.ledger import publish
 from lake.store import Lake
 from providers import PROVIDERS
 
-__all__ = ["Export", "Exported", "open_export"]
+__all__ = ["ALERTS_MADE_BY", "Export", "Exported", "alert_rules", "open_export", "upload_rules"]
 
 _MOST_ROWS = 20_000
 """Rows of a part, where a second has no more: so many are written again for one late event."""
@@ -83,9 +82,27 @@ _TABLES = {
     "uploads": ((_JSON, "file_hosting"), (_PARQUET, "file_hosting"), (_CSV, "uploads")),
     "alerts": ((_JSON, "detection_finding"), (_PARQUET, "detection_finding"), (_CSV, "alerts")),
 }
-_FORM = f"1|{_MOST_ROWS}|{GROUP_ROWS}|{EVIDENCES}"
-"""Version of the files' form. Increment its first number when this module writes files differently."""
 _ATTEMPTS = 5
+
+
+def _parts(con: duckdb.DuckDBPyConnection, table: str, time: str) -> list[Piece]:
+    return pieces(con, table, time, most_rows=_MOST_ROWS)
+
+
+_UPLOADS_MADE_BY = (_parts, pick_uploads, map_uploads, write_pieces)
+"""The functions that make the files of uploads."""
+ALERTS_MADE_BY = (*_UPLOADS_MADE_BY, view_with_person, largest_uploads, map_alerts)
+"""The same of alerts, which hold uploads as evidence."""
+
+
+def upload_rules() -> str:
+    """Digest of what decides the files of uploads beside the uploads and the settings."""
+    return dependencies(*_UPLOADS_MADE_BY).digest
+
+
+def alert_rules() -> str:
+    """Digest of what decides the files of alerts."""
+    return dependencies(*ALERTS_MADE_BY).digest
 
 
 @contextmanager
@@ -166,10 +183,10 @@ class Export:
         return Exported(state.rows, files, done)
 
     def _uploads_from(self, day: date) -> str:
-        return self._lake.digest(self._tables, [day], _FORM, UPLOAD_RULES, self._destination.settings)
+        return self._lake.digest(self._tables, [day], upload_rules(), self._destination.settings)
 
     def _alerts_from(self, day: date) -> str:
-        said = [_FORM, ALERT_RULES, self._destination.settings, self.told.get(day, "")]
+        said = [alert_rules(), self._destination.settings, self.told.get(day, "")]
         evidence = self._lake.digest(self._tables, self._days_of_evidence(day))
         return self._lake.digest(["alerts"], [day], *said, evidence)
 
@@ -202,16 +219,7 @@ class Export:
         self._lake.view(con, "plain_uploads", self._tables or ["uploads"], [day])
 
         def load(chosen: Sequence[Piece]) -> None:
-            con.execute(
-                """
-                CREATE OR REPLACE TEMP TABLE picked AS
-                SELECT *
-                FROM plain_uploads
-                WHERE time >= $first AND time < $last
-                ORDER BY time, provider, event_key, asset
-                """,
-                {"first": chosen[0].starts, "last": chosen[-1].ends},
-            )
+            pick_uploads(con, chosen)
             [held] = con.execute("SELECT count(*), coalesce(sum(hash(p)), 0) FROM picked p").fetchall()
             if held != (sum(piece.rows for piece in chosen), sum(piece.content for piece in chosen)):
                 raise _ChangedError
@@ -222,16 +230,16 @@ class Export:
             if {_JSON, _PARQUET} & set(self._destination.formats):
                 map_uploads(con)
 
-        found = pieces(con, "plain_uploads", "time", most_rows=_MOST_ROWS)
+        found = _parts(con, "plain_uploads", "time")
         outputs = {_JSON: "file_hosting", _PARQUET: "file_hosting", _CSV: "uploads"}
         named = {kind: (table, outputs[kind]) for kind, table in self._outputs("uploads")}
-        return {"uploads": sum(piece.rows for piece in found)}, [_Source(found, UPLOAD_RULES, load, named)]
+        return {"uploads": sum(piece.rows for piece in found)}, [_Source(found, upload_rules(), load, named)]
 
     def _alert_rows(self, day: date) -> tuple[dict[str, int], list[_Source]]:
         con = self._con
         if day not in self.told:
             outputs = {kind: (table, "") for kind, table in self._outputs("alerts")}
-            nothing = _Source([], ALERT_RULES, lambda _: None, outputs)
+            nothing = _Source([], alert_rules(), lambda _: None, outputs)
             return {"findings": 0, "alerts": 0}, [nothing]
         self._lake.view(con, "days_uploads", self._tables or ["uploads"], self._days_of_evidence(day))
         view_with_person(con, "person_uploads", "days_uploads")
@@ -248,10 +256,10 @@ class Export:
             ("findings", "detection_finding", "make_timestamp(time * 1000)", {_JSON, _PARQUET}),
             ("alerts", "alert_rows", "first_window_start", {_CSV}),
         ):
-            found = pieces(con, table, time, most_rows=_MOST_ROWS)
+            found = _parts(con, table, time)
             counted[name] = sum(piece.rows for piece in found)
             outputs = {kind: (place, f"chosen_{table}") for kind, place in wanted if kind in kinds}
-            sources.append(_Source(found, ALERT_RULES, self._chooser(table, time), outputs))
+            sources.append(_Source(found, alert_rules(), self._chooser(table, time), outputs))
         return counted, sources
 
     def _chooser(self, table: str, time: str) -> Callable[[Sequence[Piece]], None]:
@@ -319,7 +327,7 @@ class Export:
         self._destination.former_path(kind, table, day).unlink(missing_ok=True)
 
     def _digest(self, source: _Source, piece: Piece) -> str:
-        return f"{piece.rows}:{piece.content}:{digest_of(_FORM, source.rules, self._destination.settings)}"
+        return f"{piece.rows}:{piece.content}:{digest_of(source.rules, self._destination.settings)}"
 
     def _written(self, path: Path, made_from: str, rows: int, before: FileState | None) -> FileState:
         state = FileState.of(path, made_from, rows)

@@ -10,15 +10,14 @@ import pyarrow as pa
 
 from detection.parameters import Parameters
 from detection.sql import ENGINE, load
-from lake.days import TRAINING_DAYS, days_between, midnight
+from lake.days import days_between, midnight
 from lake.manifest import Manifest
 from lake.raw_days import lost_raw_days
 from lake.store import Lake
 
-__all__ = ["evaluations", "first_days", "tell_source_days", "tell_sources"]
+__all__ = ["evaluations", "first_days", "tell_evaluations", "tell_source_days", "tell_sources"]
 
 _HOUR = timedelta(hours=1)
-_WARM_UP = timedelta(days=Parameters().warm_up_days)
 
 
 def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
@@ -73,8 +72,7 @@ def evaluations(
     providers: Sequence[str],
     began: Mapping[str, date],
     day: date,
-    activation: timedelta,
-    warm_up: timedelta = _WARM_UP,
+    parameters: Parameters,
 ) -> list[tuple[str, datetime, str, str | None]]:
     """Return for each provider and window that starts on the day: scope, start (UTC without zone), state and reason.
 
@@ -86,11 +84,11 @@ def evaluations(
         providers: The sources.
         began: First day with events of each, from :func:`first_days`.
         day: The day.
-        activation: No source raises an alert before it is so old.
-        warm_up: Nothing is scored before a scope's baselines have so much history.
+        parameters: Settings of the detector: how old a source, and how long its baselines' history has to be.
     """
     rows: list[tuple[str, datetime, str, str | None]] = []
-    cold = _cold(lake, providers, day, warm_up)
+    activation = timedelta(days=parameters.activation_days)
+    cold = _cold(lake, providers, day, parameters)
     for provider in providers:
         first = began.get(provider)
         hours = _hours(lake, provider, days_between(day, day + timedelta(days=1)))
@@ -116,7 +114,22 @@ def evaluations(
     return rows
 
 
-def _cold(lake: Lake, providers: Sequence[str], day: date, warm_up: timedelta) -> dict[str, str]:
+def tell_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, datetime, str, str | None]]) -> None:
+    """Make the table ``evaluations`` from :func:`evaluations`."""
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE evaluations AS
+        SELECT
+            unnest(CAST($scopes AS VARCHAR [])) AS scope,
+            unnest(CAST($starts AS TIMESTAMP [])) AS window_start,
+            unnest(CAST($states AS VARCHAR [])) AS state,
+            unnest(CAST($reasons AS VARCHAR [])) AS reason
+        """,
+        {name: [row[n] for row in rows] for n, name in enumerate(("scopes", "starts", "states", "reasons"))},
+    )
+
+
+def _cold(lake: Lake, providers: Sequence[str], day: date, parameters: Parameters) -> dict[str, str]:
     """Return sources not scored yet because the day's baselines know too little of them, with since and until when."""
     if not lake.parts("baselines", [day]):
         return {}
@@ -125,11 +138,13 @@ def _cold(lake: Lake, providers: Sequence[str], day: date, warm_up: timedelta) -
             lake.view(con, table, [table], [day])
         known: dict[str, int | None] = dict(con.execute(load("scope_history")).fetchall())
     cold = {}
+    warm_up = timedelta(days=parameters.warm_up_days)
     for provider in providers:
         history = known.get(provider)
         if history is None:
             cold[provider] = (
-                f"no uploads in the {TRAINING_DAYS} days before; scored from {warm_up.days} days after the next"
+                f"no uploads in the {parameters.training_days} days before; "
+                f"scored from {warm_up.days} days after the next"
             )
         elif history < warm_up.days:
             first = day - timedelta(days=history)

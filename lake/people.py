@@ -15,13 +15,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
+from detection.dependencies import dependencies
+from detection.persons import TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
 from lake.durable import replacing
 from lake.store import Lake
 from providers import PROVIDERS
 
-__all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
+__all__ = [
+    "IDENTITIES",
+    "KEYED_BY",
+    "PERSONS_VIEWED_BY",
+    "REACH",
+    "People",
+    "find_people",
+    "people_file",
+    "read_people",
+]
 
 REACH = timedelta(days=46)
 """Period before a run's range whose user-hours are summed again by present persons: days re-evaluated, and training."""
@@ -46,6 +56,11 @@ _SHOWN = """
 """
 
 
+def _rules() -> str:
+    """Return a digest of what decides whose an event is."""
+    return dependencies(resolve, view_by_person).digest
+
+
 class People:
     """Persons, as one state of the identities defines them.
 
@@ -63,7 +78,7 @@ class People:
     def digest(self, days: Iterable[date]) -> str:
         """Digest of whose the accounts of these days are, and of the rules: what a table of these days depends on."""
         text = "".join(f"{day} {self._by_day.get(day, '')}\n" for day in days)
-        return hashlib.sha256(f"{RULES}\n{text}".encode()).hexdigest()
+        return hashlib.sha256(f"{_rules()}\n{text}".encode()).hexdigest()
 
     def tell(self, con: duckdb.DuckDBPyConnection) -> None:
         """Make the tables of :func:`detection.persons.resolve` in a connection."""
@@ -98,6 +113,12 @@ class People:
         made(con, name, f"stored_{name}")
 
 
+PERSONS_VIEWED_BY = (tell_nobody, view_by_person)
+"""Functions by which :meth:`People.view` names the rows of uploads and activity,"""
+KEYED_BY = (tell_nobody, rekeyed)
+"""and those of tables that have persons' keys."""
+
+
 def people_file(lake: Lake) -> Path:
     """The file in which it is kept who is who."""
     return Path(lake.root) / "persons.parquet"
@@ -111,7 +132,7 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequ
         organisation_domains: Mail domains whose addresses join accounts of different providers.
         mapped: Rows of the operator's file of persons.
     """
-    given = hashlib.sha256(repr((RULES, sorted(organisation_domains), list(mapped))).encode()).hexdigest()
+    given = hashlib.sha256(repr((_rules(), sorted(organisation_domains), list(mapped))).encode()).hexdigest()
     days = {table: lake.days(table) for table in IDENTITIES}
     made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
     kept = read_people(lake)

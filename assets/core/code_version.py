@@ -6,50 +6,65 @@ One place for both, so that the partitions that Dagster shows as stale are those
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from assets.core.partitions import settings
 from assets.core.resources import Detector
-from detection.alerts import QUERIES as ALERT_QUERIES
-from detection.chain import QUERIES
-from detection.normalise import IDENTITIES, rules_version
-from detection.normalise import QUERIES as NORMALISE_QUERIES
-from detection.parameters import settings_of
-from detection.persons import QUERIES as PERSON_QUERIES
-from detection.saves import QUERIES as SAVE_QUERIES
-from detection.sql import parameters_of, version
-from detection.suspicion import RULES as REASON_RULES
-from dossier.queries import QUERIES as DOSSIER_QUERIES
-from exports.mapping import QUERIES as EXPORT_QUERIES
+from detection.alerts import fold, pick_day
+from detection.chain import calibrate, detect, learn, score
+from detection.dependencies import ROOT, Dependencies, dependencies
+from detection.geoip import read_geography
+from detection.normalise import normalise
+from detection.persons import resolve
+from detection.risk import read_networks
+from detection.saves import count_saves
+from detection.sizes import ask, find_open, measure, merge_answers, size_uploads, weigh
+from dossier.page_builder import MADE_BY as PAGES
+from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
+from lake.coverage import evaluations, tell_source_days
+from lake.days import past
+from lake.people import KEYED_BY, PERSONS_VIEWED_BY
+from lake.raw_days import span_of
+from lake.reviews import view_reviews
 
-__all__ = ["code_version", "queries", "rules"]
+__all__ = ["MADE_BY", "code_version", "dependencies_of", "rules"]
 
-_NORMALISED = ("logged_uploads", "activity", "rejects")
-_QUERIES = {
-    **QUERIES,
-    "file_sizes": ("sizes/open", "sizes/questions", "sizes/cache"),
-    "uploads": ("sizes/answers", "sizes/uploads"),
-    "measured_sizes": ("sizes/answers", "sizes/measured"),
-    "typical_sizes": ("sizes/typical",),
-    "user_hours": (*PERSON_QUERIES, *SAVE_QUERIES),
-    "evaluations": ("scope_history",),
-    "alerts": ALERT_QUERIES,
-    "dossiers": DOSSIER_QUERIES,
-    "exports": EXPORT_QUERIES,
+MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
+    **dict.fromkeys(("logged_uploads", "activity", "rejects"), (normalise, span_of)),
+    "file_sizes": (find_open, ask, merge_answers),
+    "uploads": (size_uploads,),
+    "measured_sizes": (measure,),
+    "typical_sizes": (weigh, past),
+    "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
+    "baselines": (learn, past, view_reviews, *KEYED_BY),
+    "scores": (score,),
+    "thresholds": (calibrate, past, view_reviews, *KEYED_BY),
+    "detections": (detect, past, *KEYED_BY),
+    "evaluations": (evaluations,),
+    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, tell_source_days),
+    "dossiers": (*PAGES, read_networks, read_geography),
+    "exports": EXPORTED_ALERTS,
 }
-_SETTINGS_IN_PYTHON = {
-    # The days that are read.
-    "typical_sizes": ("training_days",),
-    "thresholds": ("training_days",),
-    # Which windows could be evaluated, and why not.
-    "evaluations": ("activation_days", "warm_up_days"),
-    # The sentence says how long the training is.
-    "alerts": ("training_days",),
-}
-"""Settings that a table's rows depend on though no query of it names them."""
+"""Functions that make each table: the dependencies of a table are those of its functions."""
+
+
+def dependencies_of(table: str, provider: str = "", root: Path = ROOT) -> Dependencies:
+    """Find what decides a table, its inputs apart.
+
+    Args:
+        table: Last part of the table's name.
+        provider: Whose table it is, of tables that exist per provider.
+        root: Directory of the packages.
+
+    Raises:
+        KeyError: No function makes the table: audit events are what the provider says.
+    """
+    return dependencies(*MADE_BY[table], provider=provider, root=root)
 
 
 def rules(table: str, detector: Detector, provider: str = "") -> str:
-    """Digest of the queries that make a table, and the settings that count for it.
+    """Digest of what decides a table beside its inputs, with the settings that count for it.
 
     Args:
         table: Last part of the table's name.
@@ -57,25 +72,17 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
         provider: Whose table it is, of tables that exist per provider.
 
     Raises:
-        KeyError: No query makes the table: audit events are what the provider says.
+        KeyError: No function makes the table: audit events are what the provider says.
     """
-    if table in _NORMALISED:
-        return f"{rules_version(provider)}|{sorted(detector.organisation_domains)}"
-    text = version(*_QUERIES[table])
-    named = {*settings_of(parameters_of(*_QUERIES[table])), *_SETTINGS_IN_PYTHON.get(table, ())}
-    if named:
-        text += settings(detector.parameters, *sorted(named))
+    found = dependencies_of(table, provider)
+    text = found.digest
+    if found.settings:
+        text += settings(detector.parameters, *sorted(found.settings))
+    if normalise in MADE_BY[table]:
+        text += str(sorted(detector.organisation_domains))
     if table == "alerts":
-        text += REASON_RULES + str(sorted(detector.reasons_off))
+        text += str(sorted(detector.reasons_off))
     return text
-
-
-def queries(table: str, provider: str = "") -> tuple[str, ...]:
-    """Return the names of the queries that make a table; none for audit events."""
-    if table in _NORMALISED:
-        made = "uploads" if table == "logged_uploads" else table
-        return (*(f"normalise/{step}" for step in (provider, *NORMALISE_QUERIES, made)), *IDENTITIES)
-    return _QUERIES.get(table, ())
 
 
 def code_version(table: str, detector: Detector, provider: str = "") -> str | None:

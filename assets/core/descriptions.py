@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from importlib.resources import files
 from typing import Any
 
 import dagster as dg
 
-from assets.core.code_version import code_version, queries
+from assets.core.code_version import MADE_BY, code_version, dependencies_of
 from assets.core.lineage import column_lineage
 from assets.core.resources import Detector
+from detection.dependencies import ROOT
 from detection.tables import TABLES
 from providers import PROVIDERS, title_of
 
@@ -136,11 +136,10 @@ def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, runn
 
 
 def _rules_of(table: str, provider: str) -> dg.CodeReferencesMetadataValue:
-    """The queries that make a table, as files: Dagster adds the Python function by itself."""
-    folder = files("detection").joinpath("sql")
+    """The queries and data files that decide a table: Dagster adds the Python function by itself."""
+    found = dependencies_of(table, provider).files if table in MADE_BY else ()
     return dg.CodeReferencesMetadataValue(
         code_references=[
-            dg.LocalFileCodeReference(file_path=str(folder.joinpath(f"{query}.sql")), line_number=1, label=query)
-            for query in queries(table, provider)
+            dg.LocalFileCodeReference(file_path=str(ROOT / path), line_number=1, label=path) for path in found
         ]
     )

@@ -5,23 +5,13 @@ What does not: which events count, which field means what, and how a user is nam
 """
 
 from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
-from detection.normalise.pipeline import (
-    IDENTITIES,
-    QUERIES,
-    normalise,
-    outcomes,
-    outcomes_of_lines,
-    rules_version,
-)
+from detection.normalise.pipeline import normalise, outcomes, outcomes_of_lines
 
 __all__ = [
-    "IDENTITIES",
-    "QUERIES",
     "has_ids",
     "identities_of_files",
     "identities_of_lines",
     "normalise",
     "outcomes",
     "outcomes_of_lines",
-    "rules_version",
 ]

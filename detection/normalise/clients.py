@@ -6,21 +6,15 @@ Of distinct texts there are few, so they are read in Python, and put back by one
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.resources import files
 
 import duckdb
 import pyarrow as pa
 
 from detection.addresses import canonical
-from detection.sql import load, parsed, sha
+from detection.sql import load, parsed
 from detection.user_agents import app_of
 
-__all__ = ["VERSION", "read_clients"]
-
-_SOURCES = ("addresses.py", "user_agents.py", "data/user_agents.csv")
-
-VERSION = sha(*(files("detection").joinpath(name).read_text(encoding="utf-8") for name in _SOURCES))
-"""Changes when an address or a user agent may be read differently."""
+__all__ = ["read_clients"]
 
 
 def read_clients(con: duckdb.DuckDBPyConnection) -> None:

@@ -7,7 +7,6 @@ stands in none of them is unknown: see ``detection/sql/normalise/events.sql``.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from providers import PROVIDERS
 
-__all__ = ["IRRELEVANT", "TABLES", "create_operations", "data_version", "drop_operations", "read_rows"]
+__all__ = ["IRRELEVANT", "TABLES", "create_operations", "drop_operations", "read_rows"]
 
 IRRELEVANT = ("copy", "irrelevant")
 """Meanings of what is neither an upload nor activity: a copy on the server, and anything else."""
@@ -71,13 +70,6 @@ def drop_operations(con: duckdb.DuckDBPyConnection) -> None:
     """Remove what :func:`create_operations` made."""
     for table in TABLES:
         con.execute(f"DROP TABLE IF EXISTS {table}")
-
-
-@cache
-def data_version(provider: str) -> str:
-    """Return a short digest of the provider's files: it changes when a decision changes."""
-    names = (provider, *PROVIDERS[provider].operation_tables.values())
-    return hashlib.sha256("\0".join(_text(name) for name in names).encode()).hexdigest()[:12]
 
 
 @cache

@@ -8,25 +8,18 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from detection.normalise.clients import VERSION, read_clients
-from detection.normalise.operations import create_operations, data_version, drop_operations
+from detection.normalise.clients import read_clients
+from detection.normalise.operations import create_operations, drop_operations
 from detection.normalise.reading import raw_by_line, raw_by_text, raw_of_files, raw_of_lines
 from detection.normalise.sampling import create_sample, read_fields
-from detection.sql import into, load, parsed, version
+from detection.sql import into, load, parsed
 from detection.user_agents import MARK
 from providers import PROVIDERS
 
-__all__ = ["IDENTITIES", "QUERIES", "normalise", "outcomes", "outcomes_of_lines", "rules_version"]
-
-"""The providers that can be normalised."""
-
-QUERIES = ("events", "addresses", "agents", "numbered", "repeated", "settled", "pairs", "alerts_again", "ordered")
-"""Queries of ``detection/sql/normalise`` behind each table that is made, beside the provider's own."""
+__all__ = ["normalise", "outcomes", "outcomes_of_lines"]
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
-IDENTITIES = ("persons/keyed", "normalise/accounts")
-"""The queries by which it is told which accounts a day saw."""
 _STEPS = ("events_again", "repeated", "alerts_again", "text_lines", "sampled_fields", "sample_size", "asked_files")
 
 
@@ -247,10 +240,3 @@ def _clear(con: duckdb.DuckDBPyConnection) -> None:
     for table in _STEPS:
         con.execute(f"DROP TABLE IF EXISTS {table}")
     drop_operations(con)
-
-
-def rules_version(provider: str) -> str:
-    """Short digest of the rules by which a provider's events are read: changes when one of them changes."""
-    steps = (*QUERIES, *_VIEWS, *_TABLES)
-    queries = version(f"normalise/{provider}", *(f"normalise/{step}" for step in steps), *IDENTITIES)
-    return f"{queries}-{VERSION}-{data_version(provider)}-{PROVIDERS[provider].layout!r}"

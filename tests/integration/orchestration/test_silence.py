@@ -12,6 +12,7 @@ import pytest
 from assets.core.resources import Detector, Engine
 from assets.judgement import judgement
 from connectors import Page
+from detection.parameters import Parameters
 from lake.coverage import evaluations
 from lake.days import days_between
 from lake.landing import land
@@ -156,5 +157,5 @@ def test_the_people_decide_for_a_source_that_they_upload_to(small: SmallLake, hi
         small.add("baselines", FIRST, {"population": population, "scope": "box", "users": 3, "history_days": days})
     for population in uploading:
         small.add("user_hours", FIRST, {"provider": "box", "user": "u", "population": population, "files": 1})
-    rows = evaluations(small.write(), ["box"], {"box": FIRST - 30 * DAY}, FIRST, 14 * DAY)
+    rows = evaluations(small.write(), ["box"], {"box": FIRST - 30 * DAY}, FIRST, Parameters())
     assert {row[2] for row in rows[:22]} == {state}

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.core.code_version import queries
+from assets.core.code_version import MADE_BY, dependencies_of
 from assets.core.lineage import SOURCES, made_from
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
@@ -89,16 +89,12 @@ def test_every_asset_is_explained(specs):
 APART = {
     # Publication and reviews: what people were shown is no partition.
     *("identity", "revisions", "shown", "persons/alerts", "persons/relabelled"),
-    # By whose key a stored row is read: the content of what is read tells a change.
-    "persons/rekeyed",
     # What has been imported stays as it was told apart then.
     "normalise/identities",
     # Of the command classify, and of figures in the metadata.
     *("normalise/outcomes", "sizes/coverage"),
     # Retention: who may be removed.
     "persons/forgettable",
-    # Side tables.
-    *("normalise/ignored", "normalise/counts", "sizes/measured"),
 }
 """Queries whose change makes no partition of an asset stale."""
 
@@ -107,11 +103,6 @@ def test_every_query_belongs_to_the_rules_of_a_table():
     """Prevents a query that is changed without any partition being shown as stale: a new one has to be named."""
     folder = Path(str(files("detection").joinpath("sql")))
     there = {str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.sql")}
-    named = {
-        query
-        for table in (*TABLES, "dossiers", "exports")
-        for provider in PROVIDERS
-        for query in queries(table, provider)
-    }
+    named = {query for table in MADE_BY for provider in PROVIDERS for query in dependencies_of(table, provider).queries}
     assert there - named - APART == set()
     assert there >= APART

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.chain import add_up
-from detection.parameters import Parameters
+from detection.parameters import Parameters, bind
 from detection.saves import count_saves
 from detection.sql import into
 from detection.tables import TABLES, empty
@@ -62,7 +62,7 @@ def windows(con: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int, int | N
         "VALUES ('people', 'box', 90, -1, 1, 1, -1, 1, 1)"
     )
     con.execute("CREATE OR REPLACE TABLE active_scopes AS SELECT 'box' AS scope")
-    into(con, "scores", "scores", {**Parameters().bind(MIDNIGHT), "floor_files": 0, "floor_bytes": 0})
+    into(con, "scores", "scores", {**bind(Parameters(), MIDNIGHT), "floor_files": 0, "floor_bytes": 0})
     rows = con.execute("SELECT window_start, files, sized_files, bytes FROM scores").fetchall()
     return {int((start - MIDNIGHT) / HOUR): tuple(figures) for start, *figures in rows}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from detection.chain import add_up, learn
-from detection.parameters import Parameters
+from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import empty
 from detection.wording import Window, sentence, size
@@ -16,7 +16,7 @@ DAY = datetime(2026, 3, 20)
 
 def scored(active: list[str], rows: list[tuple[str, str, datetime, int, int]]) -> list[tuple[str, str, int]]:
     """Return scopes, users and files of the scored windows for user-hours (provider, user, hour, files, bytes)."""
-    bound = Parameters().bind(DAY)
+    bound = bind(Parameters(), DAY)
     usual = [
         (provider, f"user{n}@example.com", DAY - timedelta(days=day, hours=14), 3 + n % 4, 1_000_000)
         for provider in ("box", "dropbox", "google_workspace")

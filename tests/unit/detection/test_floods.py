@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from detection.alerts import fold
-from detection.parameters import Parameters
+from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import TABLES, empty
 from lake.ledger import publish
@@ -269,6 +269,6 @@ def test_a_flood_costs_the_budget_one_alert(con, number, opened):
         con.execute(
             "INSERT INTO past_detections (population, \"user\", window_start) VALUES ('people', ?, ?)", [user, start]
         )
-    into(con, "accounts", "accounts", parameters.bind(datetime.combine(date(2026, 3, 2), datetime.min.time())))
+    into(con, "accounts", "accounts", bind(parameters, datetime.combine(date(2026, 3, 2), datetime.min.time())))
     [row] = con.execute("SELECT opened, balance FROM accounts WHERE population = 'people'").fetchall()
     assert row == (opened, 1.0 - opened)

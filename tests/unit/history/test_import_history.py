@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from assets.normalised import raw_files
 from connectors import Gap, Page
 from detection.normalise import normalise
+from detection.parameters import Parameters
 from history.importing import _LIMITS
 from lake.coverage import evaluations, first_days
 from lake.landing import due, land
@@ -151,7 +152,7 @@ def test_imported_days_are_seen_from_the_first_on_and_not_asked_for_once_they_ar
     # The export began at eight on the first day and ended on the last: before and after that nobody knows.
     assert [first.hour for first, _ in asked(lake, DAYS[0])] == list(range(8))
     assert asked(lake, DAYS[0])[-1][1] == datetime(2026, 1, 5, 8, tzinfo=UTC)
-    states = evaluations(lake, ["office365"], {"office365": DAYS[0]}, DAYS[1], timedelta())
+    states = evaluations(lake, ["office365"], {"office365": DAYS[0]}, DAYS[1], Parameters(activation_days=1))
     assert {(state, reason) for _, _, state, reason in states} == {("evaluated", None)}
 
 

@@ -9,6 +9,7 @@ import pytest
 import zstandard
 
 from connectors import Gap, Page
+from detection.parameters import Parameters
 from lake.coverage import evaluations
 from lake.landing import due, land
 from lake.manifest import Manifest
@@ -89,13 +90,11 @@ def test_windows_say_whether_they_were_evaluated(tmp_path: Path):
     pull(manifest, at(9.5))
     states = {
         start.hour: (state, reason)
-        for _, start, state, reason in evaluations(
-            lake, ["box"], {"box": DAY - timedelta(days=14)}, DAY, timedelta(days=14)
-        )
+        for _, start, state, reason in evaluations(lake, ["box"], {"box": DAY - timedelta(days=14)}, DAY, Parameters())
     }
     assert states[6] == ("evaluated", None)
     assert states[7] == ("not evaluated", "audit events not pulled from 09:00 UTC")
-    [(_, _, state, _), *_] = evaluations(lake, ["box"], {"box": DAY - timedelta(days=13)}, DAY, timedelta(days=14))
+    [(_, _, state, _), *_] = evaluations(lake, ["box"], {"box": DAY - timedelta(days=13)}, DAY, Parameters())
     assert state == "in activation"
 
 
