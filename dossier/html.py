@@ -14,7 +14,6 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dossier import layout as words
-from dossier import picture
 from dossier.page import ATTACK, Page
 from dossier.reading import Alert, Closed
 
@@ -41,12 +40,12 @@ _PACKAGE = files("dossier")
 _STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
 _SOURCES = sorted(
     (file.name, file.read_bytes())
-    for directory in (_PACKAGE, _PACKAGE.joinpath("templates"))
+    for directory in (_PACKAGE, _PACKAGE.joinpath("templates"), files("common"))
     for file in directory.iterdir()
     if file.is_file()
 )
 FORM = hashlib.sha256(repr(_SOURCES).encode()).hexdigest()[:12]
-"""Digest of the templates and of the page's wording code: a page of another form is rebuilt."""
+"""Digest of the templates and of the code that words and draws a page: a page of another form is rebuilt."""
 
 
 @cache
@@ -62,8 +61,6 @@ def _environment() -> Environment:
     environment.globals |= {
         "style": _STYLE,
         "style_hash": f"sha256-{digest}",
-        "width": picture.WIDTH,
-        "height": picture.HEIGHT,
     }
     environment.filters |= {"moment": words.moment, "provider": words.provider, "visible": words.visible}
     environment.tests |= {
