@@ -17,7 +17,7 @@ from rich.table import Table
 
 from assets.charts.budget_plots import budget_plot
 from cli.incident_score import Score, score
-from cli.options import HOME, Format, HomeOption, lake_of
+from cli.options import HOME, Format, HomeOption, lake_of, svg_file
 from cli.terminal import terminal, write_json
 from common.errors import CommandError
 from detection.allow_list import read
@@ -47,7 +47,9 @@ def backtest(
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
     ] = None,
-    plot: Annotated[Path | None, typer.Option(help="Picture of budget against recall, PNG; needs labels.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of budget against recall, SVG; needs labels.", callback=svg_file)
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
     """Replay budgets over stored history and compare with the alerts: load, top users, changes, and recall with labels.
@@ -63,7 +65,8 @@ def backtest(
     lake = lake_of(home)
     found = [_figures(lake, start, end, each, labels) for each in budgets]
     if plot:
-        plot.write_bytes(budget_plot([(each["budget"], each["recall"], each["precision"]) for each in found]))
+        points = [(each["budget"], each["recall"], each["precision"]) for each in found]
+        plot.write_text(budget_plot(points), encoding="utf-8")
     if format_ is Format.JSON:
         write_json({"from": str(start), "to": str(end), "budgets": found})
     else:

@@ -15,7 +15,7 @@ from lake.store import Lake
 from orchestration.settings import Settings, environment
 from providers import PROVIDERS
 
-__all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address"]
+__all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address", "svg_file"]
 
 HOME = Path(".uploadwatch")
 """The home where none is named."""
@@ -58,3 +58,14 @@ def known_providers(names: Sequence[str]) -> list[str]:
             f"{', '.join(unknown)}: not a provider. Choose from {', '.join(PROVIDERS)}.", param_hint="--provider"
         )
     return [provider for provider in PROVIDERS if not names or provider in names]
+
+
+def svg_file(path: Path | None) -> Path | None:
+    """Return the path of a picture that is to be written.
+
+    Raises:
+        typer.BadParameter: It names another format.
+    """
+    if path and path.suffix.lower() != ".svg":
+        raise typer.BadParameter(f"Pictures are written as SVG: give {path.name!r} the suffix .svg.")
+    return path

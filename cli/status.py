@@ -15,7 +15,7 @@ from rich.table import Table
 from assets.charts.budget_plots import load_plot
 from assets.charts.load import load_of_days
 from assets.core.resources import Clock
-from cli.options import HOME, Format, HomeOption, lake_of
+from cli.options import HOME, Format, HomeOption, lake_of, svg_file
 from cli.terminal import terminal, write_json
 from detection.allow_list import AllowListError, read
 from lake.source_status import Activation, Source, activations, sources_of, warnings
@@ -30,7 +30,9 @@ __all__ = ["status"]
 def status(
     home: HomeOption = HOME,
     days: Annotated[int, typer.Option(help="So many days up to the last one.", min=1)] = 30,
-    plot: Annotated[Path | None, typer.Option(help="Picture of alerts allowed and raised, PNG.")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="Picture of alerts allowed and raised, SVG.", callback=svg_file)
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
     """Show the problems of the sources, alerts against the budget, and the windows that were not evaluated."""
@@ -50,7 +52,7 @@ def status(
         load = load_of_days(con, lake, judged)
         windows = _windows(con, lake, judged, sources, now)
     if plot and judged:
-        plot.write_bytes(load_plot(load))
+        plot.write_text(load_plot(load), encoding="utf-8")
     if format_ is Format.JSON:
         told = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
         write_json(told | {"allow_list": _weak_entries(settings, now.date())})

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dossier import layout as words
-from dossier import picture
 from dossier.page import ATTACK, Page
 from dossier.reading import Alert, Closed
 
@@ -54,8 +53,6 @@ def _environment() -> Environment:
     environment.globals |= {
         "style": _STYLE,
         "style_hash": f"sha256-{digest}",
-        "width": picture.WIDTH,
-        "height": picture.HEIGHT,
     }
     environment.filters |= {"moment": words.moment, "provider": words.provider, "visible": words.visible}
     environment.tests |= {

@@ -1,58 +1,35 @@
-"""The picture of an alert: its three hours in the user's month, and in the organisation. Numbers in, places out."""
+"""The picture of an alert: its three hours in the user's month, and in the organisation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from common.svg import Anchor, Bar, Drawing, Stroke
 from detection.wording import size
 from dossier.evidence import Evidence, Step
 from dossier.layout import Table, count, text
 from dossier.reading import Alert
 
-__all__ = ["HEIGHT", "WIDTH", "Bar", "Mark", "Picture", "pictures"]
+__all__ = ["Picture", "pictures"]
 
-WIDTH, HEIGHT = 340, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 30, 24
+_WIDTH, _HEIGHT, _FONT_SIZE = 340, 190, 12
+_LEFT, _RIGHT, _TOP, _GROUND = 8, _WIDTH - 8, 30, _HEIGHT - 24
+_USUAL, _ALERT, _AXIS = "var(--bar)", "var(--alert)", Stroke("var(--line)")
+"""Colours of the page, which has others in the dark and in print."""
 _DAYS = 30
 _LEAST = 1.5
 """Height of a bar that is not nothing."""
 
 
-class Bar(NamedTuple):
-    """A bar; ``is_alert`` is the alert's."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    is_alert: bool
-
-
-class Mark(NamedTuple):
-    """A text below or above the bars, or with a line to the ground."""
-
-    x: float
-    y: float
-    words: str
-    anchor: str
-
-
 class Picture(NamedTuple):
-    """A picture with its title, a description for who does not see it, and the same as a table.
-
-    Attributes:
-        line: Height of what was most before, as a line across; None for none.
-        marker: Where the alert stands, as a line from top to bottom; None for none.
-    """
+    """A picture with its title, a description for who does not see it, and the same as a table."""
 
     key: str
     title: str
     description: str
-    bars: list[Bar]
-    marks: list[Mark]
-    line: float | None
-    marker: float | None
+    drawing: Drawing
     table: Table
 
 
@@ -73,7 +50,15 @@ def _said(value: float | None, metric: str) -> str:
 
 
 def _height(value: float, most: float) -> float:
-    return max(_LEAST, (HEIGHT - _TOP - _BOTTOM) * value / most) if value else 0.0
+    return max(_LEAST, (_GROUND - _TOP) * value / most) if value else 0.0
+
+
+def _bars(values: Sequence[float], most: float, gap: float) -> list[Bar]:
+    each = (_RIGHT - _LEFT) / len(values)
+    lefts = [_LEFT + place * each for place in range(len(values))]
+    return [
+        Bar(left, left + each - gap, _GROUND - _height(value, most)) for left, value in zip(lefts, values, strict=True)
+    ]
 
 
 def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
@@ -86,25 +71,22 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
         return None
     opened = alert.first_window_start.date()
     before = max((values.get(day) or 0 for day in days if day < opened), default=0)
-    each = (WIDTH - _LEFT - _RIGHT) / len(days)
-    ground = HEIGHT - _BOTTOM
-    heights = [_height(values.get(day) or 0, most) for day in days]
-    bars = [
-        Bar(_LEFT + n * each, ground - height, each - 1.5, height, day >= opened)
-        for n, (day, height) in enumerate(zip(days, heights, strict=True))
-    ]
+    drawing = Drawing(_WIDTH, _HEIGHT, _FONT_SIZE)
+    bars = _bars([values.get(day) or 0 for day in days], most, gap=1.5)
+    alert_from = days.index(opened)
+    drawing.bars(bars[:alert_from], _GROUND, _USUAL)
+    drawing.bars(bars[alert_from:], _GROUND, _ALERT)
+    drawing.lines([[(_LEFT, _GROUND), (_RIGHT, _GROUND)]], _AXIS)
     whose = "the user's" if alert.users == 1 else "the users'"
     title = f"The largest three hours of each day in {whose} month"
     peak = _said(most, metric)
-    marks = [
-        Mark(_LEFT, HEIGHT - 8, f"{days[0]:%d %b}", "start"),
-        Mark(WIDTH - _RIGHT, HEIGHT - 8, f"{days[-1]:%d %b}", "end"),
-        Mark(WIDTH - _RIGHT, _TOP - 10, f"at most {peak}", "end"),
-    ]
-    line = None
+    drawing.text(_LEFT, _HEIGHT - 8, f"{days[0]:%d %b}")
+    drawing.text(_RIGHT, _HEIGHT - 8, f"{days[-1]:%d %b}", "end")
+    drawing.text(_RIGHT, _TOP - 10, f"at most {peak}", "end")
     if before:
-        line = ground - _height(before, most)
-        marks.append(Mark(_LEFT, max(_TOP + 6, line - 5), f"most before: {_said(before, metric)}", "start"))
+        line = _GROUND - _height(before, most)
+        drawing.lines([[(_LEFT, line), (_RIGHT, line)]], Stroke(dashes="4,3"))
+        drawing.text(_LEFT, max(_TOP + 6, line - 5), f"most before: {_said(before, metric)}")
     table = Table(
         title,
         ("Day", "# " + metric),
@@ -120,7 +102,7 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
     description = f"Bars from {days[0]} to {days[-1]}. {usual}; from {opened} on at most {peak}."
     if any(not other.is_later and other.time.date() >= days[0] for other in evidence.other_alerts):
         description += " Earlier alerts are drawn, too, though they are not part of what is usual."
-    return Picture("month", title, description, bars, marks, line, None, table)
+    return Picture("month", title, description, drawing, table)
 
 
 def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
@@ -133,19 +115,17 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
     as_many = sum(users for step, users in by_step.items() if step > own) + sum(
         step.users for step in steps if step.step == own and step.most >= value
     )
-    each = (WIDTH - _LEFT - _RIGHT) / (last - first + 1)
-    ground = HEIGHT - _BOTTOM
-    bars = []
-    for n, step in enumerate(range(first, last + 1)):
-        height = _height(by_step.get(step, 0), most)
-        bars.append(Bar(_LEFT + n * each, ground - height, each - 3, height, step == own))
-    middle = _LEFT + (own - first + 0.5) * each
-    anchor = "end" if middle > WIDTH / 2 else "start"
-    marks = [
-        Mark(_LEFT, HEIGHT - 8, f"from {_said(round(10 ** (first / 2)), metric)}", "start"),
-        Mark(WIDTH - _RIGHT, HEIGHT - 8, f"to {_said(round(10 ** ((last + 1) / 2)), metric)}", "end"),
-        Mark(middle, _TOP - 10, f"this alert: {_said(value, metric)}", anchor),
-    ]
+    drawing = Drawing(_WIDTH, _HEIGHT, _FONT_SIZE)
+    bars = _bars([by_step.get(step, 0) for step in range(first, last + 1)], most, gap=3)
+    for n, bar in enumerate(bars):
+        drawing.bars([bar], _GROUND, _ALERT if first + n == own else _USUAL)
+    drawing.lines([[(_LEFT, _GROUND), (_RIGHT, _GROUND)]], _AXIS)
+    middle = _LEFT + (own - first + 0.5) * (_RIGHT - _LEFT) / (last - first + 1)
+    drawing.lines([[(middle, _TOP - 4), (middle, _GROUND)]], Stroke(_ALERT, width=2, dashes="2,3"))
+    anchor: Anchor = "end" if middle > _WIDTH / 2 else "start"
+    drawing.text(_LEFT, _HEIGHT - 8, f"from {_said(round(10 ** (first / 2)), metric)}")
+    drawing.text(_RIGHT, _HEIGHT - 8, f"to {_said(round(10 ** ((last + 1) / 2)), metric)}", "end")
+    drawing.text(middle, _TOP - 10, f"this alert: {_said(value, metric)}", anchor)
     title = "Users of the organisation by their largest three hours of the 30 days before"
     rows = [
         (
@@ -164,10 +144,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         "organisation",
         title,
         description,
-        bars,
-        marks,
-        None,
-        middle,
+        drawing,
         Table(title, ("Largest three hours", "# users"), rows),
     )
 

@@ -1,96 +1,82 @@
-"""Pictures of the budget, as PNG, for people who would rather look than read.
-
-matplotlib is imported by what draws: it takes most of a second, and of the processes that import this few draw.
-"""
+"""Charts of the budget: alerts allowed and raised, and what other budgets would have found."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Any
 
-from PIL import Image
-
-from assets.charts.canvas import packed
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from assets.charts.chart import ALERT, BLUE, PALETTE, SAMPLE, Chart, short, tick_step
+from common.svg import Place, Stroke
 
 __all__ = ["budget_plot", "load_plot"]
 
-
-def _png(figure: Figure) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=110)
-    return out.getvalue()
-
-
-def _figure(**settings: Any) -> Figure:
-    from matplotlib.figure import Figure  # noqa: PLC0415 - as said
-
-    return Figure(**settings)
+_ALLOWED = Stroke(BLUE, width=1.5, dashes="4,2")
+_RAISED = Stroke(ALERT, width=1.5)
+_RAISED_ON_DAY = Stroke(PALETTE[-1], width=SAMPLE)
+_RECALL, _PRECISION = Stroke(PALETTE[0], width=1.5), Stroke(PALETTE[1], width=1.5, dashes="4,2")
+_DOT = 6
+_FIFTHS = 5
 
 
-def _small(panels: int) -> tuple[Figure, list[Axes]]:
-    """A figure without margins, so that it is small in the metadata of a materialisation, which stay for good."""
-    figure = _figure(figsize=(5.6, 1.9 * panels), dpi=72)
-    figure.subplots_adjust(left=0.11, right=0.985, top=0.87, bottom=0.16, hspace=0.35)
-    axes = [figure.add_subplot(panels, 1, place) for place in range(1, panels + 1)]
-    for each in axes:
-        each.tick_params(labelsize=7)
-        each.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _small_png(figure: Figure) -> bytes:
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=72)
-    return packed(Image.open(drawn))
-
-
-def load_plot(load: Sequence[dict[str, Any]], *, small: bool = False) -> bytes:
+def load_plot(load: Sequence[dict[str, Any]]) -> str:
     """Plot the cumulative alerts allowed and raised by day, with a panel for each population.
 
     Args:
         load: From :func:`assets.charts.load.load_of_days`.
-        small: Whether it goes into an event log.
     """
-    from matplotlib.dates import DateFormatter, DayLocator  # noqa: PLC0415 - as said
-
     populations = list(dict.fromkeys(row["population"] for row in load))
-    figure, panels = _small(max(1, len(populations)))
-    for axes, population in zip(panels, populations, strict=False):
+    names = [("raised on the day", _RAISED_ON_DAY), ("raised", _RAISED), ("allowed", _ALLOWED)]
+    chart = Chart("alerts, summed over the days", height=108, panels=max(1, len(populations)), names=names)
+    for panel, population in zip(chart.panels, populations, strict=False):
         rows = [row for row in load if row["population"] == population]
-        days = [row["day"] for row in rows]
-        for name, style in (("allowed", "--"), ("raised", "-")):
-            axes.plot(days, list(accumulate(row[name] for row in rows)), style, drawstyle="steps-post", label=name)
-        axes.vlines(days, 0, [row["raised"] for row in rows], linewidth=4, alpha=0.3, label="raised on the day")
-        title = f"{population}: alerts against a budget of {rows[-1]['budget']:g} per 1000 and day"
-        # Where no place is given, one is looked for: everything else on the axes is laid out twice.
-        axes.set_title(title, fontsize=8, y=1)
-        axes.set_ylabel("alerts", fontsize=7)
-        axes.legend(fontsize=6, frameon=False, loc="upper left")
-        axes.xaxis.set_major_locator(DayLocator(interval=max(1, len(days) // 5)))
-        axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
-    return _small_png(figure) if small else _png(figure)
+        first = rows[0]["day"]
+        # A day reaches to the beginning of the next.
+        span = (rows[-1]["day"] - first).days + 1
+        begins = [(row["day"] - first).days / span for row in rows]
+        sums = {name: list(accumulate(row[name] for row in rows)) for name in ("allowed", "raised")}
+        most = max(1.0, *sums["allowed"], *sums["raised"])
+        raised = [(at, at + 1 / span, row["raised"] / most) for at, row in zip(begins, rows, strict=True)]
+        panel.bars([bar for bar in raised if bar[2]], _RAISED_ON_DAY.colour)
+        for name, stroke in (("allowed", _ALLOWED), ("raised", _RAISED)):
+            panel.line(_steps(begins, [value / most for value in sums[name]]), stroke)
+        every = max(1, len(rows) // _FIFTHS)
+        below = [(at, f"{row['day']:%d %b}") for at, row in list(zip(begins, rows, strict=True))[::every]]
+        step = tick_step(most / 4)
+        beside = [(number * step / most, short(number * step)) for number in range(int(most / step) + 1)]
+        panel.axes(f"{population}: a budget of {rows[-1]['budget']:g} per 1000 and day", below, beside)
+    return chart.svg()
 
 
-def budget_plot(points: Sequence[tuple[float, float, float | None]]) -> bytes:
-    """Recall and precision by budget.
+def _steps(begins: Sequence[float], values: Sequence[float]) -> Iterator[Place]:
+    """The corners of a line that keeps each value until the next begins."""
+    level = 0.0
+    for (begin, end), value in zip(pairwise([*begins, 1.0]), values, strict=True):
+        if value != level:
+            yield begin, level
+            yield begin, value
+            level = value
+        yield end, value
+
+
+def budget_plot(points: Sequence[tuple[float, float, float | None]]) -> str:
+    """Plot recall and precision by budget.
 
     Args:
         points: Budget, recall and precision (None where nothing was raised).
     """
-    figure = _figure(figsize=(6, 4), layout="constrained")
-    axes = figure.add_subplot(1, 1, 1)
     found = sorted(points)
-    axes.plot([x for x, _, _ in found], [y for _, y, _ in found], "o-", label="recall")
-    known = [(x, z) for x, _, z in found if z is not None]
-    axes.plot([x for x, _ in known], [z for _, z in known], "s--", label="precision")
-    axes.set_xlabel("budget: alerts per 1000 monitored users and day")
-    axes.set_ylim(0, 1.02)
-    axes.grid(alpha=0.3)
-    axes.legend()
-    return _png(figure)
+    most = 1.05 * found[-1][0]
+    names = [("precision", _PRECISION), ("recall", _RECALL)]
+    chart = Chart("by budget: alerts per 1000 monitored users and day", height=240, names=names)
+    [panel] = chart.panels
+    recall = [(budget / most, value) for budget, value, _ in found]
+    precision = [(budget / most, value) for budget, _, value in found if value is not None]
+    panel.line(recall, _RECALL)
+    panel.dots(recall, _RECALL._replace(width=_DOT), "round")
+    panel.line(precision, _PRECISION)
+    panel.dots(precision, _PRECISION._replace(width=_DOT, dashes=""), "square")
+    step = tick_step(most / _FIFTHS)
+    below = [(number * step / most, short(round(number * step, 6))) for number in range(int(most / step) + 1)]
+    panel.axes("", below, [(fifth / _FIFTHS, f"{fifth / _FIFTHS:g}") for fifth in range(_FIFTHS + 1)])
+    return chart.svg()

@@ -10,7 +10,7 @@ import dagster as dg
 import duckdb
 
 from assets.charts.budget_plots import load_plot
-from assets.charts.pictures import png
+from assets.charts.pictures import markdown
 from lake.store import Lake
 
 __all__ = ["load_metadata", "load_of_days"]
@@ -72,5 +72,5 @@ def load_metadata(
             found[f"{population}: budget asked"] = dg.MetadataValue.float(rows[-1]["budget"])
             found[f"{population}: budget realised"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
     if found and picture:
-        found["alerts against the budget"] = dg.MetadataValue.md(png("load", load_plot(load, small=True)))
+        found["alerts against the budget"] = dg.MetadataValue.md(markdown("load", load_plot(load)))
     return found

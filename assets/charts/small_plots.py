@@ -1,12 +1,14 @@
-"""Pictures of a day and of an alert for the metadata of materialisations, as PNG of a few kilobytes."""
+"""Charts of a day and of an alert for the metadata of materialisations."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from assets.charts.canvas import Picture
+from assets.charts.chart import ALERT, BLUE, PALETTE, SAMPLE, Chart, short, tick_step
+from common.svg import Stroke
 
 __all__ = ["alert_plot", "coverage_plot", "hours_plot"]
 
@@ -14,42 +16,29 @@ _WINDOW = timedelta(hours=3)
 _DAY = timedelta(days=1)
 _HOURS = 24
 _MONTH = timedelta(days=30)
-_USUAL, _ALERT = "#5b7c99", "#c0392b"
-_PROVIDERS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728")
-_SOURCES = {
-    "log": "#1f6f8b",
-    "recovered": "#3a9d6e",
-    "later_version": "#8fc48a",
-    "estimated": "#e0b040",
-    "gone": "#c96a50",
-    "unknown": "#9a9a9a",
-}
-"""Colours of the size sources, the known ones first."""
+_SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
+"""Sources of a size, the known ones first."""
 
 
-def hours_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
+def hours_plot(rows: Sequence[tuple[int, str, int]]) -> str:
     """Plot files by hour of a day (UTC), stacked by provider.
 
     Args:
         rows: Hour from 0 to 23, provider, files.
     """
-    names = sorted({name for _, name, _ in rows})
-    colours = {name: _PROVIDERS[place % len(_PROVIDERS)] for place, name in enumerate(names)}
-    return _stacked("files by hour, UTC", rows, colours)
+    return _stacked("files by hour, UTC", rows, sorted({name for _, name, _ in rows}))
 
 
-def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> bytes:
+def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> str:
     """Plot files by hour of a day (UTC), stacked by size source: known sizes below, unknown above.
 
     Args:
         rows: Hour from 0 to 23, source of the size, files.
     """
-    there = {name for _, name, _ in rows}
-    colours = {name: colour for name, colour in _SOURCES.items() if name in there}
-    return _stacked("files by hour, UTC, and where their size is from", rows, colours)
+    return _stacked("files by hour, UTC, and where their size is from", rows, _SOURCES)
 
 
-def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime) -> bytes:
+def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime) -> str:
     """Plot a user's uploads in three-hour windows of a month, the alert's windows in red: files above, MB below.
 
     Args:
@@ -67,54 +56,38 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
     first, last = start - _MONTH, max([end, *windows]) + _DAY
     weeks = [first.replace(hour=0, minute=0) + n * _DAY for n in range(1, (last - first).days + 1, 7)]
     below = [((day - first) / (last - first), f"{day:%d %b}") for day in weeks]
-    picture = Picture("in three hours, UTC; the alert in red", height=96, panels=2)
-    for place, (panel, name) in enumerate(zip(picture.panels, ("files", "MB"), strict=True)):
+    chart = Chart("in three hours, UTC; the alert in red", height=100, panels=2)
+    for place, (panel, name) in enumerate(zip(chart.panels, ("files", "MB"), strict=True)):
         top = math.log10(1 + max((sums[place] for sums in windows.values()), default=0)) or 1.0
+        usual: list[tuple[float, float, float]] = []
+        alert: list[tuple[float, float, float]] = []
         for begin, sums in sorted(windows.items()):
-            at = (begin - first) / (last - first)
-            if sums[place] and at >= 0:
-                colour = _ALERT if start <= begin < end else _USUAL
-                panel.bar(at, at, 0, math.log10(1 + sums[place]) / top, colour)
+            left, right = ((time - first) / (last - first) for time in (begin, begin + _WINDOW))
+            if sums[place] and left >= 0:
+                (alert if start <= begin < end else usual).append((left, right, math.log10(1 + sums[place]) / top))
+        panel.bars(usual, BLUE)
+        panel.bars(alert, ALERT)
         decades = [10**power for power in range(math.ceil(top) + 1) if math.log10(1 + 10**power) <= top]
         every = -(-len(decades) // 4) or 1
-        beside = [(math.log10(1 + value) / top, _count(value)) for value in decades[::every]]
+        beside = [(math.log10(1 + value) / top, short(value)) for value in decades[::every]]
         panel.axes(name, below, beside)
-    return picture.png()
+    return chart.svg()
 
 
-def _stacked(title: str, rows: Sequence[tuple[int, str, int]], colours: dict[str, str]) -> bytes:
-    """Plot files by hour as stacked bars, the first colour at the bottom."""
-    names = [(name.replace("_", " "), colour) for name, colour in colours.items()]
-    picture = Picture(title, height=124, names=names)
-    [panel] = picture.panels
-    sums = [sum(files for hour, _, files in rows if hour == at) for at in range(_HOURS)]
-    step = _step(max(sums) / 4)
-    top = step * max(1, -(-max(sums) // step))
-    for at in range(_HOURS):
-        low = 0
-        for name, colour in colours.items():
-            high = low + sum(files for hour, of, files in rows if (hour, of) == (at, name))
-            if high > low:
-                panel.bar(at / _HOURS, (at + 1) / _HOURS, low / top, high / top, colour)
-            low = high
-    below = [((at + 0.5) / _HOURS, str(at)) for at in range(0, _HOURS, 3)]
-    panel.axes("", below, [(value / top, _count(value)) for value in range(0, top + 1, step)])
-    return picture.png()
-
-
-def _step(value: float) -> int:
-    """The least of 1, 2, 5, 10, 20 and so on that is not below a value."""
-    power = 1
-    while True:
-        for factor in (1, 2, 5):
-            if factor * power >= value:
-                return factor * power
-        power *= 10
-
-
-def _count(value: int) -> str:
-    """A number in few characters, such as 20k."""
-    for limit, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if value >= limit:
-            return f"{value / limit:g}{letter}"
-    return str(value)
+def _stacked(title: str, rows: Sequence[tuple[int, str, int]], names: Sequence[str]) -> str:
+    """Plot files by hour as stacked bars, the first name at the bottom."""
+    there = {name for _, name, _ in rows}
+    colours = {name: PALETTE[place % len(PALETTE)] for place, name in enumerate(names) if name in there}
+    shown = [(name.replace("_", " "), Stroke(colour, SAMPLE)) for name, colour in colours.items()]
+    chart = Chart(title, height=124, names=shown)
+    [panel] = chart.panels
+    files = Counter[tuple[str, int]]()
+    for hour, name, count in rows:
+        files[name, hour] += count
+    most = max(sum(files[name, hour] for name in colours) for hour in range(_HOURS))
+    step = int(tick_step(max(1.0, most / 4)))
+    top = step * max(1, -(-most // step))
+    panel.stacks([(colour, [files[name, hour] / top for hour in range(_HOURS)]) for name, colour in colours.items()])
+    below = [((hour + 0.5) / _HOURS, str(hour)) for hour in range(0, _HOURS, 3)]
+    panel.axes("", below, [(value / top, short(value)) for value in range(0, top + 1, step)])
+    return chart.svg()

@@ -49,6 +49,17 @@ def test_a_file_that_cannot_be_written_is_a_sentence(home: Path) -> None:
     assert f"{home}/lake" in done.err.replace("\n", "")
 
 
+@pytest.mark.parametrize("name", ["load.png", "load"])
+def test_a_picture_of_another_format_is_refused_with_the_right_one(home: Path, name: str) -> None:
+    """Prevents a file whose name says PNG and which no program opens."""
+    done = say("status", "--home", str(home), "--plot", str(home / name))
+    assert done.status == 2
+    said = " ".join(done.err.replace("│", " ").split())
+    assert "--plot" in said
+    assert f"Pictures are written as SVG: give '{name}' the suffix .svg." in said
+    assert not (home / name).exists()
+
+
 def test_a_fault_of_the_program_keeps_its_traceback(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a fault of the program from ending as "Error: 'egnyte'", which nobody can mend or report."""
 

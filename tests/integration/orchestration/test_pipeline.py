@@ -23,6 +23,7 @@ from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.schedules import JOB
 from tests.support.command import say
+from tests.support.drawn import read_svg
 from tests.support.memory import connect
 from tests.support.pipeline import Quick, burst, moment, watch, write
 
@@ -279,7 +280,7 @@ def command(everything, home: Path, *arguments: str) -> str:
 
 def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
     """Prevents a budget whose use nobody sees, and silence that looks like quiet."""
-    picture = tmp_path / "load.png"
+    picture = tmp_path / "load.svg"
     told = command(everything, everything.home.path, "status", "--format", "json", "--plot", str(picture))
     shown = json.loads(told)
     people = [row for row in shown["load"] if row["population"] == "people"]
@@ -287,7 +288,9 @@ def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
     assert people[-1]["allowed"] == pytest.approx(20 * people[-1]["watched_users"] / 1000)
     states = {row["state"] for row in shown["windows"]}
     assert {"evaluated", "in activation"} <= states
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    drawn = read_svg(picture.read_text(encoding="utf-8"))
+    assert any(text.startswith("people: ") for text in drawn.texts)
+    assert any(shape.dashed for shape in drawn.shapes)
     assert "realised" in command(everything, everything.home.path, "status")
 
 

@@ -97,14 +97,48 @@ def test_checks_say_what_they_found(browser_page: Page) -> None:
     expect(browser_page.get_by_text("events are accounted for")).to_be_visible(timeout=PATIENCE)
 
 
+_IS_DRAWN = """(image) => {
+    const sheet = document.createElement('canvas');
+    [sheet.width, sheet.height] = [image.naturalWidth, image.naturalHeight];
+    const drawing = sheet.getContext('2d');
+    drawing.drawImage(image, 0, 0);
+    const pixels = drawing.getImageData(0, 0, sheet.width, sheet.height).data;
+    const colours = new Set();
+    for (let at = 0; at < pixels.length; at += 4) colours.add(pixels.slice(at, at + 4).join());
+    return {width: image.naturalWidth, height: image.naturalHeight, paper: pixels[0], colours: colours.size};
+}"""
+
+
 def test_an_alert_is_shown_with_its_picture(browser_page: Page) -> None:
     """Prevents an asset page on which an alert is a row count."""
     browser_page.goto("/assets/alerts?view=partitions&partition=2026-01-09")
     expect(browser_page.get_by_text("one@example.com").first).to_be_visible(timeout=PATIENCE)
     browser_page.get_by_text("[Show Markdown]").first.click()
-    picture = browser_page.locator("img[src^='data:image/png']").first
+    picture = browser_page.locator("img[src^='data:image/svg+xml']").first
     expect(picture).to_be_visible(timeout=PATIENCE)
-    assert picture.evaluate("image => image.naturalWidth") > 200
+    assert picture.evaluate(_IS_DRAWN)["width"] > 200
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("asset", ["alerts", "user_hours", "box/uploads"])
+def test_pictures_are_drawn_in_the_light_and_in_the_dark(browser_page: Page, asset: str, scheme: str) -> None:
+    """Prevents metadata that the UI shows as a broken image, as it does where it refuses the address or the SVG."""
+    browser_page.emulate_media(color_scheme=scheme)
+    browser_page.goto(f"/assets/{asset}?view=partitions&partition=2026-01-09")
+    browser_page.get_by_text("[Show Markdown]").first.wait_for()
+    for shown in browser_page.get_by_text("[Show Markdown]").all():
+        shown.click()
+        if browser_page.locator("img[src^='data:']").count():
+            break
+        browser_page.keyboard.press("Escape")
+    picture = browser_page.locator("img[src^='data:image/svg+xml']").first
+    expect(picture).to_be_visible(timeout=PATIENCE)
+    drawn = picture.evaluate(_IS_DRAWN)
+    browser_page.emulate_media(color_scheme="light")
+    assert drawn["width"] > 200
+    assert drawn["height"] > 100
+    assert drawn["colours"] > 3, "paper, ink and bars"
+    assert (drawn["paper"] > 200) == (scheme == "light")
 
 
 def test_a_backfill_is_launched_and_done(browser_page: Page, address: str) -> None:

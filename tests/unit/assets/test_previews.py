@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assets.charts.pictures import alert_pictures, coverage_picture, hours_picture
+from assets.charts.pictures import alert_pictures, coverage_picture, hours_picture, markdown
 from assets.core.preview import cell, preview
+from common.svg import Drawing
+from tests.support.drawn import Drawn, read_svg
 from tests.support.made_lake import NOW, TODAY, MadeLake
 from tests.support.memory import connect
 
@@ -95,6 +99,13 @@ def busy(lake: MadeLake) -> None:
     lake.write("alerts", [*alerts, folded])
 
 
+def pictures_in(markdown: str) -> list[Drawn]:
+    """Return the pictures that a browser finds in Markdown."""
+    return [
+        read_svg(unquote(address)) for address in re.findall(r"!\[[a-z ]+\]\(data:image/svg\+xml,([^() ]+)\)", markdown)
+    ]
+
+
 def test_pictures_are_small_and_of_the_rarest_alerts(lake):
     """Prevents an event log of gigabytes, and pictures of alerts that are not shown."""
     busy(lake)
@@ -107,12 +118,22 @@ def test_pictures_are_small_and_of_the_rarest_alerts(lake):
         pictures = {**hours_picture(con), **coverage_picture(con), **alert_pictures(con, lake.lake, TODAY)}
     assert set(pictures) == {"uploads by hour", "sizes by hour", "alerts against the users' month"}
     for name, picture in pictures.items():
-        assert "](data:image/png;base64,iVBOR" in str(picture.value), name
+        assert all(drawn.shapes for drawn in pictures_in(str(picture.value))), name
         assert len(str(picture.value)) < MOST, name
     drawn = str(pictures["alerts against the users' month"].value)
-    assert drawn.count("![alert]") == 2
+    assert len(pictures_in(drawn)) == 2
     assert "`2@example.com`" in drawn
     assert "folded@example.com" not in drawn
+
+
+@given(st.text(max_size=200))
+def test_markdown_leaves_a_picture_as_it_is(words):
+    """Prevents a sign of the picture that ends the address, or that Markdown takes for an entity of its own."""
+    drawing = Drawing(100, 50, font_size=10)
+    drawing.text(1, 10, words + "&amp; ) ( \\ ] <b> %41")
+    [_, address] = markdown("load", drawing.document()).removesuffix(")").split("(")
+    assert re.fullmatch(r"data:image/svg\+xml,[-\w.~/:;,='%]+", address, re.ASCII)
+    assert unquote(address.partition(",")[2]) == drawing.document()
 
 
 def test_a_day_without_rows_has_no_pictures(lake):
