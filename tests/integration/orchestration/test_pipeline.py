@@ -244,7 +244,7 @@ def test_the_command_prints_the_alerts_as_documented(everything):
     """Prevents a field that is documented but missing, or printed but not documented."""
     found = json.loads(command(everything, everything.home.path, "alerts", "--format", "json"))
     assert found == everything.alerts
-    table = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
+    table = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text().split("## Risk indicators")[0]
     documented = {
         name for line in table.splitlines() if line.startswith("| `") for name in line.split("|")[1].split("`")[1::2]
     }
