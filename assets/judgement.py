@@ -19,6 +19,7 @@ from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.allow_list import digest
 from detection.chain import RULES, add_up, calibrate, detect, learn, score
+from detection.rule import RULE
 from detection.sql import version
 from lake.coverage import evaluations, first_days, tell_sources
 from lake.days import DAY, TRAINING_DAYS, past
@@ -154,7 +155,7 @@ def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) 
     """
     uploaded_on = [day for day in days if lake.parts("user_hours", [day])]
     for day in uploaded_on:
-        made_from = lake.digest(["user_hours"], [day], version("day_sums"))
+        made_from = lake.digest(["user_hours"], [day], version("day_sums"), str(RULE.periods.test_window_hours))
         note = lake.note("day_sums", day)
         if note is None or note.made_from != made_from:
             lake.view(con, "user_hours", ["user_hours"], [day])

@@ -11,6 +11,7 @@ from detection.floods import fold_floods
 from detection.parameters import Parameters
 from detection.persons import BY_PERSON, tell_nobody
 from detection.reasons import is_suspicious
+from detection.rule import RULE
 from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
 from detection.suspicion import QUERIES as REASON_QUERIES
@@ -71,7 +72,7 @@ def fold(
     )
     into(con, "openings", "openings", parameters.bind(since))
     into(con, "covered", "covered", {"since": since})
-    into(con, "folded_alerts", "alerts", {"since": since})
+    into(con, "folded_alerts", "alerts", {"since": since, "rule_id": RULE.id})
     reasons = find_reasons(con, watch or Watch())
     said = []
     for alert_id, saves, *figures in con.execute(
@@ -86,12 +87,12 @@ def fold(
         """
     ).fetchall():
         found = reasons.get(alert_id, [])
-        name, severity = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
+        shown = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
         said.append(
             {
                 "alert_id": alert_id,
-                "name": name,
-                "severity": severity,
+                "name": shown.name,
+                "severity": shown.severity,
                 "reasons": found,
                 "sentence": sentence(Window._make([*figures, parameters.training_days, saves])),
             }

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from detection.parameters import Parameters
+from detection.rule import RULE
 from detection.sql import into
 from detection.wording import FLOOD, Common, Flood, flood_sentence
 
@@ -34,7 +35,7 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
         con: Connection in which ``single_alerts``, ``covered`` and ``dated_thresholds`` exist.
         parameters: Settings of the detector.
     """
-    bound = {**parameters.model_dump(), "flood_share": _SHARE}
+    bound = {**parameters.model_dump(), "flood_share": _SHARE, "rule_id": RULE.id}
     into(con, "flooded", "floods", bound)
     into(con, "flood_alerts", "flood_alerts")
     into(con, "common", "common", bound)

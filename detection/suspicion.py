@@ -15,6 +15,7 @@ from pyarrow import csv as pa_csv
 from detection.persons import named, tell_nobody
 from detection.reasons import REASONS
 from detection.risk import ListedUser, Networks
+from detection.rule import RULE
 from detection.sql import into, sha, version
 from detection.user_agents import MARK
 
@@ -25,6 +26,8 @@ LOOK_BACK = timedelta(days=90)
 
 _SIGN_PERIOD = timedelta(hours=24)
 _BOUND = {
+    "training_days": RULE.periods.training_days,
+    "quiet_days": RULE.periods.quiet_days,
     "sign_period": _SIGN_PERIOD,
     "look_back": LOOK_BACK - _SIGN_PERIOD,
     "failed_sign_ins": 5,

@@ -20,7 +20,7 @@ from dossier.html import FORM, IndexRow, render_closed, render_index, render_pag
 from dossier.layout import PSEUDONYMS, QUESTIONS
 from dossier.page import page_of, sentence_of
 from dossier.pseudonymized import cover_alert, cover_closed
-from dossier.queries import RULES, SIGNS
+from dossier.queries import RULES, SIGNS, USUAL
 from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
 from lake.days import days_between
 from lake.home import INDEX, dossier_path, pages_directory
@@ -32,7 +32,6 @@ from providers import PROVIDERS
 
 __all__ = ["Binder", "Made", "is_switched"]
 
-_TRAINED = 30
 _NAMES = ".names"
 """File that tells whether the pages hold names, or by which key their tokens were made."""
 _LISTED = timedelta(days=90)
@@ -141,7 +140,7 @@ class Binder:
         parts += [str(self._is_open(alert)) for alert in alerts]
         if alerts:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
-            first = day - timedelta(days=SIGNS + _TRAINED)
+            first = day - timedelta(days=SIGNS + USUAL)
             parts += [self._content(each) for each in days_between(first, last.date())]
         return _digest(*parts)
 

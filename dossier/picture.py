@@ -1,10 +1,11 @@
-"""The picture of an alert: its three hours in the user's month, and in the organisation. Numbers in, places out."""
+"""The picture of an alert: its window in the user's month, and in the organisation. Numbers in, places out."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import NamedTuple
 
+from detection.rule import RULE
 from detection.wording import size
 from dossier.evidence import Evidence, Step
 from dossier.layout import Table, count, text
@@ -14,7 +15,7 @@ __all__ = ["HEIGHT", "WIDTH", "Bar", "Mark", "Picture", "pictures"]
 
 WIDTH, HEIGHT = 340, 190
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 30, 24
-_DAYS = 30
+_DAYS, _WINDOW = RULE.periods.training_days, RULE.periods.test_window
 _LEAST = 1.5
 """Height of a bar that is not nothing."""
 
@@ -94,7 +95,7 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
         for n, (day, height) in enumerate(zip(days, heights, strict=True))
     ]
     whose = "the user's" if alert.users == 1 else "the users'"
-    title = f"The largest three hours of each day in {whose} month"
+    title = f"The largest {_WINDOW} of each day in {whose} month"
     peak = _said(most, metric)
     marks = [
         Mark(_LEFT, HEIGHT - 8, f"{days[0]:%d %b}", "start"),
@@ -113,7 +114,7 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
     )
     active = sum(1 for day in days if day < opened and values.get(day))
     usual = (
-        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in three hours"
+        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in {_WINDOW}"
         if active
         else f"There were no uploads in the {_DAYS} days before"
     )
@@ -146,7 +147,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         Mark(WIDTH - _RIGHT, HEIGHT - 8, f"to {_said(round(10 ** ((last + 1) / 2)), metric)}", "end"),
         Mark(middle, _TOP - 10, f"this alert: {_said(value, metric)}", anchor),
     ]
-    title = "Users of the organisation by their largest three hours of the 30 days before"
+    title = f"Users of the organisation by their largest {_WINDOW} of the {_DAYS} days before"
     rows = [
         (
             text(f"{_said(round(10 ** (step / 2)), metric)} or more" + (" (this alert)" if step == own else "")),
@@ -157,7 +158,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
     whose = "service account" if alert.population == "services" else "user"
     others = f"about {as_many:,}" if as_many else "none"
     description = (
-        f"Of {count(total, whose)} with uploads, {others} had three hours with {_said(value, metric)} or more. What "
+        f"Of {count(total, whose)} with uploads, {others} had {_WINDOW} with {_said(value, metric)} or more. What "
         "raised an alert is not counted among what is usual."
     )
     return Picture(
@@ -168,7 +169,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         marks,
         None,
         middle,
-        Table(title, ("Largest three hours", "# users"), rows),
+        Table(title, (f"Largest {_WINDOW}", "# users"), rows),
     )
 
 

@@ -12,7 +12,8 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
-from detection.sql import into, load, parsed, version
+from detection.rule import RULE, SEVERITIES
+from detection.sql import into, load, parsed, sha, version
 
 __all__ = [
     "ALERT_RULES",
@@ -47,9 +48,19 @@ QUERIES = (*_OF_UPLOADS, *_OF_ALERTS)
 
 UPLOAD_RULES = version(*_OF_UPLOADS)
 """Digest of the queries that make the files of uploads: changes when one of them does."""
-ALERT_RULES = version(*QUERIES)
-"""The same for the files of alerts, which hold uploads as evidence."""
+ALERT_RULES = sha(version(*QUERIES), RULE.digest)
+"""The same for the files of alerts, which hold uploads as evidence, and what the rule says."""
 
+_RULE = {
+    "rule_id": RULE.id,
+    "rule_name": RULE.name,
+    "rule_kind": RULE.kind,
+    "rule_description": RULE.description,
+    "attacks": [each.model_dump() for each in RULE.attacks],
+    "severities": list(SEVERITIES),
+    "window_hours": RULE.periods.test_window_hours,
+}
+"""What a finding says of the rule, by the query's parameters."""
 _SPANS_SECONDS = (3600, 600, 60, 10, 1)
 """Possible lengths of a piece in seconds, as in ``export/pieces``."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
@@ -144,7 +155,7 @@ def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
         day: The day, UTC.
     """
     into(con, "evidences", "export/evidences")
-    into(con, "detection_finding", "export/detection_finding", {"day": day})
+    into(con, "detection_finding", "export/detection_finding", {"day": day, **_RULE})
     into(con, "alert_rows", "export/alert_rows", {"day": day})
 
 

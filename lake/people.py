@@ -17,13 +17,15 @@ import pyarrow.parquet as pq
 
 from detection.persons import RULES, TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
+from lake.days import REACH as RE_EVALUATED
+from lake.days import TRAINING_DAYS
 from lake.durable import replacing
 from lake.store import Lake
 from providers import PROVIDERS
 
 __all__ = ["IDENTITIES", "REACH", "People", "find_people", "people_file", "read_people"]
 
-REACH = timedelta(days=46)
+REACH = RE_EVALUATED + timedelta(days=TRAINING_DAYS + 2)
 """Period before a run's range whose user-hours are summed again by present persons: days re-evaluated, and training."""
 
 IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)

@@ -15,6 +15,7 @@ from detection.normalise import IDENTITIES, rules_version
 from detection.normalise import QUERIES as NORMALISE_QUERIES
 from detection.parameters import settings_of
 from detection.persons import QUERIES as PERSON_QUERIES
+from detection.rule import RULE
 from detection.saves import QUERIES as SAVE_QUERIES
 from detection.sql import parameters_of, version
 from detection.suspicion import RULES as REASON_RULES
@@ -41,11 +42,13 @@ _SETTINGS_IN_PYTHON = {
     "typical_sizes": ("training_days",),
     "thresholds": ("training_days",),
     # Which windows could be evaluated, and why not.
-    "evaluations": ("activation_days", "warm_up_days"),
-    # The sentence says how long the training is.
-    "alerts": ("training_days",),
+    "evaluations": ("activation_days", "warm_up_days", "window_hours"),
+    # The sentence says how long the training and the window are.
+    "alerts": ("training_days", "window_hours"),
 }
 """Settings that a table's rows depend on though no query of it names them."""
+_TOLD_BY_RULE = ("alerts", "dossiers", "exports")
+"""Tables that hold what the rule says: names, severities, texts, ATT&CK."""
 
 
 def rules(table: str, detector: Detector, provider: str = "") -> str:
@@ -65,6 +68,8 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
     named = {*settings_of(parameters_of(*_QUERIES[table])), *_SETTINGS_IN_PYTHON.get(table, ())}
     if named:
         text += settings(detector.parameters, *sorted(named))
+    if table in _TOLD_BY_RULE:
+        text += RULE.digest
     if table == "alerts":
         text += REASON_RULES + str(sorted(detector.reasons_off))
     return text
