@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
+from functools import cache
 
 from detection.rule import RULE, Indicator
 
-__all__ = ["REASONS", "is_suspicious", "known"]
+__all__ = ["REASONS", "is_suspicious", "known", "known_only", "log_unknown"]
+
+logger = logging.getLogger(__name__)
 
 REASONS: Mapping[str, Indicator] = RULE.risk_indicators
 """Every risk indicator by the name under which ``detection/sql/reasons`` finds it."""
@@ -23,12 +27,30 @@ def known(names: Collection[str]) -> list[str]:
     return sorted(set(names))
 
 
+@cache
+def log_unknown(name: str) -> None:
+    """Log a risk indicator that the rule does not declare, once a process."""
+    logger.warning(
+        "The risk indicator %r is not declared by the rule of this version, and is left out: a newer version wrote it, "
+        "or a query finds it. Install that version again, or materialise alerts of these days.",
+        name,
+    )
+
+
+def known_only(names: Collection[str]) -> list[str]:
+    """Return the names that the rule declares, sorted, each once; log the others."""
+    for name in sorted(set(names) - set(REASONS)):
+        log_unknown(name)
+    return sorted(set(names) & set(REASONS))
+
+
 def is_suspicious(names: Collection[str]) -> bool:
     """Check whether these reasons make the alert suspicious: one strong, or weak ones about two subjects.
 
     Args:
-        names: Names of reasons, each a key of :data:`REASONS`.
+        names: Names of reasons; one that is no key of :data:`REASONS` counts for nothing.
     """
-    same = {other for name in names for other in REASONS[name].includes}
-    found = [REASONS[name] for name in set(names) - same]
+    certain = known_only(names)
+    same = {other for name in certain for other in REASONS[name].includes}
+    found = [REASONS[name] for name in set(certain) - same]
     return any(reason.strength == "strong" for reason in found) or len({reason.about for reason in found}) > 1

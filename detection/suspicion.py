@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from detection.persons import named, tell_nobody
-from detection.reasons import REASONS
+from detection.reasons import REASONS, known_only
 from detection.risk import ListedUser, Networks
 from detection.rule import RULE
 from detection.sql import into, sha, version
@@ -139,8 +139,9 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     for name in ("addresses", "risk_list", "confirmed", "countries"):
         con.unregister(name)
     reasons: dict[str, list[dict[str, str]]] = defaultdict(list)
+    counted = set(known_only({name for _, name, _ in found})) - set(watch.off)
     for alert_id, name, evidence in sorted(found):
-        if name not in watch.off:
+        if name in counted:
             reasons[alert_id].append({"name": name, "strength": REASONS[name].strength, "evidence": evidence})
     return reasons
 

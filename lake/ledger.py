@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from detection.persons import relabelled
+from detection.reasons import REASONS, known_only
 from detection.sql import into
 from detection.tables import empty
 from lake.kept import intact, write_kept
@@ -50,10 +51,16 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         _view(con, lake, "revisions", name="past_revisions")
         view_reviews(con, lake)
         into(con, "ledger", "identity")
-        into(con, "shown", "shown")
+        _log_unknown_indicators(con)
+        into(con, "shown", "shown", {"indicators": list(REASONS)})
         into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
         for table, file in (("revisions", "revisions"), ("ledger", "published")):
             _keep(con, table, Path(lake.root) / f"{file}.parquet")
+
+
+def _log_unknown_indicators(con: duckdb.DuckDBPyConnection) -> None:
+    """Log the risk indicators of stored alerts that this version does not know: ``shown`` is without them."""
+    known_only([name for (name,) in con.execute("SELECT DISTINCT unnest(reasons).name FROM alerts").fetchall()])
 
 
 def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from detection.reasons import REASONS
 from detection.rule import RULE, RuleError, read_rule
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -172,10 +171,3 @@ def test_docs_say_what_the_rule_says(fact: str):
                 wrong.append(f"{path.name}: {match[0]}")
     assert seen, "the pattern finds nothing: the docs say it in other words"
     assert not wrong, f"the rule says {', '.join(sorted(expected()))}"
-
-
-def test_docs_list_the_rules_risk_indicators():
-    """Prevents docs/alerts.md from explaining an indicator that is gone, or leaving one out."""
-    text = (ROOT / "docs" / "alerts.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (strong|weak) \| (\w+) \|", text, flags=re.MULTILINE)
-    assert sorted(rows) == sorted((name, each.strength, each.about) for name, each in REASONS.items())
