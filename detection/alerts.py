@@ -15,6 +15,7 @@ from detection.rule import RULE
 from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
 from detection.suspicion import QUERIES as REASON_QUERIES
+from detection.tables import arrow_schema
 from detection.wording import Window, sentence, variation
 
 __all__ = ["LOOK_BACK", "QUERIES", "fold"]
@@ -32,18 +33,8 @@ QUERIES = (
 )
 """The queries that an alert depends on."""
 
-_SAID = pa.schema(
-    [
-        ("alert_id", pa.string()),
-        ("name", pa.string()),
-        ("severity", pa.string()),
-        (
-            "reasons",
-            pa.list_(pa.struct([("name", pa.string()), ("strength", pa.string()), ("evidence", pa.string())])),
-        ),
-        ("sentence", pa.string()),
-    ]
-)
+_SAID = ("alert_id", "name", "severity", "reasons", "sentence")
+"""Columns of an alert that Python makes."""
 
 
 def fold(
@@ -97,7 +88,7 @@ def fold(
                 "sentence": sentence(Window._make([*figures, parameters.training_days, saves])),
             }
         )
-    con.register("said", pa.Table.from_pylist(said, schema=_SAID))
+    con.register("said", pa.Table.from_pylist(said, schema=arrow_schema("alerts", *_SAID)))
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE single_alerts AS

@@ -17,6 +17,7 @@ from detection.reasons import REASONS, known_only
 from detection.risk import ListedUser, Networks
 from detection.rule import RULE
 from detection.sql import into, sha, version
+from detection.tables import arrow_schema
 from detection.user_agents import MARK
 
 __all__ = ["LOOK_BACK", "QUERIES", "RULES", "Confirmed", "Watch", "find_reasons"]
@@ -60,7 +61,6 @@ _REASONS = (
 QUERIES = ("seen", "reasons/user_activity", *(f"reasons/{name}" for name in (*_STEPS, *_REASONS)))
 """The queries that the reasons depend on."""
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
-_CONFIRMED = pa.schema([("user", pa.string()), ("first_window_start", pa.timestamp("us"))])
 _COUNTRIES = {
     "country": pa.string(),
     "latitude": pa.float64(),
@@ -128,7 +128,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
         for row in watch.confirmed
         for person in named(con, row.user.lower(), first_only=True)
     ]
-    con.register("confirmed", pa.Table.from_pylist(confirmed, schema=_CONFIRMED))
+    con.register("confirmed", pa.Table.from_pylist(confirmed, schema=arrow_schema("reviews", *Confirmed._fields)))
     con.register("countries", _countries())
     for table in _STEPS:
         into(con, table, f"reasons/{table}", _BOUND)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
+
+import duckdb
+import pyarrow as pa
 
 from detection.rule import RULE
 
-__all__ = ["TABLES", "Column", "empty"]
+__all__ = ["TABLES", "Column", "arrow_schema", "empty"]
 
 
 class Column(NamedTuple):
@@ -368,3 +372,16 @@ def empty(table: str, *, dated: bool = False) -> str:
     types = {column.name: column.type for column in TABLES[table]} | ({"day": "DATE"} if dated else {})
     columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in types.items())
     return f"SELECT {columns} WHERE FALSE"
+
+
+@cache
+def arrow_schema(table: str, *columns: str) -> pa.Schema:
+    """Return the table's columns as Arrow's, for rows that are made in Python.
+
+    Args:
+        table: Last part of the table's name.
+        columns: The columns wanted, in this order; none for all.
+    """
+    with duckdb.connect() as con:
+        whole = con.sql(empty(table)).to_arrow_table().schema
+    return pa.schema([whole.field(name) for name in columns]) if columns else whole

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from detection.risk import Networks
 from detection.sensitive import Term
+from detection.tables import arrow_schema
 from dossier.evidence import Evidence
 from dossier.html import FORM, IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
@@ -36,18 +37,6 @@ _NAMES = ".names"
 """File that tells whether the pages hold names, or by which key their tokens were made."""
 _LISTED = timedelta(days=90)
 """Alerts that opened so long before the newest are left out of the index."""
-_ROWS = pa.schema(
-    [
-        ("alert_id", pa.string()),
-        ("state", pa.string()),
-        ("revision", pa.int64()),
-        ("path", pa.string()),
-        ("sha256", pa.string()),
-        ("found", pa.list_(pa.string())),
-        ("evidence", pa.string()),
-        ("made_at", pa.timestamp("us")),
-    ]
-)
 
 
 class Made(NamedTuple):
@@ -172,7 +161,7 @@ class Binder:
                 html = render_closed(shown, self._now.replace(tzinfo=None), self._notice)
                 row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
             rows.append(row)
-        con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=_ROWS))
+        con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=arrow_schema("dossiers")))
         con.execute("CREATE OR REPLACE TEMP TABLE day_dossiers AS FROM bound ORDER BY alert_id")
         con.unregister("bound")
         return made

@@ -15,6 +15,7 @@ from lake.kept import intact, write_kept
 from lake.people import read_people
 from lake.reviews import view_reviews
 from lake.store import Lake, quoted
+from lake.table_columns import verify_columns
 
 __all__ = ["publish"]
 
@@ -65,6 +66,7 @@ def _log_unknown_indicators(con: duckdb.DuckDBPyConnection) -> None:
 
 def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     """Write a table that cannot be computed again, unless the file has the same rows."""
+    verify_columns(con, table, path.stem)
     known = intact(path)
     if known:
         same = "FROM (FROM {0} EXCEPT ALL FROM {1})"
