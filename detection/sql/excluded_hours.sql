@@ -14,12 +14,7 @@ WITH kept AS (
       AND d.window_start < v.last_window_end
   )
 )
-SELECT DISTINCT "user", hour
-FROM (
-  SELECT "user", window_start AS hour FROM kept
-  UNION ALL
-  SELECT "user", window_start + INTERVAL 1 HOUR AS hour FROM kept
-  UNION ALL
-  SELECT "user", window_start + INTERVAL 2 HOUR AS hour FROM kept
-) AS hours
+SELECT DISTINCT k."user", k.window_start + p.hours * INTERVAL 1 HOUR AS hour
+FROM kept k
+CROSS JOIN (SELECT unnest(range($window_hours)) AS hours) p
 ORDER BY "user", hour
