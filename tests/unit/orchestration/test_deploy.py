@@ -1,4 +1,4 @@
-"""The units and containers in `deploy/`: which of them know secrets, who may read what they write, and what they load."""
+"""The units and containers in `deploy/`: which know secrets, who may read what they write, and what they load."""
 
 from __future__ import annotations
 
