@@ -17,6 +17,7 @@ lint: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 
 .venv/runtime: requirements.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements.lock
