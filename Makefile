@@ -15,7 +15,7 @@ test: .venv/development
 lint: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox
+	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox tests
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 
