@@ -48,7 +48,9 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
         backfill_policy=SINGLE_RUN,
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
+    def _asset(  # type: ignore[no-untyped-def]
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector
+    ):
         sources = known_sources(lake, providers)
         steps = _steps(lake, sources, detector, detector.people(lake))
         refresh(context, lake, engine, *steps, upstream=["user_hours"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TypedDict
 
 import dagster as dg
 
@@ -89,7 +89,17 @@ _KINDS = {
 }
 
 
-def described(table: str, provider: str | None = None) -> dict[str, Any]:
+class Description(TypedDict):
+    """Arguments of ``dg.asset`` and ``dg.AssetSpec`` that describe a table."""
+
+    description: str
+    group_name: str
+    kinds: set[str]
+    owners: list[str]
+    metadata: dict[str, dg.TableSchema]
+
+
+def described(table: str, provider: str | None = None) -> Description:
     """Return the arguments for ``dg.asset`` or ``dg.AssetSpec`` that describe a table.
 
     Args:
@@ -102,18 +112,18 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
         else "The day is the day of the event."
     )
     text = _DESCRIPTIONS[table].format(provider=title_of(provider or ""), day=day)
-    found: dict[str, Any] = {
-        "description": text,
-        "group_name": provider or _GROUPS.get(table, "detection"),
-        "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
-        "owners": [_OWNER],
-    }
     columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
     if table == "audit_events" and provider:
         layout = PROVIDERS[provider].layout
         read = {**layout.columns, **{name: path for name, (path, _) in layout.lists.items()}}
         columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
-    return {**found, "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)}}
+    return {
+        "description": text,
+        "group_name": provider or _GROUPS.get(table, "detection"),
+        "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
+        "owners": [_OWNER],
+        "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)},
+    }
 
 
 def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import typer.main
 
@@ -45,7 +46,7 @@ def test_links_lead_somewhere() -> None:
 
 def test_commands_exist() -> None:
     """Prevents a page from naming a command that does not exist."""
-    commands = set(typer.main.get_command(app).commands)
+    commands = set(cast("Any", typer.main.get_command(app)).commands)
     unknown = []
     for page in PAGES:
         shown = [*CODE.findall(page.read_text(encoding="utf-8")), *SPAN.findall(prose(page))]

@@ -258,8 +258,10 @@ def asked(now: str, **settings: str) -> dict[str, tuple[str, str] | None]:
     with dg.instance_for_test() as instance:
         for name in ("tick", "reconcile"):
             request = defs.resolve_schedule_def(name)(dg.build_schedule_context(instance=instance))
-            tags = request.tags if isinstance(request, dg.RunRequest) else None
-            found[name] = tags and tuple(tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+            found[name] = None
+            if isinstance(request, dg.RunRequest):
+                first, last = (request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+                found[name] = first, last
     return found
 
 
