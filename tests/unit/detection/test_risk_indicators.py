@@ -82,7 +82,7 @@ def test_a_query_that_finds_an_undeclared_indicator_stops_no_alert(
     """Prevents a query that is ahead of the rule from failing the alerts of every day."""
     extra: dict[str, Any] = event("mfa_disabled", ALERT_OPENS - timedelta(minutes=10))
     assert {"first_country", "mfa_disabled"} <= set(found(ABROAD, extra))
-    monkeypatch.delitem(REASONS, "mfa_disabled")  # type: ignore[arg-type]
+    monkeypatch.delitem(REASONS, "mfa_disabled")
     with caplog.at_level(logging.WARNING):
         left = found(ABROAD, extra)
         found(ABROAD, extra)
