@@ -294,7 +294,8 @@ def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:
 
 @cache
 def _read_rule(root: Path) -> Rule:
-    return read_rule(root.joinpath("detection", "rules", "massive_upload.toml"))
+    [path] = root.joinpath("detection", "rules").glob("*.toml")
+    return read_rule(path)
 
 
 @cache
