@@ -58,7 +58,10 @@ _DESCRIPTIONS = {
         "**Massive upload to SaaS service.** One row per alert, on the day of its opening window; further detections "
         "of the same user within a day fold into it."
     ),
-    "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
+    "exports": (
+        "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV. One row per "
+        "file."
+    ),
     "dossiers": (
         "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
         "current until the alert is reviewed, for 30 days at most. One row per page, on the day of the alert's opening "
