@@ -351,6 +351,17 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("evidence", "VARCHAR", "Digest of what the page says; it is made anew where that changes"),
         ("made_at", "TIMESTAMP", "When the page was made, UTC"),
     ),
+    "exports": _columns(
+        ("subject", "VARCHAR", "What is in the file: uploads or alerts"),
+        ("file", "VARCHAR", "Path of the file, below the directory of the exports"),
+        ("made_from", "VARCHAR", "Digest of what the subject's files of the day were made from"),
+        ("content", "VARCHAR", "Digest of the rows in the file, the mapping and the settings"),
+        ("rows", "BIGINT", "How many rows"),
+        ("sha256", "VARCHAR", "SHA-256 of the file"),
+        ("size", "BIGINT", "Its size in bytes"),
+        ("modified_ns", "BIGINT", "Its modification time in nanoseconds since 1970"),
+        ("valid_by", "VARCHAR", "Version of the check that found every row valid; empty where none has"),
+    ),
     "published": _columns(
         ("alert_id", "VARCHAR", "The id under which the alert was first published; it stays"),
         ("alert_key", "VARCHAR", "The id that the alert as folded now would have without the ledger; NULL if closed"),

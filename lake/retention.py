@@ -126,7 +126,6 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
             continue
         if table == EXPORTS:
             yield from _old_exports(Path(lake.root).parent / EXPORTS, first)
-            continue
         if table == "alerts":
             # Before the partitions: an alert in the ledger that is in no partition would be closed as withdrawn.
             yield from _old_rows(lake, first)

@@ -68,7 +68,10 @@ _DESCRIPTIONS = {
         f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
         f"of the same user within {_PERIODS.deduplication} fold into it."
     ),
-    "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
+    "exports": (
+        "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV. One row per "
+        "file."
+    ),
     "dossiers": (
         "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
         f"current until the alert is reviewed, for {WATCHED} days at most. One row per page, on the day of the "

@@ -74,6 +74,7 @@ def refresh(
     engine: DuckDBResource,
     *steps: Step,
     reach: timedelta = REACH,
+    also: Sequence[date] = (),
     days_apart: bool = False,
     failed: Callable[[Exception, date], None] | None = None,
     upstream: Sequence[str] = (),
@@ -95,6 +96,7 @@ def refresh(
         engine: Where they are computed.
         *steps: What is made, in order.
         reach: How far before the range its data can change a day of these tables.
+        also: Further days, however old, that are to be brought up to date.
         days_apart: Whether no day reads what the steps wrote of another.
         failed: Takes what was raised for a day, which keeps what it had while the other days go on; None: it is
             raised.
@@ -111,7 +113,7 @@ def refresh(
         broken = _broken_days(lake, steps, upstream, wanted[0] - READ_BACK)
         if broken:
             context.log.warning("%s: %s are missing or damaged, and are made again", table, ", ".join(map(str, broken)))
-        days = sorted({*touched_days(context, lake, table, reach=reach), *broken})
+        days = sorted({*touched_days(context, lake, table, reach=reach), *also, *broken})
         opened = stack.enter_context(engine.get_connection())
         for day, made in zip(
             days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1, failed), strict=True

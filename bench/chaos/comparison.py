@@ -19,7 +19,11 @@ from bench.small import moment
 
 __all__ = ["Difference", "State", "differences", "state_of"]
 
-_MOMENTS = {"file_sizes": {"checked_at"}, "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"}}
+_MOMENTS = {
+    "file_sizes": {"checked_at"},
+    "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"},
+    "exports": {"made_from", "content", "sha256", "size", "modified_ns"},
+}
 """Columns that say when something was done, or under which number, and so differ with every schedule."""
 _REDELIVERED = "duplicate delivery"
 _SETTLED = moment(DAYS, 0).replace(tzinfo=None)
