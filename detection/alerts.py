@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from detection.floods import fold_floods
 from detection.parameters import Parameters, bind
-from detection.persons import tell_nobody
+from detection.persons import create_empty_person_tables
 from detection.reasons import is_suspicious
 from detection.rule import RULE
 from detection.sql import into
@@ -40,7 +40,7 @@ def fold(
         since: UTC without zone.
         watch: What the operator set for the reasons.
     """
-    tell_nobody(con)
+    create_empty_person_tables(con)
     # Each is read several times, and of the hours only those of the few users with detections.
     con.execute("CREATE OR REPLACE TEMP TABLE all_detections AS FROM detections WHERE allowed_by IS NULL")
     con.execute(

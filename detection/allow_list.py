@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from common.errors import MendableError
 from detection.operator_values import ProviderName
-from detection.persons import named, tell_nobody
+from detection.persons import create_empty_person_tables, named
 from detection.user_agents import MARK, is_derived
 from providers import title_of
 
@@ -174,7 +174,7 @@ def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: 
         entries: The entries.
         expired: Makes each hold from the day after it expired on, to find what it would have allowed.
     """
-    tell_nobody(con)
+    create_empty_person_tables(con)
     rows = [
         {
             "user": person,

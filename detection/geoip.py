@@ -52,14 +52,14 @@ class _Database:
                 file.seek(0)
                 self._reader = maxminddb.open_database(file, maxminddb.MODE_FD)
             self._versions = self._reader.metadata().ip_version
-            telling = any(self._told(record) is not None for _, record in islice(self._reader, _LOOKED_AT))
+            has_value = any(self._value_of(record) is not None for _, record in islice(self._reader, _LOOKED_AT))
         except OSError as error:
             raise self._unusable(f"can't be read: {error.strerror}", "Correct the path, or its permissions") from error
         except _DAMAGED as error:
             if isinstance(error, OperatorFileError):
                 raise
             raise self._damaged() from error
-        if not telling:
+        if not has_value:
             kind = self._reader.metadata().database_type
             raise self._unusable(
                 f"is a database {kind[:60]!r}, which tells no {what}", f"Name one that tells the {what}"
@@ -74,11 +74,11 @@ class _Database:
         if address.version > self._versions:
             return None
         try:
-            return self._told(self._reader.get(address))
+            return self._value_of(self._reader.get(address))
         except _DAMAGED as error:
             raise self._damaged() from error
 
-    def _told(self, record: object) -> Any:
+    def _value_of(self, record: object) -> Any:
         return self._read(record) if isinstance(record, Mapping) else None
 
     def _damaged(self) -> OperatorFileError:

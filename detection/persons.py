@@ -25,12 +25,12 @@ from providers import PROVIDERS
 __all__ = [
     "TABLES",
     "MappedAccount",
+    "create_empty_person_tables",
     "named",
     "read_persons",
     "rekeyed",
     "relabelled",
     "resolve",
-    "tell_nobody",
     "view_by_person",
     "view_with_person",
 ]
@@ -243,7 +243,7 @@ def relabelled(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
     con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested("persons/relabelled", given)}')
 
 
-def tell_nobody(con: duckdb.DuckDBPyConnection) -> None:
+def create_empty_person_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Make those of :data:`TABLES` that a connection does not have, without rows: every key is its own name then."""
     for table, columns in TABLES.items():
         declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())

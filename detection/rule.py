@@ -237,7 +237,7 @@ def read_rule(path: Path) -> Rule:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RuleError(f"The rule {path} cannot be read: {error}.") from None
     except ValidationError as error:
-        raise RuleError(_told(path, error, "periods")) from None
+        raise RuleError(_rule_error_text(path, error, "periods")) from None
     given: dict[str, object] = {
         **periods.model_dump(),
         "test_window": periods.test_window,
@@ -247,12 +247,12 @@ def read_rule(path: Path) -> Rule:
     try:
         return Rule.model_validate(_filled(content, given, ""))
     except ValidationError as error:
-        raise RuleError(_told(path, error)) from None
+        raise RuleError(_rule_error_text(path, error)) from None
     except RuleError as error:
         raise RuleError(f"The rule {path} cannot be used: {error}. Correct it.") from None
 
 
-def _told(path: Path, error: ValidationError, within: str = "") -> str:
+def _rule_error_text(path: Path, error: ValidationError, within: str = "") -> str:
     faults = []
     for fault in error.errors(include_url=False):
         place = ".".join(str(each) for each in ((within,) if within else ()) + fault["loc"]) or "the rule"

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from detection.persons import named, tell_nobody
+from detection.persons import create_empty_person_tables, named
 from detection.reasons import REASONS, known_only
 from detection.risk import ListedUser, Networks
 from detection.rule import RULE
@@ -112,7 +112,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
     con.register("addresses", watch.networks.table(ip for (ip,) in ips))
-    tell_nobody(con)
+    create_empty_person_tables(con)
     listed = [
         row.model_dump() | {"user": person}
         for row in watch.risk_list

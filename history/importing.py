@@ -16,7 +16,7 @@ import duckdb
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
 from history.formats import advice, event_files
-from history.staging import Rejects, Span, Tell, line_pieces, prepare, stage
+from history.staging import Rejects, Span, Progress, line_pieces, prepare, stage
 from lake.days import DAY
 from lake.landing import land_import
 from lake.manifest import Manifest
@@ -74,7 +74,7 @@ class _Day:
 
 
 def import_history(
-    lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, tell: Tell
+    lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, progress: Progress
 ) -> ImportReport:
     """Land the events of exported files. Idempotent: events that have landed before are left out.
 
@@ -87,7 +87,7 @@ def import_history(
         files: Exports, see :mod:`history.formats`.
         span: Days on which events can land.
         now: The clock's time; later events are rejected.
-        tell: Takes the progress.
+        progress: Takes the progress.
 
     Raises:
         EventFileError: A file can't be opened, or is of another provider; nothing of any file has landed.
@@ -102,7 +102,7 @@ def import_history(
         report = ImportReport()
         for number, file in enumerate(file for source in files for file in event_files(provider, source)):
             staged = directory / f"export={number}"
-            stage(con, provider, file, staged, rejects, tell)
+            stage(con, provider, file, staged, rejects, progress)
             report.empty = report.empty and file.empty_answer
             if _holds_none(con, staged):
                 report.advice.append(advice(provider, file))
@@ -112,19 +112,19 @@ def import_history(
         for batch in _batches(days):
             fresh = _compare(con, lake, provider, batch)
             for day in batch:
-                tell(f"landing {day.day}", seen / accepted)
+                progress(f"landing {day.day}", seen / accepted)
                 manifest = Manifest(lake.directory(f"{provider}/audit_events", day.day))
                 land_import(manifest, day.start, day.end, _fresh_lines(con, day) if day.day in fresh else (), now=now)
                 seen += day.rows
             report.landed.update(fresh)
-        tell("landed", 1)
+        progress("landed", 1)
     report.read = accepted + sum(report.rejected.values())
     report.duplicate = accepted - sum(report.landed.values())
     return report
 
 
 def _holds_none(con: duckdb.DuckDBPyConnection, staged: Path) -> bool:
-    """Tell whether nothing that a file holds is an event, however it is dated."""
+    """Check whether nothing that a file holds is an event, however it is dated."""
     parts = [str(path) for path in staged.glob("place=*/*.parquet")]
     if any(Path(part).parent.name != "place=rejects" for part in parts):
         return False

@@ -17,9 +17,9 @@ from detection.normalise import identities_of_lines
 from history.formats import EventFile, EventFileError, batches, mended
 from lake.days import midnight
 
-__all__ = ["MENDED", "Rejects", "Span", "Tell", "line_pieces", "prepare", "register_mended", "stage"]
+__all__ = ["MENDED", "Rejects", "Span", "Progress", "line_pieces", "prepare", "register_mended", "stage"]
 
-Tell = Callable[[str, float], None]
+Progress = Callable[[str, float], None]
 """Takes what is being done, and the share of it that is done."""
 
 _REJECTED = "rejects"
@@ -70,14 +70,14 @@ class Rejects:
         con.execute("SET VARIABLE parts = $parts", {"parts": parts})
         counts = "SELECT rejected, count(*) FROM read_parquet(getvariable('parts')) GROUP BY ALL ORDER BY ALL"
         self.counts.update(dict(con.execute(counts).fetchall()))
-        told = con.sql(
+        lines = con.sql(
             """
             SELECT to_json({'file': $file, 'line': line, 'reason': rejected, 'row': text}) || chr(10) AS line
             FROM read_parquet(getvariable('parts'))
             """,
             params={"file": file},
         )
-        for piece in line_pieces(told):
+        for piece in line_pieces(lines):
             self._out.write(piece)
 
     def keep(self, directory: Path) -> Path | None:
@@ -129,7 +129,12 @@ def register_mended(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def stage(
-    con: duckdb.DuckDBPyConnection, provider: str, file: EventFile, directory: Path, rejects: Rejects, tell: Tell
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    file: EventFile,
+    directory: Path,
+    rejects: Rejects,
+    progress: Progress,
 ) -> None:
     """Read a file into ``directory/place=YYYY-MM-DD/*.parquet``, with event_key, time, text, line and content.
 
@@ -139,7 +144,7 @@ def stage(
         file: The file.
         directory: Where the files are made; is not there yet.
         rejects: Takes what is no event of the provider.
-        tell: Takes the progress.
+        progress: Takes the progress.
 
     Raises:
         EventFileError: The file can't be read.
@@ -149,7 +154,7 @@ def stage(
     # table of a hundred codes, in place of the table.
     con.execute("SET disabled_optimizers = 'build_side_probe_side'")
     try:
-        _sort(con, provider, directory, lambda: tell(f"reading {file.name}", file.share))
+        _sort(con, provider, directory, lambda: progress(f"reading {file.name}", file.share))
     except duckdb.OutOfMemoryException as error:
         raise EventFileError(
             f"{file.name} has rows so large that they do not fit into memory. Import it in smaller files, and "
@@ -161,7 +166,7 @@ def stage(
     rejects.add_staged(con, file.name, directory)
 
 
-def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, tell: Callable[[], None]) -> None:
+def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, progress: Callable[[], None]) -> None:
     # The place of an event goes through the rules in what is the name of a landed file there, and the reason of what
     # is none in the same way.
     identities_of_lines(
@@ -203,5 +208,5 @@ def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, tell: 
                 copied.result(_POLL)
                 break
             except NotYet:
-                tell()
-    tell()
+                progress()
+    progress()

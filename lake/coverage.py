@@ -16,7 +16,7 @@ from lake.manifest import Manifest
 from lake.raw_days import lost_raw_days
 from lake.store import Lake
 
-__all__ = ["evaluations", "first_days", "tell_evaluations", "tell_source_days", "tell_sources"]
+__all__ = ["create_evaluations", "create_source_days", "create_sources", "evaluations", "first_days"]
 
 _HOUR = timedelta(hours=1)
 
@@ -35,14 +35,14 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
     return found
 
 
-def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
+def create_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
     """Make the table ``sources`` (provider, first_day) from :func:`first_days`."""
     con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
     for provider, began in first.items():
         con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
 
 
-def tell_source_days(
+def create_source_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, providers: Sequence[str], days: Sequence[date]
 ) -> None:
     """Make the table ``source_days`` (provider, day): those of the given days with uploads or activity.
@@ -57,9 +57,9 @@ def tell_source_days(
         if any((note := lake.note(table, day)) and note.rows for table in both)
     ]
     schema = pa.schema([("provider", pa.string()), ("day", pa.date32())])
-    con.register("told_days", pa.Table.from_pylist(rows, schema=schema))
-    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM told_days")
-    con.unregister("told_days")
+    con.register("source_day_rows", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM source_day_rows")
+    con.unregister("source_day_rows")
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
@@ -115,7 +115,7 @@ def evaluations(
     return rows
 
 
-def tell_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, datetime, str, str | None]]) -> None:
+def create_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, datetime, str, str | None]]) -> None:
     """Make the table ``evaluations`` from :func:`evaluations`."""
     con.execute(
         """

@@ -22,6 +22,7 @@ __all__ = [
     "LEFT_BEHIND_SECONDS",
     "directory_lock",
     "file_digest",
+    "indicates_damage",
     "make_directory",
     "make_way",
     "move_durably",
@@ -30,7 +31,6 @@ __all__ = [
     "replace_text",
     "replacing",
     "sync",
-    "tells_of_damage",
 ]
 
 T = TypeVar("T")
@@ -160,11 +160,11 @@ def _read(path: Path, read: Callable[[Path], T]) -> T | None:
         # To open a pipe would wait for whoever writes to it.
         return read(path) if stat.S_ISREG(path.stat().st_mode) else None
     except OSError as error:
-        if not tells_of_damage(error):
+        if not indicates_damage(error):
             raise
         return None
 
 
-def tells_of_damage(error: OSError) -> bool:
+def indicates_damage(error: OSError) -> bool:
     """Return whether a file is gone or damaged; else nobody could look, as where a permission is missing."""
     return error.errno in _DAMAGE

@@ -23,7 +23,7 @@ _KEYED = ("user_hours", "scores", "detections")
 def old_identities(lake: Lake, first: date) -> Iterator[tuple[str, date, pa.Table]]:
     """Find what nothing needs of the identities before a day: the table, the day, and account and time of its rows."""
     with duckdb.connect() as con:
-        read_people(lake).tell(con)
+        read_people(lake).load_into(con)
         days = sorted({day for table in IDENTITIES for day in lake.days(table)})
         lake.view(con, "dated_identities", IDENTITIES, days, dated=True, lost_too=True)
         con.execute("CREATE TEMP TABLE kept_names (name VARCHAR)")

@@ -150,8 +150,8 @@ def _readable(path: Path) -> bool:
 def _recorded(path: Path) -> str | None:
     """The digest that was recorded; None where there is none, or it cannot be read."""
     try:
-        told = json.loads(read_content(path.with_suffix(".json")) or b"")
-        return str(told["content"])
+        metadata = json.loads(read_content(path.with_suffix(".json")) or b"")
+        return str(metadata["content"])
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -40,7 +40,7 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
             for table in ("alerts", "detections")
         }
         people = read_people(lake)
-        people.tell(con)
+        people.load_into(con)
         lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
         into(con, "alerts", "persons/alerts")
         people.view(con, lake, "detections", ["detections"], whole["detections"])

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detection.dependencies import dependencies
-from detection.persons import TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
+from detection.persons import TABLES, MappedAccount, create_empty_person_tables, named, rekeyed, resolve, view_by_person
 from detection.sql import ENGINE
 from lake.days import REACH as RE_EVALUATED
 from lake.days import TRAINING_DAYS
@@ -82,18 +82,18 @@ class People:
         text = "".join(f"{day} {self._by_day.get(day, '')}\n" for day in days)
         return hashlib.sha256(f"{_rules()}\n{text}".encode()).hexdigest()
 
-    def tell(self, con: duckdb.DuckDBPyConnection) -> None:
+    def load_into(self, con: duckdb.DuckDBPyConnection) -> None:
         """Make the tables of :func:`detection.persons.resolve` in a connection."""
         for name, table in self._tables.items():
-            con.register("told_table", table)
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM told_table")
-            con.unregister("told_table")
-        tell_nobody(con)
+            con.register("person_rows", table)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM person_rows")
+            con.unregister("person_rows")
+        create_empty_person_tables(con)
 
     def named(self, name: str, *, first_only: bool) -> list[str]:
         """Find whom a name of an operator's list means, as :func:`detection.persons.named`."""
         with duckdb.connect() as con:
-            self.tell(con)
+            self.load_into(con)
             return named(con, name, first_only=first_only)
 
     def view(
@@ -107,7 +107,7 @@ class People:
     ) -> None:
         """Make a view as :meth:`lake.store.Lake.view` does, with the person's present key as ``user``.
 
-        The tables of :meth:`tell` are to be in the connection; what has no accounts has keys already.
+        The tables of :meth:`load_into` are to be in the connection; what has no accounts has keys already.
         """
         lake.view(con, f"stored_{name}", tables, days, **options)
         kind = tables[0].rpartition("/")[2] if tables else name
@@ -115,9 +115,9 @@ class People:
         made(con, name, f"stored_{name}")
 
 
-PERSONS_VIEWED_BY = (tell_nobody, view_by_person)
+PERSONS_VIEWED_BY = (create_empty_person_tables, view_by_person)
 """Functions by which :meth:`People.view` names the rows of uploads and activity,"""
-KEYED_BY = (tell_nobody, rekeyed)
+KEYED_BY = (create_empty_person_tables, rekeyed)
 """and those of tables that have persons' keys."""
 
 

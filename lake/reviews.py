@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from common.errors import MendableError
-from detection.persons import relabelled, tell_nobody
+from detection.persons import create_empty_person_tables, relabelled
 from detection.sql import into
 from detection.suspicion import Confirmed
 from detection.tables import empty
@@ -30,7 +30,7 @@ def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     path = intact(_path(lake))
     rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
     con.execute(f"CREATE OR REPLACE TEMP VIEW kept_reviews AS {empty('reviews')}{rows}")
-    tell_nobody(con)
+    create_empty_person_tables(con)
     relabelled(con, "reviews", "kept_reviews")
 
 

@@ -31,13 +31,13 @@ from detection.tables import empty
 from lake.damage import DamagedError
 from lake.durable import (
     file_digest,
+    indicates_damage,
     make_directory,
     make_way,
     read_content,
     read_digest,
     replace_text,
     replacing,
-    tells_of_damage,
 )
 from lake.kept import intact, write_kept
 from lake.made_days import enter_made_day, forget_made_day, forget_made_tables, is_day, read_made_days
@@ -165,7 +165,7 @@ class Lake(dg.ConfigurableResource[None]):
             if known and known[0] == file:
                 return known[1]
         except OSError as error:
-            if not tells_of_damage(error):
+            if not indicates_damage(error):
                 raise
             return None
         note = _recorded_note(path)

@@ -34,7 +34,7 @@ _TEMPORARY = re.compile(r"\.(?:.+\.[a-z0-9_]{8}|[0-9a-f]{32})")
 
 _STOPS = "what follows from it is not made meanwhile"
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,26 +58,26 @@ class Problem:
     repair: Callable[[], str] | None = None
 
 
-def verify(lake: Lake, told: Told = lambda _what: None) -> Iterator[Problem]:
+def verify(lake: Lake, progress: Progress = lambda _what: None) -> Iterator[Problem]:
     """Yield the problems of a lake, and of what stands beside it.
 
     Args:
         lake: The lake.
-        told: Called with what is being looked through.
+        progress: Called with what is being looked through.
     """
     for provider in PROVIDERS:
-        told(f"{provider}/audit_events")
+        progress(f"{provider}/audit_events")
         yield from _raw(lake, provider)
         yield from _health(lake, provider)
     for table in _tables(lake):
-        told(table)
+        progress(table)
         yield from _partitions(lake, table)
-    told("ledger and reviews")
+    progress("ledger and reviews")
     for name in LEDGER:
         yield from _kept(Path(lake.root) / f"{name}.parquet")
-    told("outbox")
+    progress("outbox")
     yield from _outbox(Path(lake.root).parent / "outbox.db")
-    told("files left behind")
+    progress("files left behind")
     yield from _left_over(Path(lake.root).parent)
 
 

@@ -39,6 +39,6 @@ def _put(con: duckdb.DuckDBPyConnection, query: str, column: str, found: Mapping
     if not found:
         return
     schema = pa.schema([("text", pa.string()), (column, pa.string())])
-    con.register(f"told_{query}", pa.table([list(found), list(found.values())], schema=schema))
+    con.register(f"parsed_{query}", pa.table([list(found), list(found.values())], schema=schema))
     con.execute(parsed(load(f"normalise/{query}")))
-    con.unregister(f"told_{query}")
+    con.unregister(f"parsed_{query}")

@@ -32,7 +32,7 @@ CREATE OR REPLACE TEMP TABLE sampled_fields AS
 SELECT unnest(CAST($names AS VARCHAR [])) AS name, unnest(CAST($counts AS BIGINT [])) AS events
 """
 _DEEPEST = 32
-"""Fields that lie deeper are not told: a provider's have five levels."""
+"""Fields that lie deeper are left out: a provider's have five levels."""
 _MOST_FIELDS = 1000
 """Fields of one event, and of all; a provider has hundreds, more would be somebody's doing."""
 _NAME_LENGTH = 120
@@ -66,8 +66,10 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
             if isinstance(event, dict):
                 events += 1
                 counted.update(set(islice(_fields(event), _MOST_FIELDS)))
-    told = sorted(counted.items(), key=lambda field: (-field[1], field[0]))[:_MOST_FIELDS]
-    con.execute(parsed(_SAMPLED_FIELDS), {"names": [name for name, _ in told], "counts": [count for _, count in told]})
+    reported = sorted(counted.items(), key=lambda field: (-field[1], field[0]))[:_MOST_FIELDS]
+    con.execute(
+        parsed(_SAMPLED_FIELDS), {"names": [name for name, _ in reported], "counts": [count for _, count in reported]}
+    )
     con.execute(parsed("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT $events AS events"), {"events": events})
 
 

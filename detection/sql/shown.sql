@@ -5,7 +5,7 @@ WITH latest AS (
   FROM (
     SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
     FROM reviews
-  ) AS told
+  ) AS ranked
   WHERE place = 1
 )
 SELECT

@@ -9,6 +9,6 @@ FROM (
   SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
   FROM reviews
   WHERE reviewed_at < $day_start
-) AS told
+) AS ranked
 WHERE place = 1
 ORDER BY "user", first_window_start, verdict

@@ -46,7 +46,7 @@ class _Reader:
         self._found = 0
         self._depth = 0
         self._lists = 0
-        self._end_is_told = False
+        self._end_is_reported = False
 
     def blocks(self) -> Iterator[Block]:
         """Yield all that the text holds."""
@@ -157,7 +157,7 @@ class _Reader:
         return False
 
     def _begins_row(self) -> bool:
-        """Tell whether a row of a table begins here, which is read as a whole: one of its values is the event."""
+        """Check whether a row of a table begins here, which is read as a whole: one of its values is the event."""
         window = self._window
         while window.held() < _ROW_BEGINS_WITHIN and window.more():
             pass
@@ -172,8 +172,8 @@ class _Reader:
                 return
             # Where one is an event, all are to be.
             yield from self._value_or_fault(listed=listed or self._found > before)
-        if not self._end_is_told:
-            self._end_is_told = True
+        if not self._end_is_reported:
+            self._end_is_reported = True
             yield fault(line, _CUT_OFF, "")
 
     def _object(self) -> Generator[Block, None, bool]:
@@ -219,7 +219,7 @@ class _Reader:
                 to(max(window.at, len(window.text.rstrip(" \t\n"))))
                 if window.more():
                     continue
-                self._end_is_told = True
+                self._end_is_reported = True
                 return "".join(passed)
             begins_line = match[0] == "\n"
             to(match.end() if begins_line else match.end() - 1)

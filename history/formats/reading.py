@@ -129,7 +129,7 @@ class EventFile:
 
 
 def holds_events(provider: str, head: str) -> bool:
-    """Tell whether the beginning of a text holds an event of a provider."""
+    """Check whether the beginning of a text holds an event of a provider."""
     unwrapper = Unwrapper(provider)
     window = Window(iter([head]))
     header = find_header(head, unwrapper)

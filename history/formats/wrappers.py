@@ -138,7 +138,7 @@ _HOLDERS = ("_raw", "AuditData", "auditData", "message", "event.original")
 
 
 def _is_frame(held: dict[str, msgspec.Raw]) -> bool:
-    """Tell whether an object holds nothing, and only stands between events."""
+    """Check whether an object holds nothing, and only stands between events."""
     if len(held) == 1 and held.keys() <= _ACTIONS:
         (about,) = held.values()
         inner = msgspec.json.decode(about) if memoryview(about)[0] == _OBJECT else None

@@ -52,7 +52,7 @@ def forget(
     organisation_domains: Sequence[str],
     read_again: ReadAgain,
     write: bool,
-    told: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Findings:
     """Remove a person from everything below the home that holds the lake.
 
@@ -67,7 +67,7 @@ def forget(
         organisation_domains: The organisation's mail domains, by which events are read.
         read_again: Reads a day's raw events again and writes its tables.
         write: Whether files are changed, or what they hold is only counted.
-        told: Called with what is being looked through.
+        progress: Called with what is being looked through.
 
     Returns:
         What was removed, by table or kind of files, and what could not be searched.
@@ -76,7 +76,7 @@ def forget(
     with lake.alone():
         _sweep(lake, found, write=write)
         for provider in PROVIDERS:
-            told(f"{provider}/audit_events")
+            progress(f"{provider}/audit_events")
             again = _forget_raw(lake, provider, person, found, organisation_domains, write=write)
             if write:
                 _read_again(lake, provider, again, person, found, read_again, organisation_domains)
@@ -86,7 +86,7 @@ def forget(
         with duckdb.connect() as con:
             # Last those that say what the person is known by.
             for table in sorted(tables, key=lambda table: (tables[table][0].parent == Path(lake.root), table)):
-                told(table)
+                progress(table)
                 _forget_files(con, tables[table], table, person, found, write=write)
         if write:
             _rename(lake, person, found)
@@ -203,7 +203,7 @@ def _files(lake: Lake, found: Findings) -> Iterator[Path]:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether a file is among raw events, which are searched by day, or a copy, which goes with its file."""
+    """Check whether a file is among raw events, which are searched by day, or a copy, which goes with its file."""
     copy = ".copy.parquet"
     if path.name.endswith(copy) and path.with_name(f"{path.name.removesuffix(copy)}.parquet").exists():
         return True
@@ -237,7 +237,7 @@ def _forget_files(
 
 
 def _is_left(path: Path) -> bool:
-    """Tell whether a file is a temporary one of a process that was killed."""
+    """Check whether a file is a temporary one of a process that was killed."""
     if path.parent.parent.name == "audit_events" and is_temporary(path.name):
         return True
     return _LEFT_BEHIND.fullmatch(path.name) is not None or _SPILLED.fullmatch(path.name) is not None

@@ -83,15 +83,15 @@ class Person:
         return self.spellings.replaced(text, FORGOTTEN, certain=certain)
 
     def perhaps_in(self, low: str) -> bool:
-        """Tell quickly whether a text in lower case may name the person."""
+        """Check quickly whether a text in lower case may name the person."""
         return self.spellings.perhaps_in(low)
 
     def named_in(self, text: str) -> bool:
-        """Tell whether a text names the person."""
+        """Check whether a text names the person."""
         return self.spellings.found_in(text)
 
     def is_account(self, value: object) -> bool:
-        """Tell whether a value of a column or field of users is the person's."""
+        """Check whether a value of a column or field of users is the person's."""
         if not isinstance(value, str):
             return False
         return value in self.tokens or value.lower() in self.accounts or canonical(value) in self.accounts
@@ -194,7 +194,7 @@ def _identified(lake: Lake, user: str) -> tuple[list[str], list[str]]:
     A name that several had one after the other means all of them: nothing of it is to be left.
     """
     with duckdb.connect() as con:
-        read_people(lake).tell(con)
+        read_people(lake).load_into(con)
         rows = con.execute(
             """
             SELECT account, address, address IN (

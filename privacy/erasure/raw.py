@@ -45,7 +45,7 @@ _DAMAGED = (
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file of a day's directory is one that landing or forgetting makes and had not finished."""
+    """Check whether a file of a day's directory is one that landing or forgetting makes and had not finished."""
     replacing = _REPLACING.fullmatch(name)
     return _STAGED.fullmatch(name) is not None or (
         replacing is not None and (_LANDED.fullmatch(replacing[1]) is not None or replacing[1] == _JOURNAL)
@@ -198,8 +198,8 @@ def _judged(
                 path = directory / f"{number:09}.ndjson"
                 path.write_bytes(line)
                 files[str(path)] = line
-            told = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains)
-            users = {files[row["file"]]: row for row in told.to_pylist()}
+            outcome_rows = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains)
+            users = {files[row["file"]]: row for row in outcome_rows.to_pylist()}
         for line in together:
             row = users.get(line, {"outcome": "rejected"})
             if row["outcome"] in ("ignored", "rejected"):
@@ -215,7 +215,7 @@ def _judged(
 
 
 def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
-    """Tell whether the person acted and an event names nobody else, so that the rules need not be asked."""
+    """Check whether the person acted and an event names nobody else, so that the rules need not be asked."""
     rest = person.redacted(line.decode("utf-8", "replace"))
     if "@" in rest or "%40" in rest or not _acted(provider, line, person):
         return False
@@ -224,7 +224,7 @@ def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
 
 
 def _names_another(event: object, place: Named) -> bool:
-    """Tell whether an event names another account at a place than the one that acted."""
+    """Check whether an event names another account at a place than the one that acted."""
     held = _at(event, place.path)
     if held is None or any(held == _at(event, path) for path in place.unless):
         return False

@@ -161,7 +161,7 @@ def _nested(kind: DuckDBPyType) -> bool:
 
 
 def _texts(kind: DuckDBPyType) -> bool:
-    """Tell whether values of the type hold text."""
+    """Check whether values of the type hold text."""
     return kind.id in ("varchar", "blob", "enum", "json") or any(_texts(of) for _, of in _within(kind))
 
 

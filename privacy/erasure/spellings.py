@@ -101,7 +101,7 @@ class Spellings:
         return [(local, domain) for local, at, domain in split if at]
 
     def found_in(self, text: str) -> bool:
-        """Tell whether a text holds a spelling."""
+        """Check whether a text holds a spelling."""
         low = text.lower()
         return self.perhaps_in(low) and any(each.search(text) for each in self._patterns(low, sites=True))
 
@@ -146,7 +146,7 @@ class Spellings:
         return [max(re.findall(r"[a-z0-9]*", local), key=len) for local in locals_]
 
     def perhaps_in(self, low: str) -> bool:
-        """Tell quickly whether a text in lower case may hold a spelling."""
+        """Check quickly whether a text in lower case may hold a spelling."""
         return (
             any(run in low for run in self.runs)
             or any(token.lower() in low for token in self.tokens)

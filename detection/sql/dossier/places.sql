@@ -23,7 +23,7 @@ seen AS (
     n.kind,
     coalesce(n.is_place, TRUE) AS is_place,
     CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(a.country, n.country) END AS country,
-    CASE WHEN a.country IS NOT NULL THEN a.provider ELSE 'address' END AS told_by,
+    CASE WHEN a.country IS NOT NULL THEN a.provider ELSE 'address' END AS located_by,
     regexp_replace(a.app, '[ /]v?[0-9][0-9.]*$', '') AS app
   FROM subjects s
   JOIN acts a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.ends
@@ -38,7 +38,7 @@ placed AS (
       FROM seen u
       WHERE
         u.alert_id = e.alert_id AND u."user" = e."user" AND NOT u.is_sign AND u.network = e.network
-        AND u.country IS NOT NULL AND u.told_by <> e.told_by
+        AND u.country IS NOT NULL AND u.located_by <> e.located_by
     ) AS may_be_new
   FROM seen e
   WHERE e.country IS NOT NULL

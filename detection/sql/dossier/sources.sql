@@ -1,5 +1,5 @@
 -- What the log of each provider told at all, whoever acted: without a single sign-in it has no log of them.
--- Reads: told_kinds (provider, day, kind: what the days at hand hold).
+-- Reads: logged_kinds (provider, day, kind: what the days at hand hold).
 SELECT
   s.alert_id,
   k.provider,
@@ -10,6 +10,6 @@ FROM (
   FROM subjects
   GROUP BY alert_id
 ) AS s
-JOIN told_kinds k ON k.day >= CAST(s.usual_from AS DATE) AND k.day < s.until
+JOIN logged_kinds k ON k.day >= CAST(s.usual_from AS DATE) AND k.day < s.until
 GROUP BY s.alert_id, k.provider
 ORDER BY s.alert_id, k.provider

@@ -2,7 +2,7 @@
 -- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: what a reader
 -- should not miss is 0.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
-WITH told AS (
+WITH logged AS (
   SELECT
     a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail, CAST(NULL AS VARCHAR) AS file,
     CASE
@@ -24,7 +24,7 @@ acts AS (
   SELECT
     t.* EXCLUDE (country),
     CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(t.country, n.country) END AS country
-  FROM told t
+  FROM logged t
   LEFT JOIN addresses n ON n.ip = t.ip
 ),
 hourly AS (

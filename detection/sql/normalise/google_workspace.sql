@@ -1,7 +1,7 @@
 -- What each Google Workspace activity is about: one row for each file that it brings, one row for any other activity.
 -- Its events all tell of one thing as a rule; the primary one says what the user did, the others follow from it.
 -- Reads: raw, operations (what each event of each application means).
-WITH telling AS (
+WITH activity_operations AS (
     SELECT list(DISTINCT operation) AS names
     FROM operations
     WHERE meaning NOT IN ('upload', 'edit', 'copy', 'irrelevant') AND coalesce(only_if, '') <> 'external'
@@ -85,15 +85,15 @@ listed AS (
                     n := CAST(NULL AS BIGINT)
                 )
             ]
-        END AS told_events
+        END AS asset_events
     FROM identified
-    CROSS JOIN telling
+    CROSS JOIN activity_operations
 ),
 
 chosen AS (
     SELECT *, each_event.event AS main, each_event.n IS NOT NULL AS is_content
     FROM (
-        SELECT *, unnest(told_events) AS each_event, unnest(range(length(told_events))) AS asset
+        SELECT *, unnest(asset_events) AS each_event, unnest(range(length(asset_events))) AS asset
         FROM listed
     ) AS spread
 ),
@@ -135,7 +135,7 @@ decided AS (
     SELECT
         read_out.*,
         -- Of an application that is not read, one row decides all.
-        coalesce(one.meaning, whole.meaning) AS told,
+        coalesce(one.meaning, whole.meaning) AS listed_meaning,
         one.meaning IS NULL AND whole.meaning IS NOT NULL AS of_another_application,
         one.only_if,
         one.otherwise,
@@ -153,8 +153,8 @@ meant AS (
             WHEN only_if = 'external' AND NOT coalesce(made_external, FALSE) THEN otherwise
             WHEN only_if = 'alert' AND coalesce(has_alert, '') <> 'true' THEN otherwise
             -- Whatever else it does, an act that lets outsiders see an item is that.
-            WHEN told IN ('copy', 'irrelevant') AND made_external AND listed_application = 'drive' THEN 'share_external'
-            ELSE told
+            WHEN listed_meaning IN ('copy', 'irrelevant') AND made_external AND listed_application = 'drive' THEN 'share_external'
+            ELSE listed_meaning
         END AS meaning
     FROM decided
 ),

@@ -6,7 +6,7 @@ WITH coded AS (
         *,
         -- Directory operations end with a full stop in one place, and without in another.
         lower(trim(operation, '. ')) AS operation_key,
-        coalesce(nullif(trim(error_number), ''), nullif(trim(error_code), ''), nullif(trim(logon_error), '')) AS error_told
+        coalesce(nullif(trim(error_number), ''), nullif(trim(error_code), ''), nullif(trim(logon_error), '')) AS sign_in_error
     FROM raw
 ),
 
@@ -27,7 +27,7 @@ listed AS (
         ON
             coded.operation_key = 'userloginfailed'
             -- A code is a number, whatever is written around it.
-            AND regexp_replace(lower(coded.error_told), '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1') = sign_in_errors.code
+            AND regexp_replace(lower(coded.sign_in_error), '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1') = sign_in_errors.code
 ),
 
 factored AS (
@@ -183,7 +183,7 @@ spread AS (
     FROM pointed
 ),
 
-told AS (
+described AS (
     SELECT
         *,
         coalesce(pointed_at, user_login) AS subject_login,
@@ -207,14 +207,14 @@ told AS (
     FROM spread
 ),
 
-judged AS (
+decided AS (
     SELECT
         *,
         CASE
             WHEN meaning IN ('copy', 'irrelevant') OR coalesce(has_failed, FALSE) OR coalesce(is_no_file, FALSE) THEN NULL
             ELSE meaning
         END AS kind
-    FROM told
+    FROM described
 )
 
 SELECT
@@ -310,7 +310,7 @@ SELECT
         WHEN only_if = 'failed'
             THEN coalesce(
                 error_detail,
-                concat(coalesce('unknown code ' || left(error_told, 40), 'no code'), ': not counted as a failure')
+                concat(coalesce('unknown code ' || left(sign_in_error, 40), 'no code'), ': not counted as a failure')
             )
         WHEN about = 'alert' AND kind = 'provider_alert'
             THEN concat_ws(': ', 'Microsoft alert', coalesce(alert_name, risk_event, operation))
@@ -328,4 +328,4 @@ SELECT
     site_id,
     list_id,
     CAST(NULL AS VARCHAR) AS folder_id
-FROM judged
+FROM decided

@@ -12,7 +12,7 @@ WITH places AS (
       OR e.is_sign AND NOT EXISTS (
         SELECT 1
         FROM sightings u
-        WHERE u.alert_id = e.alert_id AND u.is_usual AND u.network = e.network AND u.told_by <> e.told_by
+        WHERE u.alert_id = e.alert_id AND u.is_usual AND u.network = e.network AND u.located_by <> e.located_by
       )
     )
   UNION ALL

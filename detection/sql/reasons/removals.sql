@@ -60,7 +60,7 @@ deletions AS (
   WHERE a.kind = 'delete'
   GROUP BY f.alert_id, f.provider, f.file_id
 ),
-told AS (
+flagged AS (
   SELECT
     f.*,
     d.time AS deleted_at,
@@ -84,7 +84,7 @@ counted AS (
     min(CASE
       WHEN deleted_at IS NOT NULL THEN concat(', first at ', strftime(deleted_at, '%Y-%m-%d %H:%M'), ' UTC (', provider, ')')
     END) AS deleted_first
-  FROM told
+  FROM flagged
   GROUP BY alert_id
 )
 SELECT

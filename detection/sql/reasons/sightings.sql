@@ -12,7 +12,7 @@ SELECT
   e.provider,
   e.is_upload,
   e.country,
-  e.told_by,
+  e.located_by,
   e.network,
   e.kind,
   e.listed,

@@ -1,4 +1,4 @@
--- The uploads whose size neither the log nor an earlier look-up tells, and how telling each is.
+-- The uploads whose size neither the log nor an earlier look-up tells, and how decisive each is.
 -- Reads: logged_uploads of some days, dated_sizes: file_sizes of those days, and the day of each.
 -- An upload is settled once its file was found, or found gone, five minutes after it or later: what is read then is
 -- no upload in progress. A file that was denied, or that the provider did not take, may be asked about again a day
@@ -51,7 +51,7 @@ unsized AS (
       'dmg', 'e01', 'img', 'iso', 'ova', 'qcow2', 'vdi', 'vhd', 'vhdx', 'vmdk', 'wim',
       'accdb', 'bak', 'bson', 'db', 'dmp', 'dump', 'edb', 'ldf', 'mdb', 'mdf', 'ndf', 'nsf', 'ost', 'parquet', 'pst',
       'sql', 'sqlite', 'sqlite3'
-    ) AS telling,
+    ) AS decisive,
     r.unusual
   FROM logged_uploads u
   JOIN ranked r ON r.day = CAST(u.time AS DATE) AND r."user" = u."user"
@@ -80,7 +80,7 @@ SELECT
   u.file_name,
   u.folder,
   u.saves,
-  u.telling,
+  u.decisive,
   u.unusual,
   CASE
     WHEN u.asker IS NULL THEN 'nobody to ask as'

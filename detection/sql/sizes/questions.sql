@@ -16,7 +16,7 @@ FROM open_uploads
 WHERE state = 'open'
 GROUP BY asker, file_id, version, site_id, list_id, folder_id
 ORDER BY
-  max(CASE WHEN telling THEN 2 WHEN unusual THEN 1 ELSE 0 END) DESC,
+  max(CASE WHEN decisive THEN 2 WHEN unusual THEN 1 ELSE 0 END) DESC,
   max(time) DESC,
   file_id,
   version,
