@@ -1,5 +1,5 @@
--- Alerts as they are shown, but for those in a flood: under their published ids, with their revision and what was last said of them.
--- Reads: alerts, ledger, reviews. A risk indicator that is none of $indicators was written by another version.
+-- Alerts as shown, without those in a flood: with their published ids, their revision and the latest review.
+-- Reads: alerts, ledger, reviews. A risk indicator not in $indicators was written by another version.
 WITH latest AS (
   SELECT alert_id, verdict, reviewed_by, note
   FROM (

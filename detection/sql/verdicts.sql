@@ -1,5 +1,5 @@
--- What people said of alerts by the start of a day: each alert's latest verdict, and the span it is about.
--- Reads: reviews. A verdict counts from the day after it was given, so that no day that is over is judged anew.
+-- Reviews by the start of a day: each alert's latest verdict, and the time range that it is about.
+-- Reads: reviews. A verdict counts from the day after it was given, so that no past day is evaluated again.
 SELECT
   coalesce(person, "user") AS "user",
   first_window_start,

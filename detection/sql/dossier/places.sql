@@ -1,8 +1,8 @@
--- From where and with what the users worked from where signs count to the end of the alert, next to the usual days before: one
--- row per country, network and application. Versions of an application do not count. is_known: the user has others of
--- that kind on record before, for applications at the same provider and told in the same way, so that one without a day
--- is new and not merely the first one told; never for an address that is no place, and for a country only where its
--- network was not told to be elsewhere by somebody else.
+-- Places and applications of the users from the start of the signs period to the end of the alert, beside the usual days
+-- before: one row per country, network and application, whatever its version.
+-- is_known: earlier days have other values of that kind, so that a value without a day is new and not merely the first one
+-- logged. For applications, only the same provider and the same way of naming count. Never true for an address that is no
+-- place; for a country only where no other source located its network elsewhere.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH acts AS (
   SELECT a."user", a.provider, a.time, a.ip, a.country, a.app

@@ -1,5 +1,5 @@
--- What the log of each provider told at all, whoever acted: without a single sign-in it has no log of them.
--- Reads: logged_kinds (provider, day, kind: what the days at hand hold).
+-- Kinds of events that each provider's log had at all, by any user: a log without a single sign-in does not record them.
+-- Reads: logged_kinds (provider, day, kind: kinds on the days at hand).
 SELECT
   s.alert_id,
   k.provider,
