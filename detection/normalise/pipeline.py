@@ -103,7 +103,7 @@ def outcomes_of_lines(
     Args:
         con: Connection; its time zone is set to UTC.
         provider: One of :data:`providers.PROVIDERS`.
-        lines: Query with columns json (NULL if a line is not JSON), unreadable (its text, if so) and file,
+        lines: Query with json (NULL if a line is not JSON), unreadable (its text in that case) and file,
             which identifies the line; it is run twice.
         organisation_domains: As for :func:`normalise`.
     """

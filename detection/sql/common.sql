@@ -1,5 +1,6 @@
 -- Properties that most users of a flood, or most of their files, have in common.
--- Reads: flooded, covered. Shares of files count the files that each hour saved; a file saved by two apps counts for both.
+-- Reads: flooded, covered. Shares of files count the files that each hour saved; a file saved by two apps counts for
+-- both.
 WITH hours AS (
   SELECT f.folded_into, c.provider, c."user", c.saved_files AS files, c.extensions, c.countries, c.apps
   FROM flooded f

@@ -1,4 +1,5 @@
--- Sums over each day's active windows of $window_hours, from which baselines are made: one row per population, scope, user and day.
+-- Sums over each day's active windows of $window_hours, from which baselines are made: one row per population, scope,
+-- user and day.
 -- Reads: summed_hours (user-hours of whole days, or the rest of a day without excluded hours).
 -- Scopes are each provider, and 'all' for the providers together, which is summed from the providers' windows.
 -- A file counts once in a window, as in scores.sql; a window that only saves known files again has files, and no bytes.

@@ -1,6 +1,6 @@
 -- Alerts that are part of a flood (alert storm), with the summary alert that each is folded into.
--- Reads: single_alerts, dated_thresholds (thresholds with their day, from the first of the alerts' days to the day after
--- the last).
+-- Reads: single_alerts, dated_thresholds (thresholds with their day, from the first of the alerts' days to the day
+-- after the last).
 -- A day (UTC) is a flood if more alerts open than $flood_alerts and than $flood_factor times what the budget allows
 -- for it. Thresholds of a day hold the allowance for the day before. On the first monitored day only the next day's
 -- thresholds have one, so the larger of both counts. Alerts on suspicious users stay single, unless they alone are too

@@ -1,9 +1,9 @@
 -- The ledger of published alerts after this publication.
 -- Reads: alerts (as folded now), published (the ledger so far), detections and alert_days (days whose alerts exist).
--- An alert that contains a published opening, or else overlaps the published time range, keeps the published id. It gets a
--- new revision if its content changed or it was closed meanwhile. A published alert whose id an earlier alert took is
--- closed as merged; one without detections of its own is closed as withdrawn, unless the alerts of its day are lost. An
--- alert in a flood is marked as folded and keeps its id for when it is single again.
+-- An alert that contains a published opening, or else overlaps the published time range, keeps the published id. It
+-- gets a new revision if its content changed or it was closed meanwhile. A published alert whose id an earlier alert
+-- took is closed as merged; one without detections of its own is closed as withdrawn, unless the alerts of its day are
+-- lost. An alert in a flood is marked as folded and keeps its id for when it is single again.
 -- alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT

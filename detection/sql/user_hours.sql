@@ -1,15 +1,16 @@
--- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All later tables are sums over it.
+-- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All later tables are sums
+-- over it.
 -- Reads: saved_files, of uploads by person (see persons/by_person.sql) with the column has_address.
--- population: people (with guests, and apps that act for a person with a known address) or services (service accounts and
--- other apps); NULL for users that are counted but not evaluated.
--- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day: a
--- save adds its growth beyond all earlier saves, so bytes count in the hour of their upload. A file is sized only if each
--- of its saves has a size, since an unknown one may be larger.
--- again_files: files saved in the hour and in an earlier hour of the day; position k + 1 counts those not saved in the k
--- hours before. So a window that begins k hours earlier can also count each of its files once.
+-- population: people (with guests, and apps that act for a person with a known address) or services (service accounts
+-- and other apps); NULL for users that are counted but not evaluated.
+-- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day:
+-- a save adds its growth beyond all earlier saves, so bytes count in the hour of their upload. A file is sized only if
+-- each of its saves has a size, since an unknown one may be larger.
+-- again_files: files saved in the hour and in an earlier hour of the day; position k + 1 counts those not saved in the
+-- k hours before. So a window that begins k hours earlier can also count each of its files once.
 -- Sums of bytes are capped at 2^62, here and in all later sums: a few hostile sizes must not fail a day.
--- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension, country,
--- app ('' where none is logged) and its id, with sorted keys; a file saved by two apps counts for both.
+-- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension,
+-- country, app ('' where none is logged) and its id, with sorted keys; a file saved by two apps counts for both.
 -- Most files are saved once a day. They are not sorted or compared by their texts, which takes the most time.
 -- Lists are sorted after aggregation, which is faster than to aggregate in order.
 WITH acting AS (

@@ -1,5 +1,5 @@
--- What the account did after the opening of the alert: events of each kind, how many of them are about files of the alert,
--- and how many there were in the usual days before. Uploads are those after the alert's end.
+-- What the account did after the opening of the alert: events of each kind, how many of them are about files of the
+-- alert, and how many there were in the usual days before. Uploads are those after the alert's end.
 -- A file that is saved often counts once a day.
 -- Reads: subjects, alert_files, activity, uploads.
 WITH acts AS (

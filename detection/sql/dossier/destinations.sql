@@ -1,5 +1,5 @@
--- Destinations of the files: one row per provider, folder and owner, with the same user's uploads there until the day before
--- the alert. Uploads of the alert's day do not count as a habit.
+-- Destinations of the files: one row per provider, folder and owner, with the same user's uploads there until the day
+-- before the alert. Uploads of the alert's day do not count as a habit.
 -- places: number of destinations of the alert; new_places: those among them without earlier uploads of the user.
 -- Reads: subjects, alert_files, usual_files.
 WITH went AS (

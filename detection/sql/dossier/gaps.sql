@@ -1,5 +1,5 @@
--- Blind spots of the page: windows of each provider that were not evaluated, from the start of the signs period until the
--- end of the period that the page covers.
+-- Blind spots of the page: windows of each provider that were not evaluated, from the start of the signs period until
+-- the end of the period that the page covers.
 -- Reads: subjects, evaluations.
 SELECT
   s.alert_id,

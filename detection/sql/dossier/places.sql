@@ -1,8 +1,9 @@
--- Places and applications of the users from the start of the signs period to the end of the alert, beside the usual days
+-- Places and applications of the users from the start of the signs period to the end of the alert, beside the usual
+-- days
 -- before: one row per country, network and application, whatever its version.
--- is_known: earlier days have other values of that kind, so that a value without a day is new and not merely the first one
--- logged. For applications, only the same provider and the same way of naming count. Never true for an address that is no
--- place; for a country only where no other source located its network elsewhere.
+-- is_known: earlier days have other values of that kind, so that a value without a day is new and not merely the first
+-- one logged. For applications, only the same provider and the same way of naming count. Never true for an address that
+-- is no place; for a country only where no other source located its network elsewhere.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH acts AS (
   SELECT a."user", a.provider, a.time, a.ip, a.country, a.app

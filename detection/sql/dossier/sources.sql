@@ -1,4 +1,5 @@
--- Kinds of events that each provider's log had at all, by any user: a log without a single sign-in does not record them.
+-- Kinds of events that each provider's log had at all, by any user: a log without a single sign-in does not record
+-- them.
 -- Reads: logged_kinds (provider, day, kind: kinds on the days at hand).
 SELECT
   s.alert_id,

@@ -1,6 +1,6 @@
--- Timeline from seven days before each alert to the end of the period that its page covers: equal events within an hour, and
--- sign-ins within a day, are one row; a file that was saved often counts once in it. weight: 0 for what a reader should
--- not miss.
+-- Timeline from seven days before each alert to the end of the period that its page covers: equal events within an
+-- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: 0 for what a
+-- reader should not miss.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH logged AS (
   SELECT

@@ -1,5 +1,5 @@
--- Uploads that are the evidences of each alert that opens on the day, in order: the largest ones, with the largest save of
--- each file. They are chosen before they are mapped to OCSF, since an alert may have a million uploads.
+-- Uploads that are the evidences of each alert that opens on the day, in order: the largest ones, with the largest save
+-- of each file. They are chosen before they are mapped to OCSF, since an alert may have a million uploads.
 -- Reads: plain_alerts, person_uploads (of the days that these alerts span, each with its person).
 WITH saved AS (
   SELECT

@@ -1,6 +1,7 @@
--- Alerts that open on the day as OCSF Detection Finding (class 2004): one row per published revision, and one per review.
--- The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed alerts are a
--- Close. Baseline and evidence are those of the current revision; earlier revisions have only what the ledger kept.
+-- Alerts that open on the day as OCSF Detection Finding (class 2004): one row per published revision, and one per
+-- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
+-- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
+-- ledger kept.
 -- Reads: revisions, ledger, reviews, shown, evidences.
 WITH forms AS (
   SELECT

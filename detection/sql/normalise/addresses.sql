@@ -1,6 +1,6 @@
--- Puts the address in the place of the text that holds it, in whatever shape, and nothing where it holds none. Most texts
--- are as they are to be, and their rows stay untouched.
--- Reads: parsed_addresses (text, ip: of those texts alone that change).
+-- Replaces the text of each address by its normal form, or by NULL where it holds no address. Most texts are already in
+-- normal form, and their rows are not touched.
+-- Reads: parsed_addresses (text, ip: only for texts that change).
 UPDATE events
 SET ip = parsed_addresses.ip
 FROM parsed_addresses

@@ -1,4 +1,4 @@
--- Names the application by its user agent where the log names none.
+-- Derives the application from the user agent where the log names none.
 -- Reads: parsed_agents (text, app).
 UPDATE events
 SET app = parsed_agents.app

@@ -1,6 +1,6 @@
--- Events of which a row tells of an alert that another record of the day tells the same user of already: of each alert and
--- user the first counts. One that names nobody counts only where none names somebody. An event that names several users
--- stays with those who are not told yet; `counted` marks one of its rows.
+-- Events with a repeated alert: another record of the day already reports it for the same user. For each alert and user
+-- the first record counts. A record that names nobody counts only if no record names somebody. An event that names
+-- several users stays with those users that no earlier record names; `counted` marks one of its rows.
 WITH alert_rows AS (
     SELECT
         event_key,

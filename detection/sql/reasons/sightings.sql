@@ -1,4 +1,4 @@
--- Where and when the user of each alert was at work within the look-back, next to the alert's periods.
+-- Where and when the user of each alert was active within the look-back, with the alert's periods.
 -- Reads: spans, seen_hours.
 SELECT
   s.alert_id,

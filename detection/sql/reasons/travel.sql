@@ -1,8 +1,8 @@
--- impossible_travel: seen in two countries too far apart for the time between.
--- Reads: spans, placed (people alone: an application's server stands anywhere), countries (centre and radius of a circle as
--- large as the country). From centre to centre less both radii, so that neighbours with a border are never far apart.
--- One network is in one place, even where two who tell places disagree on it.
--- Who hopped the same way within the usual days before has a tunnel that ends abroad, not a thief.
+-- impossible_travel: the user was seen in two countries too far apart for the time between.
+-- Reads: spans, placed (people alone: an application's server stands anywhere), countries (centre and radius of a
+-- circle as large as the country). The distance is from centre to centre minus both radii, so that neighbouring
+-- countries are never far apart. A network is in one place, even if two sources locate it differently.
+-- A user with the same hop in the usual days before has a tunnel that ends abroad, not a thief.
 WITH located AS (
   SELECT DISTINCT e."user", e.time, e.provider, e.country, e.network, e.located_by, c.latitude, c.longitude, c.radius_km
   FROM placed e

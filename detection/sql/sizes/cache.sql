@@ -1,5 +1,5 @@
--- The cache of a day with further answers: of the answers about one version of a file the newest counts.
--- Reads: cached (file_sizes as it was) and answered.
+-- The cache of a day, merged with new answers: the newest answer about a version of a file counts.
+-- Reads: cached (file_sizes so far) and answered.
 WITH all_answers AS (
   SELECT * FROM cached
   UNION ALL

@@ -1,5 +1,5 @@
--- The files to look up, in the order in which they may decide an alert: archives and their like first, then those of
--- users with an unusual day, then the rest; the newest first among equals. Reads: open_uploads of all days.
+-- The files to look up, those that may decide an alert first: archives and the like, then files of
+-- users with an unusual day, then the rest; the newest first within each group. Reads: open_uploads of all days.
 SELECT
   asker AS "user",
   file_id,
