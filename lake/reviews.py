@@ -1,4 +1,4 @@
-"""Reviews: what people said of alerts, kept for good in one file beside the lake's tables."""
+"""Reviews: people's verdicts on alerts, kept for good in one file beside the lake's tables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _path(lake: Lake) -> Path:
 
 
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Make all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, by the persons' present keys."""
+    """Make all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, with the persons' present keys."""
     path = intact(_path(lake))
     rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
     con.execute(f"CREATE OR REPLACE TEMP VIEW kept_reviews AS {empty('reviews')}{rows}")
@@ -35,7 +35,7 @@ def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
 
 
 def reviews_digest(lake: Lake, day: date) -> str:
-    """Digest of the reviews that count on a day: those given before it began."""
+    """Return a digest of the reviews that count on a day: those given before it began."""
     path = intact(_path(lake))
     if path is None:
         return ""
@@ -68,12 +68,12 @@ def add_review(
 
     Args:
         con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.
-        lake: Where the reviews are.
+        lake: Lake with the reviews.
         alert_id: The alert.
         verdict: benign or confirmed.
-        by: Who says so.
-        note: Why.
-        now: When, UTC.
+        by: Reviewer.
+        note: Reason.
+        now: Present time, UTC.
 
     Raises:
         MendableError: There is no such alert.
