@@ -85,7 +85,7 @@ class Entry(BaseModel):
     def _not_by_user_agent_alone(self) -> Entry:
         if self.app and is_derived(self.app) and self.user.startswith("*@"):
             raise ValueError(
-                f"app ends with{MARK}: whoever uploads chooses the user agent, so it can't stand for all of a domain. "
+                f"app ends with{MARK}: the uploader chooses the user agent, so it can't stand for all of a domain. "
                 "Name one user, or leave the app out"
             )
         return self

@@ -138,7 +138,7 @@ class Attack(_Part):
     @model_validator(mode="after")
     def _of_one_technique(self) -> Attack:
         if not self.sub_technique.uid.startswith(f"{self.technique.uid}."):
-            raise ValueError(f"{self.sub_technique.uid} is no sub-technique of {self.technique.uid}")
+            raise ValueError(f"{self.sub_technique.uid} is not a sub-technique of {self.technique.uid}")
         return self
 
 

@@ -16,7 +16,7 @@ import duckdb
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
 from history.formats import advice, event_files
-from history.staging import Rejects, Span, Progress, line_pieces, prepare, stage
+from history.staging import Progress, Rejects, Span, line_pieces, prepare, stage
 from lake.days import DAY
 from lake.landing import land_import
 from lake.manifest import Manifest

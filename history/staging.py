@@ -17,7 +17,7 @@ from detection.normalise import identities_of_lines
 from history.formats import EventFile, EventFileError, batches, mended
 from lake.days import midnight
 
-__all__ = ["MENDED", "Rejects", "Span", "Progress", "line_pieces", "prepare", "register_mended", "stage"]
+__all__ = ["MENDED", "Progress", "Rejects", "Span", "line_pieces", "prepare", "register_mended", "stage"]
 
 Progress = Callable[[str, float], None]
 """Callback for progress: the current step, and the share of it that is done."""

@@ -373,7 +373,7 @@ class Manifest:
 def _holds(path: Path, piece: Piece) -> bool:
     """Return whether a file has the landed content."""
     if not path.is_file():
-        raise RawFileError("it is no file")
+        raise RawFileError("it is not a file")
     # Earlier versions recorded the digest of the lines alone.
     return file_digest(path) == piece.stored if piece.stored else lines_digest(path) == (piece.sha256, piece.events)
 

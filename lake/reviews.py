@@ -76,7 +76,7 @@ def add_review(
         now: Present time, UTC.
 
     Raises:
-        MendableError: There is no such alert.
+        MendableError: The alert does not exist.
     """
     # Two people may review at once, and both reviews are kept.
     with lake.alone():

@@ -325,7 +325,7 @@ class Lake(dg.ConfigurableResource[None]):
 def _fault_without_note(part: Path) -> str:
     """Return what is wrong with a partition without a note of its own."""
     if not part.is_file():
-        return "it is no file"
+        return "it is not a file"
     if part.stat().st_size == 0:
         return "it is empty"
     recorded = _recorded_note(str(part))
@@ -335,7 +335,7 @@ def _fault_without_note(part: Path) -> str:
     try:
         pq.read_metadata(part)
     except (OSError, pa.ArrowException):
-        return "it is no Parquet file"
+        return "it is not a Parquet file"
     return ""
 
 

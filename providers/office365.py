@@ -84,7 +84,7 @@ PROVIDER = Provider(
     operation_tables={"record_types": "office365_record_types", "sign_in_errors": "office365_sign_in_errors"},
     # Entra's operations end with a full stop in one place and without in another.
     operations_any_case=True,
-    # Selected by the time of publication; events are looked for in so many later days.
+    # Selected by the time of publication; the events of a day are searched in this many later days.
     publication_days=2,
     puids=True,
     # Office 365's own API answers with an array, Microsoft Graph so.

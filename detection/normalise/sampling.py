@@ -133,7 +133,7 @@ def _first_lines(file: Path, count: int) -> list[str]:
 
 
 def _beginning(file: _Readable, lines: int) -> bytes:
-    """Return only as much of a file as holds so many lines: to unpack more would take longer than all other steps."""
+    """Return the first lines of a file, since to unpack more would take longer than all other steps."""
     content = bytearray()
     while content.count(b"\n") < lines and len(content) < _LONGEST:
         piece = file.read(_PIECE)

@@ -22,7 +22,7 @@ def forget_database(path: Path, person: Person, *, write: bool) -> tuple[int, in
 
     Args:
         path: The file.
-        person: Whom to remove.
+        person: The person to remove.
         write: Whether to change the file, rather than only count the rows.
 
     Returns:

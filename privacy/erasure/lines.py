@@ -41,7 +41,7 @@ def forget_csv(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
 
     Args:
         path: The file.
-        person: Whom to remove.
+        person: The person to remove.
         write: Whether to change the file, rather than only count the records.
 
     Returns:

@@ -71,7 +71,7 @@ def forget_day(
     Args:
         manifest: The day.
         provider: Provider of the events.
-        person: Whom to remove.
+        person: The person to remove.
         found: Receives what was removed, and what could not be.
         root: Directory of the lake.
         organisation_domains: The organisation's mail domains, by which events are read.

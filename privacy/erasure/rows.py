@@ -43,7 +43,7 @@ def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *
     Args:
         con: Connection, in which ``held`` and ``kept`` are made.
         path: The file.
-        person: Whom to remove.
+        person: The person to remove.
         write: Whether to change the file, rather than only count the rows.
 
     Returns:

@@ -13,7 +13,7 @@ WITH named AS (
     LEFT JOIN operations ON raw.operation = operations.operation
 ),
 
-judged AS (
+decided AS (
     SELECT
         *,
         CASE
@@ -105,4 +105,4 @@ SELECT
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id,
     parent_id AS folder_id
-FROM judged
+FROM decided
