@@ -17,7 +17,7 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.alerts import LOOK_BACK, fold, pick_day
-from lake.coverage import tell_source_days
+from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
 from lake.reviews import confirmed_alerts
 from lake.shown_alerts import suppressed
@@ -87,7 +87,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
-                people.tell(con)
+                people.load_into(con)
                 people.view(con, lake, "keyed_detections", ["detections"], found)
                 # Few rows of many files, which every day is asked for.
                 con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM keyed_detections")
@@ -95,7 +95,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 # What an alert shows of a source whose data are lost is less; that it stands does not depend on it.
                 people.view(con, lake, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
                 people.view(con, lake, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
-                tell_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
+                create_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True

@@ -50,7 +50,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         people = detector.people(lake)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            people.tell(con)
+            people.load_into(con)
             people.view(con, lake, "uploads", uploads, [day])
             count_saves(con)
 

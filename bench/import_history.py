@@ -88,7 +88,7 @@ def _import(lake: Path, export: Path) -> tuple[int, int]:
         [export],
         span=Span(date(2026, 1, 1), None),
         now=NOW,
-        tell=lambda _what, _share: None,
+        progress=lambda _what, _share: None,
     )
     return report.read, sum(report.landed.values())
 

@@ -37,7 +37,7 @@ from detection.chain import calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
-from lake.coverage import tell_sources
+from lake.coverage import create_sources
 from lake.store import Lake
 
 DAY = date(2026, 3, 4)
@@ -127,7 +127,7 @@ def _generate(root: str, users: int, rows: int, days: int, memory: str) -> None:
 
 def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     sources = dict.fromkeys(PROVIDERS, DAY - 365 * _ONE)
-    tell_sources(con, sources)
+    create_sources(con, sources)
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
     con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
@@ -225,7 +225,7 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         con = connections[name]
         with _measured(steps, name):
             con.execute(f"CREATE TEMP TABLE reviews AS {empty('reviews')}")
-            tell_sources(con, sources)
+            create_sources(con, sources)
             compute(con)
             rows[name] = lake.write(con, name, name, DAY, "judged")[0].rows
     answer.send({"steps": steps, "rows": rows})

@@ -25,7 +25,7 @@ from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.rule import RULE
 from detection.sql import into
-from lake.coverage import first_days, tell_sources
+from lake.coverage import create_sources, first_days
 from lake.days import days_between
 from lake.people import read_people
 from lake.reviews import view_reviews
@@ -104,11 +104,11 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         parameters = Parameters(budget=budget)
         training = timedelta(days=parameters.training_days)
         known = read_people(lake)
-        known.tell(con)
+        known.load_into(con)
         known.view(con, lake, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
-        tell_sources(con, began)
+        create_sources(con, began)
         allow_list = Settings.read(environment()).allow_list
         entries = read(allow_list) if allow_list else []
         play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))

@@ -51,7 +51,7 @@ def forget(
             organisation_domains=settings.domains,
             read_again=read_again,
             write=not dry_run,
-            told=lambda where: status.update(f"looking through {where}"),
+            progress=lambda where: status.update(f"looking through {where}"),
         )
     _show(found, dry_run=dry_run)
     if until := _sent_again(lake, values):

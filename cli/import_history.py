@@ -57,7 +57,7 @@ def history(
             files,
             span=Span(settings.start_date, settings.end_date),
             now=now,
-            tell=lambda what, share: bar.update(task, description=escape(what), completed=share),
+            progress=lambda what, share: bar.update(task, description=escape(what), completed=share),
         )
     last = settings.end_date - timedelta(days=1) if settings.end_date else now.date()
     _show(provider, report, last)

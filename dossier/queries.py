@@ -82,7 +82,7 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
 
     Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
-    ``baselines`` (dated by ``day``), ``told_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
+    ``baselines`` (dated by ``day``), ``logged_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
     (see :func:`detection.persons.resolve`). All name users by their persons' keys; what is found shows their addresses.
 
     Args:

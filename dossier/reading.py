@@ -187,5 +187,5 @@ def read_evidence(
         f"CREATE OR REPLACE TEMP TABLE activity AS SELECT {_ACTIVITY} FROM all_activity "  # noqa: S608 -- our own columns
         'WHERE "user" IN (SELECT "user" FROM subjects) OR file_id IN (SELECT file_id FROM alert_files)'
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE told_kinds AS SELECT DISTINCT provider, day, kind FROM all_activity")
+    con.execute("CREATE OR REPLACE TEMP TABLE logged_kinds AS SELECT DISTINCT provider, day, kind FROM all_activity")
     return gather(con, networks=networks, terms=terms)

@@ -140,7 +140,7 @@ def allow_list(scene: Scene) -> Outcome:
     scene.con.execute(
         "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
     )
-    scene.detector.people(scene.lake).tell(scene.con)
+    scene.detector.people(scene.lake).load_into(scene.con)
     findings = []
     for entry in entries:
         if entry.expires >= today:

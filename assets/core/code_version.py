@@ -22,7 +22,7 @@ from detection.saves import count_saves
 from detection.sizes import ask, find_open, measure, merge_answers, size_uploads, weigh
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
-from lake.coverage import evaluations, tell_source_days
+from lake.coverage import create_source_days, evaluations
 from lake.days import past
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
@@ -42,7 +42,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "thresholds": (calibrate, past, view_reviews, *KEYED_BY),
     "detections": (detect, past, *KEYED_BY),
     "evaluations": (evaluations,),
-    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, tell_source_days),
+    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, create_source_days),
     "dossiers": (*PAGES, read_networks, read_geography),
     "exports": EXPORTED_ALERTS,
 }

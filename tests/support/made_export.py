@@ -62,7 +62,7 @@ def bring(lake: Lake, *contents: bytes | str, provider: str = "office365", now: 
         files.append(folder / f"{number}.txt")
         files[-1].write_bytes(content.encode() if isinstance(content, str) else content)
     span = Span(date(2026, 1, 1), None)
-    report = import_history(lake, provider, files, span=span, now=now, tell=lambda _what, _share: None)
+    report = import_history(lake, provider, files, span=span, now=now, progress=lambda _what, _share: None)
     assert report.read == sum(report.landed.values()) + report.duplicate + sum(report.rejected.values())
     return report
 

@@ -208,7 +208,7 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         found = rows("detections")
         assert len(found) > 10
         con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
-        read_people(Lake(root=str(lake))).tell(con)
+        read_people(Lake(root=str(lake))).load_into(con)
         view_with_person(con, "person_uploads", "uploads")
         for each in found:
             of = (each["day"], each["population"])
