@@ -96,7 +96,7 @@ class ProviderTime:
         return best.middle
 
     def now(self) -> datetime:
-        """Return the present by the provider's clock; by the local clock if that is within the tolerance or unchecked."""
+        """Return the present by the provider's clock; by the local one if that is within the tolerance or unchecked."""
         now, skew = self._now(), self.skew
         if skew is None or abs(skew) <= TOLERANCE:
             return now

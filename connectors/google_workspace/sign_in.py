@@ -69,7 +69,7 @@ class Delegation:
         return Api(self._client, root, self._read_refusal, token)
 
     def _form(self, subject: str) -> dict[str, str]:
-        """Return the sign-in's fields. This machine's clock dates the claim; Google refuses it if the clock is wrong."""
+        """Return the sign-in's fields. This machine's clock dates the claim; Google refuses one with a wrong time."""
         issued = int(time.time())
         claim = {
             "iss": self._account,

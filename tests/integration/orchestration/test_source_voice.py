@@ -20,7 +20,7 @@ from lake.store import Lake
 from notify.channels import open_channel
 from notify.delivery import deliver, outbox_of
 from notify.outbox import Letter
-from notify.pseudonymized import covered
+from notify.pseudonymized import pseudonymized
 from notify.settings import read_channels
 from notify.source_news import enter_sources
 from notify.text import headline, text_of
@@ -179,7 +179,7 @@ def test_what_a_source_says_names_nobody_where_pseudonyms_are_on():
     """Prevents a name that an error quotes from leaving the home, and leaves where to look."""
     pseudonyms = Pseudonyms("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     about = {"provider": "box", "since": "2026-03-02T12:00:00Z", "reason": "of ann@example.com", "steps": ["sizes"]}
-    told = covered(Letter(1, "source-box", 1, "source.failing", about, 0), pseudonyms)
+    told = pseudonymized(Letter(1, "source-box", 1, "source.failing", about, 0), pseudonyms)
     text = text_of(told.event, told.about)
     assert "ann" not in json.dumps(told.about) + text
     assert "sizes" in text
