@@ -134,7 +134,7 @@ class BoxFiles:
         }
         # Type, id and etag are always included.
         return {"type": "file", "id": file_id(events.file[row]), "etag": "0"} | {
-            name: tell() for name, tell in described.items() if not wanted or name in wanted
+            name: value() for name, value in described.items() if not wanted or name in wanted
         }
 
 

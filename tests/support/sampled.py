@@ -1,6 +1,6 @@
 """Long tests in turns: of the tests marked ``sampled`` a run takes one case in four, a different part each day.
 
-``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day decides. All have run after four days.
+``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day decides. All run within four days.
 """
 
 from __future__ import annotations
