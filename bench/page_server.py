@@ -1,4 +1,4 @@
-"""Server of a day of Box events from pages made once, so that the server costs next to nothing beside the client.
+"""Server of a day of Box events from prepared pages, so that its cost is negligible compared with the client's.
 
 The events of a window are as many pages as its share of the day; all pages hold the same 500 events.
 """
