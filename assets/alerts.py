@@ -27,7 +27,7 @@ from lake.store import Lake
 __all__ = ["alerts"]
 
 _FEW_DAYS = 4
-"""Runs of so many days draw their alerts: ticks and reconciles do, backfills do not."""
+"""Most days of a run that draws its alerts: poll runs and late-data re-pulls do, backfills do not."""
 
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -111,8 +111,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             if day in wanted and len(wanted) <= _FEW_DAYS:
                 told |= alert_pictures(con, lake, day)
             if day in wanted:
-                # A picture is large: a hundred ticks a day would fill the event log with the same one.
-                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "tick"
+                # A picture is large: a hundred poll runs a day would fill the event log with the same one.
+                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "poll"
                 told |= load_metadata(con, lake, days_between(day - TRAINING_DAYS * DAY, day - DAY), picture=picture)
             return told
 

@@ -33,10 +33,10 @@ class PullConfig(dg.Config):
     """Choice of the slices to pull again.
 
     Attributes:
-        reconcile: All slices that are not final; otherwise only those within the provider's overlap.
+        late_data: All slices that are not final; otherwise only those within the provider's lookback.
     """
 
-    reconcile: bool = True
+    late_data: bool = True
 
 
 def audit_events(
@@ -100,16 +100,16 @@ def _works(
     for source in sources:
         if f"{source}__audit_events" not in selected:
             continue
-        reconcile = _config_of(context, source, config).reconcile
+        late_data = _config_of(context, source, config).late_data
         trouble = health[source].troubles.get("pull")
         failures = trouble.failures if trouble and trouble.kind == "unavailable" else 0
-        patience = _BACKFILL if reconcile else _POLL
-        if not reconcile and failures >= _BREAKER_FAILURES and failures % _FULL_TRY:
+        patience = _BACKFILL if late_data else _POLL
+        if not late_data and failures >= _BREAKER_FAILURES and failures % _FULL_TRY:
             patience = _BREAKER
         resource: Source = getattr(context.resources, f"{source}_source")
 
-        def work(watch: Watch, name: str = source, api: Source = resource, again: bool = reconcile) -> PullReport:
-            return pull_source(lake, api, clock, name, days, reconcile=again, watch=watch)
+        def work(watch: Watch, name: str = source, api: Source = resource, again: bool = late_data) -> PullReport:
+            return pull_source(lake, api, clock, name, days, late_data=again, watch=watch)
 
         found[source] = (work, patience)
     return found

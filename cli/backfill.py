@@ -74,7 +74,7 @@ def backfill(
                 run_id=run_id,
                 tags=range_tags(*days),
                 run_config={
-                    **run_config(providers, reconcile=True).to_config_dict(),
+                    **run_config(providers, late_data=True).to_config_dict(),
                     # The causes are said below, in a sentence each.
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },

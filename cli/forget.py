@@ -57,7 +57,7 @@ def forget(
     if until := _sent_again(lake, values):
         out.print(
             f"Slices of the last days are not final: they are pulled again, and the provider sends these events again, "
-            f"up to the first reconcile after {until:%Y-%m-%d %H:%M} UTC. Say this again after that: "
+            f"until the first late-data re-pull after {until:%Y-%m-%d %H:%M} UTC. Then run again: "
             f"uploadwatch forget {escape(person.user)}",
             highlight=False,
             soft_wrap=True,

@@ -206,7 +206,7 @@ def materialise(
         NotPulledError: A provider did not answer; says which, and why.
     """
     providers = configured(values)
-    config = run_config(providers, reconcile=True).to_config_dict()
+    config = run_config(providers, late_data=True).to_config_dict()
     values = {**values, "UPLOADWATCH_NOW": now.isoformat()}
     job = build_defs(values, resource_overrides=resource_overrides).resolve_job_def(JOB)
     result = run_locally(

@@ -24,7 +24,7 @@ __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_o
 
 OVERDUE = timedelta(hours=2)
 """A poll run comes every 15 minutes, and one of more than two hours is ended: later than this none has looked."""
-_SCHEDULE = "See whether the schedule `tick` is on and Dagster's daemon runs, and the last run's log."
+_SCHEDULE = "See whether the schedule `poll` is on and Dagster's daemon runs, and the last run's log."
 _ACTIVATION = timedelta(days=Parameters().activation_days)
 
 

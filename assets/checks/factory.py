@@ -1,4 +1,4 @@
-"""Factory of Dagster's asset checks from the catalogue: all checks of an asset are one step, to make ticks cheaper."""
+"""Factory of Dagster's asset checks from the catalogue; all checks of an asset are one step, which costs less."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
@@ -79,7 +79,7 @@ def _look(check: Check, scene: Scene) -> Outcome:
 
 
 def _days(context: dg.AssetCheckExecutionContext, today: date) -> list[date]:
-    """Return the days of the run; yesterday and today, like a tick, if a person runs the check by itself."""
+    """Return the days of the run; yesterday and today, like a poll run, if a person runs the check by itself."""
     run = context.op_execution_context
     if run.has_partition_key or run.has_partition_key_range:
         return range_of(context)

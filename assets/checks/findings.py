@@ -24,7 +24,7 @@ class Traits(NamedTuple):
 
     Attributes:
         lateness: The lateness horizon.
-        overlap: So late events usually are: what a tick pulls again.
+        overlap: Usual lateness of events: how far back a poll run pulls again.
         recovers_sizes: Whether sizes are looked up.
     """
 

@@ -212,7 +212,7 @@ def _size_remedy(provider: str, unknown: float, gone: float) -> str:
     if gone > unknown:
         return (
             f"{gone:,.0f} files are gone or overwritten: see who does it after the upload; if it is usual, let the "
-            "schedule `tick` run more often"
+            "schedule `poll` run more often"
         )
     return (
         f"{unknown:,.0f} are unknown: the metadata of {provider}/file_sizes tell what is left and why. Where files "

@@ -48,7 +48,7 @@ class PullReport:
 
 
 def pull_source(
-    lake: Lake, source: Source, clock: Clock, provider: str, days: Sequence[date], *, reconcile: bool, watch: Watch
+    lake: Lake, source: Source, clock: Clock, provider: str, days: Sequence[date], *, late_data: bool, watch: Watch
 ) -> PullReport:
     """Pull what is due of some days from one source; never raises what the source raised.
 
@@ -58,7 +58,7 @@ def pull_source(
         clock: Returns the local time, which is used if the provider reports none.
         provider: Name of the source.
         days: Days of the run, ascending.
-        reconcile: Whether all slices that are not final are pulled, or those within the lookback only.
+        late_data: Whether all slices that are not final are pulled, or those within the lookback only.
         watch: Shows progress, and stops the pull.
     """
     report = PullReport()
@@ -71,7 +71,7 @@ def pull_source(
         try:
             # What is due depends on what has landed, so runs that overlap pull one after the other.
             with lake.alone(f"{provider}/audit_events"):
-                for error in run.pull(reconcile=reconcile):
+                for error in run.pull(late_data=late_data):
                     report.faults.append(fault_of(error, provider, doing, secrets))
         finally:
             report.skew = connector.skew if isinstance(connector, Timekeeping) else None
@@ -106,7 +106,7 @@ class _Run:
             self._manifests[day] = Manifest(self._lake.directory(self._table, day))
         return self._manifests[day]
 
-    def pull(self, *, reconcile: bool) -> list[Exception]:
+    def pull(self, *, late_data: bool) -> list[Exception]:
         """Pull slices, then late events, then open gaps; return what went wrong."""
         now = self._present()
         self._watch.progress()
@@ -115,7 +115,7 @@ class _Run:
         wanted = [
             (self._manifest(day), *bounds)
             for day in [*self._days, *lost]
-            for bounds in self._due(day, now, reconcile=reconcile)
+            for bounds in self._due(day, now, late_data=late_data)
         ]
         self._report.wanted = len(wanted)
         done = pull(
@@ -130,7 +130,7 @@ class _Run:
             return done.failures
         return [*done.failures, *self._pull_late(done, now), *self._ask_again(now)]
 
-    def _due(self, day: date, now: datetime, *, reconcile: bool) -> list[tuple[datetime, datetime]]:
+    def _due(self, day: date, now: datetime, *, late_data: bool) -> list[tuple[datetime, datetime]]:
         connector = self._connector
         if day in self._lost and datetime.combine(day, time(), UTC) <= now - connector.retention:
             # The provider would answer with nothing, and that would be read in place of what is lost.
@@ -141,7 +141,7 @@ class _Run:
             now=now,
             lateness=connector.lateness,
             retention=connector.retention,
-            again=None if reconcile else connector.overlap,
+            again=None if late_data else connector.overlap,
             # One day alone is cut, so that it can be pulled in parallel, too.
             pieces=-(-connector.parallel_slices // len(self._days)),
             damaged=self._manifest(day).damaged(),
