@@ -21,10 +21,10 @@ _NO_TRAITS = Traits(lateness=timedelta(), overlap=timedelta(), recovers_sizes=Fa
 
 
 def asset_checks(traits: Mapping[str, Traits]) -> list[dg.AssetChecksDefinition]:
-    """The checks of all assets.
+    """Return the checks of all assets.
 
     Args:
-        traits: What is known of each configured provider; without any there are no checks.
+        traits: Traits of each configured provider; without any there are no checks.
     """
     if not traits:
         return []
@@ -71,7 +71,7 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
 
 
 def _look(check: Check, scene: Scene) -> Outcome:
-    """Let a check look; where a table that it reads is lost, it says so, and holds nothing back."""
+    """Run a check; if a table that it reads is lost, report that without blocking the assets downstream."""
     try:
         return check.look(scene)
     except DamagedError as error:

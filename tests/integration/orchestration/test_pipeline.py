@@ -293,7 +293,7 @@ def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
     drawn = read_svg(picture.read_text(encoding="utf-8"))
     assert any(text.startswith("people: ") for text in drawn.texts)
     assert any(shape.dashed for shape in drawn.shapes)
-    assert "realised" in command(everything, everything.home.path, "status")
+    assert "actual" in command(everything, everything.home.path, "status")
 
 
 def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):
