@@ -199,7 +199,7 @@ def test_the_command_notifies_of_sources(watched: Watched):
     watched.run(box_pull=REFUSED, dropbox_pull="")
     variables: dict[str, Any] = watched.soc.variables
     said = ask(watched, "notify", **variables)
-    assert "1 sources failing, or well again" in said.out
+    assert "1 sources started to fail or recovered" in said.out
     assert watched.soc.told() == [("source-box-1", "source.failing")]
 
 
