@@ -55,8 +55,8 @@ def notify(
     with alone(home) as may:
         if not may:
             raise CommandError(
-                "The sensor or another `uploadwatch notify` is sending now, and sends what is due. Try again when it is "
-                "done."
+                "The sensor or another `uploadwatch notify` is sending now, and sends what is due. Try again when it "
+                "is done."
             )
         turned = enter_sources(box, lake, channels, clock.now())
         try:

@@ -59,8 +59,8 @@ def remove_source(
         else:
             freed = delete_source(lake, source)
             said = (
-                f"{source} is removed, and its data ({size(freed)}) are deleted. The next run over their days withdraws "
-                "alerts based on this source only; to withdraw them all, run: "
+                f"{source} is removed, and its data ({size(freed)}) are deleted. The next run over their days "
+                "withdraws alerts based on this source only; to withdraw them all, run: "
                 f"uploadwatch backfill --from {days[0]} --to {days[-1]}"
             )
     terminal().print(escape(said), highlight=False, soft_wrap=True)
