@@ -12,7 +12,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Clock, Detector, Pages
-from dossier.page_builder import Binder, Made, is_switched
+from dossier.page_builder import Made, PageBuilder, is_switched
 from dossier.queries import SIGNS, USUAL, WATCHED
 from lake.home import dossier_url
 from lake.store import Lake
@@ -61,9 +61,9 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
             reach = range_of(context)[0] - date.min if switched else _REACH
 
             @cache
-            def binder() -> Binder:
+            def builder() -> PageBuilder:
                 # Create it only under the table's lock: an overlapping run may change alerts and pages before.
-                made = Binder(
+                made = PageBuilder(
                     con,
                     lake,
                     now=clock.now(),
@@ -76,7 +76,7 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 return made
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-                made = binder().bind(own, day)
+                made = builder().make(own, day)
                 metadata = _links(lake, pages.url, made)
                 if any(each.is_new for each in made):
                     context.log_event(dg.AssetObservation("alerts", partition=day.isoformat(), metadata=metadata))
@@ -88,15 +88,15 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 engine,
                 Step(
                     outputs={"day_dossiers": "dossiers"},
-                    made_from=lambda day: binder().made_from(day),
+                    made_from=lambda day: builder().made_from(day),
                     compute=compute,
                 ),
                 reach=reach,
             )
             with lake.alone("dossiers"):
-                binder().index()
+                builder().index()
         build_warehouse(lake)
-        context.log.info("%d pages made; index: %s", binder().rendered, dossier_url(lake, None, pages.url))
+        context.log.info("%d pages made; index: %s", builder().rendered, dossier_url(lake, None, pages.url))
 
     return _asset
 
