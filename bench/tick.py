@@ -41,12 +41,12 @@ _TIMES = 10
 def _tick(values: Mapping[str, str], now: datetime) -> tuple[float, dict[str, float]]:
     """Perform a poll run; return the seconds of the run and of each step."""
     job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
-    config = run_config(PROVIDERS, reconcile=False).to_config_dict()
+    config = run_config(PROVIDERS, late_data=False).to_config_dict()
     with dg.DagsterInstance.ephemeral() as instance:
         began = time.perf_counter()
         result = job.execute_in_process(
             instance=instance,
-            tags={**range_tags(now.date() - _DAY, now.date()), "dagster/schedule_name": "tick"},
+            tags={**range_tags(now.date() - _DAY, now.date()), "dagster/schedule_name": "poll"},
             run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
         seconds = time.perf_counter() - began

@@ -24,7 +24,7 @@ __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_o
 
 OVERDUE = timedelta(hours=2)
 """Time without a run after which sources are overdue: poll runs start every 15 minutes and stop after two hours."""
-_SCHEDULE = "Check that the schedule `tick` is on and that Dagster's daemon runs, and read the last run's log."
+_SCHEDULE = "Check that the schedule `poll` is on and that Dagster's daemon runs, and read the last run's log."
 _ACTIVATION = timedelta(days=Parameters().activation_days)
 
 

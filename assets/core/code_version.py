@@ -50,29 +50,29 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
 
 
 def dependencies_of(table: str, provider: str = "", root: Path = ROOT) -> Dependencies:
-    """Find what decides a table, its inputs apart.
+    """Return the queries, code and settings that a table depends on, besides its inputs.
 
     Args:
         table: Last part of the table's name.
-        provider: Whose table it is, of tables that exist per provider.
+        provider: Provider of the table, for tables that exist per provider.
         root: Directory of the packages.
 
     Raises:
-        KeyError: No function makes the table: audit events are what the provider says.
+        KeyError: No function makes the table, as for audit events, which come from the provider.
     """
     return dependencies(*MADE_BY[table], provider=provider, root=root)
 
 
 def rules(table: str, detector: Detector, provider: str = "") -> str:
-    """Digest of what decides a table beside its inputs, with the settings that count for it.
+    """Return a digest of the rules and settings that a table depends on, besides its inputs.
 
     Args:
         table: Last part of the table's name.
         detector: The detector's settings.
-        provider: Whose table it is, of tables that exist per provider.
+        provider: Provider of the table, for tables that exist per provider.
 
     Raises:
-        KeyError: No function makes the table: audit events are what the provider says.
+        KeyError: No function makes the table, as for audit events, which come from the provider.
     """
     found = dependencies_of(table, provider)
     text = found.digest
@@ -86,7 +86,7 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
 
 
 def code_version(table: str, detector: Detector, provider: str = "") -> str | None:
-    """Short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
+    """Return a short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
     if table == "audit_events":
         return None
     return hashlib.sha256(rules(table, detector, provider).encode()).hexdigest()[:12]

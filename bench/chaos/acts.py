@@ -38,14 +38,14 @@ class Act:
         daemon: Whether it is Dagster's daemon looking for runs whose process is gone.
         first: First day of the run, ISO 8601.
         last: Last day of the run, ISO 8601.
-        reconcile: Whether the run is a late-data re-pull.
+        late_data: Whether the run is a late-data re-pull.
     """
 
     variables: Mapping[str, str]
     arguments: Sequence[str] = ()
     first: str = ""
     last: str = ""
-    reconcile: bool = True
+    late_data: bool = True
     daemon: bool = False
 
 
@@ -118,7 +118,7 @@ def _run(act: Act) -> Said:
     values = {**act.variables}
     providers = configured(values)
     job = build_defs(values).resolve_job_def(JOB)
-    config = run_config(providers, reconcile=act.reconcile).to_config_dict()
+    config = run_config(providers, late_data=act.late_data).to_config_dict()
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             instance=instance,

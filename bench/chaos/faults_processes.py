@@ -186,7 +186,7 @@ def forget_nobody(scene: Scene) -> None:
 def two_runs(scene: Scene) -> None:
     """Perform two poll runs at the same time."""
     scene.before(scene.at)
-    acts = [scene.stage.poll_act(scene.run, reconcile=reconcile) for reconcile in (True, scene.draw.random() < 0.5)]
+    acts = [scene.stage.poll_act(scene.run, late_data=late_data) for late_data in (True, scene.draw.random() < 0.5)]
     for pid in [scene.stage.start(act) for act in acts]:
         scene.hear(scene.stage.wait(pid))
     scene.point.append("at once")

@@ -132,14 +132,14 @@ class Stage:
         """Wait for a process."""
         return self.nursery.wait(pid, self.folder)
 
-    def run_act(self, first: date, last: date, *, reconcile: bool = True) -> Act:
+    def run_act(self, first: date, last: date, *, late_data: bool = True) -> Act:
         """Return a run over these days."""
-        return Act(self.variables(), (), first.isoformat(), last.isoformat(), reconcile)
+        return Act(self.variables(), (), first.isoformat(), last.isoformat(), late_data)
 
-    def poll_act(self, run: Run, *, reconcile: bool = True) -> Act:
+    def poll_act(self, run: Run, *, late_data: bool = True) -> Act:
         """Return a poll run at the present, over the days given by the host's clock."""
         first, last = Run(run.now + self.world.ahead, run.days).range
-        return self.run_act(min(first, _LAST), min(last, _LAST), reconcile=reconcile)
+        return self.run_act(min(first, _LAST), min(last, _LAST), late_data=late_data)
 
     def command_act(self, *arguments: str) -> Act:
         """Return a command as typed."""

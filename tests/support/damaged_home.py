@@ -67,7 +67,7 @@ class Broken(Watched):
         now: datetime = END,
         providers: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
-        reconcile: bool = True,
+        late_data: bool = True,
         local: datetime | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> Ran:
@@ -79,7 +79,7 @@ class Broken(Watched):
             now: The present as the providers see it.
             providers: Sources that are configured; empty: all of the deployment.
             overrides: Resources that replace the usual ones.
-            reconcile: Whether the run is a late-data re-pull.
+            late_data: Whether the run is a late-data re-pull.
             local: Time of the host's clock, if it differs.
             settings: Variables that differ.
         """
@@ -95,7 +95,7 @@ class Broken(Watched):
                 instance=instance,
                 tags=range_tags(FIRST + timedelta(days=first), FIRST + timedelta(days=last)),
                 run_config={
-                    **run_config(configured(values), reconcile=reconcile).to_config_dict(),
+                    **run_config(configured(values), late_data=late_data).to_config_dict(),
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 raise_on_error=False,

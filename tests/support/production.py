@@ -78,12 +78,12 @@ class Production:
         self._code_server.wait()
 
     def tick(self) -> dg.DagsterRun:
-        """Let a quarter of an hour pass for the schedule `tick`, and return the run that it requested."""
+        """Let a quarter of an hour pass for the schedule `poll`, and return the run that it requested."""
         target = WorkspaceFileTarget([self._workspace])
         with WorkspaceProcessContext(self.instance, target) as workspace:
             location = workspace.create_request_context().get_code_location("uploadwatch")
             [repository] = location.get_repositories().values()
-            self.instance.start_schedule(repository.get_schedule("tick"))
+            self.instance.start_schedule(repository.get_schedule("poll"))
             before = {run.run_id for run in self.instance.get_runs()}
             self._quarters += 1
             later = datetime.now(UTC) + self._quarters * timedelta(minutes=15)
@@ -93,9 +93,9 @@ class Production:
                 )
             )
             self.instance.stop_schedule(
-                repository.get_schedule("tick").get_remote_origin_id(),
-                repository.get_schedule("tick").selector_id,
-                repository.get_schedule("tick"),
+                repository.get_schedule("poll").get_remote_origin_id(),
+                repository.get_schedule("poll").selector_id,
+                repository.get_schedule("poll"),
             )
         [run] = [run for run in self.instance.get_runs() if run.run_id not in before]
         return run

@@ -287,7 +287,7 @@ def test_an_outbox_of_the_first_layout_is_taken_over(home: Home):
     lake = Lake(root=str(home.path / "lake"))
     enter_alerts(outbox_of(home.path), lake, channels, NOW, WEEK)
     outbox_of(home.path).add(
-        [feed_message("box", stale=True, said="x"), run_failed("7", "tick", [], {"box": "no"})], channels, NOW
+        [feed_message("box", stale=True, said="x"), run_failed("7", "poll", [], {"box": "no"})], channels, NOW
     )
     deliver(outbox_of(home.path), channels, lambda: NOW)
     assert home.soc.received() == [("feed-box-1", "feed.stale"), ("c-1", "alert.new")] or home.soc.received() == [

@@ -199,7 +199,7 @@ def test_the_command_notifies_of_sources(watched: Watched):
     watched.run(box_pull=REFUSED, dropbox_pull="")
     variables: dict[str, Any] = watched.soc.variables
     said = ask(watched, "notify", **variables)
-    assert "1 sources failing, or well again" in said.out
+    assert "1 sources started to fail or recovered" in said.out
     assert watched.soc.received() == [("source-box-1", "source.failing")]
 
 
@@ -283,7 +283,7 @@ def test_sources_that_no_run_looks_at_are_told(watched: Watched):
     """Prevents a daemon that is down from looking like a quiet week; a replay is over and needs none."""
     watched.run(box_pull="", dropbox_pull="")
     assert "No run" not in ask(watched, "alerts", minutes=119).out
-    late = "No run since 2026-03-02 12:00 UTC has checked Box, Dropbox. Check that the schedule `tick` is on"
+    late = "No run since 2026-03-02 12:00 UTC has checked Box, Dropbox. Check that the schedule `poll` is on"
     for command in ("alerts", "status"):
         assert ask(watched, command, minutes=121).out.startswith(late)
     (watched.home / "replay.json").write_text("{}")
