@@ -1,4 +1,4 @@
-"""What runs while a table is made, against what its version covers: seen in a whole run, not read from the source."""
+"""Comparison of the functions and queries that run while a table is made with those that its version covers."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Recorder:
             if module == "detection.sql" and code.co_name == "load":
                 self.queries[table].add(frame.f_locals["name"])
             elif module.split(".")[0] in LOOKED_AT and module not in STORED_HOW and path.suffix == ".py":
-                name = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
-                self.functions[table].add(f"{module.removesuffix('.__init__')}.{name.split('.')[0]}")
+                name = code.co_qualname.partition(".")[0]
+                self.functions[table].add(f"{module.removesuffix('.__init__')}.{name}")
 
         # Texts are kept: each table is to load its own.
         load.cache_clear()
