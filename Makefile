@@ -23,11 +23,11 @@ lint: .venv/development
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 
-.venv/runtime: requirements.lock pyproject.toml
+.venv/runtime: requirements.lock requirements-build.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements.lock
 	touch $@
 
-.venv/development: requirements-dev.lock pyproject.toml
+.venv/development: requirements-dev.lock requirements-build.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements-dev.lock
 	touch $@ .venv/runtime
 

@@ -17,6 +17,7 @@ from cli.backfill import backfill
 from cli.backtest import backtest
 from cli.classify import classify
 from cli.demo import demo, run
+from cli.deployment_files import write_deployment
 from cli.doctor import doctor
 from cli.export import export
 from cli.forget import forget
@@ -51,6 +52,7 @@ for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
 app.command("verify")(verify_lake)
+app.command("deployment")(write_deployment)
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import Annotated, Any
 
 import duckdb
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from assets.core.resources import Clock
 from cli.alert_table import alert_table
 from cli.incident_score import score
-from cli.options import HOME, HomeOption, known_providers, lake_of, pages_address
-from cli.replay import PROJECT, Home, play, sandbox
+from cli.options import HOME, HomeOption, called, known_providers, lake_of, pages_address
+from cli.replay import SANDBOX, Home, play, sandbox
 from cli.terminal import terminal
+from common.clock import Clock
 from detection.rule import RULE
 from lake.shown_alerts import read_alerts
 from orchestration.resources import resources
@@ -31,6 +31,8 @@ __all__ = ["demo", "run"]
 out = terminal()
 _DEMO_START = date(2026, 1, 5)
 _DEMO_DAYS = 60
+_FEWEST_DAYS = 18
+"""Days of the workload up to the first harmful incident after activation."""
 _ATTEMPTS = 5
 _OWN_FILES = (
     "UPLOADWATCH_ALLOW_LIST",
@@ -163,10 +165,20 @@ def run(
         {**_own_rules(), "UPLOADWATCH_BUDGET": str(budget)},
         faults,
     )
-    out.print(f"{len(_alerts(home))} alerts in {home}; see them with: uploadwatch alerts --home {home}")
+    out.print(f"{len(_alerts(home))} alerts in {home}; see them with: {escape(called('alerts', home))}", soft_wrap=True)
 
 
-def demo(home: HomeOption = HOME) -> None:
+def demo(
+    home: HomeOption = HOME,
+    days: Annotated[
+        int,
+        typer.Option(
+            help="Days to replay, from the first; fewer take less time and raise fewer alerts.",
+            min=_FEWEST_DAYS,
+            max=_DEMO_DAYS,
+        ),
+    ] = _DEMO_DAYS,
+) -> None:
     """Generate 60 days of a made-up organisation, pull them through the four APIs, and show the alerts."""
     began = time.monotonic()
     workload = home.absolute() / "demo" / "workload.parquet"
@@ -174,9 +186,7 @@ def demo(home: HomeOption = HOME) -> None:
     out.print("Generating 60 days of a made-up organisation: 300 people, four providers …")
     subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "sandbox",
+            *SANDBOX,
             "workload",
             "--out",
             str(workload),
@@ -186,13 +196,13 @@ def demo(home: HomeOption = HOME) -> None:
             _DEMO_START.isoformat(),
         ],
         check=True,
-        cwd=PROJECT,
         stdout=subprocess.DEVNULL,
     )
-    _replay(Home(home), workload, _DEMO_START, _DEMO_START + timedelta(days=_DEMO_DAYS - 1), list(PROVIDERS), {})
+    last = _DEMO_START + timedelta(days=days - 1)
+    _replay(Home(home), workload, _DEMO_START, last, list(PROVIDERS), {})
     found = _alerts(home)
     out.print(alert_table(found))
-    result = score(found, workload.with_suffix(".labels.csv"), providers=tuple(PROVIDERS))
+    result = score(found, workload.with_suffix(".labels.csv"), providers=tuple(PROVIDERS), last=last)
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
     out.print(
@@ -200,10 +210,12 @@ def demo(home: HomeOption = HOME) -> None:
         f"{result.as_suspicious} of {result.suspicious} by a suspicious user reported as such; "
         f"{result.look_alikes + result.unlabelled} false positives "
         f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "
-        f"{_DEMO_DAYS - RULE.periods.activation_days} monitored days."
+        f"{days - RULE.periods.activation_days} monitored days."
     )
     out.print(
-        f"Took {time.monotonic() - began:.0f} s. To see lineage, runs and checks in the browser: [bold]make ui[/]"
+        f"Took {time.monotonic() - began:.0f} s. To see lineage, runs and checks in the browser: "
+        f"[bold]{escape(called('ui', home))}[/]",
+        soft_wrap=True,
     )
     out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,16 +43,22 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
-def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence[str]) -> Score:
+def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence[str], last: date = date.max) -> Score:
     """Compare alerts with the labels beside a workload.
 
     Args:
         alerts: From :func:`lake.shown_alerts.read_alerts`.
         labels: CSV with the columns scenario, malicious, expected, users, providers, start and end.
         providers: Monitored providers; incidents on others only are left out.
+        last: Last day that was replayed; incidents that ended later are left out.
     """
     with labels.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if set(row["providers"].split("+")) & set(providers)]
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if set(row["providers"].split("+")) & set(providers)
+            and (_time(row["end"]).date() <= last or row["expected"] == "quiet")
+        ]
     explained: dict[str, bool] = {}
     wanted: dict[str, int] = {}
     found: dict[str, int] = {}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +18,7 @@ from lake.store import Lake
 from orchestration.settings import Settings, environment
 from providers import PROVIDERS
 
-__all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address", "svg_file"]
+__all__ = ["HOME", "Format", "HomeOption", "called", "known_providers", "lake_of", "pages_address", "svg_file"]
 
 HOME = Path(".uploadwatch")
 """Default home."""
@@ -39,6 +42,15 @@ def lake_of(home: Path) -> Lake:
     if not (home / "lake").is_dir():
         raise CommandError(f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME.")
     return Lake(root=str(home / "lake"))
+
+
+def called(command: str, home: Path) -> str:
+    """Return the text of a command on a home, as the person has to type it to run this program again."""
+    program = Path(sys.argv[0])
+    found = shutil.which(program.name)
+    name = program.name if found and Path(found).absolute() == program.absolute() else str(program)
+    where = [] if home == HOME else ["--home", str(home)]
+    return shlex.join([name, command, *where])
 
 
 def pages_address(home: Path) -> str:

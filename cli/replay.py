@@ -26,16 +26,17 @@ from lake.home import REPLAY_NOTE
 from orchestration.definitions import build_defs
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
+from orchestration.shipped_files import shipped_text
 from orchestration.storage.event_log import BatchingSqliteEventLogStorage
 
-__all__ = ["PROJECT", "Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
+__all__ = ["SANDBOX", "Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 
 _STEP = timedelta(days=6)
 """Days per step; Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
-PROJECT = Path(__file__).resolve().parents[1]
-"""Directory that the project is installed from."""
+SANDBOX = (sys.executable, "-P", "-m", "sandbox")
+"""Command of the sandbox; a directory of that name where the person works is not meant."""
 
 
 class Home:
@@ -85,8 +86,7 @@ class Home:
             "class": BatchingSqliteEventLogStorage.__name__,
             "config": {"base_dir": str(storage / "history" / "runs")},
         }
-        settings = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
-        text = f"{settings}event_log_storage: {json.dumps(event_log)}\n"
+        text = f"{shipped_text('dagster.yaml')}event_log_storage: {json.dumps(event_log)}\n"
         (storage / "dagster.yaml").write_text(text, encoding="utf-8")
         os.environ["DAGSTER_HOME"] = str(storage)
         return dg.DagsterInstance.get()
@@ -137,13 +137,13 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
     state.mkdir(parents=True, exist_ok=True)
     ready = state / "sandbox.env"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "sandbox", "serve", "--workload", str(workload), "--state", str(state)]
+    command = [*SANDBOX, "serve", "--workload", str(workload), "--state", str(state)]
     if faults:
         command += ["--faults", str(faults.absolute())]
     log = state / "sandbox.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [*command, "--now", now.isoformat()], stdout=out, stderr=subprocess.STDOUT, cwd=PROJECT
+            [*command, "--now", now.isoformat()], stdout=out, stderr=subprocess.STDOUT, cwd=state
         )
     try:
         deadline = time.monotonic() + _START_SECONDS

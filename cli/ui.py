@@ -1,77 +1,227 @@
-"""``uploadwatch ui``: Dagster's UI on a home that was made by a replay."""
+"""``uploadwatch ui``: Dagster's UI with its daemon, on a replay's home or on the home of an organisation."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
+import requests
 import typer
 
 from cli.options import HOME, HomeOption
-from cli.replay import PROJECT, Home, sandbox
+from cli.replay import Home, sandbox
 from cli.terminal import terminal
-from connectors import variables
-from orchestration.env_file import ENV_FILE, env_text
+from common.errors import CommandError
+from connectors import configured, variables
+from orchestration.env_file import ENV_FILE, env_text, read_env_file
+from orchestration.schedules import LOCATION
+from orchestration.settings import Settings, environment
+from orchestration.shipped_files import shipped_text
 from providers import PROVIDERS
 
 __all__ = ["ui"]
+
+_START_SECONDS = 120
+_STOP_SECONDS = 20
+_PAUSE_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What Dagster is started on.
+
+    Attributes:
+        storage: ``DAGSTER_HOME``.
+        folder: Working directory of the code location.
+        environment: Variables of the code location alone, which may be secrets.
+    """
+
+    storage: Path
+    folder: Path
+    environment: Mapping[str, str]
 
 
 def ui(
     home: HomeOption = HOME,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
 ) -> None:
-    """Open Dagster's UI on a home that `demo` or `run` made, with its sandbox running again."""
-    place = Home(home)
-    noted = place.variables()
-    if not noted:
-        raise typer.BadParameter(
-            f"{home} was not made by `uploadwatch demo` or `uploadwatch run`; run one of them first."
-        )
+    """Open Dagster's UI: on a replay with its sandbox, or on your organisation's home with schedules and sensors.
+
+    Runs that are in progress end with it. The organisation's settings and secrets come from the environment and the
+    file of variables; after a change of the file choose *Reload definitions* in the UI.
+    """
+    out = terminal()
+    with ExitStack() as stack:
+        if noted := Home(home).variables():
+            place = stack.enter_context(_replayed(Home(home), noted))
+            out.print(f"{home} holds a replay of made-up history, with a sandbox for the providers.", soft_wrap=True)
+        else:
+            place = _organisation(home)
+            out.print(
+                f"{home} is watched while this runs. Schedules are off until you switch them on under Automation.",
+                soft_wrap=True,
+            )
+        _serve(place, port, stack)
+
+
+@contextmanager
+def _replayed(home: Home, noted: dict[str, str]) -> Iterator[_Place]:
+    """Start the sandbox of a replay."""
     workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
     providers = noted.pop("providers").split(",")
-    with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
-        # Only the code location's process reads the file: the web server and the daemon get no credentials.
-        variables_file = place.path / "sandbox" / "ui.env"
+    with home.instance(), sandbox(workload, home.path / "sandbox", now=now) as stand_in:
+        # Not the environment: runs that the UI shows are started with it.
+        variables_file = home.path / "sandbox" / "ui.env"
         variables_file.write_text(env_text({**stand_in.variables(providers), **noted}), encoding="utf-8")
-        terminal().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
-        _serve(
-            [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml"), "-p", str(port)],
-            # Dagster reads the .env of its working directory; in its own there is none.
-            place.path / "dagster",
-            {**_without_settings(os.environ), ENV_FILE: str(variables_file)},
+        storage = home.path / "dagster"
+        # Dagster reads the .env of its working directory; in its own there is none.
+        yield _Place(storage, storage, {**_without_settings(os.environ), ENV_FILE: str(variables_file)})
+
+
+def _organisation(home: Path) -> _Place:
+    """Prepare the home of an organisation.
+
+    Raises:
+        typer.BadParameter: No provider is configured.
+    """
+    values = environment()
+    if not configured(values):
+        raise typer.BadParameter(
+            f"{home} was not made by `uploadwatch demo` or `uploadwatch run`, and no provider is configured. Run one "
+            "of them first, or set the variables of a provider: docs/configuration.md."
         )
+    Settings.read(values)
+    storage = Path(values.get("DAGSTER_HOME") or home / "dagster").absolute()
+    storage.mkdir(parents=True, exist_ok=True)
+    if not (storage / "dagster.yaml").exists():
+        (storage / "dagster.yaml").write_text(shipped_text("dagster.yaml"), encoding="utf-8")
+    # What comes from the file is left to the code location, which reads it again when definitions are reloaded.
+    filed = read_env_file()
+    own = {name: value for name, value in os.environ.items() if filed.get(name) != value}
+    return _Place(storage, Path.cwd(), {**own, "UPLOADWATCH_HOME": str(home.absolute())})
 
 
-def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    """Run a server that has child processes, and end all of them when this process is stopped."""
+def _serve(place: _Place, port: int, stack: ExitStack) -> None:
+    """Run the code location, the daemon and the web server until one ends or this process is stopped.
+
+    Raises:
+        CommandError: One of them ended by itself; the message has the last lines of its log.
+    """
 
     def stop(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    with subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True) as process:
+    _refuse_taken(port)
+    logs = place.storage / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="uploadwatch-")))
+    workspace = folder / "workspace.yaml"
+    server = {"socket": str(folder / "code"), "host": "localhost", "location_name": LOCATION}
+    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
+    # A person's directory may hold one that is called as a package is.
+    safe = {"PYTHONSAFEPATH": "1", "DAGSTER_HOME": str(place.storage)}
+    # Neither of the others needs the secrets.
+    bare = {**_without_settings(os.environ), **safe}
+    location = ["-m", "orchestration.definitions", "--location-name", LOCATION, "--socket", str(folder / "code")]
+    commands = {
+        "code": ["dagster", "code-server", "start", *location, "--log-level", "warning"],
+        "daemon": ["dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"],
+        "webserver": [
+            *("dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)),
+            *("--dagster-log-level", "warning", "--suppress-warnings"),
+        ],
+    }
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for name, command in commands.items():
+            own = {**place.environment, **safe} if name == "code" else bare
+            with (logs / f"{name}.log").open("wb") as log:
+                started[name] = subprocess.Popen(
+                    [sys.executable, "-m", *command],
+                    cwd=place.folder if name == "code" else place.storage,
+                    env=own,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            if name == "code":
+                _wait(started, logs, (folder / "code").exists)
+        _wait(started, logs, lambda: _served(port))
+        terminal().print(
+            f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C); logs in {logs}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        _wait(started, logs, lambda: False, seconds=None)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        _end(started)
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            process.wait()
-        except KeyboardInterrupt:
-            # Signal all of them: the parent does not always stop its children.
+            ours.bind(("127.0.0.1", port))
+        except OSError:
+            raise CommandError(f"Port {port} is in use. End what uses it, or name another with --port.") from None
+
+
+def _served(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/server_info", timeout=_STOP_SECONDS).ok
+    except requests.ConnectionError:
+        return False
+
+
+def _wait(
+    started: Mapping[str, subprocess.Popen[bytes]],
+    logs: Path,
+    ready: Callable[[], bool],
+    seconds: float | None = _START_SECONDS,
+) -> None:
+    """Wait until something is ready, as long as all processes run."""
+    deadline = time.monotonic() + seconds if seconds else None
+    while not ready():
+        for name, process in started.items():
+            if process.poll() is not None:
+                said = (logs / f"{name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+                raise CommandError(f"Dagster's {name} ended: {' / '.join(said) or 'it said nothing'}")
+        if deadline and time.monotonic() > deadline:
+            raise CommandError(f"Dagster did not start within {seconds:.0f} seconds. See its logs in {logs}.")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def _end(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """End all processes and their children, the web server first."""
+    for process in reversed(started.values()):
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
-            try:
-                process.wait(timeout=20)
-            finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+    for process in reversed(started.values()):
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=_STOP_SECONDS)
+        # The parent does not always stop its children.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without settings and credentials of a real deployment: a replay must not reach it."""
+    """Return the environment without settings and credentials of a real deployment."""
     theirs = {name for provider in PROVIDERS for name in variables(provider)}
     return {
         name: value for name, value in environment.items() if name not in theirs and not name.startswith("UPLOADWATCH_")
