@@ -7,7 +7,6 @@ from functools import cache
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.charts.load import load_metadata
 from assets.charts.pictures import alert_pictures
@@ -15,7 +14,7 @@ from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Detector
+from assets.core.resources import Detector, Engine
 from detection.alerts import LOOK_BACK, fold, pick_day
 from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
@@ -49,7 +48,9 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         backfill_policy=SINGLE_RUN,
         **described("alerts"),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _asset(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: Engine, detector: Detector
+    ) -> None:
         sources = known_sources(lake, providers)
         uploads = [f"{source}/uploads" for source in sources]
         activity = [f"{source}/activity" for source in sources]

@@ -9,10 +9,11 @@ import dagster as dg
 from assets.core.descriptions import described
 from assets.core.partitions import range_of
 from assets.core.pull_checks import pull_check, pulled
-from assets.core.resources import Clock, Source
+from assets.core.resources import Source
 from assets.core.seam import fault_of, worst_kind
 from assets.core.side_by_side import Patience, Pulls, Watch
 from assets.core.source_pull import PullReport, pull_source
+from common.clock import Clock
 from lake.health import read_health, record
 from lake.manifest import Manifest
 from lake.store import Lake

@@ -6,12 +6,12 @@ from functools import cache
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
-from assets.core.resources import Clock, Detector, Pages
+from assets.core.resources import Detector, Engine, Pages
+from common.clock import Clock
 from dossier.page_builder import Made, PageBuilder, is_switched
 from dossier.queries import SIGNS, USUAL, WATCHED
 from lake.home import dossier_url
@@ -49,9 +49,9 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
     )
     def _asset(
         context: dg.AssetExecutionContext,
-        lake: Lake,
-        engine: DuckDBResource,
-        clock: Clock,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        clock: dg.ResourceParam[Clock],
         detector: Detector,
         pages: Pages,
     ) -> None:

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 from pydantic import Field
 
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
-from assets.core.resources import Clock
+from assets.core.resources import Engine
+from common.clock import Clock
 from exports.files import CLASSES, Destination, ExportFormat
 from exports.mapping import json_line
 from exports.ocsf_validation import CHECKED_BY, VERSION, Verdict, check
@@ -76,7 +76,11 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
         **described("exports"),
     )
     def _asset(
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, clock: Clock, exporter: Exporter
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        clock: dg.ResourceParam[Clock],
+        exporter: Exporter,
     ) -> None:
         destination = exporter.destination()
         wanted = range_of(context)
@@ -170,7 +174,7 @@ def valid_exports() -> dg.AssetChecksDefinition:
         description=f"Every row of the OCSF files is valid by the schema of OCSF {VERSION}.",
     )
     def _check(
-        context: dg.AssetCheckExecutionContext, lake: Lake, engine: DuckDBResource, exporter: Exporter
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: Engine, exporter: Exporter
     ) -> dg.AssetCheckResult:
         destination = exporter.destination()
         faults: list[str] = []

@@ -8,14 +8,14 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import duckdb
 import pyarrow as pa
-from dagster_duckdb import DuckDBResource
 
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of
 from assets.core.pull_checks import pull_check, pulled
 from assets.core.refresh import READ_BACK, touched_days
-from assets.core.resources import Clock, Detector, Source
+from assets.core.resources import Detector, Engine, Source
 from assets.core.seam import Fault, fault_of, worst_kind
+from common.clock import Clock
 from connectors import FileQuestion, FileSize, StoppedError
 from detection.sizes import ask, find_open, merge_answers
 from detection.tables import arrow_schema
@@ -80,7 +80,7 @@ def _look_up(
     table = f"{provider}/file_sizes"
     lake: Lake = context.resources.lake
     clock: Clock = context.resources.clock
-    engine: DuckDBResource = context.resources.engine
+    engine: Engine = context.resources.engine
     detector: Detector = context.resources.detector
     floor = detector.parameters.floor_files
     with lake.alone(table), engine.get_connection() as con:

@@ -10,13 +10,12 @@ from functools import cache
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, window
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Detector
+from assets.core.resources import Detector, Engine
 from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
@@ -48,7 +47,7 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
     def _asset(  # type: ignore[no-untyped-def]
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: Engine, detector: Detector
     ):
         sources = known_sources(lake, providers)
         steps = _steps(lake, sources, detector, detector.people(lake))

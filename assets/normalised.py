@@ -5,14 +5,14 @@ from datetime import date
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import raw_partitions
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Clock, Detector
+from assets.core.resources import Detector, Engine
 from assets.core.source_steps import SourceSeam
+from common.clock import Clock
 from detection.normalise import normalise
 from lake.damage import DamagedError
 from lake.raw_days import manifests_of, raw_files
@@ -84,7 +84,11 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
     )
     # No return annotation: Dagster refuses None for several outputs.
     def _assets(  # type: ignore[no-untyped-def]
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        detector: Detector,
+        clock: dg.ResourceParam[Clock],
     ):
         seam = SourceSeam(context, lake, provider, "logged_uploads")
         read_by = rules("logged_uploads", detector, provider)

@@ -5,7 +5,6 @@ from datetime import date
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.charts.pictures import coverage_picture
 from assets.core.code_version import rules
@@ -13,9 +12,10 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, window
 from assets.core.preview import cell
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Clock, Detector
+from assets.core.resources import Detector, Engine
 from assets.core.seam import fault_of
 from assets.core.source_steps import SourceSeam
+from common.clock import Clock
 from detection.sizes import measure, size_uploads, weigh
 from detection.sql import into
 from lake.days import TRAINING_DAYS, past
@@ -79,7 +79,11 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
         **described("uploads", provider),
     )
     def _asset(
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        detector: Detector,
+        clock: dg.ResourceParam[Clock],
     ) -> None:
         seam = SourceSeam(context, lake, provider, "uploads")
         sized_by = rules("uploads", detector, provider)
@@ -132,7 +136,9 @@ def typical_sizes(
         backfill_policy=SINGLE_RUN,
         **described("typical_sizes"),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector) -> None:
+    def _asset(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], engine: Engine, detector: Detector
+    ) -> None:
         parameters = detector.parameters
         measured = [f"{source}/measured_sizes" for source in known_sources(lake, providers)]
         for provider in providers:
@@ -161,7 +167,7 @@ def typical_sizes(
 def _measure(
     context: dg.AssetExecutionContext,
     lake: Lake,
-    engine: DuckDBResource,
+    engine: Engine,
     detector: Detector,
     provider: str,
     *,

@@ -5,15 +5,15 @@ from datetime import date
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.charts.pictures import hours_picture
 from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Clock, Detector
+from assets.core.resources import Detector, Engine
 from assets.core.seam import fault_of
+from common.clock import Clock
 from detection.saves import count_saves
 from lake.health import record_unconfigured
 from lake.people import REACH
@@ -34,7 +34,11 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         **described("user_hours"),
     )
     def _asset(
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        detector: Detector,
+        clock: dg.ResourceParam[Clock],
     ) -> None:
         for source in unconfigured_sources(lake, providers):
             if since := record_unconfigured(lake, source, now=clock.now()).unconfigured_since:

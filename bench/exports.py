@@ -21,8 +21,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 
-from assets.core.resources import Clock, Engine
+from assets.core.resources import Engine
 from assets.exports import Exporter, exports, valid_exports
+from common.clock import Clock
 from detection.tables import empty
 from lake.store import Lake
 from orchestration.schedules import range_tags

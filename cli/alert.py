@@ -7,9 +7,10 @@ from typing import Annotated
 import duckdb
 import typer
 
-from assets.core.resources import Clock, Detector, Pages
+from assets.core.resources import Detector, Pages
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.clock import Clock
 from common.errors import CommandError
 from dossier.layout import PSEUDONYMS
 from dossier.page import page_of

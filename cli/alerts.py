@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from assets.core.resources import Clock
 from cli.alert_table import alert_table
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.clock import Clock
 from lake.shown_alerts import read_alerts, read_suppressed
 from lake.source_status import activations, sources_of, warnings
 from orchestration.settings import Settings, environment

@@ -19,8 +19,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from assets.checks import READ
 from assets.core.pull_checks import PULLED
-from assets.core.resources import Clock
 from cli.terminal import terminal
+from common.clock import Clock
 from common.errors import CommandError
 from connectors import ConfigurationError, configured
 from orchestration.causes import causes

@@ -13,9 +13,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from assets.core.resources import Clock
 from cli.options import Format, known_providers
 from cli.terminal import terminal, write_json
+from common.clock import Clock
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
 from orchestration.settings import Settings, environment

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from assets.core.resources import Clock
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.clock import Clock
 from exports.files import Destination, ExportFormat
 from exports.writing import open_export
 from lake.days import days_between

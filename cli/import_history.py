@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from assets.core.resources import Clock
 from cli.options import HOME, HomeOption, known_providers
 from cli.terminal import terminal
+from common.clock import Clock
 from connectors import ConfigurationError
 from history.formats import EventFileError, shortened
 from history.importing import ImportReport, import_history

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from assets.core.resources import Clock
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
+from common.clock import Clock
 from common.errors import CommandError
 from connectors import ConfigurationError
 from notify.channels import Channel, DeliveryError, open_channel

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from assets.core.resources import Clock
 from cli.idle import refuse_while_running
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.clock import Clock
 from common.errors import CommandError
 from connectors import ConfigurationError, configured
 from detection.wording import size

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from assets.core.resources import Clock
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.clock import Clock
 from detection.wording import size
 from lake.retention import Old, by_table, find_old, remove_old
 from orchestration.settings import Settings, environment

@@ -8,9 +8,9 @@ import duckdb
 import typer
 from rich.markup import escape
 
-from assets.core.resources import Clock
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
+from common.clock import Clock
 from common.errors import CommandError
 from lake.ledger import publish
 from lake.reviews import add_review

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from assets.charts.budget_plots import load_plot
 from assets.charts.load import load_of_days
-from assets.core.resources import Clock
 from cli.options import HOME, Format, HomeOption, lake_of, svg_file
 from cli.terminal import terminal, write_json
+from common.clock import Clock
 from detection.allow_list import AllowListError, read
 from detection.rule import RULE
 from lake.source_status import Activation, Source, activations, sources_of, warnings

@@ -22,7 +22,6 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,7 +79,8 @@ KEPT_TABLES = ("file_sizes",)
 _CHANGED = "its content is not what was written"
 
 
-class Lake(dg.ConfigurableResource[None]):
+@dataclass(frozen=True)
+class Lake:
     """Tables as files below ``root``.
 
     Attributes:

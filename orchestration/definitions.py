@@ -20,6 +20,7 @@ from assets.judgement import judgement
 from assets.normalised import normalised
 from assets.sizes import sized_uploads, typical_sizes
 from assets.user_hours import user_hours
+from common.clock import Clock
 from connectors import ConfigurationError, configured, horizons, misconfigured, recovers_sizes
 from lake.home import REPLAY_NOTE
 from notify.channels import open_channel
@@ -72,6 +73,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         )
     recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     used = {**resources(settings, values, providers), **(resource_overrides or {})}
+    clock = (resource_overrides or {}).get("clock") or Clock(fixed=settings.now)
     job, verifying = pull_job(), verify_job()
     reach = {provider: horizons(provider, values) for provider in providers}
     checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
@@ -91,7 +93,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         jobs=[*([job, verifying] if providers else []), *cleaning],
         schedules=[
             *(
-                [*schedules(job, used["clock"], reach, settings), run_retention_schedule, verify_schedule(verifying)]
+                [*schedules(job, clock, reach, settings), run_retention_schedule, verify_schedule(verifying)]
                 if providers
                 else []
             ),

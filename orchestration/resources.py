@@ -8,12 +8,11 @@ from typing import Any
 
 import dagster as dg
 
-from assets.core.resources import Clock, Detector, Engine, Pages, Source
+from assets.core.resources import ClockResource, Detector, Engine, LakeResource, Pages, Source
 from assets.core.side_by_side import Pulls
 from assets.exports import Exporter
 from connectors import ConfigurationError, variables
 from exports.files import ExportFormat
-from lake.store import Lake
 from orchestration.pseudonymity import KEY, pseudonyms_of
 from orchestration.sensors import notifier
 from orchestration.settings import Settings
@@ -54,9 +53,9 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
     # A replay notifies nobody: its alerts are made up or old.
     notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     return {
-        "lake": Lake(root=str(settings.home.absolute() / "lake")),
+        "lake": LakeResource(root=str(settings.home.absolute() / "lake")),
         "engine": Engine(home=str(settings.home.absolute())),
-        "clock": Clock(fixed=settings.now),
+        "clock": ClockResource(fixed=settings.now),
         "pulls": Pulls(),
         "detector": Detector(
             budget=settings.budget,

@@ -8,7 +8,7 @@ import dagster as dg
 
 from assets.audit_events import PullConfig
 from assets.checks import INTACT
-from assets.core.resources import Clock
+from common.clock import Clock
 from orchestration.settings import Settings
 from orchestration.storage.dead_runs import DeadRuns
 

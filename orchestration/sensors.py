@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.core.resources import Clock
+from common.clock import Clock
 from lake.store import Lake
 from notify.channels import Channel, open_channel
 from notify.delivery import alone, deliver, enter_alerts, outbox_of
@@ -86,7 +86,10 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
         description="Enters new and changed alerts, sources that fail and feeds that stop in the outbox, and delivers.",
     )
     def _notifications(
-        context: dg.SensorEvaluationContext, lake: Lake, clock: Clock, notifier: Notifier
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        clock: dg.ResourceParam[Clock],
+        notifier: Notifier,
     ) -> dg.SkipReason:
         channels, outbox, pseudonyms = notifier.channels(), notifier.outbox(), notifier.pseudonyms()
         with alone(Path(notifier.home)) as may:
@@ -118,7 +121,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Enters every run that failed in the outbox.",
     )
-    def _run_failures(context: dg.RunFailureSensorContext, clock: Clock, notifier: Notifier) -> None:
+    def _run_failures(context: dg.RunFailureSensorContext, clock: dg.ResourceParam[Clock], notifier: Notifier) -> None:
         notifier.outbox().add([_failure(context)], notifier.channels(), clock.now())
 
     return [_notifications, _run_failures]

@@ -5,13 +5,13 @@ from datetime import UTC, date, timedelta
 from itertools import groupby
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
 
 from assets.checks.catalogue import CATALOGUE, Check
 from assets.checks.findings import Finding, Outcome, Scene, Traits
 from assets.core.partitions import range_of
-from assets.core.resources import Clock, Detector
+from assets.core.resources import Detector, Engine
 from assets.core.severities import ERROR, RUNBOOKS, WARN
+from common.clock import Clock
 from lake.damage import DamagedError
 from lake.store import Lake
 
@@ -56,7 +56,11 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
         can_subset=True,
     )
     def _checks(
-        context: dg.AssetCheckExecutionContext, lake: Lake, clock: Clock, engine: DuckDBResource, detector: Detector
+        context: dg.AssetCheckExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        clock: dg.ResourceParam[Clock],
+        engine: Engine,
+        detector: Detector,
     ) -> Iterator[dg.AssetCheckResult]:
         now = clock.now().astimezone(UTC).replace(tzinfo=None)
         wanted = {selected.name for selected in context.selected_asset_check_keys}

@@ -12,11 +12,11 @@ from queue import SimpleQueue
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.core.partitions import range_of
 from assets.core.preview import preview
 from assets.core.provenance import Provenance
+from assets.core.resources import Engine
 from lake.days import REACH
 from lake.store import Lake, Note
 
@@ -71,7 +71,7 @@ class Step:
 def refresh(
     context: dg.AssetExecutionContext,
     lake: Lake,
-    engine: DuckDBResource,
+    engine: Engine,
     *steps: Step,
     reach: timedelta = REACH,
     also: Sequence[date] = (),

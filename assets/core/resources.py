@@ -1,15 +1,15 @@
 """Resources of the assets: the clock, the engine, the provider's connector, the detector's settings, the pages."""
 
 import threading
-from contextlib import ExitStack
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from dagster_duckdb import DuckDBResource
+import duckdb
 from pydantic import Field, PrivateAttr
 
+from common.clock import Clock
 from connectors import Connector, Limits, build
 from detection import allow_list as allow_lists
 from detection.geoip import read_geography
@@ -24,11 +24,25 @@ from lake.people import People, find_people
 from lake.store import Lake
 from privacy.pseudonyms import Pseudonyms
 
-__all__ = ["Clock", "Detector", "Engine", "Pages", "Source"]
+__all__ = ["ClockResource", "Detector", "Engine", "LakeResource", "Pages", "Source"]
 
 
-class Clock(dg.ConfigurableResource[None]):
-    """Source of the present time for all assets.
+class LakeResource(dg.ConfigurableResource[Lake]):
+    """Resource of the lake: assets get a :class:`lake.store.Lake`, which knows nothing of Dagster.
+
+    Attributes:
+        root: Directory of the lake.
+    """
+
+    root: str
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+        """Return the lake."""
+        return Lake(root=self.root)
+
+
+class ClockResource(dg.ConfigurableResource[Clock]):
+    """Resource of the clock: assets get a :class:`common.clock.Clock`.
 
     Attributes:
         fixed: ISO 8601 time that stands for now, for replays of history; empty for the real time.
@@ -36,28 +50,32 @@ class Clock(dg.ConfigurableResource[None]):
 
     fixed: str = ""
 
-    def now(self) -> datetime:
-        """Return the present time, UTC with zone."""
-        if self.fixed:
-            return datetime.fromisoformat(self.fixed).astimezone(UTC)
-        return datetime.now(UTC)
+    def create_resource(self, context: dg.InitResourceContext) -> Clock:
+        """Return the clock."""
+        return Clock(fixed=self.fixed)
 
 
-class Engine(DuckDBResource):
+class Engine(dg.ConfigurableResource[None]):
     """DuckDB in memory, one database for all steps of a run's process: opening one takes longer than most queries.
 
     Each connection sees its own temporary tables and views. Create nothing else with it: what is not temporary,
     including Python functions, would be visible to every other step.
 
     Attributes:
+        database: Name of the database in memory.
         home: Directory of the deployment, in which it spills what exceeds its share of the memory. Empty: DuckDB's own
             limit and directory.
     """
 
     home: str = ""
     database: str = ":memory:uploadwatch"
-    connection_config: dict[str, Any] = Field(default_factory=lambda: dict(ENGINE))
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a connection to the database, and close it at the end."""
+        with duckdb.connect(self.database, config=dict(ENGINE)) as con:
+            yield con
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Hold the database open until the run ends, since it closes with its last connection; limit its memory."""

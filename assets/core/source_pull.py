@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
-from assets.core.resources import Clock, Source
+from assets.core.resources import Source
 from assets.core.seam import Fault, fault_of
 from assets.core.side_by_side import Watch
+from common.clock import Clock
 from connectors import Connector, Recovering, StoppedError, Streaming, Timekeeping
 from lake.landing import due
 from lake.manifest import Manifest

@@ -1,16 +1,18 @@
 """The code location with the sandbox's clock and a short activation."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import dagster as dg
 import requests
 
-from assets.core.resources import Clock
+from common.clock import Clock
 from orchestration.definitions import build_defs
 from orchestration.settings import environment
 from tests.support.pipeline import Quick
 
 
+@dataclass(frozen=True)
 class SandboxClock(Clock):
     """Clock that reads the sandbox's time.
 
@@ -18,7 +20,7 @@ class SandboxClock(Clock):
         url: The sandbox.
     """
 
-    url: str
+    url: str = ""
 
     def now(self) -> datetime:
         now = requests.get(f"{self.url}/_sandbox/clock", timeout=30).json()["now"]

@@ -16,8 +16,9 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
-from assets.core.resources import Clock, Detector, Engine, Pages
+from assets.core.resources import Detector, Engine, Pages
 from assets.dossiers import dossiers
+from common.clock import Clock
 from detection.tables import empty
 from lake.store import Lake
 from tests.support.memory import connect

@@ -17,8 +17,9 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from assets.core.resources import Clock, Engine
+from assets.core.resources import Engine
 from assets.exports import Exporter, exports, valid_exports
+from common.clock import Clock
 from detection.tables import TABLES, empty
 from lake.ledger import publish
 from lake.retention import remove_old

@@ -12,9 +12,9 @@ import duckdb
 import pytest
 from typer.testing import CliRunner
 
-from assets.core.resources import Clock
 from cli.app import app
 from cli.options import lake_of
+from common.clock import Clock
 from lake.ledger import publish
 from lake.manifest import Manifest
 from lake.reviews import add_review

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.core.resources import Clock
+from common.clock import Clock
 from notify.delivery import alone, outbox_of
 from orchestration.definitions import build_defs
 from privacy.pseudonyms import Pseudonyms

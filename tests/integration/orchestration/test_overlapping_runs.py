@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -30,6 +31,7 @@ _PAUSE_SECONDS = 4.0
 """Longest wait of a paused run for the other run, which meanwhile waits for its turn if it has to."""
 
 
+@dataclass(frozen=True)
 class Pausing(Lake):
     """A lake that stops before a table is first written, until the other run is over or has had its time.
 

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.core.resources import Clock
+from common.clock import Clock
 from connectors import Page
 from lake.health import Health, Kind, read_health, record
 from lake.landing import land

@@ -7,9 +7,9 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import pytest
-from dagster_duckdb import DuckDBResource
 
 from assets.core.refresh import _DAYS_AT_ONCE, Step, refresh
+from assets.core.resources import Engine
 from lake.store import Lake
 
 FIRST, LAST = "2026-01-05", "2026-01-16"
@@ -47,7 +47,7 @@ def made(
         partitions_def=dg.DailyPartitionsDefinition(FIRST),
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def _asset(context: dg.AssetExecutionContext, engine: DuckDBResource) -> None:
+    def _asset(context: dg.AssetExecutionContext, engine: Engine) -> None:
         step = Step(outputs={"ignored": "ignored"}, made_from=str, compute=compute)
         refresh(context, lake, engine, step, days_apart=apart)
 
@@ -56,7 +56,7 @@ def made(
 
 def run(asset: dg.AssetsDefinition, instance: dg.DagsterInstance) -> bool:
     tags = {"dagster/asset_partition_range_start": FIRST, "dagster/asset_partition_range_end": LAST}
-    resources = {"engine": DuckDBResource(database=":memory:")}
+    resources = {"engine": Engine(database=":memory:")}
     return dg.materialize([asset], tags=tags, instance=instance, resources=resources, raise_on_error=False).success
 
 
