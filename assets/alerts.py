@@ -8,8 +8,7 @@ from functools import cache
 import dagster as dg
 import duckdb
 
-from assets.charts.load import load_metadata
-from assets.charts.pictures import alert_pictures
+from assets.charts.pictures import alert_pictures, load_metadata
 from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window

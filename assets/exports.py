@@ -14,7 +14,8 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Engine
 from common.clock import Clock
-from exports.files import CLASSES, Destination, ExportFormat
+from exports.files import CLASSES, Destination
+from exports.formats import ExportFormat
 from exports.mapping import json_line
 from exports.ocsf_validation import CHECKED_BY, VERSION, Verdict, check
 from exports.records import TABLE, FileRecord, is_as_written, put_records, read_records

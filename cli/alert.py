@@ -7,11 +7,13 @@ from typing import Annotated
 import duckdb
 import typer
 
-from assets.core.resources import Detector, Pages
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from common.clock import Clock
 from common.errors import CommandError
+from detection.geoip import read_geography
+from detection.risk import read_networks
+from detection.sensitive import read_terms
 from dossier.layout import PSEUDONYMS
 from dossier.page import page_of
 from dossier.pseudonymized import pseudonymize_closed, pseudonymize_evidence
@@ -36,11 +38,6 @@ def alert(
     values = environment()
     settings, pseudonyms = Settings.read(values), pseudonyms_of(values)
     now = Clock(fixed=settings.now).now()
-    detector = Detector(
-        networks=str(settings.networks or ""),
-        geoip_country=str(settings.geoip_country or ""),
-        geoip_asn=str(settings.geoip_asn or ""),
-    )
     with duckdb.connect() as con:
         publish(con, lake, now)
         shown = {each.alert_id: each for each in read_alerts(con)}
@@ -57,8 +54,8 @@ def alert(
             terminal().print(closed_in_terminal(*said), highlight=False)
             return
         about = shown[found[0]]
-        terms = Pages(sensitive=str(settings.sensitive or "")).terms()
-        networks = detector.known_networks()
+        terms = read_terms(settings.sensitive)
+        networks = read_networks(settings.networks, read_geography(settings.geoip_country, settings.geoip_asn))
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
     if format_ is Format.JSON:
         shown_evidence = pseudonymize_evidence(evidence, pseudonyms) if pseudonyms else evidence

@@ -4,55 +4,43 @@ from __future__ import annotations
 
 import logging
 import os
-from traceback import format_exception
+import sys
+from typing import Annotated
 
-import dagster as dg
 import typer
-from rich.markup import escape
 
-from assets.core.host_faults import sentence
-from cli.alert import alert
-from cli.alerts import alerts
-from cli.backfill import backfill
-from cli.backtest import backtest
-from cli.classify import classify
-from cli.demo import demo, run
-from cli.deployment_files import write_deployment
-from cli.doctor import doctor
-from cli.export import export
-from cli.forget import forget
-from cli.import_history import history
-from cli.notify import notify, outbox
-from cli.remove_source import remove_source
-from cli.retention import retention
-from cli.reveal import reveal
-from cli.review import review
-from cli.status import status
+from cli.commands import Commands
 from cli.terminal import LogHandler, terminal
-from cli.ui import ui
-from cli.verify import verify_lake
 from common.errors import MendableError
+from orchestration.env_file import environment
 from orchestration.private import write_privately
-from orchestration.settings import environment
 
-__all__ = ["main"]
+__all__ = ["app", "main"]
 
 app = typer.Typer(
+    cls=Commands,
     help="Watches uploads to Box, Dropbox, Google Workspace and Office 365 with a baseline per user.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-_COMMANDS = (
-    *(demo, ui, run),
-    *(alerts, alert, review, status, backtest),
-    *(doctor, classify, backfill, notify, outbox),
-    *(export, reveal, forget, retention, remove_source),
-)
-for _command in _COMMANDS:
-    app.command()(_command)
-app.command("import")(history)
-app.command("verify")(verify_lake)
-app.command("deployment")(write_deployment)
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 -- takes as long as all else here
+
+        terminal().print(f"uploadwatch {version('uploadwatch')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=lambda wanted: _show_version(wanted=wanted), is_eager=True)
+    ] = False,
+) -> None:
+    """Watches uploads to Box, Dropbox, Google Workspace and Office 365 with a baseline per user."""
 
 
 def main() -> None:
@@ -61,26 +49,36 @@ def main() -> None:
     Raises:
         SystemExit: The exit status: 0, 1 after an error, 2 after wrong arguments.
     """
-    err = terminal(stderr=True)
     logging.lastResort = LogHandler(logging.WARNING)
     try:
         write_privately()
         os.environ.update(environment())
         app()
     except Exception as error:
+        from rich.markup import escape  # noqa: PLC0415 -- only after an error
+
         said = _said(error)
         # A provider's error text may look like markup.
-        shown = f"[bold red]Error:[/] {escape(said)}" if said else escape("".join(format_exception(error)))
-        err.print(shown, highlight=False, soft_wrap=not said)
+        shown = f"[bold red]Error:[/] {escape(said)}" if said else escape(_traceback(error))
+        terminal(stderr=True).print(shown, highlight=False, soft_wrap=not said)
         raise SystemExit(1) from error
+
+
+def _traceback(error: Exception) -> str:
+    from traceback import format_exception  # noqa: PLC0415 -- only after an error
+
+    return "".join(format_exception(error))
 
 
 def _said(error: Exception) -> str | None:
     """Describe an error that a person can fix; return None if it is a fault of the program."""
     if isinstance(error, MendableError):
         return str(error)
-    if isinstance(error, dg.DagsterInvalidConfigError):
+    dagster = sys.modules.get("dagster")
+    if dagster and isinstance(error, dagster.DagsterInvalidConfigError):
         return (
             f"Dagster's settings can't be used: {' '.join(str(error).split())} See DAGSTER_HOME and its dagster.yaml."
         )
+    from assets.core.host_faults import sentence  # noqa: PLC0415 -- only after an error: it knows Dagster's, too
+
     return sentence(error)

@@ -12,7 +12,8 @@ from rich.progress import track
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
-from exports.files import Destination, ExportFormat
+from exports.files import Destination
+from exports.formats import ExportFormat
 from exports.writing import open_export
 from lake.days import days_between
 from orchestration.pseudonymity import pseudonyms_of

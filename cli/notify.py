@@ -1,18 +1,16 @@
-"""``uploadwatch notify`` and ``uploadwatch outbox``."""
+"""``uploadwatch notify``: notifications now."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from cli.options import HOME, Format, HomeOption, lake_of
-from cli.terminal import terminal, write_json
+from cli.options import HOME, HomeOption, lake_of
+from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
 from connectors import ConfigurationError
@@ -25,7 +23,7 @@ from notify.source_news import enter_sources
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 
-__all__ = ["notify", "outbox"]
+__all__ = ["notify"]
 
 
 def notify(
@@ -83,37 +81,3 @@ def _works(channel: Channel, now: datetime, out: Console) -> bool:
         return False
     out.print(f"{channel.name}: [green]ok[/]", highlight=False)
     return True
-
-
-def outbox(
-    home: HomeOption = HOME,
-    retry: Annotated[bool, typer.Option("--retry", help="Retry parked notifications.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
-) -> None:
-    """List notifications that are not delivered yet or parked after too many attempts, with the reason."""
-    lake_of(home)
-    values = environment()
-    box = outbox_of(home)
-    if retry:
-        now = Clock(fixed=Settings.read(values).now).now()
-        terminal(stderr=True).print(f"{box.retry(now)} messages will be sent again")
-    waiting, counts = box.waiting(), box.counts()
-    if format_ is Format.JSON:
-        write_json({**counts, "waiting": [asdict(each) for each in waiting]})
-        return
-    known = {each.name: each.fault and f"{each.fault} " for each in read_channels(values)}
-    table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)
-    for title in ("Channel", "Event", "About", "State", "Attempts", "Next (UTC)", "Why"):
-        table.add_column(title)
-    for each in waiting:
-        gone = known.get(each.channel, "no channel of this name is configured. ")
-        table.add_row(
-            each.channel,
-            each.event,
-            escape(each.line),
-            "[bold red]parked[/]" if each.state == "parked" else each.state,
-            str(each.attempts),
-            each.due[:19].replace("T", " ") if each.state == "pending" else "",
-            escape(gone + each.reason),
-        )
-    terminal().print(table)

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from common.errors import CommandError
-from lake.home import dossier_url
-from lake.store import Lake
-from orchestration.settings import Settings, environment
 from providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from lake.store import Lake
 
 __all__ = ["HOME", "Format", "HomeOption", "called", "known_providers", "lake_of", "pages_address", "svg_file"]
 
@@ -39,6 +39,8 @@ def lake_of(home: Path) -> Lake:
     Raises:
         CommandError: There is none.
     """
+    from lake.store import Lake  # noqa: PLC0415 -- --help answers without it
+
     if not (home / "lake").is_dir():
         raise CommandError(f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME.")
     return Lake(root=str(home / "lake"))
@@ -55,6 +57,9 @@ def called(command: str, home: Path) -> str:
 
 def pages_address(home: Path) -> str:
     """Return the address of the index of a home's pages."""
+    from lake.home import dossier_url  # noqa: PLC0415 -- as above
+    from orchestration.settings import Settings, environment  # noqa: PLC0415
+
     return dossier_url(lake_of(home), None, Settings.read(environment()).pages_url)
 
 

@@ -13,11 +13,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
-from dossier.terminal import OWN_MARK
+from common.terminal_mark import OWN_MARK
 
 __all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list"]
 
@@ -62,6 +61,8 @@ def write_json(value: Any) -> None:
 
 def write_json_list(values: Iterable[Any]) -> None:
     """Write values as one JSON array to standard output, as :func:`write_json` does, one a line and as they come."""
+    import msgspec  # noqa: PLC0415 -- only lists need it
+
     before = "["
     for value in values:
         sys.stdout.write(f"{before}\n{_escaped(msgspec.json.encode(value).decode())}")

@@ -208,10 +208,10 @@ def _wait(
 
 def _end(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
     """End all processes and their children, the web server first."""
-    for process in reversed(started.values()):
+    for process in reversed([*started.values()]):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGINT)
-    for process in reversed(started.values()):
+    for process in reversed([*started.values()]):
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=_STOP_SECONDS)
         # The parent does not always stop its children.

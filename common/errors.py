@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CommandError", "MendableError"]
+__all__ = ["CommandError", "ConfigurationError", "MendableError"]
 
 
 class MendableError(Exception):
@@ -10,6 +10,10 @@ class MendableError(Exception):
 
     Commands show only the message of such an error, and the traceback of any other.
     """
+
+
+class ConfigurationError(MendableError, ValueError):
+    """A setting is missing or can't be used; the message names the variable and what to do."""
 
 
 class CommandError(MendableError):

@@ -10,8 +10,8 @@ from common.errors import MendableError
 __all__ = ["IncompleteProviderError", "lacking", "part"]
 
 _PARTS = {
-    "settings": ("connectors.{}", "SETTINGS"),
-    "connector": ("connectors.{}", "CONNECTOR"),
+    "settings": ("connectors.{}.settings", "SETTINGS"),
+    "connector": ("connectors.{}.audit_log", "CONNECTOR"),
     "doctor": ("connectors.doctor.{}", "EXAMINATION"),
 }
 """Module and attribute of each part."""
@@ -45,7 +45,7 @@ def part(name: str, provider: str) -> object:
     try:
         return getattr(import_module(place), attribute)
     except ModuleNotFoundError as error:
-        if error.name != place:
+        if error.name not in (place, place.rpartition(".")[0]):
             raise
         raise IncompleteProviderError(provider, name, f"{place}.{attribute}") from error
     except AttributeError as error:

@@ -26,17 +26,10 @@ __all__ = ["AllowListError", "Entry", "allow", "digest", "read"]
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 _FIELDS = "user, owner, reason and expires, and may have provider, app and app_id"
-_TABLE = pa.schema(
-    [
-        ("user", pa.string()),
-        ("provider", pa.string()),
-        ("app", pa.string()),
-        ("app_id", pa.string()),
-        ("allowed_by", pa.string()),
-        ("first_day", pa.date32()),
-        ("last_day", pa.date32()),
-    ]
-)
+_TABLE = [
+    *((name, "string") for name in ("user", "provider", "app", "app_id", "allowed_by")),
+    *((name, "date32") for name in ("first_day", "last_day")),
+]
 _DAY = timedelta(days=1)
 
 
@@ -188,6 +181,6 @@ def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: 
         for entry in entries
         for person in named(con, entry.user, first_only=True)
     ]
-    con.register("given_entries", pa.Table.from_pylist(rows, schema=_TABLE))
+    con.register("given_entries", pa.Table.from_pylist(rows, schema=pa.schema(_TABLE)))
     con.execute("CREATE OR REPLACE TEMP TABLE allow_list AS FROM given_entries")
     con.unregister("given_entries")

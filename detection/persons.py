@@ -56,10 +56,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
 }
 """Tables that :func:`resolve` makes, each by the query of its name, with the types of their columns."""
 
-_MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
-    "row", "person", "provider", "account", "address"
-)])  # fmt: skip
-_RESOLVED = pa.schema([("account", pa.string()), ("person", pa.string())])
+_MAPPED = [("row", "int64"), *((name, "string") for name in ("person", "provider", "account", "address"))]
+_RESOLVED = [("account", "string"), ("person", "string")]
 
 
 class MappedAccount(Row):
@@ -161,7 +159,7 @@ def resolve(
         # The most exact rows come first, since an account is assigned once.
         for number, row in enumerate(sorted(mapped, key=lambda row: row.vagueness), 1)
     ]
-    con.register("mapped_rows", pa.Table.from_pylist(given, schema=_MAPPED))
+    con.register("mapped_rows", pa.Table.from_pylist(given, schema=pa.schema(_MAPPED)))
     into(con, "mapped", "persons/mapped")
     con.unregister("mapped_rows")
     joined = AccountGroups(
@@ -182,7 +180,7 @@ def resolve(
         joined.join_if_free(one, other)
     accounts = joined.accounts()
     persons = pa.Table.from_pydict(
-        {"account": accounts, "person": [joined.key(account) for account in accounts]}, schema=_RESOLVED
+        {"account": accounts, "person": [joined.key(account) for account in accounts]}, schema=pa.schema(_RESOLVED)
     )
     con.register("resolved", persons)
     for table in TABLES:

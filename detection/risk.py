@@ -162,7 +162,7 @@ class Address(NamedTuple):
     country: str | None = None
 
 
-_TABLE = pa.schema([(name, pa.bool_() if name == "is_place" else pa.string()) for name in Address._fields])
+_TABLE = [(name, "bool" if name == "is_place" else "string") for name in Address._fields]
 
 
 class Networks:
@@ -233,7 +233,7 @@ class Networks:
         Raises:
             OperatorFileError: A database is damaged.
         """
-        return pa.Table.from_pylist([self.find(ip)._asdict() for ip in ips], schema=_TABLE)
+        return pa.Table.from_pylist([self.find(ip)._asdict() for ip in ips], schema=pa.schema(_TABLE))
 
 
 def read_risk_list(path: Path) -> list[ListedUser]:

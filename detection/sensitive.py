@@ -16,7 +16,7 @@ from detection.operator_files import Row, read_rows
 __all__ = ["Term", "read_terms", "terms_table"]
 
 _SEPARATORS = re.compile(r"[\W_]+")
-_SCHEMA = pa.schema([("match", pa.string()), ("value", pa.string()), ("category", pa.string())])
+_SCHEMA = [("match", "string"), ("value", "string"), ("category", "string")]
 
 
 class Term(Row):
@@ -62,4 +62,4 @@ def read_terms(path: Path | None = None) -> list[Term]:
 
 def terms_table(terms: Sequence[Term]) -> pa.Table:
     """Return the dictionary as the table ``terms`` that ``detection/sql/dossier/sensitive.sql`` reads."""
-    return pa.Table.from_pylist([term.model_dump() for term in terms], schema=_SCHEMA)
+    return pa.Table.from_pylist([term.model_dump() for term in terms], schema=pa.schema(_SCHEMA))

@@ -58,13 +58,8 @@ _REASONS = (
     "other_alert",
     "risk_list",
 )
-_RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
-_COUNTRIES = {
-    "country": pa.string(),
-    "latitude": pa.float64(),
-    "longitude": pa.float64(),
-    "radius_km": pa.float64(),
-}
+_RISK_LIST = [("user", "string"), ("reason", "string"), ("since", "date32"), ("until", "date32")]
+_COUNTRIES = [("country", "string"), ("latitude", "float64"), ("longitude", "float64"), ("radius_km", "float64")]
 
 
 _DATA = files("detection").joinpath("data", "countries.csv")
@@ -118,7 +113,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
         for row in watch.risk_list
         for person in named(con, row.user, first_only=False)
     ]
-    con.register("risk_list", pa.Table.from_pylist(listed, schema=_RISK_LIST))
+    con.register("risk_list", pa.Table.from_pylist(listed, schema=pa.schema(_RISK_LIST)))
     confirmed = [
         row._asdict() | {"user": person}
         for row in watch.confirmed
@@ -145,5 +140,5 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
 def _countries() -> pa.Table:
     text = _DATA.read_bytes()
     # Without strings_can_be_null, NA stays Namibia.
-    convert = pa_csv.ConvertOptions(column_types=_COUNTRIES, strings_can_be_null=False)
+    convert = pa_csv.ConvertOptions(column_types=pa.schema(_COUNTRIES), strings_can_be_null=False)
     return pa_csv.read_csv(pa.BufferReader(text), convert_options=convert)

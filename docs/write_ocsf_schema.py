@@ -18,7 +18,8 @@ def schema_texts() -> dict[str, str]:
     """Return the text of each class's file by its name."""
     from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema  # noqa: PLC0415 -- at development only
 
-    from exports.ocsf_validation import CLASSES, VERSION  # noqa: PLC0415 -- run as a script, it is found only later
+    from exports.files import CLASSES  # noqa: PLC0415 -- run as a script, the rooms are found only later
+    from exports.ocsf_validation import VERSION  # noqa: PLC0415
 
     every = OcsfJsonSchemaEmbedded(get_ocsf_schema(version=VERSION))
     texts = {}

@@ -11,11 +11,12 @@ from rich.style import Style
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
+from common.terminal_mark import OWN_MARK
 from dossier.layout import Outside, Passage, Section, Table, Text, moment, visible
 from dossier.page import ATTACK, Page
 from dossier.reading import Closed
 
-__all__ = ["OWN_MARK", "closed_in_terminal", "page_in_terminal"]
+__all__ = ["closed_in_terminal", "page_in_terminal"]
 
 _FOUND = {
     "look": ("Look here", "bold red"),
@@ -24,8 +25,6 @@ _FOUND = {
 }
 # Marks that keep a name's direction of text from changing what follows it.
 _ISOLATE, _END = "\u2068", "\u2069"
-OWN_MARK = "own_mark"
-"""Key in the metadata of a style that identifies our own marks; a name may contain the same characters."""
 _MARKED = Style(meta={OWN_MARK: True})
 
 

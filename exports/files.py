@@ -21,7 +21,6 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -30,12 +29,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from exports.formats import ExportFormat
 from exports.mapping import Piece, csv_header, csv_line, json_line
 from lake.durable import file_digest
 from lake.store import Lake, replacing
 from privacy.pseudonyms import Pseudonyms
 
-__all__ = ["CLASSES", "GROUP_ROWS", "SUBJECTS", "Destination", "ExportFormat", "write_pieces"]
+__all__ = ["CLASSES", "GROUP_ROWS", "SUBJECTS", "Destination", "write_pieces"]
 
 CLASSES = {"file_hosting": "uploadwatch-uploads", "detection_finding": "uploadwatch-alerts"}
 """Classes of OCSF that are written, with the name of each one's custom source in Amazon Security Lake."""
@@ -46,14 +46,6 @@ _PAGE = 1 << 20
 """Security Lake wants pages of a megabyte at most, uncompressed,"""
 GROUP_ROWS = 100_000
 """and row groups of 256 MB at most: so many rows are a few megabytes."""
-
-
-class ExportFormat(StrEnum):
-    """Formats that an export can have."""
-
-    OCSF_JSON = "ocsf-json"
-    OCSF_PARQUET = "ocsf-parquet"
-    CSV = "csv"
 
 
 SUBJECTS = {

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 
 from common.digests import text_digest
-from exports.files import Destination, ExportFormat, write_pieces
+from exports.files import Destination, write_pieces
+from exports.formats import ExportFormat
 from exports.mapping import Piece
 from exports.records import FileRecord, is_as_written, record_of
 

@@ -18,7 +18,8 @@ import duckdb
 from common.digests import text_digest
 from detection.dependencies import dependencies
 from detection.persons import view_with_person
-from exports.files import SUBJECTS, Destination, ExportFormat, write_pieces
+from exports.files import SUBJECTS, Destination, write_pieces
+from exports.formats import ExportFormat
 from exports.mapping import (
     Piece,
     largest_uploads,

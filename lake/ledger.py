@@ -12,7 +12,7 @@ from detection.reasons import REASONS, known_only
 from detection.sql import into
 from detection.tables import empty
 from lake.kept import intact, write_kept
-from lake.people import read_people
+from lake.people import load_people, view_people
 from lake.reviews import view_reviews
 from lake.store import Lake, quoted
 from lake.table_columns import verify_columns
@@ -39,11 +39,10 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
             table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
             for table in ("alerts", "detections")
         }
-        people = read_people(lake)
-        people.load_into(con)
+        load_people(con, lake)
         lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
         into(con, "alerts", "persons/alerts")
-        people.view(con, lake, "detections", ["detections"], whole["detections"])
+        view_people(con, lake, "detections", ["detections"], whole["detections"])
         # An alert can only be missing on a day whose alerts exist.
         days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
         con.execute(days, {"days": whole["alerts"]})

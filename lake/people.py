@@ -6,6 +6,7 @@ The result is stored in ``persons.parquet``, beside the tables, for readers. It 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,8 +21,8 @@ from detection.persons import TABLES, MappedAccount, create_empty_person_tables,
 from detection.sql import ENGINE
 from lake.days import REACH as RE_EVALUATED
 from lake.days import TRAINING_DAYS
-from lake.durable import replacing
-from lake.store import Lake
+from lake.durable import read_content, read_digest, replace_text, replacing
+from lake.store import Lake, quoted
 from providers import PROVIDERS
 
 __all__ = [
@@ -31,8 +32,10 @@ __all__ = [
     "REACH",
     "People",
     "find_people",
+    "load_people",
     "people_file",
     "read_people",
+    "view_people",
 ]
 
 REACH = RE_EVALUATED + timedelta(days=TRAINING_DAYS + 2)
@@ -109,10 +112,22 @@ class People:
 
         Call :meth:`load_into` first. Tables without accounts have keys already.
         """
-        lake.view(con, f"stored_{name}", tables, days, **options)
-        kind = tables[0].rpartition("/")[2] if tables else name
-        made = view_by_person if kind in ("uploads", "activity") else rekeyed
-        made(con, name, f"stored_{name}")
+        view_people(con, lake, name, tables, days, **options)
+
+
+def view_people(
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    name: str,
+    tables: Sequence[str],
+    days: Iterable[date],
+    **options: bool,
+) -> None:
+    """Make a view as :meth:`People.view`, in a connection with the tables of the persons."""
+    lake.view(con, f"stored_{name}", tables, days, **options)
+    kind = tables[0].rpartition("/")[2] if tables else name
+    made = view_by_person if kind in ("uploads", "activity") else rekeyed
+    made(con, name, f"stored_{name}")
 
 
 PERSONS_VIEWED_BY = (create_empty_person_tables, view_by_person)
@@ -139,6 +154,7 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequ
     made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
     kept = read_people(lake)
     if kept.made_from == made_from:
+        _record(people_file(lake))
         return kept
     with duckdb.connect(config=dict(ENGINE)) as con:
         every = sorted({day for found in days.values() for day in found})
@@ -155,7 +171,47 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequ
     ).replace_schema_metadata({_MADE_FROM: made_from, _LABELS: people.labels})
     with replacing(people_file(lake), durable=False) as temporary:
         pq.write_table(whole, temporary, compression="zstd", write_page_checksum=True)
+        people_file(lake).with_suffix(".json").unlink(missing_ok=True)
+    _record(people_file(lake))
     return people
+
+
+def load_people(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Create the tables of the persons that the last run resolved, as :meth:`People.load_into` does.
+
+    They are read by DuckDB where the file's digest is recorded, so that a command which only reads needs no Arrow.
+    """
+    path = people_file(lake)
+    if not path.exists():
+        create_empty_person_tables(con)
+        return
+    if not _is_recorded(path):
+        read_people(lake).load_into(con)
+        return
+    # Read once: another process may replace the file.
+    con.execute(f"CREATE OR REPLACE TEMP TABLE person_rows AS FROM read_parquet('{quoted(path)}')")
+    for name, columns in TABLES.items():
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {', '.join(columns)} FROM person_rows "  # noqa: S608 -- our own
+            f"WHERE {_OF} = '{name}'"
+        )
+    con.execute("DROP TABLE person_rows")
+    create_empty_person_tables(con)
+
+
+def _record(path: Path) -> None:
+    """Record the file's digest, unless one is recorded."""
+    recorded = path.with_suffix(".json")
+    if not recorded.exists() and (content := read_digest(path)):
+        replace_text(recorded, json.dumps({"content": content}), durable=False)
+
+
+def _is_recorded(path: Path) -> bool:
+    try:
+        recorded = json.loads(read_content(path.with_suffix(".json")) or b"")["content"]
+    except (ValueError, KeyError, TypeError):
+        return False
+    return bool(recorded == read_digest(path))
 
 
 _read: dict[tuple[str, int, int, int], People] = {}

@@ -18,13 +18,17 @@ class TableColumnsError(ValueError):
     """Error of a relation without its table's declared columns; says which, and what to do."""
 
 
-@cache
-def _declared(kind: str) -> tuple[tuple[str, str], ...]:
+_declarations: dict[str, tuple[tuple[str, str], ...]] = {}
+"""Declared columns by kind of table, once DuckDB has named their types."""
+
+
+def _declared(con: duckdb.DuckDBPyConnection, kind: str) -> tuple[tuple[str, str], ...]:
     """Return the declared names and types of a kind of table, with DuckDB's names of types."""
     if kind not in TABLES:
         raise TableColumnsError(f"{kind} is not a declared table. Declare its columns in {_DECLARATION}.")
-    with duckdb.connect() as con:
-        return _described(con, f"({empty(kind)})")
+    if kind not in _declarations:
+        _declarations[kind] = _described(con, f"({empty(kind)})")
+    return _declarations[kind]
 
 
 def _described(con: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[str, str], ...]:
@@ -51,7 +55,7 @@ def verify_columns(con: duckdb.DuckDBPyConnection, relation: str, table: str) ->
     Raises:
         TableColumnsError: It has other columns.
     """
-    declared = _declared(table.rpartition("/")[2])
+    declared = _declared(con, table.rpartition("/")[2])
     found = _described(con, relation)
     if found == declared:
         return

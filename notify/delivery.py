@@ -18,7 +18,7 @@ from lake.shown_alerts import shown_alerts, utc
 from lake.store import Lake
 from notify.channels import Channel, DeliveryError
 from notify.messages import Message, capped
-from notify.outbox import Outbox, Route
+from notify.outbox import Outbox, Route, outbox_of
 from notify.pseudonymized import pseudonymized
 from privacy.pseudonyms import Pseudonyms
 
@@ -41,11 +41,6 @@ class Delivered:
     sent: int
     failed: list[str]
     parked: int
-
-
-def outbox_of(home: Path) -> Outbox:
-    """Return the outbox of a home."""
-    return Outbox(home / "outbox.db")
 
 
 @contextmanager

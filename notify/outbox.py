@@ -23,7 +23,7 @@ from common.errors import MendableError
 from notify.messages import Message, event_for, key_of
 from notify.witness import Lineage, Witness, witness_of
 
-__all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
+__all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff", "outbox_of"]
 
 ATTEMPTS = 30
 """Attempts before a message is parked. With the waits of :func:`backoff` that is about a day, so a channel that is down
@@ -429,3 +429,8 @@ def _remedy(error: Exception) -> str:
     if "later version" in text:
         return "Use that version, or restore the backup from before the upgrade."
     return "Check that its directory exists and that this user may write to it."
+
+
+def outbox_of(home: Path) -> Outbox:
+    """Return the outbox of a home."""
+    return Outbox(home / "outbox.db")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from connectors import ConfigurationError
+from common.errors import ConfigurationError
 
-__all__ = ["ENV_FILE", "check_working_directory", "env_text", "read_env_file"]
+__all__ = ["ENV_FILE", "check_working_directory", "env_text", "environment", "read_env_file"]
 
 ENV_FILE = "UPLOADWATCH_ENV_FILE"
 _UNASKED = ".env"
@@ -40,6 +40,15 @@ def read_env_file(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
         return _read(Path(named))
     check_working_directory()
     return _read(Path(_UNASKED)) if Path(_UNASKED).is_file() else {}
+
+
+def environment() -> dict[str, str]:
+    """Return the variables of the file, overridden by those of the process's environment.
+
+    Raises:
+        ConfigurationError: The file cannot be trusted.
+    """
+    return {**read_env_file(), **os.environ}
 
 
 def env_text(values: Mapping[str, str]) -> str:

@@ -12,7 +12,7 @@ from assets.core.resources import ClockResource, Detector, Engine, LakeResource,
 from assets.core.side_by_side import Pulls
 from assets.exports import Exporter
 from connectors import ConfigurationError, variables
-from exports.files import ExportFormat
+from exports.formats import ExportFormat
 from orchestration.pseudonymity import KEY, pseudonyms_of
 from orchestration.sensors import notifier
 from orchestration.settings import Settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -12,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from connectors import ConfigurationError
 from detection.reasons import known
-from exports.files import ExportFormat
+from exports.formats import ExportFormat
 from lake.retention import kept_days
-from orchestration.env_file import read_env_file
+from orchestration.env_file import environment
 
 __all__ = ["Settings", "environment"]
 
@@ -146,12 +145,3 @@ class Settings(BaseModel):
             raise ConfigurationError(
                 f"{_PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
             ) from error
-
-
-def environment() -> dict[str, str]:
-    """Return the variables of the file, overridden by those of the process's environment.
-
-    Raises:
-        ConfigurationError: The file cannot be trusted, see :mod:`orchestration.env_file`.
-    """
-    return {**read_env_file(), **os.environ}

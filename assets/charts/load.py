@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-import dagster as dg
 import duckdb
 
-from assets.charts.budget_plots import load_plot
-from assets.charts.pictures import markdown
 from lake.store import Lake
 
-__all__ = ["load_metadata", "load_of_days"]
+__all__ = ["load_of_days"]
 
 
 def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> list[dict[str, Any]]:
@@ -49,28 +46,3 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
     )
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, (*row[:1], row[1].date(), *row[2:]), strict=True)) for row in cursor.fetchall()]
-
-
-def load_metadata(
-    con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], *, picture: bool
-) -> dict[str, dg.MetadataValue]:
-    """Return target and actual alerts over some days as metadata for the UI.
-
-    Args:
-        con: Connection to make views in.
-        lake: Where thresholds and alerts are.
-        days: The days, ascending.
-        picture: Whether to draw it, too.
-    """
-    load = load_of_days(con, lake, days)
-    found: dict[str, dg.MetadataValue] = {}
-    for population in dict.fromkeys(row["population"] for row in load):
-        rows = [row for row in load if row["population"] == population]
-        users = sum(row["watched_users"] for row in rows)
-        if users:
-            raised = sum(row["raised"] for row in rows)
-            found[f"{population}: target"] = dg.MetadataValue.float(rows[-1]["budget"])
-            found[f"{population}: actual"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
-    if found and picture:
-        found["alerts against the budget"] = dg.MetadataValue.md(markdown("load", load_plot(load)))
-    return found

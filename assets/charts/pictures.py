@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from urllib.parse import quote
 
 import dagster as dg
 import duckdb
 
+from assets.charts.budget_plots import load_plot
+from assets.charts.load import load_of_days
 from assets.charts.small_plots import alert_plot, coverage_plot, hours_plot
 from assets.core.preview import cell
 from detection.rule import RULE
 from lake.days import days_between
 from lake.store import Lake
 
-__all__ = ["alert_pictures", "coverage_picture", "hours_picture", "markdown"]
+__all__ = ["alert_pictures", "coverage_picture", "hours_picture", "load_metadata"]
 
 _MOST = 2
 """Most alerts of a day that are drawn, the rarest first: the event log keeps every picture for good."""
@@ -80,3 +82,28 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
         ).fetchall()
         shown.append(f"{cell(user)}\n\n{markdown('alert', alert_plot(hours, start, end))}")
     return {"alerts against the users' month": dg.MetadataValue.md("\n\n".join(shown))}
+
+
+def load_metadata(
+    con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date], *, picture: bool
+) -> dict[str, dg.MetadataValue]:
+    """Return target and actual alerts over some days as metadata for the UI.
+
+    Args:
+        con: Connection to make views in.
+        lake: Where thresholds and alerts are.
+        days: The days, ascending.
+        picture: Whether to draw it, too.
+    """
+    load = load_of_days(con, lake, days)
+    found: dict[str, dg.MetadataValue] = {}
+    for population in dict.fromkeys(row["population"] for row in load):
+        rows = [row for row in load if row["population"] == population]
+        users = sum(row["watched_users"] for row in rows)
+        if users:
+            raised = sum(row["raised"] for row in rows)
+            found[f"{population}: target"] = dg.MetadataValue.float(rows[-1]["budget"])
+            found[f"{population}: actual"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
+    if found and picture:
+        found["alerts against the budget"] = dg.MetadataValue.md(markdown("load", load_plot(load)))
+    return found

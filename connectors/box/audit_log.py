@@ -29,7 +29,7 @@ from connectors.core.retries import USUAL, Patience
 from connectors.core.time_ranges import SECOND, ceiling, floor, past, require_zone, stamp
 from connectors.core.types import FileQuestion, FileSize, Gap, Page
 
-__all__ = ["BoxConnector", "open_api"]
+__all__ = ["CONNECTOR", "BoxConnector", "open_api"]
 
 RETENTION = timedelta(days=365)
 # Box refuses a bound older than a year. The margin covers the time that the request travels.
@@ -168,3 +168,6 @@ def _read_refusal(response: requests.Response) -> Refusal:
     body = error_body(response)
     code, message = text_in(body.get("code")), text_in(body.get("message"))
     return Refusal(code, message, remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else "")
+
+
+CONNECTOR = BoxConnector

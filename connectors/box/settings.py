@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from connectors.core.settings import Count, Hours, ProviderSettings, Url
 
-__all__ = ["BoxSettings"]
+__all__ = ["SETTINGS", "BoxSettings"]
 
 
 class BoxSettings(ProviderSettings):
@@ -33,3 +33,6 @@ class BoxSettings(ProviderSettings):
     def token_url(self) -> str:
         """Return the URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"
+
+
+SETTINGS = BoxSettings

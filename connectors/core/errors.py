@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.errors import MendableError
+from common.errors import ConfigurationError, MendableError
 
 __all__ = [
     "AccessError",
@@ -16,10 +16,6 @@ __all__ = [
     "StoppedError",
     "UnavailableError",
 ]
-
-
-class ConfigurationError(MendableError, ValueError):
-    """A setting is missing or can't be used; the message names the variable and what to do."""
 
 
 class ConnectorError(MendableError):

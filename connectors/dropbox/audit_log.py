@@ -33,7 +33,7 @@ from connectors.dropbox.files import DropboxFiles
 from connectors.dropbox.files import read_refusal as read_files_refusal
 from connectors.dropbox.settings import DropboxSettings
 
-__all__ = ["CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
+__all__ = ["CONNECTOR", "CONTINUE", "EVENTS", "FEATURES", "FILE_EVENTS", "FIRST", "DropboxConnector", "open_api"]
 
 EVENTS = "/2/team_log/get_events"
 CONTINUE = "/2/team_log/get_events/continue"
@@ -203,3 +203,6 @@ def _read_refusal(response: requests.Response) -> Refusal:
     elif code in ("reset", "bad_cursor"):
         remedy = "Run again."
     return Refusal(code, summary, wait=seconds_in(error.get("retry_after")), remedy=remedy)
+
+
+CONNECTOR = DropboxConnector

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 
 from connectors.core.settings import Count, Hours, ProviderSettings, Url
 
-__all__ = ["DropboxSettings"]
+__all__ = ["SETTINGS", "DropboxSettings"]
 
 
 class DropboxSettings(ProviderSettings):
@@ -32,3 +32,6 @@ class DropboxSettings(ProviderSettings):
     def token_url(self) -> str:
         """Return the URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"
+
+
+SETTINGS = DropboxSettings

@@ -23,7 +23,7 @@ from connectors.google_workspace.files import DriveSizes
 from connectors.google_workspace.settings import GoogleWorkspaceSettings
 from connectors.google_workspace.sign_in import Delegation
 
-__all__ = ["GoogleWorkspaceConnector"]
+__all__ = ["CONNECTOR", "GoogleWorkspaceConnector"]
 
 SCOPE = "https://www.googleapis.com/auth/admin.reports.audit.readonly"
 FILES, SIGN_INS = APPLICATIONS = ("drive", "login")
@@ -161,3 +161,6 @@ def _spoils_token(error: ConnectorError) -> bool:
 def _refuses_application(error: ConnectorError) -> bool:
     """Check whether one application is refused although the sign-in succeeded."""
     return isinstance(error, RefusedError) and not isinstance(error, SignInError)
+
+
+CONNECTOR = GoogleWorkspaceConnector

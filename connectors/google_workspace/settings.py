@@ -8,7 +8,7 @@ from pydantic import Field
 
 from connectors.core.settings import Count, Hours, ProviderSettings, Url
 
-__all__ = ["GoogleWorkspaceSettings"]
+__all__ = ["SETTINGS", "GoogleWorkspaceSettings"]
 
 
 class GoogleWorkspaceSettings(ProviderSettings):
@@ -29,3 +29,6 @@ class GoogleWorkspaceSettings(ProviderSettings):
     # Mostly minutes to three hours; but Google once documented up to three days, and still warns of later events.
     lateness_hours: Hours = Field(72, alias="GOOGLE_LATENESS_HOURS")
     overlap_hours: Hours = Field(6, alias="GOOGLE_OVERLAP_HOURS")
+
+
+SETTINGS = GoogleWorkspaceSettings

@@ -37,7 +37,7 @@ from connectors.office365.files import GraphSizes
 from connectors.office365.files import read_refusal as read_graph_refusal
 from connectors.office365.settings import Office365Settings
 
-__all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
+__all__ = ["CONNECTOR", "CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
 CONTENT_TYPES = (FILES, "Audit.AzureActiveDirectory", "Audit.General")
 RETENTION = timedelta(days=7)
@@ -402,3 +402,6 @@ def _read_refusal(response: requests.Response) -> Refusal:
     set_up = name.startswith(("AF2001", "AF20023")) or _NO_TENANT.search(said)
     remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or set_up else ""
     return Refusal(name, said, throttled=name == "AF429", passing=name == "AF50000", remedy=remedy)
+
+
+CONNECTOR = Office365Connector

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 from connectors.core.settings import Count, Hours, ProviderSettings, Url
 from connectors.office365.clouds import mismatch
 
-__all__ = ["Office365Settings"]
+__all__ = ["SETTINGS", "Office365Settings"]
 
 
 class Office365Settings(ProviderSettings):
@@ -44,3 +44,6 @@ class Office365Settings(ProviderSettings):
     def publisher_id(self) -> str:
         """Return the GUID whose request quota is used."""
         return self.publisher_id_ or self.tenant_id
+
+
+SETTINGS = Office365Settings

@@ -10,14 +10,14 @@ from history.formats.blocks import Block
 
 __all__ = ["batches"]
 
-_SCHEMA = pa.schema([("text", pa.string()), ("line", pa.int64()), ("number", pa.int64()), ("fault", pa.string())])
+_SCHEMA = [("text", "string"), ("line", "int64"), ("number", "int64"), ("fault", "string")]
 _ROWS = 1024
 _CHARACTERS = 8_000_000
 
 
 def batches(blocks: Iterable[Block]) -> pa.RecordBatchReader:
     """Return the blocks as rows of text, line, number (in the file, from 1) and fault (NULL for an event)."""
-    return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(blocks))
+    return pa.RecordBatchReader.from_batches(pa.schema(_SCHEMA), _batches(blocks))
 
 
 def _batches(blocks: Iterable[Block]) -> Iterator[pa.RecordBatch]:
@@ -40,4 +40,4 @@ def _batches(blocks: Iterable[Block]) -> Iterator[pa.RecordBatch]:
 def _batch(texts: list[str], lines: list[int], faults: list[str | None], number: int) -> pa.RecordBatch:
     numbers = range(number, number + len(texts))
     columns = [pa.array(texts, pa.string()), pa.array(lines, pa.int64()), pa.array(numbers, pa.int64())]
-    return pa.RecordBatch.from_arrays([*columns, pa.array(faults, pa.string())], schema=_SCHEMA)
+    return pa.RecordBatch.from_arrays([*columns, pa.array(faults, pa.string())], schema=pa.schema(_SCHEMA))

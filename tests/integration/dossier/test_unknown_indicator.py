@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from detection import reasons
-from exports.files import Destination, ExportFormat
+from exports.files import Destination
+from exports.formats import ExportFormat
 from exports.writing import open_export
 from lake.shown_alerts import read_alerts
 from notify.text import text_of

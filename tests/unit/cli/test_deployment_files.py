@@ -47,7 +47,7 @@ def test_a_file_that_was_changed_is_kept(tmp_path: Path) -> None:
     write_deployment(tmp_path)
     write_deployment(tmp_path)
     (tmp_path / "dagster.yaml").write_text("# mine\n", encoding="utf-8")
-    with pytest.raises(CommandError, match="dagster.yaml: differs from this version's"):
+    with pytest.raises(CommandError, match=r"dagster\.yaml: differs from this version's"):
         write_deployment(tmp_path)
     assert (tmp_path / "dagster.yaml").read_text(encoding="utf-8") == "# mine\n"
     write_deployment(tmp_path, replace=True)

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.chaos.damages import DAMAGES
+from detection.persons import named
 from detection.tables import TABLES
-from lake.people import find_people, people_file, read_people
+from lake.people import find_people, load_people, people_file, read_people
 from lake.store import Lake
 from tests.support.memory import connect
 
@@ -33,6 +34,13 @@ def lake(tmp_path: Path) -> Lake:
     return made
 
 
+def loaded(lake: Lake) -> list[str]:
+    """Return whom a name means, by the tables that a command loads."""
+    with connect() as con:
+        load_people(con, lake)
+        return named(con, "ann@example.com", first_only=True)
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_makes_nobody_somebody_else(lake: Lake, damage: Callable[[Path], None]) -> None:
     """Prevents one flipped bit from giving one person's alerts to another."""
@@ -40,5 +48,21 @@ def test_damage_makes_nobody_somebody_else(lake: Lake, damage: Callable[[Path], 
     assert known.named("ann@example.com", first_only=True) == ["box:77"]
     damage(people_file(lake))
     assert read_people(lake).named("ann@example.com", first_only=True) in (["ann@example.com"], ["box:77"])
+    assert loaded(lake) in (["ann@example.com"], ["box:77"])
     again = find_people(lake, organisation_domains=[])
     assert again.named("ann@example.com", first_only=True) == ["box:77"]
+    assert loaded(lake) == ["box:77"]
+
+
+def test_persons_are_read_without_arrow_where_their_digest_is_recorded(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prevents a command that only reads from loading Arrow, and a lake of an older version from having no persons."""
+    find_people(lake, organisation_domains=[])
+    recorded = people_file(lake).with_suffix(".json")
+    recorded.unlink()
+    assert loaded(lake) == ["box:77"]
+    find_people(lake, organisation_domains=[])
+    assert recorded.exists()
+    monkeypatch.setattr("lake.people.read_people", None)
+    assert loaded(lake) == ["box:77"]

@@ -34,7 +34,7 @@ def copy(tmp_path: Path) -> Path:
     ("module", "line", "rule"),
     [
         ("lake/store.py", "import assets.alerts", "Imports go down the list of rooms only"),
-        ("detection/chain.py", "import dagster", "Rules, connectors and the ground floor know nothing of Dagster"),
+        ("detection/chain.py", "import dagster", "Rooms below the assets know nothing of Dagster"),
         (
             "sandbox/gate.py",
             "import connectors",

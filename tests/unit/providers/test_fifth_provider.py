@@ -13,8 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PARTS = {
-    "settings": ("connectors/egnyte/__init__.py", r"\nSETTINGS = .*"),
-    "connector": ("connectors/egnyte/__init__.py", r"\nCONNECTOR = .*"),
+    "settings": ("connectors/egnyte/settings.py", r"\nSETTINGS = .*"),
+    "connector": ("connectors/egnyte/audit_log.py", r"\nCONNECTOR = .*"),
     "doctor": ("connectors/doctor/egnyte.py", ""),
     "sandbox": ("sandbox/egnyte", ""),
     "SQL": ("detection/sql/normalise/egnyte.sql", ""),
