@@ -39,3 +39,28 @@ def test_a_checkout_loads_the_same_code_location_everywhere() -> None:
     [loaded] = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
     assert project["code_location_target_module"] == loaded["python_module"]["module_name"]
     assert project["code_location_name"] == loaded["python_module"]["location_name"] == LOCATION
+
+
+def test_the_image_is_built_from_what_is_packaged_alone() -> None:
+    """Prevents a secret, or the history, from getting into an image, and a room from being left out of it."""
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if not line.startswith("#")) == "*"
+    allowed = {line[1:] for line in lines if line.startswith("!")}
+    packaged = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["packages"]
+    rooms = {name.rstrip("*") for name in packaged["find"]["include"]}
+    assert rooms <= allowed
+    assert {name for name in allowed if (ROOT / name).is_dir()} == rooms | {"deploy"}
+    assert "deploy/*.env" in lines
+
+
+@pytest.mark.parametrize("service", ["code", "daemon", "webserver"])
+def test_containers_may_change_nothing_but_their_volume(service: str) -> None:
+    """Prevents a container that can rewrite the product, or holds rights that it never needs."""
+    found = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"][service]
+    assert found["read_only"] is True
+    assert found["cap_drop"] == ["ALL"]
+    assert found["security_opt"] == ["no-new-privileges:true"]
+    recipe = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    assert "\nUSER 10001:10001\n" in recipe
+    assert "HEALTHCHECK" in recipe
+    assert service == "code" or found["healthcheck"]["test"][0] == "CMD"
