@@ -16,12 +16,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.alert_table import alert_table
 from cli.incident_score import score
-from cli.options import HOME, HomeOption, called, known_providers, lake_of, pages_address
+from cli.options import HOME, HomeOption, called, known_providers, pages_address
 from cli.replay import SANDBOX, Home, play, sandbox
 from cli.terminal import terminal
 from common.clock import Clock
 from detection.rule import RULE
 from lake.shown_alerts import read_alerts
+from lake.store import Lake
 from orchestration.resources import resources
 from orchestration.settings import Settings, environment
 from providers import PROVIDERS
@@ -221,4 +222,4 @@ def demo(
 
 
 def _alerts(home: Path) -> list[dict[str, Any]]:
-    return read_alerts(lake_of(home), Clock(fixed=Settings.read(environment()).now).now())
+    return read_alerts(Lake(root=str(home / "lake")), Clock(fixed=Settings.read(environment()).now).now())

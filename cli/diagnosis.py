@@ -11,6 +11,7 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
+from cli.deployment_checks import examine_deployment
 from cli.options import Format, known_providers
 from cli.terminal import terminal, write_json
 from common.clock import Clock
@@ -34,14 +35,15 @@ def diagnose(names: Sequence[str], format_: Format) -> bool:
     # The findings report failed attempts; without a handler they would be logged between the lines, too.
     logging.getLogger("connectors").addHandler(logging.NullHandler())
     values = environment()
-    now = Clock(fixed=Settings.read(values).now).now()
-    findings = examine(
-        providers,
-        values,
-        now=now,
-        clock=lambda: datetime.now(UTC),
-        activation=timedelta(days=Parameters().activation_days),
-    )
+    findings = [] if names else examine_deployment(values)
+    if not any(finding.check == "settings" for finding in findings):
+        findings += examine(
+            providers,
+            values,
+            now=Clock(fixed=Settings.read(values).now).now(),
+            clock=lambda: datetime.now(UTC),
+            activation=timedelta(days=Parameters().activation_days),
+        )
     if format_ is Format.JSON:
         write_json([{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings])
     else:

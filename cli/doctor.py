@@ -15,7 +15,9 @@ def doctor(
     provider: Annotated[list[str] | None, typer.Option(help="Only this provider; may be repeated.")] = None,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
 ) -> None:
-    """Check what each configured provider needs: sign-in, permissions, plan, clock, quota, and how far the log goes.
+    """Check what each configured provider needs (sign-in, permissions, plan, clock, quota, how far the log goes).
+
+    Without --provider, check the deployment, too: variables, files, home, channels and schedules.
 
     Each finding says what to do, in the words of the provider's console. The exit status is 1 if something failed, or
     if none of the named providers is configured. Warnings leave it at 0.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.terminal import terminal
 from common.errors import CommandError
 from providers import PROVIDERS
 
@@ -34,15 +35,19 @@ class Format(StrEnum):
 
 
 def lake_of(home: Path) -> Lake:
-    """Return the lake of a home.
+    """Return the lake of a home; say so where a replay made it.
 
     Raises:
         CommandError: There is none.
     """
-    from lake.store import Lake  # noqa: PLC0415 -- --help answers without it
+    from lake.home import REPLAY_NOTE  # noqa: PLC0415 -- --help answers without them
+    from lake.store import Lake  # noqa: PLC0415
 
     if not (home / "lake").is_dir():
         raise CommandError(f"{home} holds no lake. Name the deployment's directory with --home or UPLOADWATCH_HOME.")
+    if (home / REPLAY_NOTE).exists():
+        said = f"{home} holds a replay of made-up history, not your organisation's."
+        terminal(stderr=True).print(said, markup=False, highlight=False, soft_wrap=True)
     return Lake(root=str(home / "lake"))
 
 
@@ -58,9 +63,10 @@ def called(command: str, home: Path) -> str:
 def pages_address(home: Path) -> str:
     """Return the address of the index of a home's pages."""
     from lake.home import dossier_url  # noqa: PLC0415 -- as above
+    from lake.store import Lake  # noqa: PLC0415
     from orchestration.settings import Settings, environment  # noqa: PLC0415
 
-    return dossier_url(lake_of(home), None, Settings.read(environment()).pages_url)
+    return dossier_url(Lake(root=str(home / "lake")), None, Settings.read(environment()).pages_url)
 
 
 def known_providers(names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from orchestration.storage.dead_runs import DeadRuns
 __all__ = [
     "JOB",
     "LOCATION",
+    "SCHEDULES",
     "UNFINISHED",
     "Job",
     "pull_job",
@@ -32,6 +33,8 @@ JOB = "watch_uploads"
 _INTACT = dg.AssetCheckKey(dg.AssetKey("alerts"), INTACT)
 LOCATION = "uploadwatch"
 """Name of the code location, as `workspace.yaml` and the units in `deploy` have it."""
+SCHEDULES = ("poll", "late_data", "verify", "remove_old_runs")
+"""Schedules that a deployment needs; they are off at first."""
 
 _DAY = timedelta(days=1)
 _LEAST_LATE_DATA_DAYS = 3

@@ -1,0 +1,90 @@
+"""The doctor on what is not a provider: variables, files, the home, channels and schedules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from cli.deployment_checks import examine_deployment
+from cli.options import lake_of
+from connectors.doctor import Finding, State
+from orchestration.definitions import build_defs
+from orchestration.schedules import SCHEDULES
+
+BOX = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
+
+
+def examined(home: Path, **values: str) -> dict[str, Finding]:
+    found = examine_deployment({"UPLOADWATCH_HOME": str(home), **values})
+    return {finding.check: finding for finding in reversed(found)}
+
+
+def test_a_misspelt_variable_is_named_with_the_right_one(tmp_path: Path) -> None:
+    """Prevents a budget or a credential that nobody reads, without a word."""
+    found = examined(tmp_path, UPLOADWATCH_BUGDET="5")["variables"]
+    assert found.state is State.WARNING
+    assert "UPLOADWATCH_BUDGET" in found.to_do
+    assert "BOX_CLIENT_ID" in examined(tmp_path, BOX_CLIENTID="x")["variables"].to_do
+    assert examined(tmp_path, **BOX, UPLOADWATCH_NOTIFY_CHAT_URL="json://127.0.0.1")["variables"].state is State.OK
+
+
+def test_a_file_that_stops_the_evaluation_is_a_failure(tmp_path: Path) -> None:
+    """Prevents a missing allow-list or risk list from being seen only in a run that raises no alert."""
+    missing = str(tmp_path / "none.toml")
+    for name in ("ALLOW_LIST", "RISK_LIST", "NETWORKS", "GEOIP_COUNTRY", "PERSONS", "SENSITIVE"):
+        found = examined(tmp_path, **{f"UPLOADWATCH_{name}": missing})["files"]
+        assert (found.state, missing in found.found) == (State.FAILURE, True), name
+
+
+def test_the_home_of_a_replay_is_a_failure(tmp_path: Path) -> None:
+    """Prevents an organisation's deployment on the demo's home."""
+    assert examined(tmp_path)["home"].state is State.OK
+    (tmp_path / "replay.json").write_text("{}", encoding="utf-8")
+    assert examined(tmp_path)["home"].state is State.FAILURE
+
+
+def test_nobody_who_is_notified_is_a_warning(tmp_path: Path) -> None:
+    """Prevents alerts that nobody hears of."""
+    assert examined(tmp_path)["channels"].state is State.WARNING
+    channel = {"UPLOADWATCH_NOTIFY_CHAT_URL": "json://127.0.0.1"}
+    assert "link" in examined(tmp_path, **channel)["channels"].found
+    pages = {"UPLOADWATCH_PAGES_URL": "https://alerts.example.com"}
+    assert examined(tmp_path, **channel, **pages)["channels"].state is State.OK
+    assert (
+        examined(tmp_path, UPLOADWATCH_NOTIFY_CHAT_URL="https://x.example.com", UPLOADWATCH_NOTIFY_CHAT_SECRET="no")[
+            "channels"
+        ].state
+        is State.FAILURE
+    )
+
+
+def test_a_value_that_cannot_be_used_is_a_failure(tmp_path: Path) -> None:
+    """Prevents an error in the place of the findings."""
+    assert examined(tmp_path, UPLOADWATCH_BUDGET="many")["settings"].state is State.FAILURE
+
+
+def test_schedules_that_are_off_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a deployment that was set up and pulls nothing."""
+    storage = tmp_path / "dagster"
+    storage.mkdir()
+    (storage / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    found = examined(tmp_path, DAGSTER_HOME=str(storage))["schedules"]
+    assert (found.state, "poll, late_data" in found.found) == (State.WARNING, True)
+    for name, value in BOX.items():
+        monkeypatch.setenv(name, value)
+    defs = build_defs({"UPLOADWATCH_HOME": str(tmp_path / "home"), **BOX})
+    assert {schedule.name for schedule in defs.schedules or [] if isinstance(schedule, dg.ScheduleDefinition)} == {
+        *SCHEDULES
+    }
+
+
+def test_what_a_replay_made_is_not_shown_as_an_organisation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Prevents the demo's alerts from being taken for one's own, in a terminal with the providers' variables."""
+    (tmp_path / "lake").mkdir()
+    lake_of(tmp_path)
+    assert capsys.readouterr().err == ""
+    (tmp_path / "replay.json").write_text("{}", encoding="utf-8")
+    lake_of(tmp_path)
+    assert "made-up history" in capsys.readouterr().err
