@@ -18,10 +18,10 @@ from assets.core.partitions import SINGLE_RUN, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.allow_list import digest
-from detection.chain import add_up, calibrate, detect, learn, score
+from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
 from lake.coverage import evaluations, first_days, tell_evaluations, tell_sources
-from lake.days import DAY, TRAINING_DAYS, past
+from lake.days import DAY, TRAINING_DAYS, days_between, past
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
 from lake.sources import known_sources
@@ -70,27 +70,31 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
 
     def learned_from(day: date) -> str:
         tables = ["user_hours", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
+        return lake.digest(tables, past(day, parameters), rules("baselines", detector))
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.tell(con)
         view_sums(con, lake, past(day, parameters))
         people.view(con, lake, "past_detections", ["detections"], past(day, parameters))
-        view_reviews(con, lake)
         learn(con, day, parameters)
 
     def scored_from(day: date) -> str:
-        judged = lake.digest(["baselines"], [day])
-        return lake.digest(["user_hours"], [day, day + DAY], rules("scores", detector), judged, str(began()))
+        allowed = digest(entries, day)
+        allowed = allowed and f"{allowed}{meant()}"
+        baselines = lake.digest(["baselines"], [day])
+        hours = [day, day + DAY]
+        return lake.digest(["user_hours"], hours, rules("scores", detector), baselines, str(began()), allowed)
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        people.tell(con)
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         lake.view(con, "baselines", ["baselines"], [day])
         tell_sources(con, began())
-        score(con, day, parameters)
+        score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
-        before = lake.digest(["thresholds"], [day - DAY], str(began()), reviews_digest(lake, day))
+        charged = days_between(day - BALANCE_DAYS * DAY, day - DAY)
+        before = lake.digest(["thresholds"], charged, str(began()), reviews_digest(lake, day))
         tables = ["scores", "baselines", "detections"]
         return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
@@ -98,8 +102,11 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         people.tell(con)
         for table in ("scores", "baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
-        for table in ("baselines", "thresholds"):
-            lake.view(con, f"last_{table}", [table], [day - DAY])
+        lake.view(con, "last_baselines", ["baselines"], [day - DAY])
+        lake.view(
+            con, "charged_thresholds", ["thresholds"], days_between(day - BALANCE_DAYS * DAY, day - DAY), dated=True
+        )
+        lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))
         view_reviews(con, lake)
         tell_sources(con, began())
         calibrate(con, day, parameters)
@@ -108,12 +115,8 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
-        allowed = digest(entries, day)
-        if allowed:
-            # The apps of the hours count then, which nothing else of these inputs tells of.
-            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed, meant())
         return lake.digest(
-            ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored, allowed
+            ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored
         )
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
@@ -121,9 +124,8 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
         people.view(con, lake, "past_scores", ["scores"], past(day, parameters))
-        lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         tell_sources(con, began())
-        detect(con, day, parameters, entries)
+        detect(con, day, parameters)
         tell_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 
 from detection.allow_list import Entry
-from detection.chain import add_up, calibrate, detect, learn, score
+from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
 from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import empty
@@ -104,10 +104,11 @@ def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
     for table in _KEPT:
         _view(con, f"past_{table}", f"played_{table}", f"day >= '{training}' AND day < '{day}'")
         _view(con, f"last_{table}", f"played_{table}", f"day = '{day - _DAY}'")
+    _view(con, "charged_thresholds", "played_thresholds", f"day >= '{day - BALANCE_DAYS * _DAY}' AND day < '{day}'")
     learn(con, day, parameters)
-    score(con, day, parameters)
+    score(con, day, parameters, entries)
     calibrate(con, day, parameters)
-    detect(con, day, parameters, entries)
+    detect(con, day, parameters)
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, table: str, condition: str) -> None:

@@ -16,10 +16,12 @@ from detection.dependencies import dependencies
 from detection.parameters import Parameters, bind
 from detection.sql import into
 
-__all__ = ["activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
+__all__ = ["BALANCE_DAYS", "activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
 
-_NOT_USUAL = ("verdicts", "excluded_hours", "partial_days", "partial_hours")
+_NOT_USUAL = ("excluded_hours", "partial_days", "partial_hours")
 _DAY = timedelta(days=1)
+BALANCE_DAYS = 60
+"""Days before a day whose alerts count in its budget balance, at most."""
 
 
 def rules() -> str:
@@ -49,7 +51,7 @@ def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: 
 def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``baselines`` of usual behaviour; the hours of alerts are left out.
 
-    Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, and ``reviews``.
+    Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days.
     """
     bound = bind(parameters, _midnight(day))
     for query in _NOT_USUAL:
@@ -68,17 +70,28 @@ def activate(
     into(con, table, "active_scopes", bind(parameters, _midnight(day)))
 
 
-def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Make ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``."""
+def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
+    """Make ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``.
+
+    Args:
+        con: Connection.
+        day: The day.
+        parameters: Settings of the detector.
+        entries: The allow-list; what it allows is marked, and is scored all the same.
+    """
     activate(con, day, parameters)
-    into(con, "scores", "scores", bind(parameters, _midnight(day)))
+    bound = bind(parameters, _midnight(day))
+    into(con, "scored", "scores", bound)
+    allow(con, entries)
+    into(con, "scores", "allowed", bound)
 
 
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``thresholds`` from the results of the days before.
 
-    Reads ``past_scores``, ``past_baselines`` and ``past_detections`` of the training days, ``last_baselines`` and
-    ``last_thresholds`` of the day before, ``reviews`` and ``sources``.
+    Reads ``past_scores``, ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days,
+    ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the day before, ``reviews``
+    and ``sources``.
     """
     bound = bind(parameters, _midnight(day))
     into(con, "verdicts", "verdicts", bound)
@@ -91,21 +104,13 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     into(con, "thresholds", "thresholds", bound)
 
 
-def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
+def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
 
-    Reads ``past_scores`` of the training days, ``user_hours`` of the day and the next, and ``sources``, too.
-
-    Args:
-        con: Connection.
-        day: The day.
-        parameters: Settings of the detector.
-        entries: The allow-list; what it allows is marked, and stays a detection.
+    Reads ``past_scores`` of the training days and ``sources``, too.
     """
     activate(con, day, parameters)
     bound = bind(parameters, _midnight(day))
     stored = {"parameters": parameters.model_dump_json(), "rules": rules()}
     into(con, "past_maxima", "past_maxima")
-    into(con, "found", "detections", {**bound, **stored})
-    allow(con, entries)
-    into(con, "detections", "allowed", bound)
+    into(con, "detections", "detections", {**bound, **stored})

@@ -225,6 +225,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "DOUBLE",
             "How unusual the bytes are; NULL under the floor, unsized or not above usual",
         ),
+        ("allowed_by", "VARCHAR", "Entry of the allow-list that allows the window; NULL where none does"),
     ),
     "thresholds": _columns(
         ("population", "VARCHAR", "people or services"),

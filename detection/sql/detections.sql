@@ -76,7 +76,8 @@ SELECT
   CAST($rules AS VARCHAR) AS rules,
   j.files_score, j.files_threshold, j.bytes_score, j.bytes_threshold,
   coalesce(u.files_windows, 0) AS baseline_files_windows, u.files_min AS baseline_files_min, u.files_sum AS baseline_files_sum, u.files_max AS baseline_files_max,
-  coalesce(u.bytes_windows, 0) AS baseline_bytes_windows, u.bytes_min AS baseline_bytes_min, u.bytes_sum AS baseline_bytes_sum, u.bytes_max AS baseline_bytes_max
+  coalesce(u.bytes_windows, 0) AS baseline_bytes_windows, u.bytes_min AS baseline_bytes_min, u.bytes_sum AS baseline_bytes_sum, u.bytes_max AS baseline_bytes_max,
+  j.allowed_by
 FROM judged j
 LEFT JOIN baselines u ON u.population = j.population AND u.scope = j.scope AND u."user" = j."user"
 ORDER BY j."user", j.window_start, j.scope

@@ -6,8 +6,9 @@
 --                                                                   and beyond what users here reach at most,
 -- the second and the third only where above; n active windows of the user say how far each is trusted. NULL where the
 -- metric is under its floor, not above what is usual for the user, or (bytes) where no file of the window has a known
--- size. Usual is up to the centre, and up to the largest and $least_spread more once $prior_windows active windows are
--- known: a job that does every night what it always did is no news, however large it is for others.
+-- size. Usual is up to the centre, and up to the user's own mean and $least_spread more once $prior_windows active
+-- windows are known: a job that does every night what it always did is no news, however large it is for others. To stay
+-- below the user's largest is no excuse: whoever grows day by day is never far above yesterday.
 -- No score before the scope has $warm_up_days days of history: the baselines of the first days know too little, and
 -- their scores would raise the thresholds for a month.
 -- A provider is its own scope; the scope 'all' is for windows in which two or more active providers meet.
@@ -77,7 +78,7 @@ compared AS (
     m.population, m.scope, m."user", m.window_start, m.files, m.sized_files, m.bytes,
     coalesce(u.files_windows, 0) AS baseline_windows,
     m.m_files > CASE
-      WHEN u.files_windows >= $prior_windows THEN log10(u.files_max + 1) + $least_spread
+      WHEN u.files_windows >= $prior_windows THEN 1.0 * u.files_s1 / u.files_windows / 10000.0 + $least_spread
       ELSE coalesce(u.files_centre, o.files_centre)
     END AS files_unusual,
     (m.m_files - coalesce(u.files_centre, o.files_centre)) / coalesce(u.files_spread, o.files_newcomer_spread) AS files_own,
@@ -85,7 +86,7 @@ compared AS (
     greatest(coalesce(m.m_files - o.files_max_centre, 0), 0) AS files_beyond_others,
     1.0 * coalesce(u.files_windows, 0) / (coalesce(u.files_windows, 0) + $prior_windows) AS files_known,
     m.m_bytes > CASE
-      WHEN u.bytes_windows >= $prior_windows THEN log10(u.bytes_max + 1000) + $least_spread
+      WHEN u.bytes_windows >= $prior_windows THEN 1.0 * u.bytes_s1 / u.bytes_windows / 10000.0 + $least_spread
       ELSE coalesce(u.bytes_centre, o.bytes_centre)
     END AS bytes_unusual,
     (m.m_bytes - coalesce(u.bytes_centre, o.bytes_centre)) / coalesce(u.bytes_spread, o.bytes_newcomer_spread) AS bytes_own,

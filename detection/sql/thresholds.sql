@@ -31,7 +31,11 @@ wanted AS (
     a.balance,
     coalesce(d.user_days, 0) AS user_days,
     coalesce(d.calibration_days, 0) AS calibration_days,
-    a.budget * coalesce(d.user_days, 0) / 1000 AS expected
+    -- As in accounts.sql: an alert a week at least.
+    CASE
+      WHEN a.population = 'people' AND d.user_days > 0 THEN greatest(a.budget * d.user_days / 1000, d.calibration_days / 7.0)
+      ELSE a.budget * coalesce(d.user_days, 0) / 1000
+    END AS expected
   FROM accounts a
   LEFT JOIN days d ON d.population = a.population
 ),

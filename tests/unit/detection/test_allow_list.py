@@ -63,12 +63,11 @@ def allowed(
             "('box:8', 'box', 'box:8', 'ann@example.com', FALSE)"
         )
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
-        con.execute(f"CREATE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute(f"CREATE TABLE scores AS {empty('scores')}")
+        con.execute("CREATE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM scores")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) '
-            "VALUES ('people', ?, 'ann@example.com', ?, ?)",
-            [scope, at, at + 3 * HOUR],
+            "INSERT INTO scored (population, scope, \"user\", window_start) VALUES ('people', ?, 'ann@example.com', ?)",
+            [scope, at],
         )
         for provider, app, other, files in hours:
             con.execute(
@@ -203,12 +202,12 @@ def test_a_few_files_elsewhere_leave_a_window_of_all_providers_allowed(files: in
     """Prevents the scope of all providers from raising what the entry for one of them keeps back."""
     with connect() as con:
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
-        con.execute(f"CREATE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute(f"CREATE TABLE scores AS {empty('scores')}")
+        con.execute("CREATE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM scores")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) '
-            "VALUES ('people', 'all', 'ann@example.com', ?, ?)",
-            [NOON, NOON + 3 * HOUR],
+            'INSERT INTO scored (population, scope, "user", window_start) '
+            "VALUES ('people', 'all', 'ann@example.com', ?)",
+            [NOON],
         )
         con.executemany(
             'INSERT INTO user_hours (provider, "user", population, hour, files) '
@@ -283,18 +282,27 @@ def test_what_is_allowed_stays_a_detection_but_opens_nothing_and_costs_nothing()
 
 
 def test_what_is_allowed_is_left_out_of_the_calibration():
-    """Prevents a migration that somebody answers for from raising the bar for everybody else."""
+    """Prevents a rollout that somebody answers for from raising the bar for others, alerted or not."""
     with connect() as con:
-        for table in ("scores", "detections"):
+        for table in ("scores", "detections", "thresholds"):
             con.execute(f"CREATE TABLE past_{table} AS {empty(table)}")
         con.executemany(
-            "INSERT INTO past_scores (population, \"user\", window_start, files_score) VALUES ('people', ?, ?, 9)",
-            [["ann@example.com", NOON], ["ann@example.com", NOON + 24 * HOUR], ["ben@example.com", NOON]],
+            'INSERT INTO past_scores (population, "user", window_start, files_score, allowed_by) '
+            "VALUES ('people', ?, ?, 9, ?)",
+            [
+                ["ann@example.com", NOON, "an entry"],
+                ["ann@example.com", NOON + 24 * HOUR, None],
+                ["ben@example.com", NOON, None],
+                ["eve@example.com", NOON, "an entry"],
+            ],
         )
         con.executemany(
-            'INSERT INTO past_detections (population, "user", window_start, files_threshold, allowed_by) '
-            "VALUES ('people', ?, ?, 6, ?)",
-            [["ann@example.com", NOON, "an entry"], ["ben@example.com", NOON, None]],
+            "INSERT INTO past_detections (population, \"user\", window_start) VALUES ('people', ?, ?)",
+            [["ann@example.com", NOON], ["ben@example.com", NOON]],
+        )
+        con.executemany(
+            "INSERT INTO past_thresholds (population, metric, threshold) VALUES ('people', 'files', ?)",
+            [[5], [6], [12]],
         )
         con.execute(
             'CREATE TABLE verdicts ("user" VARCHAR, first_window_start TIMESTAMP, last_window_end TIMESTAMP, '

@@ -256,7 +256,7 @@ def test_a_review_of_a_flood_is_one_of_all_its_users(tmp_path: Path):
 def test_a_flood_costs_the_budget_one_alert(con, number, opened):
     """Prevents a migration from silencing the detector for the weeks in which the budget pays it back."""
     parameters = Parameters()
-    con.execute(f"CREATE TABLE last_thresholds AS {empty('thresholds')}")
+    con.execute(f"CREATE TABLE charged_thresholds AS {empty('thresholds', dated=True)}")
     con.execute(f"CREATE TABLE past_detections AS {empty('detections')}")
     con.execute(
         "CREATE TABLE last_baselines AS "
