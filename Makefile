@@ -1,7 +1,8 @@
 # `make demo` and `make test` need nothing before them but python3 and make.
 PYTHON ?= python3
 BIN := .venv/bin
-.PHONY: demo ui test lint clean
+PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+.PHONY: demo ui test coverage lint clean
 
 demo: .venv/runtime
 	$(BIN)/uploadwatch demo
@@ -10,13 +11,17 @@ ui: .venv/runtime
 	$(BIN)/uploadwatch ui
 
 test: .venv/development
-	$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	$(PYTEST)
+
+coverage: .venv/development
+	$(PYTEST) --cov --cov-report=term:skip-covered
 
 lint: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox
+	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox tests
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 
 .venv/runtime: requirements.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements.lock
@@ -27,4 +32,4 @@ lint: .venv/development
 	touch $@ .venv/runtime
 
 clean:
-	rm -rf .venv .uploadwatch
+	rm -rf .venv .uploadwatch .coverage*

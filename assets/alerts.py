@@ -18,7 +18,7 @@ from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.alerts import LOOK_BACK, fold, pick_day
 from lake.coverage import tell_source_days
-from lake.days import DAY, days_between, midnight
+from lake.days import DAY, TRAINING_DAYS, days_between, midnight
 from lake.reviews import confirmed_alerts
 from lake.shown_alerts import suppressed
 from lake.sources import known_sources
@@ -113,7 +113,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             if day in wanted:
                 # A picture is large: a hundred ticks a day would fill the event log with the same one.
                 picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "tick"
-                told |= load_metadata(con, lake, days_between(day - 30 * DAY, day - DAY), picture=picture)
+                told |= load_metadata(con, lake, days_between(day - TRAINING_DAYS * DAY, day - DAY), picture=picture)
             return told
 
         refresh(

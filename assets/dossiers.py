@@ -13,14 +13,13 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Clock, Detector, Pages
 from dossier.page_builder import Binder, Made, is_switched
-from dossier.queries import SIGNS, WATCHED
+from dossier.queries import SIGNS, USUAL, WATCHED
 from lake.home import dossier_url
 from lake.store import Lake
 from lake.warehouse import build_warehouse
 
 __all__ = ["dossiers"]
 
-_TRAINED = 30
 _REACH = timedelta(days=WATCHED + 3)
 """An alert ends up to three days after its opening, and its page is kept current for so long."""
 
@@ -28,7 +27,7 @@ _REACH = timedelta(days=WATCHED + 3)
 def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset of the alerts' pages."""
     # What comes afterwards is read, too, as it comes: up to WATCHED days, which here would say that nothing is final.
-    before = window(-SIGNS - _TRAINED, 2)
+    before = window(-SIGNS - USUAL, 2)
 
     @dg.asset(
         name="dossiers",

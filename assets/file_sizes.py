@@ -18,6 +18,7 @@ from assets.core.resources import Clock, Detector, Source
 from assets.core.seam import Fault, fault_of, worst_kind
 from connectors import FileQuestion, FileSize, StoppedError
 from detection.sizes import ask, find_open, merge_answers
+from detection.tables import arrow_schema
 from lake.damage import DamagedError
 from lake.health import read_health, record
 from lake.kept import copy_of, intact
@@ -32,17 +33,6 @@ _KEPT_EVERY = 5_000
 _BREAKER, _BREAKER_FAILURES = timedelta(seconds=20), 3
 """A file API that was not to be had so often in a row is only tried, for so long."""
 _STATES = ("open", "refused within a day", "too fresh", "nobody to ask as")
-_SCHEMA = pa.schema(
-    [
-        ("file_id", pa.string()),
-        ("asked_version", pa.string()),
-        ("state", pa.string()),
-        ("bytes", pa.int64()),
-        ("version", pa.string()),
-        ("modified_at", pa.timestamp("us")),
-        ("checked_at", pa.timestamp("us")),
-    ]
-)
 
 
 def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budget: timedelta) -> dg.AssetsDefinition:
@@ -64,7 +54,8 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         check_specs=[pull_check(provider, "file_sizes")],
         **described("file_sizes", provider),
     )
-    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    # Dagster knows the bare class only: it is generic for a value, which a table in the lake does not hand over.
+    def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
         source: Source = getattr(context.resources, f"{provider}_source")
@@ -150,7 +141,7 @@ def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnecti
                 if path.exists():
                     path.replace(path.with_name(f"{path.name}.damaged"))
             part.with_suffix(".json").unlink(missing_ok=True)
-            con.register("none_answered", pa.Table.from_pylist([], schema=_SCHEMA))
+            con.register("none_answered", pa.Table.from_pylist([], schema=arrow_schema("file_sizes")))
             lake.write(con, "none_answered", table, day, "answers of the file API")
             con.unregister("none_answered")
 
@@ -246,7 +237,7 @@ class _Cache:
         """Add answers to a day's cache; a newer answer about the same version replaces the older one."""
         self._lake.view(self._con, "cached", [self._table], [day])
         # The file that is read is the one that is replaced.
-        self._con.register("answered", pa.Table.from_pylist(list(rows), schema=_SCHEMA))
+        self._con.register("answered", pa.Table.from_pylist(list(rows), schema=arrow_schema("file_sizes")))
         merge_answers(self._con)
         self._con.unregister("answered")
         self._lake.write(self._con, "merged", self._table, day, "answers of the file API")

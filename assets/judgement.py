@@ -20,6 +20,7 @@ from assets.core.resources import Detector
 from detection.allow_list import digest
 from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
+from detection.rule import RULE
 from lake.coverage import evaluations, first_days, tell_evaluations, tell_sources
 from lake.days import DAY, TRAINING_DAYS, days_between, past
 from lake.people import People
@@ -47,7 +48,9 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
         backfill_policy=SINGLE_RUN,
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector):
+    def _asset(  # type: ignore[no-untyped-def]
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector
+    ):
         sources = known_sources(lake, providers)
         steps = _steps(lake, sources, detector, detector.people(lake))
         refresh(context, lake, engine, *steps, upstream=["user_hours"])
@@ -143,7 +146,7 @@ def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) 
     """
     uploaded_on = [day for day in days if lake.parts("user_hours", [day])]
     for day in uploaded_on:
-        made_from = lake.digest(["user_hours"], [day], dependencies(add_up).digest)
+        made_from = lake.digest(["user_hours"], [day], dependencies(add_up).digest, str(RULE.periods.test_window_hours))
         note = lake.note("day_sums", day)
         if note is None or note.made_from != made_from:
             lake.view(con, "user_hours", ["user_hours"], [day])

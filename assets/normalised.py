@@ -83,7 +83,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     # No annotation of what it gives: Dagster refuses None for several outputs.
-    def _assets(
+    def _assets(  # type: ignore[no-untyped-def]
         context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
     ):
         seam = SourceSeam(context, lake, provider, "logged_uploads")

@@ -50,14 +50,14 @@ _SPAWN = multiprocessing.get_context("spawn")
 # that is theirs. Files and bytes are lognormal around the person's usual, one hour in 2000 is up to 1000 times that.
 _HOURS = """
 SELECT
-  provider, NULL AS user_id, "user", actor_class,
+  provider, "user", actor_class,
   CASE actor_class WHEN 'service' THEN 'services' ELSE 'people' END AS population,
   hour, files,
   CASE WHEN sized THEN files ELSE 0 END AS sized_files,
   CASE
     WHEN sized THEN CAST(least(files * 10 ** (5.3 + 0.7 * size_normal + 0.4 * person_size), 1e13) AS BIGINT)
   END AS bytes,
-  files AS saves, 0 AS estimated_files, CAST(NULL AS BIGINT) AS estimated_bytes,
+  files AS saves, CAST(0 AS BIGINT) AS estimated_files, CAST(NULL AS BIGINT) AS estimated_bytes,
   CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS extensions,
   CAST(MAP {} AS MAP(VARCHAR, BIGINT)) AS countries,

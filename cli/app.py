@@ -6,11 +6,8 @@ import logging
 import os
 from traceback import format_exception
 
+import dagster as dg
 import typer
-from dagster._core.errors import (
-    DagsterHomeNotSetError,
-    DagsterInvalidConfigError,
-)
 from rich.markup import escape
 
 from assets.core.host_faults import sentence
@@ -50,7 +47,6 @@ _COMMANDS = (
     *(doctor, classify, backfill, notify, outbox),
     *(export, reveal, forget, retention, remove_source),
 )
-_DAGSTERS = (DagsterHomeNotSetError, DagsterInvalidConfigError)
 for _command in _COMMANDS:
     app.command()(_command)
 app.command("import")(history)
@@ -81,7 +77,7 @@ def _said(error: Exception) -> str | None:
     """Say what a person can mend; None where the fault is the program's own."""
     if isinstance(error, MendableError):
         return str(error)
-    if isinstance(error, _DAGSTERS):
+    if isinstance(error, dg.DagsterInvalidConfigError):
         return (
             f"Dagster's settings can't be used: {' '.join(str(error).split())} See DAGSTER_HOME and its dagster.yaml."
         )

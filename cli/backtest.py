@@ -23,6 +23,7 @@ from common.errors import CommandError
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
+from detection.rule import RULE
 from detection.sql import into
 from lake.coverage import first_days, tell_sources
 from lake.days import days_between
@@ -152,7 +153,7 @@ def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
         return {
             "alert_id": f"{alert.user}|{alert.first_window_start}",
             "user": alert.user,
-            "severity": "Informational",
+            "severity": RULE.severity,
             "first_window_start": alert.first_window_start.replace(tzinfo=UTC).isoformat(),
             "last_window_end": alert.last_window_end.replace(tzinfo=UTC).isoformat(),
         }

@@ -20,6 +20,7 @@ from cli.incident_score import score
 from cli.options import HOME, HomeOption, known_providers, lake_of, pages_address
 from cli.replay import PROJECT, Home, play, sandbox
 from cli.terminal import terminal
+from detection.rule import RULE
 from lake.shown_alerts import read_alerts
 from orchestration.resources import resources
 from orchestration.settings import Settings, environment
@@ -199,7 +200,7 @@ def demo(home: HomeOption = HOME) -> None:
         f"{result.as_suspicious} of {result.suspicious} by a suspicious user told as such; "
         f"{result.look_alikes + result.unlabelled} false alerts "
         f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "
-        f"{_DEMO_DAYS - 14} days of watching."
+        f"{_DEMO_DAYS - RULE.periods.activation_days} days of watching."
     )
     out.print(
         f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"

@@ -9,7 +9,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from detection.rule import RULE
+
 __all__ = ["Score", "score"]
+
+_WINDOW = timedelta(hours=RULE.periods.test_window_hours)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
     hours: dict[str, list[float]] = {}
     suspicious = as_suspicious = 0
     for row in rows:
-        start, end = _time(row["start"]) - timedelta(hours=3), _time(row["end"]) + timedelta(hours=3)
+        start, end = _time(row["start"]) - _WINDOW, _time(row["end"]) + _WINDOW
         users = set(row["users"].lower().split("+"))
         hits = [
             alert
@@ -71,7 +75,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
             wanted[row["scenario"]] = wanted.get(row["scenario"], 0) + 1
             found[row["scenario"]] = found.get(row["scenario"], 0) + bool(hits)
             if hits:
-                seen = min(_time(hit["first_window_start"]) for hit in hits) + timedelta(hours=3)
+                seen = min(_time(hit["first_window_start"]) for hit in hits) + _WINDOW
                 hours.setdefault(row["scenario"], []).append((seen - _time(row["start"])) / timedelta(hours=1))
         if row["expected"] == "suspicious":
             suspicious += 1

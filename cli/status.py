@@ -18,6 +18,7 @@ from assets.core.resources import Clock
 from cli.options import HOME, Format, HomeOption, lake_of, svg_file
 from cli.terminal import terminal, write_json
 from detection.allow_list import AllowListError, read
+from detection.rule import RULE
 from lake.source_status import Activation, Source, activations, sources_of, warnings
 from lake.store import Lake
 from notify.settings import read_channels
@@ -105,12 +106,12 @@ def _windows(
           max(e.window_start) AS last_window_start
         FROM evaluations e
         LEFT JOIN seen s ON s.scope = e.scope
-        WHERE e.state <> 'not evaluated' OR e.window_start + INTERVAL 3 HOUR <= coalesce(s.until, ?)
+        WHERE e.state <> 'not evaluated' OR e.window_start + ? * INTERVAL 1 HOUR <= coalesce(s.until, ?)
         GROUP BY e.scope, e.state, CASE WHEN e.state = 'not evaluated' THEN e.reason LIKE 'gap: %' END,
           CASE WHEN e.state = 'in activation' THEN e.reason END
         ORDER BY e.scope, first_window_start, e.state, reason
         """,
-        [now.astimezone(UTC).replace(tzinfo=None)],
+        [RULE.periods.test_window_hours, now.astimezone(UTC).replace(tzinfo=None)],
     )
     names = [column[0] for column in cursor.description or []]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -11,24 +11,16 @@ from detection.floods import fold_floods
 from detection.parameters import Parameters, bind
 from detection.persons import tell_nobody
 from detection.reasons import is_suspicious
+from detection.rule import RULE
 from detection.sql import into
 from detection.suspicion import LOOK_BACK, Watch, find_reasons
+from detection.tables import arrow_schema
 from detection.wording import Window, sentence, variation
 
 __all__ = ["LOOK_BACK", "fold", "pick_day"]
 
-_SAID = pa.schema(
-    [
-        ("alert_id", pa.string()),
-        ("name", pa.string()),
-        ("severity", pa.string()),
-        (
-            "reasons",
-            pa.list_(pa.struct([("name", pa.string()), ("strength", pa.string()), ("evidence", pa.string())])),
-        ),
-        ("sentence", pa.string()),
-    ]
-)
+_SAID = ("alert_id", "name", "severity", "reasons", "sentence")
+"""Columns of an alert that Python makes."""
 
 
 def fold(
@@ -57,7 +49,7 @@ def fold(
     )
     into(con, "openings", "openings", bind(parameters, since))
     into(con, "covered", "covered", {"since": since})
-    into(con, "folded_alerts", "alerts", {"since": since})
+    into(con, "folded_alerts", "alerts", {"since": since, "rule_id": RULE.id})
     reasons = find_reasons(con, watch or Watch())
     said = []
     for alert_id, saves, *figures in con.execute(
@@ -72,17 +64,17 @@ def fold(
         """
     ).fetchall():
         found = reasons.get(alert_id, [])
-        name, severity = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
+        shown = variation(suspicious=is_suspicious([reason["name"] for reason in found]))
         said.append(
             {
                 "alert_id": alert_id,
-                "name": name,
-                "severity": severity,
+                "name": shown.name,
+                "severity": shown.severity,
                 "reasons": found,
                 "sentence": sentence(Window._make([*figures, parameters.training_days, saves])),
             }
         )
-    con.register("said", pa.Table.from_pylist(said, schema=_SAID))
+    con.register("said", pa.Table.from_pylist(said, schema=arrow_schema("alerts", *_SAID)))
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE single_alerts AS

@@ -14,6 +14,7 @@ import duckdb
 from detection.allow_list import Entry, allow
 from detection.dependencies import dependencies
 from detection.parameters import Parameters, bind
+from detection.rule import RULE
 from detection.sql import into
 
 __all__ = ["BALANCE_DAYS", "activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
@@ -33,7 +34,13 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time())
 
 
-def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: str = "day_sums") -> None:
+def add_up(
+    con: duckdb.DuckDBPyConnection,
+    hours: str = "user_hours",
+    *,
+    table: str = "day_sums",
+    window_hours: int = RULE.periods.test_window_hours,
+) -> None:
     """Sum user-hours of whole days for each user and day; :func:`learn` adds these sums up to baselines.
 
     A day's sums change with the day's user-hours alone, so that they are worth keeping: to add up a month of them takes
@@ -43,9 +50,10 @@ def add_up(con: duckdb.DuckDBPyConnection, hours: str = "user_hours", *, table: 
         con: Connection.
         hours: Table of user-hours.
         table: Temporary table to make.
+        window_hours: Length of a test window.
     """
     con.execute(f"CREATE OR REPLACE TEMP VIEW summed_hours AS FROM {hours}")
-    into(con, table, "day_sums")
+    into(con, table, "day_sums", {"window_hours": window_hours})
 
 
 def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
@@ -56,7 +64,7 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> 
     bound = bind(parameters, _midnight(day))
     for query in _NOT_USUAL:
         into(con, query, query, bound)
-    add_up(con, "partial_hours", table="partial_sums")
+    add_up(con, "partial_hours", table="partial_sums", window_hours=parameters.window_hours)
     into(con, "user_sums", "user_sums", bound)
     into(con, "baselines", "baselines", bound)
     for table in ("partial_hours", "partial_sums", "user_sums"):

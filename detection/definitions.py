@@ -12,6 +12,7 @@ from pathlib import Path
 __all__ = [
     "Definition",
     "Module",
+    "attributes_of",
     "field_name",
     "filled",
     "names_in",
@@ -94,6 +95,24 @@ def names_in_annotations(statement: ast.stmt) -> set[str]:
     every = [node for node in walk(statement) if isinstance(node, ast.Name)]
     counts = Counter(node.id for node in every)
     return {name for name, count in Counter(node.id for node in within).items() if count == counts[name]}
+
+
+def attributes_of(statement: ast.stmt, name: str) -> Iterator[tuple[str, ...]]:
+    """Yield the chains of attributes that a statement reads of a name; an empty one where it reads the name itself."""
+    inner = set()
+    for node in walk(statement):
+        chain: list[str] = []
+        at = node
+        while isinstance(at, ast.Attribute):
+            chain.append(at.attr)
+            at = at.value
+        if isinstance(at, ast.Name) and at.id == name and id(node) not in inner:
+            yield tuple(reversed(chain))
+            # A walk comes to what is outside first.
+            within = node
+            while isinstance(within, ast.Attribute):
+                within = within.value
+                inner.add(id(within))
 
 
 @cache

@@ -16,8 +16,11 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from detection.definitions import (
     Definition,
+    attributes_of,
     field_name,
     filled,
     names_in,
@@ -29,6 +32,7 @@ from detection.definitions import (
     walk,
 )
 from detection.parameters import Parameters, settings_of
+from detection.rule import Rule, read_rule
 from detection.sql import parameters_in
 from providers import PROVIDERS
 
@@ -39,8 +43,10 @@ ROOT = Path(__file__).resolve().parents[1]
 _ROOMS = ("common", "detection", "dossier", "exports", "lake", "privacy", "providers")
 _PLUMBING = frozenset(
     f"lake.{name}" for name in ("damage", "durable", "engine", "kept", "manifest", "scratch", "store", "warehouse")
-) | {"detection.dependencies", "detection.sql"}
+) | {"detection.dependencies", "detection.sql", "detection.tables"}
 """Modules that decide how a table is stored, not what is in it."""
+_RULE = ("detection.rule", "RULE")
+"""The rule, of which those values count that are read: a text of it decides no baseline."""
 _SQL = ("detection", "sql")
 _MODELS = frozenset({"BaseModel", "Row"})
 """Bases of the classes whose instances are inputs: a function that only names one takes it by value."""
@@ -57,18 +63,20 @@ class Dependencies:
         definitions: Source text of each definition, without docstrings, comments and annotations, by its full name.
         queries: Names of the queries, such as ``normalise/box``, in order.
         files: Digest of each query and data file, by its path below the packages.
+        rule: Values of the rule that the code reads, by their path in it.
         settings: Settings that queries or code name, in the order of :class:`detection.parameters.Parameters`.
     """
 
     definitions: Mapping[str, str]
     queries: tuple[str, ...]
     files: Mapping[str, str]
+    rule: Mapping[str, str]
     settings: tuple[str, ...]
 
     @property
     def digest(self) -> str:
         """Short digest of all but the settings' values."""
-        text = repr((sorted(self.definitions.items()), sorted(self.files.items())))
+        text = repr([sorted(part.items()) for part in (self.definitions, self.files, self.rule)])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -154,6 +162,8 @@ class _Search:
         Of a module the name is empty.
         """
         while module.split(".", maxsplit=1)[0] in _ROOMS and module not in _PLUMBING | self._others:
+            if (module, name) == _RULE:
+                return None
             here = read_module(self._root, module)
             if name in here.statements:
                 return module, name
@@ -180,7 +190,25 @@ class _Search:
         queries = {name: path for name, path in _sql_files(self._root).items() if path in paths}
         named = {name for path in queries.values() for name in parameters_in(path.read_text(encoding="utf-8"))}
         files = {str(path.relative_to(self._root)): _digest(path) for path in sorted(paths)}
-        return Dependencies(texts, tuple(queries), files, tuple(settings_of({*named, *(read & _settings(kept))})))
+        rule = dict(self._rule(kept))
+        return Dependencies(texts, tuple(queries), files, rule, tuple(settings_of({*named, *(read & _settings(kept))})))
+
+    def _rule(self, kept: Mapping[Definition, list[ast.stmt]]) -> Iterator[tuple[str, str]]:
+        """Yield the values of the rule that the definitions read, by their path."""
+        rule = _read_rule(self._root)
+        for at, statements in kept.items():
+            if read_module(self._root, at[0]).imports.get(_RULE[1]) != _RULE:
+                continue
+            for path in {path for statement in statements for path in attributes_of(statement, _RULE[1])}:
+                value: object = rule
+                read = []
+                for name in path:
+                    # What is no value of the rule, such as a method, belongs to the value before it.
+                    if not isinstance(value, BaseModel) or callable(following := getattr(value, name)):
+                        break
+                    value = following
+                    read.append(name)
+                yield ".".join(read), repr(value)
 
     def _queries(self, kept: Mapping[Definition, list[ast.stmt]]) -> Iterator[Path]:
         """Yield the files of the queries that the definitions run."""
@@ -262,6 +290,11 @@ def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:
         for node in chain.from_iterable(map(walk, chain.from_iterable(kept.values())))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "parameters"
     } & Parameters.model_fields.keys()
+
+
+@cache
+def _read_rule(root: Path) -> Rule:
+    return read_rule(root.joinpath("detection", "rules", "massive_upload.toml"))
 
 
 @cache

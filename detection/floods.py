@@ -8,7 +8,9 @@ import duckdb
 import pyarrow as pa
 
 from detection.parameters import Parameters
+from detection.rule import RULE
 from detection.sql import into
+from detection.tables import arrow_schema
 from detection.wording import FLOOD, Common, Flood, flood_sentence
 
 __all__ = ["fold_floods"]
@@ -18,9 +20,8 @@ _SHARE = 0.8
 _TOLD = 3
 """Values that are told of one dimension, those with the most files."""
 
-_SAID = pa.schema(
-    [("alert_id", pa.string()), ("name", pa.string()), ("severity", pa.string()), ("sentence", pa.string())]
-)
+_SAID = ("alert_id", "name", "severity", "sentence")
+"""Columns of a flood's alert that Python makes."""
 
 
 def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
@@ -34,7 +35,7 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
         con: Connection in which ``single_alerts``, ``covered`` and ``dated_thresholds`` exist.
         parameters: Settings of the detector.
     """
-    bound = {**parameters.model_dump(), "flood_share": _SHARE}
+    bound = {**parameters.model_dump(), "flood_share": _SHARE, "rule_id": RULE.id}
     into(con, "flooded", "floods", bound)
     into(con, "flood_alerts", "flood_alerts")
     into(con, "common", "common", bound)
@@ -56,7 +57,7 @@ def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
             "SELECT alert_id, saves, day, users, allowed, providers, files, sized_files, bytes FROM flood_alerts"
         ).fetchall()
     ]
-    con.register("floods_said", pa.Table.from_pylist(said, schema=_SAID))
+    con.register("floods_said", pa.Table.from_pylist(said, schema=arrow_schema("alerts", *_SAID)))
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE all_alerts AS

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from detection.rule import RULE
+
 __all__ = ["Parameters", "bind", "settings_of"]
 
 _DERIVED = {
@@ -18,7 +20,7 @@ _DERIVED = {
 
 
 class Parameters(BaseModel):
-    """Parameters of the detector 'Massive upload to SaaS service'.
+    """Parameters of the detector; the periods are those of its rule, see :mod:`detection.rule`.
 
     Attributes:
         budget: Alerts per 1000 monitored users and day that the operator is ready to read.
@@ -26,6 +28,7 @@ class Parameters(BaseModel):
         activation_days: A source raises no alert before this many days of its history exist.
         warm_up_days: Nothing is scored, not even for calibration, before a scope has so much history.
         training_days: How far back a baseline and the calibration of thresholds look.
+        window_hours: Length of a test window, which slides by the hour and divides the day.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
         floor_files: A window with fewer files is never a detection by files.
         floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
@@ -46,10 +49,11 @@ class Parameters(BaseModel):
 
     budget: float = Field(default=2.0, gt=0, le=1000)
     service_budget: float = Field(default=20.0, gt=0, le=1000)
-    activation_days: int = Field(default=14, ge=1)
+    activation_days: int = Field(default=RULE.periods.activation_days, ge=1)
     warm_up_days: int = Field(default=7, ge=1)
-    training_days: int = Field(default=30, ge=1)
-    deduplication_hours: int = Field(default=24, ge=1)
+    training_days: int = Field(default=RULE.periods.training_days, ge=1)
+    window_hours: int = Field(default=RULE.periods.test_window_hours, ge=1)
+    deduplication_hours: int = Field(default=RULE.periods.deduplication_hours, ge=1)
     floor_files: int = Field(default=50, ge=1)
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)

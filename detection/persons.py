@@ -18,6 +18,7 @@ from detection.account_groups import AccountGroups
 from detection.operator_files import OperatorFileError, Row, read_rows_with_places
 from detection.operator_values import ProviderName
 from detection.risk import printable_text
+from detection.rule import RULE
 from detection.sql import into, load, nested, parsed
 from providers import PROVIDERS
 
@@ -148,7 +149,7 @@ def resolve(
     into(con, "spans", "persons/spans", {"puid_sources": puid_sources})
     into(con, "same", "persons/same")
     domains = sorted(domain.lower() for domain in organisation_domains)
-    into(con, "links", "persons/links", {"organisation_domains": domains})
+    into(con, "links", "persons/links", {"organisation_domains": domains, "training_days": RULE.periods.training_days})
     given = [
         {
             "row": number,

@@ -1,68 +1,19 @@
-"""Reasons that make the user of an alert suspicious, their strength, and the rule over them."""
+"""Risk indicators that make the user of an alert suspicious, and the rule over them."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping
-from typing import Literal, NamedTuple
+from functools import cache
 
-__all__ = ["REASONS", "Reason", "Strength", "Subject", "is_suspicious", "known"]
+from detection.rule import RULE, Indicator
 
-Strength = Literal["strong", "weak"]
-Subject = Literal["alerts", "account", "credentials", "place", "client", "time", "downloads", "shares", "files"]
+__all__ = ["REASONS", "is_suspicious", "known", "known_only", "log_unknown"]
 
+logger = logging.getLogger(__name__)
 
-class Reason(NamedTuple):
-    """One reason.
-
-    Attributes:
-        strength: A strong one suffices for the variation.
-        about: What it tells of. Weak reasons about one subject are mostly one fact seen twice, such as a new country
-            and the new network in it, so they count once.
-        when: When it holds, for a reader.
-        includes: Reasons that are the same fact seen again, and beside this one do not count.
-    """
-
-    strength: Strength
-    about: Subject
-    when: str
-    includes: tuple[str, ...] = ()
-
-
-REASONS: Mapping[str, Reason] = {
-    "failed_sign_ins_then_success": Reason("strong", "credentials", "five failed sign-ins, then a success"),
-    "provider_alert": Reason("strong", "alerts", "the provider raised an alert about the account"),
-    "mfa_disabled": Reason("strong", "credentials", "a second factor was switched off"),
-    "other_alert": Reason(
-        "strong", "alerts", "an alert of the seven days before was confirmed, or stood beside one of the provider's"
-    ),
-    "risk_list": Reason("strong", "account", "the user is on the operator's risk list"),
-    "tor_network": Reason("strong", "place", "at work from an address of the Tor network"),
-    "impossible_travel": Reason("strong", "place", "seen in two countries too far apart for the time between"),
-    "hosting_network": Reason("weak", "place", "at work from an address of a hosting provider"),
-    "first_country": Reason("weak", "place", "a country new for the user in 30 days"),
-    "first_network": Reason("weak", "place", "a network new for the user in 30 days"),
-    "first_app": Reason("weak", "client", "uploads by an application new for the user in 30 days"),
-    "new_device": Reason("weak", "client", "a device was added to the account"),
-    "dormant_account": Reason("weak", "account", "nothing for more than 14 days, but before"),
-    "new_account": Reason(
-        "weak",
-        "account",
-        "first seen less than 14 days before",
-        # Whoever is new is given a device, a password and a second factor.
-        includes=("new_device", "password_reset", "credentials_changed"),
-    ),
-    "guest_account": Reason("weak", "account", "the user is a guest of the organisation"),
-    "password_reset": Reason("weak", "credentials", "the password was changed or reset"),
-    "credentials_changed": Reason("weak", "credentials", "recovery data, keys or the like of the account were changed"),
-    "admin_impersonation": Reason("weak", "credentials", "an administrator signed in as the user"),
-    "off_hours": Reason("weak", "time", "uploads only at hours at which the user is hardly ever active"),
-    "mass_download_before": Reason("weak", "downloads", "far more downloads than on any day of the 30 before"),
-    "external_share_before": Reason("weak", "shares", "shared to the outside, which the user rarely does"),
-    # Weak: a sync client that cleans up, or a mistaken upload taken back, does the same.
-    "overwritten_after_upload": Reason("weak", "files", "files overwritten within a day by far smaller versions"),
-    "deleted_after_upload": Reason("weak", "files", "files deleted within a day of their upload"),
-}
-"""Every reason by the name under which ``detection/sql/reasons`` finds it."""
+REASONS: Mapping[str, Indicator] = RULE.risk_indicators
+"""Every risk indicator by the name under which ``detection/sql/reasons`` finds it."""
 
 
 def known(names: Collection[str]) -> list[str]:
@@ -76,12 +27,30 @@ def known(names: Collection[str]) -> list[str]:
     return sorted(set(names))
 
 
+@cache
+def log_unknown(name: str) -> None:
+    """Log a risk indicator that the rule does not declare, once a process."""
+    logger.warning(
+        "The risk indicator %r is not declared by the rule of this version, and is left out: a newer version wrote it, "
+        "or a query finds it. Install that version again, or materialise alerts of these days.",
+        name,
+    )
+
+
+def known_only(names: Collection[str]) -> list[str]:
+    """Return the names that the rule declares, sorted, each once; log the others."""
+    for name in sorted(set(names) - set(REASONS)):
+        log_unknown(name)
+    return sorted(set(names) & set(REASONS))
+
+
 def is_suspicious(names: Collection[str]) -> bool:
     """Check whether these reasons make the alert suspicious: one strong, or weak ones about two subjects.
 
     Args:
-        names: Names of reasons, each a key of :data:`REASONS`.
+        names: Names of reasons; one that is no key of :data:`REASONS` counts for nothing.
     """
-    same = {other for name in names for other in REASONS[name].includes}
-    found = [REASONS[name] for name in set(names) - same]
+    certain = known_only(names)
+    same = {other for name in certain for other in REASONS[name].includes}
+    found = [REASONS[name] for name in set(certain) - same]
     return any(reason.strength == "strong" for reason in found) or len({reason.about for reason in found}) > 1

@@ -13,9 +13,11 @@ import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from detection.persons import named, tell_nobody
-from detection.reasons import REASONS
+from detection.reasons import REASONS, known_only
 from detection.risk import ListedUser, Networks
+from detection.rule import RULE
 from detection.sql import into
+from detection.tables import arrow_schema
 from detection.user_agents import MARK
 
 __all__ = ["LOOK_BACK", "Confirmed", "Watch", "find_reasons"]
@@ -25,6 +27,8 @@ LOOK_BACK = timedelta(days=90)
 
 _SIGN_PERIOD = timedelta(hours=24)
 _BOUND = {
+    "training_days": RULE.periods.training_days,
+    "quiet_days": RULE.periods.quiet_days,
     "sign_period": _SIGN_PERIOD,
     "look_back": LOOK_BACK - _SIGN_PERIOD,
     "failed_sign_ins": 5,
@@ -55,7 +59,6 @@ _REASONS = (
     "risk_list",
 )
 _RISK_LIST = pa.schema([("user", pa.string()), ("reason", pa.string()), ("since", pa.date32()), ("until", pa.date32())])
-_CONFIRMED = pa.schema([("user", pa.string()), ("first_window_start", pa.timestamp("us"))])
 _COUNTRIES = {
     "country": pa.string(),
     "latitude": pa.float64(),
@@ -121,7 +124,7 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
         for row in watch.confirmed
         for person in named(con, row.user.lower(), first_only=True)
     ]
-    con.register("confirmed", pa.Table.from_pylist(confirmed, schema=_CONFIRMED))
+    con.register("confirmed", pa.Table.from_pylist(confirmed, schema=arrow_schema("reviews", *Confirmed._fields)))
     con.register("countries", _countries())
     for table in _STEPS:
         into(con, table, f"reasons/{table}", _BOUND)
@@ -132,8 +135,9 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     for name in ("addresses", "risk_list", "confirmed", "countries"):
         con.unregister(name)
     reasons: dict[str, list[dict[str, str]]] = defaultdict(list)
+    counted = set(known_only({name for _, name, _ in found})) - set(watch.off)
     for alert_id, name, evidence in sorted(found):
-        if name not in watch.off:
+        if name in counted:
             reasons[alert_id].append({"name": name, "strength": REASONS[name].strength, "evidence": evidence})
     return reasons
 

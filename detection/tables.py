@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
-__all__ = ["TABLES", "Column", "empty"]
+import duckdb
+import pyarrow as pa
+
+from detection.rule import RULE
+
+__all__ = ["TABLES", "Column", "arrow_schema", "empty"]
 
 
 class Column(NamedTuple):
@@ -52,7 +58,7 @@ _CLIENT = (
 )
 _CLIENT_ID = ("app_id", "VARCHAR", "The provider's id of the client application, which it can't choose; NULL if untold")
 _BASELINE = (
-    ("files_windows", "BIGINT", "Active three-hour windows in the training days"),
+    ("files_windows", "BIGINT", f"Active {RULE.periods.test_window_adjective} windows in the training days"),
     ("files_s1", "BIGINT", "Sum of log10(files + 1) over them, in ten-thousandths"),
     ("files_s2", "BIGINT", "Sum of squares of the same, in squared ten-thousandths"),
     ("files_min", "BIGINT", "Fewest files in an active window"),
@@ -161,7 +167,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     "typical_sizes": _columns(
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
         ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
-        ("files", "BIGINT", "Files measured in the 30 days before"),
+        ("files", "BIGINT", f"Files measured in the {RULE.periods.training_days} days before"),
         ("bytes", "BIGINT", "Median of their sizes, to within 2 %"),
     ),
     "user_hours": _columns(
@@ -212,7 +218,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
         ("user", "VARCHAR", "Key of the person"),
-        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        ("window_start", "TIMESTAMP", f"Start of the {RULE.periods.test_window}, UTC"),
         *_AMOUNT,
         ("baseline_windows", "BIGINT", "Active windows behind the user's baseline"),
         (
@@ -247,7 +253,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("population", "VARCHAR", "people or services"),
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
         ("user", "VARCHAR", "Key of the person"),
-        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        ("window_start", "TIMESTAMP", f"Start of the {RULE.periods.test_window}, UTC"),
         ("window_end", "TIMESTAMP", "Their end, exclusive, UTC"),
         *_AMOUNT,
         ("metric", "VARCHAR", "The metric that is rarer: files or bytes"),
@@ -266,14 +272,14 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "evaluations": _columns(
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
-        ("window_start", "TIMESTAMP", "Start of the three hours, UTC"),
+        ("window_start", "TIMESTAMP", f"Start of the {RULE.periods.test_window}, UTC"),
         ("state", "VARCHAR", "evaluated, in activation, or not evaluated"),
         ("reason", "VARCHAR", "Why, where it was not"),
     ),
     "alerts": _columns(
         ("alert_id", "VARCHAR", "Hash of user, detector and opening window; for a flood, of detector and day"),
         ("name", "VARCHAR", "Name of the alert or of its variation"),
-        ("severity", "VARCHAR", "Informational, or Low by a suspicious user"),
+        ("severity", "VARCHAR", f"{RULE.severity}, or {RULE.variations.suspicious_user.severity} by a suspicious user"),
         *_ACTOR[1:],
         ("providers", "VARCHAR[]", "Providers uploaded to"),
         ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
@@ -328,7 +334,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("published_at", "TIMESTAMP", "When it was first shown so, UTC"),
         ("state", "VARCHAR", "open, merged or withdrawn"),
         ("name", "VARCHAR", "Name of the alert or of its variation; NULL where closed"),
-        ("severity", "VARCHAR", "Informational, or Low by a suspicious user"),
+        ("severity", "VARCHAR", f"{RULE.severity}, or {RULE.variations.suspicious_user.severity} by a suspicious user"),
         ("user", "VARCHAR", "The user"),
         ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
         ("last_window_end", "TIMESTAMP", "End of the last window, exclusive, UTC"),
@@ -367,3 +373,16 @@ def empty(table: str, *, dated: bool = False) -> str:
     types = {column.name: column.type for column in TABLES[table]} | ({"day": "DATE"} if dated else {})
     columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in types.items())
     return f"SELECT {columns} WHERE FALSE"
+
+
+@cache
+def arrow_schema(table: str, *columns: str) -> pa.Schema:
+    """Return the table's columns as Arrow's, for rows that are made in Python.
+
+    Args:
+        table: Last part of the table's name.
+        columns: The columns wanted, in this order; none for all.
+    """
+    with duckdb.connect() as con:
+        whole = con.sql(empty(table)).to_arrow_table().schema
+    return pa.schema([whole.field(name) for name in columns]) if columns else whole

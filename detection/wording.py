@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from detection.rule import RULE, Variation
 from providers import title_of
 
 __all__ = [
     "FLOOD",
     "Common",
     "Flood",
-    "Variation",
     "Window",
     "flood_sentence",
     "known_size",
@@ -22,29 +22,17 @@ __all__ = [
     "variation",
 ]
 
-Severity = Literal["Informational", "Low"]
-
-
-class Variation(NamedTuple):
-    """Name and severity under which an alert is shown."""
-
-    name: str
-    severity: Severity
-
-
-FLOOD = Variation("Massive upload to SaaS service: flood", "Informational")
+FLOOD = RULE.variations.flood
 """Name of the single alert that stands for a whole day on which too many opened."""
 
 
 def variation(*, suspicious: bool) -> Variation:
-    """The alert's name and severity; the variation replaces both on the one alert."""
-    if suspicious:
-        return Variation("Massive upload to SaaS service by suspicious user", "Low")
-    return Variation("Massive upload to SaaS service", "Informational")
+    """Return the alert's name and severity; the variation replaces both on the one alert."""
+    return RULE.variations.suspicious_user if suspicious else RULE.plain
 
 
 class Window(NamedTuple):
-    """The figures that the sentence names, of the alert's rarest three hours.
+    """The figures that the sentence names, of the alert's rarest window.
 
     Files count once, however often they were saved; bytes are those of the largest known version of each; sized files
     are those of which the size of every save is known. The estimate is over versions that were removed before their
@@ -128,7 +116,9 @@ def _usual(w: Window) -> str:
     if w.bytes_windows and w.bytes_sum is not None and w.bytes_max is not None:
         typical += f" ({size(w.bytes_sum / w.bytes_windows)})"
         largest += f" and {size(w.bytes_max)}"
-    windows = f"{w.files_windows} active three-hour window{'' if w.files_windows == 1 else 's'}"
+    windows = (
+        f"{w.files_windows} active {RULE.periods.test_window_adjective} window{'' if w.files_windows == 1 else 's'}"
+    )
     return f"in the {w.training_days} days before, {windows} held {typical} on average and {largest} at most"
 
 
@@ -149,9 +139,9 @@ def _where(providers: Sequence[str]) -> str:
 
 
 def sentence(w: Window) -> str:
-    """One sentence: what, in which three hours, the average and the most before, and how rare it is."""
+    """One sentence: what, in which window, the average and the most before, and how rare it is."""
     return (
-        f"In the three hours from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
+        f"In the {RULE.periods.test_window} from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
         f"{_rarity(w)}."
     )

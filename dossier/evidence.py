@@ -41,7 +41,7 @@ class Member(Amount):
 
 
 class Day(Told):
-    """The largest three hours of a day."""
+    """The largest window of a day."""
 
     day: date
     files: int
@@ -49,7 +49,7 @@ class Day(Told):
 
 
 class Step(Told):
-    """Users whose largest three hours fall into half a decade: from 10^(step/2) on; ``most`` is the largest of them."""
+    """Users whose largest window falls into half a decade: from 10^(step/2) on; ``most`` is the largest of them."""
 
     metric: Literal["files", "bytes"]
     step: int
@@ -58,7 +58,7 @@ class Step(Told):
 
 
 class Sign(Told):
-    """Events of a kind about the account, in the days before the alert and in the 30 before those."""
+    """Events of a kind about the account, in the days before the alert and in the usual days before those."""
 
     kind: str
     number: int
@@ -68,7 +68,7 @@ class Sign(Told):
 
 
 class Place(Told):
-    """A country, network or application (of a provider) of a user's, and on how many of the 30 days before it was."""
+    """A country, network or application (of a provider) of a user's, and on how many of the usual days it was."""
 
     user: str
     dimension: Literal["country", "network", "application"]
@@ -136,7 +136,7 @@ class Label(Amount):
 
 
 class Sensitive(Amount):
-    """Files that the dictionary has an entry for, and such files of the user's 30 days before."""
+    """Files that the dictionary has an entry for, and such files of the user's usual days before."""
 
     category: str
     usual_files: int
@@ -180,7 +180,7 @@ class ReadBefore(Told):
 
 
 class Type(Amount):
-    """Files of an extension, and those of the user's 30 days before."""
+    """Files of an extension, and those of the user's usual days before."""
 
     extension: str
     usual_files: int
@@ -188,7 +188,7 @@ class Type(Amount):
 
 
 class Conduct(Told):
-    """Actions of the account since the alert opened, and how often it did them in the 30 days before."""
+    """Actions of the account since the alert opened, and how often it did them in the usual days before."""
 
     kind: str
     number: int

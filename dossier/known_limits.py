@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from detection.rule import RULE
 from dossier.evidence import Evidence
 from dossier.layout import count, moment, provider
 from providers import PROVIDERS
@@ -25,8 +26,9 @@ def gaps(evidence: Evidence, since: datetime, until: datetime) -> list[str]:
         if gap.first_time < until and gap.last_time > since:
             key = (gap.windows, gap.first_time, gap.last_time, gap.reason)
             alike.setdefault(key, []).append(provider(gap.provider))
+    window = f"{RULE.periods.test_window_adjective} window"
     return [
-        f"{', '.join(names)}: {count(windows, 'three-hour window')} between {moment(first)} and {moment(last)} UTC "
+        f"{', '.join(names)}: {count(windows, window)} between {moment(first)} and {moment(last)} UTC "
         f"not evaluated{f' ({reason})' if reason else ''}, so what happened then may be missing here."
         for (windows, first, last, reason), names in alike.items()
     ]

@@ -7,10 +7,11 @@ without doing harm.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from detection.rule import RULE
 from detection.wording import known_size
 from privacy.pseudonyms import TOKEN
 from providers import title_of
@@ -40,14 +41,8 @@ __all__ = [
 Found = Literal["look", "calm", "unknown"]
 
 
-QUESTIONS = {
-    "compromise": "Signs of compromise",
-    "sensitive": "Sensitive content",
-    "authorised": "Authorised",
-    "types": "File types",
-    "afterwards": "Afterwards",
-}
-"""The five things that the reference asks of an analyst, in its order, each with its heading."""
+QUESTIONS: Mapping[str, str] = {str(step): title for step, title in RULE.investigation_steps.items()}
+"""The investigation steps of the rule, in its order, each with its heading."""
 
 
 PSEUDONYMS = (

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import NamedTuple
 
+from detection.rule import RULE
 from detection.wording import printable
 from dossier.evidence import Evidence
-from dossier.layout import PSEUDONYMS, Outside, Passage, Section, Table, Text, amount, text
+from dossier.layout import PSEUDONYMS, QUESTIONS, Outside, Passage, Section, Table, Text, amount, text
 from dossier.picture import Picture, pictures
 from dossier.pseudonymized import cover_alert, cover_evidence
 from dossier.reading import Alert, watched_until
@@ -20,9 +21,9 @@ from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["ATTACK", "Page", "page_of", "sentence_of"]
 
-ATTACK = (
-    ("TA0010 Exfiltration", "T1567.002 Exfiltration to Cloud Storage"),
-    ("TA0009 Collection", "T1074.002 Remote Data Staging"),
+ATTACK = tuple(
+    (f"{each.tactic.uid} {each.tactic.name}", f"{each.sub_technique.uid} {each.sub_technique.name}")
+    for each in RULE.attacks
 )
 """Tactic and technique, the project's own mapping; the first is the nearer one."""
 
@@ -32,7 +33,7 @@ class Page(NamedTuple):
 
     Attributes:
         alert: The alert.
-        sections: The five answers, in the reference's order.
+        sections: The answers, in the order of the rule's investigation steps.
         pictures: The picture's two halves, as far as there are figures.
         timeline: What happened in order.
         users: Of a flood, its users; None otherwise.
@@ -102,15 +103,16 @@ def page_of(
     covered = pseudonyms is not None
     if pseudonyms:
         alert, evidence = cover_alert(alert, pseudonyms), cover_evidence(evidence, pseudonyms)
+    answers = [
+        compromise(alert, evidence),
+        sensitive(alert, evidence),
+        authorised(alert, evidence, domains, whose),
+        types(alert, evidence),
+        afterwards(alert, evidence, watched_until(alert, now)),
+    ]
     return Page(
         alert,
-        [
-            compromise(alert, evidence),
-            sensitive(alert, evidence),
-            authorised(alert, evidence, domains, whose),
-            types(alert, evidence),
-            afterwards(alert, evidence, watched_until(alert, now)),
-        ],
+        sorted(answers, key=lambda section: list(QUESTIONS).index(section.key)),
         pictures(alert, evidence),
         timeline(alert, evidence),
         _users(alert, evidence) if alert.users > 1 else None,

@@ -16,12 +16,13 @@ import pyarrow as pa
 from detection.dependencies import dependencies
 from detection.risk import Networks
 from detection.sensitive import Term
+from detection.tables import arrow_schema
 from dossier.evidence import Evidence
 from dossier.html import IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
 from dossier.page import page_of, sentence_of
 from dossier.pseudonymized import cover_alert, cover_closed
-from dossier.queries import SIGNS
+from dossier.queries import SIGNS, USUAL
 from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
 from lake.days import days_between
 from lake.home import INDEX, dossier_path, pages_directory
@@ -33,23 +34,10 @@ from providers import PROVIDERS
 
 __all__ = ["Binder", "Made", "is_switched"]
 
-_TRAINED = 30
 _NAMES = ".names"
 """File that tells whether the pages hold names, or by which key their tokens were made."""
 _LISTED = timedelta(days=90)
 """Alerts that opened so long before the newest are left out of the index."""
-_ROWS = pa.schema(
-    [
-        ("alert_id", pa.string()),
-        ("state", pa.string()),
-        ("revision", pa.int64()),
-        ("path", pa.string()),
-        ("sha256", pa.string()),
-        ("found", pa.list_(pa.string())),
-        ("evidence", pa.string()),
-        ("made_at", pa.timestamp("us")),
-    ]
-)
 
 
 class Made(NamedTuple):
@@ -146,7 +134,7 @@ class Binder:
         parts += [str(self._is_open(alert)) for alert in alerts]
         if alerts:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
-            first = day - timedelta(days=SIGNS + _TRAINED)
+            first = day - timedelta(days=SIGNS + USUAL)
             parts += [self._content(each) for each in days_between(first, last.date())]
         return _digest(*parts)
 
@@ -178,7 +166,7 @@ class Binder:
                 html = render_closed(shown, self._now.replace(tzinfo=None), self._notice)
                 row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
             rows.append(row)
-        con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=_ROWS))
+        con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=arrow_schema("dossiers")))
         con.execute("CREATE OR REPLACE TEMP TABLE day_dossiers AS FROM bound ORDER BY alert_id")
         con.unregister("bound")
         return made

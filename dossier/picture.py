@@ -1,4 +1,4 @@
-"""The picture of an alert: its three hours in the user's month, and in the organisation."""
+"""The picture of an alert: its window in the user's month, and in the organisation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from common.svg import Anchor, Bar, Drawing, Stroke
+from detection.rule import RULE
 from detection.wording import size
 from dossier.evidence import Evidence, Step
 from dossier.layout import Table, count, text
@@ -18,7 +19,7 @@ _WIDTH, _HEIGHT, _FONT_SIZE = 340, 190, 12
 _LEFT, _RIGHT, _TOP, _GROUND = 8, _WIDTH - 8, 30, _HEIGHT - 24
 _USUAL, _ALERT, _AXIS = "var(--bar)", "var(--alert)", Stroke("var(--line)")
 """Colours of the page, which has others in the dark and in print."""
-_DAYS = 30
+_DAYS, _WINDOW = RULE.periods.training_days, RULE.periods.test_window
 _LEAST = 1.5
 """Height of a bar that is not nothing."""
 
@@ -78,7 +79,7 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
     drawing.bars(bars[alert_from:], _GROUND, _ALERT)
     drawing.lines([[(_LEFT, _GROUND), (_RIGHT, _GROUND)]], _AXIS)
     whose = "the user's" if alert.users == 1 else "the users'"
-    title = f"The largest three hours of each day in {whose} month"
+    title = f"The largest {_WINDOW} of each day in {whose} month"
     peak = _said(most, metric)
     drawing.text(_LEFT, _HEIGHT - 8, f"{days[0]:%d %b}")
     drawing.text(_RIGHT, _HEIGHT - 8, f"{days[-1]:%d %b}", "end")
@@ -95,7 +96,7 @@ def _month(alert: Alert, evidence: Evidence, metric: str) -> Picture | None:
     )
     active = sum(1 for day in days if day < opened and values.get(day))
     usual = (
-        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in three hours"
+        f"On {active} of the {_DAYS} days before there were uploads, at most {_said(before, metric)} in {_WINDOW}"
         if active
         else f"There were no uploads in the {_DAYS} days before"
     )
@@ -126,7 +127,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
     drawing.text(_LEFT, _HEIGHT - 8, f"from {_said(round(10 ** (first / 2)), metric)}")
     drawing.text(_RIGHT, _HEIGHT - 8, f"to {_said(round(10 ** ((last + 1) / 2)), metric)}", "end")
     drawing.text(middle, _TOP - 10, f"this alert: {_said(value, metric)}", anchor)
-    title = "Users of the organisation by their largest three hours of the 30 days before"
+    title = f"Users of the organisation by their largest {_WINDOW} of the {_DAYS} days before"
     rows = [
         (
             text(f"{_said(round(10 ** (step / 2)), metric)} or more" + (" (this alert)" if step == own else "")),
@@ -137,7 +138,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
     whose = "service account" if alert.population == "services" else "user"
     others = f"about {as_many:,}" if as_many else "none"
     description = (
-        f"Of {count(total, whose)} with uploads, {others} had three hours with {_said(value, metric)} or more. What "
+        f"Of {count(total, whose)} with uploads, {others} had {_WINDOW} with {_said(value, metric)} or more. What "
         "raised an alert is not counted among what is usual."
     )
     return Picture(
@@ -145,7 +146,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
         title,
         description,
         drawing,
-        Table(title, ("Largest three hours", "# users"), rows),
+        Table(title, (f"Largest {_WINDOW}", "# users"), rows),
     )
 
 

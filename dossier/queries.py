@@ -11,21 +11,33 @@ import duckdb
 import pyarrow as pa
 
 from detection.risk import Networks
+from detection.rule import RULE
 from detection.saves import saved_files
 from detection.sensitive import Term, terms_table
 from detection.sql import into
 from detection.user_agents import MARK
 from dossier.evidence import Evidence, Told
 
-__all__ = ["SIGNS", "WATCHED", "count_files", "gather", "subjects"]
+__all__ = ["SIGNS", "USUAL", "WATCHED", "count_files", "gather", "subjects"]
 
 SIGNS = 7
 """Days before an alert's opening in which signs of compromise are looked for."""
 WATCHED = 30
 """Days after an alert's end until which its page is kept current, where nobody reviews it."""
 
-_BOUND = {"most_rows": 60, "most_examples": 5, "most_places": 12, "most_users": 20, "derived_mark": MARK}
+USUAL = RULE.periods.training_days
+"""Days before those whose conduct is usual, which is what a baseline looks at."""
 
+_BOUND = {
+    "most_rows": 60,
+    "most_examples": 5,
+    "most_places": 12,
+    "most_users": 20,
+    "derived_mark": MARK,
+    "signs_days": SIGNS,
+    "training_days": USUAL,
+    "window_hours": RULE.periods.test_window_hours,
+}
 
 _MODELS: Mapping[str, type[Told]] = {
     name: get_args(field.annotation)[0] for name, field in Evidence.model_fields.items()
@@ -49,7 +61,7 @@ def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> 
     rows = [{"alert_id": alert, "until": until} for alert, until in wanted.items()]
     schema = pa.schema([("alert_id", pa.string()), ("until", pa.timestamp("us"))])
     con.register("wanted", pa.Table.from_pylist(rows, schema=schema))
-    into(con, "subjects", "dossier/subjects")
+    into(con, "subjects", "dossier/subjects", _BOUND)
     con.unregister("wanted")
     [(first, last)] = con.execute("SELECT min(usual_from), max(until) FROM subjects").fetchall()
     return None if first is None else (first, last)

@@ -133,7 +133,7 @@ def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
 
 
 def watched_until(alert: Alert, now: datetime) -> datetime:
-    """Until when an alert's page tells what came afterwards: until it is reviewed, and for 30 days at most.
+    """Until when an alert's page tells what came afterwards: until it is reviewed, and for ``WATCHED`` days at most.
 
     Args:
         alert: The alert.

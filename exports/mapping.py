@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
+from detection.rule import RULE, SEVERITIES
 from detection.sql import into, load, parsed
 
 __all__ = [
@@ -31,6 +32,16 @@ __all__ = [
 EVIDENCES = 20
 """Most uploads of an alert that become evidences of its finding, the largest first."""
 
+_RULE = {
+    "rule_id": RULE.id,
+    "rule_name": RULE.name,
+    "rule_kind": RULE.kind,
+    "rule_description": RULE.description,
+    "attacks": [each.model_dump() for each in RULE.attacks],
+    "severities": list(SEVERITIES),
+    "window_hours": RULE.periods.test_window_hours,
+}
+"""What a finding says of the rule, by the query's parameters."""
 _SPANS_SECONDS = (3600, 600, 60, 10, 1)
 """Possible lengths of a piece in seconds, as in ``export/pieces``."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
@@ -139,7 +150,7 @@ def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
         day: The day, UTC.
     """
     into(con, "evidences", "export/evidences")
-    into(con, "detection_finding", "export/detection_finding", {"day": day})
+    into(con, "detection_finding", "export/detection_finding", {"day": day, **_RULE})
     into(con, "alert_rows", "export/alert_rows", {"day": day})
 
 

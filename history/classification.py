@@ -55,7 +55,9 @@ class Classification:
     def __init__(self, con: duckdb.DuckDBPyConnection, advice_: list[str], *, empty: bool) -> None:
         self._con = con
         counts = "SELECT outcome, reason, count(*) FROM shown GROUP BY ALL ORDER BY ALL"
-        self.counts = {(outcome, reason): n for outcome, reason, n in con.execute(counts).fetchall()}
+        self.counts: dict[tuple[str, str | None], int] = {
+            (outcome, reason): n for outcome, reason, n in con.execute(counts).fetchall()
+        }
         self.advice = advice_
         self.empty = empty
 

@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from detection.parameters import Parameters
+from detection.rule import RULE
 from detection.sql import ENGINE, load
 from lake.days import days_between, midnight
 from lake.manifest import Manifest
@@ -101,7 +102,7 @@ def evaluations(
             elif provider in cold:
                 state, reason = "in activation", cold[provider]
             else:
-                window = [start + k * _HOUR for k in range(3)]
+                window = [start + k * _HOUR for k in range(RULE.periods.test_window_hours)]
                 missing = [hour for hour in window if hour not in hours]
                 gaps = sorted({hours[hour] for hour in window if hours.get(hour)})
                 if missing:

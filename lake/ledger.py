@@ -8,12 +8,14 @@ from pathlib import Path
 import duckdb
 
 from detection.persons import relabelled
+from detection.reasons import REASONS, known_only
 from detection.sql import into
 from detection.tables import empty
 from lake.kept import intact, write_kept
 from lake.people import read_people
 from lake.reviews import view_reviews
 from lake.store import Lake, quoted
+from lake.table_columns import verify_columns
 
 __all__ = ["publish"]
 
@@ -50,14 +52,21 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         _view(con, lake, "revisions", name="past_revisions")
         view_reviews(con, lake)
         into(con, "ledger", "identity")
-        into(con, "shown", "shown")
+        _log_unknown_indicators(con)
+        into(con, "shown", "shown", {"indicators": list(REASONS)})
         into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
         for table, file in (("revisions", "revisions"), ("ledger", "published")):
             _keep(con, table, Path(lake.root) / f"{file}.parquet")
 
 
+def _log_unknown_indicators(con: duckdb.DuckDBPyConnection) -> None:
+    """Log the risk indicators of stored alerts that this version does not know: ``shown`` is without them."""
+    known_only([name for (name,) in con.execute("SELECT DISTINCT unnest(reasons).name FROM alerts").fetchall()])
+
+
 def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
     """Write a table that cannot be computed again, unless the file has the same rows."""
+    verify_columns(con, table, path.stem)
     known = intact(path)
     if known:
         same = "FROM (FROM {0} EXCEPT ALL FROM {1})"

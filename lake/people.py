@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from detection.dependencies import dependencies
 from detection.persons import TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
 from detection.sql import ENGINE
+from lake.days import REACH as RE_EVALUATED
+from lake.days import TRAINING_DAYS
 from lake.durable import replacing
 from lake.store import Lake
 from providers import PROVIDERS
@@ -33,7 +35,7 @@ __all__ = [
     "read_people",
 ]
 
-REACH = timedelta(days=46)
+REACH = RE_EVALUATED + timedelta(days=TRAINING_DAYS + 2)
 """Period before a run's range whose user-hours are summed again by present persons: days re-evaluated, and training."""
 
 IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)

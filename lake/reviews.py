@@ -16,6 +16,7 @@ from detection.tables import empty
 from lake.days import midnight
 from lake.kept import intact, write_kept
 from lake.store import Lake, quoted
+from lake.table_columns import verify_columns
 
 __all__ = ["add_review", "confirmed_alerts", "reviews_digest", "view_reviews"]
 
@@ -94,4 +95,5 @@ def add_review(
             raise MendableError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
         con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
+        verify_columns(con, "all_reviews", "reviews")
         write_kept(_path(lake), lambda temporary: con.table("all_reviews").write_parquet(str(temporary)))

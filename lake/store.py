@@ -15,7 +15,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detection.tables import TABLES, empty
+from detection.tables import empty
 from lake.damage import DamagedError
 from lake.durable import (
     file_digest,
@@ -41,6 +40,8 @@ from lake.durable import (
     tells_of_damage,
 )
 from lake.kept import intact, write_kept
+from lake.made_days import enter_made_day, forget_made_day, forget_made_tables, is_day, read_made_days
+from lake.table_columns import declared_digest, verify_columns
 
 __all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
 
@@ -76,19 +77,7 @@ with a new file, and a run asks for each some fifty times."""
 KEPT_TABLES = ("file_sizes",)
 """Kinds of tables that cannot be computed again: see :mod:`lake.kept`."""
 
-_MADE_DAYS = ".made_days"
 _CHANGED = "its content is not what was written"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TYPES = {
-    "bool": "BOOLEAN",
-    "date32[day]": "DATE",
-    "double": "DOUBLE",
-    "int32": "INTEGER",
-    "int64": "BIGINT",
-    "string": "VARCHAR",
-    "timestamp[us]": "TIMESTAMP",
-}
-"""DuckDB's type of a column by Arrow's name of what its Parquet file holds."""
 
 
 class Lake(dg.ConfigurableResource[None]):
@@ -123,8 +112,7 @@ class Lake(dg.ConfigurableResource[None]):
         if not root.is_dir():
             return []
         names = (entry.name.removeprefix("day=") for entry in os.scandir(root) if entry.name.startswith("day="))
-        # Whatever else somebody put there is none of ours.
-        return sorted(date.fromisoformat(name) for name in names if _DAY.fullmatch(name))
+        return sorted(date.fromisoformat(name) for name in names if is_day(name))
 
     def days(self, table: str) -> list[date]:
         """Days of which the table has a partition, ascending."""
@@ -135,40 +123,21 @@ class Lake(dg.ConfigurableResource[None]):
         made = self.made_days(table)
         return sorted(made - set(self.days(table))) if made else []
 
-    def _made_file(self, table: str) -> Path:
-        return Path(self.root) / _MADE_DAYS / table.replace("/", "__")
-
     def made_days(self, table: str) -> set[date]:
-        """Days of which the table has, or had, a partition; without those that retention removed."""
-        try:
-            lines = (read_content(self._made_file(table)) or b"").decode().split()
-        except UnicodeDecodeError:
-            return set()
-        return {date.fromisoformat(line) for line in lines if _DAY.fullmatch(line)}
+        """Return the days of which the table has, or had, a partition; without those that retention removed."""
+        return read_made_days(self.root, table)
 
     def _enter_made(self, table: str, day: date) -> None:
-        """Note that the table has a partition of a day."""
-        path, made = self._made_file(table), self.made_days(table)
-        if day in made:
-            return
-        make_directory(path.parent, durable=False)
-        # A lake of an earlier version has no such file yet.
-        new = [day] if path.exists() else self.days(table)
-        with path.open("a", encoding="utf-8") as out:
-            out.writelines(f"{each}\n" for each in new)
+        enter_made_day(self.root, table, day, lambda: self.days(table))
 
     def remove(self, table: str, day: date) -> None:
         """Remove a partition for good, so that it does not count as lost."""
-        made = self.made_days(table)
-        if day in made:
-            kept = "".join(f"{each}\n" for each in sorted(made - {day}))
-            replace_text(self._made_file(table), kept, durable=False)
+        forget_made_day(self.root, table, day)
         shutil.rmtree(self.directory(table, day))
 
     def remove_tables(self, directory: str) -> None:
         """Remove all tables below a directory for good, so that none counts as lost."""
-        for made in (Path(self.root) / _MADE_DAYS).glob(f"{directory}__*"):
-            made.unlink()
+        forget_made_tables(self.root, directory)
         shutil.rmtree(Path(self.root) / directory)
 
     @contextmanager
@@ -256,7 +225,11 @@ class Lake(dg.ConfigurableResource[None]):
 
         Returns:
             The note, and whether the content differs from what was there.
+
+        Raises:
+            TableColumnsError: The relation's columns are not those that the table declares.
         """
+        verify_columns(con, relation, table)
         if table.rpartition("/")[2] in KEPT_TABLES:
             return self._write_kept(con, relation, table, day, made_from)
         path = self.part(table, day)
@@ -266,7 +239,7 @@ class Lake(dg.ConfigurableResource[None]):
             before = self.note(table, day)
             changed = before is None or before.content != content
             prior = before.content if before else _digest_of(path)
-            note = _note_of(temporary, content, made_from, prior)
+            note = _note_of(temporary, table, content, made_from, prior)
             replace_text(path.with_suffix(".json"), json.dumps(asdict(note)), durable=False)
         self._enter_made(table, day)
         return note, changed
@@ -277,7 +250,7 @@ class Lake(dg.ConfigurableResource[None]):
         path = self.part(table, day)
         before = self.note(table, day)
         content = write_kept(path, lambda temporary: _copy_out(con, relation, temporary))
-        note = _note_of(path, content, made_from)
+        note = _note_of(path, table, content, made_from)
         replace_text(path.with_suffix(".json"), json.dumps(asdict(note)))
         self._enter_made(table, day)
         return note, before is None or before.content != content
@@ -341,8 +314,7 @@ class Lake(dg.ConfigurableResource[None]):
         if parts:
             paths = ", ".join(f"'{quoted(path)}'" for path in parts)
             hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
-            declared = _columns((column.name, column.type) for column in TABLES[kind])
-            if all(note and note.columns == declared for note in parts.values()):
+            if all(note and note.columns == declared_digest(kind) for note in parts.values()):
                 query = f"SELECT * FROM read_parquet([{paths}], {hive})"  # noqa: S608 -- our own paths
             else:
                 # To learn the columns DuckDB opens every file, here and again in each query.
@@ -400,27 +372,10 @@ def _recorded_note(path: str) -> Note | None:
         return None
 
 
-def _note_of(path: Path, content: str, made_from: str, prior: str = "") -> Note:
+def _note_of(path: Path, table: str, content: str, made_from: str, prior: str = "") -> Note:
     stat = path.stat()
-    parquet = pq.read_metadata(path)
-    columns = _columns((field.name, _type(field.type)) for field in parquet.schema.to_arrow_schema())
-    return Note(made_from, content, parquet.num_rows, stat.st_size, stat.st_mtime_ns, columns, prior)
-
-
-def _type(kind: pa.DataType) -> str:
-    """A type as DuckDB writes it."""
-    if isinstance(kind, pa.MapType):
-        return f"MAP({_type(kind.key_type)}, {_type(kind.item_type)})"
-    if isinstance(kind, pa.ListType):
-        return f"{_type(kind.value_type)}[]"
-    if isinstance(kind, pa.StructType):
-        return f"STRUCT({', '.join(f'{field.name} {_type(field.type)}' for field in kind)})"
-    return _TYPES.get(str(kind), str(kind))
-
-
-def _columns(columns: Iterable[tuple[str, str]]) -> str:
-    """Digest of names and types, in order."""
-    return hashlib.sha256("\0".join(f"{name} {kind}" for name, kind in columns).encode()).hexdigest()[:16]
+    rows, columns = pq.read_metadata(path).num_rows, declared_digest(table.rpartition("/")[2])
+    return Note(made_from, content, rows, stat.st_size, stat.st_mtime_ns, columns, prior)
 
 
 def quoted(path: Path | str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notify.settings import SEVERITIES
+from detection.rule import SEVERITIES
 
 __all__ = [
     "EVENTS",

@@ -131,7 +131,7 @@ class Waiting:
 
 def backoff(attempts: int) -> timedelta:
     """Return the delay before the next attempt after so many failed attempts."""
-    return min(_SHORTEST * 2 ** min(attempts - 1, 10), _LONGEST)
+    return min(_SHORTEST * 2.0 ** min(attempts - 1, 10), _LONGEST)
 
 
 def _text(time: datetime) -> str:

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from connectors import ConfigurationError
+from detection.rule import RULE
 
 __all__ = ["SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
 
-SEVERITIES = ("Informational", "Low")
+SEVERITIES = RULE.severities
 """Severities of alerts, the least first."""
 
 _PREFIX = "UPLOADWATCH_NOTIFY_"

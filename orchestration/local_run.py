@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.job_base import InMemoryJob
-from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
-from dagster._core.execution.api import execute_run
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from orchestration.schedules import LOCATION, Job
+from orchestration.storage.dagster_internals import (
+    SINGLETON_REPOSITORY_NAME,
+    InMemoryJob,
+    RegisteredCodeLocationOrigin,
+    RemoteRepositoryOrigin,
+    execute_run,
+)
 from orchestration.storage.run_lease import Leases
 
 __all__ = ["run_locally"]

@@ -130,8 +130,9 @@ class _Server(uvicorn.Server):
 def _connection(**given: Any) -> asyncio.Protocol:
     """A connection that requests can reach as `scope["state"]["connection"]`, to break it off."""
     state = dict(given["app_state"])
-    state["connection"] = AutoHTTPProtocol(**{**given, "app_state": state})
-    return state["connection"]
+    connection: asyncio.Protocol = AutoHTTPProtocol(**{**given, "app_state": state})
+    state["connection"] = connection
+    return connection
 
 
 def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]) -> None:

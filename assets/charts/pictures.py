@@ -11,6 +11,7 @@ import duckdb
 
 from assets.charts.small_plots import alert_plot, coverage_plot, hours_plot
 from assets.core.preview import cell
+from detection.rule import RULE
 from lake.days import days_between
 from lake.store import Lake
 
@@ -18,7 +19,7 @@ __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "markdown"]
 
 _MOST = 2
 """Alerts of a day that are drawn, the rarest: the event log keeps every picture for good."""
-_MONTH = timedelta(days=30)
+_MONTH = timedelta(days=RULE.periods.training_days)
 _PLAIN = "/:;,='"
 """Signs of an SVG that neither Markdown nor an address take for theirs."""
 

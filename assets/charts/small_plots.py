@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from assets.charts.chart import ALERT, BLUE, PALETTE, SAMPLE, Chart, short, tick_step
 from common.svg import Stroke
+from detection.rule import RULE
 
 __all__ = ["alert_plot", "coverage_plot", "hours_plot"]
 
-_WINDOW = timedelta(hours=3)
+_WINDOW = timedelta(hours=RULE.periods.test_window_hours)
 _DAY = timedelta(days=1)
 _HOURS = 24
-_MONTH = timedelta(days=30)
+_MONTH = timedelta(days=RULE.periods.training_days)
 _SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
 """Sources of a size, the known ones first."""
 
@@ -39,7 +40,7 @@ def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> str:
 
 
 def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime) -> str:
-    """Plot a user's uploads in three-hour windows of a month, the alert's windows in red: files above, MB below.
+    """Plot a user's uploads in windows of a month, the alert's windows in red: files above, MB below.
 
     Args:
         hours: Start of the hour, files, and bytes where a size is known.
@@ -56,7 +57,7 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
     first, last = start - _MONTH, max([end, *windows]) + _DAY
     weeks = [first.replace(hour=0, minute=0) + n * _DAY for n in range(1, (last - first).days + 1, 7)]
     below = [((day - first) / (last - first), f"{day:%d %b}") for day in weeks]
-    chart = Chart("in three hours, UTC; the alert in red", height=100, panels=2)
+    chart = Chart(f"in {RULE.periods.test_window}, UTC; the alert in red", height=100, panels=2)
     for place, (panel, name) in enumerate(zip(chart.panels, ("files", "MB"), strict=True)):
         top = math.log10(1 + max((sums[place] for sums in windows.values()), default=0)) or 1.0
         usual: list[tuple[float, float, float]] = []

@@ -13,8 +13,9 @@ from assets.core.preview import cell
 from assets.core.severities import ERROR, WARN
 from detection.allow_list import AllowListError, Entry, allow
 from detection.persons import named
+from detection.rule import RULE
 from detection.sql import into
-from lake.days import DAY, days_between
+from lake.days import DAY, REACH, TRAINING_DAYS, days_between
 from lake.health import read_health
 from lake.shown_alerts import suppressed
 from lake.verification import verify
@@ -22,9 +23,7 @@ from providers import PROVIDERS
 
 __all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intact"]
 
-_LOOKED_AT = 14
-"""Days before now in which the allow-list's work is looked at."""
-_MONTH = timedelta(days=30)
+_MONTH = timedelta(days=TRAINING_DAYS)
 _MORE_WARN, _MORE_FAIL, _FEWER_WARN = 1.5, 3, 1 / 3
 _CHANCE = 5
 """Fewer alerts beside what was allowed are chance."""
@@ -55,7 +54,7 @@ def deduplicated(scene: Scene) -> Outcome:
             Finding(ERROR, f"{cell(user)} has alerts that open {first} and {second} UTC")
             for user, first, second in doubled
         ],
-        "no user has two alerts within a day",
+        f"no user has two alerts within {RULE.periods.deduplication}",
     )
 
 
@@ -130,7 +129,7 @@ def _ambiguity(scene: Scene, entry: Entry) -> str:
 def allow_list(scene: Scene) -> Outcome:
     """Check that the file can be used and that no expired entry would still suppress something."""
     today = scene.now.date()
-    days = days_between(today - timedelta(days=_LOOKED_AT), today)
+    days = days_between(today - REACH, today)
     try:
         entries = scene.detector.entries()
     except AllowListError as error:
@@ -162,6 +161,6 @@ def allow_list(scene: Scene) -> Outcome:
             )
     return Outcome(
         findings,
-        f"{sum(counts.values())} windows of the last {_LOOKED_AT} days suppressed by {len(counts)} entries",
+        f"{sum(counts.values())} windows of the last {REACH.days} days suppressed by {len(counts)} entries",
         {"suppressed windows": dg.MetadataValue.json(counts)},
     )

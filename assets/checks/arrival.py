@@ -11,14 +11,14 @@ import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.core.severities import ERROR, WARN
-from lake.days import days_between
+from lake.days import REACH, days_between
 from lake.health import read_health
 from lake.manifest import Manifest
 from lake.manifest_entries import GapEntry, of_uploads
 
 __all__ = ["clock", "fresh", "gaps", "volume"]
 
-_LOOKED_AT = 14
+_LOOKED_AT = REACH.days
 """Days before now in which gaps are looked for."""
 _HOUR = timedelta(hours=1)
 _SKEW_WARN, _SKEW_FAIL = timedelta(minutes=2), timedelta(minutes=10)

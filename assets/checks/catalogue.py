@@ -9,6 +9,8 @@ from assets.checks.alerting import allow_list, budget_realised, configured, dedu
 from assets.checks.arrival import clock, fresh, gaps, volume
 from assets.checks.findings import Outcome, Scene
 from assets.checks.rows import read, rejects, rows_conserved, schema, size_coverage, unique_events
+from detection.rule import RULE
+from lake.days import REACH, TRAINING_DAYS
 
 __all__ = ["CATALOGUE", "INTACT", "READ", "Check"]
 
@@ -46,8 +48,8 @@ CATALOGUE = (
         "gaps",
         "audit_events",
         True,
-        "The provider gave every hour of the last 14 days since the first that was pulled. A missing hour warns, "
-        "a day's worth of them fails.",
+        f"The provider gave every hour of the last {REACH.days} days since the first that was pulled. A missing hour "
+        "warns, a day's worth of them fails.",
         "Materialise the days that were not pulled; what the provider no longer gives stays a gap, and the "
         "evaluations name its windows",
         gaps,
@@ -140,7 +142,7 @@ CATALOGUE = (
         "deduplicated",
         "alerts",
         False,
-        "No user has two alerts that open within the deduplication period of one day.",
+        f"No user has two alerts that open within the deduplication period of {RULE.periods.deduplication}.",
         "Materialise alerts from the first of these days on",
         deduplicated,
         # What follows tells people of each alert.
@@ -150,8 +152,8 @@ CATALOGUE = (
         "budget_realised",
         "alerts",
         False,
-        "The alerts of the last 30 days keep to the budget. Half as many again, or less than a third, warns; three "
-        "times as many fails; a difference below five alerts counts as chance.",
+        f"The alerts of the last {TRAINING_DAYS} days keep to the budget. Half as many again, or less than a third, "
+        "warns; three times as many fails; a difference below five alerts counts as chance.",
         "See `uploadwatch status` for the days, and `uploadwatch backtest` for what another budget would have raised",
         budget_realised,
     ),
@@ -159,8 +161,8 @@ CATALOGUE = (
         "allow_list",
         "alerts",
         False,
-        "No detection of the last 14 days is one that an entry allowed before it expired: that warns. A file that "
-        "cannot be used fails.",
+        f"No detection of the last {REACH.days} days is one that an entry allowed before it expired: that warns. A "
+        "file that cannot be used fails.",
         "Renew the entry in the allow-list, or remove it",
         allow_list,
     ),

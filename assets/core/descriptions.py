@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TypedDict
 
 import dagster as dg
 
@@ -12,12 +12,17 @@ from assets.core.code_version import MADE_BY, code_version, dependencies_of
 from assets.core.lineage import column_lineage
 from assets.core.resources import Detector
 from detection.dependencies import ROOT
+from detection.parameters import Parameters
+from detection.rule import RULE
 from detection.tables import TABLES
+from detection.wording import size
+from dossier.queries import WATCHED
 from providers import PROVIDERS, title_of
 
 __all__ = ["described", "explained"]
 
 _OWNER = "team:detection-engineering"
+_PERIODS = RULE.periods
 
 _DESCRIPTIONS = {
     "audit_events": (
@@ -34,7 +39,8 @@ _DESCRIPTIONS = {
     ),
     "typical_sizes": (
         "What a file of each extension usually weighs, per provider and in all: the median of the sizes measured in "
-        "the 30 days before, where 20 or more were. Stands in for files that are gone, as an estimate."
+        f"the {_PERIODS.training_days} days before, where {Parameters().least_measured} or more were. Stands in for "
+        "files that are gone, as an estimate."
     ),
     "uploads": (
         "One row per uploaded file with its size. A size that is unknown is NULL, never zero; `size_source` says "
@@ -44,29 +50,35 @@ _DESCRIPTIONS = {
     "rejects": "Events that could not be read, with the reason. Nothing is dropped in silence.",
     "user_hours": "Files and bytes per user, provider and hour. All that follows is sums over these rows.",
     "baselines": (
-        "What each user normally uploads in an active three-hour window, over the 30 days before the day, per "
-        "provider and in all, and the same for the organisation."
+        f"What each user normally uploads in an active {_PERIODS.test_window_adjective} window, over the "
+        f"{_PERIODS.training_days} days before the day, per provider and in all, and the same for the organisation."
     ),
     "scores": (
-        "Three-hour windows that start on the day, sliding by the hour, over the floor of 50 files or 100 MB, with "
-        "how unusual each is for its user and the organisation."
+        f"Windows of {_PERIODS.test_window} that start on the day, sliding by the hour, over the floor of "
+        f"{Parameters().floor_files} files or {size(Parameters().floor_bytes)}, with how "
+        "unusual each is for its user and the organisation."
     ),
-    "thresholds": "Scores from which a window is a detection, set so that the last 30 days would have met the budget.",
+    "thresholds": (
+        "Scores from which a window is a detection, set so that the last "
+        f"{_PERIODS.training_days} days would have met the budget."
+    ),
     "detections": "Windows at or over their threshold, with the baseline and how rare they are.",
     "evaluations": "For every provider and window: whether it was evaluated, and why not.",
     "alerts": (
-        "**Massive upload to SaaS service.** One row per alert, on the day of its opening window; further detections "
-        "of the same user within a day fold into it."
+        f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
+        f"of the same user within {_PERIODS.deduplication} fold into it."
     ),
     "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
     "dossiers": (
         "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
-        "current until the alert is reviewed, for 30 days at most. One row per page, on the day of the alert's opening "
-        "window."
+        f"current until the alert is reviewed, for {WATCHED} days at most. One row per page, on the day of the "
+        "alert's opening window."
     ),
 }
-_BADGE = dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=3), warn_window=timedelta(hours=1))
-"""Ticks run every 15 minutes, and a window is three hours."""
+_BADGE = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=_PERIODS.test_window_hours), warn_window=timedelta(hours=1)
+)
+"""Poll runs start every 15 minutes; after a test window without one, whole windows are missing."""
 _GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "dossiers": "alerts", "exports": "alerts"}
 """Groups of tables that are of no provider; all others are of the detection."""
 _KINDS = {
@@ -77,7 +89,17 @@ _KINDS = {
 }
 
 
-def described(table: str, provider: str | None = None) -> dict[str, Any]:
+class Description(TypedDict):
+    """Arguments of ``dg.asset`` and ``dg.AssetSpec`` that describe a table."""
+
+    description: str
+    group_name: str
+    kinds: set[str]
+    owners: list[str]
+    metadata: dict[str, dg.TableSchema]
+
+
+def described(table: str, provider: str | None = None) -> Description:
     """Return the arguments for ``dg.asset`` or ``dg.AssetSpec`` that describe a table.
 
     Args:
@@ -90,18 +112,18 @@ def described(table: str, provider: str | None = None) -> dict[str, Any]:
         else "The day is the day of the event."
     )
     text = _DESCRIPTIONS[table].format(provider=title_of(provider or ""), day=day)
-    found: dict[str, Any] = {
-        "description": text,
-        "group_name": provider or _GROUPS.get(table, "detection"),
-        "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
-        "owners": [_OWNER],
-    }
     columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
     if table == "audit_events" and provider:
         layout = PROVIDERS[provider].layout
         read = {**layout.columns, **{name: path for name, (path, _) in layout.lists.items()}}
         columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
-    return {**found, "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)}}
+    return {
+        "description": text,
+        "group_name": provider or _GROUPS.get(table, "detection"),
+        "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
+        "owners": [_OWNER],
+        "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)},
+    }
 
 
 def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from assets.core.host_faults import sentence
 from connectors import ConfigurationError, ConnectorError, RefusedError, StoppedError, UnavailableError
@@ -36,7 +37,7 @@ class Fault:
     problem: str
     traceback: str = ""
 
-    def log(self, log: logging.Logger | logging.LoggerAdapter) -> None:
+    def log(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
         """Write the fault to a run's log."""
         log.error("%s%s", self.problem, f"\n{self.traceback}" if self.traceback else "")
 

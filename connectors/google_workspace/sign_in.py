@@ -79,7 +79,7 @@ class Delegation:
             "iat": issued,
             "exp": issued + _CLAIM_LIFE,
         }
-        signed: bytes = jwt.encode(self._signer, claim)  # type: ignore[no-untyped-call]
+        signed: bytes = jwt.encode(self._signer, claim)
         return {"grant_type": _GRANT, "assertion": signed.decode()}
 
     def _read_refusal(self, response: requests.Response) -> Refusal:
@@ -101,7 +101,7 @@ class Delegation:
 @lru_cache(maxsize=4)
 def _signer(key: str) -> Any:
     """The signer of a key, made once: to check its numbers takes longer than the requests of most runs."""
-    return crypt.RSASigner.from_service_account_info(json.loads(key))  # type: ignore[no-untyped-call]
+    return crypt.RSASigner.from_service_account_info(json.loads(key))
 
 
 def _read_key(path: Path) -> dict[str, Any]:

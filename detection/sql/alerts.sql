@@ -60,7 +60,7 @@ peak_extras AS (
   GROUP BY p."user", p.opening
 )
 SELECT
-  sha256(concat_ws('|', s."user", 'massive_upload', CAST(s.opening AS VARCHAR))) AS alert_id,
+  sha256(concat_ws('|', s."user", $rule_id, CAST(s.opening AS VARCHAR))) AS alert_id,
   s."user",
   t.actor_class,
   t.providers,

@@ -19,7 +19,7 @@ held AS (
     ON h."user" = f."user"
     AND h.population = f.population
     AND h.hour >= f.window_start
-    AND h.hour < f.window_start + INTERVAL 3 HOUR
+    AND h.hour < f.window_start + $window_hours * INTERVAL 1 HOUR
     AND (f.scope = 'all' OR h.provider = f.scope)
   LEFT JOIN allow_list e
     ON e."user" = h."user"

@@ -1,8 +1,8 @@
--- Sums over each day's active three-hour windows, from which baselines are made: one row per population, scope, user and day.
+-- Sums over each day's active windows of $window_hours, from which baselines are made: one row per population, scope, user and day.
 -- Reads: summed_hours (user-hours of whole days, or what is left of a day).
 -- Scopes are each provider, and 'all' for the providers together, which is summed from the providers' windows.
 -- A file counts once in a window, as in scores.sql; a window whose hours save nothing new has its files, and no bytes.
--- Metrics are log10(files + 1) and log10(bytes + 1000) of active three-hour windows, in whole ten-thousandths:
+-- Metrics are log10(files + 1) and log10(bytes + 1000) of active windows, in whole ten-thousandths:
 -- integer sums give the same figures in any order of rows, threads and days.
 WITH provider_windows AS (
   SELECT
@@ -10,12 +10,12 @@ WITH provider_windows AS (
     provider,
     "user",
     CAST(hour AS DATE) AS day,
-    floor(extract(hour FROM hour) / 3) AS third,
-    CAST(sum(files + coalesce(again_files[CAST(extract(hour FROM hour) AS INTEGER) % 3 + 1], 0)) AS BIGINT) AS files,
+    floor(extract(hour FROM hour) / $window_hours) AS place,
+    CAST(sum(files + coalesce(again_files[CAST(extract(hour FROM hour) AS INTEGER) % $window_hours + 1], 0)) AS BIGINT) AS files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM summed_hours
   WHERE population IS NOT NULL
-  GROUP BY population, provider, "user", CAST(hour AS DATE), floor(extract(hour FROM hour) / 3)
+  GROUP BY population, provider, "user", CAST(hour AS DATE), floor(extract(hour FROM hour) / $window_hours)
 ),
 windows AS (
   SELECT population, provider AS scope, "user", day, files, bytes FROM provider_windows
@@ -28,7 +28,7 @@ windows AS (
     CAST(sum(files) AS BIGINT) AS files,
     CASE WHEN sum(bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(bytes) AS BIGINT) END AS bytes
   FROM provider_windows
-  GROUP BY population, "user", day, third
+  GROUP BY population, "user", day, place
 ),
 metrics AS (
   SELECT

@@ -65,7 +65,7 @@ judged AS (
   JOIN rarity r ON r.population = a.population AND r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
 )
 SELECT
-  j.population, j.scope, j."user", j.window_start, j.window_start + INTERVAL 3 HOUR AS window_end,
+  j.population, j.scope, j."user", j.window_start, j.window_start + $window_hours * INTERVAL 1 HOUR AS window_end,
   j.files, j.sized_files, j.bytes,
   j.metric,
   CASE WHEN j.metric = 'files' THEN j.files_score ELSE j.bytes_score END AS score,

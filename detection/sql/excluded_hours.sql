@@ -2,12 +2,7 @@
 -- A review changes nothing in this: it says what was, and gives no licence for what comes. What may go on is an entry of
 -- the allow-list. Hours that the allow-list allows count among them: what is usual is to hold after an entry's expiry, too.
 -- Reads: past_detections (those of the training days).
-SELECT DISTINCT "user", hour
-FROM (
-  SELECT "user", window_start AS hour FROM past_detections
-  UNION ALL
-  SELECT "user", window_start + INTERVAL 1 HOUR AS hour FROM past_detections
-  UNION ALL
-  SELECT "user", window_start + INTERVAL 2 HOUR AS hour FROM past_detections
-) AS hours
+SELECT DISTINCT d."user", d.window_start + p.hours * INTERVAL 1 HOUR AS hour
+FROM past_detections d
+CROSS JOIN (SELECT unnest(range($window_hours)) AS hours) p
 ORDER BY "user", hour

@@ -36,7 +36,7 @@ SELECT
   s.alert_id,
   s."user",
   s.first_window_start,
-  sha256(concat_ws('|', 'massive_upload', 'flood', CAST(l.day AS VARCHAR))) AS folded_into,
+  sha256(concat_ws('|', $rule_id, 'flood', CAST(l.day AS VARCHAR))) AS folded_into,
   l.day,
   l.allowed
 FROM single_alerts s

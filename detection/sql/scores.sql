@@ -1,4 +1,4 @@
--- Scores of the three-hour windows that start on one day (every hour, UTC) and reach a floor.
+-- Scores of the windows of $window_hours that start on one day (every hour, UTC) and reach a floor.
 -- Reads: user_hours of the day and the next, baselines of the day (alone), active_scopes.
 -- score = (m - user's centre) / user's spread                                     unusual for the user,
 --       + $beyond_weight * (m - the user's largest m) * n / (n + $prior_windows)    beyond the user's largest,
@@ -16,26 +16,15 @@
 WITH hours AS (
   SELECT population, "user", provider, hour, files, sized_files, bytes, again_files, again_sized_files
   FROM user_hours
-  WHERE population IS NOT NULL AND hour >= $day_start AND hour < $day_end + INTERVAL 2 HOUR
+  WHERE population IS NOT NULL AND hour >= $day_start AND hour < $day_end + ($window_hours - 1) * INTERVAL 1 HOUR
 ),
 slid AS (
   SELECT
-    population, "user", provider, bytes, hour AS window_start,
-    files + coalesce(again_files[1], 0) AS files,
-    sized_files + coalesce(again_sized_files[1], 0) AS sized_files
-  FROM hours
-  UNION ALL
-  SELECT
-    population, "user", provider, bytes, hour - INTERVAL 1 HOUR AS window_start,
-    files + coalesce(again_files[2], 0) AS files,
-    sized_files + coalesce(again_sized_files[2], 0) AS sized_files
-  FROM hours
-  UNION ALL
-  SELECT
-    population, "user", provider, bytes, hour - INTERVAL 2 HOUR AS window_start,
-    files + coalesce(again_files[3], 0) AS files,
-    sized_files + coalesce(again_sized_files[3], 0) AS sized_files
-  FROM hours
+    h.population, h."user", h.provider, h.bytes, h.hour - p.hours * INTERVAL 1 HOUR AS window_start,
+    h.files + coalesce(h.again_files[p.hours + 1], 0) AS files,
+    h.sized_files + coalesce(h.again_sized_files[p.hours + 1], 0) AS sized_files
+  FROM hours h
+  CROSS JOIN (SELECT unnest(range($window_hours)) AS hours) p
 ),
 windows AS (
   SELECT

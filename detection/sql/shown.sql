@@ -1,5 +1,5 @@
 -- Alerts as they are shown, but for those in a flood: under their published ids, with their revision and what was last said of them.
--- Reads: alerts, ledger, reviews.
+-- Reads: alerts, ledger, reviews. A risk indicator that is none of $indicators was written by another version.
 WITH latest AS (
   SELECT alert_id, verdict, reviewed_by, note
   FROM (
@@ -10,7 +10,10 @@ WITH latest AS (
 )
 SELECT
   l.alert_id,
-  a.* EXCLUDE (alert_id) REPLACE (l."user" AS "user"),
+  a.* EXCLUDE (alert_id) REPLACE (
+    l."user" AS "user",
+    list_filter(a.reasons, lambda r: list_contains($indicators, r.name)) AS reasons
+  ),
   l.alert_key,
   l.revision,
   v.verdict,

@@ -1,4 +1,4 @@
--- What baselines are made of: each user's sums over the active three-hour windows of the training days.
+-- What baselines are made of: each user's sums over the active windows of the training days.
 -- Reads: day_sums of the training days, partial_days, partial_sums (sums of what is left of these).
 WITH days AS (
   SELECT d.*

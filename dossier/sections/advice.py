@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from urllib.parse import quote
 
+from detection.parameters import Parameters
+from detection.rule import RULE, FalsePositive
 from detection.user_agents import is_derived
 from dossier.evidence import Evidence
 from dossier.reading import Alert
@@ -16,6 +18,7 @@ __all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
 
 _ALLOWED_FOR = timedelta(days=90)
 _MANY = 0.8
+_FEW_FILES = Parameters().floor_files
 _PREFIX = 12
 """Length of an alert_id's prefix that names the alert: `uploadwatch review` refuses one that several begin with."""
 _CAMERA = {"jpg", "jpeg", "png", "heic", "cr2", "nef", "arw", "mp4", "mov", "wav", "tif", "tiff", "pdf"}
@@ -115,28 +118,22 @@ def causes(alert: Alert, evidence: Evidence) -> list[str]:
     """List common false positives of an alert with this pattern, each with how to recognise it."""
     total = sum(row.files for row in evidence.types) or 1
     first = evidence.types[0] if evidence.types else None
-    found = []
+    found: list[FalsePositive] = []
     if alert.users > 1:
-        found.append("A migration, a new backup client or a replay of old logs: see what the users have in common.")
+        found.append("migration")
     if alert.actor_class in ("service", "app"):
-        found.append(
-            "A job of a service account that ran late or for the first time: ask who runs it for its schedule."
-        )
+        found.append("service_job")
     if any(not app.earlier_files for app in evidence.apps):
-        found.append("A new computer or a new client that synchronises everything once: ask for the device's age.")
+        found.append("new_client")
     if alert.baseline_files_windows is not None and alert.baseline_files_windows < 5 and alert.users == 1:
-        found.append(
-            "A new colleague, or somebody back from leave, with little to compare to: look at the days before."
-        )
+        found.append("newcomer")
     if first and first.files >= _MANY * total and first.extension in _CAMERA:
-        found.append(
-            "Photographs, recordings or scans of one event, uploaded at once: names follow a camera's numbering."
-        )
+        found.append("recordings")
     if first and first.files >= _MANY * total and first.extension in _BACKUP:
-        found.append("A backup or an export that is made once a month or a quarter: look for the same a month before.")
-    if alert.metric == "bytes" and alert.peak_files is not None and alert.peak_files < 50:
-        found.append("A few very large files, such as a video or a disk image: their names tell.")
+        found.append("backup")
+    if alert.metric == "bytes" and alert.peak_files is not None and alert.peak_files < _FEW_FILES:
+        found.append("large_files")
     if evidence.read_before:
-        found.append("A tidy-up from one place to another by download and upload: the read files are the user's own.")
-    found.append("A project's hand-over or the end of a quarter: the folder's name and its owner tell.")
-    return found
+        found.append("tidy_up")
+    found.append("project")
+    return [RULE.false_positives[each] for each in found]

@@ -22,7 +22,7 @@ from dossier.layout import (
     sentence_case,
     text,
 )
-from dossier.queries import WATCHED
+from dossier.queries import SIGNS, USUAL, WATCHED
 from dossier.reading import Alert
 
 __all__ = ["afterwards"]
@@ -72,7 +72,7 @@ def _counts(later: OtherAlert) -> bool:
 
 
 def _unusual(row: Conduct, days: int) -> bool:
-    """Check whether what the account did in these days is out of line with the 30 days before.
+    """Check whether what the account did in these days is out of line with the usual days before.
 
     Fetching one's own files again is work; sharing them to the outside, or deleting them, may be the next step.
     """
@@ -82,8 +82,8 @@ def _unusual(row: Conduct, days: int) -> bool:
         return True
     least = _LEAST.get(row.kind)
     if least is None:
-        return 30 * row.number > row.usual * days
-    return row.number >= least and 30 * row.number > 2 * row.usual * days
+        return USUAL * row.number > row.usual * days
+    return row.number >= least and USUAL * row.number > 2 * row.usual * days
 
 
 def _conduct(evidence: Evidence) -> Table:
@@ -102,7 +102,7 @@ def _conduct(evidence: Evidence) -> Table:
         "What",
         "# since the opening",
         "# of the alert's files",
-        "# in 30 days before",
+        f"# in {USUAL} days before",
         "first (UTC)",
         "last (UTC)",
     )
@@ -136,4 +136,4 @@ def _alerts(others: Sequence[OtherAlert]) -> Table:
         for other in others
     ]
     columns = ("Opened (UTC)", "Alert", "Amount", "Review", "alert_id")
-    return Table("Other alerts of the user, from 37 days before on", columns, rows)
+    return Table(f"Other alerts of the user, from {SIGNS + USUAL} days before on", columns, rows)

@@ -21,7 +21,7 @@ from dossier.layout import (
     sentence_case,
     text,
 )
-from dossier.queries import SIGNS
+from dossier.queries import SIGNS, USUAL
 from dossier.reading import Alert
 
 __all__ = ["compromise", "timeline"]
@@ -131,14 +131,14 @@ def _signs(evidence: Evidence) -> Table:
         (
             text(KINDS[sign.kind][1]),
             text(f"{sign.number:,}"),
-            text(f"{sign.usual * SIGNS / 30:.1f}"),
+            text(f"{sign.usual * SIGNS / USUAL:.1f}"),
             text(moment(sign.first_time)),
             text(moment(sign.last_time)),
         )
         for sign in evidence.signs
     ]
     columns = ("What", f"# in the {SIGNS} days", f"# usual in {SIGNS} days", "first (UTC)", "last (UTC)")
-    return Table("Sign-ins and changes of the account", columns, rows, "Usual: of the 30 days before those.")
+    return Table("Sign-ins and changes of the account", columns, rows, f"Usual: of the {USUAL} days before those.")
 
 
 def _places(alert: Alert, evidence: Evidence) -> Table:
@@ -148,7 +148,7 @@ def _places(alert: Alert, evidence: Evidence) -> Table:
             text(*_where(place), *_whose(alert, place.user)),
             text(place.dimension + (_LISTED[place.listed] if place.listed else "")),
             text(f"{place.number:,}"),
-            text(f"{place.usual_days} of 30" if place.usual_days else "new" if place.is_new else "0 of 30"),
+            text(f"{place.usual_days} of {USUAL}" if place.usual_days else "new" if place.is_new else f"0 of {USUAL}"),
             text(moment(place.first_time)),
         )
         for place in evidence.places

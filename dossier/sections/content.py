@@ -17,6 +17,7 @@ from dossier.layout import (
     share,
     text,
 )
+from dossier.queries import USUAL
 from dossier.reading import Alert
 
 __all__ = ["sensitive", "types"]
@@ -56,7 +57,7 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
         _grown(hit.files, hit.usual_files, total, usual) and (10 * hit.files >= total or not hit.usual_files)
         for hit in hits
     )
-    columns = ("Category", "# files", "# size", "# share", "# share of the 30 days before", "by", "such as")
+    columns = ("Category", "# files", "# size", "# share", f"# share of the {USUAL} days before", "by", "such as")
     return Section(
         "sensitive",
         "look" if unusual or evidence.labels else "calm",
@@ -95,7 +96,7 @@ def types(alert: Alert, evidence: Evidence) -> Section:
         first = now[0]
         answer += [*_kind(first), f": {share(first.files, total)} of the files"]
         answer.append(
-            f", and {share(first.usual_files, usual)} of the user's in the 30 days before"
+            f", and {share(first.usual_files, usual)} of the user's in the {USUAL} days before"
             if usual
             else ", with nothing to compare to"
         )
@@ -122,21 +123,25 @@ def types(alert: Alert, evidence: Evidence) -> Section:
         [
             Table(
                 "Types by extension",
-                ("Type", "# files", "# share", "# size", "# share of the 30 days before"),
+                ("Type", "# files", "# share", "# size", f"# share of the {USUAL} days before"),
                 rows,
                 f"{count(left_out, 'further type')} left out." if left_out else "",
             )
         ],
         [
             "An extension is what the name says, not what the file is.",
-            *([] if usual else ["No upload of the user is on record in the 30 days before, so there is no usual mix."]),
+            *(
+                []
+                if usual
+                else [f"No upload of the user is on record in the {USUAL} days before, so there is no usual mix."]
+            ),
             *_unsized(alert),
         ],
     )
 
 
 def _totals(evidence: Evidence) -> tuple[int, int]:
-    """Count the files of the alert, and of the 30 days before."""
+    """Count the files of the alert, and of the usual days before."""
     return sum(row.files for row in evidence.types), sum(row.usual_files for row in evidence.types)
 
 

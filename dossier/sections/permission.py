@@ -20,10 +20,13 @@ from dossier.layout import (
     sentence_case,
     text,
 )
+from dossier.queries import SIGNS, USUAL
 from dossier.reading import Alert
 
 __all__ = ["authorised", "ownerships"]
 
+_BEFORE = SIGNS + USUAL - 1
+"""Days until the one before the alert in which earlier uploads are looked for."""
 _OPEN = ("people_with_link", "public_on_the_web", "shared_externally")
 """Words of Google's for a file that people outside the organisation can see."""
 
@@ -134,7 +137,7 @@ def _destinations(evidence: Evidence, whose: Sequence[str]) -> Table:
     left_out = evidence.destinations[0].places - len(rows) if rows else 0
     return Table(
         "Where the files went",
-        ("Folder", "Provider", "Owner", "Seen by", "Amount", "Used by the user before (36 days)"),
+        ("Folder", "Provider", "Owner", "Seen by", "Amount", f"Used by the user before ({_BEFORE} days)"),
         rows,
         f"{count(left_out, 'further place')} with fewer files left out." if left_out else "",
     )
@@ -157,5 +160,5 @@ def _apps(evidence: Evidence) -> Table:
         )
         for app in evidence.apps
     ]
-    columns = ("Application", "Provider", "# files", "# days used before (of 36)")
+    columns = ("Application", "Provider", "# files", f"# days used before (of {_BEFORE})")
     return Table("With which application", columns, rows)

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.events import JobFailureData, RunFailureReason
 
 from orchestration.private import PrivateFiles
+from orchestration.storage.dagster_internals import JobFailureData, RunFailureReason
 from orchestration.storage.run_lease import Leases, LeaseState
 
 __all__ = ["DeadRuns", "dead_runs_sensor"]

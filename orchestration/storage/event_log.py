@@ -21,13 +21,16 @@ from typing import Any, Self
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster import _check as check
-from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
-from dagster._core.storage.event_log import SqliteEventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
-from dagster._serdes import ConfigurableClassData
 from sqlalchemy.pool import NullPool, StaticPool
+
+from orchestration.storage.dagster_internals import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    ConfigurableClassData,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+)
 
 __all__ = ["BatchingSqliteEventLogStorage"]
 
@@ -101,7 +104,7 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
             # From the first row on nobody else writes until the transaction is over, so the ids of the others follow.
-            first = check.not_none(connection.execute(insert, rows[0]).inserted_primary_key)[0]
+            first = connection.execute(insert, rows[0]).lastrowid
             if rows[1:]:
                 connection.execute(insert, rows[1:])
             stored = list(zip(events, count(first), strict=False))

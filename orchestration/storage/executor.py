@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import dagster as dg
-from dagster._core.definitions.executor_definition import IN_PROC_CONFIG
-from dagster._core.execution.context.system import PlanOrchestrationContext
-from dagster._core.execution.plan.plan import ExecutionPlan
-from dagster._core.execution.retries import RetryMode
-from dagster._core.execution.step_dependency_config import StepDependencyConfig
-from dagster._core.executor.in_process import InProcessExecutor
-from dagster._core.executor.init import InitExecutorContext
 
 from orchestration.storage.run_lease import Lease, Leases, LeaseState
 
@@ -26,37 +20,48 @@ is done, and a process that is killed in between leaves a dead run, too.
 """
 
 
-class _LeasedExecutor(InProcessExecutor):
-    """In-process executor that takes the run's lease first."""
+class _LeasedExecutor(dg.Executor):
+    """Executor that takes the run's lease, and has another one execute the steps.
 
-    leases: Leases
+    Args:
+        executor: The other one.
+        leases: Where leases are taken.
+    """
 
-    def execute(
-        self, plan_context: PlanOrchestrationContext, execution_plan: ExecutionPlan
-    ) -> Iterator[dg.DagsterEvent]:
+    def __init__(self, executor: dg.Executor, leases: Leases) -> None:
+        self._executor, self._leases = executor, leases
+
+    # The types of what Dagster passes through are not public.
+    @property
+    def retries(self) -> Any:
+        """Whether steps may be retried."""
+        return self._executor.retries
+
+    @property
+    def step_dependency_config(self) -> Any:
+        """Which steps a step waits for."""
+        return self._executor.step_dependency_config
+
+    def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
         """Execute the steps."""
-        run_id = plan_context.run_id
+        run_id: str = plan_context.run_id
         for before in list(_kept):
             run = plan_context.instance.get_run_by_id(before)
             if run is None or run.is_finished:
                 _kept.pop(before).release()
         # A command holds the lease of its run from before the run exists.
-        if self.leases.state(run_id) is not LeaseState.HELD:
-            _kept[run_id] = self.leases.take(run_id)
-        yield from super().execute(plan_context, execution_plan)
+        if self._leases.state(run_id) is not LeaseState.HELD:
+            _kept[run_id] = self._leases.take(run_id)
+        yield from self._executor.execute(plan_context, execution_plan)
 
 
 def leased_executor(home: Path) -> dg.ExecutorDefinition:
     """Return the executor whose runs hold a lease below this home."""
+    in_process = dg.in_process_executor
+    create = cast("Callable[[dg.InitExecutorContext], dg.Executor]", in_process.executor_creation_fn)
 
-    @dg.executor(name=dg.in_process_executor.name, config_schema=IN_PROC_CONFIG)
-    def _executor(init_context: InitExecutorContext) -> InProcessExecutor:
-        config = init_context.executor_config
-        executor = _LeasedExecutor(
-            retries=RetryMode.from_config(config["retries"]),  # type: ignore[arg-type]
-            step_dependency_config=StepDependencyConfig.from_config(config.get("step_dependency_config")),  # type: ignore[arg-type]
-        )
-        executor.leases = Leases(home)
-        return executor
+    @dg.executor(name=in_process.name, config_schema=in_process.config_schema.as_field())
+    def _executor(init_context: dg.InitExecutorContext) -> dg.Executor:
+        return _LeasedExecutor(create(init_context), Leases(home))
 
     return _executor

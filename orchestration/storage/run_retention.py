@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
-from dagster._core.storage.event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable as Evaluations
+
+from orchestration.storage.dagster_internals import AssetCheckExecutionsTable as Evaluations
+from orchestration.storage.dagster_internals import SqlEventLogStorage
 
 __all__ = ["remove_old_runs", "run_retention_schedule"]
 

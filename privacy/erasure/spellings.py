@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -183,7 +183,11 @@ class Spellings:
 def _domains(domain: str) -> list[str]:
     """Return the domain in letters and in ASCII, as far as it can be written so."""
     found = []
-    for convert in (lambda: domain.encode("idna").decode(), lambda: domain.encode().decode("idna")):
+    conversions: tuple[Callable[[], str], ...] = (
+        lambda: domain.encode("idna").decode(),
+        lambda: domain.encode().decode("idna"),
+    )
+    for convert in conversions:
         try:
             found.append(convert().lower())
         except (UnicodeError, ValueError):

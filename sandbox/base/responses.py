@@ -19,7 +19,8 @@ _encode = msgspec.json.Encoder().encode
 
 def page_limit(request: Request, usual: int) -> int:
     """Return how many events the requested page may hold."""
-    return min(usual, request.scope.get(PAGE_LIMIT, usual))
+    asked: int = request.scope.get(PAGE_LIMIT, usual)
+    return min(usual, asked)
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

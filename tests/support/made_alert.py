@@ -49,7 +49,7 @@ def many(count: int, kind: str, first: datetime, step: timedelta, **other: Any) 
 
 
 HISTORY = [
-    *(event(kind, OPENS - n * DAY, **other) for n in range(2, 62) for kind, other in (("sign_in", {}), ("upload", {}))),
+    *(event(kind, OPENS - n * DAY) for n in range(2, 62) for kind in ("sign_in", "upload")),
     # Another user, by whom the logs are known to go back.
     *(event("upload", OPENS - n * DAY, user="ben@example.com") for n in range(2, 80)),
 ]

@@ -83,7 +83,7 @@ def kept(report: ImportReport) -> list[dict[str, Any]]:
     return [json.loads(line) for line in report.rejects.read_text(encoding="utf-8").splitlines()]
 
 
-ANSWERS = {
+ANSWERS: dict[str, tuple[str, dict[str, Any]]] = {
     "box": ("entries", {"event_id": "1", "event_type": "UPLOAD", "created_at": "2026-01-05T00:30:00-08:00"}),
     "dropbox": ("events", {"timestamp": "2026-01-05T08:30:00Z", "event_type": {".tag": "file_add"}}),
     "google_workspace": (

@@ -12,4 +12,4 @@ FLAG = "unverified"
 def believe_where_told() -> None:
     """Let this process verify no raw file, if its working directory holds :data:`FLAG`."""
     if Path(FLAG).exists():
-        Manifest.damaged = lambda _self: {}  # type: ignore[method-assign]
+        setattr(Manifest, "damaged", lambda _manifest: {})  # noqa: B010 -- mypy lets no method be replaced

@@ -1,5 +1,5 @@
 -- What the account did from the opening of the alert on: events of each kind, how many of them are about files of the alert,
--- and how many there were in the 30 days before the seven days before it. Uploads are those after the alert's end.
+-- and how many there were in the usual days before signs count. Uploads are those after the alert's end.
 -- A file that is saved often counts once a day.
 -- Reads: subjects, alert_files, activity, uploads.
 WITH acts AS (

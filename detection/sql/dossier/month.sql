@@ -1,4 +1,4 @@
--- The largest three hours of each day, of the 30 days before each alert to its end, in the alert's scope; of a flood,
+-- The largest window of each day, of the $training_days before each alert to its end, in the alert's scope; of a flood,
 -- those of its users together. A window belongs to the day that it starts on, and counts a file once, as in scores.sql.
 -- Reads: subjects, user_hours.
 WITH hours AS (
@@ -7,16 +7,17 @@ WITH hours AS (
   JOIN user_hours h
     ON h."user" = s."user"
     AND h.population IS NOT NULL
-    AND h.hour >= s.opens - INTERVAL 30 DAY
+    AND h.hour >= s.opens - $training_days * INTERVAL 1 DAY
     AND h.hour < s.ends
     AND (s.scope = 'all' OR h.provider = s.scope)
 ),
 slid AS (
-  SELECT alert_id, hour AS window_start, files + coalesce(again_files[1], 0) AS files, bytes FROM hours
-  UNION ALL
-  SELECT alert_id, hour - INTERVAL 1 HOUR AS window_start, files + coalesce(again_files[2], 0) AS files, bytes FROM hours
-  UNION ALL
-  SELECT alert_id, hour - INTERVAL 2 HOUR AS window_start, files + coalesce(again_files[3], 0) AS files, bytes FROM hours
+  SELECT
+    h.alert_id, h.hour - p.hours * INTERVAL 1 HOUR AS window_start,
+    h.files + coalesce(h.again_files[p.hours + 1], 0) AS files,
+    h.bytes
+  FROM hours h
+  CROSS JOIN (SELECT unnest(range($window_hours)) AS hours) p
 ),
 windows AS (
   SELECT s.alert_id, s.window_start, sum(s.files) AS files, sum(s.bytes) AS bytes

@@ -1,4 +1,4 @@
--- How much the users of the organisation uploaded at most in three hours, in the 30 days before: users by half decades of
+-- How much the users of the organisation uploaded at most in a window, in the training days before: users by half decades of
 -- files, and of bytes, in the alert's scope and population. A step is twice the common logarithm, rounded down.
 -- Reads: subjects, baselines (dated by day).
 WITH largest AS (

@@ -1,4 +1,4 @@
--- From where and with what the users worked in the seven days before the alert to its end, next to the 30 days before: one
+-- From where and with what the users worked from where signs count to the end of the alert, next to the usual days before: one
 -- row per country, network and application. Versions of an application do not count. is_known: the user has others of
 -- that kind on record before, for applications at the same provider and told in the same way, so that one without a day
 -- is new and not merely the first one told; never for an address that is no place, and for a country only where its

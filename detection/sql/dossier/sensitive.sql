@@ -1,5 +1,5 @@
 -- Files of each alert that the dictionary has an entry for, by category: a word of the file's or folder's name, or its
--- extension; and how many such files the user uploaded in the 30 days until the day before the alert. Names are compared
+-- extension; and how many such files the user uploaded in the $training_days until the day before the alert. Names are compared
 -- as words in lower case with a blank on both sides.
 -- Reads: subjects, alert_files, usual_files, terms (match, value, category).
 WITH names AS (
@@ -8,7 +8,7 @@ WITH names AS (
   UNION ALL
   SELECT s.alert_id, FALSE AS is_alert, u.provider, u.event_key, u.asset, u.folder, u.file_name, u.extension, u.bytes, FALSE AS is_sized
   FROM subjects s
-  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
+  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.opens - ($training_days + 1) * INTERVAL 1 DAY AND u.time < s.opens - INTERVAL 1 DAY
 ),
 worded AS (
   SELECT

@@ -1,4 +1,4 @@
--- What happened to the account: events of each kind from seven days before the alert to its end, and in the 30 days before.
+-- What happened to the account: events of each kind from where signs count to the end of the alert, and in the usual days before.
 -- Reads: subjects, activity. A sign-in may write several records in one second: they are one.
 WITH once AS (
   SELECT DISTINCT "user", provider, kind, date_trunc('second', time) AS time

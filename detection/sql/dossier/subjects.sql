@@ -1,5 +1,5 @@
 -- Whose conduct an alert's page tells of, and over which periods: one row per alert and user, of a flood one for each of
--- its users, by the person's key. Signs count from seven days before the opening window; what is usual is that of the 30 days before those.
+-- its users, by the person's key. Signs count from $signs_days before the opening window; what is usual is that of the $training_days before those.
 -- Reads: shown, alerts, wanted (alert_id, until: to which time the page tells what came afterwards).
 WITH members AS (
   SELECT s.alert_id, s.alert_key AS member
@@ -23,8 +23,8 @@ SELECT
   a.one_in,
   a.first_window_start AS opens,
   a.last_window_end AS ends,
-  a.first_window_start - INTERVAL 7 DAY AS signs_from,
-  a.first_window_start - INTERVAL 37 DAY AS usual_from,
+  a.first_window_start - $signs_days * INTERVAL 1 DAY AS signs_from,
+  a.first_window_start - ($signs_days + $training_days) * INTERVAL 1 DAY AS usual_from,
   greatest(w.until, a.last_window_end) AS until
 FROM members m
 JOIN wanted w ON w.alert_id = m.alert_id

@@ -1,4 +1,4 @@
--- The types of the files by extension, and the same of the user's uploads of the 30 days until the
+-- The types of the files by extension, and the same of the user's uploads of the $training_days until the
 -- day before the alert.
 -- Reads: subjects, alert_files, usual_files.
 WITH uploaded AS (
@@ -22,7 +22,7 @@ WITH uploaded AS (
     count(*) AS usual_files,
     CASE WHEN sum(u.bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(u.bytes) AS BIGINT) END AS usual_bytes
   FROM subjects s
-  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.opens - INTERVAL 31 DAY AND u.time < s.opens - INTERVAL 1 DAY
+  JOIN usual_files u ON u."user" = s."user" AND u.time >= s.opens - ($training_days + 1) * INTERVAL 1 DAY AND u.time < s.opens - INTERVAL 1 DAY
   GROUP BY s.alert_id, u.extension
 )
 SELECT

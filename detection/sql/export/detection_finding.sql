@@ -59,7 +59,7 @@ SELECT
   epoch_us(t.first_window_start) // 1000 AS time,
   epoch_us(t.first_window_start) // 1000 AS start_time,
   epoch_us(t.last_window_end) // 1000 AS end_time,
-  CASE WHEN t.severity = 'Low' THEN 2 ELSE 1 END AS severity_id,
+  coalesce(list_position($severities, t.severity), 1) AS severity_id,
   t.severity,
   t.status AS status_id,
   CASE t.status WHEN 1 THEN 'New' WHEN 3 THEN 'Suppressed' ELSE 'Resolved' END AS status,
@@ -78,29 +78,18 @@ SELECT
   {
     'uid': t.alert_id,
     'title': t.name,
-    'desc': 'A user put an unusually large amount of data into the organisation''s cloud storage.',
-    'types': ['Massive upload'],
+    'desc': $rule_description,
+    'types': [$rule_kind],
     'created_time': epoch_us(t.created_at) // 1000,
     'modified_time': epoch_us(t.told_at) // 1000,
     'first_seen_time': epoch_us(t.first_window_start) // 1000,
     'last_seen_time': epoch_us(t.last_window_end) // 1000,
     'data_sources': list_transform(s.providers, lambda p: concat(p, ' audit log')),
     'analytic': {
-      'name': 'Massive upload to SaaS service', 'uid': 'massive-upload', 'type_id': 3, 'type': 'Statistical',
+      'name': $rule_name, 'uid': $rule_id, 'type_id': 3, 'type': 'Statistical',
       'version': s.rules
     },
-    'attacks': [
-      {
-        'tactic': {'uid': 'TA0010', 'name': 'Exfiltration'},
-        'technique': {'uid': 'T1567', 'name': 'Exfiltration Over Web Service'},
-        'sub_technique': {'uid': 'T1567.002', 'name': 'Exfiltration to Cloud Storage'}
-      },
-      {
-        'tactic': {'uid': 'TA0009', 'name': 'Collection'},
-        'technique': {'uid': 'T1074', 'name': 'Data Staged'},
-        'sub_technique': {'uid': 'T1074.002', 'name': 'Remote Data Staging'}
-      }
-    ],
+    'attacks': $attacks,
     'tags': [{'name': 'attack_mapping_source', 'value': 'uploadwatch'}],
     'traits': list_transform(s.reasons, lambda r: {'name': r.name, 'category': r.strength, 'values': [r.evidence]}),
     'related_events': e.related_events,
@@ -114,8 +103,8 @@ SELECT
           'anomalies': list_transform(
             list_filter(
               [
-                {'parameter': 'files_uploaded_3h', 'value': CAST(s.peak_files AS VARCHAR)},
-                {'parameter': 'bytes_uploaded_3h', 'value': CAST(s.peak_bytes AS VARCHAR)}
+                {'parameter': concat('files_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_files AS VARCHAR)},
+                {'parameter': concat('bytes_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_bytes AS VARCHAR)}
               ],
               lambda o: o.value IS NOT NULL
             ),
@@ -128,8 +117,8 @@ SELECT
                   'value': o.value,
                   'timespan': {
                     'start_time': epoch_us(s.peak_window_start) // 1000,
-                    'end_time': epoch_us(s.peak_window_start + INTERVAL 3 HOUR) // 1000,
-                    'duration_hours': 3,
+                    'end_time': epoch_us(s.peak_window_start + $window_hours * INTERVAL 1 HOUR) // 1000,
+                    'duration_hours': $window_hours,
                     'type_id': 4,
                     'type': 'Hours'
                   }
@@ -140,12 +129,12 @@ SELECT
           'baselines': list_transform(
             list_filter(
               [
-                {'parameter': 'files_uploaded_3h_min', 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': 'files_uploaded_3h_mean', 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': 'files_uploaded_3h_max', 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': 'bytes_uploaded_3h_min', 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': 'bytes_uploaded_3h_mean', 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': 'bytes_uploaded_3h_max', 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
+                {'parameter': concat('files_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
               ],
               lambda o: o.value IS NOT NULL AND o.windows > 0
             ),

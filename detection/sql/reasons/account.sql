@@ -29,7 +29,7 @@ SELECT
   ) AS evidence
 FROM spans s
 JOIN ends e ON e.alert_id = s.alert_id
-WHERE e.last_seen < s.signs_from - INTERVAL 14 DAY
+WHERE e.last_seen < s.signs_from - $quiet_days * INTERVAL 1 DAY
 UNION ALL
 SELECT
   s.alert_id,
@@ -41,7 +41,7 @@ SELECT
 FROM spans s
 JOIN ends e ON e.alert_id = s.alert_id
 LEFT JOIN young_sources y ON y.alert_id = s.alert_id
-WHERE e.first_seen > s.opens - INTERVAL 14 DAY AND y.alert_id IS NULL
+WHERE e.first_seen > s.opens - $quiet_days * INTERVAL 1 DAY AND y.alert_id IS NULL
 UNION ALL
 SELECT alert_id, 'guest_account' AS name, 'the user is not of the organisation' AS evidence
 FROM spans

@@ -30,7 +30,7 @@ SELECT
   alert_id,
   'mass_download_before' AS name,
   concat(
-    CAST(number AS BIGINT), ' files downloaded, first at ', first_event, '; in the 30 days before ', usual_most,
+    CAST(number AS BIGINT), ' files downloaded, first at ', first_event, '; in the ', $training_days, ' days before ', usual_most,
     ' in a day at most'
   ) AS evidence
 FROM compared
@@ -41,7 +41,7 @@ SELECT
   'external_share_before' AS name,
   concat(
     CAST(number AS BIGINT), CASE WHEN number = 1 THEN ' share' ELSE ' shares' END, ' to the outside, first at ',
-    first_event, '; on ', usual_days, ' of the 30 days before'
+    first_event, '; on ', usual_days, ' of the ', $training_days, ' days before'
   ) AS evidence
 FROM compared
 WHERE kind = 'share_external' AND number > 0 AND usual_days <= $rare_share_days

@@ -61,7 +61,7 @@ SELECT
   'first_app' AS name,
   concat(
     'uploaded with ', app, ' (', provider, ') from ', strftime(first_used, '%Y-%m-%d %H:%M'),
-    ' UTC; in the 30 days before only ', apps
+    ' UTC; in the ', $training_days, ' days before only ', apps
   ) AS evidence
 FROM new_apps
 WHERE place = 1

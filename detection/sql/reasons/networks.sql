@@ -15,7 +15,7 @@ ordered AS (
 )
 SELECT
   alert_id,
-  concat(kind, '_network') AS name,
+  CASE kind WHEN 'tor' THEN 'tor_network' ELSE 'hosting_network' END AS name,
   concat(
     ip, ' at ', strftime(first_seen, '%Y-%m-%d %H:%M'), ' UTC is in ', listed, ', listed as ', kind,
     CASE WHEN addresses > 1 THEN concat('; ', addresses, ' such addresses in all') ELSE '' END

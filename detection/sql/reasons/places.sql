@@ -40,7 +40,7 @@ SELECT
   f.name,
   concat(
     'first seen in ', string_agg(f.place, ', ' ORDER BY f.place), ' at ',
-    strftime(min(f.first_seen), '%Y-%m-%d %H:%M'), ' UTC; in the 30 days before only in ', min(u.places)
+    strftime(min(f.first_seen), '%Y-%m-%d %H:%M'), ' UTC; in the ', $training_days, ' days before only in ', min(u.places)
   ) AS evidence
 FROM firsts f
 JOIN usual u ON u.alert_id = f.alert_id AND u.name = f.name

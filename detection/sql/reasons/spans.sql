@@ -1,5 +1,5 @@
 -- The periods that count for each alert. Signs count from $sign_period before its first window to the end of its last;
--- what is usual for the user is that of the 30 days before. Nothing before $look_back counts, however much of the
+-- what is usual for the user is that of the $training_days before. Nothing before $look_back counts, however much of the
 -- history is at hand, so that an alert does not depend on the range of the run that computes it.
 -- Reads: folded_alerts.
 SELECT
@@ -9,6 +9,6 @@ SELECT
   first_window_start AS opens,
   first_window_start - $sign_period AS signs_from,
   last_window_end AS signs_to,
-  first_window_start - $sign_period - INTERVAL 30 DAY AS usual_from,
+  first_window_start - $sign_period - $training_days * INTERVAL 1 DAY AS usual_from,
   first_window_start - $sign_period - $look_back AS history_from
 FROM folded_alerts

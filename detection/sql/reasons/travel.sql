@@ -2,7 +2,7 @@
 -- Reads: spans, placed (people alone: an application's server stands anywhere), countries (centre and radius of a circle as
 -- large as the country). From centre to centre less both radii, so that neighbours with a border are never far apart.
 -- One network is in one place, even where two who tell places disagree on it.
--- Who hopped the same way within the 30 days before has a tunnel that ends abroad, not a thief.
+-- Who hopped the same way within the usual days before has a tunnel that ends abroad, not a thief.
 WITH located AS (
   SELECT DISTINCT e."user", e.time, e.provider, e.country, e.network, e.told_by, c.latitude, c.longitude, c.radius_km
   FROM placed e

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,7 +81,7 @@ def test_a_refused_sign_in_leaves_the_rest_unchecked(sandbox: Client, provider: 
     ],
 )
 def test_wrong_credentials_name_the_place_in_the_console(
-    sandbox: Client, provider: str, changed: dict[str, str], wanted: str
+    sandbox: Client, provider: str, changed: dict[str, Any], wanted: str
 ) -> None:
     """Prevents one remedy for all refusals, and secrets in what is printed."""
     found = ask(sandbox, provider, **changed)
@@ -147,7 +148,7 @@ def test_sizes_without_their_permission_are_a_failure(sandbox: Client, provider:
 )
 def test_sizes_are_tried_as_those_who_uploaded(sandbox: Client, provider: str, path: str, wanted: str) -> None:
     """Prevents a right to act as users that nobody granted from being met in a run only."""
-    switch = {f"{provider.upper()}_RECOVER_SIZES": "true"}
+    switch: dict[str, Any] = {f"{provider.upper()}_RECOVER_SIZES": "true"}
     found = ask(sandbox, provider, **switch)
     assert states(found) == {}
     assert "can be looked up" in found["sizes"].found
@@ -164,7 +165,8 @@ def test_sizes_that_nobody_looks_up_are_not_checked(sandbox: Client, provider: s
     """Prevents asking for a permission that the deployment does not use."""
     ask(sandbox, provider)
     play(sandbox, *({"api": api, "kind": "missing_scope"} for api in ("google_drive", "graph")))
-    found = ask(sandbox, provider, **{switch: "false"})
+    off: dict[str, Any] = {switch: "false"}
+    found = ask(sandbox, provider, **off)
     assert states(found) == {"sizes": State.NOT_CHECKED}
     assert switch in found["sizes"].to_do
 

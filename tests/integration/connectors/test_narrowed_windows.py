@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors import AnswerError, Connector, Gap, Page, RefusedError, SignInError, UnavailableError, build
+from connectors import AnswerError, Connector, Gap, Page, Recovering, RefusedError, SignInError, UnavailableError, build
 from tests.support.sandbox_server import Client, serving
 from tests.support.scripted_server import Answer, Asked, environment, scripted
 
@@ -71,6 +71,7 @@ def connector(client: Client, provider: str) -> Connector:
 def pull(client: Client, provider: str, *gaps: Gap) -> tuple[Counter[bytes], list[Gap]]:
     """The events and gaps of the day, or of what gaps left out."""
     source = connector(client, provider)
+    assert isinstance(source, Recovering)
     answers = [answer for gap in gaps for answer in source.again(gap)] if gaps else list(source.pages(DAY, NEXT))
     events = Counter(event for answer in answers if isinstance(answer, Page) for event in answer.events)
     return events, [answer for answer in answers if isinstance(answer, Gap)]

@@ -8,12 +8,23 @@ import random
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from connectors import Connector, ConnectorError, FileQuestion, Gap, Limits, StoppedError, build
+from connectors import (
+    Connector,
+    ConnectorError,
+    FileQuestion,
+    Gap,
+    Limits,
+    Recovering,
+    StoppedError,
+    Timekeeping,
+    build,
+)
 from connectors.core.rate_limits import Limiter
 from tests.support.scripted_server import Answer, Asked, Scripted, environment, scripted
 
@@ -217,15 +228,21 @@ def gaps(provider: str) -> list[Gap]:
     return [Gap(START, END, "bad before", final=False, unit=unit) for unit in units]
 
 
+def again(connector: Connector, gap: Gap) -> list[object]:
+    assert isinstance(connector, Recovering)
+    return list(connector.again(gap))
+
+
 def asks(connector: Connector, provider: str) -> dict[str, Callable[[], object]]:
     """All that a connector may be asked, each to its end."""
+    assert isinstance(connector, Timekeeping)
     found: dict[str, Callable[[], object]] = {
         "pages": lambda: list(connector.pages(START, END)),
         "present": connector.present,
         "file_sizes": lambda: list(connector.file_sizes(questions(provider))),
     }
     for gap in gaps(provider):
-        found[f"again {gap.unit}"] = lambda gap=gap: list(connector.again(gap))  # type: ignore[misc]
+        found[f"again {gap.unit}"] = partial(again, connector, gap)
     return found
 
 

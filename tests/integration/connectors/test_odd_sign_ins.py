@@ -77,7 +77,8 @@ def test_a_time_to_wait_is_read_in_both_forms() -> None:
             {"Retry-After": f"Mon, 05 Jan 2026 02:00:30 {zone}", "Date": f"Mon, 05 Jan 2026 02:00:00 {zone}"}
         )
         assert retry_after(response) == 30
-    assert [seconds_in(told) for told in (True, -1, 10**400, float("nan"), [], 2.5)] == [None] * 5 + [2.5]
+    tries: list[object] = [True, -1, 10**400, float("nan"), [], 2.5]
+    assert [seconds_in(told) for told in tries] == [None] * 5 + [2.5]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

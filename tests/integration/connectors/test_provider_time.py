@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from connectors import Gap, Page, SignInError, build
+from connectors import Gap, Page, SignInError, Timekeeping, build
 from connectors.core.provider_time import ProviderTime
 from tests.support.sandbox_server import Client, serving, uploads
 
@@ -92,7 +93,7 @@ def test_a_clock_that_is_set_meanwhile_is_followed() -> None:
         ("Mon, 05 Jan 2026 02:00:00 GMT", {"Age": "36000"}),
     ],
 )
-def test_what_can_not_be_trusted_is_left_out(date: str, headers: dict[str, str]) -> None:
+def test_what_can_not_be_trusted_is_left_out(date: str, headers: dict[str, Any]) -> None:
     """Prevents a cache's copy, or a broken server, from moving the windows."""
     clock = Clock(NOON)
     time = ProviderTime(clock, clock)
@@ -121,6 +122,7 @@ def test_connectors_ask_by_the_providers_clock(sandbox: Client, provider: str, d
     """Prevents days that are kept from being given up, and windows of the future from being asked, by a wrong clock."""
     day = NOON.replace(hour=0)
     source = build(provider, sandbox.environment, now=lambda: NOON + timedelta(days=days))
+    assert isinstance(source, Timekeeping)
     assert source.skew is None
     assert abs(source.present() - NOON) <= timedelta(seconds=1)
     assert source.skew is not None
@@ -136,8 +138,10 @@ def test_a_refused_sign_in_names_the_clock(sandbox: Client) -> None:
     """Prevents looking for a wrong key where this machine's clock has Google refuse it."""
     plan = [{"api": "google_token", "kind": "sign_in_refused"}]
     sandbox.plain.put(f"{sandbox.url}/_sandbox/faults", json=plan).raise_for_status()
+    source = build("google_workspace", sandbox.environment, now=lambda: NOON + timedelta(hours=5))
+    assert isinstance(source, Timekeeping)
     with pytest.raises(SignInError) as refused:
-        build("google_workspace", sandbox.environment, now=lambda: NOON + timedelta(hours=5)).present()
+        source.present()
     assert "5 hours ahead" in refused.value.remedy
 
 

@@ -259,7 +259,11 @@ def test_google_client_sees_the_same_activities(client: Client) -> None:
 
     wanted = keys(ours(client, "google_workspace"))
     assert keys(google_activities(client)) == wanted
-    faults = ({"kind": "throttled"}, {"kind": "throttled", "form": "forbidden"}, {"kind": "failing", "status": 503})
+    faults: tuple[dict[str, object], ...] = (
+        {"kind": "throttled"},
+        {"kind": "throttled", "form": "forbidden"},
+        {"kind": "failing", "status": 503},
+    )
     play(
         client,
         # Each is met by a request of its own; Google's client waits up to two seconds.

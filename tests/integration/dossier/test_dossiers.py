@@ -12,6 +12,7 @@ from lake.home import dossier_path, dossier_url
 from lake.ledger import publish
 from lake.reviews import add_review
 from tests.support.memory import connect
+from tests.support.older_lake import write_as_before
 from tests.support.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
 
 NOW = datetime(2026, 2, 21, 9)
@@ -116,7 +117,7 @@ def test_partitions_from_before_a_column_are_read(small):
     with connect() as con:
         old = f"(SELECT * EXCLUDE (label, visibility) FROM read_parquet('{small.lake.part('box/uploads', day)}'))"
         con.execute(f"CREATE TABLE rows AS FROM {old}")
-        small.lake.write(con, "rows", "box/uploads", day, "")
+        write_as_before(con, small.lake, "rows", "box/uploads", day)
         small.lake.view(con, "uploads", ["box/uploads"], [day, DAY])
         assert con.execute("SELECT count(*), count(label) FROM uploads").fetchall() == [(61, 0)]
     assert small.run(NOW) == 1

@@ -27,8 +27,10 @@ Damage = Callable[[Path], None]
 
 MUCH_LATER = moment(800, 0)
 """Time at which Box no longer keeps these days."""
-DERIVED = ("box/logged_uploads", "box/uploads", "user_hours", "baselines", "scores", "thresholds", "detections")
-DERIVED += ("alerts",)
+DERIVED = (
+    *("box/logged_uploads", "box/uploads", "user_hours", "baselines", "scores", "thresholds", "detections"),
+    "alerts",
+)
 
 
 @pytest.fixture(scope="module")

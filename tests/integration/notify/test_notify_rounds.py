@@ -10,6 +10,7 @@ import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -161,7 +162,7 @@ def test_every_message_is_as_documented(every_kind: Receiver):
 
 def test_the_documented_verification_takes_what_is_sent_and_nothing_else(every_kind: Receiver):
     """Prevents an example that takes forged or old messages, or refuses ours."""
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(_block("python"), names)  # noqa: S102 -- our own documentation
     verify = names["verify"]
     for request in every_kind.server.asked:

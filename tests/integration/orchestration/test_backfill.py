@@ -142,12 +142,12 @@ def test_a_run_that_fails_is_seen_by_the_sensor_and_says_why(stand_in: Sandbox, 
     with dg.DagsterInstance.from_config(values["DAGSTER_HOME"]) as instance, receiver() as soc:
         live = {name: value for name, value in values.items() if name != "UPLOADWATCH_NOW"} | soc.variables
         defs = build_defs(live)
-        cursor = ""
+        cursor: str | None = None
         for _ in range(2):
             context = SensorEvaluationContext(
                 instance_ref=instance.get_ref(),
                 instance=instance,
-                cursor=cursor or None,
+                cursor=cursor,
                 repository_name="__repository__",
                 repository_def=defs.get_repository_def(),
                 resources=defs.get_repository_def().get_top_level_resources(),

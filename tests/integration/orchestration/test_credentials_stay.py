@@ -115,7 +115,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str,
     with scripted(lambda _: Answer({})) as stranger, serving(folder / "served", day, NOW) as client:
         astray = {"to": stranger.url, "times": "always"}
         echo = {"kind": "answer", "times": "always"}
-        plans = [
+        plans: list[list[dict[str, object]]] = [
             [
                 {"api": "box", "kind": "redirect", **astray},
                 {"api": "dropbox", **echo, "status": 409, "body": {"error_summary": ECHO, "error": {".tag": ECHO}}},

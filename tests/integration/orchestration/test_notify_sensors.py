@@ -41,12 +41,12 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def tick(variables, instance) -> Callable[[datetime], str]:
+def tick(variables, instance) -> Callable[[datetime], str | None]:
     """Return a function that evaluates the notification sensor at a time and returns its message."""
 
-    def evaluate(now: datetime) -> str:
+    def evaluate(now: datetime) -> str | None:
         defs = build_defs(variables, resource_overrides={"clock": Clock(fixed=now.isoformat())})
-        resources = {name: defs.resources[name] for name in ("lake", "clock", "notifier")}
+        resources = {name: (defs.resources or {})[name] for name in ("lake", "clock", "notifier")}
         with dg.build_sensor_context(instance=instance, resources=resources) as context:
             return defs.resolve_sensor_def("notifications").evaluate_tick(context).skip_message
 

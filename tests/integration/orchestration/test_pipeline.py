@@ -244,7 +244,7 @@ def test_the_command_prints_the_alerts_as_documented(everything):
     """Prevents a field that is documented but missing, or printed but not documented."""
     found = json.loads(command(everything, everything.home.path, "alerts", "--format", "json"))
     assert found == everything.alerts
-    table = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text().split("## Reasons")[0]
+    table = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text().split("## Risk indicators")[0]
     documented = {
         name for line in table.splitlines() if line.startswith("| `") for name in line.split("|")[1].split("`")[1::2]
     }
@@ -258,8 +258,10 @@ def asked(now: str, **settings: str) -> dict[str, tuple[str, str] | None]:
     with dg.instance_for_test() as instance:
         for name in ("tick", "reconcile"):
             request = defs.resolve_schedule_def(name)(dg.build_schedule_context(instance=instance))
-            tags = request.tags if isinstance(request, dg.RunRequest) else None
-            found[name] = tags and tuple(tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+            found[name] = None
+            if isinstance(request, dg.RunRequest):
+                first, last = (request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+                found[name] = first, last
     return found
 
 

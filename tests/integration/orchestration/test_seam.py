@@ -93,12 +93,12 @@ STEPS = ("connector", "pages", "pages later", "parallel_slices", "present", "ret
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_home(tmp_path_factory.mktemp("made"), PROVIDERS)
+    return made_home(tmp_path_factory.mktemp("made"), list(PROVIDERS))
 
 
 @pytest.fixture(scope="module")
 def home(made: Path, tmp_path_factory: pytest.TempPathFactory):
-    with standing(made, tmp_path_factory.mktemp("standing") / "home", PROVIDERS) as broken:
+    with standing(made, tmp_path_factory.mktemp("standing") / "home", list(PROVIDERS)) as broken:
         yield broken
 
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from assets.core.resources import Clock
 from connectors import Page
-from lake.health import Health, read_health, record
+from lake.health import Health, Kind, read_health, record
 from lake.landing import land
 from lake.manifest import Manifest
 from lake.store import Lake
@@ -44,7 +45,7 @@ class Watched:
         self.lake = Lake(root=str(home / "lake"))
         (home / "lake").mkdir(parents=True)
 
-    def run(self, minutes: int = 0, kind: str = "refused", **problems: str) -> None:
+    def run(self, minutes: int = 0, kind: Kind = "refused", **problems: str) -> None:
         """Record a run: the problem of each `provider_step`, empty where it went well."""
         for name, problem in problems.items():
             provider, _, step = name.rpartition("_")
@@ -196,7 +197,8 @@ def ask(watched: Watched, *arguments: str, minutes: int = 0, **values: str) -> S
 def test_the_command_notifies_of_sources(watched: Watched):
     """Prevents a deployment that notifies by cron from being silent about sources."""
     watched.run(box_pull=REFUSED, dropbox_pull="")
-    said = ask(watched, "notify", **watched.soc.variables)
+    variables: dict[str, Any] = watched.soc.variables
+    said = ask(watched, "notify", **variables)
     assert "1 sources failing, or well again" in said.out
     assert watched.soc.told() == [("source-box-1", "source.failing")]
 
@@ -206,7 +208,8 @@ def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watc
     write_alerts(watched.home, Made("a", "ann", NOON))
     (watched.home / "lake" / "published.parquet").write_bytes(b"PAR1 garbage")
     watched.run(box_read="damaged", dropbox_pull="")
-    said = ask(watched, "notify", **watched.soc.variables)
+    variables: dict[str, Any] = watched.soc.variables
+    said = ask(watched, "notify", **variables)
     assert said.status == 1
     assert "published.parquet" in said.err.replace("\n", "")
     assert watched.soc.told() == [("source-box-1", "source.failing")]
@@ -221,7 +224,7 @@ def tick(watched: Watched, monkeypatch):
 
     def evaluate(instance: dg.DagsterInstance, now: datetime) -> None:
         defs = build_defs(values, resource_overrides={"clock": Clock(fixed=now.isoformat())})
-        resources = {name: defs.resources[name] for name in ("lake", "clock", "notifier")}
+        resources = {name: (defs.resources or {})[name] for name in ("lake", "clock", "notifier")}
         with dg.build_sensor_context(instance=instance, resources=resources) as context:
             defs.resolve_sensor_def("notifications").evaluate_tick(context)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import requests
@@ -121,7 +122,9 @@ def test_an_alert_is_shown_with_its_picture(browser_page: Page) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("asset", ["alerts", "user_hours", "box/uploads"])
-def test_pictures_are_drawn_in_the_light_and_in_the_dark(browser_page: Page, asset: str, scheme: str) -> None:
+def test_pictures_are_drawn_in_the_light_and_in_the_dark(
+    browser_page: Page, asset: str, scheme: Literal["light", "dark"]
+) -> None:
     """Prevents metadata that the UI shows as a broken image, as it does where it refuses the address or the SVG."""
     browser_page.emulate_media(color_scheme=scheme)
     browser_page.goto(f"/assets/{asset}?view=partitions&partition=2026-01-09")

@@ -65,7 +65,9 @@ def test_any_answer_can_be_told_and_echo_the_request(client: Client) -> None:
     session = client.box()
     answer = session.get(client.url + EVENTS)
     assert (answer.status_code, answer.headers["X-Asked"]) == (418, EVENTS)
-    assert answer.json() == {"message": f"you sent {session.headers['Authorization']}"}
+    sent = session.headers["Authorization"]
+    assert isinstance(sent, str)
+    assert answer.json() == {"message": f"you sent {sent}"}
 
 
 def test_the_date_is_the_sandboxs_and_can_be_off(client: Client) -> None:

@@ -41,8 +41,8 @@ def test_late_event_is_behind_the_history_position_but_at_the_streaming_cursor(t
     with serving(tmp_path, rows, "2026-01-05T08:00:00Z") as client:
         session = client.box()
         events = f"{client.url}/2.0/events"
-        first = session.get(events, params={"stream_type": "admin_logs", "limit": 500}).json()
-        stream = {"stream_type": "admin_logs_streaming", "limit": 500}
+        first = session.get(events, params={"stream_type": "admin_logs", "limit": "500"}).json()
+        stream = {"stream_type": "admin_logs_streaming", "limit": "500"}
         before = session.get(events, params={**stream, "stream_position": "0"}).json()
         client.set_clock("2026-01-05T10:00:00Z")
         position = first["next_stream_position"]

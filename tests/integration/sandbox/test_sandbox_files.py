@@ -107,7 +107,7 @@ def test_graph_tells_what_changed_in_a_drive_page_by_page(tmp_path: Path) -> Non
         library = f"{client.url}/v1.0/sites/{record['Site']}/lists/{record['ListId']}/drive"
         drive = graph.get(library, params={"$select": "id"}).json()["id"]
         delta = f"{client.url}/v1.0/drives/{drive}/root/delta"
-        select = {"$select": "id,size,sharepointIds,deleted", "$top": 1}
+        select = {"$select": "id,size,sharepointIds,deleted", "$top": "1"}
         pages = [graph.get(delta, params={**select, "token": "2026-01-04T00:00:00Z"}).json()]
         while link := pages[-1].get("@odata.nextLink"):
             pages.append(graph.get(link, params=select).json())

@@ -70,8 +70,14 @@ OF_BOX = {name for name in READ if name.startswith("box/")}
 OF_OFFICE365 = {name for name in READ if name.startswith("office365/")}
 OF_TRAINING = {"typical_sizes", "baselines", "thresholds", "detections"}
 PAGES_TOO = {"alerts", "dossiers"}
+RULE = "detection/rules/massive_upload.toml"
 CHANGES = [
-    ("detection/reasons.py", '"mfa_disabled": Reason("strong"', '"mfa_disabled": Reason("weak"', {"alerts"}),
+    (RULE, 'mfa_disabled]\nstrength = "strong"', 'mfa_disabled]\nstrength = "weak"', {"alerts"}),
+    (RULE, 'compromise = "Signs', 'compromise = "The signs', {"dossiers"}),
+    (RULE, 'severity = "Low"', 'severity = "Medium"', {"alerts", "dossiers"}),
+    (RULE, 'name = "Massive upload to SaaS service"', 'name = "Massive upload"', {"alerts", "dossiers", "exports"}),
+    (RULE, "quiet_days = 14", "quiet_days = 20", {"alerts"}),
+    (RULE, "# ", "# Another remark. ", set()),
     ("detection/suspicion.py", '"failed_sign_ins": 5', '"failed_sign_ins": 2', {"alerts"}),
     ("detection/suspicion.py", "timedelta(days=90)", "timedelta(days=60)", {"alerts"}),
     ("detection/data/countries.csv", "\nDE,", "\nDX,", {"alerts"}),
@@ -128,9 +134,9 @@ DECIDE_NOTHING = {
     # The program's own digest, the docs, the backtest and how queries are run.
     *("detection.dependencies", "detection.definitions", "detection.normalise.reference", "detection.backtest"),
     "detection.sql",
-    # The parameters' values, operators' rows and stored columns are inputs, by value.
+    # The values of parameters and rule, operators' rows and stored columns are inputs.
     *("detection.parameters", "detection.allow_list", "detection.operator_values", "detection.sensitive"),
-    "detection.tables",
+    *("detection.tables", "detection.rule"),
 }
 
 

@@ -99,8 +99,8 @@ def test_what_the_system_refuses_names_the_file(number: int) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        lambda: {}["egnyte"],
-        lambda: len(3),
+        lambda: dict[str, int]()["egnyte"],
+        lambda: len(3),  # type: ignore[arg-type]
         lambda: list[int]()[1],
         lambda: duckdb.sql("SELECT nothing FROM range(3)"),
         lambda: int("x"),

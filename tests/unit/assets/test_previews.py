@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -78,7 +79,7 @@ def busy(lake: MadeLake) -> None:
     """A month of a busy organisation, and three alerts of one day."""
     start = datetime.combine(TODAY, datetime.min.time())
     for ago in range(31):
-        hours = [
+        hours: list[dict[str, Any]] = [
             {"provider": p, "user": f"{u}@example.com", "hour": start - ago * 24 * HOUR + h * HOUR, "files": h * u + 1}
             for h in range(24)
             for p in ("box", "dropbox", "google_workspace", "office365")

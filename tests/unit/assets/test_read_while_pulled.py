@@ -52,7 +52,7 @@ def test_a_slice_that_is_pulled_again_meanwhile_is_read(tmp_path: Path, monkeypa
     monkeypatch.setattr(assets.normalised, "normalise", overtaken)
     with connect() as con:
         assets.normalised.read_again(con, lake, "box", DAY, [])
-    assert lake.note("box/logged_uploads", DAY).rows == 2  # type: ignore[union-attr]
+    assert lake.note("box/logged_uploads", DAY).rows == 2
 
 
 def test_a_file_that_is_gone_for_good_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_a_pull_that_does_not_stop_is_left() -> None:
 def test_what_is_raised_is_raised_where_it_is_waited_for() -> None:
     """Prevents an error of a thread from being lost with it."""
     pulls = Pulls()
-    pulls.start({"broken": (lambda _watch: {}["gone"], SHORT)}, "broken")
+    pulls.start({"broken": (lambda _watch: dict[str, int]()["gone"], SHORT)}, "broken")
     with pytest.raises(KeyError):
         pulls.wait("broken")
 

@@ -9,6 +9,7 @@ import logging
 import re
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.markup import escape
@@ -26,7 +27,7 @@ COMMANDS = Path(__file__).parents[3] / "cli"
 PAST = re.compile(r"\bConsole\(|sys\.stdout|sys\.stderr|(?<![.\w])print\(|\becho\(|from rich import print")
 
 
-def shown(renderable: object, **options: object) -> str:
+def shown(renderable: object, **options: Any) -> str:
     """Return the text that reaches a terminal without colours."""
     file = io.StringIO()
     Terminal(file=file, width=200, emoji=False).print(renderable, **options)

@@ -38,8 +38,8 @@ class Deployment:
                     )
                 self.lake.write(con, "made", "alerts", day, "")
             publish(con, self.lake, NOON + 48 * HOUR)
-            rows = con.execute("SELECT alert_id, alert_key, state, revision FROM ledger").fetchall()
-        return {alert_id: (key, state, revision) for alert_id, key, state, revision in rows}
+            ledger = con.execute("SELECT alert_id, alert_key, state, revision FROM ledger").fetchall()
+        return {alert_id: (key, state, revision) for alert_id, key, state, revision in ledger}
 
 
 @pytest.fixture

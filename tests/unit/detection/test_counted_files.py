@@ -153,7 +153,7 @@ def test_users_sources_days_and_populations_do_not_share_a_file(con: duckdb.Duck
 def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection, by: str) -> None:
     """Prevents a first save with an allowed app from allowing what another app, or none, saves over it."""
     for apps, allowed in ((["Sync", "Sync"], True), (["Sync", "Web"], False), (["Sync", None], False)):
-        make(con, [save("a", HOUR + n * MINUTE, **{by: app}) for n, app in enumerate(apps)])
+        make(con, [{**save("a", HOUR + n * MINUTE), by: app} for n, app in enumerate(apps)])
         con.execute(f"CREATE OR REPLACE TABLE detections AS {empty('detections')}")
         con.execute("CREATE OR REPLACE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
         con.execute(

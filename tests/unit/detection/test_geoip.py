@@ -7,11 +7,18 @@ from pathlib import Path
 import pytest
 
 from assets.core.resources import Detector
-from detection.addresses import parse
+from detection.addresses import IpAddress, parse
 from detection.geoip import read_geography
 from detection.operator_files import OperatorFileError
 from detection.risk import read_networks
 from tests.support.mmdb import country_database, database, system_database
+
+
+def address(text: str) -> IpAddress:
+    found = parse(text)
+    assert found
+    return found
+
 
 COUNTRIES = {"81.2.69.0/24": "GB", "2a02:cf40::/29": "NO", "10.0.0.0/8": "US", "203.0.113.0/24": "US"}
 
@@ -62,14 +69,14 @@ def test_an_address_has_the_country_of_the_database(countries: Path, ip: str, co
 def test_records_of_several_vendors_are_read(tmp_path: Path, record: object, country: str | None):
     """Prevents another vendor's record from stopping the alerts, or a text of it from passing for a country."""
     path = database(tmp_path / "c.mmdb", {"81.2.69.0/24": {"country": {"iso_code": "GB"}}, "8.8.8.0/24": record})
-    assert read_geography(path, None).country(parse("8.8.8.8")) == country
+    assert read_geography(path, None).country(address("8.8.8.8")) == country
 
 
 def test_a_database_of_ipv4_alone_knows_no_ipv6(tmp_path: Path):
     """Prevents one IPv6 address from stopping all alerts."""
     path = database(tmp_path / "c.mmdb", {"81.2.69.0/24": {"country": "GB"}}, ip_version=4)
     geography = read_geography(path, None)
-    assert [geography.country(parse(ip)) for ip in ("81.2.69.1", "2a02:cf40::1")] == ["GB", None]
+    assert [geography.country(address(ip)) for ip in ("81.2.69.1", "2a02:cf40::1")] == ["GB", None]
 
 
 def test_a_hosting_system_is_listed_by_its_number(tmp_path: Path, systems: Path):
@@ -125,7 +132,7 @@ def test_a_damaged_record_is_said_when_it_is_met(tmp_path: Path):
     where = content.index(b"US") - 1
     path.write_bytes(content[:where] + b"\xff" + content[where + 1 :])
     with pytest.raises(OperatorFileError, match="is damaged"):
-        read_geography(path, None).country(parse("8.8.8.8"))
+        read_geography(path, None).country(address("8.8.8.8"))
 
 
 def test_another_database_is_another_digest(tmp_path: Path, countries: Path, systems: Path):

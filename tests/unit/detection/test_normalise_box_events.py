@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_every_shield_alert_is_read(tmp_path: Path, alert: dict[str, Any]) -> No
 
 def test_actors_without_an_account_and_applications_are_no_people(tmp_path: Path) -> None:
     """All strangers as one user, or an application's nightly run as a person, would raise alerts without end."""
-    actors = {
+    actors: dict[str, Sequence[Mapping[str, object] | None]] = {
         "anonymous": [UNKNOWN, {"id": "2"}, {}, None],
         "service": [{"id": "8", "login": f"{kind}_1_a@boxdevedition.com"} for kind in ("AppUser", "AutomationUser")],
         "guest": [{"id": "5", "login": "eve@else.net"}],

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import zstandard
 
+from detection.chain import add_up
 from detection.normalise import identities_of_files, normalise, outcomes
 from detection.normalise.sampling import create_sample
 from detection.saves import count_saves
@@ -181,8 +182,8 @@ def test_sums_of_hostile_sizes_stop_at_a_bound(tmp_path):
         assert con.execute("SELECT files, bytes, estimated_bytes FROM user_hours").fetchall() == [
             (9000, LARGEST, LARGEST)
         ]
-        con.execute("CREATE OR REPLACE TEMP TABLE summed_hours AS FROM user_hours UNION ALL FROM user_hours")
-        into(con, "day_sums", "day_sums")
+        con.execute("INSERT INTO user_hours FROM user_hours")
+        add_up(con, "user_hours")
         assert set(con.execute("SELECT bytes_sum, bytes_max FROM day_sums").fetchall()) == {(LARGEST, LARGEST)}
         con.execute("CREATE OR REPLACE TEMP TABLE partial_sums AS SELECT * FROM day_sums WHERE FALSE")
         con.execute('CREATE OR REPLACE TEMP TABLE partial_days AS SELECT "user", day FROM day_sums WHERE FALSE')

@@ -74,8 +74,7 @@ def test_an_alert_told_by_several_records_is_one(tmp_path: Path) -> None:
     ]
     for each in (lines, lines[::-1]):
         again = [row for row in told(tmp_path, *each) if row["reason"] == "part of another alert"]
-        again = sorted(f"{row['time']:%H:%M:%S}" for row in again)
-        assert again == ["11:00:00", "11:09:00"]
+        assert sorted(f"{row['time']:%H:%M:%S}" for row in again) == ["11:00:00", "11:09:00"]
 
 
 def warned(directory: Path, *records: Event, domains: tuple[str, ...] = ("example.com",)) -> list[tuple[str, str]]:

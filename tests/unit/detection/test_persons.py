@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.normalise import normalise
+from detection.operator_files import OperatorFileError
 from detection.persons import MappedAccount, read_persons, resolve, view_by_person
-from detection.risk import OperatorFileError
 from detection.tables import empty
 from tests.support.memory import connect
 

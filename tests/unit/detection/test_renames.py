@@ -70,10 +70,10 @@ def ordinary() -> tuple[tuple[str, str, datetime], ...]:
                     at = FIRST + timedelta(days=day, hours=8 + int(draw.integers(8)))
                     count = int(1 + 10 ** draw.normal(0.4, 0.3))
                     rows += [(provider, f"p{person:02}", at + timedelta(seconds=n)) for n in range(count)]
-    for person, bursts in BURSTS.items():
+    for name, bursts in BURSTS.items():
         for provider, day, count in bursts:
             at = FIRST + timedelta(days=day, hours=14)
-            rows += [(provider, person, at + timedelta(seconds=n)) for n in range(count)]
+            rows += [(provider, name, at + timedelta(seconds=n)) for n in range(count)]
     return tuple(sorted(rows, key=lambda row: row[2]))
 
 

@@ -359,4 +359,4 @@ def merged(con: duckdb.DuckDBPyConnection, pieces: Sequence[Sequence[Row]]) -> l
         into(con, "file_sizes", "sizes/cache")
     names = [column.name for column in TABLES["file_sizes"]]
     kept_rows = [dict(zip(names, row, strict=True)) for row in con.execute("SELECT * FROM file_sizes").fetchall()]
-    return [*sized(con, [upload()], kept_rows), *sorted(map(str, kept_rows))]
+    return [*sized(con, [upload()], kept_rows), *((kept,) for kept in sorted(map(str, kept_rows)))]

@@ -30,7 +30,11 @@ def geography(tmp_path_factory: pytest.TempPathFactory) -> Geography:
 
 
 def watch(geography: Geography | None = None, *rows: tuple[str, str]) -> Watch:
-    return Watch(networks=Networks([Listed(network=network, kind=kind) for network, kind in rows], geography))
+    return Watch(
+        networks=Networks(
+            [Listed.model_validate({"network": network, "kind": kind}) for network, kind in rows], geography
+        )
+    )
 
 
 def untold(rows: list[dict], provider: str) -> list[dict]:

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import zstandard
-from click.testing import Result
 from rich.console import Console
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cli.app import app
 from history.classification import _LIMITS, outcome_table

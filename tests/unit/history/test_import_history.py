@@ -12,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assets.normalised import raw_files
 from connectors import Gap, Page
 from detection.normalise import normalise
 from detection.parameters import Parameters
@@ -20,6 +19,7 @@ from history.importing import _LIMITS
 from lake.coverage import evaluations, first_days
 from lake.landing import due, land
 from lake.manifest import Manifest
+from lake.raw_days import raw_files
 from lake.store import Lake
 from tests.support.made_export import ANSWERS, DAYS, HOUR, NOW, RECORDS, bring, lake_at, lines, purview, record
 from tests.support.memory import connect

@@ -13,6 +13,7 @@ import pytest
 from detection.tables import TABLES, empty
 from lake.store import Lake, replace_text
 from tests.support.memory import connect
+from tests.support.older_lake import write_as_before
 
 DAY = 86_400
 DAYS = [date(2026, 1, 5), date(2026, 1, 6)]
@@ -54,11 +55,8 @@ def test_columns_that_came_later_are_null_in_older_partitions(tmp_path: Path) ->
     lake = Lake(root=str(tmp_path))
     [first, second] = DAYS
     with connect() as con:
-        now = ", ".join(f'CAST(NULL AS {column.type}) AS "{column.name}"' for column in TABLES["ignored"])
-        lake.write(con, "(SELECT 'copy' AS reason)", "box/ignored", first, "")
-        lake.write(
-            con, f"(SELECT * REPLACE ('folder' AS reason, 3 AS events) FROM (SELECT {now}))", "box/ignored", second, ""
-        )
+        write_as_before(con, lake, "(SELECT 'copy' AS reason)", "box/ignored", first)
+        lake.write(con, "(SELECT 'folder' AS reason, CAST(3 AS BIGINT) AS events)", "box/ignored", second, "")
         lake.view(con, "ignored", ["box/ignored"], DAYS, dated=True)
         found = con.execute("SELECT reason, events, day FROM ignored ORDER BY day").fetchall()
     assert found == [("copy", None, first), ("folder", 3, second)]

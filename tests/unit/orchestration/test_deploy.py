@@ -1,13 +1,17 @@
-"""The units and containers in `deploy/`: which of them know secrets, and who may read what they write."""
+"""The units and containers in `deploy/`: which know secrets, who may read what they write, and what they load."""
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
-DEPLOY = Path(__file__).parents[3] / "deploy"
+from orchestration.schedules import LOCATION
+
+ROOT = Path(__file__).parents[3]
+DEPLOY = ROOT / "deploy"
 
 
 @pytest.mark.parametrize(("unit", "secrets"), [("code", True), ("daemon", False), ("webserver", False)])
@@ -27,3 +31,11 @@ def test_what_all_know_is_no_secret_of_a_provider() -> None:
     shared = (DEPLOY / "dagster.env.example").read_text(encoding="utf-8")
     named = {line.partition("=")[0] for line in shared.splitlines() if "=" in line and not line.startswith("#")}
     assert all(name.startswith(("DAGSTER_", "UPLOADWATCH_CODE_")) or name == "UPLOADWATCH_HOME" for name in named)
+
+
+def test_a_checkout_loads_the_same_code_location_everywhere() -> None:
+    """Prevents `dg dev` from showing another code location, whose runs no sensor of the deployment hears of."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["dg"]["project"]
+    [loaded] = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
+    assert project["code_location_target_module"] == loaded["python_module"]["module_name"]
+    assert project["code_location_name"] == loaded["python_module"]["location_name"] == LOCATION

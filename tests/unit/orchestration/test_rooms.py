@@ -67,13 +67,15 @@ def test_every_package_is_under_the_rules():
 
 
 def test_every_contract_knows_every_room():
-    """Prevents a new room from standing under one contract and outside of another."""
-    linter = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    """Prevents a new room from standing under one contract and outside of another, or out of the coverage."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    linter = tools["importlinter"]
     contracts = {contract["id"]: contract for contract in linter["contracts"]}
     product = set(contracts["rooms"]["layers"]) - {"bench"}
     assert set(linter["root_packages"]) == product | {"bench", "sandbox"}
     assert set(contracts["product-without-sandbox"]["source_modules"]) == product
     assert set(contracts["sandbox-apart"]["forbidden_modules"]) == product - {"providers"}
+    assert set(tools["coverage"]["run"]["source_pkgs"]) == product
 
 
 def test_the_pictures_are_drawn_from_the_code():

@@ -33,9 +33,9 @@ def made(instance: dg.DagsterInstance, day: str) -> str:
     return dg.materialize([table, checked], partition_key=day, instance=instance).run_id
 
 
-def makers(instance: dg.DagsterInstance) -> dict[str, str]:
+def makers(instance: dg.DagsterInstance) -> dict[str | None, object]:
     """Of each day the run that its latest materialisation names."""
-    found = {}
+    found: dict[str | None, object] = {}
     for record in instance.fetch_materializations(table.key, limit=100, ascending=True).records:
         found[record.partition_key] = record.asset_materialization.metadata["made_by"].value
     return found

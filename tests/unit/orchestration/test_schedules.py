@@ -31,10 +31,11 @@ def evaluate(schedule: str, **variables: str) -> tuple[str, str, dict[str, bool]
         dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def()) as context,
     ):
         told = defs.resolve_schedule_def(schedule).evaluate_tick(context)
+    assert told.run_requests
     [request] = told.run_requests
     config = {name.removesuffix("__audit_events"): op["config"] for name, op in request.run_config["ops"].items()}
-    days = (request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
-    return (*days, {provider: told["reconcile"] for provider, told in config.items()})
+    first, last = (request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
+    return (first, last, {provider: told["reconcile"] for provider, told in config.items()})
 
 
 @pytest.mark.parametrize(

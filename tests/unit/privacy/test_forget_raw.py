@@ -37,6 +37,7 @@ def event(provider: str, number: int, who: str, **more: Any) -> dict[str, Any]:
     """An upload of somebody, as the provider tells it."""
     time = f"{DAY}T08:{number // 60 % 60:02}:{number % 60:02}"
     name = f"file {number}.pdf"
+    made: dict[str, Any]
     if provider == "box":
         made = {
             "event_id": f"e{number}",

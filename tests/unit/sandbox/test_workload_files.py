@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -163,7 +164,7 @@ def test_bad_labels_say_where(tmp_path: Path, change: tuple[str, str], message: 
 
 def test_renames_change_what_is_shown_and_nothing_else() -> None:
     """Prevents a comparison of two workloads, with and without renames, that differ in what people did."""
-    given = {"seed": 3, "days": 30, "people": 60, "incidents": False}
+    given: dict[str, Any] = {"seed": 3, "days": 30, "people": 60, "incidents": False}
     plain, changed = make_workload(**given)[0], make_workload(**given, renames=True)[0]
     assert changed.drop_columns("address") == plain.drop_columns("address")
     rows = changed.select(["user", "address"]).to_pylist()

@@ -1,0 +1,72 @@
+"""Columns of the lake's tables, as ``detection.tables`` declares them: verified before a table is written."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+import duckdb
+
+from detection.tables import TABLES, empty
+
+__all__ = ["TableColumnsError", "declared_digest", "verify_columns"]
+
+_DECLARATION = "detection/tables.py"
+
+
+class TableColumnsError(ValueError):
+    """A relation whose columns are not those that its table declares; says which, and what to do."""
+
+
+@cache
+def _declared(kind: str) -> tuple[tuple[str, str], ...]:
+    """Return names and types of a kind of table, the types as DuckDB describes them."""
+    if kind not in TABLES:
+        raise TableColumnsError(f"{kind} is no declared table. Declare its columns in {_DECLARATION}.")
+    with duckdb.connect() as con:
+        return _described(con, f"({empty(kind)})")
+
+
+def _described(con: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[str, str], ...]:
+    # The relation is planned and not run, which takes half the time of DESCRIBE.
+    found = con.sql(f"FROM {relation}")
+    return tuple(zip(found.columns, map(str, found.types), strict=True))
+
+
+@cache
+def declared_digest(kind: str) -> str:
+    """Digest of names and types of a kind of table, in order."""
+    text = "\0".join(f"{column.name} {column.type}" for column in TABLES[kind])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def verify_columns(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> None:
+    """Verify that a relation has the columns that its table declares: these, of these types, in this order.
+
+    Args:
+        con: Connection in which the relation exists.
+        relation: Table, view or subquery.
+        table: Name of the table in the lake, such as ``box/uploads``.
+
+    Raises:
+        TableColumnsError: It has others.
+    """
+    declared = _declared(table.rpartition("/")[2])
+    found = _described(con, relation)
+    if found == declared:
+        return
+    expected, actual = dict(declared), dict(found)
+    faults = [f"column {name} is missing (declared as {kind})" for name, kind in declared if name not in actual]
+    faults += [f"column {name} ({kind}) is not declared" for name, kind in found if name not in expected]
+    faults += [
+        f"column {name} is {actual[name]}, declared as {kind}"
+        for name, kind in declared
+        if name in actual and actual[name] != kind
+    ]
+    if not faults:
+        place = next(n for n, pair in enumerate(zip(declared, found, strict=True)) if pair[0] != pair[1])
+        faults = [f"column {found[place][0]} stands in the place of {declared[place][0]}"]
+    raise TableColumnsError(
+        f"{table} is not written: {'; '.join(faults)}. Correct the query that makes it, or the declaration in "
+        f"{_DECLARATION}."
+    )

@@ -1,0 +1,86 @@
+"""Output of `uploadwatch backtest` for a person: the table, recall and precision against labels, the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import say
+from tests.support.made_lake import DAY, HOUR, NOW, TODAY, MadeLake
+
+BURST = TODAY - DAY
+LABELS = """scenario,malicious,expected,users,providers,start,end
+bulk_copy,true,alert,u0@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:00
+slow_drip,true,alert,u5@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:00
+"""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a home of forty days of thirty steady users, one of whom uploads 900 files on the last day but one."""
+    home = tmp_path_factory.mktemp("home")
+    lake = MadeLake(home)
+    for ago in range(40, -1, -1):
+        day = TODAY - ago * DAY
+        lake.land(day, 1)
+        hours = [
+            {
+                "user": f"u{n}@example.com",
+                "provider": "box",
+                "actor_class": "person",
+                "population": "people",
+                "hour": NOW - ago * DAY - 2 * HOUR,
+                "files": files,
+                "sized_files": files,
+                "saves": files,
+                "bytes": files * 10**6,
+            }
+            for n in range(30)
+            for files in [900 if n == 0 and day == BURST else 3 + (n + ago) % 5]
+        ]
+        lake.write("user_hours", hours, day)
+    return home
+
+
+def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Path, tmp_path: Path) -> None:
+    """Prevents a table whose columns do not hold what their titles say, and an incident that is not named."""
+    labels, picture = tmp_path / "labels.csv", tmp_path / "recall.png"
+    labels.write_text(LABELS.format(day=BURST.isoformat()), encoding="utf-8")
+    span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    said = say(
+        "backtest",
+        *span,
+        "--budget",
+        "2,50",
+        "--labels",
+        str(labels),
+        "--plot",
+        str(picture),
+        values={"COLUMNS": "200"},
+    )
+    assert said.status == 0, said.err
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
+    assert [row[0] for row in rows] == ["2", "50"]
+    for _, _, alerts, by_services, come, go, recall, precision in rows:
+        assert (alerts, by_services, come, go, recall, precision) == ("1", "0", "+1", "-0", "0.50", "1.00")
+    assert "most alerts: u0@example.com (1)" in said.out
+    assert "bulk copy: 1 of 1" in said.out
+    assert "slow drip: 0 of 1" in said.out
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--budget", "0"), "a budget is above 0"),
+        (("--plot", "recall.png"), "needs labels"),
+        (("--to", "2026-01-01"), "is after"),
+    ],
+)
+def test_what_can_not_be_played_is_refused(home: Path, given: tuple[str, ...], said: str) -> None:
+    """Prevents a replay of minutes that ends in an error."""
+    span = ("--from", TODAY.isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    refused = say("backtest", *span, *given)
+    assert refused.status == 2
+    assert said in " ".join(refused.err.replace("│", " ").split())
