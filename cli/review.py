@@ -28,8 +28,8 @@ def review(
 ) -> None:
     """Mark an alert as benign or confirmed; the latest review counts, all are kept.
 
-    From the next day on, the windows of a benign alert are part of the user's baseline, and those of a confirmed one
-    neither of the baseline nor of the calibration.
+    A review permits nothing: the same amount alerts again. To permit it, add an entry to the allow-list. From the next
+    day on, a confirmed alert does not count in the calibration of thresholds.
     """
     lake = lake_of(home)
     verdict = "benign" if benign else "confirmed"
