@@ -1,4 +1,4 @@
-"""``alerts``: what the detections become."""
+"""``alerts``: detections folded into alerts, with risk indicators and a sentence each."""
 
 import hashlib
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.alerts import LOOK_BACK, fold, pick_day
-from lake.coverage import tell_source_days
+from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
 from lake.reviews import confirmed_alerts
 from lake.shown_alerts import suppressed
@@ -27,11 +27,11 @@ from lake.store import Lake
 __all__ = ["alerts"]
 
 _FEW_DAYS = 4
-"""Runs of so many days draw their alerts: ticks and reconciles do, backfills do not."""
+"""Most days of a run that draws its alerts: poll runs and late-data re-pulls do, backfills do not."""
 
 
 def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset of alerts."""
+    """Return the asset of alerts."""
 
     @dg.asset(
         name="alerts",
@@ -66,11 +66,11 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
 
         def made_from(day: date) -> str | None:
             if day in wanted:
-                # Is computed in any case, for what the UI says of it.
+                # Always compute the days of the range, for their metadata in the UI.
                 return None
             note = lake.note("detections", day)
             if note is not None and not note.rows:
-                # Without a detection no alert opens, whatever the look back holds.
+                # Without a detection no alert opens, so the look-behind does not matter.
                 return detected()
             after = days_between(day, day + 2 * DAY)
             seen = days_between(day - LOOK_BACK, after[-1])
@@ -87,21 +87,21 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 since = day
                 found = lake.days("detections")
                 last = max([*found[-1:], day]) + 2 * DAY
-                people.tell(con)
+                people.load_into(con)
                 people.view(con, lake, "keyed_detections", ["detections"], found)
-                # Few rows of many files, which every day is asked for.
+                # Few rows from many files, which every day queries.
                 con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM keyed_detections")
                 lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
-                # What an alert shows of a source whose data are lost is less; that it stands does not depend on it.
+                # If a source's data are lost, an alert shows less of it, but is kept.
                 people.view(con, lake, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
                 people.view(con, lake, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
-                tell_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
+                create_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
                 lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
             pick_day(con, day)
             sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()
-            told: dict[str, dg.MetadataValue] = {
+            metadata: dict[str, dg.MetadataValue] = {
                 "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]]),
                 "users_on_risk_list": dg.MetadataValue.int(len({row.user for row in watch.risk_list})),
                 "networks_listed": dg.MetadataValue.int(len(watch.networks)),
@@ -109,12 +109,13 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 **_suppressed_metadata(con, day),
             }
             if day in wanted and len(wanted) <= _FEW_DAYS:
-                told |= alert_pictures(con, lake, day)
+                metadata |= alert_pictures(con, lake, day)
             if day in wanted:
-                # A picture is large: a hundred ticks a day would fill the event log with the same one.
-                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "tick"
-                told |= load_metadata(con, lake, days_between(day - TRAINING_DAYS * DAY, day - DAY), picture=picture)
-            return told
+                # A picture is large: a hundred poll runs a day would fill the event log with the same one.
+                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "poll"
+                month = days_between(day - TRAINING_DAYS * DAY, day - DAY)
+                metadata |= load_metadata(con, lake, month, picture=picture)
+            return metadata
 
         refresh(
             context,
@@ -132,6 +133,6 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
 
 
 def _suppressed_metadata(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-    """Return what the UI shows of suppressed windows; nothing where there are none."""
+    """Return metadata about suppressed windows; empty if there are none."""
     found = suppressed(con, day)
     return {"suppressed windows": dg.MetadataValue.json(found)} if found else {}

@@ -20,10 +20,10 @@ from lake.store import Lake
 __all__ = ["PullConfig", "audit_events"]
 
 _POLL = Patience(silent_seconds=120, total_seconds=600)
-"""A poll run follows every quarter of an hour, and what one leaves the next one pulls."""
+"""Time limits of a poll run; the next one, a quarter of an hour later, pulls the rest."""
 _BACKFILL = Patience(silent_seconds=600, total_seconds=float("inf"))
 _BREAKER = Patience(silent_seconds=20, total_seconds=600)
-"""A source that was not to be had several times in a row is only tried."""
+"""Time limits of a source that was unavailable several times in a row."""
 _BREAKER_FAILURES, _FULL_TRY = 3, 4
 """Failed runs in a row after which a source gets less time; every fourth run it gets its usual time, since a slow
 source needs it."""
@@ -33,16 +33,16 @@ class PullConfig(dg.Config):
     """Choice of the slices to pull again.
 
     Attributes:
-        reconcile: All slices that are not final; otherwise only those within the provider's overlap.
+        late_data: All slices that are not final; otherwise only those within the provider's lookback.
     """
 
-    reconcile: bool = True
+    late_data: bool = True
 
 
 def audit_events(
     provider: str, partitions: dg.PartitionsDefinition[str], *, sources: Sequence[str]
 ) -> dg.AssetsDefinition:
-    """The asset of one provider's raw audit events.
+    """Return the asset of one provider's raw audit events.
 
     Args:
         provider: Name of the provider.
@@ -60,7 +60,7 @@ def audit_events(
         check_specs=[pull_check(provider, "audit_events")],
         **described("audit_events", provider),
     )
-    # Dagster knows the bare class only: it is generic for a value, which a table in the lake does not hand over.
+    # Dagster accepts only the bare class: its type parameter is for a returned value, and a lake table returns none.
     def _asset(context: dg.AssetExecutionContext, config: PullConfig) -> dg.MaterializeResult:  # type: ignore[type-arg]
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
@@ -91,7 +91,7 @@ def audit_events(
 def _works(
     context: dg.AssetExecutionContext, config: PullConfig, sources: Sequence[str], days: Sequence[date]
 ) -> Mapping[str, tuple[Callable[[Watch], PullReport], Patience]]:
-    """The pulls of all sources that this run selects."""
+    """Return the pulls of all sources that this run selects."""
     lake: Lake = context.resources.lake
     clock: Clock = context.resources.clock
     selected = context.run.step_keys_to_execute or context.job_def.graph.node_dict
@@ -100,23 +100,23 @@ def _works(
     for source in sources:
         if f"{source}__audit_events" not in selected:
             continue
-        reconcile = _config_of(context, source, config).reconcile
+        late_data = _config_of(context, source, config).late_data
         trouble = health[source].troubles.get("pull")
         failures = trouble.failures if trouble and trouble.kind == "unavailable" else 0
-        patience = _BACKFILL if reconcile else _POLL
-        if not reconcile and failures >= _BREAKER_FAILURES and failures % _FULL_TRY:
+        patience = _BACKFILL if late_data else _POLL
+        if not late_data and failures >= _BREAKER_FAILURES and failures % _FULL_TRY:
             patience = _BREAKER
         resource: Source = getattr(context.resources, f"{source}_source")
 
-        def work(watch: Watch, name: str = source, api: Source = resource, again: bool = reconcile) -> PullReport:
-            return pull_source(lake, api, clock, name, days, reconcile=again, watch=watch)
+        def work(watch: Watch, name: str = source, api: Source = resource, again: bool = late_data) -> PullReport:
+            return pull_source(lake, api, clock, name, days, late_data=again, watch=watch)
 
         found[source] = (work, patience)
     return found
 
 
 def _config_of(context: dg.AssetExecutionContext, source: str, config: PullConfig) -> PullConfig:
-    """The configuration of another source's step in this run; that of this one where it has none."""
+    """Return the configuration of another source's step in this run; if it has none, that of this step."""
     ops: Any = context.op_execution_context.run_config.get("ops", {})
     given = ops.get(f"{source}__audit_events", {}).get("config")
     return PullConfig(**given) if given else config
@@ -128,12 +128,12 @@ def _log(context: dg.AssetExecutionContext, provider: str, report: PullReport) -
         events, pages = f"{piece.events} events", f"{piece.pages} pages"
         context.log.info("%s: %s in %s from %s to %s", provider, events, pages, piece.start, piece.end)
         for gap in piece.gaps:
-            again = ", asked for again" if "unit" in gap else ""
+            again = ", requested again later" if "unit" in gap else ""
             context.log.warning(
-                "%s: nothing to be had from %s to %s%s: %s", provider, gap["start"], gap["end"], again, gap["cause"]
+                "%s: no events from %s to %s%s: %s", provider, gap["start"], gap["end"], again, gap["cause"]
             )
     if report.lost:
-        context.log.warning("%s: %d events are of days outside the history that is kept", provider, report.lost)
+        context.log.warning("%s: dropped %d events of days outside the history that is kept", provider, report.lost)
     for fault in report.faults:
         fault.log(context.log)
 

@@ -12,7 +12,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Clock, Detector, Pages
-from dossier.page_builder import Binder, Made, is_switched
+from dossier.page_builder import Made, PageBuilder, is_switched
 from dossier.queries import SIGNS, USUAL, WATCHED
 from lake.home import dossier_url
 from lake.store import Lake
@@ -21,12 +21,12 @@ from lake.warehouse import build_warehouse
 __all__ = ["dossiers"]
 
 _REACH = timedelta(days=WATCHED + 3)
-"""An alert ends up to three days after its opening, and its page is kept current for so long."""
+"""Look-behind of the pages: days that a page is kept current, and up to three from an alert's opening to its end."""
 
 
 def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset of the alerts' pages."""
-    # What comes afterwards is read, too, as it comes: up to WATCHED days, which here would say that nothing is final.
+    """Return the asset of the alerts' pages."""
+    # Pages also read up to WATCHED later days. They are left out here: with them no page would ever be up to date.
     before = window(-SIGNS - USUAL, 2)
 
     @dg.asset(
@@ -56,14 +56,14 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
         pages: Pages,
     ) -> None:
         with engine.get_connection() as con:
-            # Old pages, too, are not to show what the new ones cover.
+            # After a change of pseudonyms old pages are made again, too, since they would show the names.
             switched = is_switched(lake, pages.pseudonyms())
             reach = range_of(context)[0] - date.min if switched else _REACH
 
             @cache
-            def binder() -> Binder:
-                # Not before its turn has come: a run that overlaps may change alerts and pages meanwhile.
-                made = Binder(
+            def builder() -> PageBuilder:
+                # Create it only under the table's lock: an overlapping run may change alerts and pages before.
+                made = PageBuilder(
                     con,
                     lake,
                     now=clock.now(),
@@ -76,11 +76,11 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 return made
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-                made = binder().bind(own, day)
-                told = _told(lake, pages.url, made)
+                made = builder().make(own, day)
+                metadata = _links(lake, pages.url, made)
                 if any(each.is_new for each in made):
-                    context.log_event(dg.AssetObservation("alerts", partition=day.isoformat(), metadata=told))
-                return told
+                    context.log_event(dg.AssetObservation("alerts", partition=day.isoformat(), metadata=metadata))
+                return metadata
 
             refresh(
                 context,
@@ -88,20 +88,20 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
                 engine,
                 Step(
                     outputs={"day_dossiers": "dossiers"},
-                    made_from=lambda day: binder().made_from(day),
+                    made_from=lambda day: builder().made_from(day),
                     compute=compute,
                 ),
                 reach=reach,
             )
             with lake.alone("dossiers"):
-                binder().index()
+                builder().index()
         build_warehouse(lake)
-        context.log.info("%d pages made; index: %s", binder().rendered, dossier_url(lake, None, pages.url))
+        context.log.info("%d pages made; index: %s", builder().rendered, dossier_url(lake, None, pages.url))
 
     return _asset
 
 
-def _told(lake: Lake, base: str, made: Sequence[Made]) -> dict[str, dg.MetadataValue]:
+def _links(lake: Lake, base: str, made: Sequence[Made]) -> dict[str, dg.MetadataValue]:
     """Return links to the pages of a day and to the index."""
     lines = [f"- [{each.title}]({dossier_url(lake, each.alert_id, base)})" for each in made]
     return {

@@ -1,6 +1,6 @@
 """``exports``: uploads and alerts as files for other systems, and the check that they are valid."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -12,23 +12,14 @@ from pydantic import Field
 
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
+from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Clock
 from exports.files import CLASSES, Destination, ExportFormat
 from exports.mapping import json_line
 from exports.ocsf_validation import CHECKED_BY, VERSION, Verdict, check
-from exports.state import (
-    FileState,
-    digest_of,
-    is_as_written,
-    made_days,
-    read_day,
-    read_told,
-    write_day,
-    write_told,
-)
-from exports.writing import Export, alert_rules, open_export, upload_rules
+from exports.records import TABLE, FileRecord, is_as_written, put_records, read_records
+from exports.writing import Export, Exported, open_export
 from lake.damage import DamagedError
-from lake.days import REACH
 from lake.store import Lake, quoted
 from privacy.pseudonyms import Pseudonyms
 
@@ -84,66 +75,73 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
         backfill_policy=SINGLE_RUN,
         **described("exports"),
     )
-    def _asset(context: dg.AssetExecutionContext, lake: Lake, clock: Clock, exporter: Exporter) -> None:
+    def _asset(
+        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, clock: Clock, exporter: Exporter
+    ) -> None:
         destination = exporter.destination()
         wanted = range_of(context)
         failed: dict[date, Exception] = {}
         files = 0
+
+        def fail(error: Exception, day: date) -> None:
+            # A day whose tables or files are damaged keeps no other from being exported.
+            if not isinstance(error, OSError | duckdb.Error | DamagedError):
+                raise error
+            context.log.error("The files of %s could not be written", day, exc_info=error)
+            failed[day] = error
+
         try:
-            with open_export(lake, destination, clock.now()) as export:
-                said = _said(export, destination)
-                known = read_told(destination.out)
-                days = _days(destination, lake, wanted, known, said)
-                for day in days:
-                    try:
-                        made = export.day(day)
-                    # A day whose tables or files are damaged keeps no other from being exported.
-                    except (OSError, duckdb.Error, DamagedError) as error:
-                        context.log.exception("The files of %s could not be written", day)
-                        failed[day] = error
-                        continue
+            with open_export(lake, destination, clock.now()) as export, engine.get_connection() as con:
+                further = _further_days(lake, destination, export, wanted)
+                known = read_records(con, lake, {*touched_days(context, lake, TABLE), *further})
+
+                def made_from(day: date) -> str:
+                    note = lake.note(TABLE, day)
+                    if note and not _can_be_made(lake, day, wanted):
+                        return note.made_from
+                    return export.made_from(day, known.get(day, {}))
+
+                def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+                    nonlocal files
+                    made = Exported({}, [], 0)
+                    if _can_be_made(lake, day, wanted):
+                        made = export.day(day, known.get(day, {}))
+                    put_records(own, "day_exports", made.files)
                     files += made.written
-                    metadata = {**made.rows, "files": made.files, "files written": made.written}
-                    if day in wanted:
-                        context.add_asset_metadata(metadata, partition_key=day.isoformat())
-                    elif made.written:
-                        context.log_event(
-                            dg.AssetMaterialization("exports", partition=day.isoformat(), metadata=metadata)
-                        )
-                seen = _said(export, destination).items()
-                write_told(destination.out, {day: it for day, it in seen if date.fromisoformat(day) not in failed})
+                    counted = {**made.rows, "files": len(made.files), "files written": made.written}
+                    return {name: dg.MetadataValue.int(count) for name, count in counted.items()}
+
+                refresh(
+                    context,
+                    lake,
+                    engine,
+                    Step(outputs={"day_exports": TABLE}, made_from=made_from, compute=compute),
+                    also=further,
+                    failed=fail,
+                )
         except OSError as error:
             raise _failure(destination, error) from error
         if failed:
             raise _failure(destination, next(iter(failed.values())), sorted(failed)) from next(iter(failed.values()))
-        context.log.info("%d days looked at, %d files written, the others were up to date", len(days), files)
+        context.log.info("%d files written, the others were up to date", files)
 
     return _asset
 
 
-def _said(export: Export, destination: Destination) -> dict[str, str]:
-    """Return, by day, a digest of what its alerts say and of how it is written."""
-    by = [upload_rules(), alert_rules(), destination.settings]
-    days = {*export.told, *made_days(destination.out)}
-    return {day.isoformat(): digest_of(*by, export.told.get(day, "")) for day in sorted(days)}
-
-
-def _days(
-    destination: Destination, lake: Lake, wanted: Sequence[date], known: dict[str, str], said: dict[str, str]
-) -> list[date]:
-    """Return the days that the run may change, ascending.
-
-    Those are its range, the exported days that late data can reach, and older ones of which an alert was reviewed or
-    withdrawn since.
-    """
-    exported = [
+def _further_days(lake: Lake, destination: Destination, export: Export, wanted: Collection[date]) -> list[date]:
+    """Return the days, however old, of which an alert was reviewed or withdrawn, or that were moved or emptied."""
+    notes = {day: lake.note(TABLE, day) for day in lake.days(TABLE)}
+    changed = [
         day
-        for day in made_days(destination.out)
-        if (day >= wanted[0] - REACH or known.get(day.isoformat()) != said[day.isoformat()])
-        # Where the retention has removed the alerts of a day, its findings would all become withdrawn ones.
-        and lake.parts("alerts", [day])
+        for day, note in notes.items()
+        if note and (export.says_otherwise(day, note.made_from) or (note.rows and destination.lacks(day)))
     ]
-    return sorted({*wanted, *exported})
+    return [day for day in (*changed, *destination.unknown_days(notes)) if _can_be_made(lake, day, wanted)]
+
+
+def _can_be_made(lake: Lake, day: date, wanted: Collection[date]) -> bool:
+    """Check that a day has alerts: without those that retention removed, its findings would all be withdrawn ones."""
+    return day in wanted or bool(lake.parts("alerts", [day]))
 
 
 def _failure(destination: Destination, error: Exception, days: Sequence[date] = ()) -> dg.Failure:
@@ -156,12 +154,11 @@ def _failure(destination: Destination, error: Exception, days: Sequence[date] = 
 
 
 class _File(NamedTuple):
-    """OCSF file to check; its state is None if no state is recorded."""
+    """OCSF file to check; its record is None if it is not the file that was recorded."""
 
     day: date
-    name: str
     path: Path
-    state: FileState | None
+    record: FileRecord | None
 
 
 def valid_exports() -> dg.AssetChecksDefinition:
@@ -173,31 +170,32 @@ def valid_exports() -> dg.AssetChecksDefinition:
         description=f"Every row of the OCSF files is valid by the schema of OCSF {VERSION}.",
     )
     def _check(
-        context: dg.AssetCheckExecutionContext, engine: DuckDBResource, exporter: Exporter
+        context: dg.AssetCheckExecutionContext, lake: Lake, engine: DuckDBResource, exporter: Exporter
     ) -> dg.AssetCheckResult:
         destination = exporter.destination()
         faults: list[str] = []
         seen = dict.fromkeys(("rows", "files", "files read", "rows read", "shapes", "checked one by one"), 0)
         seen["values checked"] = 0
-        valid: dict[date, list[_File]] = {}
+        valid: dict[date, list[FileRecord]] = {}
         with engine.get_connection() as con:
+            records = read_records(con, lake, range_of(context))
             for kind in (kind for kind in destination.formats if kind is not ExportFormat.CSV):
                 for table in CLASSES:
                     due = []
-                    for file in _files(destination, kind, table, range_of(context)):
+                    for file in _files(destination, kind, table, records):
                         seen["files"] += 1
-                        seen["rows"] += file.state.rows if file.state else 0
-                        if not (file.state and file.state.valid_by == CHECKED_BY):
+                        seen["rows"] += file.record.rows if file.record else 0
+                        if not (file.record and file.record.valid_by == CHECKED_BY):
                             due.append(file)
                     for together in _together(due):
                         found, verdicts = _check_files(con, kind, table, together)
                         for file, verdict in zip(together, verdicts, strict=True):
                             faults += [f"{file.path}: {fault}" for fault in verdict]
-                            if not verdict and file.state:
-                                valid.setdefault(file.day, []).append(file)
+                            if not verdict and file.record:
+                                valid.setdefault(file.day, []).append(file.record)
                         for name, count in found.items():
                             seen[name] += count
-        _remember(destination, valid)
+            _remember(con, lake, valid)
         told = "; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
         return dg.AssetCheckResult(
             passed=not faults,
@@ -211,17 +209,18 @@ def valid_exports() -> dg.AssetChecksDefinition:
     return _check
 
 
-def _files(destination: Destination, kind: ExportFormat, table: str, days: Sequence[date]) -> Iterator[_File]:
+def _files(
+    destination: Destination, kind: ExportFormat, table: str, records: Mapping[date, Mapping[str, FileRecord]]
+) -> Iterator[_File]:
     """Find the files of the days, those that should be there and those that are."""
-    for day in days:
-        states = read_day(destination.out, day).files
-        directory = destination.directory(kind, table, day)
-        names = {name for name in states if (destination.out / name).parent == directory}
-        names |= {str(path.relative_to(destination.out)) for path in destination.files(kind, table, day)}
+    for day, known in records.items():
+        place = destination.directory(kind, table, day).relative_to(destination.out)
+        names = {name for name in known if name.startswith(f"{place}/")}
+        names |= {f"{place}/{path.name}" for path in destination.files(kind, table, day) if path.name[0] != "."}
         for name in sorted(names):
-            path, state = destination.out / name, states.get(name)
-            if not path.name.startswith("."):
-                yield _File(day, name, path, state if state and is_as_written(path, state) else None)
+            record = known.get(name)
+            as_written = record and is_as_written(destination.out, record)
+            yield _File(day, destination.out / name, record if as_written else None)
 
 
 def _together(files: Sequence[_File]) -> Iterator[list[_File]]:
@@ -229,7 +228,7 @@ def _together(files: Sequence[_File]) -> Iterator[list[_File]]:
     batch: list[_File] = []
     rows = 0
     for file in files:
-        own = file.state.rows if file.state else _CHECKED_ROWS
+        own = file.record.rows if file.record else _CHECKED_ROWS
         if batch and rows + own > _CHECKED_ROWS:
             yield batch
             batch, rows = [], 0
@@ -280,15 +279,19 @@ def _verdict(con: duckdb.DuckDBPyConnection, kind: ExportFormat, table: str, pat
     return check(con, "exported_lines", table)
 
 
-def _remember(destination: Destination, valid: dict[date, list[_File]]) -> None:
-    """Note which contents were found valid, unless another run has replaced the files meanwhile."""
+def _remember(con: duckdb.DuckDBPyConnection, lake: Lake, valid: Mapping[date, Sequence[FileRecord]]) -> None:
+    """Record which contents were found valid, unless another run has replaced the files meanwhile."""
     if not valid:
         return
-    with destination.alone():
-        for day, files in valid.items():
-            state = read_day(destination.out, day)
-            for file in files:
-                now = state.files.get(file.name)
-                if now and file.state and now.sha256 == file.state.sha256:
-                    now.valid_by = CHECKED_BY
-            write_day(destination.out, day, state)
+    with lake.alone(TABLE):
+        known = read_records(con, lake, valid)
+        for day, found in valid.items():
+            note = lake.note(TABLE, day)
+            checked = {record.file: record.sha256 for record in found}
+            if note:
+                marked = [
+                    record._replace(valid_by=CHECKED_BY) if checked.get(record.file) == record.sha256 else record
+                    for record in known[day].values()
+                ]
+                put_records(con, "day_exports", marked)
+                lake.write(con, "day_exports", TABLE, day, note.made_from)

@@ -1,4 +1,4 @@
-"""``<provider>/file_sizes``: sizes that the audit log does not carry, asked of the provider's file API."""
+"""``<provider>/file_sizes``: sizes that the audit log does not have, looked up in the provider's file API."""
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,19 +29,19 @@ __all__ = ["file_sizes"]
 _MOST = 200_000
 """Upper bound on file lookups per run, however large its budget: they are held in memory."""
 _KEPT_EVERY = 5_000
-"""After so many answers they are written, so that little is lost where a run is killed."""
+"""Number of answers after which they are written, so that a killed run loses few."""
 _BREAKER, _BREAKER_FAILURES = timedelta(seconds=20), 3
-"""A file API that was not to be had so often in a row is only tried, for so long."""
+"""Time limit of a run for a file API that was unavailable that many times in a row."""
 _STATES = ("open", "refused within a day", "too fresh", "nobody to ask as")
 
 
 def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budget: timedelta) -> dg.AssetsDefinition:
-    """The asset of one provider's recovered sizes: a cache by file and version, per day of the upload.
+    """Return the asset of one provider's recovered sizes: a cache by file and version, per day of the upload.
 
     Args:
         provider: Name of the provider.
         partitions: Days.
-        budget: So long a run may look sizes up; what is left then is asked by the next.
+        budget: Longest time that a run may look up sizes; the next run continues.
     """
 
     @dg.asset(
@@ -54,7 +54,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         check_specs=[pull_check(provider, "file_sizes")],
         **described("file_sizes", provider),
     )
-    # Dagster knows the bare class only: it is generic for a value, which a table in the lake does not hand over.
+    # Dagster accepts only the bare class: its type parameter is for a returned value, and a lake table returns none.
     def _asset(context: dg.AssetExecutionContext) -> dg.MaterializeResult:  # type: ignore[type-arg]
         lake: Lake = context.resources.lake
         clock: Clock = context.resources.clock
@@ -76,7 +76,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
 def _look_up(
     context: dg.AssetExecutionContext, provider: str, source: Source, budget: timedelta, faults: list[Fault]
 ) -> None:
-    """Ask for the sizes that are not known, and keep the answers; what the provider refuses is a fault."""
+    """Look up unknown sizes and keep the answers; a refusal by the provider is a fault."""
     table = f"{provider}/file_sizes"
     lake: Lake = context.resources.lake
     clock: Clock = context.resources.clock
@@ -88,13 +88,13 @@ def _look_up(
         days = touched_days(context, lake, table)
         _find_open(con, lake, provider, days, now=clock.now(), floor_files=floor)
         ask(con, most=_MOST)
-        asked = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
+        rows = con.sql("SELECT * FROM questions").to_arrow_table().to_pylist()
         days_of: dict[tuple[str, str], set[date]] = {}
-        for row in asked:
-            # The same file may be asked for in several names.
+        for row in rows:
+            # The same file may be looked up in the name of several users.
             days_of.setdefault((row["file_id"], row["version"]), set()).update(row.pop("days"))
         cache = _Cache(con, lake, table, days_of)
-        questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in asked]
+        questions = [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in rows]
         context.log.info("%s: sizes of %d files to look up", provider, len(questions))
         tried = _breaker(lake, provider, budget)
         with _stopping_after(tried) as stop, cache:
@@ -104,7 +104,7 @@ def _look_up(
                     cache.add(answer, clock.now())
             except StoppedError:
                 if tried == budget or cache.looked_up:
-                    context.log.info("%s: %s are over, the rest is left for the next run", provider, tried)
+                    context.log.info("%s: %s are over; the next run looks up the rest", provider, tried)
                 else:
                     faults.append(fault_of(StoppedError(), provider, "looking up sizes"))
             except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
@@ -126,7 +126,7 @@ def _look_up(
 
 
 def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Restart days whose answers are lost with their copy: ask for them again, as far as files still exist."""
+    """Restart days whose answers and their copy are lost: sizes are looked up again, if the files still exist."""
     read_from = range_of(context)[0] - READ_BACK
     for day in sorted({*lake.lost_days(table), *(day for day in lake.days(table) if day >= read_from)}):
         part = lake.part(table, day)
@@ -136,7 +136,7 @@ def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnecti
             context.log.error("%s: %s", table, error)
             whole = None
         if whole is None:
-            context.log.warning("%s: the answers of %s are lost, and are asked for again", table, day)
+            context.log.warning("%s: the answers of %s are lost, and the sizes are looked up again", table, day)
             for path in (part, copy_of(part)):
                 if path.exists():
                     path.replace(path.with_name(f"{path.name}.damaged"))
@@ -147,7 +147,7 @@ def _begin_again(context: dg.AssetExecutionContext, con: duckdb.DuckDBPyConnecti
 
 
 def _breaker(lake: Lake, provider: str, budget: timedelta) -> timedelta:
-    """The time that a run may ask for: little where the file API was not to be had several times in a row."""
+    """Return a run's time limit for look-ups: short if the file API was unavailable several times in a row."""
     trouble = read_health(lake, [provider])[provider].troubles.get("sizes")
     failures = trouble.failures if trouble and trouble.kind == "unavailable" else 0
     # Every fourth run it gets its usual time, since a slow file API needs it.
@@ -174,7 +174,7 @@ def _left(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, int]:
 
 @contextmanager
 def _stopping_after(budget: timedelta) -> Iterator[threading.Event]:
-    """An event that is set once the budget is used up."""
+    """Yield an event that is set once the budget is used up."""
     stop = threading.Event()
     timer = threading.Timer(budget.total_seconds(), stop.set)
     timer.daemon = True
@@ -186,7 +186,7 @@ def _stopping_after(budget: timedelta) -> Iterator[threading.Event]:
 
 
 class _Cache:
-    """Answers, written to the days of the uploads as they come; in whatever way a run ends, they are kept.
+    """Answers, written to the days of the uploads as they arrive, so that they are kept however a run ends.
 
     Args:
         con: Connection.
@@ -208,7 +208,7 @@ class _Cache:
         """Nothing to do."""
 
     def __exit__(self, *_: object) -> None:
-        """Write the answers that are not written yet."""
+        """Write the answers that are still in memory."""
         self._flush()
 
     def add(self, answer: FileSize, now: datetime) -> None:
@@ -223,12 +223,12 @@ class _Cache:
             "modified_at": modified,
             "checked_at": now.replace(tzinfo=None),
         }
-        asked = (answer.file_id, answer.asked_version)
-        for day in self._days_of[asked]:
+        key = (answer.file_id, answer.asked_version)
+        for day in self._days_of[key]:
             self._waiting.setdefault(day, []).append(row)
-            # A file may be told of version by version.
-            self.looked_up[day] = self.looked_up.get(day, 0) + (asked not in self._seen)
-        self._seen.add(asked)
+            # A file may have several answers, one for each version; count it once.
+            self.looked_up[day] = self.looked_up.get(day, 0) + (key not in self._seen)
+        self._seen.add(key)
         self._count += 1
         if self._count % _KEPT_EVERY == 0:
             self._flush()
@@ -236,7 +236,7 @@ class _Cache:
     def write(self, day: date, rows: Sequence[dict[str, object]]) -> None:
         """Add answers to a day's cache; a newer answer about the same version replaces the older one."""
         self._lake.view(self._con, "cached", [self._table], [day])
-        # The file that is read is the one that is replaced.
+        # Merge in memory first: the file that is read is the one that is replaced.
         self._con.register("answered", pa.Table.from_pylist(list(rows), schema=arrow_schema("file_sizes")))
         merge_answers(self._con)
         self._con.unregister("answered")

@@ -21,7 +21,7 @@ from detection.allow_list import digest
 from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
 from detection.rule import RULE
-from lake.coverage import evaluations, first_days, tell_evaluations, tell_sources
+from lake.coverage import create_evaluations, create_sources, evaluations, first_days
 from lake.days import DAY, TRAINING_DAYS, days_between, past
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
@@ -76,7 +76,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         return lake.digest(tables, past(day, parameters), rules("baselines", detector))
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        people.tell(con)
+        people.load_into(con)
         view_sums(con, lake, past(day, parameters))
         people.view(con, lake, "past_detections", ["detections"], past(day, parameters))
         learn(con, day, parameters)
@@ -92,7 +92,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         people.tell(con)
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         lake.view(con, "baselines", ["baselines"], [day])
-        tell_sources(con, began())
+        create_sources(con, began())
         score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
@@ -102,7 +102,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        people.tell(con)
+        people.load_into(con)
         for table in ("scores", "baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
         lake.view(con, "last_baselines", ["baselines"], [day - DAY])
@@ -111,7 +111,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         )
         lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))
         view_reviews(con, lake)
-        tell_sources(con, began())
+        create_sources(con, began())
         calibrate(con, day, parameters)
 
     def detected_from(day: date) -> str:
@@ -123,13 +123,13 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         )
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        people.tell(con)
+        people.load_into(con)
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
         people.view(con, lake, "past_scores", ["scores"], past(day, parameters))
-        tell_sources(con, began())
+        create_sources(con, began())
         detect(con, day, parameters)
-        tell_evaluations(con, evaluations(lake, providers, began(), day, parameters))
+        create_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [
         Step({"baselines": "baselines"}, learned_from, baselines),

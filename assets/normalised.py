@@ -21,8 +21,8 @@ from lake.store import Lake
 __all__ = ["normalised", "read_again"]
 
 _REMEDY = (
-    "The day keeps what was read of it before. What the provider still keeps is pulled again by the next run; if it "
-    "does not, restore the file from a backup, or let `uploadwatch verify` say what can be done."
+    "The day keeps what was read before. The next run pulls again what the provider still keeps; if that is not "
+    "everything, restore the file from a backup, or see what `uploadwatch verify` advises."
 )
 
 
@@ -64,13 +64,13 @@ def _compute(
         try:
             return normalise(con, provider, day=day, raw_files=files, organisation_domains=organisation_domains)
         except duckdb.IOException:
-            # Another run may have pulled a slice again meanwhile, and its file has another name now.
+            # Another run may have pulled a slice again meanwhile, so that its file has a new name.
             if files == raw_files(lake, provider, day):
                 raise
 
 
 def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The assets that read one provider's audit events."""
+    """Return the assets that normalise one provider's audit events."""
     tables = ("logged_uploads", "activity", "rejects")
     deps = [dg.AssetDep([provider, "audit_events"], partition_mapping=raw_partitions(provider))]
 
@@ -82,7 +82,7 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    # No annotation of what it gives: Dagster refuses None for several outputs.
+    # No return annotation: Dagster refuses None for several outputs.
     def _assets(  # type: ignore[no-untyped-def]
         context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, detector: Detector, clock: Clock
     ):

@@ -1,4 +1,4 @@
-"""``<provider>/uploads`` and ``typical_sizes``: uploads with their sizes, and what files usually weigh."""
+"""``<provider>/uploads`` and ``typical_sizes``: uploads with their sizes, and usual sizes of files."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -29,7 +29,7 @@ SOURCES = ("log", "recovered", "later_version", "estimated", "gone", "unknown")
 
 
 def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
-    """For each source of sizes the number of files in ``uploads``, and their share."""
+    """Return, for each size source, the number of files in ``uploads`` and their share."""
     into(con, "coverage", "sizes/coverage")
     files: dict[str, int] = dict(con.execute("SELECT size_source, files FROM coverage").fetchall())
     whole = sum(files.values()) or 1
@@ -39,29 +39,29 @@ def coverage(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str, float]]:
 
 
 def _view(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, day: date, *, sizes: bool) -> None:
-    """Make ``logged_uploads`` and ``file_sizes`` of a day readable; if sizes are not recovered, there are none."""
+    """Create views ``logged_uploads`` and ``file_sizes`` of a day; the latter is empty if sizes are not recovered."""
     lake.view(con, "logged_uploads", [f"{provider}/logged_uploads"], [day])
     lake.view(con, "file_sizes", [f"{provider}/file_sizes"], [day] if sizes else [])
 
 
 def _refuse_doubled(con: duckdb.DuckDBPyConnection) -> None:
-    """Refuse uploads of which one is there twice: the source's day keeps what it had, and no other source waits.
+    """Refuse duplicate uploads: the source's day keeps its earlier table, and no other source waits.
 
     Raises:
-        RuntimeError: One is.
+        RuntimeError: There is a duplicate.
     """
     found = con.execute(
         "SELECT event_key, count(*) FROM uploads GROUP BY event_key, asset HAVING count(*) > 1 ORDER BY 1 LIMIT 1"
     ).fetchall()
     for key, count in found:
         raise RuntimeError(
-            f"event {cell(key)} is there {count} times, so that figures would be doubled. Materialise logged_uploads "
-            "and uploads of this day again"
+            f"event {cell(key)} is there {count} times, which would double figures. Materialise logged_uploads and "
+            "uploads of this day again"
         )
 
 
 def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, sizes: bool) -> dg.AssetsDefinition:
-    """The asset of one provider's uploads.
+    """Return the asset of one provider's uploads.
 
     Args:
         provider: Name of the provider.
@@ -113,10 +113,10 @@ def sized_uploads(provider: str, partitions: dg.PartitionsDefinition[str], *, si
 def typical_sizes(
     providers: Sequence[str], recovering: Sequence[str], partitions: dg.PartitionsDefinition[str]
 ) -> dg.AssetsDefinition:
-    """The asset of what files usually weigh.
+    """Return the asset of usual file sizes.
 
     Args:
-        providers: Providers whose sizes count.
+        providers: Providers whose sizes are used.
         recovering: Those among them whose sizes are recovered.
         partitions: Days.
     """

@@ -1,4 +1,4 @@
-"""``user_hours``: sums per user, provider and hour, from which all that follows is made."""
+"""``user_hours``: sums per user, provider and hour, from which all later tables are computed."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -24,7 +24,7 @@ __all__ = ["user_hours"]
 
 
 def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
-    """The asset of sums per user, provider and hour."""
+    """Return the asset of sums per user, provider and hour."""
 
     @dg.asset(
         name="user_hours",
@@ -50,7 +50,7 @@ def user_hours(providers: Sequence[str], partitions: dg.PartitionsDefinition[str
         people = detector.people(lake)
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
-            people.tell(con)
+            people.load_into(con)
             people.view(con, lake, "uploads", uploads, [day])
             count_saves(con)
 

@@ -1,4 +1,4 @@
-"""Audit events of the four providers for measuring, the same for the same seed, and the types of a plain scan."""
+"""Audit events of the four providers for benchmarks, equal for equal seeds, and the types of a plain scan."""
 
 from __future__ import annotations
 

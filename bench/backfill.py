@@ -1,10 +1,10 @@
 """Benchmark of a backfill of months over the whole graph: in one run, without Dagster, and one run per partition.
 
-A made-up organisation's history is served by the sandbox. Three homes are filled from it, each by a process of its
-own: by ``uploadwatch backfill`` in one run, with Dagster's storage on SQLite; by the assets' and checks' own functions
-called in order, without Dagster; and by one run per partition. The last would take most of an hour, so it is measured
-on a few days in the middle of the history, in a home that holds the days before them, and scaled. The first two must
-leave the same alerts.
+The sandbox serves the history of a simulated organisation. Three homes are filled from it, each by its own process: by
+``uploadwatch backfill`` in one run, with Dagster's storage on SQLite; by the assets' and checks' own functions in
+order, without Dagster; and by one run per partition. The last would take most of an hour, so it is measured on a few
+days in the middle of the history, in a home that holds the days before them, and scaled. The first two must leave the
+same alerts.
 
 Run: ``python -m bench.backfill [--days N] [--people N] [--sample N] [--json]``
 """
@@ -111,7 +111,7 @@ def _alerts(home: Path) -> list[tuple[Any, ...]]:
 
 
 def measure(days: int, people: int, sample: int) -> dict[str, Any]:
-    """Run the three ways one after the other.
+    """Measure the three ways one after the other.
 
     Returns:
         ``wall_s``, ``runs`` and ``alerts`` of the backfill in one run, ``direct_s`` without Dagster, ``single_s`` by
@@ -142,7 +142,7 @@ def measure(days: int, people: int, sample: int) -> dict[str, Any]:
             each = [_backfill(single, day, day) for day in (middle + timedelta(days=n) for n in range(sample))]
         alerts = _alerts(root / "one_run")
         if alerts != _alerts(root / "direct"):
-            raise RuntimeError("the backfill and the functions without Dagster came to different alerts")
+            raise RuntimeError("the backfill and the functions without Dagster gave different alerts")
     whole = sum(each) / sample * days
     return {
         "days": days,

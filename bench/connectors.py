@@ -67,7 +67,7 @@ def write_day(path: Path, events: int) -> None:
 
 
 def bare(variables: Mapping[str, str]) -> int:
-    """Follow the pages of the day and discard them; return their number."""
+    """Read the pages of the day and discard them; return their number."""
     session = requests.Session()
     url = variables["BOX_API_URL"]
     form = {
@@ -80,7 +80,7 @@ def bare(variables: Mapping[str, str]) -> int:
     answer = session.post(f"{url}/oauth2/token", data=form, timeout=60)
     session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
     asked = {"stream_type": "admin_logs", "limit": str(PAGE)}
-    # The bounds that the connector asks for, so that both are given the same pages.
+    # The bounds that the connector requests, so that both get the same pages.
     asked |= {"created_after": f"{START - _SECOND:%Y-%m-%dT%H:%M:%SZ}"}
     asked |= {"created_before": f"{END + _SECOND:%Y-%m-%dT%H:%M:%SZ}"}
     pages = 0
@@ -175,7 +175,7 @@ def measure(events: int, day: int, repeat: int) -> dict[str, Any]:
                     pages, seconds, _ = _in_process(way, stand_in.environment)
                     found.append(pages / seconds)
     rate = {way: statistics.median(found) for way, found in rates.items()}
-    # Round by round, since a machine's speed may change from one to the next.
+    # Ratios are taken within a round, since a machine's speed may change between rounds.
     ratio = {
         way: statistics.median(ours / bare for ours, bare in zip(found, rates["bare"], strict=True))
         for way, found in rates.items()

@@ -1,8 +1,8 @@
 """Comparison of the detector with other products' rules on the same labelled workloads.
 
 Per seed the sandbox makes an organisation with incidents and look-alikes. Every rule sees the same uploads, sizes as
-after recovery: the true ones but for files that are gone and whose size the log does not carry. Judged are the days
-after activation. The detector learns from the days before each day alone.
+after recovery: the true ones but for files that are gone and whose size the log does not carry. The days after
+activation are evaluated. For each day the detector learns from earlier days only.
 
 The other rules run at their published settings, and at our budget twice. *Held out*: the threshold of each day is
 calibrated on the 30 days before it, as the detector's are. *In hindsight*: one threshold is chosen so that the days
@@ -44,7 +44,7 @@ OURS = "uploadwatch"
 HELD_OUT = "budget, held out"
 HINDSIGHT = "budget, in hindsight"
 FEW = 5
-"""With fewer incidents of a scenario its interval says next to nothing."""
+"""Number of incidents of a scenario below which its interval is too wide to be useful."""
 INSTALL = ".venv/bin/pip install --require-hashes --no-deps -r requirements-bench.lock"
 
 _UPLOADS = """
@@ -53,7 +53,7 @@ WITH delivered AS (
     SELECT *
     FROM read_parquet($path)
     WHERE kind IN ('upload', 'edit') AND "user" IS NOT NULL
-    -- an event that is delivered again is no second upload
+    -- a repeated delivery is not a second upload
     QUALIFY event_id IS NULL OR row_number() OVER (PARTITION BY provider, event_id ORDER BY published_at) = 1
 )
 SELECT
@@ -69,7 +69,7 @@ SELECT
     CAST(row_number() OVER () AS VARCHAR) AS event_key,
     0 AS asset,
     CAST(timezone('UTC', time) AS TIMESTAMP) AS time,
-    -- as the sandbox tells files apart
+    -- as the sandbox identifies files
     concat_ws('/', lower("user"), folder, file_name) AS file_id,
     folder,
     file_name,
@@ -111,7 +111,7 @@ def load(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
-    """Monitored users by day; as in calibration, these are users with uploads in the 30 days before."""
+    """Return the monitored users by day; as in calibration, users with uploads in the 30 days before."""
     rows = con.execute(
         """
         SELECT d.day, count(DISTINCT h."user")
@@ -191,7 +191,7 @@ def compare(
 
 @contextmanager
 def workload(seed: int, people: int, days: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[Label]]]:
-    """A connection with the tables of a workload, and its labels."""
+    """Yield a connection with the tables of a workload, and its labels."""
     table, labels = make_workload(seed=seed, people=people, days=days, start=START)
     with tempfile.TemporaryDirectory() as directory, duckdb.connect(config=dict(ENGINE)) as con:
         con.execute("SET enable_progress_bar = FALSE")
@@ -271,7 +271,7 @@ def _percent(share: Mapping[str, Any]) -> str:
 
 
 def report(result: Mapping[str, Any]) -> str:
-    """The result as text: a line a rule, then a line a scenario with a column for each rule at the budget."""
+    """Format the result: a line per rule, then a line per scenario with a column for each rule at the budget."""
     rules = result["rules"]
     incidents = {name: count for name, count in result["incidents"].items() if name != "all"}
     lines = [

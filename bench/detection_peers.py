@@ -1,9 +1,8 @@
 """Rules of other products for mass transfers, written from what they publish of their meaning, turned to uploads.
 
-Belongs here: one function a rule: a connection and the days to judge in, candidates out. Each reads the tables
-``uploads`` and ``user_hours``, the monitored part alone: none of these rules has a treatment of service accounts, and
-without one these would take the whole budget. What a rule leaves open is decided in its favour where that can be told,
-and said at the rule.
+Belongs here: one function per rule, from a connection and the days to evaluate to candidates. Each reads the monitored
+part of the tables ``uploads`` and ``user_hours``: none of these rules treats service accounts separately, and these
+would use the whole budget. If a rule leaves something open, the choice in its favour is taken and noted at the rule.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _TRAINING = timedelta(days=30)
 
 
 def _above(limit: float) -> float:
-    """The least number that is more than a limit."""
+    """Return the smallest number above a limit."""
     return nextafter(limit, inf)
 
 
@@ -210,7 +209,7 @@ def ecod(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> list[Candidate
     library's own threshold is the tenth of the training data that is taken for outliers (``contamination``);
     strength is the score as a multiple of that threshold.
     """
-    # Only here, since the library is an extra that this bench can do without.
+    # Imported here, since the library is optional.
     from pyod.models.ecod import ECOD  # noqa: PLC0415
 
     rows = con.execute(
@@ -259,7 +258,7 @@ class Peer:
 
     @property
     def available(self) -> bool:
-        """True if the library that it needs is installed."""
+        """Return whether the library that it needs is installed."""
         return self.needs is None or find_spec(self.needs) is not None
 
 

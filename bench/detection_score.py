@@ -28,7 +28,7 @@ class Candidate(NamedTuple):
     """Something a rule looked at, and how strongly it would fire.
 
     Attributes:
-        user: Whom the alert would be on.
+        user: User of the possible alert.
         begin: Start of the time that was tested, UTC without zone.
         end: Its end, exclusive.
         strength: The rule's own number, compared with its threshold; larger is stranger.
@@ -77,14 +77,14 @@ class Outcome:
 
     @property
     def realised_per_1000(self) -> float:
-        """Alerts per 1000 monitored users and day."""
+        """Return the alerts per 1000 monitored users and day."""
         return 1000 * self.alerts / self.user_days if self.user_days else 0.0
 
 
 def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
     """Return the alerts that a person would read for the candidates that reach a strength, by user and time.
 
-    As the products do it, what begins within a day of the first of a user's folds into one alert.
+    As in the products, candidates of a user that begin within a day of the first fold into one alert.
     """
     firing = sorted(candidate for candidate in candidates if candidate.strength >= least)
     raised: list[Alert] = []
@@ -98,9 +98,9 @@ def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
 
 
 def calibrate(candidates: Sequence[Candidate], allowed: int) -> float:
-    """The lowest strength at which there are no more than so many alerts; infinite where there is none.
+    """Return the lowest strength with at most `allowed` alerts; infinite if there is none.
 
-    Equals are all in or all out, so that a rule of whole numbers stays within the budget, too.
+    Equal strengths count together, so that a rule with whole numbers stays within the budget, too.
     """
     # A lower strength never makes fewer alerts: folding covers times with as few days as can be.
     strengths = sorted({candidate.strength for candidate in candidates}, reverse=True)
@@ -111,7 +111,7 @@ def calibrate(candidates: Sequence[Candidate], allowed: int) -> float:
 def held_out(
     candidates: Sequence[Candidate], user_days: Mapping[date, int], days: Iterable[date], budget: float
 ) -> list[Alert]:
-    """The alerts of days whose thresholds are calibrated on nothing but the 30 days before each.
+    """Return the alerts of days whose thresholds are calibrated only on the 30 days before each.
 
     Args:
         candidates: Of the days to evaluate and of those to learn from.
@@ -150,7 +150,7 @@ def judge(raised: Sequence[Alert], labels: Iterable[Label], user_days: int) -> O
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
-    """Wilson's interval of a share at 95 %; all from 0 to 1 where nothing was tried."""
+    """Return Wilson's interval of a share at 95 %; 0 to 1 without trials."""
     if not trials:
         return 0.0, 1.0
     share, weight = hits / trials, _Z95**2 / trials

@@ -66,7 +66,7 @@ class _Home:
         self._lake = Lake(root=str(root / "lake"))
 
     def land(self, late: int) -> None:
-        """Write the day, with so many late events."""
+        """Write the day, with a number of late events."""
         with duckdb.connect() as con:
             con.execute(f"CREATE TABLE uploads AS {empty('uploads')}")
             con.execute(
@@ -77,7 +77,7 @@ class _Home:
             self._lake.write(con, f"({empty('alerts')})", "alerts", DAY, "")
 
     def run(self) -> dict[str, Any]:
-        """Run the asset and its check; what was written and checked, and how long it took."""
+        """Run the asset and its check; return what was written and checked, and the duration."""
         before = self._files()
         partitions = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-06-01")
         job = dg.Definitions(
@@ -94,7 +94,7 @@ class _Home:
             },
         ).resolve_job_def("exporting")
         with dg.DagsterInstance.ephemeral() as instance:
-            # Of the processor, so that what else the machine does weighs less.
+            # Processor time, so that other load on the machine matters less.
             began = time.process_time()
             result = job.execute_in_process(
                 instance=instance,

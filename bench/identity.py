@@ -58,7 +58,7 @@ def _count(con: duckdb.DuckDBPyConnection, query: str, given: Mapping[str, Any] 
 
 
 def _identities(table: pa.Table, home: Path) -> dict[str, int]:
-    """Count who was taken for whom."""
+    """Count correct and wrong identities."""
     lake = home / "lake"
     with duckdb.connect() as con:
         con.register("workload", table)
@@ -155,7 +155,7 @@ _LINES = {
 
 
 def report(result: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the result as a table, a column a variant."""
+    """Return the result as a table, one column per variant."""
     lines = [f"{'':44}" + "".join(f"{name:>12}" for name in result)]
     lines += [f"{text:44}" + "".join(f"{each[key]:12,}" for each in result.values()) for key, text in _LINES.items()]
     return "\n".join(lines)

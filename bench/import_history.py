@@ -52,9 +52,9 @@ def write_export(path: Path, rows: int) -> None:
             moment = START + timedelta(days=DAYS) * number / rows
             record = EVENTS["office365"](draw, moment)
             record["Id"] = str(uuid.UUID(int=draw.getrandbits(128)))
-            told = (record["Id"], f"{moment:%Y-%m-%dT%H:%M:%S}.0000000Z", record.get("RecordType", 6))
+            fields = (record["Id"], f"{moment:%Y-%m-%dT%H:%M:%S}.0000000Z", record.get("RecordType", 6))
             data = json.dumps(record, separators=(",", ":"))
-            writer.writerow((*told, record["Operation"], record["UserId"], data, ""))
+            writer.writerow((*fields, record["Operation"], record["UserId"], data, ""))
 
 
 def _as_lines(export: Path, out: Path, *, packed: bool = False) -> None:
@@ -88,7 +88,7 @@ def _import(lake: Path, export: Path) -> tuple[int, int]:
         [export],
         span=Span(date(2026, 1, 1), None),
         now=NOW,
-        tell=lambda _what, _share: None,
+        progress=lambda _what, _share: None,
     )
     return report.read, sum(report.landed.values())
 
@@ -183,12 +183,12 @@ def main() -> None:
         return
     print(f"{result['rows']:,} records, median of {result['repeat']}")
     print(f"{'':30} {'rows/s':>10} {'us of CPU a row':>16} {'MiB at the peak':>16}")
-    told = {
+    results = {
         f"{what}, {name}": found[what] for name, found in result["shapes"].items() for what in ("import", "classify")
     }
-    told["import, the same again"] = result["again"]
-    told |= {f"{what}, ten times as many": found for what, found in result["ten_times"].items()}
-    for name, found in told.items():
+    results["import, the same again"] = result["again"]
+    results |= {f"{what}, ten times as many": found for what, found in result["ten_times"].items()}
+    for name, found in results.items():
         print(f"{name:30} {found['rows_per_s']:10,} {found['cpu_us_per_row']:16} {found['peak_mib']:16,}")
     for name, found in result["shapes"].items():
         print(f"classify costs {found['cpu_ratio']} times the CPU of an import: {name}")

@@ -1,10 +1,10 @@
 """Benchmark of evaluating one day for an organisation of a million.
 
 A lake is generated: 30 days of user-hours, the day and the one after it, four providers, heavy tails, each figure
-drawn by a hash so that every run has the same rows. What the days before came to is made by the rules themselves where
-that is cheap: the sums of all days but the last; their scores by this day's baselines, which also stand for the
+drawn by a hash so that every run has the same rows. The results of the days before are computed by the rules themselves
+where that is cheap: the sums of all days but the last; their scores by this day's baselines, which also stand for the
 baselines of the days before; one threshold for all of them, calibrated on these scores; and the windows over it as
-their detections. Then a process of its own judges the day as the assets do, from the lake into the lake, and folds its
+their detections. Then a separate process evaluates the day as the assets do, from the lake into the lake, and folds its
 alerts. Uploads and activity are empty, so that folding is measured without the signs of a suspicious user; the maps of
 user-hours, which nothing here reads, are empty, too.
 
@@ -37,7 +37,7 @@ from detection.chain import calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
-from lake.coverage import tell_sources
+from lake.coverage import create_sources
 from lake.store import Lake
 
 DAY = date(2026, 3, 4)
@@ -127,7 +127,7 @@ def _generate(root: str, users: int, rows: int, days: int, memory: str) -> None:
 
 def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     sources = dict.fromkeys(PROVIDERS, DAY - 365 * _ONE)
-    tell_sources(con, sources)
+    create_sources(con, sources)
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
     con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
@@ -150,7 +150,7 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     con.execute("CREATE TEMP VIEW last_thresholds AS FROM no_thresholds")
     calibrate(con, DAY, _PARAMETERS)
     con.execute("DROP TABLE scores")
-    # One_in of past detections is read by nobody but their alerts, so it may be of no past scores.
+    # Only alerts read one_in of past detections, so it need not match past scores.
     con.execute(f"CREATE OR REPLACE TEMP VIEW past_scores AS {empty('scores')}")
     for day in _training():
         lake.view(con, "scores", ["scores"], [day])
@@ -174,7 +174,7 @@ def _measured(steps: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 def _judge(root: str, memory: str, answer: Connection) -> None:
     """Evaluate the day: each step in a connection of its own that stays open, as an asset's do."""
     lake = Lake(root=root)
-    # The day before is over only now: its sums are part of the work.
+    # The day before has just ended, so its sums are part of the work.
     shutil.rmtree(lake.directory("day_sums", DAY - _ONE))
     sources = dict.fromkeys(PROVIDERS, DAY - 365 * _ONE)
     steps: dict[str, dict[str, float]] = {}
@@ -225,7 +225,7 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         con = connections[name]
         with _measured(steps, name):
             con.execute(f"CREATE TEMP TABLE reviews AS {empty('reviews')}")
-            tell_sources(con, sources)
+            create_sources(con, sources)
             compute(con)
             rows[name] = lake.write(con, name, name, DAY, "judged")[0].rows
     answer.send({"steps": steps, "rows": rows})
@@ -244,7 +244,7 @@ def _in_process(target: Callable[..., None], *arguments: object, answers: bool) 
 
 
 def measure(users: int, days: int, rows: int, memory: str, lake: Path | None = None) -> dict[str, Any]:
-    """Generate the lake, unless it is given and exists, and evaluate the day.
+    """Generate the lake unless a given one exists, and evaluate the day.
 
     Returns:
         What was evaluated, and seconds, CPU seconds and MiB at the peak: of each step, and of all together.

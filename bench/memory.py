@@ -1,10 +1,11 @@
-"""Memory of every step of a run over a day of very many uploads, with exports on, inside a hard limit.
+"""Benchmark of the memory of every step of a run over a day of very many uploads, with exports and a hard limit.
 
 A short history of a small organisation lands as raw files, and then one day of so many uploads, by one user or by very
 many, as a provider gives them. A process in a control group of its own (version 1 or 2; this needs root) runs the
-product's own job over that day with all export formats on. Only the asking of the provider is left out: its answers go
-to disk page by page. A thread reads the process's memory fifty times a second, and the kernel ends the process at the
-limit. Where no control group can be made, the limit is not enforced but compared afterwards, which the result says.
+product's own job over that day with all export formats on. Only the requests to the provider are left out: their
+answers go to disk page by page. A thread reads the process's memory fifty times a second, and the kernel
+ends the process at the limit. Without a control group, the limit is not enforced but compared afterwards; the result
+says so.
 
 Run: ``python -m bench.memory [--uploads N] [--users N] [--provider P] [--limit MIB] [--json]``
 """
@@ -48,11 +49,11 @@ _MIB = 1 << 20
 
 
 class Early(Detector):
-    """The detector after a history of a few days in place of a fortnight."""
+    """The detector with a history of a few days instead of a fortnight."""
 
     @property
     def parameters(self) -> Parameters:
-        """Parameters that need less history."""
+        """Return parameters that need less history."""
         return super().parameters.model_copy(update={"activation_days": 3, "warm_up_days": 1, "least_user_days": 30})
 
 
@@ -98,7 +99,7 @@ def _office365(key: str, moment: datetime, user: int, number: int) -> str:
 
 
 _EVENTS = {"box": _box, "dropbox": _dropbox, "office365": _office365}
-"""One of each way in which events are read: with ids and in order, without ids, and with saves apart."""
+"""A provider for each way of reading events: with ids and in order, without ids, and with separate saves."""
 
 
 def land_day(lake: Path, provider: str, day: date, uploads: int, users: int) -> None:
@@ -130,7 +131,7 @@ def land_day(lake: Path, provider: str, day: date, uploads: int, users: int) -> 
 
 
 def land_history(lake: Path, provider: str) -> None:
-    """Land the days before the one that is measured: a small organisation, of which everybody uploads a little."""
+    """Land the days before the measured one: a small organisation in which everybody uploads a little."""
     for n in range(HISTORY):
         land_day(lake, provider, FIRST + timedelta(days=n), 4_000, 200)
 
@@ -155,7 +156,7 @@ def environment(home: Path, provider: str) -> dict[str, str]:
 
 
 def run_days(values: Mapping[str, str], first: date, last: date) -> list[tuple[str, float, float]]:
-    """Run the product's job over some days, without asking the provider.
+    """Run the product's job over some days, without requests to the provider.
 
     Returns:
         Each step with the times at which it began and ended, in seconds since 1970.
@@ -192,7 +193,7 @@ def _resident() -> int:
 
 
 def run_measured(values: Mapping[str, str], out: Path) -> None:
-    """Run the history and then the day, and write how much memory each step of the day took.
+    """Run the history and then the day, and write the memory of each step of the day.
 
     What is known is written while the run goes on: the kernel may end it.
     """
@@ -223,14 +224,14 @@ def run_measured(values: Mapping[str, str], out: Path) -> None:
 
 @contextmanager
 def limited(limit_bytes: int) -> Iterator[tuple[Path | None, Path | None]]:
-    """Make a control group with a memory limit; gives it and its file of counts, or None where none can be made."""
+    """Make a control group with a memory limit; yield it and its file of counts, or None if that is impossible."""
     for line in Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines():
         _, controllers, place = line.split(":", 2)
         version_1 = "memory" in controllers.split(",")
         if not version_1 and controllers:
             continue
         root = Path("/sys/fs/cgroup/memory" if version_1 else "/sys/fs/cgroup")
-        # Version 2 lets no group with processes of its own limit those below it.
+        # In version 2 a group that has processes can't limit the groups below it.
         parent = root / place.lstrip("/") if version_1 else root
         group = parent / f"uploadwatch-bench-{os.getpid()}"
         try:

@@ -1,7 +1,7 @@
 """Benchmark of normalisation against other ways to read the same audit events.
 
-Four ways to get a million events from compressed NDJSON into a table, in turn and each in a process of its own, so
-that what else the machine does weighs on all of them alike: ``normalise``; orjson into pandas; ``pd.json_normalize``;
+Four ways to get a million events from compressed NDJSON into a table, in turn and each in its own process, so that
+other load on the machine affects all of them equally: ``normalise``; orjson into pandas; ``pd.json_normalize``;
 and DuckDB's typed scan, which does nothing but parse and store, as the limit. Ratios are what counts: seconds depend
 on the machine.
 
@@ -42,11 +42,11 @@ DAY = date(2026, 1, 5)
 SLICES = 24
 NORMALIZE_SAMPLE = 50_000
 COMPARED = ("normalise", "orjson_pandas")
-"""Ways whose uploads must be the same, column by column."""
+"""Ways whose uploads must be equal, column by column."""
 
 
 def write_events(directory: Path, provider: str, events: int) -> list[str]:
-    """Write a day of events, one compressed file an hour, the same for the same arguments; return the paths.
+    """Write a day of events, one compressed file per hour, equal for equal arguments; return the paths.
 
     They are in the order of time, in which Box gives its history.
     """
@@ -84,7 +84,7 @@ def ours(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
 
 
 def scan(provider: str, files: Sequence[str]) -> duckdb.DuckDBPyConnection:
-    """DuckDB's typed scan into a table, in buffers as large as ours; a connection in which it is."""
+    """Read events by DuckDB's typed scan into a table, in buffers as large as ours; return its connection."""
     con = _connect()
     con.read_json(
         list(files), columns=SCANS[provider], format="newline_delimited", maximum_object_size=LONGEST_LINE
@@ -128,7 +128,7 @@ def _part(whole: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def with_orjson(files: Sequence[str]) -> pd.DataFrame:
-    """Box events by orjson, one after the other, into a DataFrame of the same uploads as ours."""
+    """Read Box events by orjson, one by one, into a DataFrame of the same uploads as ours."""
     rows = []
     for line in _lines(files):
         event = orjson.loads(line)
@@ -159,7 +159,7 @@ def with_orjson(files: Sequence[str]) -> pd.DataFrame:
 
 
 def with_json_normalize(files: Sequence[str], events: int) -> pd.DataFrame:
-    """Box events by ``json`` and ``pd.json_normalize``, the first so many, into the same uploads."""
+    """Read the first Box events by ``json`` and ``pd.json_normalize`` into the same uploads."""
     objects = [json.loads(line) for line, _ in zip(_lines(files), range(events), strict=False)]
     table = pd.json_normalize(objects).reindex(columns=list(_FIELDS.values()))
     return _finish(table.set_axis(list(_FIELDS), axis=1))
@@ -191,7 +191,7 @@ def _finish(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _content(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Number of uploads, and a digest of each of their columns, whatever the order of the rows."""
+    """Return the number of uploads and a digest of each column, independent of the order of rows."""
     each = ", ".join(f'bit_xor(hash(event_key, CAST("{name}" AS VARCHAR))) AS "{name}"' for name in _UPLOADS)
     found = con.execute(f"SELECT count(*), {each} FROM uploads").fetchall()[0]  # noqa: S608 -- our own columns
     return dict(zip(("uploads", *_UPLOADS), found, strict=True))
@@ -249,7 +249,7 @@ def measure(provider: str, events: int, repeat: int) -> dict[str, Any]:
         size = sum(Path(file).stat().st_size for file in files)
     if "json_normalize" in seconds:
         seconds["json_normalize"] = [value * events / sample for value in seconds["json_normalize"]]
-    # Round by round, since a machine's speed may change from one to the next.
+    # Ratios are taken within a round, since a machine's speed may change between rounds.
     ratio = {
         way: statistics.median(each / own for each, own in zip(values, seconds["normalise"], strict=True))
         for way, values in seconds.items()

@@ -1,4 +1,4 @@
-"""Server of a day of Box events from pages made once, so that the server costs next to nothing beside the client.
+"""Server of a day of Box events from prepared pages, so that its cost is negligible compared with the client's.
 
 The events of a window are as many pages as its share of the day; all pages hold the same 500 events.
 """
@@ -42,7 +42,7 @@ def serve(events: int, address: Connection) -> None:
         start, end = (datetime.fromisoformat(query[f"created_{bound}"]) for bound in ("after", "before"))
         last = _FIRST_POSITION + round(events * ((end - start) / _DAY)) // PAGE
         position = int(query.get("stream_position", _FIRST_POSITION))
-        # An event of another time than the window's would tell the client that the window is over.
+        # An event outside the window would show the client that the window is over.
         entries = body.replace(_TIME.encode(), query["created_after"].encode()) if position < last else b"[]"
         head = b'{"chunk_size":%d,"next_stream_position":"%d","entries":' % (PAGE, position + 1)
         return Response(head + entries + b"}", media_type="application/json")

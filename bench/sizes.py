@@ -3,9 +3,9 @@
 The sandbox serves so many files without a size in the log, spread in three ways: all of one user in one folder (a mass
 upload), twenty to a user, and each of another user. The connectors look them up as in a deployment, without a limit,
 and what they ask is counted as the providers count it: each file of a batch is a request. Sign-ins count, too. Seconds
-are those of a sandbox on the same machine, so that they tell of our own cost; over a network the quota rules. From
-requests per file follows which share of a day of a million uploads a quota covers: asked all day, and asked in ticks
-every 15 minutes for as long as a run may by default.
+are those of a sandbox on the same machine, so that they show our own cost; over a network the quota dominates. The
+requests per file give the share of a day of a million uploads that a quota covers: with requests all day, and in poll
+runs every 15 minutes, each for as long as a run may take by default.
 
 Run: ``python -m bench.sizes [--files N] [--json]``
 """
@@ -41,7 +41,7 @@ START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 DAY = START.replace(hour=0)
 NOW = DAY + timedelta(days=1)
 SHAPES = {"one user": 1_000_000, "20 a user": 20, "1 a user": 1}
-"""Files of each user, by what the shape is called."""
+"""Files of each user, by name of the distribution."""
 MILLION = 1_000_000
 MINUTES = 24 * 60
 TICK_MINUTES = 15
@@ -68,7 +68,7 @@ class _Counted(Limiter):
 
 
 class _Counting(Limits):
-    """Limits that hold nothing back, and count."""
+    """Limits that only count requests."""
 
     def __init__(self) -> None:
         super().__init__(None)

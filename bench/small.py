@@ -21,18 +21,18 @@ FIRST = date(2026, 1, 5)
 
 
 def quickened(parameters: Parameters) -> Parameters:
-    """Return parameters of which the usual ones need 14 days and 200 user-days."""
+    """Return parameters with a short history; the usual ones need 14 days and 200 user-days."""
     return parameters.model_copy(update={"activation_days": 3, "warm_up_days": 1, "least_user_days": 30})
 
 
 class Quick(Detector):
-    """The detector with a history of three days in place of a fortnight, for what follows after it."""
+    """The detector with a history of three days instead of a fortnight, to test the steps after it."""
 
     budget: float = 20.0
 
     @property
     def parameters(self) -> Parameters:
-        """Parameters with a short activation."""
+        """Return parameters with a short activation."""
         return quickened(super().parameters)
 
 
@@ -47,7 +47,7 @@ def burst(
     """Return the events of an upload of many files.
 
     Args:
-        provider: Where to.
+        provider: The provider.
         user: E-mail.
         start: First event, UTC.
         files: Number of files.

@@ -1,9 +1,9 @@
-"""Benchmark of a tick: the cost should follow the new events, and not the history behind them.
+"""Benchmark of a poll run: the cost should follow the new events, not the history behind them.
 
-One made-up organisation is watched twice, since some weeks and since ten times as many, each in a lake of its own; both
-are past their activation. Then a day begins, and both are given the same ticks, a quarter of an hour apart, in turn.
-What is timed is the run of the job, from its first step to its last, Dagster's own bookkeeping in memory included;
-starting a process is not. The first ticks, which pull the day's hours so far, are not counted.
+One simulated organisation is monitored twice, for some weeks and for ten times as many, each in its own lake; both are
+past their activation. Then a day begins, and both get the same poll runs in turn, a quarter of an hour apart. Timed is
+the run of the job from its first step to its last, with Dagster's own bookkeeping in memory, without the start of a
+process. The first poll runs, which pull the day's hours so far, are not counted.
 
 Run: ``python -m bench.tick [--people N] [--days N] [--ticks N] [--json]``
 """
@@ -39,14 +39,14 @@ _TIMES = 10
 
 
 def _tick(values: Mapping[str, str], now: datetime) -> tuple[float, dict[str, float]]:
-    """Run a tick; return the seconds of the run, and of each of its steps."""
+    """Perform a poll run; return the seconds of the run and of each step."""
     job = build_defs({**values, "UPLOADWATCH_NOW": now.isoformat()}).resolve_job_def(JOB)
-    config = run_config(PROVIDERS, reconcile=False).to_config_dict()
+    config = run_config(PROVIDERS, late_data=False).to_config_dict()
     with dg.DagsterInstance.ephemeral() as instance:
         began = time.perf_counter()
         result = job.execute_in_process(
             instance=instance,
-            tags={**range_tags(now.date() - _DAY, now.date()), "dagster/schedule_name": "tick"},
+            tags={**range_tags(now.date() - _DAY, now.date()), "dagster/schedule_name": "poll"},
             run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
         )
         seconds = time.perf_counter() - began
@@ -58,10 +58,10 @@ def _tick(values: Mapping[str, str], now: datetime) -> tuple[float, dict[str, fl
 
 
 def measure(people: int, days: int, ticks: int, folder: Path) -> dict[str, Any]:
-    """Measure ticks with a history of ``days`` days and with one of ten times as many.
+    """Measure poll runs with a history of ``days`` days and with one of ten times as many.
 
     Returns:
-        Median seconds of a tick with the short and with the long history, their ratio, and median seconds by step.
+        Median seconds of a poll run with the short and the long history, their ratio, and median seconds by step.
     """
     histories = {"small": days, "large": days * _TIMES}
     start = _TODAY - days * _TIMES * _DAY
@@ -106,7 +106,7 @@ def measure(people: int, days: int, ticks: int, folder: Path) -> dict[str, Any]:
         "ticks": ticks,
         "small_s": round(small, 3),
         "large_s": round(large, 3),
-        # Of the same tick, so that what else the machine does meets both.
+        # Of the same poll run, so that other load on the machine affects both.
         "ratio": round(statistics.median(b / a for a, b in zip(*seconds.values(), strict=True)), 3),
         "steps": {
             step: [round(statistics.median(steps[name][step]), 3) for name in histories] for step in steps["small"]

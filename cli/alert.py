@@ -13,7 +13,7 @@ from cli.terminal import terminal, write_json
 from common.errors import CommandError
 from dossier.layout import PSEUDONYMS
 from dossier.page import page_of
-from dossier.pseudonymized import cover_closed, cover_evidence
+from dossier.pseudonymized import pseudonymize_closed, pseudonymize_evidence
 from dossier.reading import read_alerts, read_closed, read_evidence
 from dossier.terminal import closed_in_terminal, page_in_terminal
 from lake.ledger import publish
@@ -52,7 +52,7 @@ def alert(
             )
         if found[0] in closed:
             gone = closed[found[0]]
-            said = (cover_closed(gone, pseudonyms), PSEUDONYMS) if pseudonyms else (gone, "")
+            said = (pseudonymize_closed(gone, pseudonyms), PSEUDONYMS) if pseudonyms else (gone, "")
             terminal().print(closed_in_terminal(*said), highlight=False)
             return
         about = shown[found[0]]
@@ -60,7 +60,7 @@ def alert(
         networks = detector.known_networks()
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
     if format_ is Format.JSON:
-        shown_evidence = cover_evidence(evidence, pseudonyms) if pseudonyms else evidence
+        shown_evidence = pseudonymize_evidence(evidence, pseudonyms) if pseudonyms else evidence
         write_json(shown_evidence.model_dump_json(indent=1))
     else:
         page = page_of(about, evidence, domains=settings.domains, now=now, pseudonyms=pseudonyms)

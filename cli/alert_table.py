@@ -16,7 +16,7 @@ __all__ = ["alert_table"]
 def alert_table(
     alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | None = None, activation: Sequence[str] = ()
 ) -> Table:
-    """Return alerts as a table for the terminal; names from outside are shown as text, whatever markup they carry.
+    """Return alerts as a table for the terminal; names from outside are shown as text, never parsed as markup.
 
     Args:
         alerts: From :func:`lake.shown_alerts.read_alerts`.
@@ -37,7 +37,7 @@ def alert_table(
     )
     table.add_column("Opens (UTC)", no_wrap=True)
     table.add_column("Severity", no_wrap=True)
-    # A name longer than the column goes on in the next line: cut short, it would be somebody else's.
+    # Wrap a long name instead of cutting it: a cut name could be somebody else's.
     table.add_column("What, and why", overflow="fold")
     for alert in alerts:
         severity = alert["severity"]

@@ -27,7 +27,7 @@ def alerts(
     for line in warnings(sources_of(lake, now)):
         above.print(line, markup=False, highlight=False, soft_wrap=True)
     if lost := lake.lost_days("alerts"):
-        said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run makes them again."
+        said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run computes them again."
         above.print(said, markup=False, highlight=False, soft_wrap=True)
     found = read_alerts(lake, now)
     if format_ is Format.JSON:

@@ -54,10 +54,10 @@ app.command("verify")(verify_lake)
 
 
 def main() -> None:
-    """Carry out a command; an error that a person can mend is a sentence, one of the program's own a traceback.
+    """Run a command; show an error that a person can fix as a sentence, and a fault of the program as a traceback.
 
     Raises:
-        SystemExit: The exit status: 0, 1 after an error, 2 where the command was not understood.
+        SystemExit: The exit status: 0, 1 after an error, 2 after wrong arguments.
     """
     err = terminal(stderr=True)
     logging.lastResort = LogHandler(logging.WARNING)
@@ -67,14 +67,14 @@ def main() -> None:
         app()
     except Exception as error:
         said = _said(error)
-        # What a provider says in an error may look like markup.
+        # A provider's error text may look like markup.
         shown = f"[bold red]Error:[/] {escape(said)}" if said else escape("".join(format_exception(error)))
         err.print(shown, highlight=False, soft_wrap=not said)
         raise SystemExit(1) from error
 
 
 def _said(error: Exception) -> str | None:
-    """Say what a person can mend; None where the fault is the program's own."""
+    """Describe an error that a person can fix; return None if it is a fault of the program."""
     if isinstance(error, MendableError):
         return str(error)
     if isinstance(error, dg.DagsterInvalidConfigError):

@@ -1,4 +1,4 @@
-"""``uploadwatch backfill``: a range of days through the whole graph, in one run that the UI shows like any other."""
+"""``uploadwatch backfill``: one run over a range of days, which the UI shows like any other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from orchestration.storage.dead_runs import DeadRuns
 
 __all__ = ["backfill"]
 
-_AGAIN = "Mend that and launch the backfill again: it goes on where it was."
+_AGAIN = "Fix that and launch the backfill again: it continues where it was."
 _LOOK_SECONDS = 1.0
 _DAY = ["%Y-%m-%d"]
 _ENDS = {dg.DagsterEventType.STEP_SUCCESS, dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.STEP_SKIPPED}
@@ -44,10 +44,10 @@ def backfill(
 ) -> None:
     """Run the whole graph over all days from first to last, in one Dagster run.
 
-    It goes by the deployment's variables, and DAGSTER_HOME says where Dagster keeps the run. What is up to date is not
-    made again, so a backfill that was stopped or killed goes on where it was when it is launched again.
+    It uses the deployment's variables; DAGSTER_HOME is where Dagster keeps the run. What is up to date is not computed
+    again, so a backfill that was stopped or killed continues where it was when it is launched again.
 
-    The exit status is 1 if the run failed, or a source did not answer all it was asked. Other checks that do not pass
+    The exit status is 1 if the run failed, or if not everything could be pulled and read. Other checks that do not pass
     are listed and leave it at 0.
     """
     values = environment()
@@ -74,8 +74,8 @@ def backfill(
                 run_id=run_id,
                 tags=range_tags(*days),
                 run_config={
-                    **run_config(providers, reconcile=True).to_config_dict(),
-                    # The causes are said below, in a sentence each.
+                    **run_config(providers, late_data=True).to_config_dict(),
+                    # The causes are printed below, in a sentence each.
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 raise_on_error=False,
@@ -94,7 +94,7 @@ def backfill(
 
 
 def _causes(result: dg.JobExecutionResult) -> str:
-    """Say why a run failed."""
+    """Describe why a run failed."""
     found = causes(result.all_events)
     if not found:
         said = [event.message or "" for event in result.all_events if event.is_job_failure or event.is_run_failure]
@@ -103,7 +103,7 @@ def _causes(result: dg.JobExecutionResult) -> str:
 
 
 def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
-    """The days asked for, once it is known that there are such partitions."""
+    """Return the days after checking that they have partitions."""
     today = Clock(fixed=settings.now).now().date()
     latest = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
     if not settings.start_date <= first <= last <= latest:
@@ -116,7 +116,7 @@ def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
 
 @contextmanager
 def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps: int) -> Iterator[None]:
-    """Progress bar of the run's steps, read from the event log."""
+    """Show a progress bar of the run's steps, read from the event log."""
     bar = Progress(
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
     )
@@ -127,7 +127,7 @@ def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps:
         under_way: dict[str, None] = {}
         cursor = None
         while not over.wait(_LOOK_SECONDS):
-            # What is new alone: to ask for the steps' statistics reads every materialisation of the run each time.
+            # Read new records only: the steps' statistics would read every materialisation of the run each time.
             new = instance.get_records_for_run(run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *_ENDS})
             cursor = new.cursor
             for record in new.records:

@@ -1,4 +1,4 @@
-"""``uploadwatch backtest``: what other budgets would have raised over the history that a home holds."""
+"""``uploadwatch backtest``: alerts that other budgets would have raised over a home's history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.rule import RULE
 from detection.sql import into
-from lake.coverage import first_days, tell_sources
+from lake.coverage import create_sources, first_days
 from lake.days import days_between
 from lake.people import read_people
 from lake.reviews import view_reviews
@@ -36,7 +36,7 @@ from providers import PROVIDERS
 __all__ = ["backtest"]
 
 _LEAD = timedelta(days=90)
-"""History evaluated before the first day of the backtest: training, calibration, and the account's settling."""
+"""History evaluated before the first day of the backtest, for training, calibration and a settled budget balance."""
 _TOP = 10
 
 
@@ -44,7 +44,9 @@ def backtest(
     first: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     home: HomeOption = HOME,
-    budget: Annotated[str, typer.Option(help="Alerts per 1000 monitored users and day; several by commas.")] = "2",
+    budget: Annotated[
+        str, typer.Option(help="Alerts per 1000 monitored users and day; several separated by commas.")
+    ] = "2",
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
     ] = None,
@@ -87,7 +89,7 @@ def _budgets(text: str) -> list[float]:
 def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | None) -> dict[str, Any]:
     began = first_days(lake, tuple(PROVIDERS))
     if not began:
-        raise CommandError(f"{lake.root} holds no audit events: there is nothing to play.")
+        raise CommandError(f"{lake.root} holds no audit events, so there is nothing to replay. Run a backfill first.")
     first = max(start - _LEAD, min(began.values()))
     with (
         duckdb.connect() as con,
@@ -104,11 +106,11 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         parameters = Parameters(budget=budget)
         training = timedelta(days=parameters.training_days)
         known = read_people(lake)
-        known.tell(con)
+        known.load_into(con)
         known.view(con, lake, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
-        tell_sources(con, began)
+        create_sources(con, began)
         allow_list = Settings.read(environment()).allow_list
         entries = read(allow_list) if allow_list else []
         play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))
@@ -149,7 +151,7 @@ def _changes(alerts: Sequence[Raised], kept: Sequence[tuple[str, datetime, datet
 
 
 def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
-    def told(alert: Raised) -> dict[str, Any]:
+    def as_shown(alert: Raised) -> dict[str, Any]:
         return {
             "alert_id": f"{alert.user}|{alert.first_window_start}",
             "user": alert.user,
@@ -158,7 +160,7 @@ def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
             "last_window_end": alert.last_window_end.replace(tzinfo=UTC).isoformat(),
         }
 
-    result: Score = score([told(alert) for alert in alerts], labels, providers=tuple(PROVIDERS))
+    result: Score = score([as_shown(alert) for alert in alerts], labels, providers=tuple(PROVIDERS))
     false = result.look_alikes + result.unlabelled
     return {
         "recall": round(sum(result.found.values()) / max(1, sum(result.wanted.values())), 3),
@@ -179,13 +181,13 @@ def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
 def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
     out = terminal()
     table = Table(title=f"Backtest from {start} to {end}")
-    for title in ("Budget", "Realised", "Alerts", "by services", "Would come", "Would go", "Recall", "Precision"):
+    for title in ("Target", "Actual", "Alerts", "by services", "Would come", "Would go", "Recall", "Precision"):
         table.add_column(title, justify="right")
     for each in found:
-        realised = each["realised_per_1000"]
+        actual = each["realised_per_1000"]
         table.add_row(
             f"{each['budget']:g}",
-            "-" if realised is None else f"{realised:.2f}",
+            "-" if actual is None else f"{actual:.2f}",
             str(each["alerts"]),
             str(each["by_services"]),
             f"+{each['would_come']}",

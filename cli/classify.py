@@ -1,4 +1,4 @@
-"""``uploadwatch classify``: what becomes of each event of a file."""
+"""``uploadwatch classify``: classification of each event of a file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +33,7 @@ def classify(
 
 
 def _sum_up(found: Classification, *, shown: int | None) -> None:
-    """Say on standard error, beside what a program reads, how many events became what."""
+    """Print the counts by outcome to standard error, so that standard output stays readable by programs."""
     err = terminal(stderr=True)
     events = found.read + found.rejected
     if shown and events > shown:

@@ -1,4 +1,4 @@
-"""``uploadwatch run`` and ``uploadwatch demo``: a workload, watched through the sandbox."""
+"""``uploadwatch run`` and ``uploadwatch demo``: replay a workload through the sandbox."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OWN_VALUES = ("UPLOADWATCH_SERVICE_BUDGET", "UPLOADWATCH_REASONS_OFF")
 
 
 def _content(workload: Path) -> tuple[date, date, list[str]]:
-    """First and last day with events in a workload, and the providers that it has events of.
+    """Return the first and last day with events in a workload, and the providers with events.
 
     Raises:
         typer.BadParameter: It cannot be read, or is empty.
@@ -76,9 +76,9 @@ def _own_rules() -> dict[str, str]:
         ConfigurationError: One of the other values cannot be used.
     """
     own = {name: os.environ[name] for name in (*_OWN_FILES, *_OWN_VALUES) if os.environ.get(name)}
-    # They are noted for the UI, which may be opened from another directory.
+    # They are stored for the UI, which may be started from another directory.
     own |= {name: str(Path(own[name]).absolute()) for name in _OWN_FILES if name in own}
-    # Read now: a run would come to them after all that the days before them take.
+    # Check the files now: a run would read them only after minutes of work.
     made = resources(Settings.read(own), own, [])
     made["detector"].entries()
     made["detector"].mapped()
@@ -115,7 +115,7 @@ def _replay(
         def progress(start: date, end: date) -> None:
             bar.update(task, advance=(end - start).days + 1, description=f"{end}")
 
-        # Only faults are an excuse for a stand-in that does not answer.
+        # Only with injected faults may the sandbox fail to answer.
         attempts = _ATTEMPTS if faults else 1
         play(
             home,
@@ -144,13 +144,13 @@ def run(
 ) -> None:
     """Replay a workload through the sandbox's APIs into a lake, as a deployment would have seen it.
 
-    The allow-list, the risk list, the file of networks, the dictionary, the reasons that do not count and the budget of
-    service accounts are those of the environment; nothing is exported and nobody is notified. A home that an earlier
-    replay made is replaced; a lake that none made is left alone.
+    The allow-list, the risk list, the file of networks, the dictionary, the disabled risk indicators and the budget of
+    service accounts come from the environment. Nothing is exported and nobody is notified. A home made by an earlier
+    replay is replaced; any other lake is left alone.
     """
     start, end, there = _content(workload)
-    asked = known_providers(provider) if provider else there
-    if missing := [name for name in asked if name not in there]:
+    wanted = known_providers(provider) if provider else there
+    if missing := [name for name in wanted if name not in there]:
         raise typer.BadParameter(
             f"{workload} has no events of {', '.join(missing)}, only of {', '.join(there)}.", param_hint="--provider"
         )
@@ -159,7 +159,7 @@ def run(
         workload,
         first.date() if first else start,
         last.date() if last else end,
-        asked,
+        wanted,
         {**_own_rules(), "UPLOADWATCH_BUDGET": str(budget)},
         faults,
     )
@@ -167,11 +167,11 @@ def run(
 
 
 def demo(home: HomeOption = HOME) -> None:
-    """Generate 60 days of a made-up organisation, watch them through the four APIs, and show the alerts."""
+    """Generate 60 days of a made-up organisation, pull them through the four APIs, and show the alerts."""
     began = time.monotonic()
     workload = home.absolute() / "demo" / "workload.parquet"
     workload.parent.mkdir(parents=True, exist_ok=True)
-    out.print("A made-up organisation of 300 people over four providers, 60 days of it …")
+    out.print("Generating 60 days of a made-up organisation: 300 people, four providers …")
     subprocess.run(
         [
             sys.executable,
@@ -197,13 +197,13 @@ def demo(home: HomeOption = HOME) -> None:
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
     out.print(
         f"[bold]{sum(result.found.values())} of {sum(result.wanted.values())} harmful labelled incidents found[/], "
-        f"{result.as_suspicious} of {result.suspicious} by a suspicious user told as such; "
-        f"{result.look_alikes + result.unlabelled} false alerts "
+        f"{result.as_suspicious} of {result.suspicious} by a suspicious user reported as such; "
+        f"{result.look_alikes + result.unlabelled} false positives "
         f"({result.look_alikes} on labelled look-alikes, {result.unlabelled} on ordinary work) in "
-        f"{_DEMO_DAYS - RULE.periods.activation_days} days of watching."
+        f"{_DEMO_DAYS - RULE.periods.activation_days} monitored days."
     )
     out.print(
-        f"Took {time.monotonic() - began:.0f} s. Lineage, runs and checks of all this in the browser: [bold]make ui[/]"
+        f"Took {time.monotonic() - began:.0f} s. To see lineage, runs and checks in the browser: [bold]make ui[/]"
     )
     out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
 

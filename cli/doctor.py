@@ -1,4 +1,4 @@
-"""``uploadwatch doctor``: what the diagnosis of the providers finds, as a table or as JSON."""
+"""``uploadwatch doctor``: diagnosis of the providers, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def doctor(
 ) -> None:
     """Check what each configured provider needs: sign-in, permissions, plan, clock, quota, and how far the log goes.
 
-    Each finding says what to do, in the words of the provider's console. A warning is no failure: the exit status is 0
-    unless something failed, or no provider asked for is configured.
+    Each finding says what to do, in the words of the provider's console. The exit status is 1 if something failed, or
+    if none of the named providers is configured. Warnings leave it at 0.
 
-    Nothing is changed at a provider, but for subscriptions of Office 365 that are missing: they are started, as the
-    first pull would do.
+    Nothing is changed at a provider, except that missing subscriptions of Office 365 are started, as the first pull
+    would do.
     """
     providers = known_providers(provider or ())
-    # Attempts that failed are told by the findings; without a handler they would stand between the lines.
+    # The findings report failed attempts; without a handler they would be logged between the lines, too.
     logging.getLogger("connectors").addHandler(logging.NullHandler())
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
@@ -50,8 +50,7 @@ def doctor(
         activation=timedelta(days=Parameters().activation_days),
     )
     if format_ is Format.JSON:
-        told = [{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings]
-        write_json(told)
+        write_json([{"provider": finding.provider, "check": finding.check, **asdict(finding)} for finding in findings])
     else:
         terminal().print(_table(findings))
     if any(finding.state is State.FAILURE for finding in findings):
@@ -59,7 +58,7 @@ def doctor(
 
 
 def _table(findings: Sequence[Finding]) -> Table:
-    """The findings for the terminal; what a provider says is shown as text, whatever markup it carries."""
+    """Return the findings as a table; a provider's answers are shown as text, never parsed as markup."""
     table = Table(title=_summary(findings), expand=True)
     table.add_column("Provider", no_wrap=True)
     table.add_column("Check", no_wrap=True)

@@ -1,4 +1,4 @@
-"""``uploadwatch forget``: remove a person from a home, and say what was removed and what could not be searched."""
+"""``uploadwatch forget``: remove a person from a home, and list what was removed and what could not be searched."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def forget(
     home: HomeOption = HOME,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
 ) -> None:
-    """Remove a person from raw events, tables, alerts, exports and Dagster's records; say it again if it was killed.
+    """Remove a person from raw events, tables, alerts, exports and Dagster's records; run it again if it was killed.
 
-    No run or import may be in progress: switch the schedules off first. Ends with 1 where a file could not be searched.
+    No run or import may be in progress: switch the schedules off first. The exit status is 1 if a file could not be
+    searched.
     """
     values = environment()
     settings = Settings.read(values)
@@ -51,18 +52,18 @@ def forget(
             organisation_domains=settings.domains,
             read_again=read_again,
             write=not dry_run,
-            told=lambda where: status.update(f"looking through {where}"),
+            progress=lambda where: status.update(f"looking through {where}"),
         )
     _show(found, dry_run=dry_run)
     if until := _sent_again(lake, values):
         out.print(
             f"Slices of the last days are not final: they are pulled again, and the provider sends these events again, "
-            f"up to the first reconcile after {until:%Y-%m-%d %H:%M} UTC. Say this again after that: "
+            f"until the first late-data re-pull after {until:%Y-%m-%d %H:%M} UTC. Then run again: "
             f"uploadwatch forget {escape(person.user)}",
             highlight=False,
             soft_wrap=True,
         )
-    _tell_left(out, found, person)
+    _show_left(out, found, person)
     if found.unsearched:
         raise typer.Exit(1)
 
@@ -80,27 +81,27 @@ def _show(found: Findings, *, dry_run: bool) -> None:
     terminal().print(table)
 
 
-def _tell_left(out: Console, found: Findings, person: Person) -> None:
-    """Print which files stay as they were."""
+def _show_left(out: Console, found: Findings, person: Person) -> None:
+    """Print which files were not changed."""
     if found.unlisted:
-        out.print("No manifest lists these files of raw events, so they count for nothing; they stay:")
+        out.print("No manifest lists these files of raw events, so nothing reads them. They were not changed:")
         _print_paths(out, dict.fromkeys(found.unlisted, ""))
     if found.unsearched:
         out.print(f"{len(found.unsearched)} files could not be searched, and may still name this user:")
         _print_paths(out, found.unsearched)
-        again = f"Do what each needs, or remove it, then say this again: uploadwatch forget {person.user}"
+        again = f"Do what each needs, or remove it. Then run again: uploadwatch forget {person.user}"
         out.print(again, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_paths(out: Console, paths: Mapping[Path, str]) -> None:
     for path, why in sorted(paths.items()):
-        # A path is whatever somebody called a file.
+        # Anybody may have chosen a file's name.
         shown = printable(f"  {path}: {why}" if why else f"  {path}")
         out.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
 def _sent_again(lake: Lake, values: dict[str, str]) -> datetime | None:
-    """Return from when on all slices that are not final yet would be, pulled then; None where all are final."""
+    """Return the time from which a pull makes all slices final; None if all are final."""
     ends = []
     for provider in configured(values):
         lateness, _ = horizons(provider, values)
@@ -108,7 +109,7 @@ def _sent_again(lake: Lake, values: dict[str, str]) -> datetime | None:
             try:
                 manifest = Manifest(directory)
             except (OSError, ValueError):
-                # It was reported among what could not be searched.
+                # It is already listed among the files that could not be searched.
                 continue
             ends += [
                 piece.end + lateness for piece in manifest.slices.values() if piece.pulled_at < piece.end + lateness

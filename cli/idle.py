@@ -15,10 +15,10 @@ __all__ = ["refuse_while_running"]
 
 
 def refuse_while_running(values: Mapping[str, str]) -> None:
-    """Refuse while Dagster has a run that would write back what it has read.
+    """Refuse to go on while Dagster has an unfinished run, which would write back what it has read.
 
     Raises:
-        CommandError: It has.
+        CommandError: There is such a run.
     """
     if values.get("DAGSTER_HOME"):
         with dg.DagsterInstance.get() as instance:

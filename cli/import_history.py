@@ -1,4 +1,4 @@
-"""``uploadwatch import``: lands exported history that a provider's API no longer gives."""
+"""``uploadwatch import``: import of exported history that a provider's API no longer gives."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def history(
     provider: Annotated[str, typer.Option(help="Whose events they are.")],
     home: HomeOption = HOME,
 ) -> None:
-    """Import exported history as audit events of its days, and print what to run so that it counts.
+    """Import exported history as audit events of its days, and print the command that computes these days.
 
-    What has landed before, from the API or an import, is left out: importing again changes nothing.
+    The import is idempotent: events that have landed before, from the API or an import, are left out.
     """
     known_providers([provider])
     settings = Settings.read(environment())
@@ -57,7 +57,7 @@ def history(
             files,
             span=Span(settings.start_date, settings.end_date),
             now=now,
-            tell=lambda what, share: bar.update(task, description=escape(what), completed=share),
+            progress=lambda what, share: bar.update(task, description=escape(what), completed=share),
         )
     last = settings.end_date - timedelta(days=1) if settings.end_date else now.date()
     _show(provider, report, last)
@@ -90,5 +90,5 @@ def _show(provider: str, report: ImportReport, last: date) -> None:
         if report.advice:
             out.print(shortened(report.advice), markup=False, highlight=False)
         return
-    outside = "All events are outside of the deployment's days: see UPLOADWATCH_START_DATE and UPLOADWATCH_END_DATE."
+    outside = "All events are outside the deployment's days: see UPLOADWATCH_START_DATE and UPLOADWATCH_END_DATE."
     raise EventFileError(f"Nothing landed. {shortened(report.advice) or outside}")

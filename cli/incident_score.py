@@ -22,12 +22,12 @@ class Score:
 
     Attributes:
         wanted: Harmful labelled incidents that an alert is expected for, by scenario.
-        found: Those that an alert names the user of, in time, by scenario.
-        hours: Hours from an incident's first event to the end of the alert's opening window, of those found.
-        as_suspicious: Incidents expected by a suspicious user that were found under the variation.
-        suspicious: Incidents expected by a suspicious user.
+        found: Those with an alert on their user at that time, by scenario.
+        hours: Hours from an incident's first event to the end of the alert's opening window, for those found.
+        as_suspicious: Incidents labelled as by a suspicious user, and alerted as such.
+        suspicious: Incidents labelled as by a suspicious user.
         look_alikes: Alerts on harmless labelled look-alikes.
-        unlabelled: Alerts on nothing labelled.
+        unlabelled: Alerts outside of any label.
     """
 
     wanted: dict[str, int]
@@ -49,7 +49,7 @@ def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence
     Args:
         alerts: From :func:`lake.shown_alerts.read_alerts`.
         labels: CSV with the columns scenario, malicious, expected, users, providers, start and end.
-        providers: Providers that were watched; incidents on others alone are left out.
+        providers: Monitored providers; incidents on others only are left out.
     """
     with labels.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if set(row["providers"].split("+")) & set(providers)]

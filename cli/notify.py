@@ -54,16 +54,19 @@ def notify(
     lake, box = lake_of(home), outbox_of(home)
     with alone(home) as may:
         if not may:
-            raise CommandError("Another round is at work, of the sensor or of this command. It sends what is due.")
+            raise CommandError(
+                "The sensor or another `uploadwatch notify` is sending now, and sends what is due. Try again when it "
+                "is done."
+            )
         turned = enter_sources(box, lake, channels, clock.now())
         try:
             entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
         finally:
-            # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+            # Deliver everything else even if the lake's alerts cannot be read.
             done = deliver(box, channels, clock.now, pseudonyms)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
     if turned:
-        out.print(f"{turned} sources failing, or well again")
+        out.print(f"{turned} sources started to fail or recovered")
     for failure in done.failed:
         out.print(escape(failure), highlight=False)
     if done.failed:
@@ -84,20 +87,19 @@ def _works(channel: Channel, now: datetime, out: Console) -> bool:
 
 def outbox(
     home: HomeOption = HOME,
-    retry: Annotated[bool, typer.Option("--retry", help="Put what was parked back, to be tried again.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Retry parked notifications.")] = False,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """List the notifications that are not delivered yet, and those that were given up (parked), with the reason."""
+    """List notifications that are not delivered yet or parked after too many attempts, with the reason."""
     lake_of(home)
     values = environment()
     box = outbox_of(home)
     if retry:
         now = Clock(fixed=Settings.read(values).now).now()
-        terminal(stderr=True).print(f"{box.retry(now)} messages were put back")
+        terminal(stderr=True).print(f"{box.retry(now)} messages will be sent again")
     waiting, counts = box.waiting(), box.counts()
     if format_ is Format.JSON:
-        told = {**counts, "waiting": [asdict(each) for each in waiting]}
-        write_json(told)
+        write_json({**counts, "waiting": [asdict(each) for each in waiting]})
         return
     known = {each.name: each.fault and f"{each.fault} " for each in read_channels(values)}
     table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)

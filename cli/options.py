@@ -18,7 +18,7 @@ from providers import PROVIDERS
 __all__ = ["HOME", "Format", "HomeOption", "known_providers", "lake_of", "pages_address", "svg_file"]
 
 HOME = Path(".uploadwatch")
-"""The home where none is named."""
+"""Default home."""
 
 HomeOption = Annotated[Path, typer.Option("--home", envvar="UPLOADWATCH_HOME", help="Directory of the lake.")]
 
@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 
 def lake_of(home: Path) -> Lake:
-    """The lake of a home.
+    """Return the lake of a home.
 
     Raises:
         CommandError: There is none.
@@ -47,7 +47,7 @@ def pages_address(home: Path) -> str:
 
 
 def known_providers(names: Sequence[str]) -> list[str]:
-    """The named providers in their usual order; all of them where none is named.
+    """Return the named providers in their usual order; all of them if none is named.
 
     Raises:
         typer.BadParameter: One is not a provider.

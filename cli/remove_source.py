@@ -1,4 +1,4 @@
-"""``uploadwatch remove-source``: what becomes of a source's alerts and data once it is gone for good."""
+"""``uploadwatch remove-source``: removal of a source, with or without its alerts and data."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def remove_source(
 ) -> None:
     """Remove for good a source that is no longer configured.
 
-    Until then its alerts and history stay and the check `configured` fails. With `--alerts keep` they stay for good,
-    and it is no longer missed. With `--alerts withdraw` its data are deleted, and alerts that rest on it alone are
+    Until then its alerts and history are kept and the check `configured` fails. With `--alerts keep` they stay for
+    good, and the check passes. With `--alerts withdraw` its data are deleted, and alerts based on this source only are
     withdrawn.
     """
     lake, values = lake_of(home), environment()
     if source in configured(values):
-        raise ConfigurationError(f"{source} is configured. Unset its variables first, then say this again.")
+        raise ConfigurationError(f"{source} is configured. Unset its variables first, then run this again.")
     if source not in known_sources(lake, []):
         raise CommandError(f"{home} holds no data of {source!r}. Its sources: {', '.join(known_sources(lake, []))}.")
     refuse_while_running(values)
@@ -59,8 +59,8 @@ def remove_source(
         else:
             freed = delete_source(lake, source)
             said = (
-                f"{source} is removed, and its data ({size(freed)}) are deleted. Alerts that rest on it alone are "
-                "withdrawn by the next run over their days; for all of them: "
+                f"{source} is removed, and its data ({size(freed)}) are deleted. The next run over their days "
+                "withdraws alerts based on this source only; to withdraw them all, run: "
                 f"uploadwatch backfill --from {days[0]} --to {days[-1]}"
             )
     terminal().print(escape(said), highlight=False, soft_wrap=True)

@@ -31,7 +31,7 @@ from orchestration.storage.event_log import BatchingSqliteEventLogStorage
 __all__ = ["PROJECT", "Home", "Sandbox", "deployment", "materialise", "play", "sandbox"]
 
 _STEP = timedelta(days=6)
-"""Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
+"""Days per step; Office 365 keeps seven days less five minutes, so a step of seven would lose its first minutes."""
 _OVERLAP = timedelta(days=3)
 _START_SECONDS = 60
 PROJECT = Path(__file__).resolve().parents[1]
@@ -50,7 +50,7 @@ class Home:
 
     @property
     def variables_file(self) -> Path:
-        """File of the settings with which the home was made."""
+        """File of the settings that the home was made with."""
         return self.path / REPLAY_NOTE
 
     def variables(self) -> dict[str, str]:
@@ -72,12 +72,12 @@ class Home:
             )
         for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        # An outbox would keep the new lake's alerts from being told, since those before them had the same ids.
+        # The old outbox would suppress notifications of the new lake's alerts, which have the same ids.
         for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
             file.unlink(missing_ok=True)
 
     def instance(self) -> dg.DagsterInstance:
-        """Dagster's instance in this home."""
+        """Return Dagster's instance in this home."""
         storage = self.path / "dagster"
         storage.mkdir(parents=True, exist_ok=True)
         event_log = {
@@ -107,7 +107,7 @@ class Sandbox:
         self.environment = dict(environment)
 
     def variables(self, providers: Sequence[str]) -> dict[str, str]:
-        """The variables that configure these providers, and the deployment's own."""
+        """Return the variables that configure these providers, and the deployment's own."""
         wanted = {name for provider in providers for name in variables(provider)}
         return {
             key: value for key, value in self.environment.items() if key in wanted or key.startswith("UPLOADWATCH_")
@@ -126,11 +126,11 @@ def sandbox(workload: Path, state: Path, *, now: datetime, faults: Path | None =
     Args:
         workload: Parquet or CSV file.
         state: Directory for its credentials and its log.
-        now: What its clock shows at first, UTC.
+        now: Initial time of its clock, UTC.
         faults: Fault plan that it plays, a JSON file; None for none.
 
     Raises:
-        CommandError: It did not start; the message ends with what it said last.
+        CommandError: It did not start; the message ends with the last lines of its log.
     """
     # The sandbox runs in another directory than this process.
     workload, state = workload.absolute(), state.absolute()
@@ -206,7 +206,7 @@ def materialise(
         NotPulledError: A provider did not answer; says which, and why.
     """
     providers = configured(values)
-    config = run_config(providers, reconcile=True).to_config_dict()
+    config = run_config(providers, late_data=True).to_config_dict()
     values = {**values, "UPLOADWATCH_NOW": now.isoformat()}
     job = build_defs(values, resource_overrides=resource_overrides).resolve_job_def(JOB)
     result = run_locally(
@@ -217,7 +217,7 @@ def materialise(
         tags=range_tags(first, last),
         run_config={**config, "loggers": {"console": {"config": {"log_level": "ERROR"}}}},
     )
-    # The other checks may fail for what the workload holds; this one only if the stand-ins can't be spoken with.
+    # Other checks may fail because of the workload; this one fails only if the sandbox did not answer.
     evaluations = result.get_asset_check_evaluations()
     failed = [found for found in evaluations if found.check_name == PULLED and not found.passed]
     if failed:
@@ -242,20 +242,20 @@ def play(
 ) -> None:
     """Materialise all days from first to last, in steps short enough for the providers' retention.
 
-    Each step moves the sandbox's clock to its end and runs the job over its days and the three before, so that
-    retention, lateness and slices pulled again are met as in a real deployment.
+    Each step moves the sandbox's clock to its end and runs the job over its days and the three before. So retention,
+    lateness and repeated pulls occur as in a real deployment.
 
     Args:
         home: Where the lake and Dagster's storage are.
         stand_in: The sandbox.
-        workload: Its workload, noted so that the UI can start it again.
+        workload: Its workload, stored so that the UI can start it again.
         first: First day.
         last: Last day.
         providers: Providers to configure.
         settings: Further variables.
         progress: Called with the first and last day of each step once it is done.
         instance: Dagster's instance that records the runs.
-        attempts: Runs of a step before a provider that does not answer stops the replay, as ticks would follow.
+        attempts: Most runs of a step if a provider does not answer; in a deployment, further poll runs would follow.
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``uploadwatch retention``: removes what is older than it is to be kept, or shows it."""
+"""``uploadwatch retention``: remove, or show, the days that are past their retention."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -29,7 +29,7 @@ def retention(
     if not settings.kept_days:
         out.print("UPLOADWATCH_RETENTION is not set: everything is kept.")
     elif not found:
-        out.print("Nothing is older than it is to be kept.")
+        out.print("Nothing is past its retention.")
     else:
         out.print(_shown(found, "Would be removed" if dry_run else "Removed"))
 

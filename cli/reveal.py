@@ -1,4 +1,4 @@
-"""``uploadwatch reveal``: what tokens stand for."""
+"""``uploadwatch reveal``: names behind pseudonyms."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ __all__ = ["reveal"]
 
 
 def reveal(tokens: Annotated[list[str], typer.Argument(help="Tokens, pn_…, out of a page or an export.")]) -> None:
-    """Print the names behind tokens, one a line; needs the key they were made with in UPLOADWATCH_PSEUDONYM_KEY."""
+    """Print the names behind tokens, one a line; UPLOADWATCH_PSEUDONYM_KEY must be the key that made them."""
     pseudonyms = required_pseudonyms(environment())
     out = terminal()
     for token in tokens:

@@ -1,4 +1,4 @@
-"""``uploadwatch review``: what a person says of an alert, which decides what counts as usual from the next day on."""
+"""``uploadwatch review``: a person's verdict on an alert, which changes the baseline from the next day."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["review"]
 
 def review(
     alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
-    by: Annotated[str, typer.Option(help="Who says so.")],
+    by: Annotated[str, typer.Option(help="Name of the reviewer.")],
     note: Annotated[str, typer.Option(help="Why.")],
     benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
     home: HomeOption = HOME,

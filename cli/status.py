@@ -1,4 +1,4 @@
-"""``uploadwatch status``: how the sources are, whether the budget is met, and what was not evaluated."""
+"""``uploadwatch status``: state of the sources, target and actual alerts, and windows that were not evaluated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = ["status"]
 
 def status(
     home: HomeOption = HOME,
-    days: Annotated[int, typer.Option(help="So many days up to the last one.", min=1)] = 30,
+    days: Annotated[int, typer.Option(help="Number of days, up to the last one.", min=1)] = 30,
     plot: Annotated[
         Path | None, typer.Option(help="Picture of alerts allowed and raised, SVG.", callback=svg_file)
     ] = None,
@@ -55,8 +55,8 @@ def status(
     if plot and judged:
         plot.write_text(load_plot(load), encoding="utf-8")
     if format_ is Format.JSON:
-        told = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
-        write_json(told | {"allow_list": _weak_entries(settings, now.date())})
+        report = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
+        write_json(report | {"allow_list": _weak_entries(settings, now.date())})
         return
     if not judged:
         out.print("Nothing is evaluated yet: no run has finished.")
@@ -90,7 +90,7 @@ def _windows(
     lake.view(con, "evaluations", ["evaluations"], days)
     con.execute("CREATE TEMP TABLE seen (scope VARCHAR, until TIMESTAMP)")
     for source in sources:
-        # What came after the last run is to come, too, unless runs have stopped.
+        # A window that ended after the last run is still to be evaluated, unless runs have stopped.
         until = now if source.overdue else min(now, source.health.checked_at or now)
         con.execute("INSERT INTO seen VALUES (?, ?)", [source.provider, until.astimezone(UTC).replace(tzinfo=None)])
     cursor = con.execute(
@@ -124,13 +124,13 @@ def _show(out: Console, judged: Sequence[date], load: list[dict[str, Any]], pend
         rows = [row for row in load if row["population"] == population]
         allowed, raised = sum(row["allowed"] for row in rows), sum(row["raised"] for row in rows)
         users = sum(row["watched_users"] for row in rows)
-        realised = f"realised {1000 * raised / users:.2f}; account at {rows[-1]['balance']:+.1f}" if users else nobody
+        actual = f"actual {1000 * raised / users:.2f}; balance {rows[-1]['balance']:+.1f}" if users else nobody
         out.print(
             f"[bold]{population}[/] from {judged[0]} to {judged[-1]}: {raised} alerts, {allowed:.1f} allowed; "
-            f"asked {rows[-1]['budget']:g} per 1000 and day{'; ' if users else '. '}{realised}."
+            f"target {rows[-1]['budget']:g} per 1000 and day{'; ' if users else '. '}{actual}."
         )
     table = Table(title="Days with alerts or an allowance")
-    for title in ("Day", "Whose", "Users watched", "Allowed", "Raised", "Account"):
+    for title in ("Day", "Population", "Monitored users", "Allowed", "Raised", "Balance"):
         table.add_column(title, justify="right")
     for row in load:
         if row["raised"] or row["allowed"]:

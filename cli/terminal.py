@@ -1,7 +1,7 @@
-"""The one way out to a terminal: what comes from outside can show itself there, and do nothing else.
+"""Output to a terminal, in which text from outside is shown and cannot do anything else.
 
-File names, users and what a provider answers are chosen by others. A control or escape character among them could move
-the cursor, set the window's title, or hide what stands beside it.
+Others choose file names, user names and a provider's answers. A control or escape character in them could move the
+cursor, set the window's title, or hide the text beside it.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ def harmless(text: str) -> str:
 
 
 class Terminal(Console):
-    """Console that writes nothing but text and styles of its own."""
+    """Console that writes text and its own styles, and no other control characters."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as usual, with what is harmful stripped from the text."""
+        """Render as usual, with harmful characters stripped from the text."""
         for segment in super().render(renderable, options):
             own = segment.control or (segment.style is not None and segment.style.meta.get(OWN_MARK))
             yield segment if own else Segment(harmless(segment.text), segment.style)
 
 
 def terminal(*, stderr: bool = False) -> Terminal:
-    """Return what a command prints to."""
-    # A name that looks like the code of an emoji stays that name.
+    """Return the console that a command prints to."""
+    # A name that looks like an emoji code stays unchanged.
     return Terminal(stderr=stderr, emoji=False)
 
 
 def write_json(value: Any) -> None:
-    """Write a value as JSON to standard output, in which no character can do anything to a terminal.
+    """Write a value as JSON to standard output, with characters that control a terminal escaped.
 
     Args:
-        value: What JSON knows, and times; a text is taken for JSON already.
+        value: A JSON value, which may contain times; a text is taken for JSON already.
     """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str, indent=1)
     sys.stdout.write(_escaped(text) + "\n")
@@ -74,12 +74,12 @@ def _escaped(text: str) -> str:
 
 
 class LogHandler(logging.StreamHandler[Any]):
-    """Handler of what is logged where nobody else handles it, to standard error."""
+    """Handler of log records that no other handler takes; writes them to standard error."""
 
     def __init__(self, level: int) -> None:
         super().__init__()
         self.setLevel(level)
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format as usual, stripped."""
+        """Format as usual, with harmful characters stripped."""
         return harmless(super().format(record))

@@ -38,7 +38,7 @@ def ui(
     workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
     providers = noted.pop("providers").split(",")
     with place.instance(), sandbox(workload, place.path / "sandbox", now=now) as stand_in:
-        # The file is read by the code location's process alone: the web server and the daemon get no credentials.
+        # Only the code location's process reads the file: the web server and the daemon get no credentials.
         variables_file = place.path / "sandbox" / "ui.env"
         variables_file.write_text(env_text({**stand_in.variables(providers), **noted}), encoding="utf-8")
         terminal().print(f"Dagster's UI on http://127.0.0.1:{port} (stop with Ctrl-C)")
@@ -61,7 +61,7 @@ def _serve(command: list[str], folder: Path, environment: Mapping[str, str]) -> 
         try:
             process.wait()
         except KeyboardInterrupt:
-            # To all of them: the one on top does not always tell the others.
+            # Signal all of them: the parent does not always stop its children.
             os.killpg(process.pid, signal.SIGINT)
             try:
                 process.wait(timeout=20)

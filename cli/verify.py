@@ -1,4 +1,4 @@
-"""``uploadwatch verify``: whether every file of the lake is what was written, and the repair of what is not."""
+"""``uploadwatch verify``: check of every file of the lake, and repair of damaged ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verify_lake(
 ) -> None:
     """Read every file of the lake and report what is damaged, missing or left over, its meaning, and its remedy.
 
-    The exit status is 1 if anything is left to mend.
+    The exit status is 1 if any problem is left.
     """
     lake = lake_of(home)
     out, progress = terminal(), terminal(stderr=True)
@@ -61,6 +61,6 @@ def _row(problem: Problem, done: str) -> dict[str, str]:
 
 def _show(out: Console, problem: Problem, done: str) -> None:
     out.print(f"[bold]{problem.state}[/] {escape(str(problem.path))}", highlight=False, soft_wrap=True)
-    after = f"Repaired: {done}." if done else f"What mends it: {problem.remedy}."
+    after = f"Repaired: {done}." if done else f"To fix it: {problem.remedy}."
     text = f"  {problem.cause}; {problem.means}. {after}"
     out.print(escape(text), highlight=False, soft_wrap=True)

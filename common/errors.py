@@ -1,4 +1,4 @@
-"""Errors that a person can mend."""
+"""Errors that a person can fix."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ __all__ = ["CommandError", "MendableError"]
 
 
 class MendableError(Exception):
-    """An error that a person can mend: its message says what happened, where, and what to do.
+    """Error that a person can fix: its message says what happened, where, and what to do.
 
-    The command shows the message of such an error, and the traceback of any other.
+    Commands show only the message of such an error, and the traceback of any other.
     """
 
 
 class CommandError(MendableError):
-    """A command cannot do what it was asked for."""
+    """Error of a command that cannot do what was requested."""

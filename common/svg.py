@@ -1,6 +1,6 @@
-"""Pictures as SVG: bars, lines, dots and texts on a sheet. Places are in pixels from the left and the top.
+"""Charts as SVG: bars, lines, dots and texts on a sheet. Coordinates are in pixels from the left and the top.
 
-Colours stand in attributes, so that a page whose security policy allows no inline style can hold a picture.
+Colours are attributes, so that a page whose security policy forbids inline styles can include a chart.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _STYLE = (
     "svg{color:#333;font-family:sans-serif}rect{fill:#fff}"
     "@media(prefers-color-scheme:dark){svg{color:#ddd}rect{fill:#1c1f23}}"
 )  # fmt: skip
-"""Ink and paper. A picture brings its paper: whoever shows it may be dark where the system is light."""
+"""Ink and paper. A chart has its own background, since its viewer may be dark on a light system."""
 
 
 class Stroke(NamedTuple):
-    """The look of a line or of dots.
+    """Style of a line or of dots.
 
     Attributes:
         colour: As CSS writes it.
         width: Pixels.
-        dashes: Lengths of dashes and gaps; none is a solid line.
+        dashes: Lengths of dashes and gaps; empty for a solid line.
     """
 
     colour: str = "currentColor"
@@ -38,7 +38,7 @@ class Stroke(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """An upright bar."""
+    """Vertical bar."""
 
     left: float
     right: float
@@ -46,7 +46,7 @@ class Bar(NamedTuple):
 
 
 class Drawing:
-    """A sheet and what is drawn on it.
+    """Sheet with drawn elements.
 
     Args:
         width: Pixels.
@@ -61,7 +61,7 @@ class Drawing:
         self._texts: dict[Anchor, list[str]] = {"start": [], "middle": [], "end": []}
 
     def bars(self, bars: Iterable[Bar], bottom: float, colour: str) -> None:
-        """Draw bars, from left to right; as one outline, in a tenth of the bytes that an element a bar takes."""
+        """Draw bars, from left to right, as one outline: a tenth of the bytes of one element per bar."""
         corners: list[Place] = []
         end = -math.inf
         for left, right, top in bars:
@@ -70,20 +70,20 @@ class Drawing:
             corners += [(max(left, end), top), (max(right, end), top)]
             end = max(right, end)
         if corners:
-            # The first corner is where a bar before the first one would have ended.
+            # The first corner is the end of an imagined bar before the first one.
             outline = _line([*corners[1:], (end, bottom)])
             self._shapes.append(f"<path fill='{escape(colour)}' d='{outline}'/>")
 
     def lines(self, lines: Iterable[Iterable[Place]], stroke: Stroke) -> None:
-        """Draw lines, each from place to place."""
+        """Draw lines, each between two points."""
         self._stroke("".join(_line(line) for line in lines), stroke)
 
     def dots(self, places: Iterable[Place], stroke: Stroke, shape: Literal["round", "square"]) -> None:
-        """Draw a dot as wide as the stroke at each place: a line without length, of which its two ends are seen."""
+        """Draw a dot as wide as the stroke at each point: a line without length, with visible round ends."""
         self._stroke("".join(f"M{_pair(*place)}h0" for place in places), stroke, f" stroke-linecap='{shape}'")
 
     def text(self, x: float, y: float, words: str, anchor: Anchor = "start") -> None:
-        """Write a text on a baseline, whatever it holds."""
+        """Write a text on a baseline, with any content escaped."""
         self._texts[anchor].append(f"<text x='{_number(x)}' y='{_number(y)}'>{_escaped(words)}</text>")
 
     def __html__(self) -> str:
@@ -93,7 +93,7 @@ class Drawing:
         return "".join(self._shapes) + texts
 
     def document(self) -> str:
-        """Return a file of its own, readable on light and dark screens."""
+        """Return a complete SVG file, readable on light and dark screens."""
         size = f"width='{self.width}' height='{self.height}'"
         return (
             f"<svg xmlns='http://www.w3.org/2000/svg' {size} viewBox='0 0 {self.width} {self.height}'>"
@@ -121,7 +121,7 @@ def _pair(x: float, y: float) -> str:
 
 
 def _line(places: Iterable[Place]) -> str:
-    """Return the path through places, each step in the shortest form."""
+    """Return the path through points, each step in the shortest form."""
     data, before = "", None
     for x, y in ((round(x, 1), round(y, 1)) for x, y in places):
         if before is None:
@@ -135,5 +135,5 @@ def _line(places: Iterable[Place]) -> str:
 
 
 def _escaped(words: str) -> str:
-    """Return a text as XML; control characters, which no XML may hold, and turns of the direction as U+FFFD."""
+    """Escape a text for XML; control characters, invalid in XML, and changes of text direction become U+FFFD."""
     return escape("".join("\ufffd" if unicodedata.category(sign)[0] == "C" else sign for sign in words))

@@ -1,4 +1,4 @@
-"""Speaks to the providers' audit APIs: signs in, pages, retries, and looks up sizes that a log does not carry.
+"""Clients of the providers' audit APIs: sign-in, paging, retries, and look-ups of sizes that a log does not carry.
 
 What belongs here: HTTP, the providers' rules (limits, retention, ends of paging, error codes) and their settings.
 What does not: storage, the meaning of an event (``detection``), Dagster (``assets``, ``orchestration``).

@@ -1,4 +1,4 @@
-"""Parts that this room has for each provider, found by the provider's name."""
+"""Parts of this room for each provider, found by the provider's name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _PARTS = {
 
 
 class IncompleteProviderError(MendableError):
-    """A room lacks something for a provider; the message says what to add.
+    """A part for a provider is missing; the message says what to add.
 
     Args:
         provider: The provider's name.
-        name: What is missing.
+        name: The missing part.
         place: Where it belongs.
     """
 
@@ -31,14 +31,14 @@ class IncompleteProviderError(MendableError):
 
 
 def part(name: str, provider: str) -> object:
-    """Return what this room has for a provider.
+    """Return a part of this room for a provider.
 
     Args:
         name: ``settings``, ``connector`` or ``doctor``.
         provider: The provider's name.
 
     Raises:
-        IncompleteProviderError: It has none.
+        IncompleteProviderError: The part is missing.
     """
     module, attribute = _PARTS[name]
     place = module.format(provider)

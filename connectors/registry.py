@@ -1,4 +1,4 @@
-"""Registry of providers: which exist, which are configured, and how to make a connector."""
+"""Registry of providers: which exist, which are configured, and a factory of their connectors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def configured(environment: Mapping[str, str]) -> list[str]:
 
 
 def misconfigured(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return why configured providers can't be pulled: a variable is missing, or has a value that can't be used."""
+    """Return why configured providers can't be pulled: a variable is missing or has an unusable value."""
     found = {}
     for provider in configured(environment):
         try:
@@ -41,31 +41,31 @@ def misconfigured(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def horizons(provider: str, environment: Mapping[str, str]) -> tuple[timedelta, timedelta]:
-    """Return a provider's lateness horizon and its overlap; where a value can't be used, the default."""
+    """Return a provider's allowed lateness and its lookback; the default if a value can't be used."""
     lateness, overlap = (_SETTINGS[provider].alone(environment, name) for name in ("lateness_hours", "overlap_hours"))
     return timedelta(hours=lateness), timedelta(hours=overlap)
 
 
 def recovers_sizes(provider: str, environment: Mapping[str, str]) -> bool:
-    """Return whether sizes that a configured provider's log does not carry are to be looked up."""
+    """Return whether to look up sizes that a configured provider's log does not carry."""
     kind = _SETTINGS[provider]
-    # Sizes that are known stay in use where the value can't be read: nothing is asked for meanwhile.
+    # If the value can't be read, known sizes stay in use and nothing is looked up meanwhile.
     return kind.wanted(environment) and bool(kind.alone(environment, "recover_sizes", unusable=True))
 
 
 def build(
     provider: str, environment: Mapping[str, str], *, now: Callable[[], datetime], limits: Limits | None = None
 ) -> Connector:
-    """A connector for any number of threads; it signs in when it is first used.
+    """Return a connector, safe for any number of threads; it signs in when it is first used.
 
     Args:
         provider: Name of the provider.
         environment: Values of its variables.
         now: The present as the provider sees it, UTC with zone.
-        limits: Keeps requests below the provider's quotas; None: those of this connector alone.
+        limits: Keeps requests below the provider's quotas; None: limits of this connector alone.
 
     Raises:
-        ConfigurationError: The provider is not or half configured, or one of its values can't be used.
+        ConfigurationError: The provider is not, or only half, configured, or one of its values can't be used.
     """
     limits = limits or Limits(None)
     connector = cast(_Make, part("connector", provider))

@@ -1,4 +1,4 @@
-"""Accounts in groups, each of which is a person's: what is joined, and what must not be."""
+"""Groups of accounts that belong to one person: which accounts join, and which must not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NEVER = datetime(9999, 12, 31)  # noqa: DTZ001 -- UTC without zone, as everywhe
 
 
 class AccountGroups:
-    """Accounts in groups, each of which is a person's.
+    """Groups of accounts, one per person.
 
     Args:
         accounts: Account, space of its id, and when it was first seen.
@@ -33,7 +33,7 @@ class AccountGroups:
 
     def _root(self, account: str) -> str:
         if account not in self._parents:
-            # Told of, and never seen to act.
+            # Named in events, but never seen to act.
             self._add(account, "", _NEVER)
         root = account
         while self._parents[root] != root:
@@ -43,15 +43,15 @@ class AccountGroups:
         return root
 
     def accounts(self) -> list[str]:
-        """All accounts, in order."""
+        """Return all accounts, in order."""
         return sorted(self._parents)
 
     def key(self, account: str) -> str:
-        """The key of an account's person: the account that was seen first."""
+        """Return the key of an account's person: the account that was seen first."""
         return self._firsts[self._root(account)][1]
 
     def join(self, one: str, other: str) -> None:
-        """Make two accounts one person's."""
+        """Join the groups of two accounts."""
         first, second = self._root(one), self._root(other)
         if first == second:
             return
@@ -62,14 +62,14 @@ class AccountGroups:
             self._owners.setdefault(first, self._owners.pop(second))
 
     def give(self, account: str, owner: str) -> None:
-        """Make an account that of a person whom the operator names, unless it is somebody's whom they named before."""
+        """Assign an account to a person whom the operator names, unless an earlier row assigned it to another."""
         if self._owners.get(self._root(account), owner) != owner:
             return
         self.join(self._of_owner.setdefault(owner, account), account)
         self._owners[self._root(account)] = owner
 
     def join_if_free(self, one: str, other: str) -> None:
-        """Make two accounts one person's, unless a person would have two ids of one space, or two names."""
+        """Join two accounts, unless the person would then have two ids of one space, or two names."""
         first, second = self._root(one), self._root(other)
         owners = {self._owners[root] for root in (first, second) if root in self._owners}
         if not self._spaces[first] & self._spaces[second] and len(owners) < 2:

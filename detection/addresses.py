@@ -1,4 +1,4 @@
-"""Reads IP addresses out of what audit logs write in their place."""
+"""IP addresses, parsed from the forms in which audit logs write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["SEPARATOR", "IpAddress", "canonical", "parse"]
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 SEPARATOR = "|"
-"""Stands between the fields of one event that may hold its address, the likelier ones first."""
+"""Separator between the fields of one event that may hold its address, the likelier ones first."""
 
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?")
 _WITH_PORT = re.compile(r"([0-9.]+):([0-9]{1,5})")
@@ -22,9 +22,9 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 def parse(text: str) -> IpAddress | None:
     """Return the address that a text holds, without brackets, port and zone; None where it holds none.
 
-    An IPv6 address that holds an IPv4 address (IPv4-mapped, or of NAT64) is that one. The unspecified and loopback
-    addresses say nothing of where somebody is, and are none. Nor is what only some programs take for one, such as
-    ``1.2.3``, ``0x7f.1`` or an octet with a leading zero.
+    An IPv6 address that embeds an IPv4 address (IPv4-mapped or NAT64) gives the IPv4 address. The unspecified and
+    loopback addresses say nothing about where somebody is, so they give None. So do forms that only some programs
+    accept, such as ``1.2.3``, ``0x7f.1`` or an octet with a leading zero.
 
     Args:
         text: Such as ``203.0.113.7``, ``203.0.113.7:5678``, ``[2001:db8::1]:443`` or ``fe80::1%eth0``.
@@ -39,7 +39,7 @@ def parse(text: str) -> IpAddress | None:
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address):
-        # Made of its number again, it has no zone.
+        # Rebuilt from its number, the address has no zone.
         address = _held_ipv4(address) or ipaddress.IPv6Address(int(address))
     return None if address.is_unspecified or address.is_loopback else address
 

@@ -1,4 +1,4 @@
-"""Detections become alerts: folded, explained, and given the variation where the user looks suspicious."""
+"""Alerts made from detections: folded, explained, and raised to the variation where the user looks suspicious."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from detection.floods import fold_floods
 from detection.parameters import Parameters, bind
-from detection.persons import tell_nobody
+from detection.persons import create_empty_person_tables
 from detection.reasons import is_suspicious
 from detection.rule import RULE
 from detection.sql import into
@@ -20,7 +20,7 @@ from detection.wording import Window, sentence, variation
 __all__ = ["LOOK_BACK", "fold", "pick_day"]
 
 _SAID = ("alert_id", "name", "severity", "reasons", "sentence")
-"""Columns of an alert that Python makes."""
+"""Columns of an alert that Python computes."""
 
 
 def fold(
@@ -28,20 +28,20 @@ def fold(
 ) -> None:
     """Make the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
-    Reads the tables ``detections`` (all days, since an alert may close behind one that opened long before; those that
-    the allow-list allows are passed over), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), and from
-    :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: those of which its log has
-    either). All name the user by the person's key, from which ``person_labels`` gives the address that is shown; where
-    it is missing, the key is shown. Columns as in :data:`detection.tables.TABLES`, ordered by opening and person.
+    Reads the tables ``detections`` (all days, since an alert may follow one that opened long before; those that
+    the allow-list allows are skipped), ``user_hours`` and ``dated_thresholds`` (from ``since`` on), and from
+    :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: days on which its log has
+    either). All name the user by the person's key; ``person_labels`` gives the address to show for it. Where
+    that is missing, the key is shown. Columns as in :data:`detection.tables.TABLES`, ordered by opening and person.
 
     Args:
         con: Connection in which these tables exist.
         parameters: Settings of the detector.
         since: UTC without zone.
-        watch: What the operator set for the reasons.
+        watch: The operator's inputs to the risk indicators.
     """
-    tell_nobody(con)
-    # Each is read several times, and of the hours only those of the few users with detections.
+    create_empty_person_tables(con)
+    # Each is read several times; only the hours of the few users with detections are needed.
     con.execute("CREATE OR REPLACE TEMP TABLE all_detections AS FROM detections WHERE allowed_by IS NULL")
     con.execute(
         "CREATE OR REPLACE TEMP TABLE detected_hours AS "
@@ -90,7 +90,7 @@ def fold(
 
 
 def pick_day(con: duckdb.DuckDBPyConnection, day: date) -> None:
-    """Make ``day_alerts``, those of ``alerts`` that open on a day, ordered by opening and person."""
+    """Make ``day_alerts``: the rows of ``alerts`` that open on a day, ordered by opening and person."""
     con.execute(
         "CREATE OR REPLACE TEMP TABLE day_alerts AS SELECT * FROM alerts "
         "WHERE CAST(first_window_start AS DATE) = ? ORDER BY first_window_start, person",

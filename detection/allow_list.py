@@ -1,4 +1,4 @@
-"""The allow-list: uploads that somebody answers for until a date. They are detected and counted, but raise no alert."""
+"""Allow-list: uploads that an owner vouches for until a date. They are detected and counted, but raise no alert."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, 
 
 from common.errors import MendableError
 from detection.operator_values import ProviderName
-from detection.persons import named, tell_nobody
+from detection.persons import create_empty_person_tables, named
 from detection.user_agents import MARK, is_derived
 from providers import title_of
 
@@ -41,24 +41,24 @@ _DAY = timedelta(days=1)
 
 
 class AllowListError(MendableError, ValueError):
-    """The file cannot be used; the message names the file, the entry, what is wrong with it, and the remedy."""
+    """Error of an allow-list that cannot be used; the message names the file, the entry, the fault and the remedy."""
 
 
 class Entry(BaseModel):
-    """One entry: whose uploads, where and with what they are allowed, and who answers for it until when.
+    """Entry of the allow-list: whose uploads are allowed, where, with which application and until when.
 
     Attributes:
-        user: A person by an address that is or was theirs, or by provider and id of an account; or ``*@domain`` for all
-            who have or had an address of a mail domain. Of several who had the address one after the other at a
-            provider, it is the first.
-        provider: The provider; None for every one.
-        app: The client application exactly as the column ``app`` has it; None for every one. Many applications choose
-            their name themselves: it only counts where there is no ``app_id``. A name that is derived from a user agent
-            stands there with its mark, and narrows an entry for one user only.
-        app_id: The provider's id of the application, by which alone it is known then.
-        owner: Who answers for the entry.
-        reason: Why it is there.
-        expires: The last day, UTC, whose windows it allows.
+        user: A person by a present or former address, or by provider and account id; or ``*@domain`` for everybody
+            who has or had an address of a mail domain. Where several had the address one after the other at a
+            provider, the first is meant.
+        provider: The provider; None for all.
+        app: The client application exactly as in the column ``app``; None for all. Many applications choose
+            their own name, so it only counts where there is no ``app_id``. A name that is derived from a user agent
+            has a mark at its end, and narrows an entry for one user only.
+        app_id: The provider's id of the application; if set, it alone identifies the application.
+        owner: Who is responsible for the entry.
+        reason: Why the entry exists.
+        expires: Last day, UTC, whose windows it allows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -85,21 +85,21 @@ class Entry(BaseModel):
     def _not_by_user_agent_alone(self) -> Entry:
         if self.app and is_derived(self.app) and self.user.startswith("*@"):
             raise ValueError(
-                f"app ends with{MARK}: whoever uploads chooses the user agent, so it can't stand for all of a domain. "
+                f"app ends with{MARK}: the uploader chooses the user agent, so it can't stand for all of a domain. "
                 "Name one user, or leave the app out"
             )
         return self
 
     @property
     def subject(self) -> str:
-        """Subject of the entry, such as ``*@example.com at Box with Rclone``."""
+        """Return the subject of the entry, such as ``*@example.com at Box with Rclone``."""
         where = f" at {title_of(self.provider)}" if self.provider else ""
         named = " ".join(filter(None, (self.app, self.app_id and f"(id {self.app_id})")))
         return self.user + where + (f" with {named}" if named else "")
 
     @property
     def weakness(self) -> str:
-        """Why somebody else may use the entry, and what to do about it; empty where nobody may."""
+        """Return why others could exploit the entry, and what to do about it; empty where they cannot."""
         if not self.app or self.app_id:
             return ""
         return (
@@ -109,7 +109,7 @@ class Entry(BaseModel):
 
     @property
     def said(self) -> str:
-        """Label of a suppressed detection: subject, owner and reason. Renewing an entry does not change it."""
+        """Return the label of a suppressed detection: subject, owner and reason. Renewing an entry keeps it."""
         return f"{self.subject} ({self.owner}: {self.reason})"
 
 
@@ -117,7 +117,7 @@ def read(path: Path) -> list[Entry]:
     """Read an allow-list, a TOML file of ``[[allow]]`` tables with the fields of :class:`Entry`.
 
     Raises:
-        AllowListError: The file cannot be read, or an entry is not one.
+        AllowListError: The file cannot be read, or an entry is not valid.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -155,9 +155,9 @@ def _entry(path: Path, number: int, table: object) -> Entry:
 
 
 def digest(entries: Iterable[Entry], day: date) -> str:
-    """Digest of what the entries mean for one day; empty where none holds on it.
+    """Return a digest of what the entries mean for one day; empty where none applies.
 
-    That an entry expires after the day, or is renewed before it does, changes nothing in it.
+    An entry's expiry after the day, or its renewal before it expires, does not change the digest.
     """
     holding = {
         (entry.user, entry.provider, entry.app, entry.app_id, entry.said) for entry in entries if day <= entry.expires
@@ -169,12 +169,12 @@ def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: 
     """Make the temporary table ``allow_list``, which ``detection/sql/allowed.sql`` reads.
 
     Args:
-        con: Connection; who is who is known by ``person_names``, see :func:`detection.persons.resolve`. Without that
-            table, the name in an entry is taken for the user's key.
+        con: Connection; ``person_names`` resolves names, see :func:`detection.persons.resolve`. Without that
+            table, the name in an entry is taken as the user's key.
         entries: The entries.
-        expired: Makes each hold from the day after it expired on, to find what it would have allowed.
+        expired: Whether each applies from the day after its expiry instead, to find what it would have allowed.
     """
-    tell_nobody(con)
+    create_empty_person_tables(con)
     rows = [
         {
             "user": person,

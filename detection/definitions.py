@@ -1,4 +1,4 @@
-"""Definitions at the top of the packages' modules, read from their source."""
+"""Definitions at the top level of the packages' modules, read from their source."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class Module:
 
 @cache
 def path_of(root: Path, module: str) -> Path | None:
-    """Return the file of a module; None where there is none."""
+    """Return the file of a module; None if it has none."""
     base = root.joinpath(*module.split("."))
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
 @cache
 def read_module(root: Path, name: str) -> Module:
-    """Read a module, without its docstrings; one that does not exist is empty."""
+    """Read a module without its docstrings; a module that does not exist is empty."""
     path = path_of(root, name)
     statements: dict[str, list[ast.stmt]] = {}
     imports: dict[str, Definition] = {}
@@ -72,7 +72,7 @@ def _bound(node: ast.stmt) -> set[str]:
 
 @cache
 def walk(node: ast.AST) -> Sequence[ast.AST]:
-    """Return a node and all below it: each is looked at several times."""
+    """Return a node and all nodes below it, cached since each is read several times."""
     return list(ast.walk(node))
 
 
@@ -84,7 +84,7 @@ def names_in(statement: ast.stmt) -> set[str]:
 
 @cache
 def names_in_annotations(statement: ast.stmt) -> set[str]:
-    """Return the names that stand in annotations alone."""
+    """Return the names that occur only in annotations."""
     annotations = [
         child
         for node in walk(statement)
@@ -98,7 +98,7 @@ def names_in_annotations(statement: ast.stmt) -> set[str]:
 
 
 def attributes_of(statement: ast.stmt, name: str) -> Iterator[tuple[str, ...]]:
-    """Yield the chains of attributes that a statement reads of a name; an empty one where it reads the name itself."""
+    """Yield the attribute chains that a statement reads from a name; an empty chain where it reads the name itself."""
     inner = set()
     for node in walk(statement):
         chain: list[str] = []
@@ -108,7 +108,7 @@ def attributes_of(statement: ast.stmt, name: str) -> Iterator[tuple[str, ...]]:
             at = at.value
         if isinstance(at, ast.Name) and at.id == name and id(node) not in inner:
             yield tuple(reversed(chain))
-            # A walk comes to what is outside first.
+            # A walk visits outer nodes first.
             within = node
             while isinstance(within, ast.Attribute):
                 within = within.value
@@ -117,7 +117,7 @@ def attributes_of(statement: ast.stmt, name: str) -> Iterator[tuple[str, ...]]:
 
 @cache
 def texts_in(statement: ast.stmt) -> Sequence[str]:
-    """Return the texts of a statement, and the names of a class's fields, which its readers may go through."""
+    """Return the strings of a statement, and the names of a class's fields, which its readers may iterate over."""
     found = []
     for node in walk(statement):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -136,23 +136,23 @@ def filled(node: ast.JoinedStr, words: Iterable[str]) -> Iterator[str]:
 
 
 def field_name(field: ast.AnnAssign) -> set[str]:
-    """Return the name of a field of a class; none where it is an item or an attribute."""
+    """Return the name of a class field that is assigned; none for an item or an attribute."""
     return {field.target.id} if isinstance(field.target, ast.Name) else set()
 
 
 class _NoDocstrings(ast.NodeTransformer):
-    """Removal of docstrings, of whatever they stand below."""
+    """Transformer that removes all docstrings."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.stmt:
-        """Replace a text that stands alone."""
+        """Replace a string that is a statement of its own."""
         return ast.Pass() if isinstance(node.value, ast.Constant) else node
 
 
 class _NoAnnotations(ast.NodeTransformer):
-    """Removal of the annotations of functions."""
+    """Transformer that removes the annotations of functions."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Remove what a function returns, and what is in it."""
+        """Remove the return annotation of a function, and visit its body."""
         node.returns = None
         return self.generic_visit(node)
 
@@ -164,5 +164,5 @@ class _NoAnnotations(ast.NodeTransformer):
 @cache
 def source_of(statement: ast.stmt) -> str:
     """Return the source of a statement in normal form, without the annotations of functions."""
-    # A copy: what is parsed once is read for every table.
+    # A copy, since the parsed module is shared by all tables.
     return ast.unparse(_NoAnnotations().visit(ast.parse(ast.unparse(statement))))

@@ -1,8 +1,8 @@
 """Dependencies of a function: the code, queries, settings and data files that decide its result, read from the source.
 
-Their digest is part of each table's code version and input digest, so that a changed rule, constant or data file makes
-stale exactly the tables that it decides. No list is kept: the search follows names from definition to definition. It
-leaves out how files are stored (:data:`_PLUMBING`) and what input digests cover by value (settings, operators' rows).
+Their digest is part of each table's code version and input digest, so a changed rule, constant or data file makes
+exactly the tables stale that depend on it. No list is kept: the search follows names from definition to definition. It
+omits how files are stored (:data:`_PLUMBING`) and what input digests include by value (settings, operators' rows).
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ _ROOMS = ("common", "detection", "dossier", "exports", "lake", "privacy", "provi
 _PLUMBING = frozenset(
     f"lake.{name}" for name in ("damage", "durable", "engine", "kept", "manifest", "scratch", "store", "warehouse")
 ) | {"detection.dependencies", "detection.sql", "detection.tables"}
-"""Modules that decide how a table is stored, not what is in it."""
+"""Modules that decide how a table is stored, not what it contains."""
 _RULE = ("detection.rule", "RULE")
-"""The rule, of which those values count that are read: a text of it decides no baseline."""
+"""The rule: only the values that code reads count, since its texts do not change a baseline."""
 _SQL = ("detection", "sql")
 _MODELS = frozenset({"BaseModel", "Row"})
-"""Bases of the classes whose instances are inputs: a function that only names one takes it by value."""
+"""Base classes whose instances are inputs: a function that only names such a class takes its value as an argument."""
 _LOADERS = frozenset({"into", "load", "nested"})
 """Functions of :mod:`detection.sql` that take the name of a query."""
 _DATA = (".csv", ".html", ".css", ".js", ".json", ".toml")
@@ -75,7 +75,7 @@ class Dependencies:
 
     @property
     def digest(self) -> str:
-        """Short digest of all but the settings' values."""
+        """Return a short digest of everything but the settings' values."""
         text = repr([sorted(part.items()) for part in (self.definitions, self.files, self.rule)])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -85,11 +85,11 @@ def dependencies(*functions: Callable[..., object], provider: str = "", root: Pa
 
     Args:
         *functions: Functions or classes of the packages, defined at the top of their modules.
-        provider: Name of the provider that they are called for; what is another provider's is left out. Empty: all.
+        provider: Name of the provider that they are called for; other providers' code is omitted. Empty: all.
         root: Directory of the packages.
 
     Raises:
-        LookupError: A function is not defined where it says.
+        LookupError: A function is not defined in the module that it names.
     """
     return _found(tuple((each.__module__, each.__qualname__) for each in functions), provider, root)
 
@@ -105,7 +105,7 @@ def _found(entries: tuple[Definition, ...], provider: str, root: Path) -> Depend
 
 
 class _Search:
-    """One search over the definitions."""
+    """Search over the definitions."""
 
     def __init__(self, provider: str, root: Path) -> None:
         self._provider, self._root = provider, root
@@ -119,7 +119,7 @@ class _Search:
         return name in read_module(self._root, module).statements
 
     def add(self, start: Definition) -> None:
-        """Add a definition and all that it names."""
+        """Add a definition and everything that it names."""
         due = [start]
         while due:
             at = due.pop()
@@ -144,7 +144,7 @@ class _Search:
                 if name not in annotated or not self._is_model(target):
                     yield target
             elif target:
-                # A module: those of its definitions that the statement reads.
+                # A module: only those of its definitions that the statement reads.
                 read = {node.attr for node in walk(statement) if isinstance(node, ast.Attribute)}
                 yield from ((target[0], each) for each in sorted(read) if self.defines(target[0], each))
 
@@ -157,9 +157,9 @@ class _Search:
         )
 
     def _resolve(self, module: str, name: str) -> Definition | None:
-        """Follow a name to its definition, through imports; None where it is none of the packages.
+        """Resolve a name to its definition, through imports; None if it is not one of the packages'.
 
-        Of a module the name is empty.
+        For a module the name is empty.
         """
         while module.split(".", maxsplit=1)[0] in _ROOMS and module not in _PLUMBING | self._others:
             if (module, name) == _RULE:
@@ -194,7 +194,7 @@ class _Search:
         return Dependencies(texts, tuple(queries), files, rule, tuple(settings_of({*named, *(read & _settings(kept))})))
 
     def _rule(self, kept: Mapping[Definition, list[ast.stmt]]) -> Iterator[tuple[str, str]]:
-        """Yield the values of the rule that the definitions read, by their path."""
+        """Yield the values of the rule that the definitions read, by path."""
         rule = _read_rule(self._root)
         for at, statements in kept.items():
             if read_module(self._root, at[0]).imports.get(_RULE[1]) != _RULE:
@@ -203,7 +203,7 @@ class _Search:
                 value: object = rule
                 read = []
                 for name in path:
-                    # What is no value of the rule, such as a method, belongs to the value before it.
+                    # An attribute that is no value of the rule, such as a method, belongs to the value before it.
                     if not isinstance(value, BaseModel) or callable(following := getattr(value, name)):
                         break
                     value = following
@@ -220,10 +220,10 @@ class _Search:
         for at, statements in kept.items():
             near = [*statements, *chain.from_iterable(self._constants(at, kept))]
             words = [*self._names, *chain.from_iterable(map(texts_in, near))]
-            # Within a folder, what a caller hands over may be the name, too.
+            # Within a folder, the name may also be a caller's argument.
             handed = [*words, *chain.from_iterable(map(texts_in, callers[at]))]
             for statement in statements:
-                # A name with a folder is one wherever it stands; another only where a query is asked for.
+                # A string with a folder is a query name anywhere; one without only in a call that loads a query.
                 said = {word for word in texts_in(statement) if "/" in word}
                 for node in walk(statement):
                     if isinstance(node, ast.JoinedStr):
@@ -236,7 +236,7 @@ class _Search:
     def _constants(
         self, at: Definition, kept: Mapping[Definition, list[ast.stmt]], seen: set[Definition] | None = None
     ) -> Iterator[list[ast.stmt]]:
-        """Yield the constants that a definition names, and those that they name."""
+        """Yield the constants that a definition names, directly or through other constants."""
         seen = seen if seen is not None else {at}
         for target in chain.from_iterable(self._named(at[0], each) for each in kept[at]):
             if target not in seen and target in kept:
@@ -246,7 +246,7 @@ class _Search:
                     yield from self._constants(target, kept, seen)
 
     def _data(self, kept: Mapping[Definition, list[ast.stmt]]) -> Iterator[Path]:
-        """Yield the data files that the definitions name, and those that these name."""
+        """Yield the data files that the definitions name, directly or through other data files."""
         every = {path.name: path for path in _data_files(self._root)}
         statements = list(chain.from_iterable(kept.values()))
         words = [*self._names, *chain.from_iterable(map(texts_in, statements))]
@@ -270,7 +270,7 @@ def _ends_as_data(node: ast.JoinedStr) -> bool:
 
 
 def _only_read(statement: ast.stmt, read: set[str]) -> ast.stmt:
-    """Leave out of a record of facts those that nothing reads, of the class and of its instances."""
+    """Remove unread fields from a record of facts, in the class and in its instances."""
     if isinstance(statement, ast.ClassDef) and any("dataclass" in ast.dump(each) for each in statement.decorator_list):
         body = [each for each in statement.body if not isinstance(each, ast.AnnAssign) or field_name(each) <= read]
         return ast.ClassDef(
@@ -284,7 +284,7 @@ def _only_read(statement: ast.stmt, read: set[str]) -> ast.stmt:
 
 
 def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:
-    """Return the settings that code reads of the parameters."""
+    """Return the settings that code reads from the parameters."""
     return {
         node.attr
         for node in chain.from_iterable(map(walk, chain.from_iterable(kept.values())))
@@ -294,7 +294,8 @@ def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:
 
 @cache
 def _read_rule(root: Path) -> Rule:
-    return read_rule(root.joinpath("detection", "rules", "massive_upload.toml"))
+    [path] = root.joinpath("detection", "rules").glob("*.toml")
+    return read_rule(path)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The circuit breaker: a day on which too many alerts open is one alert that says what its users have in common."""
+"""Circuit breaker for alert storms: a day on which too many alerts open becomes one alert that says what they share."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from detection.wording import FLOOD, Common, Flood, flood_sentence
 __all__ = ["fold_floods"]
 
 _SHARE = 0.8
-"""Share of a flood's users, or of their files, from which a value is told as common to them."""
+"""Share of a flood's users, or of their files, from which a value is reported as common."""
 _TOLD = 3
-"""Values that are told of one dimension, those with the most files."""
+"""Most values reported per dimension, those with the most files."""
 
 _SAID = ("alert_id", "name", "severity", "sentence")
-"""Columns of a flood's alert that Python makes."""
+"""Columns of a flood's alert that Python computes."""
 
 
 def fold_floods(con: duckdb.DuckDBPyConnection, parameters: Parameters) -> None:
     """Make the temporary table ``all_alerts`` of ``single_alerts`` and of one summary alert for each flood.
 
-    A pure function of these tables: late events that end a flood give back its single alerts. Those in a flood are kept
-    and name the summary alert in ``folded_into``. Columns as in :data:`detection.tables.TABLES`, ordered by opening and
-    user.
+    A pure function of these tables: late events that end a flood bring its single alerts back. Alerts in a flood are
+    kept and name the summary alert in ``folded_into``. Columns as in :data:`detection.tables.TABLES`, ordered by
+    opening and user.
 
     Args:
         con: Connection in which ``single_alerts``, ``covered`` and ``dated_thresholds`` exist.

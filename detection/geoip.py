@@ -1,4 +1,4 @@
-"""Countries and autonomous systems of addresses, from databases in MaxMind's format that the operator brings."""
+"""Countries and autonomous systems of addresses, from the operator's databases in MaxMind's format."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ __all__ = ["Geography", "read_geography"]
 
 _LARGEST = 1 << 30
 _LOOKED_AT = 1000
-"""Networks of a database that are looked at for one that tells what is asked of it."""
+"""Networks of a database that are searched for one with the wanted value."""
 _CODE = re.compile(r"(?!AA|Q[M-Z]|X[A-JL-Z]|ZZ|EU|AP)[A-Z]{2}")
-"""A country of ISO 3166: neither a code that it keeps free, nor a region."""
+"""Country code of ISO 3166: neither a reserved code nor a region."""
 _SYSTEM = re.compile(r"(?:AS)?(\d{1,10})")
-# The reader's own error, and those that damaged content makes its decoder end with.
+# The reader's own error, and those that its decoder raises on damaged content.
 _DAMAGED = (maxminddb.InvalidDatabaseError, ValueError, LookupError, TypeError, OverflowError, RecursionError)
 
 
 def _country(record: Mapping[str, Any]) -> str | None:
-    """ISO code of a record: MaxMind and DB-IP keep it in ``country``, IPinfo has ``country_code``."""
+    """Return a record's ISO code: MaxMind and DB-IP keep it in ``country``, IPinfo in ``country_code``."""
     country = record.get("country_code", record.get("country"))
     code = country.get("iso_code") if isinstance(country, Mapping) else country
     return code if isinstance(code, str) and _CODE.fullmatch(code) else None
 
 
 def _system(record: Mapping[str, Any]) -> int | None:
-    """Number of a record's autonomous system: IPinfo writes it as a text in ``asn``."""
+    """Return the number of a record's autonomous system: IPinfo writes it as text in ``asn``."""
     number = _SYSTEM.fullmatch(str(record.get("autonomous_system_number", record.get("asn"))))
     return int(number[1]) if number else None
 
 
 class _Database:
-    """One database, read whole, so that it is the one that its digest is of."""
+    """Database read whole into memory, so that its content matches its digest."""
 
     def __init__(self, path: Path, what: str, variable: str, read: Callable[[Mapping[str, Any]], Any]) -> None:
         self._path, self._variable, self._read = path, variable, read
@@ -52,21 +52,19 @@ class _Database:
                 file.seek(0)
                 self._reader = maxminddb.open_database(file, maxminddb.MODE_FD)
             self._versions = self._reader.metadata().ip_version
-            telling = any(self._told(record) is not None for _, record in islice(self._reader, _LOOKED_AT))
+            has_value = any(self._value_of(record) is not None for _, record in islice(self._reader, _LOOKED_AT))
         except OSError as error:
             raise self._unusable(f"can't be read: {error.strerror}", "Correct the path, or its permissions") from error
         except _DAMAGED as error:
             if isinstance(error, OperatorFileError):
                 raise
             raise self._damaged() from error
-        if not telling:
+        if not has_value:
             kind = self._reader.metadata().database_type
-            raise self._unusable(
-                f"is a database {kind[:60]!r}, which tells no {what}", f"Name one that tells the {what}"
-            )
+            raise self._unusable(f"is a database {kind[:60]!r}, which has no {what}", f"Name one that has the {what}")
 
     def find(self, address: IpAddress) -> Any:
-        """Return what the database tells of an address, or None.
+        """Return the database's value for an address, or None.
 
         Raises:
             OperatorFileError: The database is damaged.
@@ -74,11 +72,11 @@ class _Database:
         if address.version > self._versions:
             return None
         try:
-            return self._told(self._reader.get(address))
+            return self._value_of(self._reader.get(address))
         except _DAMAGED as error:
             raise self._damaged() from error
 
-    def _told(self, record: object) -> Any:
+    def _value_of(self, record: object) -> Any:
         return self._read(record) if isinstance(record, Mapping) else None
 
     def _damaged(self) -> OperatorFileError:
@@ -89,19 +87,19 @@ class _Database:
 
 
 class Geography:
-    """Location and owner of IP addresses. Only addresses of the public Internet have either."""
+    """Country and autonomous system of IP addresses. Only public addresses have either."""
 
     def __init__(self, countries: _Database | None = None, systems: _Database | None = None) -> None:
         self._countries, self._systems = countries, systems
 
     @property
     def digest(self) -> str:
-        """Digest of the databases."""
+        """Return a digest of the databases."""
         return "|".join(database.digest if database else "" for database in (self._countries, self._systems))
 
     @property
     def has_systems(self) -> bool:
-        """True if there is a database of autonomous systems."""
+        """Return whether there is a database of autonomous systems."""
         return self._systems is not None
 
     def country(self, address: IpAddress) -> str | None:
@@ -129,11 +127,11 @@ def read_geography(country: Path | None, asn: Path | None) -> Geography:
     """Read the operator's databases.
 
     Args:
-        country: Database that tells countries; None for none.
-        asn: Database that tells autonomous systems; None for none.
+        country: Database of countries; None for none.
+        asn: Database of autonomous systems; None for none.
 
     Raises:
-        OperatorFileError: A file can't be read, is damaged, or does not tell what it is there for.
+        OperatorFileError: A file can't be read, is damaged, or lacks the data that it is configured for.
     """
     return Geography(
         _Database(country, "country", "UPLOADWATCH_GEOIP_COUNTRY", _country) if country else None,

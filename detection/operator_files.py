@@ -1,4 +1,4 @@
-"""Files that an operator writes: CSV or Parquet, hostile until every row has been read."""
+"""Files that an operator writes: CSV or Parquet, untrusted until every row has been validated."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BATCH = 10_000
 
 
 class OperatorFileError(MendableError, ValueError):
-    """An operator's file can't be used; says which file and row, what is wrong and what to do."""
+    """Error of an operator's file that can't be used; says which file and row, what is wrong and what to do."""
 
 
 class Row(BaseModel):
-    """A row of an operator's file: its columns are the fields, those without a default have to be there."""
+    """Row of an operator's file: its fields are the columns; those without a default are required."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, str_strip_whitespace=True)
 
@@ -43,7 +43,7 @@ RowType = TypeVar("RowType", bound=Row)
 
 
 def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
-    """Read the rows of a CSV file, or of a Parquet file (``.parquet``), each checked as it is read.
+    """Read the rows of a CSV or Parquet file (``.parquet``), and validate each.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
@@ -52,7 +52,7 @@ def read_rows(path: Path, model: type[RowType]) -> Iterator[RowType]:
 
 
 def read_rows_with_places(path: Path, model: type[RowType]) -> Iterator[tuple[str, RowType]]:
-    """Read rows as :func:`read_rows`, each with its place for a message, such as ``line 3``.
+    """Read rows like :func:`read_rows`, each with its place for a message, such as ``line 3``.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
@@ -63,7 +63,7 @@ def read_rows_with_places(path: Path, model: type[RowType]) -> Iterator[tuple[st
             if count > _MOST_ROWS:
                 raise OperatorFileError(f"{path} has more than {_MOST_ROWS:,} rows. Leave out what is not needed.")
             try:
-                # An empty cell is a value that is not there.
+                # An empty cell is a missing value.
                 given = {name: value for name, value in values.items() if value not in (None, "")}
                 yield place, model.model_validate(given)
             except ValidationError as error:

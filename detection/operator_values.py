@@ -1,4 +1,4 @@
-"""Types of values that several of an operator's files have."""
+"""Types of values that several operator files share."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ def _known(name: str) -> str:
 
 
 ProviderName = Annotated[str, AfterValidator(_known)]
-"""The name of a provider."""
+"""Name of a provider."""

@@ -1,4 +1,4 @@
-"""The settings of the detector, in one place, with the reason for each default."""
+"""Settings of the detector, in one place, with the reason for each default."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DERIVED = {
     "deduplication": "deduplication_hours",
     "training_start": "training_days",
 }
-"""Settings by the names under which queries have them in another unit."""
+"""Settings by the names that queries use for them in another unit."""
 
 
 class Parameters(BaseModel):
@@ -24,25 +24,25 @@ class Parameters(BaseModel):
 
     Attributes:
         budget: Alerts per 1000 monitored users and day that the operator is ready to read.
-        service_budget: The same for service accounts and apps, which are few and judged among themselves.
+        service_budget: The same for service accounts and apps, which are few and compared among themselves.
         activation_days: A source raises no alert before this many days of its history exist.
-        warm_up_days: Nothing is scored, not even for calibration, before a scope has so much history.
+        warm_up_days: Days of history that a scope needs before anything is scored, even for calibration.
         training_days: How far back a baseline and the calibration of thresholds look.
         window_hours: Length of a test window, which slides by the hour and divides the day.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
         floor_files: A window with fewer files is never a detection by files.
         floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
         prior_windows: Weight of the organisation in a user's baseline, in active windows.
-        least_spread: A spread is taken for no less than this, in decades: somebody who always uploads the same
-            would else be found unusual for one file more.
-        beyond_weight: What a decade beyond the user's largest window adds to a score, of a user known well.
-        newcomer_weight: What a decade beyond the largest window of a usual user adds, of a user unknown.
-        least_measured: An extension of which fewer files were measured in the training days has no typical size.
-        least_user_days: Below so many monitored user-days the calibration is replaced by a prior threshold.
-        prior_threshold: That threshold at a budget of 2, as measured on organisations of real people.
-        flood_alerts: No more than so many alerts a day are ever a flood: a person can read them in an hour.
-        flood_factor: No flood is what stays within so many times the budget's allowance for the day: people do not
-            become ten times as unusual overnight, unless one thing moves them all.
+        least_spread: Least spread used, in decades: a user who always uploads the same number of files
+            would otherwise be unusual for one file more.
+        beyond_weight: Added to the score per decade beyond the user's largest window, for a user with much history.
+        newcomer_weight: The same beyond the usual user's largest window, for a user without history.
+        least_measured: Files of an extension that must be measured in the training days for a typical size.
+        least_user_days: With fewer monitored user-days, a prior threshold replaces the calibration.
+        prior_threshold: The prior threshold at a budget of 2, as measured on organisations of real people.
+        flood_alerts: A day with this many alerts or fewer is never a flood: a person can read them in an hour.
+        flood_factor: Nor is a day with at most this many times the budget's allowance: people do not become ten times
+            as unusual overnight, unless they have one common cause.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +68,7 @@ class Parameters(BaseModel):
 
 
 def bind(given: Parameters, day: datetime) -> dict[str, object]:
-    """Return values for the queries' parameters on one day.
+    """Return the values of the queries' parameters for one day.
 
     Args:
         given: The settings.
@@ -85,7 +85,7 @@ def bind(given: Parameters, day: datetime) -> dict[str, object]:
 
 
 def settings_of(names: Iterable[str]) -> list[str]:
-    """Return the settings among the parameters that queries name, in the order of the settings.
+    """Return those parameters of queries that are settings, in the order of the settings.
 
     Args:
         names: Parameters of queries, without the dollar sign.

@@ -1,7 +1,7 @@
 """Identity resolution: accounts of the providers joined to persons, whatever addresses they have at a time.
 
-A person is named by a key that stays when an address changes: the account of theirs that was seen first. What is shown
-is their present address. Both follow from the identities of all days and the operator's file alone.
+A person's key is the account of theirs that was seen first; it stays when an address changes. Their present address is
+shown. Both depend only on the identities of all days and the operator's file.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from providers import PROVIDERS
 __all__ = [
     "TABLES",
     "MappedAccount",
+    "create_empty_person_tables",
     "named",
     "read_persons",
     "rekeyed",
     "relabelled",
     "resolve",
-    "tell_nobody",
     "view_by_person",
     "view_with_person",
 ]
@@ -54,7 +54,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "person_labels": {"person": "VARCHAR", "label": "VARCHAR"},
     "person_keys": {"name": "VARCHAR", "person": "VARCHAR"},
 }
-"""The tables that :func:`resolve` makes, each by a query of its name, with the types of their columns."""
+"""Tables that :func:`resolve` makes, each by the query of its name, with the types of their columns."""
 
 _MAPPED = pa.schema([(name, pa.int64() if name == "row" else pa.string()) for name in (
     "row", "person", "provider", "account", "address"
@@ -63,13 +63,13 @@ _RESOLVED = pa.schema([("account", pa.string()), ("person", pa.string())])
 
 
 class MappedAccount(Row):
-    """A row of the operator's file of persons: an account that is somebody's.
+    """Row of the operator's file of persons: an account and its person.
 
     Attributes:
         person: Any name for the person; rows with the same name are one person.
-        source: The provider; with an address, empty means every one.
+        source: The provider; with an address, empty means all providers.
         account: The provider's id of the account.
-        address: In its place, an address: it means the account that had it first.
+        address: Instead of an account, an address: it means the account that had it first.
     """
 
     person: str = Field(min_length=1, max_length=320)
@@ -85,14 +85,14 @@ class MappedAccount(Row):
     @field_validator("account")
     @classmethod
     def _without_source(cls, value: str | None, info: ValidationInfo) -> str | None:
-        """Take the id out of what stands for an account in tables and alerts, such as ``box:12345``."""
+        """Extract the id from an account as tables and alerts write it, such as ``box:12345``."""
         return value.removeprefix(f"{info.data.get('source')}:") if value else value
 
     @field_validator("address")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value is not None and "@" not in value[1:-1]:
-            raise ValueError("it is no address; write it as ann@example.com")
+            raise ValueError("it is not an address; write it as ann@example.com")
         return value.lower() if value else value
 
     @model_validator(mode="after")
@@ -105,7 +105,7 @@ class MappedAccount(Row):
 
     @property
     def vagueness(self) -> int:
-        """Rank of the row from exact to vague: an account, an address at a source, an address alone."""
+        """Return the row's rank from exact to vague: an account, an address at a source, an address alone."""
         return (self.account is None) + (self.source is None)
 
 
@@ -113,7 +113,7 @@ def read_persons(path: Path) -> list[MappedAccount]:
     """Read accounts by person, from CSV or Parquet with the columns of :class:`MappedAccount`.
 
     Raises:
-        OperatorFileError: The file or a row of it can't be used, or two rows give one account to two persons.
+        OperatorFileError: The file or a row of it can't be used, or two rows assign one account to two persons.
     """
     rows = list(read_rows_with_places(path, MappedAccount))
     known: dict[tuple[str | None, str | None], dict[str | None, tuple[str, str]]] = defaultdict(dict)
@@ -135,10 +135,10 @@ def resolve(
 ) -> None:
     """Make the temporary tables :data:`TABLES`.
 
-    ``account_persons`` says whose an account is (account, since, until, person, actor_class, has_address),
-    ``person_names`` under which names a person is known (person, provider, account, address, is_first),
-    ``person_labels`` by which address a person is shown (person, label), and ``person_keys`` which key stands for a
-    stored one (name, person). A pure function of the rows that it reads, whatever their order.
+    ``account_persons`` maps accounts to persons (account, since, until, person, actor_class, has_address),
+    ``person_names`` lists a person's names (person, provider, account, address, is_first), ``person_labels`` has the
+    address to show for a person (person, label), and ``person_keys`` maps stored names to present keys (name, person).
+    The result depends only on the rows that it reads, not on their order.
 
     Args:
         con: Connection in which ``identities`` (of all days, see :data:`detection.tables.TABLES`) can be read.
@@ -158,7 +158,7 @@ def resolve(
             "account": f"{row.source}:{row.account}" if row.account else None,
             "address": row.address,
         }
-        # What says most of which account it means comes first, since an account is given once.
+        # The most exact rows come first, since an account is assigned once.
         for number, row in enumerate(sorted(mapped, key=lambda row: row.vagueness), 1)
     ]
     con.register("mapped_rows", pa.Table.from_pylist(given, schema=_MAPPED))
@@ -193,7 +193,7 @@ def resolve(
 
 
 def view_by_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
-    """Make a view of uploads or activity in which ``user`` is the person's key; it has ``has_address`` besides.
+    """Make a view of uploads or activity in which ``user`` is the person's key, with a column ``has_address``.
 
     Args:
         con: Connection in which ``account_persons`` exists, see :func:`resolve`.
@@ -204,7 +204,7 @@ def view_by_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> No
 
 
 def view_with_person(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
-    """Make a view of uploads or activity as they are, with the person's key beside, as ``person``.
+    """Make a view of uploads or activity as stored, with the person's key in an extra column ``person``.
 
     Args:
         con: Connection in which ``account_persons`` exists, see :func:`resolve`.
@@ -220,7 +220,7 @@ def _view_keyed(con: duckdb.DuckDBPyConnection, name: str, source: str, query: s
 
 
 def rekeyed(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
-    """Make a view of rows whose ``user`` is a person's key, by the present keys.
+    """Make a view of rows whose ``user`` is a person's key, with the present keys.
 
     Args:
         con: Connection in which ``person_keys`` exists.
@@ -232,7 +232,7 @@ def rekeyed(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
 
 
 def relabelled(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
-    """Make a view of rows with a ``person``, by the present keys and with the present address as ``user``.
+    """Make a view of rows with a ``person``, with the present keys and the present address as ``user``.
 
     Args:
         con: Connection in which ``person_keys`` and ``person_labels`` exist.
@@ -243,25 +243,25 @@ def relabelled(con: duckdb.DuckDBPyConnection, name: str, source: str) -> None:
     con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {nested("persons/relabelled", given)}')
 
 
-def tell_nobody(con: duckdb.DuckDBPyConnection) -> None:
-    """Make those of :data:`TABLES` that a connection does not have, without rows: every key is its own name then."""
+def create_empty_person_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the missing ones of :data:`TABLES`, empty, so that every name is its own key."""
     for table, columns in TABLES.items():
         declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
         con.execute(f"CREATE TEMP TABLE IF NOT EXISTS {table} ({declared})")
 
 
 def named(con: duckdb.DuckDBPyConnection, name: str, *, first_only: bool) -> list[str]:
-    """Find the keys of the persons that a name of an operator's list means.
+    """Find the keys of the persons that a name in an operator's list means.
 
     Args:
         con: Connection in which ``person_names`` exists.
         name: In lower case: an address, ``*@domain`` for all who ever had an address of that domain, or provider and
             id.
-        first_only: Whether an address means only the account that had it first at a provider: whoever gets it later is
+        first_only: Whether an address means only the account that had it first at a provider, since a later holder is
             somebody else.
 
     Returns:
-        Keys in order; a name that nobody has stands for itself.
+        Keys in order; an unknown name is returned as its own key.
     """
     rows = con.execute(
         """

@@ -1,4 +1,4 @@
-"""Risk indicators that make the user of an alert suspicious, and the rule over them."""
+"""Risk indicators that make the user of an alert suspicious, and how they combine."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ REASONS: Mapping[str, Indicator] = RULE.risk_indicators
 
 
 def known(names: Collection[str]) -> list[str]:
-    """The names, sorted, each once.
+    """Return the names, sorted and without duplicates.
 
     Raises:
-        ValueError: A name is none of a reason; names it, and those that are.
+        ValueError: A name is not a reason; the message names it, and the valid ones.
     """
     if unknown := sorted(set(names) - set(REASONS)):
         raise ValueError(f"no reason is called {', '.join(unknown)}; the reasons are {', '.join(sorted(REASONS))}")
@@ -29,7 +29,7 @@ def known(names: Collection[str]) -> list[str]:
 
 @cache
 def log_unknown(name: str) -> None:
-    """Log a risk indicator that the rule does not declare, once a process."""
+    """Log a risk indicator that the rule does not declare, once per process."""
     logger.warning(
         "The risk indicator %r is not declared by the rule of this version, and is left out: a newer version wrote it, "
         "or a query finds it. Install that version again, or materialise alerts of these days.",
@@ -38,17 +38,17 @@ def log_unknown(name: str) -> None:
 
 
 def known_only(names: Collection[str]) -> list[str]:
-    """Return the names that the rule declares, sorted, each once; log the others."""
+    """Return the names that the rule declares, sorted and without duplicates; log the others."""
     for name in sorted(set(names) - set(REASONS)):
         log_unknown(name)
     return sorted(set(names) & set(REASONS))
 
 
 def is_suspicious(names: Collection[str]) -> bool:
-    """Check whether these reasons make the alert suspicious: one strong, or weak ones about two subjects.
+    """Check whether these reasons make the alert suspicious: one strong reason, or weak ones about two subjects.
 
     Args:
-        names: Names of reasons; one that is no key of :data:`REASONS` counts for nothing.
+        names: Names of reasons; one that is no key of :data:`REASONS` is ignored.
     """
     certain = known_only(names)
     same = {other for name in certain for other in REASONS[name].includes}

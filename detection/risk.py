@@ -1,4 +1,4 @@
-"""The operator's knowledge of users and addresses: a list of users, a list of networks, and databases of places."""
+"""Operator's knowledge of users and addresses: risk list, networks, and databases of places."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ __all__ = ["Address", "Listed", "ListedUser", "Networks", "read_networks", "read
 
 _SHORTEST = {4: 8, 6: 16}
 _SITE = {4: 24, 6: 48}
-"""Prefix by which two addresses count as one network: what a home or an office usually has."""
+"""Prefix length within which addresses count as one network: the usual size for a home or an office."""
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SYSTEM = re.compile(r"AS(\d{1,10})", re.IGNORECASE)
 _LARGEST_SYSTEM = 2**32 - 1
 
 Kind = Literal["trusted", "service", "tor", "hosting"]
 _KINDS: tuple[Kind, ...] = ("trusted", "service", "tor", "hosting")
-"""Of an address in networks of several kinds, the first of these counts."""
+"""Kinds by precedence, for an address that is in networks of several kinds."""
 _NO_PLACE: tuple[Kind, ...] = ("trusted", "service")
-"""Kinds whose addresses say nothing of where a user is."""
+"""Kinds whose addresses do not say where a user is."""
 
 
 def printable_text(value: object) -> object:
-    """Return a value of a cell as it is.
+    """Return the value of a cell unchanged.
 
     Raises:
-        ValueError: It is a text that can't be printed.
+        ValueError: The text holds unprintable characters.
     """
     if isinstance(value, str) and not value.strip().isprintable():
         raise ValueError("it holds characters that can't be printed")
@@ -48,13 +48,13 @@ def printable_text(value: object) -> object:
 
 
 class ListedUser(Row):
-    """A row of the risk list.
+    """Row of the risk list.
 
     Attributes:
-        user: E-mail as the provider tells it, or what stands in an alert's ``user``.
+        user: E-mail as the provider logs it, or the value of an alert's ``user``.
         reason: Why, such as leaver; shown in the alert.
-        since: First day on which it counts, UTC; None for always.
-        until: Last day on which it counts; None for ever.
+        since: First day on which the entry applies, UTC; None for always.
+        until: Last day on which it applies; None for ever.
     """
 
     user: str = Field(min_length=1, max_length=320)
@@ -82,7 +82,7 @@ class ListedUser(Row):
         try:
             return date.fromisoformat(value.strip()) if value.strip() else None
         except ValueError:
-            raise ValueError("it is no day; write it as 2026-01-31") from None
+            raise ValueError("it is not a date; use YYYY-MM-DD, such as 2026-01-31") from None
 
     @model_validator(mode="after")
     def _ordered(self) -> ListedUser:
@@ -92,11 +92,11 @@ class ListedUser(Row):
 
 
 class Listed(Row):
-    """A row of the file of networks.
+    """Row of the file of networks.
 
     Attributes:
         network: An address or a network, IPv4 or IPv6, or the number of an autonomous system.
-        kind: What it is. An address in a ``trusted`` one, such as the organisation's VPN, says nothing of a place.
+        kind: What it is. An address in a ``trusted`` one, such as the organisation's VPN, does not say where a user is.
     """
 
     network: _Network | int
@@ -106,7 +106,7 @@ class Listed(Row):
     @classmethod
     def _parsed(cls, value: object) -> object:
         if not isinstance(value, str):
-            raise ValueError("it is no text; write it as 192.0.2.0/24")
+            raise ValueError("it is not a text; write it as 192.0.2.0/24")
         if (system := _SYSTEM.fullmatch(value.strip())) and 0 < int(system[1]) <= _LARGEST_SYSTEM:
             return int(system[1])
         return _network(value)
@@ -125,7 +125,7 @@ def _network(value: str) -> _Network:
 
 
 class _ServiceNetwork(Row):
-    """A row of the networks from which a provider's own servers work in a user's name."""
+    """Row of the networks from which a provider's own servers act on a user's behalf."""
 
     network: _Network
     source: str
@@ -147,11 +147,11 @@ class Address(NamedTuple):
 
     Attributes:
         ip: The address as logged.
-        network: The network it counts as.
-        listed: The smallest network, or else the autonomous system, that makes it what ``kind`` says.
+        network: The network that it counts as.
+        listed: The smallest listed network, or else the autonomous system, that gives it its ``kind``.
         kind: trusted, service (a provider's own servers), tor or hosting; None where it is none of these.
-        is_place: Whether it says anything of where its user is.
-        country: Its country by the operator's database, ISO 3166; None where that tells none, and where it is no place.
+        is_place: Whether it says where its user is.
+        country: Its country by the operator's database, ISO 3166; None where unknown, and where it is no place.
     """
 
     ip: str
@@ -166,11 +166,11 @@ _TABLE = pa.schema([(name, pa.bool_() if name == "is_place" else pa.string()) fo
 
 
 class Networks:
-    """Networks of the operator's file and of the providers' own servers, and countries, looked up by address."""
+    """Lookup of addresses in the operator's networks, the providers' own servers and the databases of places."""
 
     def __init__(self, rows: Iterable[Listed] = (), geography: Geography | None = None) -> None:
         self._geography = geography or Geography()
-        # One dictionary for each kind and length of prefix: an address is then found in a few look-ups, not in a scan.
+        # One dictionary per kind and prefix length, so that an address is found in a few look-ups, not in a scan.
         self._by_prefix: dict[str, dict[tuple[int, int], set[int]]] = {kind: defaultdict(set) for kind in _KINDS}
         self._systems: dict[str, set[int]] = {kind: set() for kind in _KINDS}
         for row in rows:
@@ -192,7 +192,7 @@ class Networks:
 
     @property
     def digest(self) -> str:
-        """Digest of all that decides what is known of an address."""
+        """Return a digest of all inputs that decide what is known of an address."""
         kinds = [
             (kind, sorted((key, sorted(found)) for key, found in by.items()), sorted(self._systems[kind]))
             for kind, by in self._by_prefix.items()
@@ -200,7 +200,7 @@ class Networks:
         return hashlib.sha256(repr((kinds, self._geography.digest)).encode()).hexdigest()
 
     def find(self, ip: str) -> Address:
-        """Return what is known of an address; nothing where it is none.
+        """Return what is known of an address; None where the text is no address.
 
         Raises:
             OperatorFileError: A database is damaged.
@@ -228,7 +228,7 @@ class Networks:
         return None, None
 
     def table(self, ips: Iterable[str]) -> pa.Table:
-        """Return what is known of addresses: a row each, with the columns of :class:`Address`.
+        """Return what is known of addresses: one row each, with the columns of :class:`Address`.
 
         Raises:
             OperatorFileError: A database is damaged.
@@ -237,7 +237,7 @@ class Networks:
 
 
 def read_risk_list(path: Path) -> list[ListedUser]:
-    """Read users whom the operator has reason to watch, from CSV or Parquet with the columns of :class:`ListedUser`.
+    """Read the risk list from CSV or Parquet with the columns of :class:`ListedUser`.
 
     Raises:
         OperatorFileError: The file or a row of it can't be used.
@@ -249,7 +249,7 @@ def read_networks(path: Path | None, geography: Geography | None = None) -> Netw
     """Read networks from CSV or Parquet with the columns of :class:`Listed`.
 
     Args:
-        path: The file; None where the operator lists none.
+        path: The file; None for none.
         geography: Databases of places.
 
     Raises:
@@ -259,7 +259,7 @@ def read_networks(path: Path | None, geography: Geography | None = None) -> Netw
     systems = [row.network for row in rows if isinstance(row.network, int)]
     if systems and not (geography and geography.has_systems):
         raise OperatorFileError(
-            f"{path} lists AS{systems[0]}, and nothing tells which addresses that holds. Set UPLOADWATCH_GEOIP_ASN to "
+            f"{path} lists AS{systems[0]}, but its addresses are not known. Set UPLOADWATCH_GEOIP_ASN to "
             "a database of autonomous systems, or list networks in its place."
         )
     return Networks(rows, geography)

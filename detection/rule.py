@@ -1,6 +1,6 @@
-"""The alert's rule: name, severity, periods, ATT&CK, texts and risk indicators, from ``detection/rules``.
+"""Rule of the alert: name, severity, periods, ATT&CK, texts and risk indicators, from ``detection/rules``.
 
-The file is read once, when the process starts, and validated as a whole: a rule that is half right raises no alert.
+The file is read and validated once, when the process starts: a rule with an error raises no alert.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 Severity = Literal["Informational", "Low", "Medium", "High", "Critical"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
-"""Severities that a rule may have, the least first; OCSF numbers them in this order from 1."""
+"""Severities that a rule may have, lowest first; OCSF numbers them in this order from 1."""
 Strength = Literal["strong", "weak"]
 Subject = Literal["alerts", "account", "credentials", "place", "client", "time", "downloads", "shares", "files"]
 Step = Literal["compromise", "sensitive", "authorised", "types", "afterwards"]
@@ -46,7 +46,7 @@ _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"
 
 
 class RuleError(ValueError):
-    """A rule file that cannot be used; says what is wrong, and where."""
+    """Error of a rule file that cannot be used; says what is wrong, and where."""
 
 
 def _known_provider(name: object) -> object:
@@ -60,7 +60,7 @@ _Provider = Annotated[str, BeforeValidator(_known_provider)]
 
 
 class _Part(BaseModel):
-    """Part of a rule: no key is missing, and none is unknown."""
+    """Part of a rule, without missing or unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -73,7 +73,7 @@ class Periods(_Part):
         training_days: How far back a baseline and the calibration of thresholds look.
         test_window_hours: Length of the sliding window that is compared with the baseline.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
-        quiet_days: After so many days without anything an account is dormant; before so many it is new.
+        quiet_days: Days without activity after which an account is dormant; an account younger than this is new.
     """
 
     activation_days: int = Field(ge=1, le=365)
@@ -90,17 +90,17 @@ class Periods(_Part):
 
     @property
     def test_window(self) -> str:
-        """The test window in words, such as ``three hours``."""
+        """Return the test window in words, such as ``three hours``."""
         return f"{_in_words(self.test_window_hours)} hour{'' if self.test_window_hours == 1 else 's'}"
 
     @property
     def test_window_adjective(self) -> str:
-        """The same before a noun, such as ``three-hour``."""
+        """Return the test window as an adjective, such as ``three-hour``."""
         return f"{_in_words(self.test_window_hours)}-hour"
 
     @property
     def deduplication(self) -> str:
-        """The deduplication period in words, such as ``a day``."""
+        """Return the deduplication period in words, such as ``a day``."""
         days, hours = divmod(self.deduplication_hours, _HOURS)
         if not hours:
             return "a day" if days == 1 else f"{_in_words(days)} days"
@@ -122,14 +122,14 @@ class _Variations(_Part):
 
 
 class _Entry(_Part):
-    """An entry of ATT&CK."""
+    """Entry of ATT&CK."""
 
     uid: str = Field(pattern=r"^(TA\d{4}|T\d{4}(\.\d{3})?)$")
     name: _Text
 
 
 class Attack(_Part):
-    """A tactic of ATT&CK with its technique."""
+    """Tactic of ATT&CK with its technique."""
 
     tactic: _Entry
     technique: _Entry
@@ -138,19 +138,19 @@ class Attack(_Part):
     @model_validator(mode="after")
     def _of_one_technique(self) -> Attack:
         if not self.sub_technique.uid.startswith(f"{self.technique.uid}."):
-            raise ValueError(f"{self.sub_technique.uid} is no sub-technique of {self.technique.uid}")
+            raise ValueError(f"{self.sub_technique.uid} is not a sub-technique of {self.technique.uid}")
         return self
 
 
 class Indicator(_Part):
-    """A risk indicator.
+    """Risk indicator.
 
     Attributes:
         strength: A strong one suffices for the variation.
-        about: Its subject. Weak indicators about one subject are mostly one fact seen twice, such as a new country and
-            the new network in it, so they count once.
-        when: When it holds, for a reader.
-        includes: Indicators that are the same fact seen again, and beside this one do not count.
+        about: Its subject. Weak indicators about one subject usually show one fact twice, such as a new country and
+            a new network in it, so they count once.
+        when: When it applies, as shown to people.
+        includes: Indicators that show the same fact, and do not count beside this one.
     """
 
     strength: Strength
@@ -160,7 +160,7 @@ class Indicator(_Part):
 
 
 class Rule(_Part):
-    """A rule, as ``detection/rules/massive_upload.toml`` explains it."""
+    """Rule, as ``detection/rules/massive_upload.toml`` explains it."""
 
     id: str = Field(pattern=r"^[a-z][a-z_]*$")
     name: _Text
@@ -192,18 +192,18 @@ class Rule(_Part):
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """Severities that an alert of this rule can have, the least first."""
+        """Return the severities that an alert of this rule can have, lowest first."""
         used = {self.severity, self.variations.suspicious_user.severity, self.variations.flood.severity}
         return tuple(severity for severity in SEVERITIES if severity in used)
 
     @property
     def plain(self) -> Variation:
-        """Name and severity of the alert itself."""
+        """Return name and severity of the alert without a variation."""
         return Variation(name=self.name, severity=self.severity)
 
     @property
     def digest(self) -> str:
-        """Short digest of the whole rule: changes with what it says, not with how the file is laid out."""
+        """Return a short digest of the whole rule; it depends on the content, not on the file's layout."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
@@ -212,7 +212,7 @@ def _in_words(number: int) -> str:
 
 
 def _filled(value: object, given: dict[str, object], path: str) -> object:
-    """Return a value of the file with the periods in its texts."""
+    """Return a value of the file with the periods filled into its texts."""
     if isinstance(value, dict):
         return {key: _filled(each, given, f"{path}.{key}" if path else key) for key, each in value.items()}
     if isinstance(value, list):
@@ -226,10 +226,10 @@ def _filled(value: object, given: dict[str, object], path: str) -> object:
 
 
 def read_rule(path: Path) -> Rule:
-    """Read a rule file, with the periods in its texts.
+    """Read a rule file, and fill the periods into its texts.
 
     Raises:
-        RuleError: It cannot be read, or says too little, too much or something wrong.
+        RuleError: It cannot be read, or has missing, unknown or invalid values.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -237,7 +237,7 @@ def read_rule(path: Path) -> Rule:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RuleError(f"The rule {path} cannot be read: {error}.") from None
     except ValidationError as error:
-        raise RuleError(_told(path, error, "periods")) from None
+        raise RuleError(_rule_error_text(path, error, "periods")) from None
     given: dict[str, object] = {
         **periods.model_dump(),
         "test_window": periods.test_window,
@@ -247,12 +247,12 @@ def read_rule(path: Path) -> Rule:
     try:
         return Rule.model_validate(_filled(content, given, ""))
     except ValidationError as error:
-        raise RuleError(_told(path, error)) from None
+        raise RuleError(_rule_error_text(path, error)) from None
     except RuleError as error:
         raise RuleError(f"The rule {path} cannot be used: {error}. Correct it.") from None
 
 
-def _told(path: Path, error: ValidationError, within: str = "") -> str:
+def _rule_error_text(path: Path, error: ValidationError, within: str = "") -> str:
     faults = []
     for fault in error.errors(include_url=False):
         place = ".".join(str(each) for each in ((within,) if within else ()) + fault["loc"]) or "the rule"
@@ -266,4 +266,4 @@ def _shipped() -> Rule:
 
 
 RULE = _shipped()
-"""The rule of this product."""
+"""Rule of this product."""

@@ -1,4 +1,4 @@
-"""Saves counted as files: which file each save is of, and what the saves of an hour come to."""
+"""Counting of saves as files: the file of each save, and the sums per hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["count_saves", "saved_files"]
 
 
 def saved_files() -> Mapping[str, str]:
-    """Return the query ``saved_files`` over ``uploads``, as ``given`` of :func:`detection.sql.into`."""
+    """Return the query ``saved_files`` over ``uploads``, for ``given`` of :func:`detection.sql.into`."""
     return {"saved_files": load("saved_files")}
 
 

@@ -1,4 +1,4 @@
-"""The dictionary of what may be sensitive: words of names and folders, and extensions, each with a category."""
+"""Dictionary of sensitive terms: words in file and folder names, and extensions, each with a category."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _SCHEMA = pa.schema([("match", pa.string()), ("value", pa.string()), ("category"
 
 
 class Term(Row):
-    """A row of the dictionary.
+    """Row of the dictionary.
 
     Attributes:
-        match: ``word`` is looked for in the names of files and folders, ``extension`` is the file's.
-        value: Word or words, or the extension without the dot; neither capitals nor signs between words matter.
-        category: What a file of it may be, such as personnel; shown on the page.
+        match: ``word`` is searched in the names of files and folders, ``extension`` is that of the file.
+        value: Word or words, or the extension without the dot; case and punctuation are ignored.
+        category: Category of such a file, such as personnel; shown on the page.
     """
 
     match: Literal["word", "extension"]
@@ -49,7 +49,7 @@ class Term(Row):
 
 
 def read_terms(path: Path | None = None) -> list[Term]:
-    """The operator's dictionary, CSV or Parquet with the columns of :class:`Term`; without a path the one shipped.
+    """Read the operator's dictionary, CSV or Parquet with the columns of :class:`Term`; without a path the shipped one.
 
     Raises:
         detection.operator_files.OperatorFileError: The file or a row of it can't be used.
@@ -61,5 +61,5 @@ def read_terms(path: Path | None = None) -> list[Term]:
 
 
 def terms_table(terms: Sequence[Term]) -> pa.Table:
-    """The dictionary as the table ``terms`` that ``detection/sql/dossier/sensitive.sql`` reads."""
+    """Return the dictionary as the table ``terms`` that ``detection/sql/dossier/sensitive.sql`` reads."""
     return pa.Table.from_pylist([term.model_dump() for term in terms], schema=_SCHEMA)

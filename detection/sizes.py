@@ -1,6 +1,6 @@
-"""Sizes of uploads: those that the log lacks, what the file API answered, and what files usually weigh.
+"""Sizes of uploads: missing ones in the log, answers of the file API, and typical sizes.
 
-Each step is a function from tables in a connection to a table there, as in :mod:`detection.chain`.
+Each step is a function that reads tables of a connection and makes one, as in :mod:`detection.chain`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ def find_open(con: duckdb.DuckDBPyConnection, *, now: datetime, floor_files: int
     Args:
         con: Connection.
         now: Present time, UTC.
-        floor_files: Files of a user that make a window worth the file API's quota.
+        floor_files: Files of a user from which a window is worth the file API's quota.
     """
     into(con, "open_uploads", "sizes/open", {"now": now.replace(tzinfo=None), "floor_files": floor_files})
 
 
 def ask(con: duckdb.DuckDBPyConnection, *, most: int) -> None:
-    """Make ``questions`` to the file API, ``most`` at most, from ``open_uploads``."""
+    """Make ``questions`` to the file API, at most ``most``, from ``open_uploads``."""
     into(con, "questions", "sizes/questions", {"most": most})
 
 
 def merge_answers(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``merged`` from ``cached`` answers and those of ``answered``; of one version the newer stays."""
+    """Make ``merged`` from the answers in ``cached`` and ``answered``; the newer answer for a version stays."""
     into(con, "merged", "sizes/cache")
 
 
 def answer(con: duckdb.DuckDBPyConnection) -> None:
-    """Make ``answers``, the size of each upload that has one, from ``logged_uploads`` and ``file_sizes``."""
+    """Make ``answers``, the looked-up size of each upload, from ``logged_uploads`` and ``file_sizes``."""
     into(con, "answers", "sizes/answers")
 
 

@@ -1,4 +1,4 @@
-"""Loads the named queries of ``detection/sql`` and runs them with bound parameters."""
+"""Named queries of ``detection/sql``, run with bound parameters."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import duckdb
 __all__ = ["ENGINE", "into", "load", "nested", "parameters_in", "parsed"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
-"""Settings of a DuckDB connection in memory on which the queries run: a checkpoint there saves nothing, and comes
-in the middle of a query now and then, for up to three seconds."""
+"""Settings of an in-memory DuckDB connection for the queries: a checkpoint saves nothing there, but can stop a query
+for up to three seconds."""
 
 
 _PARAMETER = re.compile(r"\$([a-z_]+)")
@@ -21,7 +21,7 @@ _PARAMETER = re.compile(r"\$([a-z_]+)")
 
 @cache
 def load(name: str) -> str:
-    """Text of ``detection/sql/<name>.sql``.
+    """Return the text of ``detection/sql/<name>.sql``.
 
     Args:
         name: Path below ``detection/sql`` without the suffix, such as ``scores`` or ``normalise/box``.
@@ -33,13 +33,13 @@ def load(name: str) -> str:
 
 
 def nested(name: str, given: Mapping[str, str]) -> str:
-    """A query together with those that it reads, as one text.
+    """Return a query together with the queries that it reads, as one text.
 
-    Views would do, but they are planned once when they are made and again when they are read.
+    Views would work too, but DuckDB plans them twice: when they are made, and when they are read.
 
     Args:
         name: Query, see :func:`load`.
-        given: Texts of the queries that it reads, by the name under which it does; each may read those before it.
+        given: Texts of the queries that it reads, by the name that it uses for them; each may read those before it.
     """
     named = ", ".join(f"{key} AS (\n{sql}\n)" for key, sql in given.items())
     return f"WITH {named} SELECT * FROM (\n{load(name)}\n)"  # noqa: S608 -- our own queries
@@ -53,14 +53,14 @@ def into(
     *,
     given: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a query into a temporary table, replacing it.
+    """Run a query into a temporary table, and replace an existing one.
 
     Args:
-        con: Connection in which the tables that the query reads exist under their names.
+        con: Connection with the tables that the query reads.
         table: Temporary table to make.
         name: Query to run, see :func:`load`.
-        parameters: Values to bind; those that the query does not name are left out.
-        given: Queries that it reads in the place of tables, see :func:`nested`.
+        parameters: Values to bind; those that the query does not name are ignored.
+        given: Queries that it reads instead of tables, see :func:`nested`.
     """
     sql = nested(name, given) if given else load(name)
     named = parameters_in(sql)
@@ -70,10 +70,10 @@ def into(
 
 @cache
 def parsed(sql: str) -> duckdb.Statement:
-    """One statement, parsed once a process: of a query over few rows, that is a sixth of the time.
+    """Return a statement, parsed once per process: parsing takes a sixth of the time of a query over few rows.
 
     Args:
-        sql: Text that is the same every time; what differs is bound, or each text would be kept for good.
+        sql: A constant text; bind everything that varies, since each text is cached for good.
     """
     [statement] = duckdb.extract_statements(sql)
     return statement

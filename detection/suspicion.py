@@ -1,4 +1,4 @@
-"""Finds what makes the users of alerts suspicious."""
+"""Search for the risk indicators of the users of alerts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from detection.persons import named, tell_nobody
+from detection.persons import create_empty_person_tables, named
 from detection.reasons import REASONS, known_only
 from detection.risk import ListedUser, Networks
 from detection.rule import RULE
@@ -23,7 +23,7 @@ from detection.user_agents import MARK
 __all__ = ["LOOK_BACK", "Confirmed", "Watch", "find_reasons"]
 
 LOOK_BACK = timedelta(days=90)
-"""Period before an alert whose sign-ins and uploads are read, to tell a dormant account from a new one."""
+"""Period before an alert whose sign-ins and uploads are read, so that a dormant account does not look new."""
 
 _SIGN_PERIOD = timedelta(hours=24)
 _BOUND = {
@@ -36,7 +36,7 @@ _BOUND = {
     # Faster than an airliner, and farther than geolocation errs.
     "kilometres_per_hour": 1000,
     "least_km": 500,
-    # Of fewer days, an hour without activity says nothing.
+    # With fewer days, an hour without activity means nothing.
     "least_active_days": 10,
     "rare_share": 0.1,
     "mass_downloads": 100,
@@ -71,18 +71,18 @@ _DATA = files("detection").joinpath("data", "countries.csv")
 
 
 class Confirmed(NamedTuple):
-    """An alert that a person confirmed: whose, and the start of its opening window when it was reviewed, UTC."""
+    """Confirmed alert: its user, and the start of its opening window when it was reviewed, UTC."""
 
     user: str
     first_window_start: datetime
 
 
 class Watch(NamedTuple):
-    """Input from people that the reasons read.
+    """Inputs from people to the risk indicators.
 
     Attributes:
-        off: Names of reasons that do not count.
-        risk_list: Users to watch.
+        off: Names of reasons that are switched off.
+        risk_list: Users on the risk list.
         networks: What the operator knows of addresses.
         confirmed: Alerts that a review confirmed.
     """
@@ -97,22 +97,22 @@ def find_reasons(con: duckdb.DuckDBPyConnection, watch: Watch) -> dict[str, list
     """Return reasons by alert, each with name, strength and evidence, ordered by name.
 
     Reads the tables ``folded_alerts``, ``openings``, ``uploads``, ``activity`` and ``source_days`` (provider, day:
-    those of which its log has uploads or activity).
+    days on which its log has uploads or activity).
 
     Args:
         con: Connection in which these tables exist.
-        watch: What the operator set.
+        watch: The operator's inputs.
     """
     [(alerts,)] = con.execute("SELECT count(*) FROM folded_alerts").fetchall()
     if not alerts:
-        # Asking would read months of uploads and activity.
+        # The queries would read months of uploads and activity for nothing.
         return {}
     into(con, "user_activity", "reasons/user_activity")
     into(con, "seen", "seen")
-    # DuckDB compares addresses only with an extension that has to be downloaded; those of a few users are few.
+    # DuckDB needs a downloaded extension to compare addresses; a few users have few, so Python does it.
     ips = con.execute("SELECT DISTINCT ip FROM seen WHERE ip IS NOT NULL ORDER BY ip").fetchall()
     con.register("addresses", watch.networks.table(ip for (ip,) in ips))
-    tell_nobody(con)
+    create_empty_person_tables(con)
     listed = [
         row.model_dump() | {"user": person}
         for row in watch.risk_list

@@ -1,4 +1,4 @@
-"""The tables: their columns, types and what each column means."""
+"""Tables: their columns, types and the meaning of each column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["TABLES", "Column", "arrow_schema", "empty"]
 
 
 class Column(NamedTuple):
-    """One column of a table: DuckDB type, and its meaning for a reader."""
+    """Column of a table: DuckDB type, and its meaning for a reader."""
 
     name: str
     type: str
@@ -46,17 +46,21 @@ _UPLOAD = (
     ("version", "VARCHAR", "The provider's id of the version"),
     ("file_name", "VARCHAR", "Name of the file, as the provider gives it"),
     ("extension", "VARCHAR", "Lower-case extension without the dot; empty where there is none"),
-    ("folder", "VARCHAR", "Folder or path, as far as the provider tells"),
+    ("folder", "VARCHAR", "Folder or path, as far as the provider logs it"),
     ("owner", "VARCHAR", "Owner of the file or of the place it went to"),
-    ("label", "VARCHAR", "The provider's own label or classification of the file; NULL where it tells none"),
-    ("visibility", "VARCHAR", "Who can see the file, as the provider puts it; NULL where it does not tell"),
+    ("label", "VARCHAR", "The provider's own label or classification of the file; NULL where it logs none"),
+    ("visibility", "VARCHAR", "Who can see the file, in the provider's words; NULL where it does not log it"),
 )
 _CLIENT = (
     ("app", "VARCHAR", "Client application as the provider names it; else by its user agent, marked (by user agent)"),
     ("ip", "VARCHAR", "Address of the client in its shortest form; IPv4 within IPv6 is IPv4"),
-    ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider tells"),
+    ("country", "VARCHAR", "Country of the client, ISO 3166, where the provider logs it"),
 )
-_CLIENT_ID = ("app_id", "VARCHAR", "The provider's id of the client application, which it can't choose; NULL if untold")
+_CLIENT_ID = (
+    "app_id",
+    "VARCHAR",
+    "The provider's id of the client application, not self-chosen; NULL if not logged",
+)
 _BASELINE = (
     ("files_windows", "BIGINT", f"Active {RULE.periods.test_window_adjective} windows in the training days"),
     ("files_s1", "BIGINT", "Sum of log10(files + 1) over them, in ten-thousandths"),
@@ -72,23 +76,23 @@ _BASELINE = (
     ("bytes_max", "BIGINT", "Most bytes in one of them"),
 )
 _AMOUNT = (
-    ("files", "BIGINT", "Files uploaded, each once a day and source however often it was saved"),
-    ("sized_files", "BIGINT", "Files among them of which the size of every save is known"),
+    ("files", "BIGINT", "Files uploaded; each counts once per day and source, however often it was saved"),
+    ("sized_files", "BIGINT", "Files among them where the size of every save is known"),
     ("bytes", "BIGINT", "Bytes of the largest known version of each file; NULL where no size is known"),
 )
 _SAVES = ("saves", "BIGINT", "Saves of these files: upload events")
 _ESTIMATE = (
     ("estimated_files", "BIGINT", "Files among them with a version removed before its size was known, and an estimate"),
-    ("estimated_bytes", "BIGINT", "Sum of these estimates, part of no other figure; NULL where there is none"),
+    ("estimated_bytes", "BIGINT", "Sum of these estimates, not part of other figures; NULL where there is none"),
 )
 
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "logged_uploads": _columns(
         *_UPLOAD,
-        ("bytes", "BIGINT", "Size as the log tells it; NULL means that it does not"),
+        ("bytes", "BIGINT", "Size as logged; NULL means that it is not logged"),
         *_CLIENT,
         _CLIENT_ID,
-        ("asker", "VARCHAR", "In whose name the file's size may be asked; empty: the application's own; NULL: nobody"),
+        ("asker", "VARCHAR", "User on whose behalf the file's size may be asked; empty: the application; NULL: nobody"),
         ("site_id", "VARCHAR", "Office 365: GUID of the site"),
         ("list_id", "VARCHAR", "Office 365: GUID of the document library"),
         ("folder_id", "VARCHAR", "Box: id of the folder; Dropbox: its path"),
@@ -97,8 +101,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_UPLOAD,
         ("bytes", "BIGINT", "Size of the version saved; NULL means unknown, never zero, and never an estimate"),
         ("size_source", "VARCHAR", "log, recovered, later_version, estimated, gone or unknown"),
-        ("estimated_bytes", "BIGINT", "What such a file usually weighs, where the version is gone or overwritten"),
-        ("left_bytes", "BIGINT", "Size of the newest version made after it that a look-up found"),
+        ("estimated_bytes", "BIGINT", "Usual size of such a file, where the version is gone or overwritten"),
+        ("left_bytes", "BIGINT", "Size of the newest later version that a look-up found"),
         *_CLIENT,
         _CLIENT_ID,
     ),
@@ -112,16 +116,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "sign_in, sign_in_failed, mfa_disabled, password_reset, credentials_changed, provider_alert and so on",
         ),
         ("operation", "VARCHAR", "The provider's own name of the event"),
-        ("file_id", "VARCHAR", "The file concerned, if one is"),
+        ("file_id", "VARCHAR", "The file concerned, if any"),
         ("file_name", "VARCHAR", "Its name"),
         *_CLIENT,
-        ("detail", "VARCHAR", "What a reader should know, short"),
+        ("detail", "VARCHAR", "Short details for a reader"),
     ),
     "identities": _columns(
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
-        ("account", "VARCHAR", "Provider and its id of the account; provider and address where the log tells no id"),
-        ("address", "VARCHAR", "Lower-case e-mail that the account had; NULL where the events tell none"),
-        ("display_name", "VARCHAR", "Name that the account shows, which its bearer chooses; NULL where untold"),
+        ("account", "VARCHAR", "Provider and its id of the account; provider and address where the log has no id"),
+        ("address", "VARCHAR", "Lower-case e-mail that the account had; NULL where the events name none"),
+        ("display_name", "VARCHAR", "Name that the account shows, which its user chooses; NULL where not logged"),
         ("second_account", "VARCHAR", "Another id that the provider gives the same account; NULL where it has none"),
         ("actor_class", "VARCHAR", "person, service, app or guest"),
         ("first_seen", "TIMESTAMP", "First event of the day under this address, UTC"),
@@ -146,13 +150,13 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "of a sample, or sample: the sample's size",
         ),
         ("name", "VARCHAR", "The hour (UTC), the operation, or the field's path with dots"),
-        ("events", "BIGINT", "How many events; by hour, how many users"),
+        ("events", "BIGINT", "Number of events; by hour, number of users"),
         ("known", "BOOLEAN", "Whether the rules name the operation, or read the field"),
     ),
     "file_sizes": _columns(
         ("file_id", "VARCHAR", "The provider's id of the file"),
         ("asked_version", "VARCHAR", "The version asked about; empty where the log names none"),
-        ("state", "VARCHAR", "found, gone, denied, or failed where the provider did not take the question"),
+        ("state", "VARCHAR", "found, gone, denied, or failed where the provider rejected the request"),
         ("bytes", "BIGINT", "Size when it was looked up"),
         ("version", "VARCHAR", "Version then"),
         ("modified_at", "TIMESTAMP", "When that version was made, UTC"),
@@ -174,7 +178,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("provider", "VARCHAR", "box, dropbox, google_workspace or office365"),
         ("user", "VARCHAR", "Key of the person: provider and id of the account that was seen first"),
         ("actor_class", "VARCHAR", "person, service, app, guest, anonymous or system"),
-        ("population", "VARCHAR", "people or services, each judged among themselves; NULL where not judged"),
+        ("population", "VARCHAR", "people or services, each compared among themselves; NULL where not evaluated"),
         ("hour", "TIMESTAMP", "Start of the hour, UTC"),
         *_AMOUNT,
         _SAVES,
@@ -185,11 +189,15 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "Files saved in the hour and in an earlier one of the day; position k + 1: those not saved in the k hours "
             "before. NULL where there are none",
         ),
-        ("again_sized_files", "BIGINT[]", "Those among them of which the size of every save is known, likewise"),
+        ("again_sized_files", "BIGINT[]", "Those among them where the size of every save is known, likewise"),
         ("extensions", "MAP(VARCHAR, BIGINT)", "Files saved in the hour, by extension"),
         ("countries", "MAP(VARCHAR, BIGINT)", "The same by country"),
-        ("apps", "MAP(VARCHAR, BIGINT)", "The same by client application; '' where none is told"),
-        ("app_ids", "MAP(VARCHAR, BIGINT)", "The same by the provider's id of the application; '' where none is told"),
+        ("apps", "MAP(VARCHAR, BIGINT)", "The same by client application; '' if none is logged"),
+        (
+            "app_ids",
+            "MAP(VARCHAR, BIGINT)",
+            "The same by the provider's id of the application; '' if none is logged",
+        ),
     ),
     "day_sums": _columns(
         ("population", "VARCHAR", "people or services"),
@@ -237,12 +245,12 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("population", "VARCHAR", "people or services"),
         ("metric", "VARCHAR", "files or bytes"),
         ("threshold", "DOUBLE", "Score from which a window is a detection"),
-        ("budget", "DOUBLE", "Alerts per 1000 monitored users and day asked for"),
+        ("budget", "DOUBLE", "Budget: alerts per 1000 monitored users and day"),
         ("watched_users", "BIGINT", "Users watched on the day before: monitored, in a scope past its activation"),
         ("opened", "BIGINT", "Alerts that opened on the day before; a flood is one"),
         ("allowed", "DOUBLE", "Alerts that the budget allowed for the day before"),
-        ("balance", "DOUBLE", "Alerts left on the budget's account; below zero where more opened than allowed"),
-        ("asked", "DOUBLE", "User-days of the calibration days that the threshold is meant to be reached on"),
+        ("balance", "DOUBLE", "Budget balance in alerts; below zero where more opened than allowed"),
+        ("asked", "DOUBLE", "Target: user-days of the calibration days on which the threshold should be reached"),
         ("user_days", "BIGINT", "Monitored user-days in the calibration days"),
         ("calibration_days", "BIGINT", "Days calibrated on"),
         ("scored_user_days", "BIGINT", "User-days among them with a window over the floor"),
@@ -259,16 +267,16 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("metric", "VARCHAR", "The metric that is rarer: files or bytes"),
         ("score", "DOUBLE", "Its score"),
         ("threshold", "DOUBLE", "Its threshold"),
-        ("one_in", "BIGINT", "One monitored user-day in so many is this unusual"),
+        ("one_in", "BIGINT", "Only one in this many monitored user-days is this unusual"),
         ("confidence", "VARCHAR", "Confidence of the threshold"),
         ("parameters", "VARCHAR", "All settings of the detector, JSON"),
-        ("rules", "VARCHAR", "Digest of the queries that judged it"),
+        ("rules", "VARCHAR", "Digest of the queries that evaluated it"),
         ("files_score", "DOUBLE", "Score by files"),
         ("files_threshold", "DOUBLE", "Threshold by files"),
         ("bytes_score", "DOUBLE", "Score by bytes"),
         ("bytes_threshold", "DOUBLE", "Threshold by bytes"),
         *((f"baseline_{name}", type_, text) for name, type_, text in _BASELINE if not name.endswith(("s1", "s2"))),
-        ("allowed_by", "VARCHAR", "Entry of the allow-list that keeps it from raising an alert; NULL where none does"),
+        ("allowed_by", "VARCHAR", "Allow-list entry that suppresses it; NULL where none does"),
     ),
     "evaluations": _columns(
         ("scope", "VARCHAR", "A provider, or all for the providers together"),
@@ -292,13 +300,13 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("metric", "VARCHAR", "Metric of the rarest window"),
         ("score", "DOUBLE", "Score of the rarest window"),
         ("threshold", "DOUBLE", "Its threshold"),
-        ("one_in", "BIGINT", "One user-day in so many is this unusual"),
+        ("one_in", "BIGINT", "Only one in this many user-days is this unusual"),
         ("confidence", "VARCHAR", "Confidence of the threshold"),
         ("parameters", "VARCHAR", "All settings of the detector, JSON"),
-        ("rules", "VARCHAR", "Digest of the queries that judged it"),
+        ("rules", "VARCHAR", "Digest of the queries that evaluated it"),
         ("peak_window_start", "TIMESTAMP", "Start of the rarest window, UTC"),
         ("peak_files", "BIGINT", "Files in it"),
-        ("peak_sized_files", "BIGINT", "Files in it of which the size of every save is known"),
+        ("peak_sized_files", "BIGINT", "Files in it where the size of every save is known"),
         ("peak_bytes", "BIGINT", "Bytes in it"),
         ("peak_saves", "BIGINT", "Saves in it"),
         ("peak_estimated_files", "BIGINT", "Files in it with a version removed before its size was known"),
@@ -312,7 +320,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
             "Why the user looks suspicious",
         ),
         ("sentence", "VARCHAR", "The alert in one sentence"),
-        ("users", "BIGINT", "Users that it is about: 1, or those of a flood"),
+        ("users", "BIGINT", "Number of users that it is about: 1, or those of a flood"),
         ("folded_into", "VARCHAR", "Id of the flood's alert that is shown in its place; NULL where it is shown itself"),
         ("person", "VARCHAR", "Key of the person, the account that was seen first; `user` is the address"),
     ),
@@ -330,8 +338,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     "revisions": _columns(
         ("alert_id", "VARCHAR", "The published alert"),
-        ("revision", "BIGINT", "Which form of it, from 1"),
-        ("published_at", "TIMESTAMP", "When it was first shown so, UTC"),
+        ("revision", "BIGINT", "Number of the revision, from 1"),
+        ("published_at", "TIMESTAMP", "When this revision was first shown, UTC"),
         ("state", "VARCHAR", "open, merged or withdrawn"),
         ("name", "VARCHAR", "Name of the alert or of its variation; NULL where closed"),
         ("severity", "VARCHAR", f"{RULE.severity}, or {RULE.variations.suspicious_user.severity} by a suspicious user"),
@@ -349,8 +357,19 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("path", "VARCHAR", "File of the page, below the home"),
         ("sha256", "VARCHAR", "SHA-256 of that file"),
         ("found", "VARCHAR[]", "What was found by question, in the page's order: look, calm or unknown"),
-        ("evidence", "VARCHAR", "Digest of what the page says; it is made anew where that changes"),
+        ("evidence", "VARCHAR", "Digest of what the page says; the page is made again when it changes"),
         ("made_at", "TIMESTAMP", "When the page was made, UTC"),
+    ),
+    "exports": _columns(
+        ("subject", "VARCHAR", "What is in the file: uploads or alerts"),
+        ("file", "VARCHAR", "Path of the file, below the directory of the exports"),
+        ("made_from", "VARCHAR", "Digest of what the subject's files of the day were made from"),
+        ("content", "VARCHAR", "Digest of the rows in the file, the mapping and the settings"),
+        ("rows", "BIGINT", "How many rows"),
+        ("sha256", "VARCHAR", "SHA-256 of the file"),
+        ("size", "BIGINT", "Its size in bytes"),
+        ("modified_ns", "BIGINT", "Its modification time in nanoseconds since 1970"),
+        ("valid_by", "VARCHAR", "Version of the check that found every row valid; empty where none has"),
     ),
     "published": _columns(
         ("alert_id", "VARCHAR", "The id under which the alert was first published; it stays"),
@@ -360,7 +379,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("last_window_end", "TIMESTAMP", "End of the last window as last published, exclusive, UTC"),
         ("state", "VARCHAR", "open, folded into a flood's alert, merged or withdrawn"),
         ("reason", "VARCHAR", "Why it is not open"),
-        ("revision", "BIGINT", "How many forms of it were published"),
+        ("revision", "BIGINT", "How many revisions of it were published"),
         ("digest", "VARCHAR", "Digest of what it says, by which a new revision is known"),
         ("person", "VARCHAR", "Key of the person"),
     ),
@@ -369,7 +388,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 
 
 def empty(table: str, *, dated: bool = False) -> str:
-    """A query that gives the table's columns, and ``day`` if dated, and no row."""
+    """Return a query with the table's columns, and ``day`` if dated, and no rows."""
     types = {column.name: column.type for column in TABLES[table]} | ({"day": "DATE"} if dated else {})
     columns = ", ".join(f'CAST(NULL AS {kind}) AS "{name}"' for name, kind in types.items())
     return f"SELECT {columns} WHERE FALSE"
@@ -377,7 +396,7 @@ def empty(table: str, *, dated: bool = False) -> str:
 
 @cache
 def arrow_schema(table: str, *columns: str) -> pa.Schema:
-    """Return the table's columns as Arrow's, for rows that are made in Python.
+    """Return the table's columns as an Arrow schema, for rows that are made in Python.
 
     Args:
         table: Last part of the table's name.

@@ -1,4 +1,4 @@
-"""Names applications by the user agent that they send, for logs that name no application."""
+"""Application names derived from user agents, for logs that name no application."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from importlib.resources import files
 __all__ = ["MARK", "app_of", "is_derived"]
 
 MARK = " (by user agent)"
-"""End of every derived name: its bearer chooses a user agent, so nobody is to take the name for the provider's."""
+"""End of every derived name, so that it is not mistaken for a provider's: the sender chooses the user agent."""
 
 _LONGEST = 40
 _DECORATION = re.compile(r"(?:NON)?ISV\|[^|]*\|([^|]+)", re.IGNORECASE)
-"""Pattern by which applications should identify themselves to SharePoint: ``ISV|company|application/version``."""
+"""Pattern with which applications should identify themselves to SharePoint: ``ISV|company|application/version``."""
 _FIRST_WORDS = re.compile(r"[A-Za-z][A-Za-z._+-]*(?: [A-Za-z][A-Za-z._+-]*)*")
 _UNKNOWN = "unknown client"
 
 
 def is_derived(app: str) -> bool:
-    """Return whether this name of an application was derived from a user agent."""
+    """Check whether an application's name was derived from a user agent."""
     return app.endswith(MARK)
 
 
 def app_of(user_agent: str) -> str | None:
     """Return a name for the application behind a user agent, with :data:`MARK` at its end; None where it is blank.
 
-    The rows of ``data/user_agents.csv`` decide, the first whose text occurs, whatever its case. Of an agent that none
-    of them knows it is the first words, without versions and numbers: letters and ``._+-`` alone, 40 at most.
+    The first row of ``data/user_agents.csv`` whose text occurs, in any case, gives the name. For an unknown agent, the
+    name is its first words, without versions and numbers: only letters and ``._+-``, at most 40.
 
     Args:
-        user_agent: The header as the log tells it.
+        user_agent: The header as logged.
     """
     text = user_agent.strip()
     if not text:

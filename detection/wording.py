@@ -1,4 +1,4 @@
-"""Wording of an alert: its name, its severity and its one sentence."""
+"""Wording of an alert: its name, its severity and its sentence."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def variation(*, suspicious: bool) -> Variation:
 
 
 class Window(NamedTuple):
-    """The figures that the sentence names, of the alert's rarest window.
+    """Figures of the alert's rarest window that the sentence names.
 
-    Files count once, however often they were saved; bytes are those of the largest known version of each; sized files
-    are those of which the size of every save is known. The estimate is over versions that were removed before their
-    size was known, and part of no other figure; the baseline is over the user's active windows.
+    A file counts once, however often it was saved; bytes are those of its largest known version; sized files are those
+    where the size of every save is known. The estimate is for versions that were removed before their size was known,
+    and part of no other figure; the baseline is over the user's active windows.
     """
 
     user: str
@@ -60,14 +60,14 @@ class Window(NamedTuple):
 
 
 _COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
-"""The days that each population is compared with."""
+"""Days that each population is compared with."""
 _FEWEST = 2
-"""Fewest days that a rarity is computed from; in a source's first days there are fewer."""
+"""Fewest days from which a rarity is computed; a source has fewer at first."""
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
 
 
 def size(count: float) -> str:
-    """A number of bytes with a decimal unit, such as ``3.1 GB``."""
+    """Return a number of bytes with a decimal unit, such as ``3.1 GB``."""
     value, unit = float(count), 0
     while value >= 999.5 and unit < len(_UNITS) - 1:
         value, unit = value / 1000, unit + 1
@@ -80,16 +80,16 @@ def _amount(files: int, sized: int, size_: int | None, saves: int = 0) -> str:
         return f"{count} ({known_size(files, sized, size_)}, saved {saves:,} times)"
     if sized == 0 or size_ is None:
         return f"{count} (sizes unknown)"
-    # Of files that were saved once, those without a known size have none of these bytes.
+    # If each file was saved once, files without a known size contribute none of these bytes.
     return f"{count} ({size(size_)}{f' in the {sized:,} whose size is known' if sized < files else ''})"
 
 
 def known_size(files: int, sized: int, size_: int | None) -> str:
-    """The bytes of files as far as they are known, such as ``at least 3.1 GB, 2 of unknown size``.
+    """Return the known bytes of files, such as ``at least 3.1 GB, 2 of unknown size``.
 
     Args:
         files: How many files.
-        sized: Those among them of which the size of every save is known.
+        sized: Files among them where the size of every save is known.
         size_: Bytes of the largest known version of each; None where no size is known.
     """
     if size_ is None:
@@ -130,7 +130,7 @@ def _rarity(w: Window) -> str:
 
 
 def printable(text: str) -> str:
-    """A name as a sentence has it: what cannot be printed is a replacement character."""
+    """Return a name for a sentence, with unprintable characters replaced."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
@@ -139,7 +139,7 @@ def _where(providers: Sequence[str]) -> str:
 
 
 def sentence(w: Window) -> str:
-    """One sentence: what, in which window, the average and the most before, and how rare it is."""
+    """Return one sentence: what, in which window, the average and the most before, and how rare it is."""
     return (
         f"In the {RULE.periods.test_window} from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
@@ -152,7 +152,7 @@ class Common(NamedTuple):
 
     Attributes:
         dimension: provider, app, country or extension.
-        label: Its value, as the provider has it.
+        label: Its value, as the provider writes it.
         users_share: Share of the users, 0 to 1, with a file of it.
         files_share: Share of their files, 0 to 1.
     """
@@ -164,7 +164,7 @@ class Common(NamedTuple):
 
 
 class Flood(NamedTuple):
-    """The figures that the sentence of a flood names; ``allowed`` is the budget's allowance for the day, in alerts."""
+    """Figures that the sentence of a flood names; ``allowed`` is the budget's allowance for the day, in alerts."""
 
     day: date
     users: int

@@ -1,4 +1,4 @@
-"""The evidence behind an alert's page: what each row of the queries in ``detection/sql/dossier`` tells."""
+"""The evidence behind an alert's page: a class for the rows of each query in ``detection/sql/dossier``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Amount", "Day", "Destination", "Evidence", "Moment", "OtherAlert", "Place", "Step", "Told", "Type"]
+__all__ = ["Amount", "Day", "Destination", "Evidence", "EvidenceRow", "Moment", "OtherAlert", "Place", "Step", "Type"]
 
 
-class Told(BaseModel):
+class EvidenceRow(BaseModel):
     """Base class of a row of a query's result."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Amount(Told):
+class Amount(EvidenceRow):
     """Files, how many of them have a known size, and the bytes of those; None where no size is known."""
 
     files: int
@@ -24,7 +24,7 @@ class Amount(Told):
     bytes: int | None
 
 
-class ProviderId(Told):
+class ProviderId(EvidenceRow):
     """Name by which a provider calls a user."""
 
     provider: str
@@ -32,7 +32,7 @@ class ProviderId(Told):
 
 
 class Member(Amount):
-    """A user of the alert; ``one_in`` user-days is as unusual, ``addresses`` are those that the user has or had."""
+    """A user of the alert; one of ``one_in`` user-days is as unusual, ``addresses`` are present and past ones."""
 
     user: str
     one_in: int | None
@@ -40,7 +40,7 @@ class Member(Amount):
     addresses: list[str] | None
 
 
-class Day(Told):
+class Day(EvidenceRow):
     """The largest window of a day."""
 
     day: date
@@ -48,8 +48,8 @@ class Day(Told):
     bytes: int | None
 
 
-class Step(Told):
-    """Users whose largest window falls into half a decade: from 10^(step/2) on; ``most`` is the largest of them."""
+class Step(EvidenceRow):
+    """Users whose largest window lies in the half decade from 10^(step/2); ``most`` is the largest of them."""
 
     metric: Literal["files", "bytes"]
     step: int
@@ -57,8 +57,8 @@ class Step(Told):
     most: int
 
 
-class Sign(Told):
-    """Events of a kind about the account, in the days before the alert and in the usual days before those."""
+class Sign(EvidenceRow):
+    """Events of a kind about the account, before the alert and in the usual days before that."""
 
     kind: str
     number: int
@@ -67,8 +67,8 @@ class Sign(Told):
     last_time: datetime | None
 
 
-class Place(Told):
-    """A country, network or application (of a provider) of a user's, and on how many of the usual days it was."""
+class Place(EvidenceRow):
+    """A user's country, network or application (of a provider), with the number of usual days it was seen on."""
 
     user: str
     dimension: Literal["country", "network", "application"]
@@ -83,17 +83,17 @@ class Place(Told):
 
     @property
     def is_new(self) -> bool:
-        """True if it was seen now but not before, and others were seen before."""
+        """True if it was seen now and not before, while others were seen before."""
         return self.number > 0 and self.usual_days == 0 and self.is_known
 
     @property
     def is_suspect(self) -> bool:
-        """True if it is a network of Tor or of a hosting provider, and was seen now."""
+        """True if it is a network of Tor or of a hosting provider and was seen now."""
         return self.number > 0 and self.listed in ("tor", "hosting")
 
 
-class Moment(Told):
-    """A row of the timeline: events alike."""
+class Moment(EvidenceRow):
+    """A row of the timeline: events of the same kind."""
 
     time: datetime
     last_time: datetime
@@ -109,15 +109,15 @@ class Moment(Told):
     of_rows: int
 
 
-class Feed(Told):
-    """Kinds of events that a provider's log has at all in these days, for any user."""
+class Feed(EvidenceRow):
+    """Kinds of events that a provider's log has for any user in these days."""
 
     provider: str
     has_sign_ins: bool
     has_downloads: bool
 
 
-class Gap(Told):
+class Gap(EvidenceRow):
     """Windows of a provider that could not be evaluated."""
 
     provider: str
@@ -136,7 +136,7 @@ class Label(Amount):
 
 
 class Sensitive(Amount):
-    """Files that the dictionary has an entry for, and such files of the user's usual days before."""
+    """Files that match an entry of the dictionary, and such files in the user's usual days before."""
 
     category: str
     usual_files: int
@@ -159,8 +159,8 @@ class Destination(Amount):
     new_places: int
 
 
-class App(Told):
-    """An application that files were uploaded with; ``app_id`` is the provider's id of it, where all have one."""
+class App(EvidenceRow):
+    """An application that files were uploaded with; ``app_id`` is the provider's id of it, if all events have one."""
 
     provider: str
     app: str | None
@@ -170,8 +170,8 @@ class App(Told):
     earlier_days: int
 
 
-class ReadBefore(Told):
-    """Files of whose names the user downloaded some just before."""
+class ReadBefore(EvidenceRow):
+    """Files that the user had downloaded under the same name just before."""
 
     files: int
     first_time: datetime
@@ -180,14 +180,14 @@ class ReadBefore(Told):
 
 
 class Type(Amount):
-    """Files of an extension, and those of the user's usual days before."""
+    """Files of an extension, and such files in the user's usual days before."""
 
     extension: str
     usual_files: int
     usual_bytes: int | None
 
 
-class Conduct(Told):
+class Conduct(EvidenceRow):
     """Actions of the account since the alert opened, and how often it did them in the usual days before."""
 
     kind: str
@@ -199,7 +199,7 @@ class Conduct(Told):
     detail: str | None
 
 
-class Other(Told):
+class Other(EvidenceRow):
     """Actions of another user on files of the alert."""
 
     kind: str
@@ -220,8 +220,8 @@ class OtherAlert(Amount):
     verdict: str | None
 
 
-class Evidence(Told):
-    """All that the page of one alert is made of, besides the alert itself."""
+class Evidence(EvidenceRow):
+    """Evidence for the page of one alert, besides the alert itself."""
 
     users: list[Member] = Field(default_factory=list)
     month: list[Day] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Pages as HTML: self-contained, without scripts, and with nothing that a name could do."""
+"""Pages as HTML: self-contained, without scripts, and with all text from outside escaped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class IndexRow(NamedTuple):
     Attributes:
         alert: The alert.
         sentence: Its sentence.
-        answers: What was found by question: look, calm or unknown, with the question's title.
+        answers: Title and result (look, calm or unknown) of each investigation step.
     """
 
     alert: Alert
@@ -63,19 +63,19 @@ def _environment() -> Environment:
 
 
 def render_page(page: Page) -> str:
-    """The page of an alert."""
+    """Return the page of an alert."""
     return (
         _environment().get_template("alert.html").render(page=page, alert=page.alert, attack=ATTACK, notice=page.notice)
     )
 
 
 def render_closed(closed: Closed, as_of: datetime, notice: str) -> str:
-    """The page of an alert that is shown no more: says why, and what it said last.
+    """Return the page of a closed alert: the reason, and the alert's last sentence.
 
     Args:
         closed: The alert.
-        as_of: When that was known, UTC.
-        notice: That names are pseudonyms; empty where they are names.
+        as_of: Time of the evaluation, UTC.
+        notice: Notice that names are pseudonyms; empty if they are real names.
     """
     other = _ID.search(closed.reason)
     return (
@@ -93,12 +93,12 @@ def render_closed(closed: Closed, as_of: datetime, notice: str) -> str:
 
 
 def render_index(rows: Sequence[IndexRow], older: int, as_of: datetime, notice: str) -> str:
-    """The index of the pages, newest alert first.
+    """Return the index of the pages, newest alert first.
 
     Args:
         rows: Alerts that it lists.
-        older: Alerts that it leaves out.
-        as_of: When the pages were last brought up to date, UTC.
-        notice: That names are pseudonyms; empty where they are names.
+        older: Number of older alerts that it leaves out.
+        as_of: When the pages were last refreshed, UTC.
+        notice: Notice that names are pseudonyms; empty if they are real names.
     """
     return _environment().get_template("index.html").render(rows=rows, older=older, as_of=as_of, notice=notice)

@@ -1,4 +1,4 @@
-"""Facts that no page can show because a provider's log does not hold them, by question and provider."""
+"""Facts that no page can show because the provider's log does not have them, by investigation step and provider."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["gaps", "limits"]
 
 def limits(question: str, providers: Sequence[str]) -> list[str]:
     """Return what these providers' logs cannot answer about a question."""
-    told = (PROVIDERS[name].not_in_log.get(question) for name in providers)
-    return [sentence for sentence in told if sentence]
+    sentences = (PROVIDERS[name].not_in_log.get(question) for name in providers)
+    return [sentence for sentence in sentences if sentence]
 
 
 def gaps(evidence: Evidence, since: datetime, until: datetime) -> list[str]:
-    """Describe what was not watched between two times; providers that failed alike share one sentence."""
+    """Describe windows between two times that were not evaluated; providers with the same gap share a sentence."""
     alike: dict[tuple[int, datetime, datetime, str | None], list[str]] = {}
     for gap in evidence.gaps:
         if gap.first_time < until and gap.last_time > since:

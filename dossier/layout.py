@@ -1,7 +1,6 @@
 """Structure of a page, apart from its rendering: sections of sentences and tables.
 
-What comes from outside the project (names, folders, applications) is told apart in them, so that it can be shown
-without doing harm.
+Text from outside the project (names, folders, applications) has a type of its own, so that it can be shown safely.
 """
 
 from __future__ import annotations
@@ -53,17 +52,17 @@ PSEUDONYMS = (
 
 
 class Outside(str):
-    """A text that somebody outside chose: a name, a folder, an application. Shown apart and with its signs visible.
+    """Text from outside, such as a name, folder or application; shown isolated, with invisible characters visible.
 
     Attributes:
-        longest: So many characters of it are shown.
+        longest: Most characters of it that are shown.
     """
 
     longest = 160
 
 
 class Passage(Outside):
-    """The same where it is a sentence rather than a name."""
+    """A sentence from outside, which may be longer than a name."""
 
     longest = 1000
 
@@ -75,17 +74,17 @@ class Reference(str):
 
 
 Text = tuple[str, ...]
-"""A sentence in pieces, those from outside being :class:`Outside`."""
+"""A sentence in pieces; pieces from outside are :class:`Outside`."""
 
 
 class Table(NamedTuple):
     """A table.
 
     Attributes:
-        caption: What it tells.
-        columns: Headings; those that begin with ``#`` head numbers.
-        rows: Cells, each a sentence; the first names the row.
-        note: What it leaves out; empty where nothing.
+        caption: Title.
+        columns: Headings; those that begin with ``#`` are of numbers.
+        rows: Cells, each a sentence; the first is the row's heading.
+        note: What it leaves out; empty if nothing.
     """
 
     caption: str
@@ -95,15 +94,15 @@ class Table(NamedTuple):
 
 
 class Section(NamedTuple):
-    """The answer to one question.
+    """The answer of one investigation step.
 
     Attributes:
-        key: Its name, one of :data:`QUESTIONS`.
-        found: Whether there is something to look at, nothing, or nothing that the logs can tell.
+        key: Name of the step, one of :data:`QUESTIONS`.
+        found: ``look`` if there is something to look at, ``calm`` if not, ``unknown`` if the logs do not show it.
         answer: The answer in one sentence.
-        points: What it rests on.
+        points: Facts behind the answer.
         tables: The evidence.
-        unknown: What the logs can't tell.
+        unknown: What the logs do not show.
     """
 
     key: str
@@ -138,12 +137,12 @@ KINDS = {
 
 
 def text(*pieces: str) -> Text:
-    """A sentence of these pieces."""
+    """Return a sentence of these pieces."""
     return pieces
 
 
 def sentence_case(pieces: Text) -> Text:
-    """The same as a sentence: with a capital and a full stop, unless it begins with what somebody outside chose."""
+    """Add a capital and a full stop; leave a first piece from outside as it is."""
     first, *rest = pieces
     if not isinstance(first, Outside):
         first = first[:1].upper() + first[1:]
@@ -165,11 +164,11 @@ def names(of: Sequence[str | None]) -> Text:
 
 
 def visible(name: Outside) -> list[tuple[str, bool]]:
-    """A text from outside in pieces, each with whether it stands for a sign that can't be seen.
+    """Split a text from outside into pieces, each with whether it stands for an invisible character.
 
-    Control characters, marks that turn the direction of writing, and other signs without a shape are told by their code
-    point. What is longer than a line or two is cut, and says how long it was; not so a pseudonym, since
-    a piece of one can't be revealed.
+    Control characters, marks that change the direction of text, and other characters without a shape are shown as their
+    code point. A long text is cut, and its length shown. A pseudonym is never cut, since a part of it cannot be
+    revealed.
     """
     longest = len(name) if TOKEN.fullmatch(name) else name.longest
     pieces: list[tuple[str, bool]] = []
@@ -186,7 +185,7 @@ def visible(name: Outside) -> list[tuple[str, bool]]:
 
 
 def count(number: int, one: str, several: str = "") -> str:
-    """A number with its noun, such as ``1 file`` and ``2,000 files``."""
+    """Format a number with its noun, such as ``1 file`` and ``2,000 files``."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
@@ -196,7 +195,7 @@ def amount(files: int, sized: int, total: int | None) -> str:
 
 
 def share(part: int, whole: int) -> str:
-    """A share in per cent; what is not nothing and not all is never shown as such."""
+    """Format a share in per cent; a share above 0 and below 1 is never shown as 0 % or 100 %."""
     if not whole:
         return "–"
     rounded = round(100 * part / whole)
@@ -208,7 +207,7 @@ def share(part: int, whole: int) -> str:
 
 
 def moment(time: datetime | None) -> str:
-    """A time to the minute, UTC."""
+    """Format a time to the minute, UTC."""
     return f"{time:%Y-%m-%d %H:%M}" if time else "–"
 
 

@@ -1,4 +1,4 @@
-"""A page as a whole: the alert, its five answers and what to do, ready to be shown in HTML or in the terminal."""
+"""Content of a page: the alert, its five answers and what to do, for HTML and for the terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from detection.wording import printable
 from dossier.evidence import Evidence
 from dossier.layout import PSEUDONYMS, QUESTIONS, Outside, Passage, Section, Table, Text, amount, text
 from dossier.picture import Picture, pictures
-from dossier.pseudonymized import cover_alert, cover_evidence
+from dossier.pseudonymized import pseudonymize_alert, pseudonymize_evidence
 from dossier.reading import Alert, watched_until
 from dossier.sections.advice import Link, allow_entry, causes, links, query, reviews
 from dossier.sections.aftermath import afterwards
@@ -25,25 +25,25 @@ ATTACK = tuple(
     (f"{each.tactic.uid} {each.tactic.name}", f"{each.sub_technique.uid} {each.sub_technique.name}")
     for each in RULE.attacks
 )
-"""Tactic and technique, the project's own mapping; the first is the nearer one."""
+"""Tactics and techniques, mapped by the project; the closest first."""
 
 
 class Page(NamedTuple):
-    """Everything that a page of an alert says.
+    """Content of an alert's page.
 
     Attributes:
         alert: The alert.
         sections: The answers, in the order of the rule's investigation steps.
-        pictures: The picture's two halves, as far as there are figures.
-        timeline: What happened in order.
-        users: Of a flood, its users; None otherwise.
+        pictures: The two halves of the picture, without those that have no figures.
+        timeline: Events in order.
+        users: Users of an alert storm; None for other alerts.
         links: Consoles of the providers.
-        causes: What such an alert often turns out to be, without harm.
-        reviews: Commands to review it with.
+        causes: Common false positives of such an alert.
+        reviews: Commands to review it.
         allow: Entry for the allow-list.
         query: Query for its uploads.
-        as_of: What the logs had told by then, UTC.
-        notice: That names are pseudonyms; empty where they are names.
+        as_of: Time until which the logs were read, UTC.
+        notice: Notice that names are pseudonyms; empty if they are real names.
     """
 
     alert: Alert
@@ -66,7 +66,7 @@ class Page(NamedTuple):
 
     @property
     def review_note(self) -> Outside:
-        """Why it was found to be so."""
+        """Reason that the reviewer gave."""
         return Passage(self.alert.review_note or "")
 
     @property
@@ -76,7 +76,7 @@ class Page(NamedTuple):
 
 
 def sentence_of(alert: Alert) -> Text:
-    """The alert's one sentence, in which the user is told apart."""
+    """Return the alert's sentence, with the user as a piece of its own."""
     user = printable(alert.user)
     before, found, after = alert.sentence.partition(user)
     return text(before, Outside(user), after) if found else text(Passage(alert.sentence))
@@ -90,19 +90,19 @@ def page_of(
     now: datetime,
     pseudonyms: Pseudonyms | None = None,
 ) -> Page:
-    """The page of an alert.
+    """Return the page of an alert.
 
     Args:
         alert: The alert.
-        evidence: What was found of it.
-        domains: Mail domains of the organisation; empty where it does not tell.
+        evidence: Its evidence.
+        domains: Mail domains of the organisation; empty if they are not configured.
         now: UTC with zone.
-        pseudonyms: What makes tokens of names; None leaves names as they are.
+        pseudonyms: Maker of tokens for names; None leaves names unchanged.
     """
     whose = ownerships(alert, evidence, domains)
-    covered = pseudonyms is not None
+    pseudonymized = pseudonyms is not None
     if pseudonyms:
-        alert, evidence = cover_alert(alert, pseudonyms), cover_evidence(evidence, pseudonyms)
+        alert, evidence = pseudonymize_alert(alert, pseudonyms), pseudonymize_evidence(evidence, pseudonyms)
     answers = [
         compromise(alert, evidence),
         sensitive(alert, evidence),
@@ -116,13 +116,13 @@ def page_of(
         pictures(alert, evidence),
         timeline(alert, evidence),
         _users(alert, evidence) if alert.users > 1 else None,
-        links(alert, evidence, covered=covered),
+        links(alert, evidence, pseudonymized=pseudonymized),
         causes(alert, evidence),
         reviews(alert),
-        allow_entry(alert, evidence, now.date(), covered=covered),
+        allow_entry(alert, evidence, now.date(), pseudonymized=pseudonymized),
         query(alert),
         now.replace(tzinfo=None),
-        PSEUDONYMS if covered else "",
+        PSEUDONYMS if pseudonymized else "",
     )
 
 
@@ -137,7 +137,7 @@ def _users(alert: Alert, evidence: Evidence) -> Table:
     ]
     left_out = alert.users - len(rows)
     return Table(
-        "Users of the flood",
+        "Users of the alert storm",
         ("User", "Amount", "Rarity"),
         rows,
         f"{left_out:,} with fewer files left out." if left_out else "",

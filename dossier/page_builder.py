@@ -1,4 +1,4 @@
-"""Makes the pages of alerts and their index, and leaves those alone of which nothing changed."""
+"""Page builder: makes the pages of alerts and their index; unchanged pages keep their file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dossier.evidence import Evidence
 from dossier.html import IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
 from dossier.page import page_of, sentence_of
-from dossier.pseudonymized import cover_alert, cover_closed
+from dossier.pseudonymized import pseudonymize_alert, pseudonymize_closed
 from dossier.queries import SIGNS, USUAL
 from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
 from lake.days import days_between
@@ -32,12 +32,12 @@ from lake.store import Lake, replace_text
 from privacy.pseudonyms import Pseudonyms
 from providers import PROVIDERS
 
-__all__ = ["Binder", "Made", "is_switched"]
+__all__ = ["Made", "PageBuilder", "is_switched"]
 
 _NAMES = ".names"
-"""File that tells whether the pages hold names, or by which key their tokens were made."""
+"""File that records whether the pages hold names, or which key made their tokens."""
 _LISTED = timedelta(days=90)
-"""Alerts that opened so long before the newest are left out of the index."""
+"""Age from which alerts are left out of the index, counted back from the newest."""
 
 
 class Made(NamedTuple):
@@ -59,15 +59,15 @@ class _Row(NamedTuple):
     made_at: datetime
 
 
-MADE_BY = (read_evidence, page_of, cover_alert, cover_closed, render_page, render_closed, watched_until)
+MADE_BY = (read_evidence, page_of, pseudonymize_alert, pseudonymize_closed, render_page, render_closed, watched_until)
 """The functions that make a page of an alert and the tables."""
 
 
-class Binder:
+class PageBuilder:
     """The pages of one run.
 
     Attributes:
-        rendered: Pages made anew so far.
+        rendered: Number of pages rendered so far.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Binder:
             self._alerts[alert.first_window_start.date()].append(alert)
         self._closed: dict[date, list[Closed]] = defaultdict(list)
         for closed in read_closed(con):
-            # Whoever has the address of a page learns what became of it; alerts that never had one need none.
+            # Whoever has a page's address can read what became of the alert; alerts that never had a page need none.
             if self._exists(closed):
                 self._closed[closed.first_window_start.date()].append(closed)
         lake.view(con, "dossiers", ["dossiers"], lake.days("dossiers"))
@@ -110,7 +110,7 @@ class Binder:
         self._made_from = cache(self._digest_of)
 
     def look_at(self, days: Sequence[date]) -> None:
-        """Gather, all at once, the evidence for the alerts of those days whose inputs changed."""
+        """Gather the evidence for the alerts of those days whose inputs changed, in one go."""
         due = []
         for day in days:
             note = self._lake.note("dossiers", day)
@@ -121,7 +121,7 @@ class Binder:
         )
 
     def made_from(self, day: date) -> str:
-        """Digest of what the pages of a day are made from."""
+        """Return the input digest of a day's pages."""
         return self._made_from(day)
 
     def _digest_of(self, day: date) -> str:
@@ -129,7 +129,7 @@ class Binder:
         if not alerts and not closed:
             return _digest("no alert")
         parts = [self._said, *(each.model_dump_json() for each in (*alerts, *closed))]
-        # Somebody may have deleted a page that its row tells of.
+        # Somebody may have deleted a page that a row exists for.
         parts += [each.alert_id for each in alerts if each.alert_id in self._rows and not self._exists(each)]
         parts += [str(self._is_open(alert)) for alert in alerts]
         if alerts:
@@ -144,7 +144,7 @@ class Binder:
     def _is_open(self, alert: Alert) -> bool:
         return watched_until(alert, self._now) >= self._now.replace(tzinfo=None)
 
-    def bind(self, con: duckdb.DuckDBPyConnection, day: date) -> list[Made]:
+    def make(self, con: duckdb.DuckDBPyConnection, day: date) -> list[Made]:
         """Make the pages of a day, and ``day_dossiers`` of their rows in ``con``."""
         rows, made = [], []
         for alert in self._alerts.get(day, []):
@@ -162,7 +162,7 @@ class Binder:
             row = self._kept(closed.alert_id, _digest(*said))
             made.append(Made(closed.alert_id, f"{closed.state}, {closed.first_window_start:%H:%M} UTC", row is None))
             if row is None:
-                shown = cover_closed(closed, self._pseudonyms) if self._pseudonyms else closed
+                shown = pseudonymize_closed(closed, self._pseudonyms) if self._pseudonyms else closed
                 html = render_closed(shown, self._now.replace(tzinfo=None), self._notice)
                 row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
             rows.append(row)
@@ -187,7 +187,7 @@ class Binder:
         return row
 
     def index(self) -> None:
-        """Rebuild the index, with the time at which the pages were checked; call it after all pages are made."""
+        """Rebuild the index, with the time of this check of the pages; call it after all pages are made."""
         alerts = [alert for day in sorted(self._alerts, reverse=True) for alert in reversed(self._alerts[day])]
         listed = [alert for alert in alerts if alerts[0].first_window_start - alert.first_window_start <= _LISTED]
         rows = [
@@ -202,7 +202,7 @@ class Binder:
         replace_text(_state(self._lake), self._names)
 
     def _shown(self, alert: Alert) -> Alert:
-        return cover_alert(alert, self._pseudonyms) if self._pseudonyms else alert
+        return pseudonymize_alert(alert, self._pseudonyms) if self._pseudonyms else alert
 
 
 def is_switched(lake: Lake, pseudonyms: Pseudonyms | None) -> bool:

@@ -18,14 +18,14 @@ __all__ = ["Picture", "pictures"]
 _WIDTH, _HEIGHT, _FONT_SIZE = 340, 190, 12
 _LEFT, _RIGHT, _TOP, _GROUND = 8, _WIDTH - 8, 30, _HEIGHT - 24
 _USUAL, _ALERT, _AXIS = "var(--bar)", "var(--alert)", Stroke("var(--line)")
-"""Colours of the page, which has others in the dark and in print."""
+"""Colours of the page, which differ in dark mode and in print."""
 _DAYS, _WINDOW = RULE.periods.training_days, RULE.periods.test_window
 _LEAST = 1.5
-"""Height of a bar that is not nothing."""
+"""Least height of a bar above zero."""
 
 
 class Picture(NamedTuple):
-    """A picture with its title, a description for who does not see it, and the same as a table."""
+    """A picture with its title, a description for screen readers, and its figures as a table."""
 
     key: str
     title: str
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
 
 
 def pictures(alert: Alert, evidence: Evidence) -> list[Picture]:
-    """The pictures of an alert; those for which there are no figures are left out."""
+    """Return the pictures of an alert, without those that have no figures."""
     metric = "bytes" if alert.metric == "bytes" else "files"
     found = [_month(alert, evidence, metric)]
     steps = [step for step in evidence.organisation if step.metric == metric]
@@ -151,7 +151,7 @@ def _organisation(alert: Alert, steps: list[Step], metric: str) -> Picture:
 
 
 def _step(value: int) -> int:
-    """Half decades, as ``detection/sql/dossier/organisation.sql`` counts them."""
+    """Return the half decade of a value, as ``detection/sql/dossier/organisation.sql`` counts them."""
     step = 0
     while 10 ** ((step + 1) / 2) <= value:
         step += 1

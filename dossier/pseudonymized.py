@@ -1,4 +1,4 @@
-"""Pages on which tokens stand in place of names: what a page is made of is covered once it is gathered."""
+"""Pseudonymization of pages: replaces names by tokens in the gathered alerts and evidence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dossier.evidence import (
     Conduct,
     Destination,
     Evidence,
+    EvidenceRow,
     Label,
     Member,
     Moment,
@@ -17,21 +18,20 @@ from dossier.evidence import (
     ProviderId,
     ReadBefore,
     Sensitive,
-    Told,
 )
 from dossier.reading import Alert, Closed
 from privacy.pseudonyms import Pseudonyms
 
-__all__ = ["NAMES", "cover_alert", "cover_closed", "cover_evidence"]
+__all__ = ["NAMES", "pseudonymize_alert", "pseudonymize_closed", "pseudonymize_evidence"]
 
-_Told = TypeVar("_Told", bound=Told)
+_Row = TypeVar("_Row", bound=EvidenceRow)
 
-NAMES: Mapping[type[Told], tuple[str, ...]] = {
+NAMES: Mapping[type[EvidenceRow], tuple[str, ...]] = {
     ProviderId: ("id",),
     Member: ("user", "addresses"),
     Moment: ("user", "ip", "detail"),
     Label: ("examples",),
-    # What the dictionary matched is a piece of a name, or all of it.
+    # A matched term of the dictionary is part of a name, or all of it.
     Sensitive: ("terms", "examples"),
     Destination: ("folder", "owner"),
     ReadBefore: ("examples",),
@@ -51,27 +51,27 @@ def _token(value: Any, pseudonyms: Pseudonyms) -> Any:
 def _inner(value: Any, pseudonyms: Pseudonyms) -> Any:
     if isinstance(value, list):
         return [_inner(each, pseudonyms) for each in value]
-    return _cover(value, pseudonyms) if isinstance(value, Told) else value
+    return _pseudonymize(value, pseudonyms) if isinstance(value, EvidenceRow) else value
 
 
-def _cover(told: _Told, pseudonyms: Pseudonyms) -> _Told:
-    names = NAMES.get(type(told), ())
-    if isinstance(told, Place) and told.dimension == "network":
+def _pseudonymize(row: _Row, pseudonyms: Pseudonyms) -> _Row:
+    names = NAMES.get(type(row), ())
+    if isinstance(row, Place) and row.dimension == "network":
         names = (*names, "place")
-    covered = {
-        field: (_token if field in names else _inner)(getattr(told, field), pseudonyms)
-        for field in type(told).model_fields
+    pseudonymized = {
+        field: (_token if field in names else _inner)(getattr(row, field), pseudonyms)
+        for field in type(row).model_fields
     }
-    return told.model_copy(update=covered)
+    return row.model_copy(update=pseudonymized)
 
 
-def cover_evidence(evidence: Evidence, pseudonyms: Pseudonyms) -> Evidence:
-    """The evidence with tokens in place of names."""
-    return _cover(evidence, pseudonyms)
+def pseudonymize_evidence(evidence: Evidence, pseudonyms: Pseudonyms) -> Evidence:
+    """Return the evidence with tokens in place of names."""
+    return _pseudonymize(evidence, pseudonyms)
 
 
-def cover_alert(alert: Alert, pseudonyms: Pseudonyms) -> Alert:
-    """The alert with tokens in place of names, as exports have it."""
+def pseudonymize_alert(alert: Alert, pseudonyms: Pseudonyms) -> Alert:
+    """Return the alert with tokens in place of names, as in exports."""
     return alert.model_copy(
         update={
             "user": pseudonyms.of(alert.user),
@@ -83,8 +83,8 @@ def cover_alert(alert: Alert, pseudonyms: Pseudonyms) -> Alert:
     )
 
 
-def cover_closed(closed: Closed, pseudonyms: Pseudonyms) -> Closed:
-    """An alert that is shown no more, with tokens in place of names."""
+def pseudonymize_closed(closed: Closed, pseudonyms: Pseudonyms) -> Closed:
+    """Return a closed alert with tokens in place of names."""
     said = closed.sentence
     return closed.model_copy(
         update={

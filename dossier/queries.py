@@ -1,4 +1,4 @@
-"""Evidence behind the five questions of an alert's page, read from the tables."""
+"""Queries for the evidence of an alert's page."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from detection.saves import saved_files
 from detection.sensitive import Term, terms_table
 from detection.sql import into
 from detection.user_agents import MARK
-from dossier.evidence import Evidence, Told
+from dossier.evidence import Evidence, EvidenceRow
 
 __all__ = ["SIGNS", "USUAL", "WATCHED", "count_files", "gather", "subjects"]
 
 SIGNS = 7
-"""Days before an alert's opening in which signs of compromise are looked for."""
+"""Days before an alert's opening that are searched for signs of compromise."""
 WATCHED = 30
-"""Days after an alert's end until which its page is kept current, where nobody reviews it."""
+"""Days after an alert's end in which its page is kept current, unless somebody reviews it."""
 
 USUAL = RULE.periods.training_days
-"""Days before those whose conduct is usual, which is what a baseline looks at."""
+"""Days before those that show what is usual, as many as a baseline has."""
 
 _BOUND = {
     "most_rows": 60,
@@ -39,13 +39,13 @@ _BOUND = {
     "window_hours": RULE.periods.test_window_hours,
 }
 
-_MODELS: Mapping[str, type[Told]] = {
+_MODELS: Mapping[str, type[EvidenceRow]] = {
     name: get_args(field.annotation)[0] for name, field in Evidence.model_fields.items()
 }
 """Row type of each query, by the query's name: a field of :class:`dossier.evidence.Evidence`."""
 
 _COUNTED = {"alert_saves": "saves", "alert_files": "files", "usual_files": "usual_files"}
-"""Tables that uploads are counted in, each made of those before it and ``uploads``, and their queries."""
+"""Tables that count uploads, and their queries; each reads ``uploads`` and the tables before it."""
 
 
 def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> tuple[datetime, datetime] | None:
@@ -53,10 +53,10 @@ def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> 
 
     Args:
         con: Connection.
-        wanted: Alerts by ``alert_id``, each with the time (UTC, without zone) until which its page tells.
+        wanted: Alerts by ``alert_id``, each with the time (UTC, without zone) until which its page shows events.
 
     Returns:
-        First and last time that the evidence reaches to; None where none of the alerts is shown.
+        First and last time of the evidence; None if none of the alerts is shown.
     """
     rows = [{"alert_id": alert, "until": until} for alert, until in wanted.items()]
     schema = pa.schema([("alert_id", pa.string()), ("until", pa.timestamp("us"))])
@@ -70,7 +70,7 @@ def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> 
 def count_files(con: duckdb.DuckDBPyConnection) -> None:
     """Make ``alert_saves``, ``alert_files`` and ``usual_files`` from ``subjects``, ``detections`` and ``uploads``.
 
-    ``uploads`` are those of the subjects' users, of whole days.
+    ``uploads`` holds whole days of the subjects' users.
     """
     for table, query in _COUNTED.items():
         # Only the saves and the usual files read it.
@@ -78,16 +78,16 @@ def count_files(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:
-    """Evidence by alert, of those in ``subjects``.
+    """Return the evidence of each alert in ``subjects``.
 
     Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
-    ``baselines`` (dated by ``day``), ``told_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
-    (see :func:`detection.persons.resolve`). All name users by their persons' keys; what is found shows their addresses.
+    ``baselines`` (dated by ``day``), ``logged_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
+    (see :func:`detection.persons.resolve`). All name users by their persons' keys; the evidence shows their addresses.
 
     Args:
         con: Connection in which these tables exist.
-        networks: What the operator knows of addresses.
+        networks: Networks and countries of addresses.
         terms: Dictionary of what may be sensitive.
     """
     ips = con.execute(
@@ -104,7 +104,7 @@ def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequenc
     )
     con.register("addresses", networks.table(ip for (ip,) in ips))
     con.register("terms", terms_table(terms))
-    found: dict[str, dict[str, list[Told]]] = {
+    found: dict[str, dict[str, list[EvidenceRow]]] = {
         alert: defaultdict(list)
         for (alert,) in con.execute("SELECT DISTINCT alert_id FROM subjects ORDER BY alert_id").fetchall()
     }

@@ -1,4 +1,4 @@
-"""Reads what the pages of alerts are made of from the lake."""
+"""Reading of alerts and their evidence from the lake."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Alert(BaseModel):
 
 
 class Closed(BaseModel):
-    """An alert that is shown no more, with what it said last."""
+    """A closed alert (merged, withdrawn or part of an alert storm) with its last sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,7 +94,7 @@ def _rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
 
 
 def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
-    """All alerts, by opening and user.
+    """Return all alerts, ordered by opening and user.
 
     Args:
         con: Connection in which they are published, see :func:`lake.ledger.publish`.
@@ -113,7 +113,7 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
 
 
 def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
-    """Read alerts that were published and are now merged, withdrawn or part of a flood, with their last wording."""
+    """Return published alerts that are now merged, withdrawn or part of an alert storm, with their last sentence."""
     rows = _rows(
         con,
         """
@@ -133,7 +133,7 @@ def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
 
 
 def watched_until(alert: Alert, now: datetime) -> datetime:
-    """Until when an alert's page tells what came afterwards: until it is reviewed, and for ``WATCHED`` days at most.
+    """Return the time until which an alert's page shows events: its review, or ``WATCHED`` days after its end.
 
     Args:
         alert: The alert.
@@ -154,14 +154,14 @@ def read_evidence(
     networks: Networks,
     terms: Sequence[Term],
 ) -> dict[str, Evidence]:
-    """Evidence by alert.
+    """Return the evidence of each alert.
 
     Args:
         con: Connection in which the alerts are published, see :func:`lake.ledger.publish`.
         lake: Where the tables are.
         alerts: The alerts wanted.
         now: UTC with zone.
-        networks: What the operator knows of addresses.
+        networks: Networks and countries of addresses.
         terms: Dictionary of what may be sensitive.
     """
     span = subjects(con, {alert.alert_id: watched_until(alert, now) for alert in alerts})
@@ -187,5 +187,5 @@ def read_evidence(
         f"CREATE OR REPLACE TEMP TABLE activity AS SELECT {_ACTIVITY} FROM all_activity "  # noqa: S608 -- our own columns
         'WHERE "user" IN (SELECT "user" FROM subjects) OR file_id IN (SELECT file_id FROM alert_files)'
     )
-    con.execute("CREATE OR REPLACE TEMP TABLE told_kinds AS SELECT DISTINCT provider, day, kind FROM all_activity")
+    con.execute("CREATE OR REPLACE TEMP TABLE logged_kinds AS SELECT DISTINCT provider, day, kind FROM all_activity")
     return gather(con, networks=networks, terms=terms)

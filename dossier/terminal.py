@@ -1,4 +1,4 @@
-"""Pages in the terminal: the same words as in HTML, with rich."""
+"""Pages in the terminal, with the same text as in HTML."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _FOUND = {
     "calm": ("Nothing unusual", "green"),
     "unknown": ("Not in the logs", "yellow"),
 }
-# Marks that keep the direction of a name from turning what follows it.
+# Marks that keep a name's direction of text from changing what follows it.
 _ISOLATE, _END = "\u2068", "\u2069"
 OWN_MARK = "own_mark"
-"""Key, in the metadata of a style, of such marks: those of a name are none of ours."""
+"""Key in the metadata of a style that identifies our own marks; a name may contain the same characters."""
 _MARKED = Style(meta={OWN_MARK: True})
 
 
 def _said(pieces: Text) -> RichText:
-    """A sentence; never parsed as markup, so that a name can't style or link the screen."""
+    """Format a sentence, never parsed as markup, so that a name cannot set styles or links."""
     said = RichText()
     for piece in pieces:
         if not isinstance(piece, Outside):
             said.append(piece)
             continue
-        # Left to right needs no marks, and terminals that do not know them would show them.
+        # ASCII needs no marks, and some terminals would show them.
         turns = not piece.isascii()
         said.append(_ISOLATE if turns else "", style=_MARKED)
         for shown, hidden in visible(piece):
@@ -74,7 +74,7 @@ def _section(number: int, section: Section) -> Iterator[RenderableType]:
 
 
 def page_in_terminal(page: Page) -> RenderableType:
-    """The page of an alert."""
+    """Return the page of an alert."""
     alert = page.alert
     shown: list[RenderableType] = [
         RichText(f"{alert.name}\nSeverity: {alert.severity}", style="bold"),
@@ -102,7 +102,7 @@ def page_in_terminal(page: Page) -> RenderableType:
 
 
 def closed_in_terminal(closed: Closed, notice: str = "") -> RenderableType:
-    """The page of an alert that is shown no more; the notice, if any, says that names are pseudonyms."""
+    """Return the page of a closed alert; the notice, if any, says that names are pseudonyms."""
     shown = [
         RichText(f"Alert {closed.alert_id} is {closed.state}", style="bold"),
         _said(("Why: ", Passage(closed.reason), ".")),

@@ -5,16 +5,19 @@ Layout below the directory that is written to::
     ocsf-json/<class>/day=YYYY-MM-DD/part-HHMMSS.ndjson
     ocsf-parquet/ext/<source>/region=<region>/accountId=<account>/eventDay=YYYYMMDD/part-HHMMSS.parquet
     csv/<uploads or alerts>/day=YYYY-MM-DD/part-HHMMSS.csv
-    made-from/                                   state, see exports.state
 
 A file holds an hour, or less of it where the hour has many rows; its name is when it begins. It is written beside its
-place and renamed, so that a reader sees the old one or the new one.
+place and renamed, so that a reader sees the old one or the new one. What was written is recorded in the lake, see
+:mod:`exports.records`.
 """
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -28,15 +31,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from exports.mapping import Piece, csv_header, csv_line, json_line
-from exports.state import digest_of, state_directory
+from lake.durable import file_digest
 from lake.store import Lake, replacing
 from privacy.pseudonyms import Pseudonyms
 
-__all__ = ["CLASSES", "GROUP_ROWS", "Destination", "ExportFormat", "write_pieces"]
+__all__ = ["CLASSES", "GROUP_ROWS", "SUBJECTS", "Destination", "ExportFormat", "write_pieces"]
 
 CLASSES = {"file_hosting": "uploadwatch-uploads", "detection_finding": "uploadwatch-alerts"}
 """Classes of OCSF that are written, with the name of each one's custom source in Amazon Security Lake."""
 
+_DAY = re.compile(r"(?:day|eventDay)=(\d{4})-?(\d{2})-?(\d{2})")
 _READ_ROWS = 5_000
 _PAGE = 1 << 20
 """Security Lake wants pages of a megabyte at most, uncompressed,"""
@@ -51,6 +55,20 @@ class ExportFormat(StrEnum):
     OCSF_PARQUET = "ocsf-parquet"
     CSV = "csv"
 
+
+SUBJECTS = {
+    "uploads": {
+        ExportFormat.OCSF_JSON: "file_hosting",
+        ExportFormat.OCSF_PARQUET: "file_hosting",
+        ExportFormat.CSV: "uploads",
+    },
+    "alerts": {
+        ExportFormat.OCSF_JSON: "detection_finding",
+        ExportFormat.OCSF_PARQUET: "detection_finding",
+        ExportFormat.CSV: "alerts",
+    },
+}
+"""What is exported, with the table of each format that holds it: a class of OCSF, or the subject itself as CSV."""
 
 _SUFFIXES = {ExportFormat.OCSF_JSON: "ndjson", ExportFormat.OCSF_PARQUET: "parquet", ExportFormat.CSV: "csv"}
 
@@ -100,11 +118,61 @@ class Destination:
     def files(self, kind: ExportFormat, table: str, day: date) -> list[Path]:
         """Return the parts of a day that are on disk, and what a killed process left of them."""
         directory = self.directory(kind, table, day)
-        return sorted([*directory.glob(f"part-*.{_SUFFIXES[kind]}"), *directory.glob(".part-*")])
+        names = (name for name in _names(directory) if name.startswith((".part-", "part-")))
+        return [directory / name for name in sorted(names) if name[0] == "." or name.endswith(f".{_SUFFIXES[kind]}")]
+
+    def outputs(self, subject: str) -> dict[ExportFormat, str]:
+        """Return the tables of a subject by format, of the formats that are written."""
+        return {kind: table for kind, table in SUBJECTS[subject].items() if kind in self.formats}
+
+    def lacks(self, day: date) -> bool:
+        """Check whether one of the formats has no file of a day, which has rows for each of them."""
+        return not all(
+            any(_names(self.directory(kind, tables[kind], day)) for tables in SUBJECTS.values())
+            for kind in self.formats
+        )
+
+    def unknown_days(self, known: Container[date]) -> set[date]:
+        """Return the days that have files, though they are not among the known ones.
+
+        A command may have written them, or an earlier version, which recorded them elsewhere.
+        """
+        found = set()
+        for kind in self.formats:
+            for tables in SUBJECTS.values():
+                root = self.directory(kind, tables[kind], date.min).parent
+                for name in _names(root):
+                    day = _day(name)
+                    if day and day not in known and ((root / name).is_file() or _names(root / name)):
+                        found.add(day)
+        return found
+
+    def drop_former_state(self) -> None:
+        """Remove what earlier versions recorded beside the files."""
+        former = self.out / "made-from"
+        if (former / ".lock").exists():
+            shutil.rmtree(former, ignore_errors=True)
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other runs and commands from writing to the directory."""
-        return Lake(root=str(self.out)).alone(state_directory(self.out).name)
+        return Lake(root=str(self.out)).alone()
+
+
+def _names(directory: Path) -> list[str]:
+    """Return the names in a directory; none where there is no such directory."""
+    try:
+        return os.listdir(directory)  # noqa: PTH208 -- a Path for each name takes longer than the listing
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _day(name: str) -> date | None:
+    """Return the day of a directory, or of a file of an earlier version, by its name."""
+    found = _DAY.match(name)
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
 
 
 class _SameError(Exception):
@@ -182,6 +250,6 @@ def _fill_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatc
 
 def _same(one: Path, other: Path) -> bool:
     try:
-        return one.stat().st_size == other.stat().st_size and digest_of(one) == digest_of(other)
+        return one.stat().st_size == other.stat().st_size and file_digest(one) == file_digest(other)
     except FileNotFoundError:
         return False

@@ -1,6 +1,6 @@
-"""Classification of every event of a file, for a person to check by eye.
+"""Classification of every event of a file, for a person to check.
 
-The events are read as an import reads them, and handed to the rules of the product.
+The events are read like those of an import, and classified by the product's rules.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from history.staging import MENDED, register_mended
 __all__ = ["SHOWN_AT_MOST", "Classification", "classify", "outcome_table"]
 
 SHOWN_AT_MOST = 500
-"""Events in a table for the terminal; more are for a program to read."""
+"""Upper bound on events in a table for the terminal."""
 _LIMITS: dict[str, str | int] = {"threads": 2, "memory_limit": "768MB"}
 _ROWS_AT_ONCE = 4096
 _ROWS_HELD = 8192
-"""Rows of a file that are read back together, by each thread: DuckDB's own number would be hundreds of megabytes."""
+"""Rows per read in each thread: DuckDB's default would take hundreds of megabytes."""
 _SHOWN = """
 SELECT
     source, line, number, outcome, kind, operation,
@@ -47,8 +47,8 @@ class Classification:
     """Outcomes of the events of some files.
 
     Attributes:
-        counts: Events by outcome and, of those ignored or rejected, the reason.
-        advice: What to do about the files of which no event could be read, a sentence each.
+        counts: Events by outcome and, if ignored or rejected, the reason.
+        advice: What to do about files without readable events, one sentence each.
         empty: Whether all files are answers without events.
     """
 
@@ -63,16 +63,16 @@ class Classification:
 
     @property
     def read(self) -> int:
-        """Number of events that could be read."""
+        """Return the number of events that could be read."""
         return sum(n for (outcome, _), n in self.counts.items() if outcome != "rejected")
 
     @property
     def rejected(self) -> int:
-        """Number of parts of the files that could not be read."""
+        """Return the number of parts of the files that could not be read."""
         return sum(self.counts.values()) - self.read
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield one dictionary an event, in the order of the files.
+        """Yield one dictionary per event, in the order of the files.
 
         Its keys are source, line (on which the event begins), number (of the event in the file), outcome (upload,
         activity, ignored or rejected), kind, operation, time (ISO 8601, UTC), user, actor_class, ip, country, app,
@@ -87,10 +87,10 @@ class Classification:
 def classify(
     provider: str, sources: Sequence[Path], *, organisation_domains: Sequence[str]
 ) -> Iterator[Classification]:
-    """Read events from files and find what becomes of each, on its own or beside the others.
+    """Read events from files and classify each, on its own or beside the others.
 
     Args:
-        provider: Whose events they are.
+        provider: Provider of the events.
         sources: Files, see :mod:`history.formats`.
         organisation_domains: The organisation's mail domains.
 
@@ -124,7 +124,7 @@ def _stage(con: duckdb.DuckDBPyConnection, provider: str, sources: Sequence[Path
     for number, file in enumerate(file for source in sources for file in event_files(provider, source)):
         con.execute("INSERT INTO sources VALUES (?, ?)", [number, file.path])
         con.register("found", batches(file.blocks()))
-        # Events of one file that are alike to the byte go by one name: whether a repetition counts depends on it.
+        # Byte-identical events of one file share a name, which decides whether a repetition counts.
         con.execute(
             f"""
             COPY (
@@ -141,7 +141,7 @@ def _stage(con: duckdb.DuckDBPyConnection, provider: str, sources: Sequence[Path
 
 
 def _decide(con: duckdb.DuckDBPyConnection, provider: str, parts: str, organisation_domains: Sequence[str]) -> None:
-    """Make the table ``shown``, one row an event or part that cannot be read."""
+    """Make the table ``shown``, with one row per event or unreadable part."""
     found = f"read_parquet('{parts}')"
     lines = f"""
         SELECT CAST(event AS JSON) AS json, CASE WHEN event IS NULL THEN text END AS unreadable, place AS file
@@ -174,11 +174,11 @@ def _decide(con: duckdb.DuckDBPyConnection, provider: str, parts: str, organisat
 
 
 def outcome_table(rows: Iterator[dict[str, Any]], *, several: bool) -> Table:
-    """Render outcomes as a table for the terminal; names from outside are shown as plain text, whatever they contain.
+    """Render outcomes as a table for the terminal; names from events are shown as plain text, whatever they contain.
 
     Args:
-        rows: As :meth:`Classification.rows` gives them; :data:`SHOWN_AT_MOST` are taken.
-        several: Whether they are of several files.
+        rows: From :meth:`Classification.rows`; at most :data:`SHOWN_AT_MOST` are shown.
+        several: Whether they are from several files.
     """
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("Line", justify="right", overflow="fold")
@@ -205,7 +205,7 @@ def _together(*texts: str | None) -> str:
 
 
 def _shown(*texts: str | None) -> str:
-    """The texts on a line each, whatever they hold."""
+    """Return the texts on one line each, whatever they contain."""
     clean = (
         "".join(character if character.isprintable() else "\ufffd" for character in text) for text in texts if text
     )

@@ -1,7 +1,7 @@
-"""Imports exported history: what a provider's API no longer gives lands as audit events of the days it is of.
+"""Import of exported history: events that a provider's API no longer returns land on their days.
 
-An export is read once, into files of one day each; from there each day's new events land in a file of their own. So
-memory does not grow with the export, and each event is compared with what has landed of its day only.
+An export is read once, into one file per day; from there each day's new events land in a file of their own. So memory
+does not grow with the export, and each event is only compared with the landed events of its day.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import duckdb
 from detection.normalise import has_ids, identities_of_files
 from detection.sql import ENGINE
 from history.formats import advice, event_files
-from history.staging import Rejects, Span, Tell, line_pieces, prepare, stage
+from history.staging import Progress, Rejects, Span, line_pieces, prepare, stage
 from lake.days import DAY
 from lake.landing import land_import
 from lake.manifest import Manifest
@@ -27,15 +27,15 @@ from lake.store import Lake
 __all__ = ["ImportReport", "import_history"]
 
 _LIMITS: dict[str, str | int | float | list[str]] = {
-    # More threads would hold more rows, and more than two gain little.
+    # More threads would hold more rows in memory, and more than two gain little.
     "threads": 2,
     "memory_limit": "768MB",
     "preserve_insertion_order": False,
-    # Rows that wait for their day's file; by itself it would be half a million in each thread.
+    # Rows that wait for their day's file; the default is half a million in each thread.
     "partitioned_write_flush_threshold": 8_192,
 }
 _ROWS_AT_ONCE = 500_000
-"""Days are compared with what has landed together, up to so many rows."""
+"""Upper bound on rows of the days that are compared with landed events in one query."""
 _HOUR = timedelta(hours=1)
 
 
@@ -46,10 +46,10 @@ class ImportReport:
     Attributes:
         read: Rows of the files.
         landed: New events by day.
-        duplicate: Rows of events that had landed, from the API or an import, or that were read before.
-        rejected: Rows that are no event of the provider, by the reason.
-        rejects: File that keeps these rows; None where there are none.
-        advice: What to do about the files of which nothing could be read, a sentence each.
+        duplicate: Rows of events that had already landed, from the API or an import, or were read before.
+        rejected: Rows that are not events of the provider, by reason.
+        rejects: File of these rows; None if there are none.
+        advice: What to do about files of which nothing could be read, one sentence each.
         empty: Whether all files are answers without events.
     """
 
@@ -64,7 +64,7 @@ class ImportReport:
 
 @dataclass(frozen=True)
 class _Day:
-    """A day's content in the exports: rows, the files that have them, and the hours that they cover."""
+    """Content of the exports for a day: rows, the files that have them, and the hours that they cover."""
 
     day: date
     rows: int
@@ -74,20 +74,20 @@ class _Day:
 
 
 def import_history(
-    lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, tell: Tell
+    lake: Lake, provider: str, files: Sequence[Path], *, span: Span, now: datetime, progress: Progress
 ) -> ImportReport:
-    """Land the events of exported files. Idempotent: events that have landed before are left out.
+    """Land the events of exported files. Idempotent: events that have already landed are skipped.
 
-    Events land on the day on which they happened, at Office 365, too: a record of an export does not tell when it was
-    published, and a day of uploads reads the raw events of its own day first.
+    Events land on the day on which they happened, also at Office 365: an exported record has no time of publication,
+    and a day of uploads reads the raw events of its own day first.
 
     Args:
-        lake: Where they land.
-        provider: Whose events they are.
+        lake: Lake in which they land.
+        provider: Provider of the events.
         files: Exports, see :mod:`history.formats`.
         span: Days on which events can land.
-        now: The clock's time; later events are rejected.
-        tell: Takes the progress.
+        now: Present time; later events are rejected.
+        progress: Called with the progress.
 
     Raises:
         EventFileError: A file can't be opened, or is of another provider; nothing of any file has landed.
@@ -102,7 +102,7 @@ def import_history(
         report = ImportReport()
         for number, file in enumerate(file for source in files for file in event_files(provider, source)):
             staged = directory / f"export={number}"
-            stage(con, provider, file, staged, rejects, tell)
+            stage(con, provider, file, staged, rejects, progress)
             report.empty = report.empty and file.empty_answer
             if _holds_none(con, staged):
                 report.advice.append(advice(provider, file))
@@ -112,19 +112,19 @@ def import_history(
         for batch in _batches(days):
             fresh = _compare(con, lake, provider, batch)
             for day in batch:
-                tell(f"landing {day.day}", seen / accepted)
+                progress(f"landing {day.day}", seen / accepted)
                 manifest = Manifest(lake.directory(f"{provider}/audit_events", day.day))
                 land_import(manifest, day.start, day.end, _fresh_lines(con, day) if day.day in fresh else (), now=now)
                 seen += day.rows
             report.landed.update(fresh)
-        tell("landed", 1)
+        progress("landed", 1)
     report.read = accepted + sum(report.rejected.values())
     report.duplicate = accepted - sum(report.landed.values())
     return report
 
 
 def _holds_none(con: duckdb.DuckDBPyConnection, staged: Path) -> bool:
-    """Tell whether nothing that a file holds is an event, however it is dated."""
+    """Check whether a file holds no event of any date."""
     parts = [str(path) for path in staged.glob("place=*/*.parquet")]
     if any(Path(part).parent.name != "place=rejects" for part in parts):
         return False
@@ -136,10 +136,10 @@ def _holds_none(con: duckdb.DuckDBPyConnection, staged: Path) -> bool:
 
 
 def _days(con: duckdb.DuckDBPyConnection, directory: Path, now: datetime) -> list[_Day]:
-    """The days of the exports, ascending.
+    """Return the days of the exports, ascending.
 
-    An export speaks for each day that it has events of, on the first and the last of them from the first event's hour
-    and to the last one's: nobody knows how far it was to reach.
+    An export covers each day on which it has events: the first day from the hour of the first event, the last day to
+    the hour of the last one, since its requested range is not known.
     """
     parts: dict[date, list[str]] = {}
     for path in sorted(directory.glob("export=*/place=*-*/*.parquet")):
@@ -154,7 +154,7 @@ def _days(con: duckdb.DuckDBPyConnection, directory: Path, now: datetime) -> lis
         if day == min(parts):
             start = first.replace(tzinfo=UTC)
         if day == max(parts):
-            # The hour in which the clock stands goes on.
+            # The current hour is not over.
             end = max(start, min(last.replace(tzinfo=UTC) + _HOUR, now.replace(minute=0, second=0, microsecond=0)))
         found.append(_Day(day, rows, parts[day], start, end))
     return found
@@ -172,10 +172,10 @@ def _batches(days: Sequence[_Day]) -> Iterator[list[_Day]]:
 
 
 def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Sequence[_Day]) -> dict[date, int]:
-    """Make ``fresh``, the rows that are to land; return how many events of each day have not landed yet."""
+    """Make ``fresh``, the rows to land; return how many new events each day has."""
     files = dict.fromkeys(file for day in days for file in raw_files(lake, provider, day.day))
     identities_of_files(con, provider, list(files))
-    # Events without an id that are alike are several in one file and the same in two, as in numbered.sql.
+    # Equal events without an id are several in one file, and the same in two, as in numbered.sql.
     number, of = "1", "1"
     if not has_ids(provider):
         number = "row_number() OVER (PARTITION BY file, event_key)"
@@ -207,7 +207,7 @@ def _compare(con: duckdb.DuckDBPyConnection, lake: Lake, provider: str, days: Se
         WHERE NOT EXISTS (FROM landed WHERE landed.event_key = once.event_key AND landed.n = once.n)
         """
     )
-    # A file holds all events that are alike, or else their numbers would begin anew.
+    # Equal events must stay in one file, or their numbers would start again.
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE fresh AS

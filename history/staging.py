@@ -1,4 +1,4 @@
-"""Sorts the events of a file by day into Parquet files, and keeps what is no event of the provider."""
+"""Staging of a file's events by day in Parquet files, with a record of rows that are not events of the provider."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from detection.normalise import identities_of_lines
 from history.formats import EventFile, EventFileError, batches, mended
 from lake.days import midnight
 
-__all__ = ["MENDED", "Rejects", "Span", "Tell", "line_pieces", "prepare", "register_mended", "stage"]
+__all__ = ["MENDED", "Progress", "Rejects", "Span", "line_pieces", "prepare", "register_mended", "stage"]
 
-Tell = Callable[[str, float], None]
-"""Takes what is being done, and the share of it that is done."""
+Progress = Callable[[str, float], None]
+"""Callback for progress: the current step, and the share of it that is done."""
 
 _REJECTED = "rejects"
 MENDED = """
     CASE
-        -- JSON has no line breaks within strings, so those found stand between tokens.
+        -- JSON strings contain no line breaks, so these are between tokens.
         WHEN json_valid(text) AND (contains(text, chr(10)) OR contains(text, chr(13)))
             THEN translate(text, chr(10) || chr(13), '  ')
         WHEN json_valid(text) THEN text
         ELSE nullif(translate(mended(text), chr(10) || chr(13), '  '), '')
     END
 """
-"""Expression that gives a text as one line of JSON, and NULL where it is none; needs :func:`register_mended`."""
+"""Expression for a text as one line of JSON, or NULL if it is not JSON; needs :func:`register_mended`."""
 _POLL = 0.2
 _AT_ONCE = 512
 
 
 @dataclass(frozen=True)
 class Span:
-    """The days of a deployment.
+    """Range of days of a deployment.
 
     Attributes:
         first: First day.
-        end: Day after the last one; None where it goes on.
+        end: Day after the last one; None if it is open.
     """
 
     first: date
@@ -51,7 +51,7 @@ class Span:
 
 
 class Rejects:
-    """Rows that are no event of the provider: one JSON object each, with file, line, reason and row.
+    """Rows that are not events of the provider: one JSON object each, with file, line, reason and row.
 
     Attributes:
         counts: Rows by reason.
@@ -70,14 +70,14 @@ class Rejects:
         con.execute("SET VARIABLE parts = $parts", {"parts": parts})
         counts = "SELECT rejected, count(*) FROM read_parquet(getvariable('parts')) GROUP BY ALL ORDER BY ALL"
         self.counts.update(dict(con.execute(counts).fetchall()))
-        told = con.sql(
+        lines = con.sql(
             """
             SELECT to_json({'file': $file, 'line': line, 'reason': rejected, 'row': text}) || chr(10) AS line
             FROM read_parquet(getvariable('parts'))
             """,
             params={"file": file},
         )
-        for piece in line_pieces(told):
+        for piece in line_pieces(lines):
             self._out.write(piece)
 
     def keep(self, directory: Path) -> Path | None:
@@ -92,7 +92,7 @@ class Rejects:
 
 
 def line_pieces(lines: duckdb.DuckDBPyRelation) -> Iterator[bytes]:
-    """The lines of a query's one column of text, many at a time, without a Python object for each."""
+    """Yield the lines of a query with one text column in batches, without a Python object for each."""
     for batch in lines.to_arrow_reader(_AT_ONCE):
         column = batch.column(0)
         _, offsets, data = column.buffers()
@@ -107,10 +107,10 @@ def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
     Args:
         con: Connection.
         span: Days on which events can land.
-        now: The clock's time; later events are rejected.
+        now: Present time; later events are rejected.
     """
     con.execute("SET TimeZone = 'UTC'")
-    # So that the progress can be asked for, and is not printed over ours.
+    # Enabled so that the progress can be queried; not printed, since it would overwrite ours.
     con.execute("SET enable_progress_bar = TRUE")
     con.execute("SET enable_progress_bar_print = FALSE")
     register_mended(con)
@@ -124,36 +124,41 @@ def prepare(con: duckdb.DuckDBPyConnection, span: Span, now: datetime) -> None:
 
 
 def register_mended(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the function of :data:`MENDED` known to a connection."""
+    """Register the function of :data:`MENDED` in a connection."""
     con.create_function("mended", mended, ["VARCHAR"], "VARCHAR")
 
 
 def stage(
-    con: duckdb.DuckDBPyConnection, provider: str, file: EventFile, directory: Path, rejects: Rejects, tell: Tell
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    file: EventFile,
+    directory: Path,
+    rejects: Rejects,
+    progress: Progress,
 ) -> None:
     """Read a file into ``directory/place=YYYY-MM-DD/*.parquet``, with event_key, time, text, line and content.
 
     Args:
         con: Connection, see :func:`prepare`.
-        provider: Whose events they are.
+        provider: Provider of the events.
         file: The file.
-        directory: Where the files are made; is not there yet.
-        rejects: Takes what is no event of the provider.
-        tell: Takes the progress.
+        directory: Directory for the files; must not exist yet.
+        rejects: Receives the rows that are not events of the provider.
+        progress: Called with the progress.
 
     Raises:
         EventFileError: The file can't be read.
     """
     con.register("found", batches(file.blocks()))
-    # How many rows there are is not known ahead, and DuckDB expects one: it would hold all of them to join them with a
-    # table of a hundred codes, in place of the table.
+    # DuckDB estimates one row, since the number is unknown. It would then hold all rows in memory for a join with
+    # a table of a hundred codes, instead of the table.
     con.execute("SET disabled_optimizers = 'build_side_probe_side'")
     try:
-        _sort(con, provider, directory, lambda: tell(f"reading {file.name}", file.share))
+        _sort(con, provider, directory, lambda: progress(f"reading {file.name}", file.share))
     except duckdb.OutOfMemoryException as error:
         raise EventFileError(
             f"{file.name} has rows so large that they do not fit into memory. Import it in smaller files, and "
-            "leave out what is no audit event."
+            "leave out what is not an audit event."
         ) from error
     finally:
         con.execute("RESET disabled_optimizers")
@@ -161,9 +166,9 @@ def stage(
     rejects.add_staged(con, file.name, directory)
 
 
-def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, tell: Callable[[], None]) -> None:
-    # The place of an event goes through the rules in what is the name of a landed file there, and the reason of what
-    # is none in the same way.
+def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, progress: Callable[[], None]) -> None:
+    # The rules carry the place of an event in the column for the name of a landed file, and the reason of a reject
+    # likewise.
     identities_of_lines(
         con,
         provider,
@@ -203,5 +208,5 @@ def _sort(con: duckdb.DuckDBPyConnection, provider: str, directory: Path, tell: 
                 copied.result(_POLL)
                 break
             except NotYet:
-                tell()
-    tell()
+                progress()
+    progress()

@@ -1,4 +1,4 @@
-"""Coverage of each source: since when it is watched, and which windows could be evaluated."""
+"""Coverage of each source: the start of its history, and which windows could be evaluated."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from lake.manifest import Manifest
 from lake.raw_days import lost_raw_days
 from lake.store import Lake
 
-__all__ = ["evaluations", "first_days", "tell_evaluations", "tell_source_days", "tell_sources"]
+__all__ = ["create_evaluations", "create_source_days", "create_sources", "evaluations", "first_days"]
 
 _HOUR = timedelta(hours=1)
 
 
 def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
-    """First day with audit events of each provider, from which its activation counts; none where there is none."""
+    """Return the first day with audit events of each provider, from which its activation counts; without empty ones."""
     found = {}
     for provider in providers:
         table = f"{provider}/audit_events"
-        # A day whose raw events are lost had some, or may have had.
+        # A day with lost raw events counts, since it had some or may have had some.
         lost = set(lost_raw_days(lake, provider))
         days = sorted({*lake.landed_days(table), *lost})
         first = next((day for day in days if day in lost or Manifest(lake.directory(table, day)).events), None)
@@ -35,19 +35,19 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
     return found
 
 
-def tell_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
+def create_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:
     """Make the table ``sources`` (provider, first_day) from :func:`first_days`."""
     con.execute("CREATE OR REPLACE TEMP TABLE sources (provider VARCHAR, first_day TIMESTAMP)")
     for provider, began in first.items():
         con.execute("INSERT INTO sources VALUES (?, ?)", [provider, midnight(began)])
 
 
-def tell_source_days(
+def create_source_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, providers: Sequence[str], days: Sequence[date]
 ) -> None:
-    """Make the table ``source_days`` (provider, day): those of the given days with uploads or activity.
+    """Make the table ``source_days`` (provider, day): those given days with uploads or activity.
 
-    By the notes, since to read months of everybody's events would take longer.
+    Read from the partition metadata, since to read months of everybody's events would take longer.
     """
     tables = {provider: (f"{provider}/uploads", f"{provider}/activity") for provider in providers}
     rows = [
@@ -57,13 +57,13 @@ def tell_source_days(
         if any((note := lake.note(table, day)) and note.rows for table in both)
     ]
     schema = pa.schema([("provider", pa.string()), ("day", pa.date32())])
-    con.register("told_days", pa.Table.from_pylist(rows, schema=schema))
-    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM told_days")
-    con.unregister("told_days")
+    con.register("source_day_rows", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("CREATE OR REPLACE TEMP TABLE source_days AS FROM source_day_rows")
+    con.unregister("source_day_rows")
 
 
 def _hours(lake: Lake, provider: str, days: Sequence[date]) -> dict[datetime, str]:
-    """Return the hours that were seen whole, with the cause of a gap in them or an empty text."""
+    """Return the hours that were pulled, each with the cause of a gap in it or an empty text."""
     manifests = (Manifest(lake.directory(f"{provider}/audit_events", day)) for day in days)
     return {hour: cause for manifest in manifests for hour, cause in manifest.seen.items()}
 
@@ -75,17 +75,17 @@ def evaluations(
     day: date,
     parameters: Parameters,
 ) -> list[tuple[str, datetime, str, str | None]]:
-    """Return for each provider and window that starts on the day: scope, start (UTC without zone), state and reason.
+    """Return scope, start (UTC without zone), state and reason of each provider's windows that start on the day.
 
-    The state follows from what an alert needs: the age of the source, the history that the day's baselines compare
-    with (where they are made), and the events of the window.
+    The state depends on what an alert needs: the age of the source, the history behind the day's baselines (if they
+    exist), and the events of the window.
 
     Args:
-        lake: Where events and baselines are.
+        lake: Lake with events and baselines.
         providers: The sources.
         began: First day with events of each, from :func:`first_days`.
         day: The day.
-        parameters: Settings of the detector: how old a source, and how long its baselines' history has to be.
+        parameters: Settings of the detector: the required age of a source and history of its baselines.
     """
     rows: list[tuple[str, datetime, str, str | None]] = []
     activation = timedelta(days=parameters.activation_days)
@@ -115,7 +115,7 @@ def evaluations(
     return rows
 
 
-def tell_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, datetime, str, str | None]]) -> None:
+def create_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, datetime, str, str | None]]) -> None:
     """Make the table ``evaluations`` from :func:`evaluations`."""
     con.execute(
         """
@@ -131,7 +131,7 @@ def tell_evaluations(con: duckdb.DuckDBPyConnection, rows: Sequence[tuple[str, d
 
 
 def _cold(lake: Lake, providers: Sequence[str], day: date, parameters: Parameters) -> dict[str, str]:
-    """Return sources not scored yet because the day's baselines know too little of them, with since and until when."""
+    """Return why sources are not scored yet for lack of history, with the first upload and the first scored day."""
     if not lake.parts("baselines", [day]):
         return {}
     with duckdb.connect(config=dict(ENGINE)) as con:

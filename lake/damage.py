@@ -1,4 +1,4 @@
-"""The error of a file that is not what was written."""
+"""Error of a file whose content is not what was written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["DamagedError"]
 
 
 class DamagedError(MendableError, RuntimeError):
-    """A file of the lake is damaged or missing, and nothing can stand in for it.
+    """Error of a file of the lake that is damaged or missing, without a copy to restore it from.
 
     Attributes:
         path: The file.

@@ -1,4 +1,4 @@
-"""Days, UTC: as dates, as ranges, and how far one day reads or reaches another."""
+"""Days, UTC: as dates, as ranges, and with their look-behind and training periods."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DAY = timedelta(days=1)
 TRAINING_DAYS: int = Parameters().training_days
 
 REACH = timedelta(days=14)
-"""Period before a range from which its data can change a derived day: a stream sends events two weeks late; two
-days of publication at Office 365, a window over midnight and an alert that opened a day before are less."""
+"""Look-behind: the period before a range whose derived days may change with it. A stream sends events up to two weeks
+late; two days of publication at Office 365, a window over midnight and an alert of the day before need less."""
 
 
 def midnight(day: date) -> datetime:
@@ -27,5 +27,5 @@ def days_between(first: date, last: date) -> list[date]:
 
 
 def past(day: date, parameters: Parameters) -> list[date]:
-    """Return the training days before a day, which the thresholds are calibrated on, too."""
+    """Return the training days before a day, on which thresholds are calibrated, too."""
     return days_between(day - timedelta(days=parameters.training_days), day - DAY)

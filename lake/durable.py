@@ -1,7 +1,7 @@
-"""Files replaced whole: a reader sees the old content or the new, and what is durable survives a power cut.
+"""Atomic replacement of files: a reader sees the old content or the new; durable content survives a power cut.
 
-A file is written beside its place and renamed over it. Where it cannot be computed again, its content and the directory
-entry reach the disk before it has its name: a rename alone may leave an empty file under a good name.
+A file is written beside its target and renamed over it. If it cannot be computed again, content and directory entry are
+synced to disk first: a rename alone may leave an empty file under the final name.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "LEFT_BEHIND_SECONDS",
     "directory_lock",
     "file_digest",
+    "indicates_damage",
     "make_directory",
     "make_way",
     "move_durably",
@@ -30,13 +31,12 @@ __all__ = [
     "replace_text",
     "replacing",
     "sync",
-    "tells_of_damage",
 ]
 
 T = TypeVar("T")
 
 LEFT_BEHIND_SECONDS = 86_400
-"""Age after which nobody writes to a temporary file any more: longer than any run."""
+"""Age after which a temporary file is abandoned: longer than any run."""
 _DAMAGE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.EIO})
 
 
@@ -47,8 +47,8 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     Temporary files of the same name that a killed process left more than a day ago are removed.
 
     Args:
-        path: File to replace; its directory is made where it is missing.
-        durable: Whether the content reaches the disk before the rename. False for what can be computed again.
+        path: File to replace; a missing directory is made.
+        durable: Whether the content is synced before the rename. False for files that can be computed again.
     """
     make_directory(path.parent, durable=durable)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -74,7 +74,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def replace_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a small text file so that readers see the old text or the new."""
+    """Replace a small text file so that readers see the old text or the new."""
     with replacing(path, durable=durable) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
@@ -90,7 +90,7 @@ def move_durably(source: Path, target: Path) -> None:
 def make_way(path: Path) -> None:
     """Move a directory aside that stands in a file's place, or remove it where it is empty.
 
-    A container's runtime makes one where a file that it is to mount is missing.
+    A container runtime makes one if a file that it should mount is missing.
     """
     if not path.is_dir() or path.is_symlink():
         return
@@ -102,7 +102,7 @@ def make_way(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a directory's entries, are on the disk."""
+    """Sync a file's content, or a directory's entries, to disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -111,7 +111,7 @@ def sync(path: Path) -> None:
 
 
 def make_directory(path: Path, *, durable: bool = True) -> None:
-    """Make a directory and those above it; durable ones are on the disk before anything is put into them."""
+    """Make a directory and its parents; durable ones are synced to disk before they are used."""
     if path.is_dir():
         return
     missing = [path]
@@ -125,7 +125,7 @@ def make_directory(path: Path, *, durable: bool = True) -> None:
 
 @contextmanager
 def directory_lock(directory: Path) -> Iterator[None]:
-    """Keep other processes that lock the same directory waiting; it is made where it is missing."""
+    """Lock a directory against other processes that lock it; make it if it is missing."""
     make_directory(directory)
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -147,24 +147,24 @@ def read_digest(path: Path) -> str | None:
 
 
 def read_content(path: Path) -> bytes | None:
-    """Return a file's bytes; None where it is missing, is no file, or the disk cannot read it.
+    """Return a file's bytes; None if it is missing, not a file, or unreadable on the disk.
 
     Raises:
-        OSError: The file could not be looked at, so that nothing is known of it.
+        OSError: The file could not be accessed, so its state is unknown.
     """
     return _read(path, Path.read_bytes)
 
 
 def _read(path: Path, read: Callable[[Path], T]) -> T | None:
     try:
-        # To open a pipe would wait for whoever writes to it.
+        # Opening a pipe would wait for a writer.
         return read(path) if stat.S_ISREG(path.stat().st_mode) else None
     except OSError as error:
-        if not tells_of_damage(error):
+        if not indicates_damage(error):
             raise
         return None
 
 
-def tells_of_damage(error: OSError) -> bool:
-    """Return whether a file is gone or damaged; else nobody could look, as where a permission is missing."""
+def indicates_damage(error: OSError) -> bool:
+    """Return whether an error means that a file is missing or damaged, rather than that access to it was denied."""
     return error.errno in _DAMAGE

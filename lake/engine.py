@@ -1,9 +1,9 @@
-"""The memory that a process's DuckDB databases may use, and the directories in which they spill what does not fit.
+"""Memory limits of a process's DuckDB databases, and the directories to which they spill.
 
-DuckDB takes four fifths of what it finds, as if nothing else ran in the process. Python, Dagster and Arrow need memory,
-too, and so do DuckDB's own readers and sorts, so a database gets a share of what is left after them. What does not fit
-goes to ``<home>/spill/<process>/<database>``. A process holds a kernel lock on its directory, so that the next process
-knows what a killed one has left, and removes it.
+By default, DuckDB takes four fifths of the memory, as if nothing else ran in the process. But Python, Dagster, Arrow
+and DuckDB's own readers and sorts need memory too, so a database gets a share of the rest. It spills to
+``<home>/spill/<process>/<database>``. A process holds a kernel lock on its directory, so that the next process can
+recognise and remove what a killed one left.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ SPILL = "spill"
 
 _MIB = 1 << 20
 _OTHERS = 512 * _MIB
-"""Memory of everything else in a run's process."""
+"""Memory reserved for everything else in a run's process."""
 _SHARE = 0.7
-"""Share of the rest that a database gets: its readers and sorts use more than it counts."""
+"""Share of the rest that a database gets: its readers and sorts use more than DuckDB accounts for."""
 _LEAST = 128 * _MIB
 
 _held: dict[tuple[int, Path], Path] = {}
@@ -39,7 +39,7 @@ _held: dict[tuple[int, Path], Path] = {}
 
 
 def available_bytes(membership: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int:
-    """Return the memory that this process may use: the least limit of its control groups, or the machine's memory.
+    """Return the memory that this process may use: the lowest limit of its control groups, or the machine's memory.
 
     Args:
         membership: File that names the process's control groups, of version 1 or 2.
@@ -57,12 +57,12 @@ def available_bytes(membership: Path = Path("/proc/self/cgroup"), mount: Path = 
 
 
 def _limits(root: Path, place: str, name: str) -> list[int]:
-    """Read the limits of a control group and of those that it lies in; a container sees its own one as the root."""
+    """Read the limits of a control group and its parents; a container sees its own group as the root."""
     found = []
     at = root / place.lstrip("/")
     for group in (at, *at.parents):
         with suppress(OSError, ValueError):
-            # Version 2 writes "max" where there is no limit, version 1 a number beyond any machine's memory.
+            # Without a limit, version 2 writes "max", and version 1 a number beyond any machine's memory.
             found.append(int((group / name).read_text(encoding="ascii")))
         if group == root:
             break
@@ -73,13 +73,13 @@ def engine_bytes(available: int) -> int:
     """Return the memory limit of one database.
 
     Args:
-        available: What the process may use, from :func:`available_bytes`.
+        available: Memory that the process may use, from :func:`available_bytes`.
     """
     return max(_LEAST, int((available - _OTHERS) * _SHARE))
 
 
 def bound(con: duckdb.DuckDBPyConnection, home: Path) -> None:
-    """Limit the memory of a connection's database, and let it spill below the home. Does nothing the second time.
+    """Limit the memory of a connection's database, and let it spill below the home. Idempotent.
 
     Args:
         con: Connection to a database in memory.
@@ -91,7 +91,7 @@ def bound(con: duckdb.DuckDBPyConnection, home: Path) -> None:
     [(current,)] = con.execute("SELECT current_setting('temp_directory')").fetchall()
     if Path(current).parent in _held.values():
         return
-    # Two databases in one directory would take each other's files for theirs.
+    # Two databases in one directory would confuse each other's files.
     directory = tempfile.mkdtemp(prefix="db-", dir=_directory(home))
     con.execute(f"SET temp_directory = '{directory.replace(chr(39), chr(39) * 2)}'")
     con.execute(f"SET memory_limit = '{engine_bytes(available_bytes())}B'")
@@ -99,7 +99,7 @@ def bound(con: duckdb.DuckDBPyConnection, home: Path) -> None:
 
 @contextmanager
 def opened(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a database in memory of its own, bounded as :func:`bound` says.
+    """Open a new in-memory database, limited by :func:`bound`.
 
     Args:
         home: Directory of the deployment.
@@ -112,7 +112,7 @@ def opened(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def sweep(home: Path) -> None:
-    """Remove what processes that no longer run have spilled below a home.
+    """Remove the spilled files of dead processes below a home.
 
     Args:
         home: Directory of the deployment.
@@ -139,17 +139,17 @@ def _sweep(root: Path) -> None:
 
 
 def _directory(home: Path) -> Path:
-    """Return this process's directory below a home, after making it and sweeping those of dead processes."""
+    """Make and return this process's directory below a home, and remove those of dead processes."""
     key = (os.getpid(), home.absolute())
     if key in _held and _held[key].is_dir():
         return _held[key]
     root = key[1] / SPILL
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Another process must not sweep the directory between its making and its lock.
+    # Another process must not remove the directory before it is locked.
     with directory_lock(root):
         _sweep(root)
         made = Path(tempfile.mkdtemp(prefix="process-", dir=root))
-        # Never closed: the kernel lets go of it with the process, however that ends.
+        # Never closed: the kernel releases the lock when the process ends.
         fcntl.flock(os.open(made, os.O_RDONLY), fcntl.LOCK_EX)
     _held[key] = made
     atexit.register(_remove, key)

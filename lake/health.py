@@ -1,7 +1,7 @@
-"""Health of the sources: which step of which source fails, since when, and how often in a row.
+"""Health of the sources: the failing steps of each, since when, and how many times in a row.
 
-One JSON file a source, ``<provider>/health.json`` below the lake's root. A run writes it where it catches the fault of
-a source; commands, the notifier and the circuit breaker read it, without Dagster's event log.
+One JSON file per source, ``<provider>/health.json`` below the lake's root. A run writes it when it catches an error of
+a source; commands, the notifier and the circuit breaker read it, and need no access to Dagster's event log.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ __all__ = [
 
 
 Kind = Literal["refused", "unavailable", "damaged", "fault"]
-"""Kinds of failure: the provider refuses, or is unreachable for now; a file of the lake is damaged; anything else."""
+"""Kinds of failure: the provider refuses, or is unavailable for now; a file of the lake is damaged; anything else."""
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A step of a source that failed in the latest run that tried it.
+    """Step of a source that failed in the latest run that tried it.
 
     Attributes:
-        since: First of the failed runs in a row, UTC.
-        failures: Failed runs in a row.
+        since: First of the consecutive failed runs, UTC.
+        failures: Consecutive failed runs.
         problem: What is wrong, where, and what to do: a sentence for a person, without secrets.
-        kind: What kind of trouble it is, by which it is decided when people are notified.
+        kind: Kind of failure; it decides when people are notified.
     """
 
     since: datetime
@@ -58,10 +58,10 @@ class Health:
 
     Attributes:
         checked_at: Latest run that tried any step, UTC; None before the first.
-        troubles: Failing steps by name (``pull``, ``logged_uploads``, ``sizes``, ``uploads``); empty where all is well.
-        unconfigured_since: First run, UTC, that found data of the source in the lake but the source not configured.
-        removed: Who removed the source for good, and why; empty where it is not.
-        skew_seconds: The host's clock less the provider's in the latest pull that was told the time.
+        troubles: Failing steps by name (``pull``, ``logged_uploads``, ``sizes``, ``uploads``); empty if none fails.
+        unconfigured_since: First run, UTC, that found data of the source in the lake but no configuration for it.
+        removed: Who removed the source for good, and why; empty if it was not removed.
+        skew_seconds: The host's clock minus the provider's in the latest pull whose answers had a time.
     """
 
     checked_at: datetime | None = None
@@ -79,9 +79,9 @@ def _path(lake: Lake, provider: str) -> Path:
 
 
 def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
-    """Return the health of each source; a source that no run has tried yet has no troubles.
+    """Return the health of each source; a source that no run has tried yet has no failing steps.
 
-    A file that cannot be read counts as not written yet: the next run writes it again.
+    An unreadable file is treated as missing: the next run writes it again.
     """
     found = {}
     for provider in providers:
@@ -93,7 +93,7 @@ def read_health(lake: Lake, providers: Iterable[str]) -> dict[str, Health]:
 
 
 def damaged_health(lake: Lake, provider: str) -> Path | None:
-    """Return the file of a source's health where it is not what was written."""
+    """Return the file of a source's health if it is damaged."""
     path = _path(lake, provider)
     if not os.path.lexists(path):
         return None
@@ -117,16 +117,16 @@ def record(
     """Record how a step of a source ended.
 
     Args:
-        lake: Where the file is kept.
+        lake: Lake that holds the file.
         provider: The source.
         step: ``pull``, ``logged_uploads``, ``sizes`` or ``uploads``.
-        problem: What is wrong, for a person; empty where the step went well.
+        problem: What is wrong, for a person; empty if the step succeeded.
         now: Present time, UTC with zone.
-        kind: What kind of problem it is.
-        skew: The host's clock less the provider's; None where this step was not told the time.
+        kind: Kind of failure.
+        skew: The host's clock minus the provider's; None if this step received no time.
 
     Returns:
-        The health after it.
+        The updated health.
     """
     with lake.alone(f"{provider}/health"):
         before = read_health(lake, [provider])[provider]
@@ -140,7 +140,7 @@ def record(
 
 
 def record_unconfigured(lake: Lake, provider: str, *, now: datetime) -> Health:
-    """Record that a source with data in the lake is not configured; the first run that finds so counts."""
+    """Record that a source with data in the lake is not configured; the time of the first such run is kept."""
     with lake.alone(f"{provider}/health"):
         before = read_health(lake, [provider])[provider]
         if before.unconfigured_since or before.removed:
@@ -149,7 +149,7 @@ def record_unconfigured(lake: Lake, provider: str, *, now: datetime) -> Health:
 
 
 def record_removed(lake: Lake, provider: str, why: str, *, now: datetime) -> Health:
-    """Record that a source was removed for good: it is no longer missed. Being pulled again takes that back."""
+    """Record that a source was removed for good, so that it is no longer reported missing. A new pull reverts that."""
     with lake.alone(f"{provider}/health"):
         return _write(lake, provider, Health(now.astimezone(UTC), removed=why))
 

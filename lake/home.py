@@ -1,4 +1,4 @@
-"""Files of a home beside its lake: the pages with their addresses, and the note of a replay."""
+"""Files of a home beside its lake: the pages with their addresses, and the marker of a replay."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ __all__ = ["INDEX", "REPLAY_NOTE", "dossier_path", "dossier_url", "pages_directo
 
 INDEX = "index.html"
 REPLAY_NOTE = "replay.json"
-"""File by which a home is known to have been made by a replay."""
+"""File that marks a home as made by a replay."""
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 def pages_directory(lake: Lake) -> Path:
-    """Directory of the pages, in the home that the lake belongs to."""
+    """Return the directory of the pages, in the home of the lake."""
     return Path(lake.root).absolute().parent / "pages"
 
 
 def dossier_path(lake: Lake, alert_id: str) -> Path:
-    """File of an alert's page, whether it has been made yet or not.
+    """Return the file of an alert's page, which may not exist yet.
 
     Args:
         lake: The lake.
         alert_id: The alert's published id.
 
     Raises:
-        ValueError: It is no alert's id, so that no file can be named by it.
+        ValueError: It is not an alert's id, so it must not become part of a file name.
     """
     if not _ID.fullmatch(alert_id):
-        raise ValueError(f"{alert_id!r} is no alert_id: take one from `uploadwatch alerts --format json`")
+        raise ValueError(f"{alert_id!r} is not an alert_id: take one from `uploadwatch alerts --format json`")
     return pages_directory(lake) / f"{alert_id}.html"
 
 
 def dossier_url(lake: Lake, alert_id: str | None, base: str) -> str:
-    """Return the address of an alert's page, or of the index where ``alert_id`` is None.
+    """Return the address of an alert's page, or of the index if ``alert_id`` is None.
 
     Args:
         lake: The lake.

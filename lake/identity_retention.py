@@ -1,4 +1,4 @@
-"""Retention of identities: those of persons of whom nothing else is kept go; the others are still to be shown."""
+"""Retention of identities: they are kept, for display, as long as any other data of the person."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from lake.store import Lake
 __all__ = ["drop_identities", "old_identities"]
 
 _KEYED = ("user_hours", "scores", "detections")
-"""Tables that name persons; whoever is in another was in one of these on the same day."""
+"""Tables that name persons; a person in any other table is in one of these on the same day."""
 
 
 def old_identities(lake: Lake, first: date) -> Iterator[tuple[str, date, pa.Table]]:
-    """Find what nothing needs of the identities before a day: the table, the day, and account and time of its rows."""
+    """Find unneeded identities before a day: the table, the day, and account and time of its rows."""
     with duckdb.connect() as con:
-        read_people(lake).tell(con)
+        read_people(lake).load_into(con)
         days = sorted({day for table in IDENTITIES for day in lake.days(table)})
         lake.view(con, "dated_identities", IDENTITIES, days, dated=True, lost_too=True)
         con.execute("CREATE TEMP TABLE kept_names (name VARCHAR)")
@@ -47,7 +47,7 @@ def old_identities(lake: Lake, first: date) -> Iterator[tuple[str, date, pa.Tabl
 
 
 def drop_identities(lake: Lake, table: str, day: date, gone: pa.Table) -> None:
-    """Write a partition again without rows that :func:`old_identities` found; remove it where none is left."""
+    """Rewrite a partition without the rows that :func:`old_identities` found; remove an empty one."""
     note = lake.note(table, day)
     with duckdb.connect() as con:
         lake.view(con, "stored", [table], [day])

@@ -1,8 +1,8 @@
-"""Parquet files that cannot be computed again: written durable and twice, verified on read, restored from the copy.
+"""Parquet files that cannot be computed again: written durably and twice, verified on read, restored from the copy.
 
-Beside ``name.parquet`` stand ``name.copy.parquet``, the same bytes, and ``name.json``, which holds their digest. They
-are written in the order copy, file, digest. So at any moment the file has the digest or is the same as its copy, and
-one of the three can be lost or damaged without a loss.
+Beside ``name.parquet`` are ``name.copy.parquet`` with the same bytes and ``name.json`` with their digest. They are
+written in the order copy, file, digest. So at any moment the file matches the digest or its copy, and one of the three
+can be lost or damaged without loss of data.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_kept(path: Path, write: Callable[[Path], object]) -> str:
 
     Args:
         path: The file.
-        write: Writes the content to the path that it is given.
+        write: Function that writes the content to the given path.
 
     Returns:
         SHA-256 of the file.
@@ -56,10 +56,10 @@ def write_kept(path: Path, write: Callable[[Path], object]) -> str:
 
 
 def intact(path: Path) -> Path | None:
-    """Return the file where its content is what was written, after restoring what is lost or damaged.
+    """Return the file with verified content, after restoring it from the copy if necessary.
 
     Returns:
-        The file; None where it was never written.
+        The file; None if it was never written.
 
     Raises:
         DamagedError: File and copy are lost or damaged.
@@ -68,13 +68,13 @@ def intact(path: Path) -> Path | None:
 
 
 def restore(path: Path) -> Path | None:
-    """Restore what is lost or damaged of a file, its copy and its digest; as :func:`intact`, which leaves the copy."""
+    """Restore a lost or damaged file, copy or digest; like :func:`intact`, which does not restore the copy."""
     with _alone(path):
         return _restored(path)
 
 
 def state_of(path: Path) -> tuple[str, str]:
-    """Look at a file, its copy and its digest without changing anything.
+    """Check a file, its copy and its digest without changing anything.
 
     Returns:
         ``whole``, ``restorable`` (one of the three is lost or damaged) or ``lost``, and what is wrong.
@@ -85,7 +85,7 @@ def state_of(path: Path) -> tuple[str, str]:
     if recorded is None and copied is None and content is not None and _readable(path):
         return "restorable", "an earlier version wrote it, which kept no copy"
     if content == copied and not _readable(path):
-        # Both were emptied or replaced by the same thing.
+        # Both were emptied or replaced by the same content.
         content = copied = None
     wrong = {
         path.name: content not in (recorded, copied) or content is None,
@@ -115,7 +115,7 @@ def _restored(path: Path) -> Path | None:
         if recorded is None:
             return None
         raise DamagedError(path, "it is missing, and so is its copy", _REMEDY.format(name=path.name))
-    # Both may have been emptied or replaced by the same thing.
+    # Both may have been emptied or replaced by the same content.
     if content is not None and content == copied and _readable(path):
         _record(path, content)
         return path
@@ -148,16 +148,16 @@ def _readable(path: Path) -> bool:
 
 
 def _recorded(path: Path) -> str | None:
-    """The digest that was recorded; None where there is none, or it cannot be read."""
+    """Return the recorded digest; None if it is missing or cannot be read."""
     try:
-        told = json.loads(read_content(path.with_suffix(".json")) or b"")
-        return str(told["content"])
+        metadata = json.loads(read_content(path.with_suffix(".json")) or b"")
+        return str(metadata["content"])
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _record(path: Path, content: str) -> None:
-    """Record the digest; what else the file says of the content it was written for stays only if it still holds."""
+    """Record the digest; other metadata in the file stays only if it is about the same content."""
     if _recorded(path) != content:
         replace_text(path.with_suffix(".json"), json.dumps({"content": content}))
 

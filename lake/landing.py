@@ -1,4 +1,4 @@
-"""Landing of raw audit events on disk: which slices of a day are due, and how they are written."""
+"""Landing of raw audit events on disk: selection of due slices, and how they are written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from lake.raw_events import holds_all
 __all__ = ["GapAgain", "compressing", "due", "land", "land_import", "land_late", "land_recovered"]
 
 _LEVEL = 1
-"""Of audit events, whose lines are alike, zstd's fastest level leaves less than its usual one, and is read faster."""
+"""Since lines of audit events are alike, zstd's fastest level compresses better than its default, and reads faster."""
 
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
@@ -41,22 +41,21 @@ def due(
     pieces: int = 1,
     damaged: Collection[str] = (),
 ) -> list[tuple[datetime, datetime]]:
-    """Return the slices of a day that are to be pulled: new ones, and those that are not final.
+    """Return the slices of a day that must be pulled: new ones, and those that are not final.
 
-    A day that is over and was never pulled is one slice, or a few; a day in progress is pulled by the hour, so that
-    a poll run asks only for what is new.
+    A past day that was never pulled is one slice, or a few; a day in progress is pulled by the hour, so that a poll run
+    requests only what is new.
 
     Args:
         manifest: What has landed.
         day: The day, UTC.
-        now: The provider's time. A slice that claims to be pulled later was pulled by a wrong clock, and is not final.
+        now: The provider's time. A slice with a later pull time was pulled with a wrong clock, and is not final.
         lateness: A slice pulled this long after its end is final.
-        retention: What landed or was imported and is older than this is left alone: the provider would answer with
-            less.
+        retention: Landed or imported events older than this are not pulled again: the provider would return fewer.
         again: Slices that ended longer ago than this are not pulled again, unless they were pulled before their end;
-            None: all are that are not final.
-        pieces: Slices into which a day that is over and was never pulled is cut; 24 at most.
-        damaged: Files of slices that are to be pulled again whatever their age, while the provider keeps their events.
+            None: pull all that are not final.
+        pieces: Slices into which a past day that was never pulled is split; 24 at most.
+        damaged: Files of slices to pull again whatever their age, while the provider keeps their events.
 
     Returns:
         Start and end of each, UTC, ascending.
@@ -93,17 +92,16 @@ def land(
 ) -> Slice:
     """Stream one slice to disk, page by page, and record it in the manifest.
 
-    A slice that was landed before is never replaced by less: where the new answers lack any of its events, its file
-    stays beside the new one.
+    A landed slice never loses events: if the new answers lack any of them, the old file stays beside the new one.
 
     Args:
-        manifest: Manifest of the slice's day; it lists the slice once that has landed whole.
+        manifest: Manifest of the slice's day; it lists the slice once all of it has landed.
         start: Start of the slice, UTC.
         end: End of the slice, UTC, exclusive.
-        answers: What the connector yields.
-        now: The provider's time when the slice was asked for.
-        provider: Whose events they are, by which two renderings of one event are known as the same; empty: lines that
-            differ are different events.
+        answers: Answers that the connector yields.
+        now: The provider's time when the slice was requested.
+        provider: Provider of the events, which identifies two renderings of one event; empty: different lines are
+            different events.
     """
     pages = 0
     gaps: list[GapEntry] = []
@@ -124,7 +122,7 @@ def land(
 
 @dataclass(frozen=True)
 class GapAgain:
-    """An open gap that is asked for again.
+    """Open gap that is requested again.
 
     Attributes:
         manifest: Manifest of its day.
@@ -138,11 +136,11 @@ class GapAgain:
 
 
 def land_recovered(again: GapAgain, answers: Iterable[Page | Gap], *, now: datetime) -> int:
-    """Land what an open gap left out, and record what is still missing of it.
+    """Land the missing events of an open gap, and record what is still missing.
 
     Args:
         again: The gap.
-        answers: What the connector yields for it.
+        answers: Answers that the connector yields for it.
         now: The provider's time.
 
     Returns:
@@ -166,7 +164,7 @@ def land_recovered(again: GapAgain, answers: Iterable[Page | Gap], *, now: datet
 
 
 def _gap_entry(gap: Gap, *, now: datetime) -> GapEntry:
-    """Return a gap as the manifest keeps it."""
+    """Return a gap in the form of the manifest."""
     entry: GapEntry = {"start": gap.start.isoformat(), "end": gap.end.isoformat(), "cause": gap.cause}
     if not gap.uploads:
         entry["uploads"] = False
@@ -176,7 +174,7 @@ def _gap_entry(gap: Gap, *, now: datetime) -> GapEntry:
 
 
 def _counted(gaps: list[GapEntry], manifest: Manifest) -> list[GapEntry]:
-    """Go on counting the attempts at gaps that an earlier pull of the slice left open, too."""
+    """Carry over the attempt counts of gaps that an earlier pull of the slice also left open."""
     known = {_same(gap): gap for piece in manifest.slices.values() for gap in piece.gaps if "unit" in gap}
     return [
         {**gap, "attempts": before["attempts"] + 1, "since": before["since"]}
@@ -191,7 +189,7 @@ def _same(gap: GapEntry) -> tuple[str, str, str]:
 
 
 def _missing(manifest: Manifest, landed: Slice, provider: str, now: datetime) -> Late | None:
-    """Keep the file of the slice before beside the new one, where it has events that nothing else has."""
+    """Keep the slice's previous file beside the new one if it has events that no other file has."""
     same = [piece for piece in manifest.slices.values() if (piece.start, piece.end) == (landed.start, landed.end)]
     damaged = manifest.damaged() if same else {}
     for before in same:
@@ -202,7 +200,7 @@ def _missing(manifest: Manifest, landed: Slice, provider: str, now: datetime) ->
         files = [manifest.directory / piece.file for piece in others if piece.file not in damaged]
         if not holds_all(provider, manifest.directory / before.file, files):
             late = Late(now, before.events, before.sha256, before.stored)
-            # A second name first: until the manifest is written, the old one is listed.
+            # Link it under a second name first: the manifest lists the old name until it is rewritten.
             path = manifest.directory / late.file
             path.unlink(missing_ok=True)
             path.hardlink_to(manifest.directory / before.file)
@@ -211,10 +209,10 @@ def _missing(manifest: Manifest, landed: Slice, provider: str, now: datetime) ->
 
 
 def land_late(manifest: Manifest, lines: bytes, *, now: datetime) -> Late:
-    """Write events that a stream reported late into a file of their own, and record it in the manifest.
+    """Write late events of a stream into a file of their own, and record it in the manifest.
 
     Args:
-        manifest: Manifest of the day on which they happened.
+        manifest: Manifest of the day of the events.
         lines: One JSON object and a line break each.
         now: The provider's time.
     """
@@ -232,13 +230,13 @@ def land_import(
 ) -> Imported:
     """Write events of exported history into a file of their own, and record it in the manifest.
 
-    Where there are none and the hours are seen already, nothing is written.
+    Without events, nothing is written if the hours are covered already.
 
     Args:
-        manifest: Manifest of the day on which they happened.
-        start: Start of the first hour that the export speaks for, UTC.
+        manifest: Manifest of the day of the events.
+        start: Start of the first hour that the export covers, UTC.
         end: End of the last, UTC, exclusive.
-        pieces: Lines: one JSON object and a line break each.
+        pieces: Lines, each with one JSON object and a line break.
         now: Present time.
     """
     staged = _staged(manifest)
@@ -256,12 +254,12 @@ def land_import(
 
 
 def _staged(manifest: Manifest) -> Path:
-    """Return a new path for a file whose name will tell its content, which is known once it has been written."""
+    """Return a temporary path for a file whose final name depends on its content."""
     return manifest.directory / f".{uuid.uuid4().hex}"
 
 
 class _Lines:
-    """Lines on their way to a compressed file, counted and digested in a thread, so that the next page is asked for."""
+    """Writer of lines to a compressed file; a thread counts and digests them while the next page is requested."""
 
     def __init__(self, out: zstandard.ZstdCompressionWriter, thread: Executor) -> None:
         self._out = out
@@ -271,12 +269,12 @@ class _Lines:
         self.events = 0
 
     def write(self, lines: bytes) -> None:
-        """Add events, a line each. Wait for the write before, so that no more than one page is held in memory."""
+        """Add events, one per line. Wait for the previous write, so that memory holds at most one page."""
         self.finish()
         self._last = self._thread.submit(self._write, lines)
 
     def finish(self) -> None:
-        """Wait for the running write; raise its error, if any."""
+        """Wait for the running write, and raise its error, if any."""
         if self._last:
             self._last.result()
 
@@ -288,7 +286,7 @@ class _Lines:
 
 @contextmanager
 def _lines(path: Path) -> Iterator[_Lines]:
-    """A file that is in its place once it is whole."""
+    """File that gets its final name once it is complete."""
     with compressing(path) as out, ThreadPoolExecutor(1, thread_name_prefix="landing") as thread:
         written = _Lines(out, thread)
         yield written
@@ -297,7 +295,7 @@ def _lines(path: Path) -> Iterator[_Lines]:
 
 @contextmanager
 def compressing(path: Path) -> Iterator[zstandard.ZstdCompressionWriter]:
-    """A compressed file of raw events that is in its place once it is whole."""
+    """Compressed file of raw events that gets its final name once it is complete."""
     with (
         replacing(path) as temporary,
         temporary.open("wb") as file,

@@ -1,4 +1,4 @@
-"""Publication of alerts: the ledger that keeps an alert's id for good once somebody has seen it."""
+"""Publication of alerts: the ledger that keeps an alert's id once the alert was shown."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ __all__ = ["publish"]
 
 
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
-    """Enter all alerts of the lake in the ledger and make them readable under their published ids.
+    """Add all alerts of the lake to the ledger, and make them readable under their published ids.
 
-    Make the temporary tables ``shown`` (the alerts but for those in a flood, each with its published ``alert_id``,
+    Make the temporary tables ``shown`` (the alerts without those in a flood, each with its published ``alert_id``,
     its ``revision`` and the latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions``
-    (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). Nothing that was published leaves
-    the ledger, and what an alert said in each revision is kept.
+    (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). The ledger keeps every published
+    alert, and the content of each revision.
 
     Args:
         con: Connection to make the tables in.
-        lake: Where the alerts and the ledger are.
-        now: When, UTC.
+        lake: Lake with the alerts and the ledger.
+        now: Present time, UTC.
     """
     with lake.alone():
-        # A file a day, and read several times.
+        # One file per day, each read several times.
         whole = {
             table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
             for table in ("alerts", "detections")
         }
         people = read_people(lake)
-        people.tell(con)
+        people.load_into(con)
         lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
         into(con, "alerts", "persons/alerts")
         people.view(con, lake, "detections", ["detections"], whole["detections"])
-        # Only on a day whose alerts are there can an alert be missing.
+        # An alert can only be missing on a day whose alerts exist.
         days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
         con.execute(days, {"days": whole["alerts"]})
         _view(con, lake, "published", name="past_published")
@@ -60,12 +60,12 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
 
 
 def _log_unknown_indicators(con: duckdb.DuckDBPyConnection) -> None:
-    """Log the risk indicators of stored alerts that this version does not know: ``shown`` is without them."""
+    """Log risk indicators of stored alerts that this version does not know; ``shown`` omits them."""
     known_only([name for (name,) in con.execute("SELECT DISTINCT unnest(reasons).name FROM alerts").fetchall()])
 
 
 def _keep(con: duckdb.DuckDBPyConnection, table: str, path: Path) -> None:
-    """Write a table that cannot be computed again, unless the file has the same rows."""
+    """Write a table that cannot be computed again, unless the file already has the same rows."""
     verify_columns(con, table, path.stem)
     known = intact(path)
     if known:

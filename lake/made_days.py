@@ -1,6 +1,6 @@
-"""Days of which a table has, or had, a partition: by them it is known what is lost.
+"""Days on which a table has, or had, a partition, so that lost partitions are detected.
 
-One file a table below ``.made_days``, a day a line. What retention removes is taken out of it.
+One file per table below ``.made_days``, one day per line. Retention removes its days from the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def is_day(text: str) -> bool:
-    """Check whether a text is a day as the lake writes it: whatever else somebody put there is none of ours."""
+    """Check whether a text is a day as the lake writes it; other names are not the lake's."""
     return _DAY.fullmatch(text) is not None
 
 
@@ -28,7 +28,7 @@ def _file(root: str, table: str) -> Path:
 
 
 def read_made_days(root: str, table: str) -> set[date]:
-    """Return the days of which the table has, or had, a partition; without those that retention removed."""
+    """Return the days on which the table has, or had, a partition, without those that retention removed."""
     try:
         lines = (read_content(_file(root, table)) or b"").decode().split()
     except UnicodeDecodeError:
@@ -37,13 +37,13 @@ def read_made_days(root: str, table: str) -> set[date]:
 
 
 def enter_made_day(root: str, table: str, day: date, existing: Callable[[], Iterable[date]]) -> None:
-    """Note that the table has a partition of a day.
+    """Record that the table has a partition of a day.
 
     Args:
-        root: The lake's.
+        root: Root of the lake.
         table: The table.
         day: The day.
-        existing: Days that have a partition: a lake of an earlier version has no file of them yet.
+        existing: Days that have a partition, since a lake of an earlier version has no file of days yet.
     """
     path = _file(root, table)
     if day in read_made_days(root, table):
@@ -55,7 +55,7 @@ def enter_made_day(root: str, table: str, day: date, existing: Callable[[], Iter
 
 
 def forget_made_day(root: str, table: str, day: date) -> None:
-    """Take a day out, so that its partition does not count as lost."""
+    """Remove a day, so that its partition does not count as lost."""
     made = read_made_days(root, table)
     if day in made:
         kept = "".join(f"{each}\n" for each in sorted(made - {day}))
@@ -63,6 +63,6 @@ def forget_made_day(root: str, table: str, day: date) -> None:
 
 
 def forget_made_tables(root: str, directory: str) -> None:
-    """Take all tables below a directory out, so that none counts as lost."""
+    """Remove all tables below a directory, so that none counts as lost."""
     for made in (Path(root) / _DIRECTORY).glob(f"{directory}__*"):
         made.unlink()

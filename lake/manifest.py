@@ -1,12 +1,12 @@
-"""Manifest of one source's day of raw audit events: what has landed, when it was pulled, and what could not be had.
+"""Manifest of one source's day of raw audit events: what has landed, when it was pulled, and the gaps.
 
-``manifest.json`` stands beside the files, with a copy in ``manifest.copy.json``. A slice is a time range of the day;
+``manifest.json`` is beside the files, with a copy in ``manifest.copy.json``. A slice is a time range of the day;
 its file is named by its bounds and its content, such as ``0000-2400-<digest>.ndjson.zst``. Events beside the slices
-are in files of their own: ``late-<digest>.ndjson.zst`` holds what a stream reported late, or what a later pull of a
-slice no longer gave, and ``import-<bounds>-<digest>.ndjson.zst`` what came from exported history. All hold the
-provider's events as received, one JSON object a line.
+are in files of their own: ``late-<digest>.ndjson.zst`` holds late events of a stream, or events that a later pull of a
+slice no longer returned, and ``import-<bounds>-<digest>.ndjson.zst`` those of exported history. All hold the provider's
+events as received, one JSON object per line.
 
-A manifest that is lost or damaged is read from its copy, or else rebuilt from the files.
+A lost or damaged manifest is read from its copy, or else rebuilt from the files.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _NAME = re.compile(
     rf"(?:-(?P<sha>[0-9a-f]{{16}}))?{re.escape(SUFFIX)}"
 )
 _SIGNED = '{"digest": "'
-"""First bytes of a manifest that holds the digest of what follows."""
+"""First bytes of a manifest; the digest of the rest follows."""
 logger = logging.getLogger(__name__)
 
 
@@ -62,11 +62,11 @@ class _Entries:
 _ENTRIES = TypeAdapter(_Entries)
 
 _verified: dict[str, tuple[tuple[int, ...], str]] = {}
-"""Digest that a raw file was found to have, by path and by the file's identity on disk: a run reads a file twice."""
+"""Verified digests of raw files, by path and the file's identity on disk, since a run reads a file twice."""
 
 
 class Manifest:
-    """The manifest of one day, for any number of threads and processes.
+    """Manifest of one day, safe for any number of threads and processes.
 
     Attributes:
         directory: Directory of the partition.
@@ -87,16 +87,16 @@ class Manifest:
 
     @property
     def path(self) -> Path:
-        """The manifest's own file."""
+        """Return the manifest's file."""
         return self.directory / "manifest.json"
 
     @property
     def copy(self) -> Path:
-        """Copy of the manifest."""
+        """Return the file of the manifest's copy."""
         return self.directory / "manifest.copy.json"
 
     def _read(self) -> bool:
-        """Read the manifest; return False where it is missing or damaged."""
+        """Read the manifest; return False if it is missing or damaged."""
         entries = _entries_of(self.path)
         if entries is not None:
             self._take(entries)
@@ -108,7 +108,7 @@ class Manifest:
         self.imported = {piece.file: piece for piece in entries.imported}
 
     def _refresh(self) -> None:
-        """Read what other processes recorded meanwhile; what is known already stands in for a lost manifest."""
+        """Read what other processes recorded meanwhile; if the manifest is lost, keep the entries in memory."""
         if not self._read() and (copied := _entries_of(self.copy)):
             self._take(copied)
 
@@ -120,7 +120,7 @@ class Manifest:
         self._take(copied or _Entries())
         found = self._adopt(self.unlisted())
         if copied is None and not found and not self.path.exists():
-            # A day of which nothing has landed.
+            # A day without landed events.
             return
         logger.warning(
             "%s is %s: rebuilt from %s and %d raw files",
@@ -129,42 +129,42 @@ class Manifest:
             "its copy" if copied else "no copy",
             found,
         )
-        # Whoever may only read goes on with what was found.
+        # A process with only read access continues with these entries.
         with suppress(PermissionError):
             self._write()
 
     @classmethod
     def broken_files(cls, directory: Path) -> list[Path]:
-        """Return those of a manifest's two files that are missing or damaged, where a manifest or raw file is there."""
+        """Return the missing or damaged files of the manifest and its copy, if a manifest or raw file exists."""
         both = [directory / "manifest.json", directory / "manifest.copy.json"]
         if not any(path.exists() for path in both) and next(directory.glob(f"*{SUFFIX}"), None) is None:
             return []
         return [path for path in both if _entries_of(path) is None]
 
     def write(self) -> None:
-        """Write the manifest and its copy again."""
+        """Rewrite the manifest and its copy."""
         with self._lock, directory_lock(self.directory):
             self._refresh()
             self._write()
 
     def adopt(self, path: Path) -> str:
-        """List a raw file that is not listed, beside the slices where one of its time range is; say what was done."""
+        """List an unlisted raw file, beside the slices if its time range has one already; return what was done."""
         with self._lock, directory_lock(self.directory):
             self._refresh()
             if not self._adopt([path]):
-                return "left alone: it is not whole, or its name is none of a raw file"
+                return "left alone: it is not whole, or its name is not that of a raw file"
             self._write()
         return "listed again"
 
     def unlisted(self) -> list[Path]:
-        """Return the raw files of the directory that the manifest does not list, in order of name."""
+        """Return the raw files in the directory that the manifest does not list, sorted by name."""
         listed = {piece.file for piece in self._pieces()}
         return sorted(path for path in self.directory.glob(f"*{SUFFIX}") if path.name not in listed and path.is_file())
 
     def _adopt(self, files: Sequence[Path]) -> int:
-        """List files that are whole, as their names and content say; return how many were."""
+        """List the files that are whole, by their names and content; return how many."""
         found = 0
-        # Of two files of one time range the newer is the slice, and the other stays beside it.
+        # If two files have one time range, the newer is the slice, and the other stays beside it.
         for path in sorted(files, key=lambda path: path.stat().st_mtime_ns, reverse=True):
             named = _NAME.fullmatch(path.name)
             if not named:
@@ -189,7 +189,7 @@ class Manifest:
             elif any(piece.start < end and start < piece.end for piece in self.slices.values()):
                 self._keep_beside(path, Late(landed_at, events, sha256, stored))
             else:
-                # When it was pulled is lost: no later than it was written, and it may still change.
+                # The pull time is lost: it was no later than the file's, and the slice may still change.
                 piece = Slice(start, end, min(end, landed_at), 0, events, sha256, [], stored, path.name)
                 self.slices[piece.file] = piece
         return found
@@ -211,14 +211,14 @@ class Manifest:
             replace_text(path, signed)
 
     def add(self, landed: Piece, *, beside: Late | None = None) -> None:
-        """Record what has landed, on disk, too; a slice takes the place of the one of the same time range.
+        """Record landed events in the manifest and on disk; a slice replaces the one of the same time range.
 
         Args:
-            landed: What has landed.
-            beside: Events that the slice before it had and this one has not, in a file of their own.
+            landed: Entry of the landed events.
+            beside: Events that only the previous slice had, in a file of their own.
         """
         with self._lock, directory_lock(self.directory):
-            # A run may pull the day while its history is imported: each keeps what the other recorded.
+            # A run may pull the day while its history is imported: each keeps the other's entries.
             self._refresh()
             before = self._replaced_by(landed)
             self._enter(landed)
@@ -247,9 +247,9 @@ class Manifest:
             self.imported[landed.file] = landed
 
     def replace(self, before: Piece, after: Piece | None) -> None:
-        """Record that a file's content was replaced or, where ``after`` is None, that it is no longer counted.
+        """Record that a file's content was replaced or, if ``after`` is None, removed from the manifest.
 
-        The file of ``before`` is left to the caller.
+        The caller removes the file of ``before``.
         """
         with self._lock, directory_lock(self.directory):
             self._refresh()
@@ -260,7 +260,7 @@ class Manifest:
             self._write()
 
     def settle(self, piece: Slice, gap: GapEntry, left: Sequence[GapEntry]) -> None:
-        """Record what asking for a gap again came to; the slice may have been pulled again meanwhile."""
+        """Record the result of requesting a gap again; the slice may have been pulled again meanwhile."""
         with self._lock, directory_lock(self.directory):
             self._refresh()
             known = self.slices.get(piece.file)
@@ -271,7 +271,7 @@ class Manifest:
 
     @property
     def pieces(self) -> list[Piece]:
-        """All that has landed: slices in order of time, then imported and late events."""
+        """Return all entries: slices in order of time, then imported and late events."""
         return [
             *(self.slices[name] for name in sorted(self.slices)),
             *(self.imported[name] for name in sorted(self.imported)),
@@ -280,22 +280,22 @@ class Manifest:
 
     @property
     def day(self) -> date:
-        """The day, by the name of the directory."""
+        """Return the day, from the name of the directory."""
         return date.fromisoformat(self.directory.name.removeprefix("day="))
 
     @property
     def events(self) -> int:
-        """Number of lines landed in all files."""
+        """Return the number of lines landed in all files."""
         return sum(piece.events for piece in self._pieces())
 
     @property
     def imported_hours(self) -> set[datetime]:
-        """Starts of the hours that imported history covers, UTC."""
+        """Return the starts of the hours that imported history covers, UTC."""
         return {hour for piece in self.imported.values() for hour in piece.hours}
 
     @property
     def gaps(self) -> list[GapEntry]:
-        """Gaps that could not be pulled and that no import filled: start, end and cause."""
+        """Return the gaps that no pull or import filled: start, end and cause."""
         imported = self.imported_hours
         return [
             gap
@@ -306,9 +306,9 @@ class Manifest:
 
     @property
     def seen(self) -> dict[datetime, str]:
-        """Starts of the hours that were pulled after they had ended, or imported, with the causes of gaps in each.
+        """Return the starts of the hours that were pulled after their end, or imported, with the causes of their gaps.
 
-        A gap in which no uploads can be is none here.
+        A gap that cannot contain uploads does not count here.
         """
         found: dict[datetime, str] = {}
         for piece in self.slices.values():
@@ -319,16 +319,16 @@ class Manifest:
 
     @property
     def files(self) -> list[str]:
-        """Paths of the files that hold events, slices in order of time, then imported and late events."""
+        """Return the paths of the files with events: slices in order of time, then imported and late events."""
         return [str(self.directory / name) for name, _ in self._held()]
 
     @property
     def digest(self) -> str:
-        """Digest of what the files hold."""
+        """Return a digest of the files' content."""
         return hashlib.sha256("|".join(f"{name}:{sha}" for name, sha in self._held()).encode()).hexdigest()
 
     def damaged(self) -> dict[str, str]:
-        """Verify every file that holds events; return what is wrong with those that are damaged, by file name."""
+        """Verify every file with events; return the faults of damaged ones by file name."""
         faults = self._faults()
         if faults and self._read():
             # Another process may have replaced a slice since the manifest was read.
@@ -340,7 +340,7 @@ class Manifest:
         return {name: fault for name, fault in sorted(faults.items()) if fault}
 
     def _fault(self, piece: Piece) -> str:
-        """Say what is wrong with a file; empty where its content is what was landed."""
+        """Return what is wrong with a file; empty if it has the landed content."""
         path = self.directory / piece.file
         try:
             stat = path.stat()
@@ -361,7 +361,7 @@ class Manifest:
         return "it is empty" if stat.st_size == 0 else "its content is not what was landed"
 
     def _held(self) -> list[tuple[str, str]]:
-        # The names of slices are numbers, and so come before those of other events.
+        # The names of slices begin with digits, so they sort before those of other files.
         return sorted((piece.file, piece.sha256) for piece in self._pieces() if piece.events)
 
     def _pieces(self) -> Iterator[Piece]:
@@ -371,28 +371,28 @@ class Manifest:
 
 
 def _holds(path: Path, piece: Piece) -> bool:
-    """Return whether a file holds what was landed."""
+    """Return whether a file has the landed content."""
     if not path.is_file():
-        raise RawFileError("it is no file")
+        raise RawFileError("it is not a file")
     # Earlier versions recorded the digest of the lines alone.
     return file_digest(path) == piece.stored if piece.stored else lines_digest(path) == (piece.sha256, piece.events)
 
 
 def _entries_of(path: Path) -> _Entries | None:
-    """Return the entries of a manifest; None where the file is missing, changed, or of another day or source."""
+    """Return the entries of a manifest; None if the file is missing, changed, or of another day or source."""
     try:
         text = (read_content(path) or b"").decode()
         entries = _ENTRIES.validate_json(text)
     except (ValidationError, UnicodeDecodeError):
         return None
-    # Earlier versions signed nothing.
+    # Earlier versions wrote no digest.
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')
     whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
     return entries if whole and entries.of in ("", _place(path)) else None
 
 
 def _place(path: Path) -> str:
-    """Return the source and the day that a manifest is of, as its directory says."""
+    """Return the source and the day of a manifest, from its directory."""
     return f"{path.parents[2].name}/{path.parent.name}"
 
 

@@ -9,9 +9,8 @@ from typing import Any, Self
 __all__ = ["SUFFIX", "GapEntry", "Imported", "Late", "Piece", "Slice", "hours_between", "of_uploads", "touched_hours"]
 
 GapEntry = dict[str, Any]
-"""A gap as the manifest keeps it: start, end (ISO 8601) and cause; ``uploads`` is there, False, where uploads are not
-among what is missing; of one that is asked for again also ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO
-8601)."""
+"""Gap in the form of the manifest: start, end (ISO 8601) and cause; ``uploads`` is present, and False, if no uploads
+are missing; a gap that is requested again also has ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO 8601)."""
 
 SUFFIX = ".ndjson.zst"
 """Suffix of a raw file's name."""
@@ -24,16 +23,16 @@ def _name(*parts: str) -> str:
 
 @dataclass(frozen=True)
 class Slice:
-    """One landed time range of a day.
+    """Landed time range of a day.
 
     Attributes:
         start: Start, UTC, inclusive.
         end: End, UTC, exclusive.
-        pulled_at: The provider's time when it was asked for.
+        pulled_at: The provider's time when it was requested.
         pages: Answers received.
         events: Lines landed.
         sha256: Digest of the lines.
-        gaps: What could not be had, see :data:`GapEntry`.
+        gaps: What could not be pulled, see :data:`GapEntry`.
         stored: Digest of the compressed file; empty in entries of earlier versions.
         name: Name of the file; empty in entries of earlier versions, whose files are named by their bounds alone.
     """
@@ -50,7 +49,7 @@ class Slice:
 
     @property
     def file(self) -> str:
-        """Name of its file."""
+        """Return the name of its file."""
         return self.name or _name(bounds(self.start, self.end))
 
     def holding(self, sha256: str, events: int, stored: str) -> Self:
@@ -64,7 +63,7 @@ class Late:
     """Events of the day beside its slices.
 
     Attributes:
-        landed_at: Present time when they landed.
+        landed_at: Time when they landed.
         events: Lines landed.
         sha256: Digest of the lines.
         stored: Digest of the compressed file; empty in entries of earlier versions.
@@ -77,7 +76,7 @@ class Late:
 
     @property
     def file(self) -> str:
-        """Name of its file: the same for the same events."""
+        """Return the name of its file; equal events give equal names."""
         return _name("late", self.sha256[:16])
 
     def holding(self, sha256: str, events: int, stored: str) -> Self:
@@ -87,13 +86,13 @@ class Late:
 
 @dataclass(frozen=True)
 class Imported:
-    """Events of the day from exported history, and the hours that the export speaks for.
+    """Events of the day from exported history, and the hours that the export covers.
 
     Attributes:
         start: Start of the first hour, UTC.
         end: End of the last hour, UTC.
-        imported_at: Present time when they landed.
-        events: Lines landed; none where all had landed before.
+        imported_at: Time when they landed.
+        events: Lines landed; 0 if all had landed before.
         sha256: Digest of the lines.
         stored: Digest of the compressed file; empty in entries of earlier versions.
     """
@@ -107,12 +106,12 @@ class Imported:
 
     @property
     def file(self) -> str:
-        """Name of its file: the same for the same events."""
+        """Return the name of its file; equal events give equal names."""
         return _name("import", bounds(self.start, self.end), self.sha256[:16])
 
     @property
     def hours(self) -> set[datetime]:
-        """Starts of the hours in its time range."""
+        """Return the starts of the hours in its time range."""
         return set(hours_between(self.start, self.end))
 
     def holding(self, sha256: str, events: int, stored: str) -> Self:
@@ -133,7 +132,7 @@ def hours_between(start: datetime, end: datetime) -> list[datetime]:
 
 
 def of_uploads(gap: GapEntry) -> bool:
-    """Return whether uploads may be missing, or only what surrounds them."""
+    """Return whether uploads may be missing, rather than only other events."""
     return bool(gap.get("uploads", True))
 
 

@@ -1,6 +1,6 @@
 """Persons of a lake, resolved from the identities of all its days and the operator's file of persons.
 
-It is kept in ``persons.parquet``, beside the tables, for those that only read. It can be made again at any time.
+The result is stored in ``persons.parquet``, beside the tables, for readers. It can be computed again at any time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from detection.dependencies import dependencies
-from detection.persons import TABLES, MappedAccount, named, rekeyed, resolve, tell_nobody, view_by_person
+from detection.persons import TABLES, MappedAccount, create_empty_person_tables, named, rekeyed, resolve, view_by_person
 from detection.sql import ENGINE
 from lake.days import REACH as RE_EVALUATED
 from lake.days import TRAINING_DAYS
@@ -36,10 +36,10 @@ __all__ = [
 ]
 
 REACH = RE_EVALUATED + timedelta(days=TRAINING_DAYS + 2)
-"""Period before a run's range whose user-hours are summed again by present persons: days re-evaluated, and training."""
+"""Period before a run's range whose user-hours are summed again by present persons: look-behind and training."""
 
 IDENTITIES = tuple(f"{provider}/identities" for provider in PROVIDERS)
-"""The tables that say under which names accounts were seen."""
+"""Tables of the names under which accounts were seen."""
 _MADE_FROM, _LABELS, _OF = b"made_from", b"labels", "kind"
 _BY_DAY = """
     CREATE OR REPLACE TEMP TABLE person_days AS
@@ -59,16 +59,16 @@ _SHOWN = """
 
 
 def _rules() -> str:
-    """Return a digest of what decides whose an event is."""
+    """Return a digest of everything that decides which person an event belongs to."""
     return dependencies(resolve, view_by_person).digest
 
 
 class People:
-    """Persons, as one state of the identities defines them.
+    """Persons according to one state of the identities.
 
     Attributes:
-        made_from: Digest of what it was found by.
-        labels: Digest of how those are shown who had several addresses.
+        made_from: Input digest.
+        labels: Digest of the shown addresses of persons with several.
     """
 
     def __init__(self, tables: Mapping[str, pa.Table], made_from: str, labels: str) -> None:
@@ -78,22 +78,22 @@ class People:
         self.made_from, self.labels = made_from, labels
 
     def digest(self, days: Iterable[date]) -> str:
-        """Digest of whose the accounts of these days are, and of the rules: what a table of these days depends on."""
+        """Return a digest of the persons of these days' accounts and of the rules, for input digests."""
         text = "".join(f"{day} {self._by_day.get(day, '')}\n" for day in days)
         return hashlib.sha256(f"{_rules()}\n{text}".encode()).hexdigest()
 
-    def tell(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make the tables of :func:`detection.persons.resolve` in a connection."""
+    def load_into(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Create the tables of :func:`detection.persons.resolve` in a connection."""
         for name, table in self._tables.items():
-            con.register("told_table", table)
-            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM told_table")
-            con.unregister("told_table")
-        tell_nobody(con)
+            con.register("person_rows", table)
+            con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM person_rows")
+            con.unregister("person_rows")
+        create_empty_person_tables(con)
 
     def named(self, name: str, *, first_only: bool) -> list[str]:
-        """Find whom a name of an operator's list means, as :func:`detection.persons.named`."""
+        """Find the persons that a name in an operator's list means, as :func:`detection.persons.named`."""
         with duckdb.connect() as con:
-            self.tell(con)
+            self.load_into(con)
             return named(con, name, first_only=first_only)
 
     def view(
@@ -105,9 +105,9 @@ class People:
         days: Iterable[date],
         **options: bool,
     ) -> None:
-        """Make a view as :meth:`lake.store.Lake.view` does, with the person's present key as ``user``.
+        """Make a view like :meth:`lake.store.Lake.view`, with the person's present key as ``user``.
 
-        The tables of :meth:`tell` are to be in the connection; what has no accounts has keys already.
+        Call :meth:`load_into` first. Tables without accounts have keys already.
         """
         lake.view(con, f"stored_{name}", tables, days, **options)
         kind = tables[0].rpartition("/")[2] if tables else name
@@ -115,19 +115,19 @@ class People:
         made(con, name, f"stored_{name}")
 
 
-PERSONS_VIEWED_BY = (tell_nobody, view_by_person)
-"""Functions by which :meth:`People.view` names the rows of uploads and activity,"""
-KEYED_BY = (tell_nobody, rekeyed)
-"""and those of tables that have persons' keys."""
+PERSONS_VIEWED_BY = (create_empty_person_tables, view_by_person)
+"""Functions with which :meth:`People.view` names the rows of uploads and activity."""
+KEYED_BY = (create_empty_person_tables, rekeyed)
+"""Functions with which :meth:`People.view` names the rows of tables with persons' keys."""
 
 
 def people_file(lake: Lake) -> Path:
-    """The file in which it is kept who is who."""
+    """Return the file that stores the resolved persons."""
     return Path(lake.root) / "persons.parquet"
 
 
 def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequence[MappedAccount] = ()) -> People:
-    """Find who is who by all identities of a lake, and keep it for :func:`read_people`.
+    """Resolve the persons from all identities of a lake, and store them for :func:`read_people`.
 
     Args:
         lake: The lake.
@@ -162,7 +162,7 @@ _read: dict[tuple[str, int, int, int], People] = {}
 
 
 def read_people(lake: Lake) -> People:
-    """Read who is who as the last run found it; nobody is known where none has, or the file is damaged."""
+    """Read the persons as the last run resolved them; empty if no run has, or the file is damaged."""
     path = people_file(lake)
     try:
         stat = path.stat()

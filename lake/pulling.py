@@ -1,4 +1,4 @@
-"""The pull of one source: slices in parallel within its quota, late events of its stream, and open gaps, asked last."""
+"""Pull of one source: slices in parallel within its quota, then late events of its stream, then open gaps."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from lake.manifest_entries import Slice, of_uploads
 __all__ = ["Pulled", "ask_again", "land_stream", "open_gaps", "pull"]
 
 _FAILURES = 3
-"""Failed slices after which a pull stops: the provider is down, and each slice has its own retries."""
+"""Failed slices after which a pull stops: each slice has its own retries, so the provider is down."""
 _HOUR = timedelta(hours=1)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=12)
-"""An open gap is asked for again after so long, then after twice that, and so on up to the longest."""
+"""Delay before an open gap is requested again; it doubles with each attempt, up to the longest."""
 logger = logging.getLogger(__name__)
 
 
@@ -44,8 +44,8 @@ class Pulled:
 
     Attributes:
         slices: Slices that landed.
-        failures: Why others did not; what had landed of them before stays.
-        halted: Whether the provider is better left alone for now.
+        failures: Why others did not; events of them that had landed before stay.
+        halted: Whether no further requests should go to the provider for now.
     """
 
     slices: list[Slice] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Pulled:
 
     @property
     def hours(self) -> set[datetime]:
-        """Starts of the hours that the slices hold, UTC."""
+        """Return the starts of the hours in the slices, UTC."""
         return {piece.start + n * _HOUR for piece in self.slices for n in range(int((piece.end - piece.start) / _HOUR))}
 
 
@@ -67,16 +67,16 @@ def pull(
     landed: Callable[[Slice], None],
     progress: Callable[[], None] = lambda: None,
 ) -> Pulled:
-    """Pull slices, as many at once as the connector takes; each page is on disk before the next is asked for.
+    """Pull slices, as many at once as the connector allows; each page is on disk before the next is requested.
 
-    One slice that fails keeps no other from landing, whatever it failed with. But where the credentials are refused or
-    the provider asks to be left alone, or after the third failure, no further one is asked for.
+    A slice that fails, with any error, does not stop the others. But if the credentials are refused, if the provider's
+    rate limit stops the pull, or after the third failure, no further slice is requested.
 
     Args:
         connector: The provider.
-        wanted: Each slice's manifest, start and end, UTC, in the order in which they are asked for.
+        wanted: Each slice's manifest, start and end, UTC, in the order of the requests.
         now: The provider's time.
-        stop: Set when this call is left before its end, so that no thread goes on waiting.
+        stop: Set when this call is aborted, so that no thread keeps waiting.
         landed: Called in the caller's thread for each slice that has landed.
         progress: Called for each answer, in any thread.
     """
@@ -90,7 +90,7 @@ def pull(
             return land(manifest, start, end, answers, now=now(), provider=connector.provider)
         except StoppedError:
             raise
-        except Exception as error:  # noqa: BLE001 -- the slice is what failed; the source's seam takes its error in
+        except Exception as error:  # noqa: BLE001 -- only the slice failed; the source's seam handles its error
             done.failures.append(error)
             if _ends_all(error) or len(done.failures) >= _FAILURES:
                 done.halted = True
@@ -116,7 +116,7 @@ def _noting(answers: Iterable[Page | Gap], progress: Callable[[], None]) -> Iter
 
 
 def _ends_all(error: Exception) -> bool:
-    """Check whether every other slice would fail, too."""
+    """Check whether every other slice would fail too."""
     throttled = isinstance(error, UnavailableError) and error.throttled
     return throttled or isinstance(error, AccessError | NetworkError | SignInError)
 
@@ -130,23 +130,23 @@ def land_stream(
     now: datetime,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[dict[date, int], int]:
-    """Read a provider's stream on from where it was left, and land the events that came late.
+    """Continue reading a provider's stream from its position, and land the late events.
 
-    An event came late if its hour was not pulled just now: then only the stream tells of it.
+    An event is late if its hour was not pulled just now, so that only the stream has it.
 
     Args:
         stream: The provider.
-        position: File of the position to go on from; replaced once what came before it has landed.
-        manifests: Manifest of a day; None for a day that is not kept.
+        position: File of the position to continue from; replaced once the events before it have landed.
+        manifests: Returns the manifest of a day; None for a day that is not kept.
         hours: Starts of the hours that were pulled just now, UTC.
         now: The provider's time.
         progress: Called for each answer.
 
     Returns:
-        Number of late events landed, by day, and of those whose day is not kept.
+        Number of late events landed, by day, and of late events whose day is not kept.
 
     Raises:
-        ConnectorError: The provider could not be used; what had landed stays.
+        ConnectorError: The pull failed; events that have landed stay.
     """
     found: dict[date, int] = {}
     lost = 0
@@ -163,7 +163,7 @@ def land_stream(
 
 
 def _position_in(position: Path) -> str:
-    """Return the stream's position; empty where it is not known, or the file holds what is none."""
+    """Return the stream's position; empty if it is not known, or the file is invalid."""
     try:
         text = (read_content(position) or b"").decode()
     except UnicodeDecodeError:
@@ -172,7 +172,7 @@ def _position_in(position: Path) -> str:
 
 
 def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: datetime) -> dict[date, bytes]:
-    """The events of hours that were not pulled; those without a time belong to today, to be rejected there."""
+    """Return the events of hours that were not pulled; those without a time go to today, and are rejected there."""
     days: dict[date, bytes] = {}
     for hour, page in pages.items():
         if hour not in hours:
@@ -182,7 +182,7 @@ def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: da
 
 
 def open_gaps(manifests: Iterable[Manifest], *, now: datetime, retention: timedelta) -> list[GapAgain]:
-    """Return the gaps that are worth asking for again now, those that were asked for least often first.
+    """Return the gaps that are due for another request, those with the fewest attempts first.
 
     Args:
         manifests: The days.
@@ -197,7 +197,7 @@ def open_gaps(manifests: Iterable[Manifest], *, now: datetime, retention: timede
                     continue
                 waited = now - datetime.fromisoformat(gap["asked_at"])
                 wait = min(_FIRST_WAIT * 2 ** min(gap["attempts"] - 1, 10), _LONGEST_WAIT)
-                # A time that is still to come was set by a wrong clock.
+                # A time in the future was set by a wrong clock.
                 if waited >= wait or waited < timedelta():
                     found.append(GapAgain(manifest, piece, gap))
     return sorted(found, key=lambda again: (again.gap["attempts"], again.gap["start"], again.gap["unit"]))
@@ -206,7 +206,7 @@ def open_gaps(manifests: Iterable[Manifest], *, now: datetime, retention: timede
 def ask_again(
     connector: Recovering, gaps: Sequence[GapAgain], *, now: datetime, progress: Callable[[], None] = lambda: None
 ) -> tuple[dict[date, int], list[Exception]]:
-    """Ask for open gaps once more; what the provider gives now lands beside the slices.
+    """Request open gaps again; the events that the provider now returns land beside the slices.
 
     Args:
         connector: The provider.
@@ -215,8 +215,8 @@ def ask_again(
         progress: Called for each answer.
 
     Returns:
-        Number of events landed, by day, and what went wrong: after an error that concerns the whole provider nothing
-        further is asked for.
+        Number of events landed, by day, and the errors. After an error that concerns the whole provider, nothing more
+        is requested.
     """
     found: dict[date, int] = {}
     failures: list[Exception] = []
@@ -233,7 +233,7 @@ def ask_again(
             events = land_recovered(again, _noting(connector.again(asked), progress), now=now)
         except StoppedError:
             raise
-        except Exception as error:  # noqa: BLE001 -- the gap stays open; the source's seam takes the error in
+        except Exception as error:  # noqa: BLE001 -- the gap stays open; the source's seam handles the error
             failures.append(error)
             if not isinstance(error, ConnectorError) or _ends_all(error) or len(failures) >= _FAILURES:
                 return found, failures

@@ -13,7 +13,7 @@ __all__ = ["days_read_from", "lost_raw_days", "manifests_of", "raw_events", "raw
 
 
 def span_of(provider: str) -> int:
-    """Return how many days after its own a day of uploads reads raw events of."""
+    """Return how many days after its own a day of uploads reads raw events from."""
     return PROVIDERS[provider].publication_days
 
 
@@ -27,20 +27,20 @@ def manifests_of(lake: Lake, provider: str, day: date) -> list[Manifest]:
 
 
 def raw_files(lake: Lake, provider: str, day: date) -> list[str]:
-    """Raw files that hold the events of a day."""
+    """Return the raw files with the events of a day."""
     return [path for manifest in manifests_of(lake, provider, day) for path in manifest.files]
 
 
 def raw_events(lake: Lake, provider: str, day: date) -> int:
-    """Number of raw events in them, as counted when they landed."""
+    """Return the number of raw events in them, as counted when they landed."""
     return sum(manifest.events for manifest in manifests_of(lake, provider, day))
 
 
 def lost_raw_days(lake: Lake, provider: str) -> list[date]:
-    """Days that were read from raw events that are no longer there, ascending."""
+    """Return the days whose raw events no longer exist, ascending."""
     return sorted(lake.made_days(f"{provider}/logged_uploads") - set(lake.landed_days(f"{provider}/audit_events")))
 
 
 def days_read_from(provider: str, day: date) -> list[date]:
-    """Days of uploads and activity that read the raw events of a day."""
+    """Return the days of uploads and activity that read the raw events of a day."""
     return days_between(day - timedelta(days=span_of(provider)), day)

@@ -15,17 +15,17 @@ __all__ = ["holds_all"]
 
 
 def holds_all(provider: str, before: Path, after: Sequence[Path]) -> bool:
-    """Return whether every event of one raw file is in others, too.
+    """Return whether every event of one raw file is also in others.
 
     Args:
-        provider: Whose events they are; empty compares lines.
-        before: The file whose events are looked for.
-        after: The files in which they may be.
+        provider: Provider of the events; empty compares lines.
+        before: The file whose events are searched.
+        after: The files to search.
     """
     if not provider:
         held = {line for path in after for chunk in line_chunks(path) for line in chunk.splitlines()}
         return all(line in held for chunk in line_chunks(before) for line in chunk.splitlines())
-    # Events without an id that are alike are several in one file and the same in two.
+    # Equal events without an id are several events in one file, and the same event in two.
     number = "1" if has_ids(provider) else "row_number() OVER (PARTITION BY file, event_key)"
     with duckdb.connect(config=dict(ENGINE)) as con:
         identities_of_files(con, provider, [str(before), *map(str, after)])
@@ -34,7 +34,7 @@ def holds_all(provider: str, before: Path, after: Sequence[Path]) -> bool:
             "SELECT count(*) FROM known WHERE file = $before AND event_key IS NULL", {"before": str(before)}
         ).fetchall()
         if unreadable:
-            # What has no identity can only be compared as it is written.
+            # Lines without an identity can only be compared as text.
             return holds_all("", before, after)
         [(missing,)] = con.execute(
             """

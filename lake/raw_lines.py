@@ -1,4 +1,4 @@
-"""Lines of a raw file: read many at a time, counted and digested."""
+"""Lines of a raw file: read in batches, counted and digested."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _CHUNK = 1 << 24
 
 
 class RawFileError(ValueError):
-    """A raw file cannot be decompressed; the message says why, and does not name the file."""
+    """Error of a raw file that cannot be decompressed; the message says why, and does not name the file."""
 
 
 def line_chunks(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a raw file, many at a time, none of them cut.
+    """Yield the lines of a raw file in batches of whole lines.
 
     Raises:
         RawFileError: The file is cut off or damaged.

@@ -1,4 +1,4 @@
-"""Removal of a source for good: an act of the operator's, who decides what becomes of its alerts."""
+"""Removal of a source for good, by the operator, who also decides about its alerts."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ __all__ = ["delete_source", "keep_source"]
 
 
 def keep_source(lake: Lake, source: str, *, by: str, why: str, now: datetime) -> None:
-    """Record that a source will not come back; its alerts and history stay, and it is no longer missed.
+    """Record that a source will not come back; its alerts and history stay, and it is not reported missing.
 
     Args:
         lake: The lake.
         source: The source.
-        by: Who removes it.
-        why: Why.
+        by: Person who removes it.
+        why: Reason.
         now: Present time, UTC.
     """
     record_removed(lake, source, f"{by}: {why}", now=now)
@@ -27,7 +27,7 @@ def keep_source(lake: Lake, source: str, *, by: str, why: str, now: datetime) ->
 def delete_source(lake: Lake, source: str) -> int:
     """Delete everything that the lake holds of a source.
 
-    Alerts that rest on it alone are withdrawn by the next run over their days.
+    The next run over their days withdraws alerts that depend on this source alone.
 
     Returns:
         Bytes freed.

@@ -1,4 +1,4 @@
-"""Retention of each table: remove days that are past it, never what a run may still need."""
+"""Retention of each table: removal of days that are past it, but never of data that a run may still need."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ _OF_ALL = (
     DOSSIERS,
 )
 TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
-"""Names for which a number of days may be set."""
+"""Tables for which a number of days may be set."""
 
 LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
-"""Tables of the lake are kept so long at least: a run judges days again as far back as late events reach, each looks
-back over its training days, and a source has to show that it is past its activation then."""
+"""Minimum for the lake's tables: a run evaluates days again as far back as late events reach, each of these days needs
+its training days, and the history before must show that the source is past its activation."""
 
 _DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}))")
 
@@ -64,11 +64,11 @@ class Old:
 
     Attributes:
         table: Name of the table, with its provider.
-        day: Its day, or the last one, where rows of a file are meant.
-        path: The partition, exported file, or file whose rows of these days are old.
-        rows: How many rows of that file; None where all of it is.
-        size: Bytes on disk of what goes whole.
-        identities: Which rows, where only those of some persons are.
+        day: Its day, or the last day if rows of a file are meant.
+        path: The partition, exported file, or file with old rows.
+        rows: Number of old rows in that file; None if the whole file is old.
+        size: Bytes on disk, if the whole file is old.
+        identities: The old rows, if only those of some persons are.
     """
 
     table: str
@@ -89,7 +89,7 @@ def kept_days(text: str) -> dict[str, int]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         table, _, days = (each.strip() for each in part.partition("="))
         if table not in TABLES:
-            raise ValueError(f"{table!r} is no table with days: choose from {', '.join(TABLES)}")
+            raise ValueError(f"{table!r} is not a table with retention: choose from {', '.join(TABLES)}")
         least = 1 if table == EXPORTS else LEAST_DAYS
         if not days.isdecimal() or not least <= int(days) <= 36500:
             reason = "" if table == EXPORTS else ", which baselines, activation and late events still need"
@@ -99,9 +99,9 @@ def kept_days(text: str) -> dict[str, int]:
 
 
 def _known_today(lake: Lake, today: date) -> date:
-    """The day by the sources' clocks: no later than the day after the newest that was pulled.
+    """Return the day by the sources' clocks: at most the day after the newest pulled day.
 
-    What is removed is gone, so this host's clock alone does not decide it.
+    Removal is final, so this host's clock alone must not decide it.
     """
     pulled = [days[-1] for provider in PROVIDERS if (days := lake.landed_days(f"{provider}/audit_events"))]
     return min(today, max(pulled) + DAY) if pulled else today
@@ -113,11 +113,11 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
     Args:
         lake: The lake; exported files are beside it.
         keep: Days by table, from :func:`kept_days`.
-        today: The day, UTC, which counts as the first of them, unless nothing that recent was ever pulled: a clock that
+        today: The current day, UTC, from which kept days count back, unless nothing so recent was pulled: a clock that
             runs ahead removes nothing.
     """
     today = _known_today(lake, today)
-    # Identities first: whose go depends on what else there is, and that is to be the same in a look and in earnest.
+    # Identities first: they depend on the other tables, and a dry run must find the same as a real one.
     for table, days in sorted(keep.items(), key=lambda kept: kept[0] != _NAMES):
         first = today - timedelta(days=days - 1)
         if table == _NAMES:
@@ -126,16 +126,15 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
             continue
         if table == EXPORTS:
             yield from _old_exports(Path(lake.root).parent / EXPORTS, first)
-            continue
         if table == "alerts":
-            # Before the partitions: an alert in the ledger that is in no partition would be closed as withdrawn.
+            # Before the partitions: an alert in the ledger without a partition would be closed as withdrawn.
             yield from _old_rows(lake, first)
         names = [f"{provider}/{table}" for provider in PROVIDERS] if table in _OF_PROVIDERS else [table]
         for name in names:
             for day in lake.landed_days(name):
                 if day < first:
                     if table == DOSSIERS:
-                        # Before the partition, which alone knows which they are.
+                        # Before the partition, since only the partition lists them.
                         yield from _old_pages(lake, day)
                     path = lake.directory(name, day)
                     yield Old(name, day, path, None, sum(file.stat().st_size for file in path.iterdir()))

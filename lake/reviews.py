@@ -1,4 +1,4 @@
-"""Reviews: what people said of alerts, kept for good in one file beside the lake's tables."""
+"""Reviews: people's verdicts on alerts, kept for good in one file beside the lake's tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from common.errors import MendableError
-from detection.persons import relabelled, tell_nobody
+from detection.persons import create_empty_person_tables, relabelled
 from detection.sql import into
 from detection.suspicion import Confirmed
 from detection.tables import empty
@@ -26,16 +26,16 @@ def _path(lake: Lake) -> Path:
 
 
 def view_reviews(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
-    """Make all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, by the persons' present keys."""
+    """Make all reviews readable as ``reviews``, see :data:`detection.tables.TABLES`, with the persons' present keys."""
     path = intact(_path(lake))
     rows = f" UNION ALL BY NAME FROM read_parquet('{quoted(path)}')" if path else ""
     con.execute(f"CREATE OR REPLACE TEMP VIEW kept_reviews AS {empty('reviews')}{rows}")
-    tell_nobody(con)
+    create_empty_person_tables(con)
     relabelled(con, "reviews", "kept_reviews")
 
 
 def reviews_digest(lake: Lake, day: date) -> str:
-    """Digest of the reviews that count on a day: those given before it began."""
+    """Return a digest of the reviews that count on a day: those given before it began."""
     path = intact(_path(lake))
     if path is None:
         return ""
@@ -68,15 +68,15 @@ def add_review(
 
     Args:
         con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.
-        lake: Where the reviews are.
+        lake: Lake with the reviews.
         alert_id: The alert.
         verdict: benign or confirmed.
-        by: Who says so.
-        note: Why.
-        now: When, UTC.
+        by: Reviewer.
+        note: Reason.
+        now: Present time, UTC.
 
     Raises:
-        MendableError: There is no such alert.
+        MendableError: The alert does not exist.
     """
     # Two people may review at once, and both reviews are kept.
     with lake.alone():

@@ -1,4 +1,4 @@
-"""Recovery of what can still be read from a damaged raw file."""
+"""Recovery of readable events from a damaged raw file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["salvage"]
 
 
 def salvage(manifest: Manifest, piece: Piece) -> str:
-    """Put what can be read of a damaged raw file in its place, and the damaged file aside.
+    """Replace a damaged raw file by its readable events, and move the damaged file aside.
 
-    Where the content of the file stands under another name, as after two files were exchanged, it is put back. Where
-    the file holds what belongs elsewhere, nothing of it is taken for this one's. Else a slice keeps a gap that says
-    so, and is pulled again while the provider keeps its events. Killed at any point, it can be done again.
+    If another file has the original content, as after two files were swapped, the content is put back. If the file has
+    another file's content, none of it is used. Else a slice records the loss as a gap, and is pulled again while the
+    provider keeps its events. A recovery that is killed at any point can be repeated.
 
     Returns:
-        What was done, for a person.
+        Description of what was done, for a person.
     """
     damaged = manifest.directory / piece.file
     aside = damaged.with_name(f"{damaged.name}.damaged")
@@ -45,7 +45,7 @@ def salvage(manifest: Manifest, piece: Piece) -> str:
     if isinstance(after, Slice):
         cause = f"{piece.events - events} of {piece.events} events were lost with a damaged file"
         gap = {"start": after.start.isoformat(), "end": after.end.isoformat(), "cause": cause}
-        # As if it were not pulled yet: it is pulled again while the provider keeps its events.
+        # Marked as not pulled yet, so that it is pulled again while the provider keeps its events.
         after = replace(after, gaps=[*after.gaps, gap], pulled_at=after.start)
     move_durably(staged, manifest.directory / after.file)
     manifest.replace(piece, after)
@@ -54,7 +54,7 @@ def salvage(manifest: Manifest, piece: Piece) -> str:
 
 
 def _misplaced(directories: Sequence[Path], piece: Piece) -> Path | None:
-    """Return a file that holds what a piece landed as, and stands where something else should."""
+    """Return a misplaced file that has the landed content of a piece."""
     if not piece.stored:
         return None
     for directory in directories:
@@ -75,13 +75,13 @@ def _put_back(found: Path, damaged: Path, aside: Path) -> str:
 
 
 def _is_of_another(directories: Sequence[Path], path: Path) -> bool:
-    """Return whether a file holds what landed as another file's content."""
+    """Return whether a file has the landed content of another file."""
     digest = read_digest(path)
     return any(piece.stored == digest for directory in directories for piece in Manifest(directory).pieces)
 
 
 def _readable(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a raw file that are whole, until it can't be decompressed any further."""
+    """Yield the whole lines of a raw file up to where it can't be decompressed further."""
     try:
         for chunk in line_chunks(path):
             for line in chunk.splitlines(keepends=True):

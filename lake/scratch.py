@@ -1,7 +1,7 @@
-"""Directories of the lake for what is needed while a command works, and what is left of commands that were killed.
+"""Temporary directories of the lake for running commands, and cleanup after killed ones.
 
-A directory ``.<purpose>-<random>`` holds a file ``.lock`` that the process keeps locked. The kernel lets go of it when
-the process ends, however that comes about, so that a directory whose file is not locked belongs to nobody.
+A directory ``.<purpose>-<random>`` holds a file ``.lock`` that the process keeps locked. The kernel releases the lock
+when the process ends, so a directory whose file is not locked is abandoned.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _LOCK = ".lock"
 
 @contextmanager
 def scratch(root: Path, purpose: str) -> Iterator[Path]:
-    """Give a directory that goes when the block ends, and remove those of killed commands.
+    """Yield a directory that is removed when the block ends; first remove those of killed commands.
 
     Args:
-        root: Directory of the lake; made if it is not there.
+        root: Directory of the lake; made if missing.
         purpose: ``import`` or ``forget``.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def sweep_scratch(root: Path, *, write: bool = True) -> list[Path]:
 
     Args:
         root: Directory of the lake.
-        write: Whether they are removed, or only found.
+        write: Whether to remove them, rather than only find them.
     """
     with _locked(root):
         left = [path for path in _found(root) if not _is_live(path)]
@@ -56,7 +56,7 @@ def sweep_scratch(root: Path, *, write: bool = True) -> list[Path]:
 
 
 def live_scratch(root: Path) -> list[Path]:
-    """Return the directories of commands that are at work."""
+    """Return the directories of running commands."""
     with _locked(root):
         return [path for path in _found(root) if _is_live(path)]
 
@@ -78,7 +78,7 @@ def _is_live(path: Path) -> bool:
 
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
-    """Keep other commands from making and judging directories: a new one is not locked yet."""
+    """Keep other commands from creating and checking directories, since a new one is not locked yet."""
     handle = _lock(root, os.O_RDONLY, 0)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Alerts as others read them: rows of the ledger and the tables as JSON has them."""
+"""Alerts for other programs: rows of the ledger and the tables in the form of JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["read_alerts", "read_suppressed", "shown_alerts", "suppressed", "utc"
 
 
 def utc(value: datetime | None) -> str | None:
-    """A time of a table, UTC without zone, as ISO 8601."""
+    """Return a table's time, UTC without zone, as ISO 8601."""
     return value.replace(tzinfo=UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
@@ -30,14 +30,14 @@ def _baseline(row: dict[str, Any], metric: str) -> dict[str, float | int | None]
 
 
 def read_alerts(lake: Lake, now: datetime) -> list[dict[str, Any]]:
-    """Return all alerts, by the start of their first window and user. Reading publishes them: their ids stay.
+    """Return all alerts, sorted by the start of their first window and user. Reading publishes them, so their ids stay.
 
     Args:
         lake: The lake.
         now: Present time, UTC.
 
     Returns:
-        One dictionary an alert with the fields documented in ``docs/alerts.md``. Times are ISO 8601 in UTC, sizes
+        One dictionary per alert with the fields documented in ``docs/alerts.md``. Times are ISO 8601 in UTC, sizes
         bytes.
     """
     with duckdb.connect() as con:
@@ -46,10 +46,10 @@ def read_alerts(lake: Lake, now: datetime) -> list[dict[str, Any]]:
 
 
 def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) -> list[dict[str, Any]]:
-    """Published alerts as :func:`read_alerts` gives them.
+    """Return published alerts in the form of :func:`read_alerts`.
 
     Args:
-        con: Connection in which ``shown`` is, see :func:`lake.ledger.publish`.
+        con: Connection with ``shown``, see :func:`lake.ledger.publish`.
         since: Only alerts whose last window ended at this time or later, UTC without zone; None for all.
     """
     cursor = con.execute(
@@ -92,7 +92,7 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
 
 
 def read_suppressed(lake: Lake) -> dict[str, int]:
-    """Return the windows that the allow-list keeps from raising an alert, by entry."""
+    """Return the windows that the allow-list suppresses, by entry."""
     with duckdb.connect() as con:
         whole = [day for day in lake.days("detections") if not lake.fault("detections", day, deep=True)]
         lake.view(con, "detections", ["detections"], whole)
@@ -100,7 +100,7 @@ def read_suppressed(lake: Lake) -> dict[str, int]:
 
 
 def suppressed(con: duckdb.DuckDBPyConnection, day: date | None = None) -> dict[str, int]:
-    """Return the windows that raised no alert, by the entry of the allow-list that they are marked with.
+    """Return the suppressed windows, by the allow-list entry that they are marked with.
 
     Args:
         con: Connection in which ``detections`` can be read.

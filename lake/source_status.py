@@ -23,13 +23,13 @@ from providers import PROVIDERS, title_of
 __all__ = ["OVERDUE", "Activation", "Source", "State", "activations", "sources_of", "utc_text", "warnings"]
 
 OVERDUE = timedelta(hours=2)
-"""A poll run comes every 15 minutes, and one of more than two hours is ended: later than this none has looked."""
-_SCHEDULE = "See whether the schedule `tick` is on and Dagster's daemon runs, and the last run's log."
+"""Time without a run after which sources are overdue: poll runs start every 15 minutes and stop after two hours."""
+_SCHEDULE = "Check that the schedule `poll` is on and that Dagster's daemon runs, and read the last run's log."
 _ACTIVATION = timedelta(days=Parameters().activation_days)
 
 
 class State(StrEnum):
-    """State of a source, the worst first."""
+    """State of a source, worst first."""
 
     UNCONFIGURED = "not configured"
     FAILING = "failing"
@@ -39,12 +39,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Source:
-    """A source as the latest runs left it.
+    """Status of a source after the latest runs.
 
     Attributes:
         provider: Its name.
-        health: What the runs recorded.
-        overdue: Whether no run has looked at it for long.
+        health: Health that the runs recorded.
+        overdue: Whether no run has checked it for long.
     """
 
     provider: str
@@ -53,12 +53,12 @@ class Source:
 
     @property
     def title(self) -> str:
-        """Display name of the source."""
+        """Return the display name of the source."""
         return title_of(self.provider)
 
     @property
     def state(self) -> State:
-        """State of the source; a failing one stays failing, however long ago the last run was."""
+        """Return the state of the source; a failing one stays failing, however old the last run is."""
         if self.health.unconfigured_since:
             return State.UNCONFIGURED
         if self.health.troubles:
@@ -67,7 +67,7 @@ class Source:
 
     @property
     def since(self) -> datetime | None:
-        """Since when it is in its state, UTC; None where it is well."""
+        """Return the start of its state, UTC; None if it is well."""
         match self.state:
             case State.UNCONFIGURED:
                 return self.health.unconfigured_since
@@ -80,10 +80,10 @@ class Source:
 
     @property
     def problem(self) -> str:
-        """Description of what is wrong and what to do; empty where the source is well."""
+        """Return what is wrong and what to do; empty if the source is well."""
         match self.state:
             case State.UNCONFIGURED:
-                return "Its alerts and history stay as they are. Set its variables again to go on watching it."
+                return "Its alerts and history stay. Set its variables again to resume monitoring."
             case State.FAILING:
                 said = dict.fromkeys(trouble.problem for trouble in self.health.troubles.values())
                 return " ".join(printable(" ".join(text.split())) for text in said)
@@ -93,7 +93,7 @@ class Source:
                 return ""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object has it."""
+        """Return it in the form of a JSON object."""
         return {
             "provider": self.provider,
             "state": str(self.state),
@@ -119,8 +119,8 @@ def utc_text(time: datetime | None) -> str | None:
 
 
 def sources_of(lake: Lake, now: datetime) -> list[Source]:
-    """Return the sources that runs have looked at or missed, in their usual order."""
-    # No run looks at a replay once it is over.
+    """Return the sources that runs have checked or reported missing, in their usual order."""
+    # No run checks a replay once it is over.
     replayed = (Path(lake.root).parent / REPLAY_NOTE).exists()
     return [
         Source(provider, health, not replayed and health.checked_at is not None and now - health.checked_at > OVERDUE)
@@ -130,7 +130,7 @@ def sources_of(lake: Lake, now: datetime) -> list[Source]:
 
 
 def warnings(sources: Sequence[Source]) -> list[str]:
-    """Return what is wrong with the sources, a line each; those that no run has looked at share one."""
+    """Return what is wrong with the sources, one line each; overdue ones share a line."""
     lines = []
     for source in sources:
         since = f"since {source.since:%Y-%m-%d %H:%M} UTC" if source.since else ""
@@ -142,16 +142,16 @@ def warnings(sources: Sequence[Source]) -> list[str]:
     if late:
         last = max(source.health.checked_at for source in late if source.health.checked_at)
         names = ", ".join(source.title for source in late)
-        lines.append(f"No run since {last:%Y-%m-%d %H:%M} UTC has looked at {names}. {_SCHEDULE}")
+        lines.append(f"No run since {last:%Y-%m-%d %H:%M} UTC has checked {names}. {_SCHEDULE}")
     return lines
 
 
 class Activation(NamedTuple):
-    """Why a source cannot raise an alert yet.
+    """Reason why a source cannot raise an alert yet.
 
     Attributes:
         line: The reason, for a person.
-        until: First day on which it can; None where that is not known.
+        until: First day on which it can; None if not known.
     """
 
     line: str
@@ -159,12 +159,12 @@ class Activation(NamedTuple):
 
 
 def activations(lake: Lake, values: Mapping[str, str], today: date) -> list[Activation]:
-    """Return why sources cannot raise an alert yet, for each that cannot.
+    """Return why sources cannot raise an alert yet, one entry for each such source.
 
     Args:
         lake: The lake.
-        values: Variables of the deployment: a configured source counts before it has events.
-        today: The present day, UTC.
+        values: Variables of the deployment, so that a configured source is included before it has events.
+        today: The current day, UTC.
     """
     watched = configured(values)
     began, health = first_days(lake, tuple(PROVIDERS)), read_health(lake, PROVIDERS)

@@ -1,6 +1,6 @@
-"""The sources that results rest on: those configured, and those that only the lake still holds data of.
+"""Sources of the results: those configured, and those with data only in the lake.
 
-A source that is no longer configured is not one that has no uploads: its data stay part of every result until it is
+A source that is no longer configured is not a source without uploads: its data stays part of every result until it is
 removed by `uploadwatch remove-source`.
 """
 

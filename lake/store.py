@@ -1,12 +1,12 @@
-"""The lake: one Parquet file per table and day, replaced whole, with a note of what it was made from.
+"""Lake: one Parquet file per table and day, replaced atomically, with a note of its inputs.
 
 Layout below the root::
 
     <table>/day=YYYY-MM-DD/part.parquet      the rows; readers see the old file or the new one, never half of one
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
-    .made_days/<table>                       days that were written, by which what is lost is known, tables and all
+    .made_days/<table>                       days that were written, so that lost partitions are detected
     <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see lake.landing
-    <provider>/import_rejects/               rows of exports that were no event, see history.staging
+    <provider>/import_rejects/               rows of exports that were not events, see history.staging
 
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
 """
@@ -31,13 +31,13 @@ from detection.tables import empty
 from lake.damage import DamagedError
 from lake.durable import (
     file_digest,
+    indicates_damage,
     make_directory,
     make_way,
     read_content,
     read_digest,
     replace_text,
     replacing,
-    tells_of_damage,
 )
 from lake.kept import intact, write_kept
 from lake.made_days import enter_made_day, forget_made_day, forget_made_tables, is_day, read_made_days
@@ -55,8 +55,8 @@ class Note:
         content: SHA-256 of the Parquet file.
         rows: Number of rows.
         size: Size of the file in bytes, and
-        modified: its modification time in nanoseconds, by which a note that belongs to another file is known.
-        columns: Digest of its columns' names and types; empty where the note does not tell.
+        modified: its modification time in nanoseconds, to detect a note that belongs to another file.
+        columns: Digest of its columns' names and types; empty if not recorded.
         prior: SHA-256 of the file that this one replaces: the note is written first.
     """
 
@@ -70,18 +70,18 @@ class Note:
 
 
 _notes: dict[str, tuple[tuple[int, int, int], Note]] = {}
-"""Notes read by this process, by the partition's path and by the file that they are of: a note is only ever written
-with a new file, and a run asks for each some fifty times."""
+"""Notes read by this process, by the partition's path and the file's identity: a note only changes with its file, and a
+run reads each some fifty times."""
 
 
 KEPT_TABLES = ("file_sizes",)
-"""Kinds of tables that cannot be computed again: see :mod:`lake.kept`."""
+"""Kinds of tables that cannot be computed again, see :mod:`lake.kept`."""
 
 _CHANGED = "its content is not what was written"
 
 
 class Lake(dg.ConfigurableResource[None]):
-    """The tables as files below ``root``.
+    """Tables as files below ``root``.
 
     Attributes:
         root: Directory of the lake; made when first written to.
@@ -90,24 +90,24 @@ class Lake(dg.ConfigurableResource[None]):
     root: str
 
     def directory(self, table: str, day: date) -> Path:
-        """Directory of one partition."""
+        """Return the directory of one partition."""
         return Path(self.root, table, f"day={day}")
 
     def part(self, table: str, day: date) -> Path:
-        """Parquet file of one partition, whether it exists or not."""
+        """Return the Parquet file of one partition, which may not exist."""
         return Path(self._part(table, day))
 
     def _part(self, table: str, day: date) -> str:
-        # A day's tables are made of hundreds of others' partitions, of which this is asked: a Path takes longer.
+        # Called for hundreds of partitions per day, and faster than with a Path.
         return f"{self.root}/{table}/day={day}/part.parquet"
 
     def parts(self, table: str, days: Iterable[date]) -> list[str]:
-        """Existing Parquet files of these days, in the order of the days."""
+        """Return the existing Parquet files of these days, in the order of the days."""
         paths = (self._part(table, day) for day in days)
         return [path for path in paths if os.path.exists(path)]  # noqa: PTH110 -- see _part
 
     def landed_days(self, table: str) -> list[date]:
-        """Days of which the table has a directory, ascending."""
+        """Return the days for which the table has a directory, ascending."""
         root = Path(self.root) / table
         if not root.is_dir():
             return []
@@ -115,16 +115,16 @@ class Lake(dg.ConfigurableResource[None]):
         return sorted(date.fromisoformat(name) for name in names if is_day(name))
 
     def days(self, table: str) -> list[date]:
-        """Days of which the table has a partition, ascending."""
+        """Return the days for which the table has a partition, ascending."""
         return [day for day in self.landed_days(table) if self.parts(table, [day])]
 
     def lost_days(self, table: str) -> list[date]:
-        """Days of which the table had a partition that is gone, ascending; what retention removed is not lost."""
+        """Return the days of lost partitions, ascending; those that retention removed are not lost."""
         made = self.made_days(table)
         return sorted(made - set(self.days(table))) if made else []
 
     def made_days(self, table: str) -> set[date]:
-        """Return the days of which the table has, or had, a partition; without those that retention removed."""
+        """Return the days for which the table has, or had, a partition, without those that retention removed."""
         return read_made_days(self.root, table)
 
     def _enter_made(self, table: str, day: date) -> None:
@@ -142,12 +142,12 @@ class Lake(dg.ConfigurableResource[None]):
 
     @contextmanager
     def alone(self, table: str = "") -> Iterator[None]:
-        """Lock out other runs, of any process of this machine, while data is read, changed and written back.
+        """Exclude other runs in any process of this machine while data is read, changed and written back.
 
-        The kernel lets go of it when the process ends, however that comes about.
+        The kernel releases the lock when the process ends.
 
         Args:
-            table: The table that is changed; of several made by one step the first. Empty: the ledger and the reviews.
+            table: The table to change, or the first of several made by one step. Empty: the ledger and the reviews.
         """
         directory = Path(self.root) / table
         make_directory(directory)
@@ -156,7 +156,7 @@ class Lake(dg.ConfigurableResource[None]):
             yield
 
     def note(self, table: str, day: date) -> Note | None:
-        """The note beside a partition; None where there is no partition or the note is not of this file."""
+        """Return the note beside a partition; None if there is no partition or the note is of another file."""
         path = self._part(table, day)
         try:
             stat = os.stat(path)  # noqa: PTH116 -- see _part
@@ -165,25 +165,25 @@ class Lake(dg.ConfigurableResource[None]):
             if known and known[0] == file:
                 return known[1]
         except OSError as error:
-            if not tells_of_damage(error):
+            if not indicates_damage(error):
                 raise
             return None
         note = _recorded_note(path)
         if note is None or note.size != file[1]:
             return None
         if note.modified != file[2] and read_digest(Path(path)) != note.content:
-            # A copy of the lake has the same content at another time; this one has other content.
+            # A copied lake has the same content with another modification time; this file has other content.
             return None
         _notes[path] = (file, note)
         return note
 
     def fault(self, table: str, day: date, *, deep: bool = False) -> str:
-        """Say what is wrong with a partition; empty where it is as it was written, or was never written.
+        """Return what is wrong with a partition; empty if it is intact, or was never written.
 
         Args:
             table: The table.
             day: The day.
-            deep: Whether its content is read, or only its size and time are compared.
+            deep: Whether to read its content, rather than only compare its size and time.
         """
         part, note = self.part(table, day), self.note(table, day)
         if note is None:
@@ -197,7 +197,7 @@ class Lake(dg.ConfigurableResource[None]):
         return "" if replaced else _CHANGED
 
     def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
-        """Digest of the content of these partitions, absent ones included, and of further text."""
+        """Return a digest of the content of these partitions, missing ones included, and of further text."""
         sha = hashlib.sha256()
         for text in also:
             sha.update(text.encode() + b"\0")
@@ -218,16 +218,16 @@ class Lake(dg.ConfigurableResource[None]):
 
         Args:
             con: Connection in which the relation exists.
-            relation: Table, view or subquery, in the order in which its rows are to be stored.
+            relation: Table, view or subquery, in the storage order of its rows.
             table: Name of the table in the lake.
             day: Day of the partition.
             made_from: Digest of the inputs, from :meth:`digest`.
 
         Returns:
-            The note, and whether the content differs from what was there.
+            The note, and whether the content changed.
 
         Raises:
-            TableColumnsError: The relation's columns are not those that the table declares.
+            TableColumnsError: The relation does not have the table's declared columns.
         """
         verify_columns(con, relation, table)
         if table.rpartition("/")[2] in KEPT_TABLES:
@@ -256,10 +256,10 @@ class Lake(dg.ConfigurableResource[None]):
         return note, before is None or before.content != content
 
     def _intact(self, tables: Sequence[str], days: Sequence[date], *, lost_too: bool) -> dict[str, Note | None]:
-        """The partitions that exist, with their notes; ``lost_too``: those that are lost are left out.
+        """Return the existing partitions with their notes; with ``lost_too``, omit lost ones.
 
         Raises:
-            DamagedError: One was written and is lost or damaged.
+            DamagedError: A partition is lost or damaged.
         """
         found: dict[str, Note | None] = {}
         for table in tables:
@@ -275,7 +275,7 @@ class Lake(dg.ConfigurableResource[None]):
                     continue
                 if fault := self.fault(table, day, deep=True):
                     if not kept:
-                        # So that it is known as lost, and made again.
+                        # Recorded, so that it counts as lost and is made again.
                         make_way(Path(path))
                         Path(path).unlink(missing_ok=True)
                     raise DamagedError(path, fault, f"The next run makes it again, or materialise {table} of {day}.")
@@ -292,20 +292,20 @@ class Lake(dg.ConfigurableResource[None]):
         dated: bool = False,
         lost_too: bool = False,
     ) -> None:
-        """Make partitions readable under ``name`` in ``con``; those that were never written have no rows.
+        """Make partitions readable under ``name`` in ``con``; missing ones that were never written have no rows.
 
-        Columns that a table has got since a partition was written are NULL in it.
+        Columns that were added after a partition was written are NULL in it.
 
         Args:
             con: Connection.
             name: Name of the view.
             tables: Tables of one kind, such as the uploads of several providers.
             days: Days wanted.
-            dated: Whether each row tells its partition, as ``day``.
-            lost_too: Whether to go on without partitions that are lost: for what only surrounds a result.
+            dated: Whether each row has the day of its partition, as ``day``.
+            lost_too: Whether to continue without lost partitions: only for data that a result does not depend on.
 
         Raises:
-            DamagedError: A partition was written and is lost or damaged.
+            DamagedError: A partition is lost or damaged, and ``lost_too`` is not set.
         """
         wanted = list(days)
         parts = self._intact(tables, wanted, lost_too=lost_too)
@@ -317,30 +317,30 @@ class Lake(dg.ConfigurableResource[None]):
             if all(note and note.columns == declared_digest(kind) for note in parts.values()):
                 query = f"SELECT * FROM read_parquet([{paths}], {hive})"  # noqa: S608 -- our own paths
             else:
-                # To learn the columns DuckDB opens every file, here and again in each query.
+                # DuckDB opens every file to find the columns, here and again in each query.
                 query += f" UNION ALL BY NAME SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
         con.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {query}')
 
 
 def _fault_without_note(part: Path) -> str:
-    """Say what is wrong with a partition that no note is of."""
+    """Return what is wrong with a partition without a note of its own."""
     if not part.is_file():
-        return "it is no file"
+        return "it is not a file"
     if part.stat().st_size == 0:
         return "it is empty"
     recorded = _recorded_note(str(part))
     if recorded is not None:
-        # A run may have been killed, or be about to replace the file, after it wrote the note.
+        # A run may have been killed after it wrote the note, or be about to replace the file.
         return "" if read_digest(part) in (recorded.prior, recorded.content) else _CHANGED
     try:
         pq.read_metadata(part)
     except (OSError, pa.ArrowException):
-        return "it is no Parquet file"
+        return "it is not a Parquet file"
     return ""
 
 
 _read: dict[str, tuple[tuple[int, ...], str]] = {}
-"""Content that a partition was found to have, by path and by the file's identity on disk: a run reads it many times."""
+"""Verified digests of partitions, by path and the file's identity on disk, since a run reads each many times."""
 
 
 def _has_content(path: Path, content: str) -> bool:
@@ -365,7 +365,7 @@ def _digest_of(path: Path) -> str:
 
 
 def _recorded_note(path: str) -> Note | None:
-    """The note beside a partition, whatever file it is of; None where there is none that can be read."""
+    """Return the note beside a partition, even if of another file; None if it is missing or unreadable."""
     try:
         return Note(**json.loads(read_content(Path(path).with_suffix(".json")) or b""))
     except (ValueError, TypeError):
@@ -379,5 +379,5 @@ def _note_of(path: Path, table: str, content: str, made_from: str, prior: str = 
 
 
 def quoted(path: Path | str) -> str:
-    """A path as it stands between quotes in a query."""
+    """Return a path, escaped for quotes in a query."""
     return str(path).replace("'", "''")

@@ -1,4 +1,4 @@
-"""Columns of the lake's tables, as ``detection.tables`` declares them: verified before a table is written."""
+"""Verification of the columns of the lake's tables, declared in ``detection.tables``, before a table is written."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ _DECLARATION = "detection/tables.py"
 
 
 class TableColumnsError(ValueError):
-    """A relation whose columns are not those that its table declares; says which, and what to do."""
+    """Error of a relation without its table's declared columns; says which, and what to do."""
 
 
 @cache
 def _declared(kind: str) -> tuple[tuple[str, str], ...]:
-    """Return names and types of a kind of table, the types as DuckDB describes them."""
+    """Return the declared names and types of a kind of table, with DuckDB's names of types."""
     if kind not in TABLES:
-        raise TableColumnsError(f"{kind} is no declared table. Declare its columns in {_DECLARATION}.")
+        raise TableColumnsError(f"{kind} is not a declared table. Declare its columns in {_DECLARATION}.")
     with duckdb.connect() as con:
         return _described(con, f"({empty(kind)})")
 
 
 def _described(con: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[str, str], ...]:
-    # The relation is planned and not run, which takes half the time of DESCRIBE.
+    # The relation is only planned, which takes half the time of DESCRIBE.
     found = con.sql(f"FROM {relation}")
     return tuple(zip(found.columns, map(str, found.types), strict=True))
 
 
 @cache
 def declared_digest(kind: str) -> str:
-    """Digest of names and types of a kind of table, in order."""
+    """Return a digest of the names and types of a kind of table, in order."""
     text = "\0".join(f"{column.name} {column.type}" for column in TABLES[kind])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def verify_columns(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> None:
-    """Verify that a relation has the columns that its table declares: these, of these types, in this order.
+    """Verify that a relation has the columns of its table: the declared names, types and order.
 
     Args:
         con: Connection in which the relation exists.
@@ -49,7 +49,7 @@ def verify_columns(con: duckdb.DuckDBPyConnection, relation: str, table: str) ->
         table: Name of the table in the lake, such as ``box/uploads``.
 
     Raises:
-        TableColumnsError: It has others.
+        TableColumnsError: It has other columns.
     """
     declared = _declared(table.rpartition("/")[2])
     found = _described(con, relation)

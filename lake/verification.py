@@ -1,7 +1,7 @@
-"""Verification of the lake: what is damaged, missing or left over, what that means, and what mends it.
+"""Verification of the lake: damaged, missing and left-over files, with consequence and remedy.
 
-Every file is read whole and compared with the digest under which it was recorded. What can be repaired without losing
-anything is repaired on demand; the rest is said with its remedy.
+Every file is read whole and compared with its recorded digest. What can be repaired without loss is repaired on
+request; the other problems are reported with their remedy.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from providers import PROVIDERS
 __all__ = ["Problem", "verify"]
 
 _TEMPORARY = re.compile(r"\.(?:.+\.[a-z0-9_]{8}|[0-9a-f]{32})")
-"""Names of files that are being written, see :mod:`lake.durable` and :mod:`lake.landing`."""
+"""Names of unfinished files, see :mod:`lake.durable` and :mod:`lake.landing`."""
 
 _STOPS = "what follows from it is not made meanwhile"
 
-Told = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is not as it was written.
+    """Problem of a file or directory.
 
     Attributes:
         state: ``damaged``, ``missing`` or ``left over``.
         path: The file or directory.
         cause: What is wrong with it.
-        means: What follows from it.
-        remedy: What mends it.
-        repair: Mends it without losing anything, and says what it did; None where a person has to.
+        means: Consequence of it.
+        remedy: What repairs it.
+        repair: Function that repairs it without loss and returns what it did; None if a person has to.
     """
 
     state: str
@@ -58,26 +58,26 @@ class Problem:
     repair: Callable[[], str] | None = None
 
 
-def verify(lake: Lake, told: Told = lambda _what: None) -> Iterator[Problem]:
-    """Yield the problems of a lake, and of what stands beside it.
+def verify(lake: Lake, progress: Progress = lambda _what: None) -> Iterator[Problem]:
+    """Yield the problems of a lake and of the files beside it.
 
     Args:
         lake: The lake.
-        told: Called with what is being looked through.
+        progress: Called with the name of what is verified next.
     """
     for provider in PROVIDERS:
-        told(f"{provider}/audit_events")
+        progress(f"{provider}/audit_events")
         yield from _raw(lake, provider)
         yield from _health(lake, provider)
     for table in _tables(lake):
-        told(table)
+        progress(table)
         yield from _partitions(lake, table)
-    told("ledger and reviews")
+    progress("ledger and reviews")
     for name in LEDGER:
         yield from _kept(Path(lake.root) / f"{name}.parquet")
-    told("outbox")
+    progress("outbox")
     yield from _outbox(Path(lake.root).parent / "outbox.db")
-    told("files left behind")
+    progress("files left behind")
     yield from _left_over(Path(lake.root).parent)
 
 
@@ -163,7 +163,7 @@ def _restore(path: Path) -> str:
 
 
 def _tables(lake: Lake) -> list[str]:
-    """List the tables with partitions that are in the lake, those of the providers first."""
+    """Return the tables with partitions in the lake, those of the providers first."""
     kinds = [*TABLES]
     names = [f"{provider}/{kind}" for provider in PROVIDERS for kind in kinds] + kinds
     return [name for name in dict.fromkeys(names) if lake.made_days(name) or (Path(lake.root) / name).is_dir()]
@@ -234,7 +234,7 @@ def _outbox(path: Path) -> Iterator[Problem]:
 def _left_over(home: Path) -> Iterator[Problem]:
     now = time.time()
     for directory, directories, files in os.walk(home):
-        # A repair sets directories aside, too, where they stood in a file's place.
+        # A repair also sets aside directories that were in a file's place.
         for name in [*files, *(name for name in directories if name.endswith(".damaged"))]:
             path = Path(directory, name)
             if name.endswith(".damaged"):

@@ -1,4 +1,4 @@
-"""``warehouse.duckdb``: views over the lake, for whoever wants to ask it something in SQL."""
+"""Views over the lake in ``warehouse.duckdb``, for SQL queries by people."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ __all__ = ["build_warehouse", "warehouse_path"]
 
 
 def warehouse_path(lake: Lake) -> Path:
-    """The file, beside the lake."""
+    """Return the file, beside the lake."""
     return Path(lake.root).absolute().parent / "warehouse.duckdb"
 
 
 def build_warehouse(lake: Lake) -> bool:
-    """Make the file, unless the existing one has the same views.
+    """Write the file, unless the existing one has the same views.
 
-    It holds nothing but views, one for each kind of table that has a partition: those of all providers together, with
-    the partition as ``day``. It is put in place of the old one, so that somebody who reads that goes on reading it.
+    It only holds views, one for each kind of table with a partition: over all providers, with the partition as ``day``.
+    It replaces the old file by a rename, so that open readers of the old file are not interrupted.
 
     Returns:
-        Whether it was made.
+        Whether it was written.
     """
     views = _views(lake)
     digest = hashlib.sha256(repr(sorted(views.items())).encode()).hexdigest()
@@ -37,7 +37,7 @@ def build_warehouse(lake: Lake) -> bool:
     if _made_for(path) == digest:
         return False
     with replacing(path) as temporary:
-        # DuckDB makes its own file; an empty one is none of its.
+        # DuckDB must create the file itself; it rejects an empty one.
         temporary.unlink()
         with duckdb.connect(str(temporary)) as con:
             for name, query in views.items():
@@ -65,12 +65,12 @@ def _views(lake: Lake) -> dict[str, str]:
             rows = f"SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
             views[kind] = f"{empty(kind, dated=dated)} UNION ALL BY NAME {rows}"
     by_person = _by_person(lake, views)
-    # Those that others read come first.
+    # Views that others read come first.
     return {**by_person, **views, **by_person}
 
 
 def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
-    """Return views of persons, and views of uploads, activity and alerts, each with its person."""
+    """Return views of persons, and views of uploads, activity and alerts with their persons."""
     path = people_file(lake)
     found = {}
     for name, columns in PERSON_TABLES.items():
@@ -86,7 +86,7 @@ def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
 
 
 def _made_for(path: Path) -> str | None:
-    """The digest of the views in a file; None where there is no such file, or it is open for writing elsewhere."""
+    """Return the digest of the views in a file; None if it is missing, or open for writing elsewhere."""
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Channels: a signed webhook, and all that apprise reaches. Nothing that they say or log holds a secret."""
+"""Channels: a signed webhook, and all services of apprise. Their errors and logs contain no secret."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from notify.text import headline, text_of
 __all__ = ["Channel", "DeliveryError", "open_channel", "payload"]
 
 _TIMEOUTS = (5.0, 10.0)
-"""Seconds to connect, and until the answer begins."""
+"""Seconds allowed for connecting, and until the answer begins."""
 _SHORTEST_SECRET = 4
 
 
 class DeliveryError(Exception):
-    """A channel did not take a message.
+    """A channel did not accept a message.
 
     Attributes:
         reason: Why, without secrets.
-        wait: Seconds after which the receiver wants to be asked again; None where it does not say.
+        wait: Seconds after which the receiver asks for a retry; None if it does not say.
     """
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
@@ -50,8 +50,8 @@ class Channel(Protocol):
 
     Attributes:
         name: Name of the channel.
-        severity: Least severity of the alerts that go there.
-        fault: Why it can't be used, without secrets; empty where it can.
+        severity: Lowest severity of the alerts that are sent there.
+        fault: Why it can't be used, without secrets; empty if it can.
     """
 
     name: str
@@ -62,12 +62,12 @@ class Channel(Protocol):
         """Send a message.
 
         Raises:
-            DeliveryError: The channel did not take it.
+            DeliveryError: The channel did not accept it.
         """
 
 
 def open_channel(settings: ChannelSettings) -> Channel:
-    """Return the channel of these settings; one that can't be used takes no message, and says why."""
+    """Return the channel of these settings. A channel that can't be used accepts no message, and its fault says why."""
     if settings.fault:
         return _Unusable(settings)
     try:
@@ -77,19 +77,19 @@ def open_channel(settings: ChannelSettings) -> Channel:
 
 
 def payload(letter: Letter, now: datetime) -> bytes:
-    """The webhook's JSON, see ``docs/notifications.md``."""
-    told: dict[str, Any] = {
+    """Return the webhook's JSON, see ``docs/notifications.md``."""
+    body: dict[str, Any] = {
         "id": letter.key,
         "event": letter.event,
         "sent_at": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     if letter.about:
-        told[letter.event.partition(".")[0]] = letter.about
-    return msgspec.json.encode(told)
+        body[letter.event.partition(".")[0]] = letter.about
+    return msgspec.json.encode(body)
 
 
 class _Unusable:
-    """Takes nothing: its messages wait until its variables are corrected."""
+    """Channel that accepts nothing: its messages wait until its variables are corrected."""
 
     def __init__(self, settings: ChannelSettings) -> None:
         self.name, self.severity, self.fault = settings.name, settings.severity, settings.fault
@@ -99,7 +99,7 @@ class _Unusable:
 
 
 class _Webhook:
-    """Posts JSON, signed as Standard Webhooks (www.standardwebhooks.com) says."""
+    """Webhook that posts JSON, signed as Standard Webhooks (www.standardwebhooks.com) specifies."""
 
     fault = ""
 
@@ -140,14 +140,14 @@ class _Webhook:
         except requests.exceptions.SSLError:
             raise DeliveryError("its TLS certificate was refused") from None
         except requests.RequestException as error:
-            # What the error says names the address, which may be a secret.
+            # The error's text contains the address, which may be a secret.
             raise DeliveryError(f"it cannot be reached ({type(error).__name__})") from None
         if status // 100 != 2:
             raise DeliveryError(f"it answered with status {status}", wait)
 
 
 class _Apprise:
-    """Hands title and text to the service of an apprise URL."""
+    """Channel that sends title and text to the service of an apprise URL."""
 
     fault = ""
 
@@ -155,7 +155,7 @@ class _Apprise:
         self.name = settings.name
         self.severity = settings.severity
         url = settings.url.get_secret_value()
-        # Every part of the URL but its scheme may be what the service signs in with.
+        # Every part of the URL except its scheme may be a credential of the service.
         parts = {part for text in (url, unquote(url)) for part in re.split(r"[\s/:@?&=,#%]+", text.partition("://")[2])}
         self._secrets = sorted((part for part in parts if len(part) >= _SHORTEST_SECRET), key=len, reverse=True)
         asset = apprise.AppriseAsset(
@@ -171,7 +171,7 @@ class _Apprise:
         if service is None:
             variable = f"UPLOADWATCH_NOTIFY_{self.name.upper()}"
             raise ConfigurationError(
-                f"{variable}_URL cannot be used: it is no URL that apprise knows. Correct it; for a signed webhook set "
+                f"{variable}_URL cannot be used: apprise does not know this URL. Correct it; for a signed webhook set "
                 f"{variable}_SECRET, too."
             )
         self._service = apprise.Apprise(asset=asset)
@@ -201,12 +201,12 @@ def _tone(event: str) -> apprise.NotifyType:
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return the request as it is, so that ``requests`` does not send what ``.netrc`` holds for the host."""
+    """Return the request unchanged, so that ``requests`` does not send credentials from ``.netrc``."""
     return request
 
 
 class _Kept(logging.Handler):
-    """Keeps warnings."""
+    """Log handler that keeps warnings."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -218,7 +218,7 @@ class _Kept(logging.Handler):
 
 @contextmanager
 def _quiet() -> Iterator[list[str]]:
-    """Keep messages of apprise and the HTTP client out of every log: they name URLs. Yield apprise's warnings."""
+    """Keep messages of apprise and the HTTP client out of every log: they contain URLs. Yield apprise's warnings."""
     kept = _Kept()
     loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
     before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]

@@ -1,4 +1,4 @@
-"""A round: new and changed alerts enter the outbox, and what is due goes out."""
+"""Delivery round: new and changed alerts enter the outbox, and due messages are sent."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from lake.store import Lake
 from notify.channels import Channel, DeliveryError
 from notify.messages import Message, capped
 from notify.outbox import Outbox, Route
-from notify.pseudonymized import covered
+from notify.pseudonymized import pseudonymized
 from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
 
 _SECONDS = 20.0
-"""No further message is begun after so long: Dagster gives a sensor a minute, of which entering needs some, too."""
+"""Time after which no further message is started: Dagster gives a sensor a minute, and entering takes some of it."""
 
 
 @dataclass
@@ -33,8 +33,8 @@ class Delivered:
     """Result of a delivery round.
 
     Attributes:
-        sent: Messages that a channel took.
-        failed: For each that was not taken, channel and reason.
+        sent: Number of messages that channels accepted.
+        failed: Channel and reason for each message that was not accepted.
         parked: How many of these were given up.
     """
 
@@ -44,13 +44,13 @@ class Delivered:
 
 
 def outbox_of(home: Path) -> Outbox:
-    """The outbox of a home."""
+    """Return the outbox of a home."""
     return Outbox(home / "outbox.db")
 
 
 @contextmanager
 def alone(home: Path) -> Iterator[bool]:
-    """Lock out a second round, which would send twice and out of order; yield whether this one may run."""
+    """Lock out a second round, which would send twice and out of order; yield whether this round may run."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".outbox.lock").open("w") as lock:
         try:
@@ -62,18 +62,18 @@ def alone(home: Path) -> Iterator[bool]:
 
 
 def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datetime, max_age: timedelta) -> int:
-    """Publish the alerts and enter each that says something else than its last message, unless it ended too long ago.
+    """Publish the alerts and enter each that differs from its last message, unless it ended too long ago.
 
-    Where several forms came up since the last round, the latest stands for all: it says all that they said.
+    If an alert changed several times since the last round, only its latest form is entered: it contains the others.
 
     Returns:
         How many were new.
     """
     since = (now - max_age).astimezone(UTC).replace(tzinfo=None)
-    # Taken first, so that what changes meanwhile is seen by the next round.
+    # Computed first, so that the next round sees what changes meanwhile.
     inputs = _inputs(lake)
     entered, _, age = (outbox.mark("alerts") or "").partition(" ")
-    # Where the round before looked less far back, since the clock was ahead or the setting changed, it left some out.
+    # If the previous round looked less far back (clock ahead, or another setting), it left some alerts out.
     if entered == inputs and age <= since.isoformat():
         return 0
     with duckdb.connect() as con:
@@ -85,7 +85,7 @@ def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datet
 
 
 def _inputs(lake: Lake) -> str:
-    """Digest of all that the messages are made from: the alerts, and the ledger that is published to."""
+    """Return the digest of all inputs of the messages: the alerts and the ledger."""
     ledger = Path(lake.root) / "published.parquet"
     published = hashlib.sha256(ledger.read_bytes()).hexdigest() if ledger.exists() else ""
     return lake.digest(["alerts"], lake.days("alerts"), published)
@@ -133,16 +133,16 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
 def deliver(
     outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime], pseudonyms: Pseudonyms | None = None
 ) -> Delivered:
-    """Send every channel what is due, one message each in turn, until nothing is due or the time is up.
+    """Send the due messages, one to each channel in turn, until nothing is due or the time is up.
 
-    A channel that does not take a message is left alone for the rest of the round: what keeps it from one keeps it from
-    most, and each attempt may take long. What is for a channel that can't be used waits, however long.
+    A channel that does not accept a message is skipped for the rest of the round: the others would probably fail, too,
+    and each attempt may take long. Messages for a channel that can't be used wait until it can.
 
     Args:
         outbox: The outbox.
         channels: The channels.
-        now: What gives the present.
-        pseudonyms: What makes tokens of names in what goes out; None leaves names as they are.
+        now: Clock.
+        pseudonyms: Replaces names in the messages by tokens; None leaves names as they are.
     """
     done = Delivered(0, [f"{channel.name}: {channel.fault}" for channel in channels if channel.fault], 0)
     outbox.settle(now())
@@ -155,7 +155,7 @@ def deliver(
                 open_.remove(channel)
                 continue
             try:
-                channel.send(covered(letter, pseudonyms) if pseudonyms else letter, now())
+                channel.send(pseudonymized(letter, pseudonyms) if pseudonyms else letter, now())
             except DeliveryError as error:
                 open_.remove(channel)
                 done.parked += outbox.failed(letter, error.reason, now(), error.wait)

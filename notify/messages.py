@@ -1,4 +1,4 @@
-"""Notification messages, and the channels that they go to."""
+"""Notification messages, and which channels receive them."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _MOST = 50
 
 @dataclass(frozen=True)
 class Message:
-    """One thing that is to be told.
+    """A message to send.
 
     Attributes:
-        event: One of :data:`EVENTS`; of an alert that is not withdrawn, whether it is new depends on the channel.
+        event: One of :data:`EVENTS`. Whether an alert that is not withdrawn is new depends on the channel.
         subject: What it is about: an ``alert_id``, ``run-<id>``, ``feed-<provider>``, ``source-<provider>``.
-        revision: Least number of this form, from 1: the outbox counts on where it gave that number to another form.
-        line: Messages of one line are delivered in their order: the user of an alert, else the subject.
-        about: What the message says, as the webhook's JSON has it; its key is the first half of the event.
-        severity: Of an alert; None for what every channel is told.
-        content: Digest of what the message says. What says the same as the last message about the subject is not
-            entered again. Empty where the revision alone tells the forms apart.
-        opened: Whether the alert ever stood open; of one that never did no channel was told.
+        revision: Lowest number of this form, from 1. The outbox takes a higher one if it used the number before.
+        line: Messages of one line are delivered in order: the user of an alert, else the subject.
+        about: Content, as in the webhook's JSON; its key there is the first half of the event.
+        severity: Severity of an alert; None for a message to every channel.
+        content: Digest of the content. A message equal to the last one about the subject is not entered again.
+            Empty if the revision alone identifies the form.
+        opened: Whether the alert was ever open. If it never was, no channel was notified of it.
     """
 
     event: str
@@ -61,37 +61,37 @@ def key_of(subject: str, revision: int, series: str = "") -> str:
     Args:
         subject: What the message is about.
         revision: Its number among the messages about the subject.
-        series: Of an outbox that may have given these numbers before, what tells its keys from those; else empty.
+        series: Suffix that makes keys unique if the outbox may have used these numbers before; else empty.
     """
     return f"{subject}-{revision}-{series}" if series else f"{subject}-{revision}"
 
 
-def event_for(message: Message, least: str, *, told: bool | None) -> str | None:
-    """Return what a message is to one channel; None where the channel is not to get it.
+def event_for(message: Message, least: str, *, notified: bool | None) -> str | None:
+    """Return the event under which one channel gets a message; None if it does not get it.
 
     Args:
         message: The message.
-        least: The channel's least severity.
-        told: Whether the channel was told of the alert before. Then it is told of all that follows, lest it keep a
-            form of the alert that no longer holds. None where nobody remembers.
+        least: The channel's lowest severity.
+        notified: Whether the channel was notified of the alert before. Then it gets all later forms, so that it does
+            not keep an outdated one. None if this is unknown.
     """
-    if told or not message.event.startswith("alert."):
+    if notified or not message.event.startswith("alert."):
         return message.event
     if SEVERITIES.index(message.severity or SEVERITIES[0]) < SEVERITIES.index(least):
         return None
     if message.event == "alert.withdrawn":
-        return message.event if told is None else None
+        return message.event if notified is None else None
     return "alert.new"
 
 
 def run_failed(run: str, job: str, days: Sequence[str], steps: Mapping[str, str]) -> Message:
-    """A run that failed.
+    """Return the message about a run that failed.
 
     Args:
         run: Its id.
         job: Its job.
-        days: First and last day that it was for, or none.
-        steps: For each step that failed the error's first line.
+        days: First and last day of its partitions, or none.
+        steps: First line of the error of each failed step.
     """
     about = {
         "run_id": run,
@@ -104,12 +104,12 @@ def run_failed(run: str, job: str, days: Sequence[str], steps: Mapping[str, str]
 
 
 def feed_message(provider: str, *, stale: bool, said: str) -> Message:
-    """Return the message about a provider whose events stopped, or came again.
+    """Return the message about a provider whose events stopped or resumed.
 
     Args:
         provider: The provider.
         stale: Whether it is stale now.
-        said: What the check says, or why it is taken for stale.
+        said: The check's message, or why the provider counts as stale.
     """
     subject = f"feed-{provider}"
     about = capped({"provider": provider, "reason": said})
@@ -131,13 +131,13 @@ def source_message(provider: str, *, failing: bool, about: Mapping[str, Any]) ->
 
 
 def trial_message(now: datetime) -> Message:
-    """A message by which a person sees that a channel works."""
+    """Return a message that shows a person that a channel works."""
     subject = f"test-{int(now.timestamp() * 1000)}"
     return Message("test", subject, 1, subject)
 
 
 def capped(value: Any) -> Any:
-    """A value for JSON in which texts and lists, which may come from outside, are cut to a size that receivers take."""
+    """Cut texts and lists in a JSON value, which may come from outside, to a size that receivers accept."""
     if isinstance(value, str):
         return value if len(value) <= _LONGEST else f"{value[: _LONGEST - 1]}…"
     if isinstance(value, Mapping):

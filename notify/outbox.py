@@ -1,10 +1,10 @@
-"""The outbox: every message for every channel from the moment it is decided on until it is taken, in one SQLite file.
+"""The outbox: every message for every channel, from its creation until a channel accepts it, in one SQLite file.
 
-A change is one transaction, so a process that dies leaves the state before it or after it. A message that was sent
-but not yet marked is sent again, under the same key.
+Each change is one transaction, so a process that dies leaves the state before or after it. A message that was sent but
+not yet marked is sent again under the same idempotency key.
 
-Whether something is new is decided by what it says, not by its number: the outbox keeps a digest of the last message
-about each subject. The lake and the outbox are restored from backups of different age, and then numbers repeat.
+A message is new if its content is new, whatever its number: the outbox keeps a digest of the last message about each
+subject. Lake and outbox may be restored from backups of different age, and then numbers repeat.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from notify.witness import Lineage, Witness, witness_of
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
 
 ATTEMPTS = 30
-"""With the waits of :func:`backoff` about a day: a channel that is down overnight catches up by itself."""
+"""Attempts before a message is parked. With the waits of :func:`backoff` that is about a day, so a channel that is down
+overnight catches up by itself."""
 _SHORTEST = timedelta(minutes=1)
 _LONGEST = timedelta(hours=1)
 _SECONDS_TO_WAIT = 30.0
@@ -61,18 +62,18 @@ INSERT INTO subjects
 DROP TABLE told;
 DELETE FROM marks WHERE name LIKE 'feed %';
 """
-"""The first layout had a row for each subject and revision, and counted the turns of feeds by itself. What the last
-message about an alert said is not known: NULL, which any message of that revision is taken for."""
+"""Migration from the first layout, which had a row per subject and revision, and counted the changes of feeds itself.
+The content of the last message about an alert is unknown: NULL, which matches any message of that revision."""
 
 _CHANGES, _IDENTITY, _SERIES, _FORGOTTEN, _AHEAD = "changes", "identity", "series", "forgotten", "ahead"
 _PUBLISHED, _LEFT_AT = "published", "left at"
-"""Marks of the outbox itself: how often it was changed; which file it is; what its keys end with; that channels may
-know more than it does, and why; that it gave numbers of its own to alerts, beyond the ledger's; how many revisions the
-ledger has, and had when a deleted outbox was left."""
+"""Names of the outbox's own values: its count of changes; its identity; the suffix of its keys; why channels may have
+messages that it does not know; that it numbered alerts beyond the ledger; the ledger's number of revisions, now and
+when a deleted outbox was last used."""
 
 
 _DELETED, _RESTORED = "deleted", "restored"
-"""Why channels may know more; a deleted outbox was of the same numbers as the ledger, a restored one may not be."""
+"""Why channels may have unknown messages. A deleted outbox had the ledger's numbers, a restored one may not."""
 
 
 class OutboxError(MendableError, RuntimeError):
@@ -100,23 +101,23 @@ class Letter:
 
     @property
     def key(self) -> str:
-        """Its idempotency key."""
+        """Return its idempotency key."""
         return key_of(self.subject, self.revision, self.series)
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A message that no channel has taken yet.
+    """A message that its channel has not accepted yet.
 
     Attributes:
         channel: Name of the channel.
-        event: What it tells.
+        event: Its event, such as ``alert.new``.
         key: Its idempotency key.
-        line: Whose messages it keeps its order with.
+        line: Line of messages within which it keeps its order.
         state: pending or parked.
         attempts: How often it was tried.
-        due: When it is tried next, ISO 8601.
-        reason: Why it was not taken, or what it waits for; empty where it was not tried.
+        due: Time of the next attempt, ISO 8601.
+        reason: Why it was not accepted, or what it waits for; empty if it was not tried.
     """
 
     channel: str
@@ -130,7 +131,7 @@ class Waiting:
 
 
 def backoff(attempts: int) -> timedelta:
-    """Return the delay before the next attempt after so many failed attempts."""
+    """Return the delay before the next attempt after this number of failed ones."""
     return min(_SHORTEST * 2.0 ** min(attempts - 1, 10), _LONGEST)
 
 
@@ -142,10 +143,10 @@ class Outbox:
     """The outbox of a home.
 
     Args:
-        path: Its file; made when it does not exist, and brought to the present layout.
+        path: Its file; created if missing, and migrated to the present layout.
 
     Raises:
-        OutboxError: It cannot be used; so do all methods.
+        OutboxError: It cannot be used. All methods raise it, too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -155,7 +156,7 @@ class Outbox:
 
     @contextmanager
     def _mendable(self) -> Iterator[None]:
-        """Say in one sentence what a person can mend."""
+        """Turn errors into one that says what happened and what to do."""
         try:
             yield
         except (sqlite3.DatabaseError, OSError) as error:
@@ -164,7 +165,7 @@ class Outbox:
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self._path, timeout=_SECONDS_TO_WAIT, isolation_level=None)) as database:
-            # What was sent names people: it is to be gone from the file, too, not only from its tables.
+            # Sent messages name people: erased content must be gone from the file, not only from its tables.
             database.execute("PRAGMA secure_delete = ON")
             yield database
 
@@ -175,7 +176,7 @@ class Outbox:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, alone: others wait for its end."""
+        """Run one exclusive transaction; others wait for its end."""
         with self._mendable():
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with witness_of(self._path) as witness, self._connected() as database:
@@ -200,14 +201,14 @@ class Outbox:
         mark: tuple[str, str] | None = None,
         published: int | None = None,
     ) -> int:
-        """Enter messages for the channels that they go to; what says the same as the last about its subject is not.
+        """Enter messages for their channels; skip those equal to the last message about their subject.
 
         Args:
-            messages: In the order in which they are to be delivered.
+            messages: The messages, in the order of delivery.
             routes: The channels.
-            now: When.
-            mark: A name and a value that are kept with them, see :meth:`mark`: all alerts that there are were entered.
-            published: How many revisions the ledger has; None where the messages are not of its alerts.
+            now: The present.
+            mark: A name and a value to store with them, see :meth:`mark`; records that all present alerts were entered.
+            published: The ledger's number of revisions; None if the messages are not about its alerts.
 
         Returns:
             How many were new.
@@ -215,8 +216,8 @@ class Outbox:
         new = 0
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
-            # What a channel got from the deleted outbox has the ledger's number, and is known by it.
-            # A ledger that has fewer revisions than then is a restored one, and gives numbers out again.
+            # Messages from the deleted outbox have the ledger's numbers, so these show what a channel already got.
+            # A ledger with fewer revisions than then was restored, and uses numbers again.
             whole = published is not None and published >= int(_got(database, _LEFT_AT) or 0)
             again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None and whole
             for message in messages:
@@ -239,18 +240,18 @@ class Outbox:
         return new
 
     def last(self, subject: str) -> str | None:
-        """Return what was last entered about a subject, as its digest; None where nothing was."""
+        """Return the digest of the last message about a subject; None if there was none."""
         with self._reading() as database:
             found = database.execute("SELECT coalesce(content, '') FROM subjects WHERE subject = ?", (subject,))
             return _one(found)
 
     def mark(self, name: str) -> str | None:
-        """Return what was last kept under a name together with messages; None where nothing was."""
+        """Return the value that was last stored under a name together with messages; None if there is none."""
         with self._reading() as database:
             return _got(database, name)
 
     def settle(self, now: datetime) -> None:
-        """Make due what is due later than any wait lasts: it was entered or tried while the clock was ahead."""
+        """Make messages due whose due time is beyond any wait: they were entered or tried while the clock was ahead."""
         with self._changing() as database:
             database.execute(
                 "UPDATE letters SET due = :now "
@@ -259,9 +260,9 @@ class Outbox:
             )
 
     def next(self, channel: str, now: datetime) -> Letter | None:
-        """The message that a channel is to be given now: one that is due, and first of its line.
+        """Return a channel's next message: one that is due, and first of its line.
 
-        What was never tried comes before what failed, so that one message can't hold back all.
+        Untried messages come before failed ones, so that one message can't block all others.
         """
         with self._reading() as database:
             row = database.execute(
@@ -275,7 +276,7 @@ class Outbox:
         return Letter(number, subject, revision, event, json.loads(about), attempts, series)
 
     def sent(self, letter: Letter) -> None:
-        """Record that the channel took a message, and erase whom it was about and what it said."""
+        """Record that the channel accepted a message, and erase its user and content."""
         with self._changing() as database:
             database.execute(
                 "UPDATE letters SET state = 'sent', line = '', about = NULL, reason = NULL, attempts = ? "
@@ -284,12 +285,12 @@ class Outbox:
             )
 
     def failed(self, letter: Letter, reason: str, now: datetime, wait: float | None = None) -> bool:
-        """Record that the channel did not take a message. It is retried later, or parked after the last attempt.
+        """Record that the channel did not accept a message. It is retried later, or parked after the last attempt.
 
         Args:
             letter: The message.
             reason: Why, without secrets.
-            now: When.
+            now: The present.
             wait: Seconds that the receiver asked for.
 
         Returns:
@@ -307,14 +308,14 @@ class Outbox:
         return state == "parked"
 
     def retry(self, now: datetime) -> int:
-        """Requeue all parked messages, to be tried now with all their attempts; return how many."""
+        """Requeue all parked messages: due now, with all attempts again; return how many."""
         with self._changing() as database:
             return database.execute(
                 "UPDATE letters SET state = 'pending', attempts = 0, due = ? WHERE state = 'parked'", (_text(now),)
             ).rowcount
 
     def waiting(self) -> list[Waiting]:
-        """Return all that no channel has taken yet, in order."""
+        """Return all messages that are not accepted yet, in order."""
         with self._reading() as database:
             rows = database.execute(
                 "SELECT channel, event, subject, revision, series, line, state, attempts, due, "
@@ -334,7 +335,7 @@ class Outbox:
 
 
 def _begun(database: sqlite3.Connection, witness: Witness) -> int:
-    """Bring the tables to the present layout, and find out what the outbox can't remember; returns its changes."""
+    """Migrate the tables to the present layout and detect a replaced outbox; return its count of changes."""
     [layout] = database.execute("PRAGMA user_version").fetchone()
     if layout > _LAYOUT:
         raise sqlite3.DatabaseError("a later version of uploadwatch wrote it")
@@ -358,7 +359,7 @@ def _begun(database: sqlite3.Connection, witness: Witness) -> int:
 
 
 def _forget(database: sqlite3.Connection, why: str) -> None:
-    """Take what the channels know for unknown: they are told how things stand now, under keys that were never used."""
+    """Forget which messages the channels have: they get the present state under keys that were never used."""
     database.execute("UPDATE subjects SET content = ''")
     database.execute("DELETE FROM marks")
     _put(database, _FORGOTTEN, why)
@@ -368,7 +369,7 @@ def _forget(database: sqlite3.Connection, why: str) -> None:
 
 
 def _entered(database: sqlite3.Connection, message: Message) -> tuple[int, bool]:
-    """Remember what a message says; returns its number, and whether it says something new about its subject."""
+    """Record a message's content; return its number, and whether it is new for its subject."""
     content = message.content or str(message.revision)
     row = database.execute("SELECT revision, content FROM subjects WHERE subject = ?", (message.subject,)).fetchone()
     revision = message.revision
@@ -387,8 +388,8 @@ def _post(
     before = database.execute(
         "SELECT 1 FROM letters WHERE channel = ? AND subject = ?", (route.name, message.subject)
     ).fetchone()
-    told = True if before else None if forgotten and message.opened else False
-    event = event_for(message, route.severity, told=told)
+    notified = True if before else None if forgotten and message.opened else False
+    event = event_for(message, route.severity, notified=notified)
     if event is None:
         return
     about = dict(message.about)
@@ -426,5 +427,5 @@ def _remedy(error: Exception) -> str:
     if "malformed" in text or "not a database" in text:
         return "Restore it from a backup, or move it away: alerts of the last days are then notified again."
     if "later version" in text:
-        return "Use that version, or restore the backup of before the upgrade."
-    return "See that its directory exists, and that this user may write to it."
+        return "Use that version, or restore the backup from before the upgrade."
+    return "Check that its directory exists and that this user may write to it."

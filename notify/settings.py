@@ -17,7 +17,7 @@ from detection.rule import RULE
 __all__ = ["SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
 
 SEVERITIES = RULE.severities
-"""Severities of alerts, the least first."""
+"""Severities of alerts, the lowest first."""
 
 _PREFIX = "UPLOADWATCH_NOTIFY_"
 _VARIABLE = re.compile(rf"{_PREFIX}(?P<channel>[A-Z0-9]+(?:_[A-Z0-9]+)*)_(?P<part>URL|SECRET|SEVERITY)")
@@ -31,11 +31,11 @@ class ChannelSettings:
     """One channel.
 
     Attributes:
-        name: Lower case; stands in the outbox.
-        url: An apprise URL, or where a signed webhook is posted to. Either may hold credentials.
-        secret: Of a signed webhook; None for a channel of apprise.
-        severity: Least severity of the alerts that go there.
-        fault: Why nothing can be sent there, without any value of a variable; empty where it can.
+        name: Lower case; the outbox uses it, too.
+        url: An apprise URL, or the address of a signed webhook. Either may contain credentials.
+        secret: Secret of a signed webhook; None for a channel of apprise.
+        severity: Lowest severity of the alerts that are sent there.
+        fault: Why nothing can be sent there, without any value of a variable; empty if it can be used.
     """
 
     name: str
@@ -46,7 +46,7 @@ class ChannelSettings:
 
 
 def channel_variables(values: Mapping[str, str]) -> list[str]:
-    """Return the names of the variables that are set and configure channels."""
+    """Return the names of the set variables that configure channels."""
     return sorted(
         name for name, value in values.items() if name.startswith(_PREFIX) and name not in _OTHERS and value.strip()
     )
@@ -55,8 +55,8 @@ def channel_variables(values: Mapping[str, str]) -> list[str]:
 def read_channels(values: Mapping[str, str]) -> list[ChannelSettings]:
     """Return the configured channels by name; an empty variable counts as not set.
 
-    One that is half configured, or has a value that can't be used, is among them with its ``fault``: its messages wait
-    for it, and the others go out.
+    A channel that is half configured or has an unusable value is included with its ``fault``: its messages wait, those
+    of the others are sent.
     """
     parts: dict[str, dict[str, str]] = {}
     for variable in channel_variables(values):
@@ -116,10 +116,10 @@ def _check_address(variable: str, text: str) -> None:
 
 
 def signing_key(secret: str) -> bytes:
-    """The key within a webhook's secret, ``whsec_`` and then Base64 of 24 to 64 bytes.
+    """Decode the key of a webhook's secret: ``whsec_``, then Base64 of 24 to 64 bytes.
 
     Raises:
-        ValueError: It is of another shape; does not repeat it.
+        ValueError: It has another form; the message does not repeat it.
     """
     wanted = "give whsec_ followed by the Base64 of 24 to 64 random bytes, see docs/notifications.md"
     if not secret.startswith("whsec_"):

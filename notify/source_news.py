@@ -1,4 +1,4 @@
-"""Sources that turn bad or well: one message each, whatever steps of theirs fail in between."""
+"""Messages about sources that start to fail or recover: one each, however many of their steps fail in between."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from notify.outbox import Outbox, Route
 __all__ = ["enter_sources"]
 
 _USUAL = 2
-"""Runs in a row with an unavailable provider that are reported: a single one is usual now and then."""
+"""Failed runs in a row after which an unavailable provider is reported: single ones happen now and then."""
 _WELL = "Its latest run went well."
 _PATIENCE = timedelta(minutes=30)
 
@@ -23,14 +23,14 @@ _PATIENCE = timedelta(minutes=30)
 def enter_sources(
     outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datetime, *, busy_since: datetime | None = None
 ) -> int:
-    """Enter a message for each source that turned bad or well since its last one.
+    """Enter a message for each source that started to fail or recovered since its last message.
 
     Args:
         outbox: The outbox.
-        lake: Where the runs recorded how the sources are.
+        lake: The lake, in which runs record the health of sources.
         routes: The channels.
         now: The present.
-        busy_since: Start of a run that goes on: what it recorded so far need not be its last word, and waits.
+        busy_since: Start of a run in progress. What it recorded so far may still change, so those sources wait.
 
     Returns:
         How many were new.
@@ -44,7 +44,7 @@ def enter_sources(
         last = outbox.last(f"source-{source.provider}")
         if _is_bad(source, sources, now):
             messages.append(_failing(source))
-        # Of a source of which nobody was told anything, nobody thinks that it fails.
+        # A recovery is only reported if a failure was.
         elif last is not None and not _ails(source):
             messages.append(_recovered(source))
     return outbox.add(messages, routes, now)
@@ -55,12 +55,12 @@ def _ails(source: Source) -> bool:
 
 
 def _is_bad(source: Source, sources: Sequence[Source], now: datetime) -> bool:
-    """Tell whether people are to know: at once, unless the provider is merely unavailable for a run."""
+    """Check whether to notify people: at once, unless the provider is merely unavailable for a run."""
     if source.state is not State.FAILING:
         return source.state is State.UNCONFIGURED
     if any(_lasts(trouble, now) for trouble in source.health.troubles.values()):
         return True
-    # Where nothing is pulled at all, the next run will fare no better: it is the network, or a proxy.
+    # If no source can be pulled, the cause is the network or a proxy, and the next run would fail, too.
     watched = [other for other in sources if other.state is not State.UNCONFIGURED]
     return len(watched) > 1 and all("pull" in other.health.troubles for other in watched)
 

@@ -1,4 +1,4 @@
-"""Messages as text for people, in which nothing from outside acts as mention, link or markup."""
+"""Messages as text for people. Text from outside is escaped, so that it is no mention, link or markup."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["harmless", "headline", "text_of"]
 _LOOK_ALIKES = str.maketrans(
     {"<": "‹", ">": "›", "[": "［", "]": "］", "`": "ˋ", "*": "∗", "~": "∼", "|": "¦", "\\": "∖", "#": "＃"}
 )
-"""Characters that Slack, Teams, Discord or Markdown act on, and others that look like them and do nothing."""
+"""Characters that Slack, Teams, Discord or Markdown interpret, and look-alikes that they do not."""
 _E_MAIL = re.compile(r"(?<![\w.+'-])[\w.+'-]+@[\w-]+(?:\.[\w-]+)+")
 _MENTION = re.compile(r"@(?=(?:everyone|here|channel|all|team|room)\b)", re.IGNORECASE)
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
 _REASONS = 5
 _LONGEST = 1700
-"""Discord takes 2000 characters, the least of the usual channels."""
+"""Longest text: Discord accepts 2000 characters, the fewest of the usual channels."""
 
 
 def harmless(text: str, longest: int = 600) -> str:
-    """A text from outside, on one line, that no channel takes for a mention, a link or markup.
+    """Escape a text from outside, so that no channel reads a mention, link or markup in it; put it on one line.
 
-    What would act is replaced by characters that look alike; addresses of people stay as they are.
+    Active characters are replaced by look-alikes; addresses of people stay as they are.
     """
     shown = " ".join("".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text).split())
     shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
@@ -47,12 +47,12 @@ def _inert(text: str) -> str:
 
 
 def _said(name: str, text: str, longest: int) -> str:
-    """A name with what is said of it, unless that is a pseudonym, which tells a reader nothing."""
+    """Return a name with a text about it; without the text if that is a pseudonym, which means nothing to readers."""
     return harmless(name) if TOKEN.fullmatch(text) else f"{harmless(name)}: {harmless(text, longest)}"
 
 
 def headline(event: str, about: Mapping[str, Any]) -> str:
-    """The title of a message."""
+    """Return the title of a message."""
     match event.partition("."):
         case "alert", _, what:
             name = f"{about['name']} ({about['severity']})"
@@ -85,7 +85,7 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
                 lines.append(f"and {len(reasons) - _REASONS} more reasons")
         case "run", _, _:
             days = f", days {about['first_day']} to {about['last_day']}" if about["first_day"] else ""
-            lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. Its log in Dagster's UI tells why."]
+            lines = [f"Run {about['run_id']} of {harmless(about['job'])}{days}. See its log in Dagster's UI."]
             lines += [_said(each["step"], each["error"], 200) for each in about["failed"][:_REASONS]]
         case "source", _, what:
             title = title_of(about["provider"])

@@ -1,10 +1,10 @@
-"""The witness beside the outbox: a small file that shows whether the outbox is still the one that was left.
+"""The witness beside the outbox: a small file that shows whether the outbox is still the one last used.
 
-An outbox that comes back from a backup has forgotten what was sent since, and would give the numbers of those messages
-to others. Nothing inside a file shows that it is older than it was. The witness does. Its name counts the changes of
-the outbox, so it is ahead of an older outbox, and it stays beside the outbox that a restore of the whole home puts
-there. The name also counts the revisions of the ledger: a ledger with fewer is a restored one. The outbox keeps the
-inodes of both files, which no restore brings back.
+An outbox that is restored from a backup does not know what was sent since, and would use the numbers of those messages
+again. A file itself can't show that it is an older copy, so the witness does. Its name counts the changes of the
+outbox, so it is ahead of an older outbox, and it stays beside an outbox that a restore of the whole home brings back.
+The name also counts the revisions of the ledger: a ledger with fewer was restored. The outbox stores the inodes of both
+files, which no restore brings back.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _AHEAD = "ahead"
 
 
 class Lineage(Enum):
-    """Origin of the outbox, compared with what the last process left."""
+    """Origin of the outbox, compared with the one last used."""
 
     NEW = auto()
-    """There was none before, or one that no witness was made of yet."""
+    """There was none before, or one without a witness."""
     SAME = auto()
-    """The one that was left."""
+    """The one last used."""
     REPLACED = auto()
-    """An older one, or another."""
+    """An older or another one."""
     DELETED = auto()
-    """An empty one, where there was one."""
+    """An empty one, although there was one before."""
 
 
 class Witness:
-    """The witness of an outbox, which this process alone uses; see :func:`witness_of`.
+    """The witness of an outbox, used by this process only; see :func:`witness_of`.
 
     Args:
         path: The outbox.
@@ -54,44 +54,44 @@ class Witness:
         """Compare the outbox with its witness.
 
         Args:
-            changes: How often the outbox was changed, by its own count.
-            identity: What the outbox keeps of :attr:`identity`; None where it keeps none yet.
+            changes: The outbox's own count of its changes.
+            identity: The :attr:`identity` that the outbox stored; None if it stored none yet.
             empty: Whether the outbox has no tables.
         """
         if empty:
             return Lineage.DELETED if self.latest else Lineage.NEW
         if identity is None:
             return Lineage.REPLACED if self.latest else Lineage.NEW
-        # A process that died, or a power cut, leaves a witness that is behind.
+        # After a crash or a power cut the witness may be behind.
         same = len(self._found) == 1 and self.latest <= changes and identity == self.identity
         return Lineage.SAME if same else Lineage.REPLACED
 
     @property
     def latest(self) -> int:
-        """Most changes that were counted; none where there is no witness."""
+        """Return the highest count of changes; 0 without a witness."""
         return max(self._found.values(), default=0)
 
     @property
     def identity(self) -> str:
-        """Fingerprint that sets the outbox and its one witness apart from all earlier and later ones."""
+        """Return a fingerprint that is unique to this outbox and its one witness."""
         [witness] = self._found
         return f"{self._path.stat().st_ino} {witness.stat().st_ino} {witness.name.rpartition('-')[2]}"
 
     @property
     def ahead(self) -> bool:
-        """True if a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
+        """Return whether a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
         return len(self._found) > 1 or any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
 
     @property
     def published(self) -> int:
-        """Number of revisions that the ledger had when the outbox was left; 0 where nothing says so."""
+        """Return the ledger's number of revisions when the outbox was last used; 0 if unknown."""
         names = (_NAME.search(witness.name) for witness in self._found)
         return max((int(name["published"] or 0) for name in names if name), default=0)
 
     def renew(self, changes: int) -> None:
-        """Make a witness of the outbox as it is now, in the place of all that there are."""
+        """Create a witness of the outbox as it is now, and remove all others."""
         witness = self._named(changes, self.published, secrets.token_hex(4))
-        # Made first, so that it gets no inode that the outbox may know, and a process that dies leaves one of them.
+        # Created first, so that it gets no inode that the outbox may know, and a crash leaves at least one witness.
         witness.touch(0o600)
         if self.ahead:
             witness.write_text(_AHEAD, encoding="utf-8")
@@ -100,18 +100,18 @@ class Witness:
         self._found = {witness: changes}
 
     def advance(self, changes: int, *, ahead: bool, published: int | None) -> None:
-        """Count changes that are committed, and keep how the outbox stands to the ledger.
+        """Record committed changes, and the relation of the outbox to the ledger.
 
         Args:
-            changes: By the outbox's own count.
+            changes: The outbox's own count.
             ahead: Whether the outbox numbers alerts beyond the ledger.
-            published: Revisions that the ledger has; None where the outbox has not met it yet.
+            published: The ledger's number of revisions; None if the outbox has not seen it yet.
         """
         [witness] = self._found
         if ahead and not witness.stat().st_size:
             witness.write_text(_AHEAD, encoding="utf-8")
         known = self.published if published is None else published
-        # One rename: a process that dies leaves the old numbers or the new.
+        # One rename: a crash leaves the old numbers or the new.
         witness.rename(self._named(changes, known, witness.name.rpartition("-")[2]))
 
     def _named(self, changes: int, published: int, token: str) -> Path:
@@ -120,7 +120,7 @@ class Witness:
 
 @contextmanager
 def witness_of(path: Path) -> Iterator[Witness]:
-    """Give the witness of an outbox while other processes and threads wait.
+    """Yield the witness of an outbox, locked against other processes and threads.
 
     Raises:
         OSError: The directory cannot be used.

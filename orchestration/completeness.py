@@ -1,4 +1,4 @@
-"""Completeness of providers: whether every room has what it needs for each of them."""
+"""Check that every room has its part for each provider."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["check"]
 
 
 def check(providers: Iterable[Provider]) -> None:
-    """Check that every room has what it needs for every provider.
+    """Check that every room has its part for every provider.
 
     Raises:
-        MendableError: Something is missing; names all of it.
+        MendableError: Something is missing; the message names all of it.
     """
     if found := [str(error) for provider in providers for error in _lacking(provider)]:
         raise MendableError("\n".join(found))
@@ -26,7 +26,7 @@ def check(providers: Iterable[Provider]) -> None:
 
 def _lacking(provider: Provider) -> Iterator[IncompleteProviderError]:
     yield from lacking_connectors(provider.name)
-    # Looked for by name, since no room of the product imports the sandbox.
+    # Found by name, since no room of the product imports the sandbox.
     if find_spec(place := f"sandbox.{provider.name}") is None:
         yield IncompleteProviderError(provider.name, "sandbox", place)
     rules = files("detection")

@@ -45,15 +45,15 @@ for _category in (dg.BetaWarning, dg.PreviewWarning):
 
 
 def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """The definitions for an environment.
+    """Return the definitions for an environment.
 
     Args:
-        values: Environment variables: which providers are configured, and the deployment's settings.
+        values: Environment variables with the providers' and the deployment's settings.
         resource_overrides: Resources to use in place of the usual ones, by key.
 
     Raises:
         MendableError: A room lacks something for one of the providers.
-        ConfigurationError: A value that concerns all sources can't be used, or the home is a replay's.
+        ConfigurationError: A value that concerns all sources cannot be used, or the home holds a replay.
     """
     check(PROVIDERS.values())
     settings = Settings.read(values)
@@ -61,7 +61,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     log = dg.get_dagster_logger()
     if not providers:
         log.warning("No provider is configured, so there are no assets. Set the variables in docs/configuration.md.")
-    # The others go on: the check `pulled` of such a source fails, and what is for such a channel waits.
+    # Only log these faults: the check `pulled` of such a source fails, messages for such a channel wait, others go on.
     channels = [] if settings.now else map(open_channel, read_channels(values))
     for fault in [*misconfigured(values).values(), *(channel.fault for channel in channels if channel.fault)]:
         log.error(fault)
@@ -104,7 +104,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
 
 
 def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[str]) -> list[dg.AssetsDefinition]:
-    """The assets of each provider, and those of all of them."""
+    """Return the assets of each provider, and those of all providers together."""
     partitions = dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
         end_date=settings.end_date.isoformat() if settings.end_date else None,
@@ -132,7 +132,7 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
 
 def _definitions() -> dg.Definitions:
     write_privately()
-    # Dagster has read it by now, whatever file is named: nothing is asked with what others may have put in it.
+    # Dagster has read the .env of the working directory by now; check it before anything uses its values.
     check_working_directory()
     values = environment()
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
@@ -141,5 +141,5 @@ def _definitions() -> dg.Definitions:
 
 @dg.definitions
 def definitions() -> dg.Definitions:
-    """The definitions for the process's environment."""
+    """Return the definitions for the process's environment."""
     return _definitions()

@@ -1,6 +1,6 @@
-"""The file of environment variables: one that is named, or ``.env`` of the working directory where that is safe.
+"""The file of environment variables: a named one, or ``.env`` of the working directory if that is safe.
 
-The file decides where secrets are sent to. So nobody but the user and root may be able to write what is read unasked.
+The file decides where secrets are sent. So only the user and root may be able to write a file that is read by default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["ENV_FILE", "check_working_directory", "env_text", "read_env_file"]
 ENV_FILE = "UPLOADWATCH_ENV_FILE"
 _UNASKED = ".env"
 _LINKS = 40
-"""As many links in a row as the kernel follows."""
+"""Most symbolic links in a row that the kernel follows."""
 _WRITABLE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -30,18 +30,20 @@ def read_env_file(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
         variables: The environment.
 
     Raises:
-        ConfigurationError: The named file is not there, or others could have written ``.env``.
+        ConfigurationError: The named file does not exist, or others could have written ``.env``.
     """
     if named := variables.get(ENV_FILE):
         if not Path(named).is_file():
-            raise ConfigurationError(f"{ENV_FILE} names {named}, which is no file. Correct the variable, or remove it.")
+            raise ConfigurationError(
+                f"{ENV_FILE} names {named}, which is not a file. Correct the variable, or remove it."
+            )
         return _read(Path(named))
     check_working_directory()
     return _read(Path(_UNASKED)) if Path(_UNASKED).is_file() else {}
 
 
 def env_text(values: Mapping[str, str]) -> str:
-    """Write variables as the text of such a file."""
+    """Return variables as the text of such a file."""
     quoted = {name: value.replace("\\", "\\\\").replace("'", "\\'") for name, value in values.items()}
     return "".join(f"{name}='{value}'\n" for name, value in quoted.items())
 
@@ -50,7 +52,7 @@ def check_working_directory() -> None:
     """Refuse a working directory whose ``.env`` others could have written; Dagster itself reads it, too.
 
     Raises:
-        ConfigurationError: They could; says how to make it safe.
+        ConfigurationError: They could; the message says how to make it safe.
     """
     for path in _leading_to(Path.cwd() / _UNASKED):
         try:
@@ -67,7 +69,7 @@ def check_working_directory() -> None:
 
 
 def _leading_to(path: Path) -> Iterator[Path]:
-    """Give a path, and what it is a link to, link by link."""
+    """Yield a path and, if it is a symbolic link, each path that it leads to."""
     for _ in range(_LINKS):
         yield path
         if not path.is_symlink():
@@ -76,11 +78,11 @@ def _leading_to(path: Path) -> Iterator[Path]:
 
 
 def _fault(found: os.stat_result, *, sticky: bool) -> str:
-    """Say why others may have written it; empty where they can't have."""
+    """Describe why others may have written it; return an empty text if they cannot have."""
     shared = sticky and bool(found.st_mode & stat.S_ISVTX)
     if found.st_uid not in (os.geteuid(), 0):
         return f"belongs to user {found.st_uid}"
-    # In a directory such as /tmp nobody replaces what is another's. The mode of a link means nothing.
+    # In a sticky directory such as /tmp nobody can replace another user's file. The mode of a link has no effect.
     if found.st_mode & _WRITABLE and not shared and not stat.S_ISLNK(found.st_mode):
         return "can be written by others"
     return ""

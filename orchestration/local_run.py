@@ -1,4 +1,4 @@
-"""A run in this process, that Dagster shows and watches like one of the code location's."""
+"""Runs in this process, which Dagster shows and monitors like runs of the code location."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def run_locally(
     run_config: Mapping[str, Any],
     raise_on_error: bool = True,
 ) -> dg.JobExecutionResult:
-    """Carry out a run of a job in this process.
+    """Execute a run of a job in this process.
 
     Args:
         job: The job, resolved.
         instance: Dagster's instance.
         home: Directory of the deployment, where the run's lease is held.
-        run_id: Id that the run gets.
+        run_id: Id of the run.
         tags: Its tags.
         run_config: Its configuration.
         raise_on_error: Whether the error of a step is raised; else the result reports it.
@@ -48,9 +48,9 @@ def run_locally(
             job_def=job,
             run_id=run_id,
             run_config=run_config,
-            # Whoever asked for it sees how it ends; Dagster is not to begin it again beside a second attempt of theirs.
+            # The caller sees how it ends; Dagster must not restart it beside the caller's own second attempt.
             tags={**job.run_tags, **tags, "dagster/max_retries": "0"},
-            # Without an origin no sensor hears of the run, and the timeline leaves it out.
+            # Without an origin no sensor sees the run, and the timeline leaves it out.
             remote_job_origin=origin.get_job_origin(job.name),
         )
         return execute_run(InMemoryJob(job), run, instance, raise_on_error=raise_on_error)

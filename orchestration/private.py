@@ -1,4 +1,4 @@
-"""Files that nobody but their owner may read, whatever the umask was."""
+"""Files that only their owner may read, whatever the umask was."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ __all__ = ["PrivateFiles", "write_privately"]
 
 _PRIVATE = 0o077
 _OURS = ("lake", "pages", "exports", "dagster", "runs", "limits", "sandbox", "demo")
-"""Directories that the product and Dagster keep in a home; somebody may have put others beside them."""
+"""Directories of the product and of Dagster in a home; there may be others beside them."""
 _MOMENT_NANOSECONDS = 2_000_000_000
 _DAGSTER = ("dagster",)
 """Directories that Dagster's daemon and web server write to, with the umask of the user who started them."""
 
 
 def write_privately() -> None:
-    """Let this process, and those that it begins, make files for their owner only."""
+    """Make this process and its children create files that only their owner can read."""
     os.umask(_PRIVATE)
 
 
 class PrivateFiles:
-    """The files of a home, taken from others.
+    """Files of a home, whose permissions for other users are removed.
 
     Args:
         home: Directory of the deployment.
@@ -36,7 +36,7 @@ class PrivateFiles:
         self._all_seen = False
 
     def take_back(self) -> None:
-        """Take the files from others: all at the first call, then what Dagster's processes made since."""
+        """Remove others' permissions: of all files at the first call, then of files that Dagster made since."""
         for name in _DAGSTER if self._all_seen else _OURS:
             self._take(str(self._home / name))
         if (self._home / "lake").is_dir():
@@ -46,7 +46,7 @@ class PrivateFiles:
         self._all_seen = True
 
     def _take(self, path: str) -> None:
-        # Another process may remove it meanwhile, and what is somebody else's can't be changed.
+        # Another process may remove the file meanwhile, and another user's file cannot be changed.
         with suppress(FileNotFoundError, PermissionError):
             found = os.lstat(path)
             if stat.S_ISLNK(found.st_mode):
@@ -57,7 +57,7 @@ class PrivateFiles:
                 self._take_within(path, found.st_mtime_ns)
 
     def _take_within(self, path: str, changed: int) -> None:
-        """Take what is in a directory; where nothing came since the last time, what is in its directories."""
+        """Handle a directory's entries; if it has not changed since the last call, only its subdirectories."""
         known = self._seen.get(path)
         if known and known[0] == changed:
             for folder in known[1]:
@@ -69,6 +69,6 @@ class PrivateFiles:
                 self._take(entry.path)
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(entry.path)
-        # What came in the moment after it was read would not show in its time.
+        # A file created just after the scan may not change the modification time, so remember older times only.
         if time.time_ns() - changed > _MOMENT_NANOSECONDS:
             self._seen[path] = (changed, folders)

@@ -1,4 +1,4 @@
-"""The key of pseudonyms out of the environment."""
+"""The key of pseudonyms, read from the environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pseudonyms_of(values: Mapping[str, str]) -> Pseudonyms | None:
     """Return the maker of tokens for names if the settings replace names by tokens, else None.
 
     Raises:
-        ConfigurationError: They do, and there is no key, or it cannot be used: names must not leave by mistake.
+        ConfigurationError: They do, but there is no usable key; names must not leave by mistake.
     """
     return required_pseudonyms(values) if Settings.read(values).pseudonyms else None
 

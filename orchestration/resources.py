@@ -1,4 +1,4 @@
-"""The resources of a deployment, made of its settings."""
+"""The resources of a deployment, made from its settings."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
         providers: Configured providers.
 
     Returns:
-        lake, engine, clock, pulls, detector, exporter, pages, a source for each provider, and notifier where there is a
-        channel.
+        lake, engine, clock, pulls, detector, exporter, pages, a source for each provider, and notifier if a channel is
+        configured.
 
     Raises:
         ConfigurationError: A value can't be used.
     """
     # The key reaches runs as an environment variable, so that it can't be read in the UI.
     key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""
-    # A replay notifies nobody: its alerts are made up, or over.
+    # A replay notifies nobody: its alerts are made up or old.
     notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
     return {
         "lake": Lake(root=str(settings.home.absolute() / "lake")),
@@ -94,7 +94,7 @@ def _exporter(settings: Settings, key: str) -> Exporter:
 
 
 def _source(provider: str, values: Mapping[str, str], home: Path) -> Source:
-    """The provider's connector; values reach it as environment variables, so that none can be read in the UI."""
+    """Return the provider's connector; it gets its values as environment variables, which the UI does not show."""
     names = [name for name in variables(provider) if values.get(name)]
     return Source(
         provider=provider,

@@ -1,4 +1,4 @@
-"""The job that removes every day what is older than it is to be kept."""
+"""The daily job that removes the days of each table that are past their retention."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,7 +12,11 @@ __all__ = ["retention_job", "retention_schedule"]
 
 
 def retention_job(keep: Mapping[str, int]) -> Any:
-    """The job that removes what is older than it is to be kept, and says so in its log and metadata."""
+    """Return the job that removes days past their retention and logs how many it removed.
+
+    Args:
+        keep: Days that each table is kept.
+    """
 
     @dg.op(name="remove_old", required_resource_keys={"lake", "clock"})
     def _remove(context: dg.OpExecutionContext) -> None:
@@ -20,7 +24,7 @@ def retention_job(keep: Mapping[str, int]) -> Any:
         for name, olds in by_table(remove_old(context.resources.lake, keep, today)).items():
             context.log.info("%s: %d removed, up to %s", name, len(olds), max(old.day for old in olds))
 
-    @dg.job(name="retention", description="Removes the days of each table that are older than they are to be kept.")
+    @dg.job(name="retention", description="Removes the days of each table that are past their retention.")
     def _job() -> None:
         _remove()
 
@@ -28,10 +32,10 @@ def retention_job(keep: Mapping[str, int]) -> Any:
 
 
 def retention_schedule(job: Any) -> dg.ScheduleDefinition:
-    """Once a day, after the reconcile."""
+    """Return the schedule that runs the job once a day, after the late-data re-pull."""
     return dg.ScheduleDefinition(
         name="retention",
         job=job,
         cron_schedule="10 6 * * *",
-        description="Removes what is older than UPLOADWATCH_RETENTION says.",
+        description="Removes days that are older than UPLOADWATCH_RETENTION allows.",
     )

@@ -1,4 +1,4 @@
-"""The one job, the tick every 15 minutes and the daily reconcile."""
+"""The job that pulls, and its schedules: a poll run every 15 minutes and a late-data re-pull every day."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -34,10 +34,10 @@ LOCATION = "uploadwatch"
 """Name of the code location, as `workspace.yaml` and the units in `deploy` have it."""
 
 _DAY = timedelta(days=1)
-_LEAST_RECONCILED = 3
-"""Days that a reconcile covers however short the horizons are: a stop over a weekend is made up for by itself."""
+_LEAST_LATE_DATA_DAYS = 3
+"""Least days of a late-data re-pull, whatever the allowed lateness is: enough to catch up after a weekend's outage."""
 _LONGEST = "7200"
-"""Seconds after which a run that a schedule began is ended, where runs are monitored: no later one would begin."""
+"""Seconds after which Dagster ends a scheduled run, where it monitors runs; a run without end would block the next."""
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -45,7 +45,7 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-"""States of a run that is yet to end."""
+"""States of a run that has not ended."""
 
 
 def range_tags(first: date, last: date) -> dict[str, str]:
@@ -56,22 +56,27 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def run_config(providers: Iterable[str], *, reconcile: bool) -> dg.RunConfig:
-    """Configuration of a run: whether all slices that are not final are pulled again."""
-    return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(reconcile=reconcile) for provider in providers})
+def run_config(providers: Iterable[str], *, late_data: bool) -> dg.RunConfig:
+    """Return the configuration of a run.
+
+    Args:
+        providers: Configured providers.
+        late_data: Whether the run pulls again all slices that are not final.
+    """
+    return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers})
 
 
 def pull_job() -> Job:
-    """The job over all assets and checks."""
+    """Return the job over all assets and checks."""
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all() - dg.AssetSelection.checks(_INTACT),
-        description="Pulls audit events and carries them through to alerts, for a range of days.",
+        description="Pulls audit events and computes everything up to the alerts, for a range of days.",
     )
 
 
 def verify_job() -> Job:
-    """The job that reads every file of the lake."""
+    """Return the job that reads every file of the lake."""
     return dg.define_asset_job(
         "verify",
         selection=dg.AssetSelection.checks(_INTACT),
@@ -80,7 +85,7 @@ def verify_job() -> Job:
 
 
 def verify_schedule(job: Job) -> dg.ScheduleDefinition:
-    """The job once a day."""
+    """Return the schedule that runs the job once a day."""
     return dg.ScheduleDefinition(
         name="verify", job=job, cron_schedule="50 5 * * *", description="Looks for damaged files once a day."
     )
@@ -89,17 +94,17 @@ def verify_schedule(job: Job) -> dg.ScheduleDefinition:
 def schedules(
     job: Job, clock: Clock, horizons: Mapping[str, tuple[timedelta, timedelta]], settings: Settings
 ) -> list[dg.ScheduleDefinition]:
-    """The tick and the reconcile over one job.
+    """Return the schedules of poll runs and of late-data re-pulls over one job.
 
     Args:
         job: The job.
-        clock: Says which day it is.
-        horizons: Lateness horizon and overlap of each configured provider.
+        clock: Returns the present time.
+        horizons: Allowed lateness and lookback of each configured provider.
         settings: First and last day of the partitions.
     """
     dead = DeadRuns(settings.home)
 
-    def schedule(name: str, cron: str, *, days: int, reconcile: bool, description: str) -> dg.ScheduleDefinition:
+    def schedule(name: str, cron: str, *, days: int, late_data: bool, description: str) -> dg.ScheduleDefinition:
         @dg.schedule(name=name, job=job, cron_schedule=cron, description=description)
         def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
             today = clock.now().date()
@@ -107,15 +112,15 @@ def schedules(
             last = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
             if first > last:
                 return dg.SkipReason(f"No partition between {today - timedelta(days=days)} and {today}.")
-            # A run that died would count as one that has not finished.
+            # A run whose process died would count as unfinished.
             dead.end(context.instance)
-            # Ticks that wait behind a long run would all ask for the same days.
+            # Runs that queue up behind a long one would all pull the same days.
             waiting = dg.RunsFilter(job_name=JOB, statuses=UNFINISHED, tags={"dagster/schedule_name": name})
             if context.instance.get_runs_count(waiting):
-                return dg.SkipReason(f"The last {name} has not finished.")
+                return dg.SkipReason(f"The last run of `{name}` has not finished.")
             return dg.RunRequest(
                 tags={**range_tags(first, last), "dagster/max_runtime": _LONGEST},
-                run_config=run_config(horizons, reconcile=reconcile),
+                run_config=run_config(horizons, late_data=late_data),
             )
 
         return _schedule
@@ -124,18 +129,19 @@ def schedules(
     overlap = max(-(-overlap // _DAY) for _, overlap in horizons.values())
     return [
         schedule(
-            "tick",
+            "poll",
             "*/15 * * * *",
             days=overlap,
-            reconcile=False,
-            description="Yesterday and today: new slices, and those within each provider's overlap again.",
+            late_data=False,
+            description="Poll run over yesterday and today: new slices, and again those within each provider's "
+            "lookback.",
         ),
         schedule(
-            "reconcile",
+            "late_data",
             "40 4 * * *",
-            days=max(lateness, _LEAST_RECONCILED),
-            reconcile=True,
-            description="The days within the longest lateness horizon: all slices that are not final again, for "
-            "events that came late.",
+            days=max(lateness, _LEAST_LATE_DATA_DAYS),
+            late_data=True,
+            description="Late-data re-pull of the days within the longest allowed lateness: again all slices that are "
+            "not final, for events that came late.",
         ),
     ]

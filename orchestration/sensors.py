@@ -21,9 +21,9 @@ __all__ = ["Notifier", "notification_sensors", "notifier"]
 
 _INTERVAL = 30
 _UNCHECKED = timedelta(days=1)
-"""A tick comes every 15 minutes; where nothing looked for a day, nothing is pulled."""
+"""Time after which a missing check evaluation means that nothing is pulled; a poll run starts every 15 minutes."""
 _BUSY = timedelta(minutes=30)
-"""A run that goes on for longer, or that died without its end being noted, holds back no message about a source."""
+"""Time after which a run in progress no longer delays messages about sources; its end may never be recorded."""
 
 
 class Notifier(dg.ConfigurableResource[None]):
@@ -32,8 +32,8 @@ class Notifier(dg.ConfigurableResource[None]):
     Attributes:
         home: Directory of the outbox.
         environment: Variables of the channels; each given as an ``EnvVar``, since all may be secrets.
-        max_age_days: Nobody is notified of alerts that ended longer ago.
-        pseudonym_key: Key by which names become tokens, given as an ``EnvVar``; empty leaves names as they are.
+        max_age_days: Age in days from which alerts are no longer notified.
+        pseudonym_key: Key that turns names into tokens, given as an ``EnvVar``; empty leaves names unchanged.
     """
 
     home: str
@@ -42,11 +42,11 @@ class Notifier(dg.ConfigurableResource[None]):
     pseudonym_key: str = ""
 
     def channels(self) -> list[Channel]:
-        """The channels, ready to be given messages."""
+        """Return the opened channels."""
         return [open_channel(settings) for settings in read_channels(self.environment)]
 
     def pseudonyms(self) -> Pseudonyms | None:
-        """Return the maker of tokens for names in outgoing messages; None leaves names as they are.
+        """Return the maker of tokens for names in outgoing messages; None leaves names unchanged.
 
         Raises:
             privacy.pseudonyms.KeyFormatError: The key cannot be used.
@@ -54,7 +54,7 @@ class Notifier(dg.ConfigurableResource[None]):
         return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 
     def outbox(self) -> Outbox:
-        """The outbox."""
+        """Return the outbox."""
         return outbox_of(Path(self.home))
 
 
@@ -73,7 +73,7 @@ def notifier(values: Mapping[str, str], home: Path, max_age_days: float, pseudon
 
 
 def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
-    """The sensors; they run from the start, since whoever configures a channel expects to hear from it.
+    """Return the sensors; they are on from the start, since whoever configures a channel expects messages from it.
 
     Args:
         providers: Providers whose feeds are watched.
@@ -100,13 +100,13 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
             try:
                 entered += enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             finally:
-                # A lake whose alerts cannot be read keeps nothing else from those who are to hear of it.
+                # Deliver everything else even if the lake's alerts cannot be read.
                 done = deliver(outbox, channels, clock.now, pseudonyms)
         counts = outbox.counts()
         for failure in done.failed:
             context.log.warning("Not delivered to %s", failure)
         if done.parked:
-            context.log.error("%d messages were given up: see `uploadwatch outbox`", done.parked)
+            context.log.error("%d messages were parked after too many attempts: see `uploadwatch outbox`", done.parked)
         return dg.SkipReason(
             f"{entered} entered, {done.sent} sent, {len(done.failed)} failed; {counts['pending']} pending, "
             f"{counts['parked']} parked."
@@ -154,17 +154,17 @@ def _enter_feed(
     if now - at > _UNCHECKED:
         stale = True
         said = (
-            f"No run has looked since {at:%Y-%m-%d %H:%M} UTC. See whether the schedule `tick` is on, whether "
+            f"No run has looked since {at:%Y-%m-%d %H:%M} UTC. See whether the schedule `poll` is on, whether "
             "Dagster's daemon runs, and the last run's log."
         )
     elif event and event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         evaluation = event.asset_check_evaluation_data
         stale, said = not evaluation.passed, evaluation.description or ""
     else:
-        # A run is under way that will tell.
+        # A run in progress will evaluate the check.
         return 0
     message = feed_message(provider, stale=stale, said=said)
-    # A feed of which nobody was told anything is fresh to all.
+    # Nobody was notified that this feed is stale, so nobody needs to read that it is fresh again.
     if not stale and outbox.last(message.subject) is None:
         return 0
     return outbox.add([message], channels, now)

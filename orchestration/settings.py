@@ -1,4 +1,4 @@
-"""Settings of a deployment, read from environment variables and the file beside them."""
+"""Settings of a deployment, read from environment variables and the file of variables."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ class Settings(BaseModel):
     """Operator's settings, apart from the providers' credentials.
 
     Attributes:
-        home: Directory of the lake and of what belongs to it (``UPLOADWATCH_HOME``).
+        home: Directory of the deployment (``UPLOADWATCH_HOME``).
         start_date: First day of the partitions (``UPLOADWATCH_START_DATE``).
-        end_date: Day after the last one, for a closed stretch of history (``UPLOADWATCH_END_DATE``).
+        end_date: Day after the last one, for a replay of past days (``UPLOADWATCH_END_DATE``).
         now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
         budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
         service_budget: The same for service accounts and apps (``UPLOADWATCH_SERVICE_BUDGET``).
-        size_minutes: So long a run may look up sizes of one provider's files (``UPLOADWATCH_SIZE_MINUTES``).
+        size_minutes: Longest time that a run may look up sizes of one provider (``UPLOADWATCH_SIZE_MINUTES``).
         allow_list: TOML file of uploads that raise no alert, see :mod:`detection.allow_list`
             (``UPLOADWATCH_ALLOW_LIST``).
         organisation_domains: Mail domains of the organisation, separated by commas
             (``UPLOADWATCH_ORGANISATION_DOMAINS``).
-        reasons_off: Reasons for a suspicious user that do not count, separated by commas
-            (``UPLOADWATCH_REASONS_OFF``).
+        reasons_off: Disabled risk indicators, separated by commas (``UPLOADWATCH_REASONS_OFF``).
         risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
         networks: File of networks of Tor, of hosting providers and of the organisation's own, CSV or Parquet
             (``UPLOADWATCH_NETWORKS``).
         geoip_country: Database of the countries of addresses, in MaxMind's format (``UPLOADWATCH_GEOIP_COUNTRY``).
         geoip_asn: The same of autonomous systems (``UPLOADWATCH_GEOIP_ASN``).
-        persons: File of whose an account is, CSV or Parquet, see :mod:`detection.persons` (``UPLOADWATCH_PERSONS``).
+        persons: File that maps accounts to persons, CSV or Parquet, see :mod:`detection.persons`
+            (``UPLOADWATCH_PERSONS``).
         exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
         security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
-        security_lake_account: AWS account that exported records are of, or a name for what is outside of AWS
+        security_lake_account: AWS account of exported records, or a name for sources outside AWS
             (``UPLOADWATCH_SECURITY_LAKE_ACCOUNT``).
         retention: Days that tables are kept, such as ``audit_events=90,uploads=400`` (``UPLOADWATCH_RETENTION``).
-        pseudonyms: Whether tokens stand in place of names in what leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
-        notify_max_age_days: Nobody is notified of alerts that ended longer ago
+        pseudonyms: Whether tokens replace names in everything that leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
+        notify_max_age_days: Age in days from which alerts are no longer notified
             (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
         sensitive: File of words and extensions of what may be sensitive, CSV or Parquet (``UPLOADWATCH_SENSITIVE``).
         pages_url: Address under which the pages of alerts are served (``UPLOADWATCH_PAGES_URL``).
@@ -78,7 +78,7 @@ class Settings(BaseModel):
     security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")
     pseudonyms: bool = False
     retention: str = ""
-    # Office 365 gives what happened in the last seven days: so much of a stop can be made up for with every provider.
+    # Office 365 keeps seven days, so with every provider an outage of that length can be caught up.
     notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
     sensitive: Path | None = None
     pages_url: str = ""
@@ -91,7 +91,7 @@ class Settings(BaseModel):
 
     @property
     def kept_days(self) -> dict[str, int]:
-        """Days that tables are kept, by table; others are kept for good."""
+        """Retention in days by table; other tables are kept for good."""
         return kept_days(self.retention)
 
     @field_validator("exports")
@@ -100,7 +100,7 @@ class Settings(BaseModel):
         named = [name.strip() for name in value.split(",") if name.strip()]
         unknown = [name for name in named if name not in list(ExportFormat)]
         if unknown:
-            raise ValueError(f"{', '.join(unknown)}: no format; choose from {', '.join(ExportFormat)}")
+            raise ValueError(f"{', '.join(unknown)}: not a format; choose from {', '.join(ExportFormat)}")
         return ",".join(named)
 
     @property
@@ -123,7 +123,7 @@ class Settings(BaseModel):
 
     @property
     def off(self) -> list[str]:
-        """Names of the reasons that do not count."""
+        """Names of the disabled risk indicators."""
         return [name for name in self.reasons_off.split(",") if name]
 
     @property
@@ -136,7 +136,7 @@ class Settings(BaseModel):
         """Read the settings.
 
         Raises:
-            ConfigurationError: A variable has a value that can't be used; names it.
+            ConfigurationError: A variable has a value that cannot be used; the message names it.
         """
         given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{_PREFIX}{name.upper()}")}
         try:
@@ -149,9 +149,9 @@ class Settings(BaseModel):
 
 
 def environment() -> dict[str, str]:
-    """Return the process's environment, and below it the variables of the file beside it.
+    """Return the variables of the file, overridden by those of the process's environment.
 
     Raises:
-        ConfigurationError: The file can't be trusted, see :mod:`orchestration.env_file`.
+        ConfigurationError: The file cannot be trusted, see :mod:`orchestration.env_file`.
     """
     return {**read_env_file(), **os.environ}

@@ -1,7 +1,7 @@
-"""Pseudonyms: tokens in place of names, the same for the same name, that the holder of the key can turn back.
+"""Pseudonyms: tokens instead of names, equal for equal names, which the holder of the key can turn back.
 
-AES-SIV (RFC 5297) without a nonce: deterministic, so that rows of one person still belong together, and authenticated,
-so that a token that was changed or made with another key is refused rather than read wrongly.
+AES-SIV (RFC 5297) without a nonce: deterministic, so that the rows of one person can still be grouped, and
+authenticated, so that a changed token or a token of another key is refused rather than decrypted wrongly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from detection.wording import printable
 __all__ = ["COLUMNS", "PREFIX", "TOKEN", "KeyFormatError", "Pseudonyms", "TokenError"]
 
 PREFIX = "pn_"
-"""Prefix of every token. None holds an ``@``, a quote, a line break or a sign that a spreadsheet calculates with."""
+"""Prefix of every token. Tokens contain no ``@``, quote, line break or sign that a spreadsheet interprets."""
 
 TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
 """Pattern of a token."""
@@ -36,7 +36,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "ledger": ("user", "person", "reason"),
     "reviews": ("user", "person", "reviewed_by", "note"),
 }
-"""The columns of each table that name a person, or hold what somebody wrote."""
+"""Columns of each table that name a person, or hold free text."""
 
 _FLOOD = "(many users on "
 """Prefix of the user of a flood's alert; its sentence names nobody."""
@@ -47,21 +47,21 @@ _PURPOSE = [b"uploadwatch pseudonym 1"]
 
 
 class KeyFormatError(MendableError, ValueError):
-    """The key cannot be used; the message does not hold it."""
+    """Error of a key that cannot be used; the message does not contain the key."""
 
 
 class TokenError(ValueError):
-    """A token is not one of this key's."""
+    """Error of a token that was not made with this key."""
 
 
 class Pseudonyms:
-    """Tokens by one key.
+    """Tokens of one key.
 
     Args:
-        key: 32, 48 or 64 bytes in Base64, of which half is for encryption and half for authentication.
+        key: 32, 48 or 64 bytes in Base64; half is for encryption and half for authentication.
 
     Raises:
-        KeyFormatError: The key is of another form.
+        KeyFormatError: The key has another form.
     """
 
     def __init__(self, key: str) -> None:
@@ -79,14 +79,14 @@ class Pseudonyms:
         return PREFIX + base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def of(self, text: str) -> str:
-        """The token of a text: the same for the same text and key."""
+        """Return the token of a text; equal for the same text and key."""
         return self._token(text)
 
     def reveal(self, token: str) -> str:
-        """The text of a token, also where a chat shows it with look-alikes of its signs.
+        """Return the text of a token, also if a chat replaced its signs by look-alikes.
 
         Raises:
-            TokenError: It is no token of this key.
+            TokenError: It is not a token of this key.
         """
         body = unicodedata.normalize("NFKC", token).strip().removeprefix(PREFIX)
         try:
@@ -94,12 +94,12 @@ class Pseudonyms:
             text = self._cipher.decrypt(sealed, _PURPOSE).decode("utf-8", "surrogatepass")
         except (binascii.Error, ValueError, InvalidTag) as error:
             raise TokenError(
-                "this is no token of this key: copy it whole, and use the key that it was made with"
+                "this is not a token of this key: copy all of it, and use the key that it was made with"
             ) from error
         return text.removeprefix("=")
 
     def register(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Make the functions ``pseudonym(text)``, ``pseudonymous(sentence, user)`` and ``pseudonymous_end(reason)``.
+        """Register functions ``pseudonym(text)``, ``pseudonymous(sentence, user)`` and ``pseudonymous_end(reason)``.
 
         NULL stays NULL.
         """
@@ -108,22 +108,22 @@ class Pseudonyms:
         con.create_function("pseudonymous_end", self.end, [VARCHAR], VARCHAR)
 
     def sentence(self, sentence: str, user: str) -> str:
-        """An alert's sentence, which keeps its figures and names the user by the token."""
+        """Return an alert's sentence with its figures, and the token in place of the user."""
         named = printable(user)
         if named in sentence:
             return sentence.replace(named, self.of(user))
         return sentence if user.startswith(_FLOOD) else self.of(sentence)
 
     def end(self, reason: str) -> str:
-        """Why an alert is shown no more: an entry of the allow-list names people, other reasons name alerts."""
+        """Return why an alert is no longer shown; an allow-list entry names people, so it is pseudonymized."""
         return self.of(reason) if reason.startswith(_ALLOWED) else reason
 
     def cover(self, con: duckdb.DuckDBPyConnection, table: str, source: str) -> None:
-        """Make a temporary table in which the :data:`COLUMNS` hold tokens; call :meth:`register` first.
+        """Make a temporary table with tokens in the :data:`COLUMNS`; call :meth:`register` first.
 
         Args:
             con: Connection.
-            table: Name of the new table, one of :data:`COLUMNS`; what has it may be the source.
+            table: Name of the new table, one of :data:`COLUMNS`; may equal the source.
             source: Table or view with its columns.
         """
         covered = ", ".join(f'{_covered(column)} AS "{column}"' for column in COLUMNS[table])

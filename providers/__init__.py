@@ -1,8 +1,7 @@
-"""The one list of providers, and what differs between them in facts.
+"""List of providers, and the facts in which they differ.
 
-Belongs here: a module a provider with its :class:`Provider`, and the types of such facts. Does not belong here: code
-that does anything for a provider. Every other room takes its list from here, and finds what it has for a provider by
-the provider's name.
+Belongs here: one module per provider with its :class:`Provider`, and the types of such facts. Does not belong here:
+code that acts for a provider. Every other room uses this list, and finds its own code by the provider's name.
 """
 
 from collections.abc import Mapping
@@ -20,5 +19,5 @@ PROVIDERS: Mapping[str, Provider] = {
 
 
 def title_of(name: str) -> str:
-    """Return what people call a provider; the name itself where no provider has it."""
+    """Return a provider's display name; an unknown name is returned unchanged."""
     return PROVIDERS[name].title if name in PROVIDERS else name

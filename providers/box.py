@@ -58,11 +58,11 @@ PROVIDER = Provider(
     user_page=Page("Box: the user", "https://app.box.com/master/users/"),
     not_in_log={
         "signs": (
-            "Box tells addresses but no countries (those shown are of your database), and has no event of a changed "
+            "Box logs addresses but no countries (those shown are from your database), and no event for a changed "
             "password: an administrator's change of the account stands in for it."
         ),
-        "sensitive": "Box tells a classification only of some events: none here does not say that a file has none.",
-        "authorised": "Box tells the folder's name, not its path, and nothing of who can see it.",
-        "afterwards": "Box tells a shared link as a share to the outside, whoever it is meant for.",
+        "sensitive": "Box logs a classification only in some events: without one here, a file may still have one.",
+        "authorised": "Box logs the folder's name, but neither its path nor who can see it.",
+        "afterwards": "Box logs every shared link as a share to the outside, whoever it is for.",
     },
 )

@@ -71,7 +71,7 @@ PROVIDER = Provider(
     log_page=Page("Dropbox: members", "https://www.dropbox.com/team/admin/members"),
     not_in_log={
         "sensitive": "Dropbox's events of uploads carry no label.",
-        "authorised": "Dropbox's events of uploads tell neither the owner of a folder nor who can see it.",
-        "afterwards": "Dropbox tells a shared link as a share to the outside, whoever it is meant for.",
+        "authorised": "Dropbox's events of uploads name neither the owner of a folder nor who can see it.",
+        "afterwards": "Dropbox logs every shared link as a share to the outside, whoever it is for.",
     },
 )

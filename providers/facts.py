@@ -1,4 +1,4 @@
-"""The facts of a provider that several rooms need."""
+"""Facts of a provider that several rooms need."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Page:
-    """A page of a provider's console.
+    """Page of a provider's console.
 
     Attributes:
-        title: What a link to it is called.
-        address: Its address; that of a user's page lacks the account id at its end.
+        title: Text of a link to it.
+        address: Its address; for a user's page, the account id is appended.
         ids: The ids that such a page takes.
     """
 
@@ -31,12 +31,12 @@ class Page:
 
 @dataclass(frozen=True)
 class Named:
-    """A place in an event that may name another account than the one that acted.
+    """Place in an event that may name another account than the actor.
 
     Attributes:
-        path: Where the place is.
-        value: It names another account where it has this value; None: wherever it is there.
-        unless: Places that it repeats where it names the one that acted.
+        path: Path of the place.
+        value: It names another account if it has this value; None: whenever present.
+        unless: Places with the same value if it names the actor.
     """
 
     path: Path
@@ -46,26 +46,26 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """A provider, as far as it differs from the others in facts rather than in code.
+    """Provider, as far as it differs from the others in facts rather than in code.
 
     Attributes:
         name: Its name in tables, settings and asset keys: a Python identifier.
-        title: What people call it.
-        layout: Where its events hold what the rules ask for.
-        operations_source: Where its published operations were taken from, as docs/providers says it.
+        title: Display name.
+        layout: Paths of the fields that the rules read.
+        operations_source: Source of its published operations, in the words of docs/providers.
         operation_tables: Further files of decisions below ``detection/data/operations``, by the table they become.
-        operations_any_case: Whether its log writes one operation in different cases.
-        publication_days: Days after its own on which an event may be published, where days are those of publication;
-            0 where they are those of the event.
-        puids: Whether ids of one account come in the several spellings of Microsoft's PUIDs.
+        operations_any_case: Whether its log writes an operation in different cases.
+        publication_days: Days after the event on which it may be published, if days are those of publication;
+            0 if days are those of the event.
+        puids: Whether an account's id has the several spellings of Microsoft's PUIDs.
         list_of_events: Key under which an answer of its API holds the events.
-        event_keys: Keys of an event that no wrapper of it has.
+        event_keys: Keys of an event that no wrapper has.
         event_column: Column of an exported CSV that holds the events.
-        actors: Where an event names who acted: addresses first, then ids.
-        others: Where it may name another account.
-        log_page: Page of its console on which the log is searched.
-        user_page: Page of one user; None where no address leads there.
-        not_in_log: What its log does not hold, a sentence by section of an alert's page.
+        actors: Places that name the actor: addresses first, then ids.
+        others: Places that may name another account.
+        log_page: Page of its console for searching the log.
+        user_page: Page of one user; None if it has no address.
+        not_in_log: What its log lacks, one sentence per section of an alert's page.
     """
 
     name: str

@@ -46,11 +46,11 @@ PROVIDER = Provider(
     actors=(("actor", "email"), ("actor", "profileId")),
     log_page=Page("Google: Drive log", "https://admin.google.com/ac/reporting/audit/drive"),
     not_in_log={
-        "signs": "Google Workspace tells neither devices that were added nor administrators who act as a user.",
-        "sensitive": "Google Drive tells labels only of some events: none here does not say that a file has none.",
+        "signs": "Google Workspace logs neither added devices nor administrators who act as a user.",
+        "sensitive": "Google Drive logs labels only in some events: without one here, a file may still have one.",
         "authorised": (
-            "Google Drive tells a folder's name only of a file put into it in the same step, and who could see a file "
-            "when it was uploaded: what was shared afterwards stands below."
+            "Google Drive logs a folder's name only for a file put into it in the same step, and who could see a file "
+            "when it was uploaded: later shares are listed below."
         ),
     },
 )

@@ -84,7 +84,7 @@ PROVIDER = Provider(
     operation_tables={"record_types": "office365_record_types", "sign_in_errors": "office365_sign_in_errors"},
     # Entra's operations end with a full stop in one place and without in another.
     operations_any_case=True,
-    # Selected by the time of publication; events are looked for in so many later days.
+    # Selected by the time of publication; the events of a day are searched in this many later days.
     publication_days=2,
     puids=True,
     # Office 365's own API answers with an array, Microsoft Graph so.
@@ -101,14 +101,14 @@ PROVIDER = Provider(
     ),
     not_in_log={
         "signs": (
-            "Office 365 tells addresses but no countries (those shown are of your database), and no administrators "
-            "who act as a user. Where it names no application, the user agent does, which its bearer chooses. The "
+            "Office 365 logs addresses but no countries (those shown are from your database), and no administrators "
+            "who act as a user. Where it names no application, the user agent does, which the sender chooses. The "
             "risk that Microsoft Entra gives a user or a sign-in is not in its audit log."
         ),
         "sensitive": (
-            "Microsoft tells a sensitivity label by its id alone, and only of some events: none here does not say "
-            "that a file has none."
+            "Microsoft logs a sensitivity label only by its id, and only in some events: without one here, a file "
+            "may still have one."
         ),
-        "authorised": "Office 365 tells an owner only of personal sites (OneDrive), and not who can see a site.",
+        "authorised": "Office 365 logs an owner only for personal sites (OneDrive), and not who can see a site.",
     },
 )

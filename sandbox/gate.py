@@ -46,13 +46,13 @@ _PATHS = (
 _SHARED_TOKEN_PATH = "/oauth2/token"
 _PIECES = 10
 _MOMENT = 0.05
-"""Seconds in which a client has read what was sent before the connection is reset."""
+"""Seconds for a client to read what was sent before the connection is reset."""
 
 
 def api_of(path: str, body: bytes) -> str | None:
     """Return which API a request is for; None for the sandbox's own paths."""
     if path == _SHARED_TOKEN_PATH:
-        # Box and Dropbox share the path; the kind of grant tells them apart.
+        # Box and Dropbox share the path; the kind of grant distinguishes them.
         grant = dict(parse_qsl(body.decode("utf-8", "replace"))).get("grant_type")
         return "dropbox_token" if grant == "refresh_token" else "box_token"
     if path == "/token":
@@ -63,7 +63,7 @@ def api_of(path: str, body: bytes) -> str | None:
 
 
 class Gate:
-    """Passes requests on, or answers in the provider's stead."""
+    """Middleware that passes requests on, or answers instead of the provider."""
 
     def __init__(self, app: ASGIApp, requests_per_minute: int, plan: Plan, tokens: Tokens, clock: Clock) -> None:
         self.plan = plan
@@ -100,10 +100,10 @@ class Gate:
         played, answer = await self._play(due, asked, scope)
         for entry in played:
             entry.count()
-        await self._tell(played[-1].fault if played else None, answer, scope, send)
+        await self._reply(played[-1].fault if played else None, answer, scope, send)
 
     async def _play(self, due: list[Played], asked: Asked, scope: Scope) -> tuple[list[Played], Answer]:
-        """The first fault that can be played, and the answer that it comes to; a page may also be short."""
+        """Return the first fault that can be played and the resulting answer; its page may also be short."""
         for entry in due:
             if (answer := instead(entry.fault, asked)) is not None:
                 if isinstance(entry.fault, TokenExpired):
@@ -115,7 +115,7 @@ class Gate:
                 scope, short = {**scope, PAGE_LIMIT: entry.fault.events}, [entry]
                 break
         answer = await self._pass_on(asked, scope)
-        # The list of Office 365's blobs and what is in them are two kinds of pages.
+        # Lists of Office 365's blobs and the blobs themselves are two kinds of pages.
         pages = "list" if asked.path.endswith("/content") else asked.api
         earlier = self._earlier.get(pages, [])
         events = events_of(asked.api, asked.path, answer)
@@ -131,7 +131,7 @@ class Gate:
         return short, answer
 
     async def _pass_on(self, asked: Asked, scope: Scope) -> Answer:
-        """The API's own answer."""
+        """Return the API's own answer."""
         status, headers, parts = 500, list[tuple[bytes, bytes]](), list[bytes]()
 
         async def keep(message: Message) -> None:
@@ -142,19 +142,19 @@ class Gate:
                 parts.append(message.get("body", b""))
 
         await self._app(scope, _given(asked.body), keep)
-        told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
-        return Answer(status, b"".join(parts), told)
+        named = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
+        return Answer(status, b"".join(parts), named)
 
-    async def _tell(self, fault: Fault | None, answer: Answer, scope: Scope, send: Send) -> None:
-        told = {**answer.headers, "content-length": str(len(answer.body))}
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told.items()]
+    async def _reply(self, fault: Fault | None, answer: Answer, scope: Scope, send: Send) -> None:
+        fields = {**answer.headers, "content-length": str(len(answer.body))}
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()]
         send = self._dated(send, fault.seconds if isinstance(fault, ClockSkew) else 0)
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         if isinstance(fault, Reset):
             await send({"type": "http.response.body", "body": answer.body[: len(answer.body) // 2], "more_body": True})
             await asyncio.sleep(_MOMENT)
             _reset(scope["state"]["connection"].transport)
-            # Until the server has seen it, it would think the answer forgotten.
+            # Without this last message the server would treat the answer as incomplete.
             await asyncio.sleep(_MOMENT)
         elif isinstance(fault, Slow):
             size = -(-len(answer.body) // _PIECES) or 1
@@ -167,18 +167,18 @@ class Gate:
             await send({"type": "http.response.body", "body": answer.body})
 
     def _dated(self, send: Send, skew: int = 0) -> Send:
-        """Add the header Date: the sandbox's clock, so many seconds later."""
+        """Add the header Date: the sandbox's clock plus `skew` seconds."""
 
-        async def told(message: Message) -> None:
+        async def send_dated(message: Message) -> None:
             if message["type"] == "http.response.start":
                 date = format_datetime(moment(self._clock.now) + timedelta(seconds=skew), usegmt=True)
                 message["headers"] = [*message.get("headers", []), (b"date", date.encode())]
             await send(message)
 
-        return told
+        return send_dated
 
     def _wait(self, api: str) -> int:
-        """Return the seconds until this API takes requests again; 0 when it does now."""
+        """Return the seconds until this API accepts requests again; 0 if it does now."""
         if not self._limit:
             return 0
         now = time.monotonic()
@@ -199,7 +199,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _given(body: bytes) -> Receive:
-    """A channel that gives a body that was read before."""
+    """Return a channel that delivers a body that was read before."""
 
     async def receive() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -208,7 +208,7 @@ def _given(body: bytes) -> Receive:
 
 
 def _reset(transport: Any) -> None:
-    """End a connection in a way that the client sees as reset, not as closed."""
+    """End a connection so that the client sees a reset, not a close."""
     linger = struct.pack("ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()

@@ -73,7 +73,7 @@ class Sandbox:
         self.app = Gate(application, requests_per_minute, plan or Plan(), self.tokens, self.clock)
 
     async def _token(self, request: Request) -> Response:
-        """Box and Dropbox have the same token path; the kind of grant tells them apart."""
+        """Issue a token for Box or Dropbox: both have the same path, and the kind of grant distinguishes them."""
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         if form.get("grant_type") == "client_credentials" and self._box:
             return self._box.token(form)
@@ -84,10 +84,10 @@ class Sandbox:
     async def _clock(self, request: Request) -> Response:
         if request.method == "PUT":
             try:
-                told = msgspec.json.decode(await request.body(), type=dict[str, str]).get("now", "")
+                text = msgspec.json.decode(await request.body(), type=dict[str, str]).get("now", "")
             except msgspec.DecodeError:
-                told = ""
-            now = parse_time(told, zone_required=True)
+                text = ""
+            now = parse_time(text, zone_required=True)
             if now is None:
                 raise Refusal(400, {"error": 'the clock takes {"now": "2026-01-05T00:00:00Z"}'})
             self.clock.now = now
@@ -102,7 +102,7 @@ class Sandbox:
                 self.app.plan = Plan.read(await request.body())
             except PlanError as error:
                 raise Refusal(400, {"error": str(error)}) from None
-        return json_response(self.app.plan.told())
+        return json_response(self.app.plan.progress())
 
 
 async def _health(request: Request) -> Response:
@@ -116,7 +116,7 @@ async def _refuse(request: Request, refusal: Exception) -> Response:
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it is ready."""
+    """A server that calls a function when it is ready."""
 
     def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
         super().__init__(config)
@@ -128,7 +128,7 @@ class _Server(uvicorn.Server):
 
 
 def _connection(**given: Any) -> asyncio.Protocol:
-    """A connection that requests can reach as `scope["state"]["connection"]`, to break it off."""
+    """Return a connection that requests can reach as `scope["state"]["connection"]`, to reset it."""
     state = dict(given["app_state"])
     connection: asyncio.Protocol = AutoHTTPProtocol(**{**given, "app_state": state})
     state["connection"] = connection
@@ -136,9 +136,9 @@ def _connection(**given: Any) -> asyncio.Protocol:
 
 
 def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]) -> None:
-    """Serve on 127.0.0.1 until stopped; once it takes connections, write the client's files, call `ready`."""
+    """Serve on 127.0.0.1 until stopped; once connections are accepted, write the client's files and call `ready`."""
     listener = socket.create_server(("127.0.0.1", port))
-    # Else the body of an answer waits 40 ms for the client's acknowledgement of its head.
+    # Otherwise the body of an answer waits 40 ms for the client's acknowledgement of its headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
 
@@ -146,7 +146,7 @@ def serve(sandbox: Sandbox, state: Path, port: int, ready: Callable[[str], None]
         write_client_files(state, url, sandbox.credentials, sandbox.providers, sandbox.without_sizes)
         ready(url)
 
-    # The function is called as the class it stands for would be.
+    # The function replaces a class and is called like it.
     connection: Any = _connection
     config = uvicorn.Config(
         sandbox.app, http=connection, log_level="warning", access_log=False, lifespan="off", date_header=False

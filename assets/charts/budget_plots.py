@@ -49,7 +49,7 @@ def load_plot(load: Sequence[dict[str, Any]]) -> str:
 
 
 def _steps(begins: Sequence[float], values: Sequence[float]) -> Iterator[Place]:
-    """The corners of a line that keeps each value until the next begins."""
+    """Yield the corners of a line that keeps each value until the next one begins."""
     level = 0.0
     for (begin, end), value in zip(pairwise([*begins, 1.0]), values, strict=True):
         if value != level:

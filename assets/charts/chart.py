@@ -13,7 +13,7 @@ __all__ = ["ALERT", "BLUE", "PALETTE", "SAMPLE", "Chart", "Panel", "short", "tic
 
 BLUE, ALERT = "#4a7ba6", "#d1493b"
 PALETTE = (BLUE, "#c8751f", "#2f8f5b", "#b0589f", ALERT, "#7d7d7d")
-"""Colours that are seen on white and on dark paper alike."""
+"""Colours that are visible on a light and on a dark background."""
 
 _WIDTH = 420
 _FONT_SIZE, _LETTER, _LINE = 10, 5.6, 14

@@ -17,10 +17,10 @@ __all__ = ["load_metadata", "load_of_days"]
 
 
 def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> list[dict[str, Any]]:
-    """Each day's load, by population and day.
+    """Return each day's load, by population and day.
 
-    A day's account is settled on the next, whose thresholds say how many users were watched; the last day has none
-    yet, and shows the budget with nobody watched until then.
+    The next day's thresholds hold a day's balance and its number of monitored users. So the last day has no figures
+    yet; it shows the budget without monitored users until then.
 
     Args:
         con: Connection to make views in.
@@ -28,8 +28,8 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
         days: Days wanted, ascending.
 
     Returns:
-        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day, a
-        flood is one) and balance (of the account after the day).
+        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day; an
+        alert storm counts once) and balance (the budget balance after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
     lake.view(con, "opened", ["alerts"], days, dated=True)
@@ -69,8 +69,8 @@ def load_metadata(
         users = sum(row["watched_users"] for row in rows)
         if users:
             raised = sum(row["raised"] for row in rows)
-            found[f"{population}: budget asked"] = dg.MetadataValue.float(rows[-1]["budget"])
-            found[f"{population}: budget realised"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
+            found[f"{population}: target"] = dg.MetadataValue.float(rows[-1]["budget"])
+            found[f"{population}: actual"] = dg.MetadataValue.float(round(1000 * raised / users, 3))
     if found and picture:
         found["alerts against the budget"] = dg.MetadataValue.md(markdown("load", load_plot(load)))
     return found

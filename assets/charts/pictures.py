@@ -1,4 +1,4 @@
-"""Pictures in the metadata of materialisations: what is drawn, and as what it is attached."""
+"""Pictures in the metadata of materialisations, drawn from the tables of a day."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from lake.store import Lake
 __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "markdown"]
 
 _MOST = 2
-"""Alerts of a day that are drawn, the rarest: the event log keeps every picture for good."""
+"""Most alerts of a day that are drawn, the rarest first: the event log keeps every picture for good."""
 _MONTH = timedelta(days=RULE.periods.training_days)
 _PLAIN = "/:;,='"
-"""Signs of an SVG that neither Markdown nor an address take for theirs."""
+"""Characters of an SVG that have no meaning in Markdown or in a URL."""
 
 
 def markdown(name: str, svg: str) -> str:
@@ -46,7 +46,7 @@ def coverage_picture(con: duckdb.DuckDBPyConnection) -> Mapping[str, dg.Metadata
 
 
 def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Mapping[str, dg.MetadataValue]:
-    """The rarest alerts of a day, each against its user's month; nothing where there are none.
+    """Draw the rarest alerts of a day, each beside its user's month; return nothing if there are none.
 
     Args:
         con: Connection in which ``day_alerts`` of the day exists; gets the view ``month``.

@@ -49,11 +49,11 @@ def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetim
     """
     windows: dict[datetime, tuple[float, float]] = {}
     for hour, files, size in hours:
-        # Windows are laid so that one begins where the alert does.
+        # Align the windows so that one begins with the alert.
         begin = start + (hour - start) // _WINDOW * _WINDOW
         before = windows.get(begin, (0.0, 0.0))
         windows[begin] = (before[0] + files, before[1] + (size or 0) / 1e6)
-    # Of a user without other uploads, too, it is a month.
+    # Show a whole month even for a user without other uploads.
     first, last = start - _MONTH, max([end, *windows]) + _DAY
     weeks = [first.replace(hour=0, minute=0) + n * _DAY for n in range(1, (last - first).days + 1, 7)]
     below = [((day - first) / (last - first), f"{day:%d %b}") for day in weeks]

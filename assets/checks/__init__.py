@@ -1,8 +1,8 @@
-"""Asset checks: what must hold of the tables, with a sentence of what to do where it does not.
+"""Asset checks: conditions that the tables must meet, each with a remedy.
 
-What belongs here: looking at the lake and judging what is there. Every check is a row of :data:`CATALOGUE` and made
-by one factory. What does not: how tables are made, and what a provider's answer means; the check ``pulled`` is told
-by the asset that asks, in :mod:`assets.core.pull_checks`.
+Belongs here: reading the lake and evaluating its content. Every check is a row of :data:`CATALOGUE`, and one factory
+makes them all. Does not belong here: how tables are made, and what a provider's answer means. The asset that sends the
+requests reports the check ``pulled``, see :mod:`assets.core.pull_checks`.
 """
 
 from assets.checks.catalogue import CATALOGUE, INTACT, READ, Check

@@ -1,4 +1,4 @@
-"""Checks of the alerts: each is there once, they keep to the budget, and no expired entry is still needed."""
+"""Checks of the alerts: no duplicates, actual alerts near the target, and no expired allow-list entry still in use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["allow_list", "budget_realised", "configured", "deduplicated", "intac
 _MONTH = timedelta(days=TRAINING_DAYS)
 _MORE_WARN, _MORE_FAIL, _FEWER_WARN = 1.5, 3, 1 / 3
 _CHANCE = 5
-"""Fewer alerts beside what was allowed are chance."""
+"""Differences between raised and allowed alerts below this count as chance."""
 
 
 def deduplicated(scene: Scene) -> Outcome:
@@ -62,13 +62,13 @@ def budget_realised(scene: Scene) -> Outcome:
     """Check that the number of alerts in a month is close to the target."""
     last = scene.days[-1] - DAY
     load = load_of_days(scene.con, scene.lake, days_between(last - _MONTH + DAY, last))
-    findings, told = [], []
+    findings, summary = [], []
     metadata: dict[str, dg.MetadataValue] = {}
     for population in dict.fromkeys(row["population"] for row in load):
         rows = [row for row in load if row["population"] == population]
         raised, allowed = sum(row["raised"] for row in rows), sum(row["allowed"] for row in rows)
-        said = f"{population}: {raised} alerts in {len(rows)} days, {allowed:.1f} allowed"
-        told.append(said)
+        said = f"{population}: actual {raised} alerts in {len(rows)} days, target {allowed:.1f}"
+        summary.append(said)
         metadata |= {
             f"{population}: raised": dg.MetadataValue.int(raised),
             f"{population}: allowed": dg.MetadataValue.float(round(allowed, 1)),
@@ -78,11 +78,11 @@ def budget_realised(scene: Scene) -> Outcome:
             findings.append(Finding(ERROR if raised > _MORE_FAIL * allowed else WARN, said))
         elif beside and raised < _FEWER_WARN * allowed:
             findings.append(Finding(WARN, said))
-    return Outcome(findings, "; ".join(told) or "nobody is watched yet", metadata)
+    return Outcome(findings, "; ".join(summary) or "no monitored users yet", metadata)
 
 
 def configured(scene: Scene) -> Outcome:
-    """Check that every source that the lake holds data of is configured."""
+    """Check that every source with data in the lake is configured."""
     missing = {
         source: health.unconfigured_since
         for source, health in read_health(scene.lake, PROVIDERS).items()
@@ -115,7 +115,7 @@ def intact(scene: Scene) -> Outcome:
 
 
 def _ambiguity(scene: Scene, entry: Entry) -> str:
-    """Say whom an entry means whose address several accounts had; empty where it means one."""
+    """Describe which accounts an entry allows if several had its address; return an empty text if only one had it."""
     means, all_ = (named(scene.con, entry.user, first_only=first) for first in (True, False))
     if entry.user.startswith("*@") or means == all_:
         return ""
@@ -140,7 +140,7 @@ def allow_list(scene: Scene) -> Outcome:
     scene.con.execute(
         "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
     )
-    scene.detector.people(scene.lake).tell(scene.con)
+    scene.detector.people(scene.lake).load_into(scene.con)
     findings = []
     for entry in entries:
         if entry.expires >= today:

@@ -1,4 +1,4 @@
-"""Checks of what comes in: how recent it is, what is missing, and whether it is as much as usual."""
+"""Checks of incoming events: how recent they are, which hours are missing, and whether their number is usual."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _SKEW_WARN, _SKEW_FAIL = timedelta(minutes=2), timedelta(minutes=10)
 _DAY = timedelta(days=1)
 _WEEKS = 4
 _SHORTEST = timedelta(minutes=1)
-"""A stretch that a provider no longer keeps is longer; a lost blob is a second."""
+"""Least length of a time range that a provider no longer keeps; a lost blob is a gap of one second."""
 _LEAST_HISTORY = {"working days": timedelta(days=7), "weekends": timedelta(days=21)}
 _LONGEST = {"working days": _DAY, "weekends": 3 * _DAY}
-"""No longer silence is usual, whatever the history says."""
+"""Upper bound of a usual silence, whatever the history shows."""
 _MARGIN = {"working days": 1.0, "weekends": 1.5}
-"""Four weeks have few weekends, and their silences differ more."""
+"""Factor on the usual silence; four weeks have few weekends, and their silences vary more."""
 _LEAST_USUAL = 20
-"""Usual counts below this say nothing of a day."""
+"""Usual counts below this are too small to compare a day with."""
 _TOO_FEW, _HARDLY_ANY, _TOO_MANY = 1 / 3, 1 / 20, 3
 
 
@@ -43,11 +43,11 @@ def _kind(start: datetime, end: datetime) -> str:
 
 
 def usual_silence(hours: Sequence[datetime], kind: str) -> timedelta:
-    """Return how long a source may be silent, judging by its own history.
+    """Return how long a source is usually silent, from its own history.
 
-    The second longest silence on such days, so that one outage does not make itself usual, and half of it more on
-    weekends; at least an hour, at most a day, or three over a weekend. With less than a week of history, or three for
-    weekends, that most is taken.
+    This is the second longest silence on such days, so that one outage does not raise the limit; on weekends half as
+    long again. It is at least an hour and at most a day, or three days over a weekend. With less than a week of history
+    (three weeks for weekends) it is that maximum.
 
     Args:
         hours: Hours with events, ascending.
@@ -74,7 +74,7 @@ def fresh(scene: Scene) -> Outcome:
         for (hour,) in scene.con.execute(
             "SELECT DISTINCT CAST(name AS TIMESTAMP) FROM counts WHERE kind IN ('uploads', 'activity') ORDER BY 1"
         ).fetchall()
-        # An event may bear a time to come.
+        # The time of an event may lie in the future.
         if hour <= scene.now
     ]
     if not hours:
@@ -109,9 +109,9 @@ def clock(scene: Scene) -> Outcome:
     """Compare the host's clock with the provider's."""
     seconds = read_health(scene.lake, [scene.provider])[scene.provider].skew_seconds
     if seconds is None:
-        return Outcome([], "no answer told the time")
+        return Outcome([], "no answer had a time to compare with")
     apart = timedelta(seconds=abs(seconds))
-    # A header tells the second, and not which part of it.
+    # A header gives whole seconds only.
     said = timedelta(minutes=round(abs(seconds) / 60))
     metadata = {"skew seconds": dg.MetadataValue.float(seconds)}
     if apart <= _SKEW_WARN:
@@ -129,7 +129,7 @@ def gaps(scene: Scene) -> Outcome:
     manifests = [Manifest(scene.lake.directory(table, day)) for day in days]
     found = [gap for manifest in manifests for gap in manifest.gaps]
     began = _first_given(manifests)
-    # What lies before the first hour that the provider gave is older than what it keeps: nothing anybody can mend.
+    # What lies before the first hour that the provider gave is past its retention: nobody can recover it.
     known = [gap for gap in found if began is not None and _is_too_old(gap, began)]
     lost = [{"provider": scene.provider, **gap} for gap in found if gap not in known]
     missing = sum(
@@ -164,7 +164,7 @@ def _gap_text(provider: str, gap: GapEntry) -> str:
 
 
 def _first_given(manifests: Sequence[Manifest]) -> datetime | None:
-    """Start of the first hour that was given whole; None where none was."""
+    """Return the start of the first hour that was given completely; None if there is none."""
     return min((hour for manifest in manifests for hour, cause in manifest.seen.items() if not cause), default=None)
 
 
@@ -191,10 +191,10 @@ def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[date
 
 
 def volume(scene: Scene) -> Outcome:
-    """Check that there are as many user-hours with uploads, and with activity, as on the same weekday before.
+    """Check that user-hours with uploads, and with activity, are as many as on the same weekday before.
 
-    A user counts once in an hour, however much is uploaded: a burst is for the detector. Of a day in progress the same
-    hours are compared.
+    A user counts once in an hour, however much they upload: bursts are for the detector. A day in progress is compared
+    with the same hours of the days before.
     """
     before = {day: [day - week * 7 * _DAY for week in range(1, _WEEKS + 1)] for day in scene.days}
     table = f"{scene.provider}/counts"
@@ -213,7 +213,7 @@ def volume(scene: Scene) -> Outcome:
     findings = []
     compared = 0
     for day in scene.days:
-        # Of a day in progress the hours count of which most events should be there.
+        # In a day in progress, compare only hours whose events should mostly have arrived.
         over = (scene.now - scene.traits.overlap - datetime.combine(day, time())) // _HOUR
         hours = min(24, over)
         past = [each for each in before[day] if each in known]
@@ -221,7 +221,7 @@ def volume(scene: Scene) -> Outcome:
             continue
         for kind in ("uploads", "activity"):
             counted = [until(each, kind, hours) for each in past]
-            # Of two weeks one may have had a burst, which makes nothing usual.
+            # With two weeks, one may contain a burst, which must not shift what is usual.
             least, most = median_low(counted), median_high(counted)
             here = until(day, kind, hours)
             compared += least >= _LEAST_USUAL

@@ -1,4 +1,4 @@
-"""The checks, one row each: of which asset, what must hold, who looks, and what to do where it does not."""
+"""Catalogue of the checks, one row each: asset, condition, function and remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lake.days import REACH, TRAINING_DAYS
 __all__ = ["CATALOGUE", "INTACT", "READ", "Check"]
 
 READ = "read"
-"""Name of the check that every day of a source could be read."""
+"""Name of the check whether every day of a source could be read."""
 
 INTACT = "intact"
 """Name of the check that reads every file: it has a job of its own."""
@@ -28,10 +28,10 @@ class Check(NamedTuple):
         name: Its name, and its section in the runbooks.
         table: Last part of the asset's key.
         per_provider: Whether each provider has the asset.
-        description: What must hold, and from when it warns or fails.
-        remedy: What to do where it does not, in a sentence.
+        description: The condition, and at which limits the check warns or fails.
+        remedy: What to do if it does not hold, in a sentence.
         look: Runs the check; returns its findings and their severity.
-        blocking: Whether what follows the asset is not made where it fails with an error.
+        blocking: Whether an error stops the assets downstream.
     """
 
     name: str
@@ -48,8 +48,8 @@ CATALOGUE = (
         "gaps",
         "audit_events",
         True,
-        f"The provider gave every hour of the last {REACH.days} days since the first that was pulled. A missing hour "
-        "warns, a day's worth of them fails.",
+        f"No hour of the last {REACH.days} days is missing, counted from the first hour that was pulled. A missing "
+        "hour warns; 24 of them fail.",
         "Materialise the days that were not pulled; what the provider no longer gives stays a gap, and the "
         "evaluations name its windows",
         gaps,
@@ -58,8 +58,8 @@ CATALOGUE = (
         "clock",
         "audit_events",
         True,
-        "This host's clock agrees with the provider's. Two minutes apart warns, ten fails. Windows are pulled by the "
-        "provider's clock meanwhile.",
+        "This host's clock agrees with the provider's. A difference of two minutes warns, ten minutes fail. Pulling "
+        "goes by the provider's clock meanwhile.",
         "Set the host's clock: switch on time synchronisation (NTP)",
         clock,
     ),
@@ -67,8 +67,8 @@ CATALOGUE = (
         "fresh",
         "uploads",
         True,
-        "The source is not silent for longer than it usually is at its longest. Later than events usually come "
-        "warns, later than the lateness horizon fails.",
+        "The source is not silent for longer than usual. A silence longer than usual by the lookback warns, by the "
+        "allowed lateness fails.",
         "See whether `pulled` of audit_events passed, whether the provider's own console shows newer events, and "
         "whether its audit log is still switched on",
         fresh,
@@ -78,17 +78,17 @@ CATALOGUE = (
         "uploads",
         True,
         "User-hours with uploads, and with activity, are as many as on the same weekday of the four weeks before. Less "
-        "than a third or more than three times warns, less than a twentieth fails.",
-        "Ask whether the day was a holiday or a move of data; if not, see what the provider's log still tells and "
-        "whether a type of event was switched off",
+        "than a third or more than three times as many warns, less than a twentieth fails.",
+        "Find out whether the day was a holiday or a data migration; if not, see what the provider's log still shows "
+        "and whether a type of event was switched off",
         volume,
     ),
     Check(
         READ,
         "uploads",
         True,
-        "Every day of the run could be read. A day that could not keeps what it had before, and fails here; all other "
-        "days and sources go on.",
+        "Every day of the run could be read. A day that could not be read fails here and keeps its earlier tables; all "
+        "other days and sources go on.",
         "Do what the message says",
         read,
     ),
@@ -96,35 +96,35 @@ CATALOGUE = (
         "unique_events",
         "uploads",
         True,
-        "No file of an audit event is counted twice. Twice on a day fails, on two days warns.",
-        "Materialise logged_uploads and uploads of these days again; if it stays, the identity of events needs a look",
+        "No file of an audit event is counted twice. Twice on the same day fails, on two days warns.",
+        "Materialise logged_uploads and uploads of these days again; if it lasts, check how events are deduplicated",
         unique_events,
-        # Doubled rows are doubled figures in alerts, and alerts are sent to people.
+        # Duplicate rows double the figures in alerts, and people are notified of alerts.
         blocking=True,
     ),
     Check(
         "rows_conserved",
         "uploads",
         True,
-        "Raw events as counted when they landed = uploads + activity + ignored + rejects. Any difference fails.",
-        "Materialise logged_uploads and uploads of these days again; if it stays, report the day with its raw file",
+        "Raw events, counted when they landed, equal uploads + activity + ignored + quarantined. Any difference fails.",
+        "Materialise logged_uploads and uploads of these days again; if it lasts, report the day with its raw file",
         rows_conserved,
     ),
     Check(
         "rejects",
         "uploads",
         True,
-        "Almost all events can be read. More than one in a hundred rejected warns, one in ten or more fails.",
-        "Read a rejected event and its reason in the table rejects, or with `uploadwatch classify`",
+        "Almost all events can be read. More than one in a hundred quarantined warns, one in ten or more fails.",
+        "Read a quarantined event and its reason in the table rejects, or with `uploadwatch classify`",
         rejects,
     ),
     Check(
         "schema",
         "uploads",
         True,
-        "Operations and fields are those that the source had in the four weeks before. A new one that no rule knows "
-        "warns from one event in a hundred on (fields: one in twenty of a sample), and at once where its name looks "
-        "like an upload's; one in ten, or a field that the rules read and that is gone, fails.",
+        "Operations and fields are those that the source had in the four weeks before (schema drift). A new one that "
+        "no rule knows warns if it is in one event of a hundred or more (fields: one in twenty of a sample), and "
+        "always if its name looks like an upload. One in ten fails; so does a missing field that the rules read.",
         "Look at such an event with `uploadwatch classify` and at the provider's announcements: a new operation "
         "needs a row in detection/data/operations, a renamed field a change of detection/sql/normalise",
         schema,
@@ -133,9 +133,9 @@ CATALOGUE = (
         "size_coverage",
         "uploads",
         True,
-        "Where sizes are recovered, nine in ten uploads have a measured size, in the log or looked up. Fewer warns, "
+        "If sizes are recovered, nine in ten uploads have a measured size, from the log or looked up. Fewer warns, "
         "less than half fails.",
-        "See the metadata of file_sizes for what is left and why",
+        "See the metadata of file_sizes for the files without a size, and why",
         size_coverage,
     ),
     Check(
@@ -143,17 +143,18 @@ CATALOGUE = (
         "alerts",
         False,
         f"No user has two alerts that open within the deduplication period of {RULE.periods.deduplication}.",
-        "Materialise alerts from the first of these days on",
+        "Materialise alerts from the first of these days to today",
         deduplicated,
-        # What follows tells people of each alert.
+        # The assets downstream notify people of each alert.
         blocking=True,
     ),
     Check(
         "budget_realised",
         "alerts",
         False,
-        f"The alerts of the last {TRAINING_DAYS} days keep to the budget. Half as many again, or less than a third, "
-        "warns; three times as many fails; a difference below five alerts counts as chance.",
+        f"The actual alerts of the last {TRAINING_DAYS} days are close to the target. More than 1.5 times the target, "
+        "or less than a third of it, warns; more than three times fails. Differences below five alerts count as "
+        "chance.",
         "See `uploadwatch status` for the days, and `uploadwatch backtest` for what another budget would have raised",
         budget_realised,
     ),
@@ -161,8 +162,8 @@ CATALOGUE = (
         "allow_list",
         "alerts",
         False,
-        f"No detection of the last {REACH.days} days is one that an entry allowed before it expired: that warns. A "
-        "file that cannot be used fails.",
+        f"No expired entry of the allow-list would still suppress detections of the last {REACH.days} days: one that "
+        "would warns. A file that cannot be used fails.",
         "Renew the entry in the allow-list, or remove it",
         allow_list,
     ),
@@ -170,8 +171,8 @@ CATALOGUE = (
         "configured",
         "alerts",
         False,
-        "Every source that the lake holds data of is configured. One that no longer is fails; its alerts and history "
-        "stay.",
+        "Every source with data in the lake is configured. A source that no longer is fails; its alerts and history "
+        "are kept.",
         "Set the source's variables again, or remove it for good with `uploadwatch remove-source`",
         configured,
     ),
@@ -179,10 +180,10 @@ CATALOGUE = (
         INTACT,
         "alerts",
         False,
-        "Every file of the lake is what was written: raw events, tables, ledger, reviews, size answers, outbox. Looked "
-        "at once a day. What can be repaired warns, what was lost fails.",
-        "Run `uploadwatch verify`, which says for each file what it means and what mends it",
+        "Every file of the lake is what was written: raw events, tables, ledger, reviews, size answers, outbox. Runs "
+        "once a day. What can be repaired warns, what was lost fails.",
+        "Run `uploadwatch verify`, which says for each file what its damage means and how to repair it",
         intact,
     ),
 )
-"""All checks but ``pulled``; those of an asset stand together."""
+"""All checks except ``pulled``; those of an asset are adjacent."""

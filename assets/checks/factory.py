@@ -1,4 +1,4 @@
-"""Factory of Dagster's asset checks from the catalogue: all checks of an asset are one step, to make ticks cheaper."""
+"""Factory of Dagster's asset checks from the catalogue; all checks of an asset are one step, which costs less."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, timedelta
@@ -21,10 +21,10 @@ _NO_TRAITS = Traits(lateness=timedelta(), overlap=timedelta(), recovers_sizes=Fa
 
 
 def asset_checks(traits: Mapping[str, Traits]) -> list[dg.AssetChecksDefinition]:
-    """The checks of all assets.
+    """Return the checks of all assets.
 
     Args:
-        traits: What is known of each configured provider; without any there are no checks.
+        traits: Traits of each configured provider; without any there are no checks.
     """
     if not traits:
         return []
@@ -71,7 +71,7 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
 
 
 def _look(check: Check, scene: Scene) -> Outcome:
-    """Let a check look; where a table that it reads is lost, it says so, and holds nothing back."""
+    """Run a check; if a table that it reads is lost, report that without blocking the assets downstream."""
     try:
         return check.look(scene)
     except DamagedError as error:
@@ -79,7 +79,7 @@ def _look(check: Check, scene: Scene) -> Outcome:
 
 
 def _days(context: dg.AssetCheckExecutionContext, today: date) -> list[date]:
-    """Return the days of the run; yesterday and today, like a tick, if a person runs the check by itself."""
+    """Return the days of the run; yesterday and today, like a poll run, if a person runs the check by itself."""
     run = context.op_execution_context
     if run.has_partition_key or run.has_partition_key_range:
         return range_of(context)

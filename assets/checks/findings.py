@@ -23,8 +23,8 @@ class Traits(NamedTuple):
     """Traits of a provider that are known before any request.
 
     Attributes:
-        lateness: The lateness horizon.
-        overlap: So late events usually are: what a tick pulls again.
+        lateness: The allowed lateness.
+        overlap: Usual lateness of events: how far back a poll run pulls again.
         recovers_sizes: Whether sizes are looked up.
     """
 
@@ -43,8 +43,8 @@ class Scene:
         now: UTC without zone.
         days: Days of the run.
         detector: The detector's settings.
-        provider: Name of the provider, of checks that exist per provider.
-        traits: What is known of that provider.
+        provider: Name of the provider, for checks that exist per provider.
+        traits: Traits of that provider.
     """
 
     lake: Lake
@@ -57,7 +57,7 @@ class Scene:
 
 
 class Finding(NamedTuple):
-    """One thing that is not as it should be."""
+    """One fault that a check found."""
 
     severity: dg.AssetCheckSeverity
     text: str
@@ -68,10 +68,10 @@ class Outcome:
     """Result of a check.
 
     Attributes:
-        findings: What is wrong; none where all is well.
-        well: What is said then.
-        metadata: Figures behind it.
-        remedy: What to do, where the findings are more specific than the check's own remedy.
+        findings: Faults; empty if the check passes.
+        well: Description of a check that passes.
+        metadata: Figures behind the result.
+        remedy: What to do, if the findings need more than the check's own remedy.
     """
 
     findings: Sequence[Finding]
@@ -80,7 +80,7 @@ class Outcome:
     remedy: str = ""
 
     def result(self, name: str, asset_key: dg.AssetKey, remedy: str) -> dg.AssetCheckResult:
-        """The result for Dagster: the worst severity, what is wrong, what to do and where to read more.
+        """Return the result for Dagster: the worst severity, what is wrong, what to do and where to read more.
 
         Args:
             name: Name of the check.

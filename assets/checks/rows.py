@@ -1,4 +1,4 @@
-"""Checks of what was read: nothing lost, nothing doubled, little rejected, sizes known, the format as it was."""
+"""Checks of normalised events: none lost, no duplicates, few quarantined, sizes known, no schema drift."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MEASURED = ("log", "recovered")
 _REJECTS_WARN, _REJECTS_FAIL = 0.01, 0.1
 _SIZED_WARN, _SIZED_FAIL = 0.9, 0.5
 _FEW = 10
-"""Fewer rejected events are no proof of anything, whatever share of a quiet day they are."""
+"""Least number of events for an error, so that a quiet day with a few bad events does not fail."""
 _BEFORE = timedelta(days=28)
 _LEAST_DAYS = 7
 _NEW_OPERATION, _NEW_FIELD, _OTHER_FORMAT = 0.01, 0.05, 0.1
@@ -67,7 +67,7 @@ def rows_conserved(scene: Scene) -> Outcome:
     """Check that each landed event is accounted for."""
     for table in ("uploads", "activity", "ignored"):
         scene.lake.view(scene.con, table, [f"{scene.provider}/{table}"], scene.days, dated=True)
-    # Rejects have a column ``day`` of their own, the same.
+    # The table rejects has its own column ``day`` with the same value.
     _view(scene, "rejects")
     accounted = dict(
         scene.con.execute(
@@ -109,12 +109,12 @@ def rejects(scene: Scene) -> Outcome:
     )
     rejected = sum(reasons.values())
     share = rejected / (rejected + int(read)) if rejected else 0.0
-    told = f"{rejected:,} of {rejected + int(read):,} events could not be read ({share:.1%})"
+    summary = f"{rejected:,} of {rejected + int(read):,} events could not be read ({share:.1%})"
     findings = []
     if share > _REJECTS_WARN:
         severity = ERROR if share >= _REJECTS_FAIL and rejected >= _FEW else WARN
-        findings.append(Finding(severity, f"{told}, most because: {next(iter(reasons))}"))
-    return Outcome(findings, told, {"rejected": dg.MetadataValue.json(reasons)})
+        findings.append(Finding(severity, f"{summary}, most because: {next(iter(reasons))}"))
+    return Outcome(findings, summary, {"rejected": dg.MetadataValue.json(reasons)})
 
 
 def schema(scene: Scene) -> Outcome:
@@ -212,11 +212,10 @@ def _size_remedy(provider: str, unknown: float, gone: float) -> str:
     if gone > unknown:
         return (
             f"{gone:,.0f} files are gone or overwritten: see who does it after the upload; if it is usual, let the "
-            "schedule `tick` run more often"
+            "schedule `poll` run more often"
         )
     return (
-        f"{unknown:,.0f} are unknown: the metadata of {provider}/file_sizes tell what is left and why. Where files "
-        "were refused, check the permission in docs/configuration.md; where they are open, raise "
-        "UPLOADWATCH_SIZE_MINUTES or the provider's requests per minute; where there is nobody to ask as, they stay "
-        "unknown"
+        f"{unknown:,.0f} are unknown: the metadata of {provider}/file_sizes show how many are left and why. If files "
+        "were refused, check the permission in docs/configuration.md. If they are open, raise UPLOADWATCH_SIZE_MINUTES "
+        "or the provider's requests per minute. If no user can be asked for them, their sizes stay unknown"
     )

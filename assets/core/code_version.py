@@ -22,7 +22,7 @@ from detection.saves import count_saves
 from detection.sizes import ask, find_open, measure, merge_answers, size_uploads, weigh
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
-from lake.coverage import evaluations, tell_source_days
+from lake.coverage import create_source_days, evaluations
 from lake.days import past
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
@@ -42,7 +42,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "thresholds": (calibrate, past, view_reviews, *KEYED_BY),
     "detections": (detect, past, *KEYED_BY),
     "evaluations": (evaluations,),
-    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, tell_source_days),
+    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, create_source_days),
     "dossiers": (*PAGES, read_networks, read_geography),
     "exports": EXPORTED_ALERTS,
 }
@@ -50,29 +50,29 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
 
 
 def dependencies_of(table: str, provider: str = "", root: Path = ROOT) -> Dependencies:
-    """Find what decides a table, its inputs apart.
+    """Return the queries, code and settings that a table depends on, besides its inputs.
 
     Args:
         table: Last part of the table's name.
-        provider: Whose table it is, of tables that exist per provider.
+        provider: Provider of the table, for tables that exist per provider.
         root: Directory of the packages.
 
     Raises:
-        KeyError: No function makes the table: audit events are what the provider says.
+        KeyError: No function makes the table, as for audit events, which come from the provider.
     """
     return dependencies(*MADE_BY[table], provider=provider, root=root)
 
 
 def rules(table: str, detector: Detector, provider: str = "") -> str:
-    """Digest of what decides a table beside its inputs, with the settings that count for it.
+    """Return a digest of the rules and settings that a table depends on, besides its inputs.
 
     Args:
         table: Last part of the table's name.
         detector: The detector's settings.
-        provider: Whose table it is, of tables that exist per provider.
+        provider: Provider of the table, for tables that exist per provider.
 
     Raises:
-        KeyError: No function makes the table: audit events are what the provider says.
+        KeyError: No function makes the table, as for audit events, which come from the provider.
     """
     found = dependencies_of(table, provider)
     text = found.digest
@@ -86,7 +86,7 @@ def rules(table: str, detector: Detector, provider: str = "") -> str:
 
 
 def code_version(table: str, detector: Detector, provider: str = "") -> str | None:
-    """Short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
+    """Return a short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
     if table == "audit_events":
         return None
     return hashlib.sha256(rules(table, detector, provider).encode()).hexdigest()[:12]

@@ -30,37 +30,37 @@ _DESCRIPTIONS = {
         "Slices that are not yet final are pulled again. {day}"
     ),
     "file_sizes": (
-        "Sizes of uploaded files that the audit log of {provider} leaves out, looked up in its file API and kept by "
-        "file and version."
+        "Sizes of uploaded files that are missing in the audit log of {provider}, looked up in its file API, by file "
+        "and version."
     ),
     "logged_uploads": (
         "One row per uploaded file by the time of the event, duplicates removed, with its size if the log of "
-        "{provider} tells it, and what is needed to ask for it if not."
+        "{provider} has it, and otherwise the fields that a size look-up needs."
     ),
     "typical_sizes": (
-        "What a file of each extension usually weighs, per provider and in all: the median of the sizes measured in "
-        f"the {_PERIODS.training_days} days before, where {Parameters().least_measured} or more were. Stands in for "
-        "files that are gone, as an estimate."
+        "Usual size of a file by extension, per provider and in all: the median of the sizes measured in the "
+        f"{_PERIODS.training_days} days before, if there were {Parameters().least_measured} or more. Used as an "
+        "estimate for files that are gone."
     ),
     "uploads": (
         "One row per uploaded file with its size. A size that is unknown is NULL, never zero; `size_source` says "
-        "where a size comes from; an estimate for a file that is gone stands in `estimated_bytes` alone."
+        "where a size comes from; an estimate for a file that is gone is in `estimated_bytes` only."
     ),
     "activity": "Sign-ins, changes of credentials, provider alerts, downloads, shares and deletions.",
-    "rejects": "Events that could not be read, with the reason. Nothing is dropped in silence.",
-    "user_hours": "Files and bytes per user, provider and hour. All that follows is sums over these rows.",
+    "rejects": "Quarantine: events that could not be read, each with the reason. Nothing is dropped silently.",
+    "user_hours": "Files and bytes per user, provider and hour. All later tables are computed from these rows.",
     "baselines": (
         f"What each user normally uploads in an active {_PERIODS.test_window_adjective} window, over the "
         f"{_PERIODS.training_days} days before the day, per provider and in all, and the same for the organisation."
     ),
     "scores": (
-        f"Windows of {_PERIODS.test_window} that start on the day, sliding by the hour, over the floor of "
-        f"{Parameters().floor_files} files or {size(Parameters().floor_bytes)}, with how "
+        f"Windows of {_PERIODS.test_window} that start on the day, sliding by the hour, above the floor of "
+        f"{Parameters().floor_files} files or {size(Parameters().floor_bytes)}, with a score of how "
         "unusual each is for its user and the organisation."
     ),
     "thresholds": (
-        "Scores from which a window is a detection, set so that the last "
-        f"{_PERIODS.training_days} days would have met the budget."
+        "Scores from which a window is a detection, calibrated so that the last "
+        f"{_PERIODS.training_days} days would have met the target."
     ),
     "detections": "Windows at or over their threshold, with the baseline and how rare they are.",
     "evaluations": "For every provider and window: whether it was evaluated, and why not.",
@@ -68,19 +68,22 @@ _DESCRIPTIONS = {
         f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
         f"of the same user within {_PERIODS.deduplication} fold into it."
     ),
-    "exports": "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV.",
+    "exports": (
+        "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV. One row per "
+        "file."
+    ),
     "dossiers": (
-        "A page for each alert, with an index: what the logs tell of the five things that an analyst asks of it. Kept "
-        f"current until the alert is reviewed, for {WATCHED} days at most. One row per page, on the day of the "
-        "alert's opening window."
+        "A page for each alert, and an index. A page answers five investigation steps from the logs. It is updated "
+        f"until the alert is reviewed, for {WATCHED} days at most. One row per page, on the day of the alert's opening "
+        "window."
     ),
 }
 _BADGE = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=_PERIODS.test_window_hours), warn_window=timedelta(hours=1)
 )
-"""Poll runs start every 15 minutes; after a test window without one, whole windows are missing."""
+"""Freshness badge; poll runs start every 15 minutes, and after a test window without one, whole windows are missing."""
 _GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "dossiers": "alerts", "exports": "alerts"}
-"""Groups of tables that are of no provider; all others are of the detection."""
+"""Groups of tables that belong to no provider; all others are in the group of the detection."""
 _KINDS = {
     "audit_events": {"python", "json"},
     "file_sizes": {"python", "parquet"},
@@ -104,7 +107,7 @@ def described(table: str, provider: str | None = None) -> Description:
 
     Args:
         table: Last part of the asset key.
-        provider: Provider whose asset it is, for the tables that exist per provider.
+        provider: Provider of the asset, for tables that exist per provider.
     """
     day = (
         "The day is the day of publication, which this API selects by."
@@ -129,14 +132,13 @@ def described(table: str, provider: str | None = None) -> Description:
 def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, running: bool) -> list[dg.AssetsDefinition]:
     """Add metadata that needs all assets together or the detector's settings.
 
-    These are: the version of an asset's rules, by which Dagster knows the partitions that a changed rule makes stale;
-    the location of its code and rules; its column lineage; and, where schedules run, from when the badge says that they
-    do not.
+    These are: the version of an asset's rules, with which Dagster finds stale partitions; the location of its code and
+    rules; its column lineage; and, if schedules run, the freshness badge.
 
     Args:
         assets: All assets.
         detector: The detector's settings.
-        running: Whether schedules keep the assets up to date, rather than a closed stretch of history is replayed.
+        running: Whether schedules keep the assets up to date; False for a replay of past days.
     """
 
     def of(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -153,12 +155,12 @@ def explained(assets: Sequence[dg.AssetsDefinition], detector: Detector, *, runn
         )
 
     found = dg.with_source_code_references([each.map_asset_specs(of) for each in assets])
-    # It takes other kinds of assets, too, and so gives them.
+    # Dagster's function also accepts and returns other kinds of assets.
     return [each for each in found if isinstance(each, dg.AssetsDefinition)]
 
 
 def _rules_of(table: str, provider: str) -> dg.CodeReferencesMetadataValue:
-    """The queries and data files that decide a table: Dagster adds the Python function by itself."""
+    """Return the queries and data files that a table depends on; Dagster adds the Python function itself."""
     found = dependencies_of(table, provider).files if table in MADE_BY else ()
     return dg.CodeReferencesMetadataValue(
         code_references=[

@@ -1,6 +1,6 @@
-"""Faults of the surroundings, in a sentence: a full disk, a file that may not be read, a lock, too little memory.
+"""Messages for faults of the host: a full disk, missing permissions, a lock, too little memory.
 
-What is wrong with the program itself (a ``KeyError``, a ``TypeError``) has no sentence: its traceback is what helps.
+A fault of the program itself (a ``KeyError``, a ``TypeError``) gets no message: its traceback helps more.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ _ALMOST_NOTHING = 1 << 20
 
 
 class SurroundingsError(Exception):
-    """A step could not go on for what surrounds the program; the message says what, where, and what to do."""
+    """A step failed because of a fault of the host; the message says what, where, and what to do."""
 
 
 def sentence(error: BaseException) -> str | None:
-    """Say what is wrong, where, and what to do; None where the fault is the program's own."""
+    """Describe what is wrong, where, and what to do; return None if the fault is the program's own."""
     for each in _unwrapped(error):
         if said := _sentence(each):
             return said
@@ -100,7 +100,7 @@ def sentence(error: BaseException) -> str | None:
 
 
 def with_sentences(asset: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """Let the errors of an asset's or check's step, which its run shows, say what to do.
+    """Wrap an asset's step so that its errors, which the run shows, say what to do.
 
     Returns:
         The same definition, changed.
@@ -137,7 +137,7 @@ def _said(error: Exception) -> Exception:
 
 
 def _unwrapped(error: BaseException) -> Iterator[BaseException]:
-    """Give the error, and what Dagster and SQLAlchemy wrapped in it."""
+    """Yield the error and the errors that Dagster and SQLAlchemy wrapped in it."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -159,7 +159,7 @@ def _of_postgres(error: BaseException) -> str:
 
 
 def _of_command(error: CalledProcessError) -> str:
-    return f"{error.cmd[0]} ended with status {error.returncode}; what it said stands above. Mend that first."
+    return f"{error.cmd[0]} ended with status {error.returncode}; its output is above. Fix that first."
 
 
 def _of_content(error: Exception) -> str | None:
@@ -177,9 +177,9 @@ def _of_os(error: OSError) -> str:
     if error.errno in _OS and where:
         return _OS[error.errno].format(where=where)
     if error.errno is None:
-        # Raised with a sentence, or by a library that has one.
+        # The product or a library raised it with a message.
         return str(error) or type(error).__name__
-    return f"{error.strerror}{f': {where}' if where else ''}. Mend that and do it again."
+    return f"{error.strerror}{f': {where}' if where else ''}. Fix that and run this again."
 
 
 def _of_memory(error: Exception) -> str:
@@ -191,7 +191,7 @@ def _of_memory(error: Exception) -> str:
 
 def _of_database(error: Exception) -> str | None:
     table = _SQLITE if isinstance(error, sqlite3.Error) else _DUCKDB
-    # DuckDB repeats the query below what is wrong.
+    # DuckDB repeats the query below its message.
     text = str(error).partition("\n\nLINE ")[0]
     for part, said in table:
         if re.search(part, text):
@@ -212,7 +212,7 @@ _SAYING: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Call
 
 
 def _path_in(traceback: TracebackType | None) -> str:
-    """Give the file that was at work, which many errors do not name: the path in the deepest frame that has one."""
+    """Return the file in use, which many errors do not name: the path in the deepest frame that has one."""
     found = ""
     while traceback is not None:
         local = traceback.tb_frame.f_locals
@@ -224,7 +224,7 @@ def _path_in(traceback: TracebackType | None) -> str:
 
 
 def _full() -> str:
-    """Name the directory whose disk is full; empty where none of those that are written to is."""
+    """Return the directory whose disk is full; empty if none of the directories in use is on a full disk."""
     for place in (os.environ.get("UPLOADWATCH_HOME"), tempfile.gettempdir(), os.environ.get("DAGSTER_HOME")):
         there = Path(place or ".uploadwatch").absolute()
         while not there.exists():

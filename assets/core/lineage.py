@@ -1,8 +1,8 @@
 """Column lineage of tables that are made from another table.
 
-A column is made from the column of the same name in the table's main source, unless it is said otherwise here. The
-lineage begins where audit events have been read into columns: what they are read from is said field by field in
-:mod:`detection.normalise.fields` and the queries of ``detection/sql/normalise``.
+A column is made from the column of the same name in the table's main source, unless this module names another. The
+lineage begins with normalised events; :mod:`detection.normalise.fields` and the queries of ``detection/sql/normalise``
+list the fields that those are read from.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
 
 
 def made_from(table: str) -> dict[str, list[tuple[str, str]]]:
-    """Table and column that each column of a table is made from; those that the settings alone decide are left out."""
+    """Return the tables and columns that each column of a table is made from, without columns from settings only."""
     main, others = SOURCES[table]
     inherited = {column.name for column in TABLES[main]}
     found = {}
@@ -151,7 +151,7 @@ def made_from(table: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def column_lineage(spec: dg.AssetSpec) -> dg.TableColumnLineage | None:
-    """The lineage of an asset's columns along the assets that it reads; None where it is not known."""
+    """Return the lineage of an asset's columns along the assets that it reads; None if it is unknown."""
     table = spec.key.path[-1]
     if table not in SOURCES:
         return None

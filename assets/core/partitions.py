@@ -37,5 +37,5 @@ def raw_partitions(provider: str) -> dg.PartitionMapping | None:
 
 
 def settings(parameters: Parameters, *names: str) -> str:
-    """Return the named settings as text, for the digest of what a partition was made from."""
+    """Return the named settings as text, for a partition's input digest."""
     return json.dumps({name: getattr(parameters, name) for name in names})

@@ -1,7 +1,7 @@
 """A few rows of a table for the UI, as a table in Markdown.
 
-What people and providers named is hostile until shown: each cell stands in a code span, which Markdown and HTML leave
-alone, and holds nothing that could end it.
+Names from people and providers may be hostile. So each cell is a code span, which Markdown and HTML do not interpret,
+and its text has no character that could end it.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ _COLUMNS = {
     "evaluations": ("scope", "window_start", "state", "reason"),
     "alerts": ("first_window_start", "user", "severity", "files", "bytes", "one_in"),
 }
-"""The most informative columns; tables that are not here have no preview."""
+"""The most informative columns; other tables have no preview."""
 
 
 def cell(value: object) -> str:
-    """A value as a code span, on one line and cut."""
+    """Format a value as a code span on one line, cut to a fixed width."""
     if value is None:
         return ""
     text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    # Control characters, and those that turn the direction of writing, would show something else than is there.
+    # Control characters, and those that change the direction of text, would falsify what is shown.
     shown = "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text[: 2 * _WIDTH])
     shown = " ".join(shown.replace("`", "'").replace("|", "¦").replace("\\", "⧵").split())
     return f"`{shown[: _WIDTH - 1] + '…' if len(shown) > _WIDTH else shown}`" if shown else ""
 
 
 def preview(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> dict[str, dg.MetadataValue]:
-    """The first rows of a relation, as the metadata ``preview``; nothing for an empty or a side table.
+    """Return the first rows of a relation as the metadata ``preview``; empty for an empty or a side table.
 
     Args:
         con: Connection in which the relation exists.
         relation: Table or view.
-        table: Whose columns it has.
+        table: Table whose columns the relation has.
     """
     if table not in _COLUMNS:
         return {}

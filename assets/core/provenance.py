@@ -1,7 +1,7 @@
-"""With which rules and inputs a partition was made, of days that a run makes beside its range.
+"""Provenance of partitions that a run makes outside its range: their rules and inputs.
 
-Dagster notes this itself for the partitions of a run's range, and shows by it which are stale. A day that late events
-or a changed rule reach is reported by the asset, which so has to note it as Dagster would.
+Dagster records this itself for the partitions of a run's range, to find stale ones. Days outside the range, changed by
+late events or by another rule, are reported by the asset, which has to record the same tags.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from dagster._core.definitions.data_version import (
 __all__ = ["Provenance"]
 
 _NONE = "INITIAL"
-"""Dagster's data version of what was never made."""
+"""Dagster's data version of an asset that was never materialised."""
 
 
 class Provenance:
     """Source of the tags for the materialisations that a step reports.
 
-    What other steps made is looked up once, as Dagster does for a run's own range: a lookup may take longer than a day.
+    Other steps' results are looked up once, as Dagster does for a run's own range: a look-up may take longer than
+    computing a day.
 
     Args:
         context: The run.
@@ -51,7 +52,7 @@ class Provenance:
         return tags
 
     def _latest(self, key: dg.AssetKey) -> tuple[str, str]:
-        """Data version and storage id of an asset's latest materialisation."""
+        """Return the data version and the storage id of an asset's latest materialisation."""
         if key in self._others:
             return self._others[key]
         latest = self._context.instance.fetch_materializations(key, limit=1).records

@@ -1,4 +1,4 @@
-"""The check that a source answered: its failure is reported, and stays the source's own."""
+"""The check ``pulled``: whether a source answered; its failure stops no other source."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ PULLED = "pulled"
 
 
 def pull_check(provider: str, table: str) -> dg.AssetCheckSpec:
-    """Specify the check ``pulled`` of an asset that asks a provider."""
+    """Specify the check ``pulled`` of an asset that sends requests to a provider."""
     return dg.AssetCheckSpec(
         PULLED,
         asset=[provider, table],
-        description="The provider answered everything it was asked. What it did not answer is asked again next time: a "
-        "provider that is down or throttles warns, one that refuses or gives what cannot be read fails.",
+        description="The provider answered all requests. The next run repeats the others. A provider that is down or "
+        "throttles warns; one that refuses, or whose answers cannot be read, fails.",
         metadata={"what to do": "Do what the message says", "runbook": f"{RUNBOOKS}#{PULLED}"},
     )
 
@@ -32,7 +32,5 @@ def pulled(provider: str, table: str, faults: Sequence[Fault]) -> dg.AssetCheckR
         asset_key=[provider, table],
         passed=not problems,
         severity=WARN if problems and passing else ERROR,
-        description=f"{' '.join(problems)} See {PULLED} in {RUNBOOKS}."
-        if problems
-        else "everything asked was answered",
+        description=f"{' '.join(problems)} See {PULLED} in {RUNBOOKS}." if problems else "all requests were answered",
     )

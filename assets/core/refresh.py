@@ -29,7 +29,7 @@ _DAYS_AT_ONCE = min(4, os.cpu_count() or 1)
 
 
 def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, reach: timedelta = REACH) -> list[date]:
-    """Return the days that the run may change: its range, and the existing days that its data can reach, ascending."""
+    """Return the days that the run may change, ascending: its range, and existing days that its data can affect."""
     wanted = range_of(context)
     reached = (day for day in lake.days(table) if day >= wanted[0] - reach)
     return sorted({*wanted, *reached})
@@ -38,7 +38,7 @@ def touched_days(context: dg.AssetExecutionContext, lake: Lake, table: str, *, r
 def _broken_days(lake: Lake, steps: Sequence[Step], upstream: Sequence[str], read_from: date) -> list[date]:
     """Return the days with a lost or damaged partition, ascending.
 
-    Every day is looked for; what it holds is looked at from ``read_from`` on, since no run reads what is older.
+    Missing files are found for every day. Content is verified only from ``read_from``, since no run reads older days.
     """
     tables = {table for step in steps for table in step.outputs.values()}
     broken = {day for table in tables for day in lake.lost_days(table)}
@@ -56,10 +56,10 @@ class Step:
     """Step that makes tables of one day.
 
     Attributes:
-        outputs: Table of the lake by the relation that ``compute`` makes; the first names the day's existence.
-        made_from: Digest of a day's inputs, code and settings; None where that is not known before computing.
-        compute: Makes the relations of one day; what it returns is attached as the day's metadata.
-        picture: Metadata that show the day, from the relations that ``compute`` makes.
+        outputs: Table of the lake by the relation that ``compute`` makes; the first decides whether a day exists.
+        made_from: Input digest of a day; None if it is unknown before computing.
+        compute: Makes the relations of one day and returns the day's metadata.
+        picture: Makes a picture of the day, as metadata, from the relations that ``compute`` makes.
     """
 
     outputs: Mapping[str, str]
@@ -74,32 +74,33 @@ def refresh(
     engine: DuckDBResource,
     *steps: Step,
     reach: timedelta = REACH,
+    also: Sequence[date] = (),
     days_apart: bool = False,
     failed: Callable[[Exception, date], None] | None = None,
     upstream: Sequence[str] = (),
 ) -> None:
     """Compute the days of the run's range, and existing days outside it whose inputs changed.
 
-    What a late event or a backfill changes in other days is thus written, and reported as a materialisation of
-    those days, too. A table whose inputs are as they were keeps its file. Days ascend, and a day's steps follow one
-    another, so that a step may read what those before it wrote, of the day and of days before. Days that stand apart
-    are computed several at once: of a query over few rows, most is its plan, which keeps one core busy.
+    So changes by a late event or a backfill in other days are written, too, and reported as materialisations of those
+    days. A table with unchanged inputs keeps its file. Days are computed in ascending order, and the steps of a day in
+    theirs, so a step may read what earlier steps wrote, for this day and earlier days. Independent days are computed
+    in parallel: small queries spend most of their time in planning, which uses one core.
 
-    Runs that overlap take turns, table by table. A digest is taken before its inputs are read, so that a run whose
-    inputs another run changes meanwhile notes the older ones, and the other, which comes to this table after it,
+    Runs that overlap take turns, table by table. A digest is computed before its inputs are read. If another run
+    changes the inputs meanwhile, this run stores the old digest, and the other run, which reaches this table later,
     computes the day again.
 
     Args:
         context: The run.
         lake: Where the tables are.
         engine: Where they are computed.
-        *steps: What is made, in order.
+        *steps: The steps, in order.
         reach: How far before the range its data can change a day of these tables.
-        days_apart: Whether no day reads what the steps wrote of another.
-        failed: Takes what was raised for a day, which keeps what it had while the other days go on; None: it is
-            raised.
-        upstream: Tables that each have a partition of a day that these tables have one of: by them a table that is
-            lost whole is known.
+        also: Further days, however old, that are to be brought up to date.
+        days_apart: Whether days are independent: no day reads what the steps wrote for another one.
+        failed: Receives the error of a day, which keeps its earlier tables while the other days go on; None raises it.
+        upstream: Tables with a partition for each day that these tables should have; they show that a whole table was
+            lost.
     """
     wanted = range_of(context)
     table = next(iter(steps[0].outputs.values()))
@@ -110,8 +111,8 @@ def refresh(
         # Another run may have made further days while this one waited.
         broken = _broken_days(lake, steps, upstream, wanted[0] - READ_BACK)
         if broken:
-            context.log.warning("%s: %s are missing or damaged, and are made again", table, ", ".join(map(str, broken)))
-        days = sorted({*touched_days(context, lake, table, reach=reach), *broken})
+            context.log.warning("%s: %s are missing or damaged: computing again", table, ", ".join(map(str, broken)))
+        days = sorted({*touched_days(context, lake, table, reach=reach), *also, *broken})
         opened = stack.enter_context(engine.get_connection())
         for day, made in zip(
             days, _make(opened, lake, steps, days, _DAYS_AT_ONCE if days_apart else 1, failed), strict=True
@@ -120,7 +121,7 @@ def refresh(
             computed += any(each.computed for each in made)
             for each in made:
                 if in_range or each.renewed:
-                    _tell(context, each.notes, day, each.extra, None if in_range else provenance)
+                    _report(context, each.notes, day, each.extra, None if in_range else provenance)
         for step in steps:
             _show(context, lake, opened, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
@@ -151,10 +152,10 @@ def _make(
 
     with ExitStack() as stack:
         for _ in range(at_once):
-            # Each step has its own cursor, since what one makes as a table the next may read as a view.
+            # Each step has its own cursor: a name may be a table in one step and a view in the next.
             free.put([stack.enter_context(opened.cursor()) for _ in steps])
         if at_once == 1:
-            # A day that fails must keep those that read it from being made.
+            # A day that fails must stop the days that read it.
             yield from map(make, days)
         else:
             threads = stack.enter_context(ThreadPoolExecutor(at_once, thread_name_prefix="days"))
@@ -176,7 +177,7 @@ def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, da
     if digest is not None and all(note is not None and note.made_from == digest for note in notes.values()):
         return _Made(notes, {}, computed=False, renewed=False)
     extra = step.compute(con, day) or {}
-    # Where the inputs are not known beforehand, only the content tells whether anything is new.
+    # If the inputs are unknown beforehand, only the content shows whether anything is new.
     renewed = digest is not None
     for relation, table in step.outputs.items():
         notes[table], differs = lake.write(con, relation, table, day, digest or "")
@@ -185,7 +186,7 @@ def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, da
 
 
 def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyConnection, step: Step, day: date) -> None:
-    """Attach a preview and, if there is one, a picture; only of the last day, since the event log keeps them."""
+    """Attach a preview and, if there is one, a picture; only for the last day, since the event log keeps them."""
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for number, (relation, table) in enumerate(step.outputs.items()):
         if table not in known or lake.fault(table, day):
@@ -198,7 +199,7 @@ def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyCon
             context.add_asset_metadata(shown, asset_key=known[table], partition_key=day.isoformat())
 
 
-def _tell(
+def _report(
     context: dg.AssetExecutionContext,
     notes: Mapping[str, Note | None],
     day: date,
@@ -207,7 +208,7 @@ def _tell(
 ) -> None:
     """Attach a day's metadata to the run's own materialisation, or report one for a day outside its range.
 
-    The latter needs to say itself what it was made from.
+    A reported materialisation needs provenance tags, which Dagster adds only to those of the run's range.
     """
     known = {"/".join(key.path): key for key in context.selected_asset_keys}
     for table, note in notes.items():

@@ -1,4 +1,4 @@
-"""Types of the resources that the assets are given: the clock, the provider's connector, the detector's settings."""
+"""Resources of the assets: the clock, the engine, the provider's connector, the detector's settings, the pages."""
 
 import threading
 from contextlib import ExitStack
@@ -28,7 +28,7 @@ __all__ = ["Clock", "Detector", "Engine", "Pages", "Source"]
 
 
 class Clock(dg.ConfigurableResource[None]):
-    """The one place that time comes from.
+    """Source of the present time for all assets.
 
     Attributes:
         fixed: ISO 8601 time that stands for now, for replays of history; empty for the real time.
@@ -37,21 +37,21 @@ class Clock(dg.ConfigurableResource[None]):
     fixed: str = ""
 
     def now(self) -> datetime:
-        """The present, UTC with zone."""
+        """Return the present time, UTC with zone."""
         if self.fixed:
             return datetime.fromisoformat(self.fixed).astimezone(UTC)
         return datetime.now(UTC)
 
 
 class Engine(DuckDBResource):
-    """DuckDB in memory, one database for all steps of a run's process: to open one takes longer than most queries.
+    """DuckDB in memory, one database for all steps of a run's process: opening one takes longer than most queries.
 
-    Each connection sees its own temporary tables and views, and nothing else is to be made with it: whatever is not
-    temporary, functions of Python included, would be there for every other step.
+    Each connection sees its own temporary tables and views. Create nothing else with it: what is not temporary,
+    including Python functions, would be visible to every other step.
 
     Attributes:
-        home: Directory of the deployment, below which it spills what does not fit in its share of the memory. Empty:
-            DuckDB's own limit and place.
+        home: Directory of the deployment, in which it spills what exceeds its share of the memory. Empty: DuckDB's own
+            limit and directory.
     """
 
     home: str = ""
@@ -60,7 +60,7 @@ class Engine(DuckDBResource):
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Hold the database open until the run is over, since it goes with its last connection; bound its memory."""
+        """Hold the database open until the run ends, since it closes with its last connection; limit its memory."""
         con = self._held.enter_context(self.get_connection())
         if self.home:
             bound(con, Path(self.home))
@@ -76,7 +76,7 @@ class Source(dg.ConfigurableResource[None]):
     Attributes:
         provider: Name of the provider.
         environment: Its variables as the connector names them; each given as an ``EnvVar``.
-        limits: Directory by which all runs share the provider's quotas.
+        limits: Directory through which all runs share the provider's quotas.
     """
 
     provider: str
@@ -84,11 +84,11 @@ class Source(dg.ConfigurableResource[None]):
     limits: str
 
     def connector(self, clock: Clock, stop: threading.Event | None = None) -> Connector:
-        """A connector that signs in when first used.
+        """Return a connector that signs in when first used.
 
         Args:
             clock: The clock.
-            stop: Once it is set, whoever waits for the connector gets a ``connectors.StoppedError``.
+            stop: Once it is set, waiting requests raise ``connectors.StoppedError``.
         """
         return build(self.provider, self.environment, now=clock.now, limits=Limits(Path(self.limits), stop))
 
@@ -100,13 +100,13 @@ class Detector(dg.ConfigurableResource[None]):
         budget: Alerts per 1000 monitored users and day.
         service_budget: The same for service accounts and apps.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not distinguished.
-        reasons_off: Reasons for a suspicious user that do not count.
+        reasons_off: Risk indicators that are disabled.
         risk_list: File of users to watch; empty for none.
         networks: File of networks of Tor, of hosting providers and of the organisation's own; empty for none.
         geoip_country: Database of the countries of addresses, in MaxMind's format; empty for none.
         geoip_asn: The same of autonomous systems.
-        allow_list: Path of the allow-list; empty where there is none.
-        persons: File of whose an account is; empty for none.
+        allow_list: Path of the allow-list; empty for none.
+        persons: File that maps accounts to persons; empty for none.
     """
 
     budget: float = 2.0
@@ -124,7 +124,7 @@ class Detector(dg.ConfigurableResource[None]):
         """Read the entries of the allow-list from the file as it is now.
 
         Raises:
-            AllowListError: The file cannot be used. What needs no list goes on meanwhile: events are still pulled.
+            AllowListError: The file cannot be used. Steps without it, such as pulling, go on.
         """
         return allow_lists.read(Path(self.allow_list)) if self.allow_list else []
 
@@ -137,7 +137,7 @@ class Detector(dg.ConfigurableResource[None]):
         return read_persons(Path(self.persons)) if self.persons else []
 
     def people(self, lake: Lake) -> People:
-        """Find who is who by what a lake knows now, and by the operator's file.
+        """Resolve accounts to persons from the lake and the operator's file.
 
         Raises:
             detection.operator_files.OperatorFileError: The file can't be used; says what to do.
@@ -162,7 +162,7 @@ class Detector(dg.ConfigurableResource[None]):
         )
 
     def known_networks(self) -> Networks:
-        """Read what the operator knows of addresses from the files as they are now.
+        """Read the operator's files of networks and countries as they are now.
 
         Raises:
             detection.operator_files.OperatorFileError: A file can't be used; says what to do.
@@ -175,9 +175,9 @@ class Pages(dg.ConfigurableResource[None]):
     """Operator's settings for the pages of alerts.
 
     Attributes:
-        url: Address under which the directory of the pages is served; empty where they are opened as files.
-        sensitive: File of what may be sensitive; empty for the one that comes with the product.
-        pseudonym_key: Key by which names become tokens, given as an ``EnvVar``; empty leaves names as they are.
+        url: Address under which the directory of the pages is served; empty if they are opened as files.
+        sensitive: File of what may be sensitive; empty for the product's own.
+        pseudonym_key: Key that turns names into tokens, given as an ``EnvVar``; empty leaves names unchanged.
     """
 
     url: str = ""
@@ -185,7 +185,7 @@ class Pages(dg.ConfigurableResource[None]):
     pseudonym_key: str = ""
 
     def pseudonyms(self) -> Pseudonyms | None:
-        """Return the maker of tokens for names; None leaves names as they are.
+        """Return the maker of tokens for names; None leaves names unchanged.
 
         Raises:
             privacy.pseudonyms.KeyFormatError: The key cannot be used.
@@ -193,7 +193,7 @@ class Pages(dg.ConfigurableResource[None]):
         return Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None
 
     def terms(self) -> list[Term]:
-        """The dictionary of what may be sensitive, as the file holds it now.
+        """Read the dictionary of what may be sensitive from the file as it is now.
 
         Raises:
             detection.operator_files.OperatorFileError: The file can't be used; says what to do.

@@ -1,7 +1,7 @@
 """The one seam where a source's fault is caught: it becomes that source's failing check, and the run goes on.
 
-Whatever is raised while one source is pulled, read or asked for sizes stays that source's own. Its traceback goes to
-the run's log without secrets, its sentence to the check and to the source's health.
+An error while one source is pulled, read or queried for sizes affects no other source. Its traceback goes to the run's
+log without secrets, and its message to the check and to the source's health.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Fault:
 
 
 _KINDS: tuple[Kind, ...] = ("unavailable", "fault", "damaged", "refused")
-"""Kinds of faults, the one that asks most of a person last."""
+"""Kinds of faults, the one that needs most work of a person last."""
 
 
 def worst_kind(faults: Iterable[Fault]) -> Kind:
@@ -56,7 +56,7 @@ def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] =
 
     Args:
         error: What was raised.
-        source: Whose step it was.
+        source: Name of the source.
         doing: What was being done, such as ``reading 2026-01-05``.
         secrets: Values that neither sentence nor traceback may hold.
     """
@@ -78,7 +78,7 @@ def fault_of(error: Exception, source: str, doing: str, secrets: Iterable[str] =
 
     said = safe(" ".join(f"{type(error).__name__}: {error}".split())[:300])
     trace = safe("".join(traceback.format_exception(error)))
-    # A library's own OSError without a number tells of the program or the provider, not of this machine.
+    # An OSError without a number comes from a library and concerns the program or the provider, not this machine.
     of_machine = not isinstance(error, OSError) or error.errno is not None
     if of_machine and (surroundings := sentence(error)):
         return Fault("fault", f"{source}: {doing}: {safe(surroundings)}", trace)

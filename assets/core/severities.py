@@ -1,4 +1,4 @@
-"""Severities of failing checks, and where the runbooks stand."""
+"""Severities of failing checks, and the path of the runbooks."""
 
 import dagster as dg
 

@@ -1,8 +1,8 @@
-"""Sources side by side: each is pulled by a thread of its own, within a time limit of its own.
+"""Parallel pulls: each source has its own thread and its own time limit.
 
-The steps of a run follow one another in one process. The first step that pulls starts the pulls of all sources of the
-run; each source's step then waits for its own. So a source that does not answer delays no other by more than its time
-limit, however many do not.
+The steps of a run are executed one after the other in one process. The first step that pulls starts the pulls of all
+sources of the run; each source's step then waits for its own. So sources that do not answer, however many, delay the
+others by one time limit at most.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 0.2
 _GRACE_SECONDS = 5.0
-"""Time for a stopped pull to record what it has."""
+"""Time for a stopped pull to record what it has pulled."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Patience:
 
     Attributes:
         silent_seconds: Longest time without an answer.
-        total_seconds: Longest time in all; what is left then is for the next run.
+        total_seconds: Longest time in all; the next run pulls the rest.
     """
 
     silent_seconds: float
@@ -46,7 +46,7 @@ class Watch:
 
     Attributes:
         stop: Set when the time is over.
-        goes_on: Whether the source answered to the end, and only the whole time is over.
+        goes_on: Whether the source still answered when its total time was over.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)
@@ -55,7 +55,7 @@ class Watch:
     _latest: float = field(default_factory=time.monotonic)
 
     def progress(self) -> None:
-        """Note that the source answered."""
+        """Record that the source answered."""
         self._latest = time.monotonic()
 
     def over(self, patience: Patience) -> bool:
@@ -84,7 +84,7 @@ class _Running(Generic[T]):
             self._error = error
 
     def wait(self) -> T:
-        """Return what the pull came to, or raise what it raised."""
+        """Return the pull's result, or raise its error."""
         while self._thread.is_alive() and not self._watch.over(self._patience):
             self._thread.join(_LOOK_SECONDS)
         if self._thread.is_alive():
@@ -112,30 +112,30 @@ class Pulls(dg.ConfigurableResource[None]):
 
         Args:
             works: The pulls of all sources of the run.
-            name: The source whose step starts them: its pull alone is started again where the step is run again.
+            name: The source whose step starts them. If the step is repeated, only its own pull is started again.
         """
-        # Whoever comes later would else pull, under the hands of its readers, a source that is done.
+        # Do not restart the other sources that are done: their events may be read by now.
         self._finished.discard(name)
         for each, (work, patience) in works.items():
             if each not in self._running and each not in self._finished:
                 self._running[each] = _Running(each, work, patience)
 
     def wait(self, name: str) -> Any:
-        """Wait for one and return what it came to.
+        """Wait for one and return its result.
 
         Raises:
             StoppedError: It took longer than it may, and does not end.
-            Exception: What the work raised.
+            Exception: The error of the pull.
         """
         self._finished.add(name)
         return self._running.pop(name).wait()
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Begin with none."""
+        """Start without pulls."""
         self._running, self._finished = {}, set()
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Leave none behind that goes on asking."""
+        """Stop the pulls that nobody waits for any more."""
         for each in self._running.values():
             each.leave()
         self._running = {}

@@ -1,4 +1,4 @@
-"""The pull of one source, without Dagster: what is due of some days lands, and whatever happens stays the source's."""
+"""The pull of one source, without Dagster: lands the slices that are due; reports errors instead of raising them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from lake.store import Lake
 __all__ = ["PullReport", "pull_source"]
 
 _LOST_DAYS = 31
-"""Days beside the run's own whose raw events are lost, and are pulled again in one run at most."""
+"""Most days outside the run's range whose lost raw events are pulled again in one run."""
 _GAP_DAYS = 10
-"""Days in which open gaps are looked for beside the run's own: more than the week that Office 365 keeps."""
+"""Latest days, besides the run's own, in which open gaps are looked for; Office 365 keeps a week."""
 
 
 @dataclass
@@ -48,17 +48,17 @@ class PullReport:
 
 
 def pull_source(
-    lake: Lake, source: Source, clock: Clock, provider: str, days: Sequence[date], *, reconcile: bool, watch: Watch
+    lake: Lake, source: Source, clock: Clock, provider: str, days: Sequence[date], *, late_data: bool, watch: Watch
 ) -> PullReport:
-    """Pull what is due of some days from one source; never raises what the source raised.
+    """Pull the slices that are due from one source; report its errors instead of raising them.
 
     Args:
-        lake: Where it lands.
+        lake: Where the events land.
         source: Gives the connector.
         clock: Returns the local time, which is used if the provider reports none.
         provider: Name of the source.
         days: Days of the run, ascending.
-        reconcile: Whether all slices that are not final are pulled, or those within the lookback only.
+        late_data: Whether all slices that are not final are pulled, or those within the lookback only.
         watch: Shows progress, and stops the pull.
     """
     report = PullReport()
@@ -69,14 +69,14 @@ def pull_source(
         run = _Run(lake, connector, clock, provider, days, watch, report)
         doing = "pulling audit events"
         try:
-            # What is due depends on what has landed, so runs that overlap pull one after the other.
+            # Which slices are due depends on what has landed, so overlapping runs pull one after the other.
             with lake.alone(f"{provider}/audit_events"):
-                for error in run.pull(reconcile=reconcile):
+                for error in run.pull(late_data=late_data):
                     report.faults.append(fault_of(error, provider, doing, secrets))
         finally:
             report.skew = connector.skew if isinstance(connector, Timekeeping) else None
     except Exception as error:  # noqa: BLE001 -- the seam: see assets.core.seam
-        # A source that answers, but has more than a run may take, goes on in the next.
+        # It is no fault if a source answers but has more events than fit in the time limit: the next run continues.
         if not (isinstance(error, StoppedError) and watch.goes_on and report.slices):
             report.faults.append(fault_of(error, provider, doing, secrets))
     return report
@@ -106,8 +106,8 @@ class _Run:
             self._manifests[day] = Manifest(self._lake.directory(self._table, day))
         return self._manifests[day]
 
-    def pull(self, *, reconcile: bool) -> list[Exception]:
-        """Pull slices, then late events, then open gaps; return what went wrong."""
+    def pull(self, *, late_data: bool) -> list[Exception]:
+        """Pull slices, then late events, then open gaps; return the errors."""
         now = self._present()
         self._watch.progress()
         self._lost = lost_raw_days(self._lake, self._provider)
@@ -115,7 +115,7 @@ class _Run:
         wanted = [
             (self._manifest(day), *bounds)
             for day in [*self._days, *lost]
-            for bounds in self._due(day, now, reconcile=reconcile)
+            for bounds in self._due(day, now, late_data=late_data)
         ]
         self._report.wanted = len(wanted)
         done = pull(
@@ -130,10 +130,10 @@ class _Run:
             return done.failures
         return [*done.failures, *self._pull_late(done, now), *self._ask_again(now)]
 
-    def _due(self, day: date, now: datetime, *, reconcile: bool) -> list[tuple[datetime, datetime]]:
+    def _due(self, day: date, now: datetime, *, late_data: bool) -> list[tuple[datetime, datetime]]:
         connector = self._connector
         if day in self._lost and datetime.combine(day, time(), UTC) <= now - connector.retention:
-            # The provider would answer with nothing, and that would be read in place of what is lost.
+            # The provider would return nothing, and that would replace the day's normalised events.
             return []
         return due(
             self._manifest(day),
@@ -141,8 +141,8 @@ class _Run:
             now=now,
             lateness=connector.lateness,
             retention=connector.retention,
-            again=None if reconcile else connector.overlap,
-            # One day alone is cut, so that it can be pulled in parallel, too.
+            again=None if late_data else connector.overlap,
+            # A single day is split, so that it can be pulled in parallel, too.
             pieces=-(-connector.parallel_slices // len(self._days)),
             damaged=self._manifest(day).damaged(),
         )
@@ -160,7 +160,7 @@ class _Run:
                 now=now,
                 progress=self._watch.progress,
             )
-        except Exception as error:  # noqa: BLE001 -- what follows is still asked for; the seam takes the error in
+        except Exception as error:  # noqa: BLE001 -- open gaps are still requested; the seam receives the error
             return [error]
         return []
 

@@ -15,7 +15,7 @@ __all__ = ["SourceSeam"]
 
 
 class SourceSeam:
-    """The seam of a step that is made of one source's own data.
+    """Seam of a step that uses one source's own data only.
 
     Args:
         context: The run.
@@ -30,7 +30,7 @@ class SourceSeam:
         self._lock = threading.Lock()
 
     def failed(self, error: Exception, day: date) -> None:
-        """Take in what was raised for a day."""
+        """Record the error of a day."""
         with self._lock:
             self._faults.append(fault_of(error, self._provider, f"{self._table} of {day}"))
 

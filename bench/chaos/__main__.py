@@ -1,9 +1,9 @@
-"""Chaos bench of a small deployment: one fault a round, an operator's recovery, and a comparison with a calm one.
+"""Chaos bench of a small deployment: one fault per round, an operator's recovery, and a comparison with a calm one.
 
-Each round draws a fault and a point to strike from the seed and the round's number, so that ``--round K`` plays one
-again. It ends as ``equal``, ``told and equal after its remedy`` (the product said what is wrong and what mends it, and
-that did), ``lost``, ``doubled`` or ``silent`` (it differs, or could not go on, and nothing said so). A fault that never
-struck is ``missed``. The exit status is 1 if any round ended as one of the last four.
+Each round draws a fault and its point from the seed and the round's number, so ``--round K`` repeats one. It ends as
+``equal``, ``reported and equal after its remedy`` (the product reported the problem and its remedy, and the remedy
+worked), ``lost``, ``doubled`` or ``silent`` (it differs or could not continue, and nothing was reported). A fault that
+never struck is ``missed``. The exit status is 1 if any round ended as one of the last four.
 
 Run: ``python -m bench.chaos --seed N --rounds M [--round K] [--json]``
 """
@@ -27,7 +27,7 @@ _DIRECTORY = "uploadwatch-chaos-"
 
 
 def report(seed: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Return what the rounds came to, for JSON."""
+    """Return the results of the rounds, for JSON."""
     counts = Counter(each.outcome for each in outcomes)
     by_fault: dict[str, Counter[str]] = {}
     for each in outcomes:
@@ -66,7 +66,7 @@ def main() -> int:
     parser.add_argument("--round", type=int, action="append", help="play only this round; may be repeated")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
-    # What connectors log of sources that misbehave is no news here.
+    # Faults of sources are expected here, so the connectors' logs are dropped.
     logging.getLogger().addHandler(logging.NullHandler())
 
     def say(what: str) -> None:

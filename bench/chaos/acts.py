@@ -1,4 +1,4 @@
-"""Acts of the product's processes in the bench: a run, a command as it is typed, or the daemon's work."""
+"""Acts of the product's processes in the bench: a run, a command as typed, or the daemon's work."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ __all__ = ["Act", "Said", "perform", "shorten_history", "shorten_waits"]
 
 @dataclass(frozen=True)
 class Act:
-    """A run, a command, or what the daemon does.
+    """A run, a command, or the daemon's work.
 
     Attributes:
-        variables: Environment of the process, beside what every process has.
-        arguments: Of the command; empty for a run.
-        daemon: Whether it is neither, but Dagster's daemon looking for runs whose process is gone.
+        variables: Environment of the process, in addition to that of every process.
+        arguments: Arguments of the command; empty for a run.
+        daemon: Whether it is Dagster's daemon looking for runs whose process is gone.
         first: First day of the run, ISO 8601.
         last: Last day of the run, ISO 8601.
-        reconcile: Whether the run pulls all that is not final.
+        late_data: Whether the run is a late-data re-pull.
     """
 
     variables: Mapping[str, str]
     arguments: Sequence[str] = ()
     first: str = ""
     last: str = ""
-    reconcile: bool = True
+    late_data: bool = True
     daemon: bool = False
 
 
@@ -57,7 +57,7 @@ class Said:
         status: Exit status; of a run 1 where a step failed.
         text: What it printed or, of a run, the errors in its log.
         out: What it printed on standard output alone.
-        failing: What the failing checks of a run say, by asset, check and severity.
+        failing: Messages of the run's failing checks, by asset, check and severity.
         changes: Number of changes that it made to the home.
     """
 
@@ -69,7 +69,7 @@ class Said:
 
 
 def shorten_history() -> None:
-    """Give every detector of this process a history of three days in place of a fortnight, commands' ones, too."""
+    """Give every detector of this process, also in commands, a history of three days instead of a fortnight."""
 
     def parameters(self: Detector) -> Parameters:
         return quickened(Parameters(budget=self.budget, service_budget=self.service_budget))
@@ -78,12 +78,12 @@ def shorten_history() -> None:
 
 
 def shorten_waits() -> None:
-    """Repeat a failed request at once."""
+    """Retry failed requests without waiting."""
     retries.backoff = lambda attempt: 0.01
 
 
 def perform(act: Act) -> Said:
-    """Do it in this process, whose environment becomes the act's."""
+    """Perform the act in this process, whose environment becomes the act's."""
     os.environ.update(act.variables)
     if act.daemon:
         return _end_dead_runs(act)
@@ -100,7 +100,7 @@ def _end_dead_runs(act: Act) -> Said:
 def _command(act: Act) -> Said:
     out, errors = io.StringIO(), io.StringIO()
     sys.argv = ["uploadwatch", *act.arguments]
-    # As on a terminal that is wide enough for every message.
+    # Wide enough for every message.
     os.environ["COLUMNS"] = "1000"
     status: Any = 0
     with redirect_stdout(out), redirect_stderr(errors):
@@ -118,7 +118,7 @@ def _run(act: Act) -> Said:
     values = {**act.variables}
     providers = configured(values)
     job = build_defs(values).resolve_job_def(JOB)
-    config = run_config(providers, reconcile=act.reconcile).to_config_dict()
+    config = run_config(providers, late_data=act.late_data).to_config_dict()
     with dg.DagsterInstance.ephemeral() as instance:
         result = job.execute_in_process(
             instance=instance,
@@ -136,7 +136,7 @@ def _run(act: Act) -> Said:
 
 
 def _failure(event: dg.DagsterEvent) -> str:
-    """Return which step failed, and the error that it failed with."""
+    """Return the failed step and its error."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
@@ -144,5 +144,5 @@ def _failure(event: dg.DagsterEvent) -> str:
 
 
 def as_json(said: Said) -> dict[str, Any]:
-    """Return what was said for JSON."""
+    """Return the output for JSON."""
     return asdict(said)

@@ -19,8 +19,12 @@ from bench.small import moment
 
 __all__ = ["Difference", "State", "differences", "state_of"]
 
-_MOMENTS = {"file_sizes": {"checked_at"}, "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"}}
-"""Columns that say when something was done, or under which number, and so differ with every schedule."""
+_MOMENTS = {
+    "file_sizes": {"checked_at"},
+    "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"},
+    "exports": {"made_from", "content", "sha256", "size", "modified_ns"},
+}
+"""Columns with times or numbers of processing, which differ with every schedule."""
 _REDELIVERED = "duplicate delivery"
 _SETTLED = moment(DAYS, 0).replace(tzinfo=None)
 _SHOWN = 3
@@ -28,11 +32,11 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as in the calm deployment.
+    """One difference from the calm deployment.
 
     Attributes:
         kind: ``lost``, ``doubled`` or ``other``.
-        what: For a person.
+        what: Description for people.
     """
 
     kind: str
@@ -47,12 +51,12 @@ class State:
         tables: Rows of each partition, in order, by table and day.
         raw: Events of each source and day.
         ledger: State and content of each published alert, by user and first window.
-        reviews: What people said, by alert.
+        reviews: Reviews by people, by alert.
         exported: Lines of the exported uploads, by file.
-        belief: What the receiver holds for true: content of each alert that was not withdrawn, by alert.
-        repeated: Messages that said what the message before them about the same alert had said, under another key.
+        belief: Present state for the receiver: content of each alert that was not withdrawn, by alert.
+        repeated: Messages equal to the one before about the same alert, under another key.
         withdrawn: Users and first windows of alerts that were reported to the receiver as withdrawn.
-        failing: Sources and feeds that were reported to the receiver as failing, and not as well again.
+        failing: Sources and feeds that were reported to the receiver as failing, and not as recovered.
         broken: Files that cannot be read.
     """
 
@@ -69,11 +73,11 @@ class State:
 
 
 def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
-    """Read what a deployment came to.
+    """Read the final state of a deployment.
 
     Args:
         home: Its home.
-        taken: What the receiver took, in order.
+        taken: Messages that the receiver accepted, in order.
     """
     found = State()
     lake = home / "lake"
@@ -96,9 +100,9 @@ def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
 
 
 def _settled(table: str, rows: pa.Table) -> pa.Table:
-    """Leave out rows that follow from how events were delivered, or from the time of the latest poll run.
+    """Drop rows that depend on the delivery of events or on the time of the latest poll run.
 
-    Those are the count of events that a provider delivered twice, and the windows that cannot be evaluated yet.
+    These are the count of events that a provider delivered twice, and the windows that cannot be evaluated yet.
     """
     if table.endswith("/ignored"):
         return rows.filter(pc.not_equal(rows["reason"], _REDELIVERED))
@@ -141,7 +145,7 @@ def _read_reviews(lake: Path, ids: Mapping[str, tuple[str, str]], found: State) 
     path = lake / "reviews.parquet"
     rows = _rows(path, found) if path.exists() else None
     for row in rows.to_pylist() if rows else []:
-        # Whoever says the same again does no harm.
+        # A repeated identical review is harmless.
         found.reviews[row["user"], str(row["first_window_start"]), row["verdict"], row["reviewed_by"], row["note"]] = 1
 
 
@@ -176,13 +180,13 @@ def _hear_of_source(body: Mapping[str, Any], found: State) -> None:
         found.failing.discard(name)
 
 
-def differences(calm: State, here: State, *, told_again: bool = False) -> list[Difference]:
+def differences(calm: State, here: State, *, resent: bool = False) -> list[Difference]:
     """Return how a deployment differs from a calm one.
 
     Args:
-        calm: What the calm one came to.
-        here: What this one came to.
-        told_again: Whether the outbox was given up, so that its messages are sent again, as the product says.
+        calm: Final state of the calm one.
+        here: Final state of this one.
+        resent: Whether the outbox was given up, so that its messages are sent again, as documented.
     """
     found = [Difference("other", f"cannot be read: {path}") for path in here.broken]
     for key in sorted({*calm.tables, *here.tables}):
@@ -195,12 +199,12 @@ def differences(calm: State, here: State, *, told_again: bool = False) -> list[D
     for name in sorted({*calm.exported, *here.exported}):
         pair = calm.exported.get(name, Counter()), here.exported.get(name, Counter())
         found += _counted(f"exported uploads {name}", *pair)
-    found += _counted("what the webhook was told", calm.belief, here.belief)
+    found += _counted("messages of the webhook", calm.belief, here.belief)
     found += [
-        Difference("other", f"{name} is told to fail, and not to be well again")
+        Difference("other", f"{name} is reported as failing, and not as recovered")
         for name in sorted(here.failing - calm.failing)
     ]
-    if not told_again:
+    if not resent:
         found += [Difference("doubled", text) for text in here.repeated]
     standing = {identity[:2] for identity in calm.belief}  # type: ignore[index]
     found += [
@@ -218,7 +222,7 @@ def _compare_rows(name: str, calm: pa.Table | None, here: pa.Table | None) -> li
         changed = _changed(before - after, after - before)
         return [Difference("other", f"{name}: {changed}")] if changed else _counted(name, before, after)
     if calm is None or here is None:
-        # A day without rows and no day say the same.
+        # A day without rows equals a missing day.
         return []
     return [Difference("other", f"{name}: rows in another order, or columns of another type")]
 
@@ -239,7 +243,7 @@ class _Row:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Texts and times of the row, which say what it is about."""
+        """Return the texts and times of the row, which identify it."""
         return tuple(f"{name} {value}" for name, value in self.values if isinstance(value, str | date))
 
     def __str__(self) -> str:
@@ -247,7 +251,7 @@ class _Row:
 
 
 def _changed(missing: Counter[_Row], extra: Counter[_Row]) -> str:
-    """Say what changed, where rows were neither lost nor added; empty where they were."""
+    """Describe the change if rows were neither lost nor added; empty if they were."""
     before, after = ({row.names: row for row in rows} for rows in (missing, extra))
     if not before or before.keys() != after.keys():
         return ""
@@ -263,7 +267,7 @@ def _counted(name: str, calm: Counter[Any], here: Counter[Any]) -> list[Differen
     if missing:
         found.append(Difference("lost", f"{name}: {missing.total()} missing, such as {_some(missing)}"))
     if extra:
-        # What was changed is there in another form, and nothing is there twice.
+        # A changed row exists in another form, and nothing exists twice.
         kind = "other" if missing else "doubled"
         found.append(Difference(kind, f"{name}: {extra.total()} too many, such as {_some(extra)}"))
     return found

@@ -1,4 +1,4 @@
-"""Damages of a file: each leaves it as a bad disk, a full one or a careless hand would."""
+"""Damages of a file, as caused by a bad or full disk or by a person's mistake."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def halved(path: Path) -> None:
 
 
 def emptied(path: Path) -> None:
-    """Leave nothing in a file."""
+    """Empty a file."""
     path.write_bytes(b"")
 
 
 def flipped(path: Path) -> None:
-    """Flip one bit in the middle of a file, and leave its size and time as they were."""
+    """Flip one bit in the middle of a file; keep its size and time."""
     stat = path.stat()
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -29,7 +29,7 @@ def flipped(path: Path) -> None:
 
 
 def garbage(path: Path) -> None:
-    """Put something else into a file."""
+    """Replace a file's content by other bytes."""
     path.write_bytes(b"\x00garbage\xff" * 40)
 
 

@@ -1,4 +1,4 @@
-"""A disk of its own for a home, which can be full."""
+"""A separate disk for a home, which can be filled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROOM_BYTES = 256 << 20
 
 
 def mount(home: Path) -> bool:
-    """Put a home on a disk of its own, in memory; return whether that is possible here."""
+    """Mount a home on its own disk in memory; return whether that is possible here."""
     aside = home.with_name("aside")
     shutil.copytree(home, aside)
     try:
@@ -27,7 +27,7 @@ def mount(home: Path) -> bool:
 
 
 def leave(home: Path, room_bytes: int | None) -> None:
-    """Leave so much room on the disk; None: as much as anybody needs."""
+    """Leave this much room on the disk; None: enough for everything."""
     stat = os.statvfs(home)
     used = (stat.f_blocks - stat.f_bfree) * stat.f_frsize
     if not _mount(home, _ROOM_BYTES if room_bytes is None else used + room_bytes, "remount,"):
@@ -35,13 +35,13 @@ def leave(home: Path, room_bytes: int | None) -> None:
 
 
 def unmount(home: Path) -> None:
-    """Take a home's disk away, where it has one of its own."""
+    """Unmount a home's disk, if it has one."""
     if home.is_mount():
         subprocess.run(["umount", "-l", str(home)], check=True)
 
 
 def tree_bytes(directory: Path) -> int:
-    """Return the room that the files below a directory take."""
+    """Return the disk usage of the files below a directory."""
     sizes = (path.stat().st_size for path in directory.rglob("*") if path.is_file())
     return sum(-(-size // PAGE_BYTES) * PAGE_BYTES for size in sizes)
 

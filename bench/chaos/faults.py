@@ -1,4 +1,4 @@
-"""The faults: what each does to a deployment, and what must have been said of it."""
+"""The faults: what each does to a deployment, and what the product must report."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Fault:
     """A kind of fault.
 
     Attributes:
-        name: What it is called in the report.
-        strike: Does the poll run that is struck, and what goes wrong before, in or after it.
+        name: Its name in the report.
+        strike: Performs the affected poll run, with the fault before, in or after it.
         runs: Poll runs that it may strike, from 0.
-        must_say: Pattern of what the product has to say of it; empty where it may heal without a word.
+        must_say: Pattern of what the product must report; empty if it may recover silently.
     """
 
     name: str
@@ -77,4 +77,4 @@ FAULTS = (
     Fault("bad answer to one request", faults_answers.bad_request),
     Fault("bad answers to all", faults_answers.bad_source, must_say=r"."),
 )
-"""Every fault comes once before any comes again."""
+"""All faults. Each comes once before any comes again."""

@@ -1,4 +1,4 @@
-"""Faults of the sources' answers: a blob, a page or a token gone bad, by fault plans of the sandbox."""
+"""Faults of the sources' answers: a bad blob, page or token, by fault plans of the sandbox."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def bad_request(scene: Scene) -> None:
     provider = scene.draw.choice([*scene.stage.organisation.providers])
     fault = scene.draw.choice(_ONE[provider])
     skipped = scene.draw.randint(0, 6)
-    # Where the run asks for less, an earlier one.
+    # If the run sends fewer requests, an earlier one is used.
     for before in (skipped, 1, 0):
         if _played(scene, {"api": provider, "times": 1, **fault, "pass_first": before}):
             break
@@ -97,7 +97,7 @@ def bad_source(scene: Scene) -> None:
 
 
 def _played(scene: Scene, fault: Mapping[str, Any]) -> bool:
-    """Do the poll run while the sandbox plays a fault; return whether it did play it."""
+    """Perform the poll run while the sandbox plays a fault; return whether it was played."""
     scene.before(scene.at)
     scene.stage.play([fault])
     scene.poll(scene.run)

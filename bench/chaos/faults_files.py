@@ -19,7 +19,7 @@ def damage_one(scene: Scene, files: Sequence[Path]) -> None:
     """Damage one of several files.
 
     Raises:
-        MissedError: There is none, or it is the same after it.
+        MissedError: There is no file, or the damage did not change it.
     """
     if not files:
         raise MissedError
@@ -36,7 +36,7 @@ def damage_one(scene: Scene, files: Sequence[Path]) -> None:
 
 
 def damaging(*patterns: str) -> Callable[[Scene], None]:
-    """Return what damages a file that matches any of the patterns, before the poll run."""
+    """Return a fault that damages a file matching any of the patterns, before the poll run."""
 
     def strike(scene: Scene) -> None:
         damage_one(scene, scene.files(*patterns))
@@ -56,7 +56,7 @@ def damage_partition(scene: Scene) -> None:
 
 
 def lose_partition(scene: Scene) -> None:
-    """Delete a partition that can be computed again, and what stands beside it."""
+    """Delete a partition that can be computed again, and its metadata."""
     directory = scene.draw.choice(_partitions(scene)).parent
     scene.point.append(f"{directory.relative_to(scene.home)} deleted")
     shutil.rmtree(directory)
@@ -80,7 +80,7 @@ def lose_manifest(scene: Scene) -> None:
 
 
 def lose_kept(*names: str) -> Callable[[Scene], None]:
-    """Return what damages a file of the ledger and its copy."""
+    """Return a fault that damages a file of the ledger and its copy."""
 
     def strike(scene: Scene) -> None:
         name = scene.draw.choice(names)

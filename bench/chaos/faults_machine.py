@@ -15,7 +15,7 @@ _APART = (timedelta(hours=2), timedelta(hours=13), timedelta(days=1), timedelta(
 
 
 def fill_disk(scene: Scene) -> None:
-    """Leave less room than the poll run needs; then make room."""
+    """Leave less room than the poll run needs; then free it."""
     scene.before(scene.at)
     share = scene.draw.uniform(0.0, 0.6)
     if mount(scene.home):
@@ -40,7 +40,7 @@ def fill_disk(scene: Scene) -> None:
 
 
 def _growth_bytes(scene: Scene) -> int:
-    """Return by how much the home grows in the calm poll run."""
+    """Return the growth of the home in the calm poll run."""
     after, before = (tree_bytes(scene.calm.snapshots[number].home) for number in (scene.at, scene.at - 1))
     return max(after - before, 64 * PAGE_BYTES)
 
@@ -64,7 +64,7 @@ def _clock(scene: Scene, ahead: timedelta) -> None:
     scene.stage.world.ahead = timedelta()
     scene.operator.remedies.append("set the host's clock")
     scene.again()
-    # What a person says of an alert counts from the time at which it is said, so it is said by the right clock.
+    # A review counts from the time at which it is given, so it is given by the right clock.
     scene.after(scene.at)
 
 

@@ -1,4 +1,4 @@
-"""Faults of processes: killed at any change that they make, or at work beside each other."""
+"""Faults of processes: killed at any of their changes, or running at the same time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 _STRANGER = "somebody-else@example.com"
 _FINAL = timedelta(days=4)
-"""After the last poll run: what is pulled by then may change no more."""
+"""After the last poll run: the data pulled by then may no longer change."""
 
 
 def kill_run(scene: Scene) -> None:
@@ -45,7 +45,7 @@ def kill_run(scene: Scene) -> None:
 
 
 def _kill_command(scene: Scene, act: Act) -> None:
-    """Kill a command, and say it again."""
+    """Kill a command and repeat it."""
     before = scene.stage.snapshot("struck")
     rehearsed = scene.stage.do(act)
     scene.begin_again(before)
@@ -78,7 +78,7 @@ def kill_backfill(scene: Scene) -> None:
 
 
 def kill_notify(scene: Scene) -> None:
-    """Kill what notifies, at a change of the home."""
+    """Kill the notifier at a change of the home."""
     scene.before(scene.at)
     scene.poll(scene.run)
     act = scene.stage.command_act("notify")
@@ -87,7 +87,7 @@ def kill_notify(scene: Scene) -> None:
 
 
 def kill_sending(scene: Scene) -> None:
-    """Kill what notifies while the receiver has a message, before or after it is answered."""
+    """Kill the notifier while the receiver has a message, before or after the answer."""
     scene.before(scene.at)
     scene.poll(scene.run)
     before = scene.stage.snapshot("struck")
@@ -154,7 +154,7 @@ def kill_repair(scene: Scene) -> None:
 
 
 def kill_forget(scene: Scene) -> None:
-    """Kill the removal of a person, once no source sends the events again."""
+    """Kill the removal of a person after the sources stopped sending their events."""
     scene.step(scene.at)
     scene.stage.set_clock(scene.stage.now + _FINAL)
     act = scene.stage.command_act("forget", scene.stage.organisation.bystander)
@@ -173,7 +173,7 @@ def kill_forget(scene: Scene) -> None:
 
 
 def forget_nobody(scene: Scene) -> None:
-    """Forget somebody of whom nothing is known, before or after the poll run."""
+    """Forget an unknown person, before or after the poll run."""
     act = scene.stage.command_act("forget", _STRANGER)
     if scene.draw.random() < 0.5:
         scene.hear(scene.stage.do(act))
@@ -184,9 +184,9 @@ def forget_nobody(scene: Scene) -> None:
 
 
 def two_runs(scene: Scene) -> None:
-    """Do two poll runs at once."""
+    """Perform two poll runs at the same time."""
     scene.before(scene.at)
-    acts = [scene.stage.poll_act(scene.run, reconcile=reconcile) for reconcile in (True, scene.draw.random() < 0.5)]
+    acts = [scene.stage.poll_act(scene.run, late_data=late_data) for late_data in (True, scene.draw.random() < 0.5)]
     for pid in [scene.stage.start(act) for act in acts]:
         scene.hear(scene.stage.wait(pid))
     scene.point.append("at once")
@@ -194,7 +194,7 @@ def two_runs(scene: Scene) -> None:
 
 
 def command_beside(scene: Scene) -> None:
-    """Say a command while the poll run is at work."""
+    """Run a command during the poll run."""
     commands = {
         "notify": ("notify",),
         "alerts": ("alerts", "--format", "json"),
@@ -234,11 +234,11 @@ def restore_backup(scene: Scene) -> None:
         else:
             shutil.copy2(source, there)
     if "outbox.db" in parts:
-        # How alerts stand is told again, whether or not channels know it.
-        scene.operator.told_again = True
+        # The state of alerts is sent again, whether or not channels have it.
+        scene.operator.resent = True
         for path in scene.home.glob("outbox.db-*"):
             path.unlink()
-    # What people said since is said again.
+    # Reviews since the backup are given again.
     for each in range(number + 1, scene.at + 1):
         scene.before(each)
     first = scene.calm_first_day(number)

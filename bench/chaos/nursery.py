@@ -1,7 +1,7 @@
 """Processes of the product that can be killed: each is forked from one that has imported everything.
 
-Run as a program, this module is that process: it reads one JSON object a line, forks, and says each child's id and how
-it ended. It never has a second thread, so that its children start clean.
+Run as a program, this module is that process: it reads one JSON object per line, forks, and reports each child's id and
+how it ended. It never has a second thread, so that its children start clean.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Ended:
 
     Attributes:
         signal: Number of the signal that killed it; 0 for none.
-        said: What it said, see :class:`bench.chaos.acts.Said`; empty where it was killed.
+        said: Its output, see :class:`bench.chaos.acts.Said`; empty if it was killed.
     """
 
     signal: int
@@ -59,7 +59,7 @@ class Nursery:
     """
 
     def __init__(self, prepare: Sequence[str]) -> None:
-        # As deployments have it: without this variable Dagster stores each event by itself, a tenth of a run's time.
+        # As in deployments: without this variable Dagster stores events singly, which takes a tenth of a run's time.
         environment = {**os.environ, "DAGSTER_EVENT_BATCH_SIZE": "1000", "PYTHONPATH": str(PROJECT)}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.chaos.nursery", *prepare],
@@ -84,14 +84,14 @@ class Nursery:
 
         Args:
             act: See :class:`bench.chaos.acts.Act`.
-            home: Whose changes are counted.
-            directory: The process's working directory; it also takes what it says.
-            strike: What strikes it.
+            home: Home whose changes are counted.
+            directory: The process's working directory; also holds its output.
+            strike: Fault that strikes it.
         """
-        told = self._ask(
+        answer = self._ask(
             {"act": act, "home": str(home), "directory": str(directory), "strike": asdict(strike or Strike())}
         )
-        return int(told["pid"])
+        return int(answer["pid"])
 
     def wait(self, pid: int, directory: Path) -> Ended:
         """Wait for a process."""
@@ -116,13 +116,13 @@ class Nursery:
 
 
 def _serve(prepare: Sequence[str]) -> None:
-    """Fork what is asked for until the pipe ends."""
-    import bench.chaos.acts  # noqa: F401, PLC0415 -- what takes the time; whoever asks imports none of it
+    """Fork the requested processes until the pipe ends."""
+    import bench.chaos.acts  # noqa: F401, PLC0415 -- slow imports, which only this process needs
 
-    # What connectors log of sources that misbehave is no news here.
+    # Faults of sources are expected here, so the connectors' logs are dropped.
     logging.getLogger().addHandler(logging.NullHandler())
     answers = os.fdopen(os.dup(1), "w")
-    # What a process prints unasked is no answer.
+    # Output of the processes must not mix with the answers.
     os.dup2(2, 1)
     for line in sys.stdin:
         question = json.loads(line)
@@ -139,7 +139,7 @@ def _serve(prepare: Sequence[str]) -> None:
 
 
 def _live(question: dict[str, Any], prepare: Sequence[str]) -> None:
-    """Be the process that was asked for, and end."""
+    """Run as the requested process, and end."""
     from importlib import import_module  # noqa: PLC0415 -- only in the child
 
     from bench.chaos.acts import Act, as_json, perform  # noqa: PLC0415 -- as in _serve

@@ -1,4 +1,4 @@
-"""The operator: hears what the product says, and does what it says is to be done, and nothing else."""
+"""The operator: reads what the product reports, and applies the remedies that it names, nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lake.kept import copy_of
 __all__ = ["Operator"]
 
 _PATIENT = re.compile(r"next run|pulled again|asked again|by itself|nothing yet")
-"""Problems that pass without anybody's help, and are checked again after the next run."""
+"""Problems that pass without intervention, and are checked again after the next run."""
 _BACKUP = re.compile(r"[Rr]estore .*backup")
 _REPAIR = re.compile(r"--repair|uploadwatch verify")
 _MATERIALISE = re.compile(r"materialise (?P<table>\S+) of (?P<day>\d{4}-\d{2}-\d{2})|materialise it")
@@ -24,29 +24,29 @@ _DAY = re.compile(r"day=(\d{4}-\d{2}-\d{2})")
 
 
 class Operator:
-    """Somebody who reads checks, logs and what commands print.
+    """A person who reads checks, logs and the output of commands.
 
     Attributes:
-        said: All that the product complained of, in order.
-        remedies: What was done about it.
-        told_again: Whether the outbox was given up.
+        said: All complaints of the product, in order.
+        remedies: Applied remedies.
+        resent: Whether the outbox was given up.
 
     Args:
         stage: The deployment.
         backup: The latest backup.
-        usual: What the checks of a calm deployment complain of, too.
+        usual: Complaints that a calm deployment has, too.
     """
 
     def __init__(self, stage: Stage, backup: Snapshot | None, usual: set[str]) -> None:
         self.said: list[str] = []
         self.remedies: list[str] = []
-        self.told_again = False
+        self.resent = False
         self._stage, self._backup, self._usual = stage, backup, set(usual)
         self._heard: Counter[str] = Counter()
         self._standing: list[str] = []
 
     def hear(self, ended: Ended) -> None:
-        """Take in what a process said; one that was killed says nothing."""
+        """Read the output of a process; a killed one has none."""
         said = ended.said
         complaints = [text for name, text in said.get("failing", {}).items() if name not in self._usual]
         if said.get("status"):
@@ -55,11 +55,11 @@ class Operator:
         self._standing += complaints
 
     def expect(self, ended: Ended) -> None:
-        """Take what a calm process complained of for usual."""
+        """Record the complaints of a calm process as usual."""
         self._usual |= set(ended.said.get("failing", {}))
 
     def look(self) -> None:
-        """Ask `uploadwatch verify`, as is done once a day."""
+        """Run `uploadwatch verify`, as is done once a day."""
         ended = self._stage.do(self._stage.command_act("verify", "--format", "json"))
         try:
             problems = json.loads(ended.said["out"])
@@ -73,16 +73,16 @@ class Operator:
 
     @property
     def content(self) -> bool:
-        """True if no complaint is left."""
+        """Return whether no complaint is left."""
         return not self._standing
 
     @property
     def standing(self) -> Sequence[str]:
-        """Current complaints."""
+        """Return the current complaints."""
         return self._standing
 
     def mend(self) -> None:
-        """Do what was said since the last time."""
+        """Apply the remedies that were reported since the last time."""
         standing, self._standing = self._standing, []
         for text in dict.fromkeys(standing):
             self._heard[_shape(text)] += 1
@@ -113,7 +113,7 @@ class Operator:
         return list(dict.fromkeys(Path(each.rstrip(".")) for each in found))
 
     def _restore(self, path: Path) -> bool:
-        """Restore a file from the backup; return whether it was there, and has not been restored before."""
+        """Restore a file from the backup; return whether the backup has it and it was not restored before."""
         if self._backup is None or self._heard[f"restored {path}"]:
             return False
         kept = {path.with_suffix(".json"), copy_of(path)} if path.suffix == ".parquet" else set()
@@ -132,7 +132,7 @@ class Operator:
     def _forget_outbox(self) -> None:
         for path in self._stage.home.glob("outbox.db*"):
             path.unlink()
-        self.told_again = True
+        self.resent = True
         self._did("deleted the outbox")
 
     def _did(self, remedy: str) -> None:
@@ -140,5 +140,5 @@ class Operator:
 
 
 def _shape(text: str) -> str:
-    """Return a complaint without figures that change from run to run."""
+    """Return a complaint without figures, which change from run to run."""
     return re.sub(r"\d{2}:\d{2}(:\d{2})?", "", text)

@@ -1,4 +1,4 @@
-"""The organisation that is watched in every round of a seed: its workload, its exported history, and the poll runs."""
+"""Monitored organisation of all rounds of a seed: its workload, its exported history, and the poll runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAYS = 6
 PEOPLE = 20
 _IMPORTED_DAYS = 2
 IMPORTED = "office365"
-"""Source whose first days are known by an export alone: its API has never had them."""
+"""Source whose first days are only in an export; its API never has them."""
 _SOURCES = (
     ("box", "office365"),
     ("dropbox", "office365"),
@@ -37,8 +37,8 @@ class Run:
     """A poll run.
 
     Attributes:
-        now: When, by the providers' clock.
-        days: So many days up to that of ``now`` are its range.
+        now: Time of the run, by the providers' clock.
+        days: Number of days of its range, which ends with the day of ``now``.
     """
 
     now: datetime
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def range(self) -> tuple[date, date]:
-        """First and last day."""
+        """Return the first and last day."""
         last = self.now.date()
         return max(FIRST, last - timedelta(days=self.days - 1)), last
 
@@ -68,7 +68,7 @@ class Organisation:
         providers: The sources.
         workload: What their APIs serve.
         export: Exported history of :data:`IMPORTED`.
-        bystander: Somebody who has no alert and could be forgotten.
+        bystander: A user without alerts who could be forgotten.
     """
 
     providers: Sequence[str]
@@ -81,8 +81,8 @@ def made(seed: int, folder: Path) -> Organisation:
     """Make the organisation of a seed.
 
     Args:
-        seed: Decides the sources, the people and what they do.
-        folder: Where its files are written.
+        seed: Determines the sources, the people and their activity.
+        folder: Directory for its files.
     """
     draw = random.Random(f"organisation {seed}")
     providers = draw.choice(_SOURCES)
@@ -100,7 +100,7 @@ def made(seed: int, folder: Path) -> Organisation:
 
 
 def _lasting(table: pa.Table, providers: Sequence[str]) -> pa.Table:
-    """Return the events of these sources whose sizes are the same whenever they are asked for."""
+    """Return the events of these sources whose sizes do not change over time."""
     rows = [row for row in table.to_pylist() if row["provider"] in providers and row["kind"] not in ("edit", "delete")]
     rows.sort(key=lambda row: row["time"])
     seen: set[tuple[str, ...]] = set()
@@ -138,9 +138,9 @@ def _bursts(draw: random.Random, providers: Sequence[str]) -> list[dict[str, Any
 
 
 def _export(history: Path, folder: Path) -> Path:
-    """Write a workload's events as the provider's records, one a line: what an export of its log holds."""
+    """Write a workload's events as the provider's records, one per line, as in an export of its log."""
     path = folder / "history.ndjson"
-    # Once everything is published, and while it is still kept.
+    # After everything is published and before the retention ends.
     now = moment(_IMPORTED_DAYS + 2, 0)
     with sandbox(history, folder / "exporting", now=now) as stand_in, path.open("wb") as out:
         connector = build(IMPORTED, _variables(stand_in.environment), now=lambda: now)

@@ -1,4 +1,4 @@
-"""A receiver of signed webhooks, as a chat or a ticket system that honours the key of a message would be."""
+"""Receiver of signed webhooks, such as a chat or ticket system that honours idempotency keys."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Receiver:
 
     Attributes:
         url: Its address.
-        taken: Key and body of each message, in order; a key that came before is not taken again.
+        taken: Key and body of each message, in order; a repeated key is ignored.
         meet: Called with each request, before it is answered.
     """
 
@@ -31,7 +31,7 @@ class Receiver:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of the channel that leads to it."""
+        """Return the variables of the channel that leads to it."""
         return {"UPLOADWATCH_NOTIFY_SOC_URL": self.url, "UPLOADWATCH_NOTIFY_SOC_SECRET": _SECRET}
 
 
@@ -45,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            """Take a message."""
+            """Accept a message."""
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with lock:
                 found.taken.setdefault(self.headers["webhook-id"], json.loads(body))
@@ -54,7 +54,7 @@ def receiver() -> Iterator[Receiver]:
             self.end_headers()
 
         def log_message(self, *_arguments: Any) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

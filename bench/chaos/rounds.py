@@ -20,11 +20,11 @@ from bench.chaos.stage import Stage, staged
 
 __all__ = ["FAILING", "Bench", "Outcome", "opened"]
 
-EQUAL, MENDED = "equal", "told and equal after its remedy"
+EQUAL, MENDED = "equal", "reported and equal after its remedy"
 FAILING = ("lost", "doubled", "silent", "missed")
 """Outcomes that fail the bench; ``missed``: the fault never struck."""
 _SETTLING = 5
-"""Poll runs after the last one in which the operator may mend what is left."""
+"""Extra poll runs at the end in which the operator may fix remaining problems."""
 
 _PREPARE = ("bench.chaos.acts:shorten_history", "bench.chaos.acts:shorten_waits")
 
@@ -36,12 +36,12 @@ class Outcome:
     """Result of a round.
 
     Attributes:
-        number: Of the round, from 0.
+        number: Number of the round, from 0.
         fault: Its fault.
         point: Where it struck.
-        outcome: ``equal``, ``told and equal after its remedy``, ``lost``, ``doubled``, ``silent`` or ``missed``.
-        what: What is wrong, or what was done.
-        seconds: How long it took.
+        outcome: ``equal``, ``reported and equal after its remedy``, ``lost``, ``doubled``, ``silent`` or ``missed``.
+        what: The problem, or the applied remedies.
+        seconds: Duration.
     """
 
     number: int
@@ -56,10 +56,10 @@ class Bench:
     """The rounds of one seed.
 
     Args:
-        seed: Decides everything that is left to chance.
+        seed: Determines everything random.
         stage: The deployment.
         faults: Faults to draw from.
-        progress: Called with what is being done.
+        progress: Called with a text about the current step.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class Bench:
 
 
 def _settle(scene: Scene) -> None:
-    """Go on until nothing is complained of: poll runs, verification once a day, and what they ask for."""
+    """Continue until there are no complaints: poll runs, daily verification, and the remedies they name."""
     for _ in range(_SETTLING):
         scene.operator.look()
         if scene.operator.content:
@@ -151,11 +151,11 @@ def _settle(scene: Scene) -> None:
 def _judge(fault: Fault, scene: Scene) -> tuple[str, str]:
     operator = scene.operator
     here = state_of(scene.home, scene.stage.receiver.taken)
-    found = differences(scene.expected or scene.calm.state, here, told_again=operator.told_again)
+    found = differences(scene.expected or scene.calm.state, here, resent=operator.resent)
     said = " | ".join(dict.fromkeys(operator.said))
     done = "; ".join(dict.fromkeys(operator.remedies))
     if found:
-        what = _told(found) + (f" -- said: {said[:1500]}" if said else " -- nothing was said")
+        what = _described(found) + (f" -- said: {said[:1500]}" if said else " -- nothing was said")
         return _worst(found, said), f"{what} -- done: {done or 'nothing'}"
     if fault.must_say and not re.search(fault.must_say, said):
         return "silent", f"nothing was said of it; said: {said[:1500] or 'nothing'}"
@@ -173,7 +173,7 @@ def _worst(found: Sequence[Difference], said: str) -> str:
     return "lost" if said else "silent"
 
 
-def _told(found: Sequence[Difference]) -> str:
+def _described(found: Sequence[Difference]) -> str:
     shown = " / ".join(f"{each.kind}: {each.what}" for each in found[:6])
     return shown + (f" / and {len(found) - 6} more" if len(found) > 6 else "")
 

@@ -1,4 +1,4 @@
-"""One round under way: the calm deployment's poll runs and commands, which a fault bends."""
+"""One round in progress: the calm deployment's poll runs and commands, disturbed by a fault."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REDRAWS = 6
 
 
 class MissedError(Exception):
-    """The fault did not strike, wherever it was tried."""
+    """The fault did not strike at any of the tried points."""
 
 
 @dataclass
@@ -34,9 +34,9 @@ class Calm:
 
     Attributes:
         snapshots: The home after each poll run.
-        changes: Changes that each process makes to the home, by what it does and poll run.
+        changes: Number of changes that each process makes to the home, by act and poll run.
         usual: Checks that fail after each poll run, or at the end.
-        state: What it came to.
+        state: Its final state.
     """
 
     snapshots: list[Snapshot] = field(default_factory=list)
@@ -51,12 +51,12 @@ class Scene:
 
     Attributes:
         stage: The deployment.
-        draw: What chance decides by.
+        draw: Source of randomness.
         at: Number of the poll run at which the fault strikes, from 0.
-        calm: What would have been.
-        operator: Whoever looks after the deployment.
-        point: What chance decided, for the report.
-        expected: What it has to come to, where that is not what the calm deployment came to.
+        calm: The calm deployment.
+        operator: Operator of the deployment.
+        point: The random choices, for the report.
+        expected: The expected final state, if it differs from that of the calm deployment.
     """
 
     stage: Stage
@@ -69,47 +69,47 @@ class Scene:
 
     @property
     def home(self) -> Path:
-        """The home."""
+        """Return the home."""
         return self.stage.home
 
     @property
     def run(self) -> Run:
-        """The poll run that is struck."""
+        """Return the affected poll run."""
         return RUNS[self.at]
 
     def step(self, number: int) -> None:
-        """Do what is done at a poll run: commands, the run itself, and notifications."""
+        """Perform a poll run with its commands and notifications."""
         self.stage.set_clock(RUNS[number].now)
         self.before(number)
         self.poll(RUNS[number])
         self.after(number)
 
     def before(self, number: int) -> None:
-        """Do what people do before a poll run."""
+        """Perform people's commands before a poll run."""
         if number == _IMPORT_AT:
             self.hear(self.stage.do(self.import_act()))
 
     def poll(self, run: Run) -> None:
-        """Do a poll run."""
+        """Perform a poll run."""
         self.hear(self.stage.do(self.stage.poll_act(run)))
 
     def after(self, number: int) -> None:
-        """Notify, and do what people do after a poll run."""
+        """Notify, and perform people's commands after a poll run."""
         self.notify()
         if number == _REVIEW_AT and (act := self.review_act()):
             self.hear(self.stage.do(act))
 
     def notify(self) -> None:
-        """Notify of what is new."""
+        """Send notifications."""
         self.hear(self.stage.do(self.stage.command_act("notify")))
 
     def again(self) -> None:
-        """Do the next poll run, a quarter of an hour later."""
+        """Perform the next poll run, a quarter of an hour later."""
         self.stage.set_clock(self.stage.now + _QUARTER)
         self.poll(Run(self.stage.now, self.run.days))
 
     def rest(self) -> None:
-        """Do the poll runs that follow; what the product asks for is done as it is asked for."""
+        """Perform the remaining poll runs; apply remedies as the product names them."""
         for number in range(self.at + 1, len(RUNS)):
             self.operator.mend()
             self.step(number)
@@ -119,7 +119,7 @@ class Scene:
         return self.stage.command_act("import", str(self.stage.organisation.export), "--provider", IMPORTED)
 
     def review_act(self) -> Act | None:
-        """Return the review of the first alert; None where there is none, or it is reviewed already."""
+        """Return the review of the first alert; None if there is none or it is reviewed already."""
         ended = self.stage.do(self.stage.command_act("alerts", "--format", "json"))
         try:
             alerts = json.loads(ended.said["out"])
@@ -134,19 +134,19 @@ class Scene:
         return self.stage.command_act("review", first[0]["alert_id"], *words)
 
     def hear(self, ended: Ended) -> None:
-        """Let the operator read what a process said."""
+        """Let the operator read the output of a process."""
         self.operator.hear(ended)
 
     def kill(self, act: Act, changes: int, snapshot: Snapshot | None = None) -> None:
         """Kill a process at one of its changes.
 
         Args:
-            act: What it does.
-            changes: Changes that it makes when nobody kills it.
-            snapshot: The home to begin with again where it ended before the kill; None: it is left as it is.
+            act: The act of the process.
+            changes: Number of changes that it makes when it is not killed.
+            snapshot: The home to restart from if it ended before the kill; None: the home stays as it is.
 
         Raises:
-            MissedError: It always ended before.
+            MissedError: It ended before the kill every time.
         """
         most = max(changes, 1)
         for _ in range(_REDRAWS):
@@ -165,7 +165,7 @@ class Scene:
         return RUNS[min(number + 1, len(RUNS) - 1)].range[0]
 
     def begin_again(self, snapshot: Snapshot | None) -> None:
-        """Put the home back, to try another point."""
+        """Restore the home to try another point."""
         now = self.stage.now
         self.stage.restore(snapshot)
         self.stage.set_clock(now)

@@ -1,4 +1,4 @@
-"""A deployment in which things go wrong: a home, the sandbox its sources are, a receiver, and processes to kill."""
+"""Deployment for faults: a home, the sandbox that serves its sources, a receiver, and processes to kill."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BUDGET = "300"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A home as it was, and what the receiver had taken by then.
+    """Copy of a home, with the messages that the receiver had accepted by then.
 
     Attributes:
         home: Copy of the home.
-        taken: Messages that the receiver had taken.
+        taken: Messages that the receiver had accepted.
     """
 
     home: Path
@@ -44,10 +44,10 @@ class Snapshot:
 
 @dataclass
 class Clockwork:
-    """Surroundings of the next processes, apart from the home.
+    """Environment of the next processes, apart from the home.
 
     Attributes:
-        ahead: The host's clock less the providers'.
+        ahead: The host's clock minus the providers'.
         without: Sources whose variables are not set.
         unreachable: Sources that cannot be reached.
     """
@@ -62,12 +62,12 @@ class Stage:
     """The deployment.
 
     Attributes:
-        organisation: What is watched.
-        folder: Where everything is.
+        organisation: The monitored organisation.
+        folder: Directory of all files.
         stand_in: The sandbox.
-        receiver: Whoever is notified.
+        receiver: Receiver of the notifications.
         nursery: Forks the product's processes.
-        world: What the next processes find.
+        world: Environment of the next processes.
         now: Present time of the providers.
     """
 
@@ -81,12 +81,12 @@ class Stage:
 
     @property
     def home(self) -> Path:
-        """The deployment's home: the same path in every round, as it is for a deployment."""
+        """Return the deployment's home: the same path in every round, as in a real deployment."""
         return self.folder / "home"
 
     @property
     def lake(self) -> Path:
-        """Root of the lake."""
+        """Return the root of the lake."""
         return self.home / "lake"
 
     def set_clock(self, now: datetime) -> None:
@@ -95,7 +95,7 @@ class Stage:
         self.stand_in.set_clock(now)
 
     def play(self, faults: Sequence[Mapping[str, Any]]) -> None:
-        """Let the sandbox answer by a fault plan; an empty one answers as usual."""
+        """Activate a fault plan in the sandbox; an empty one restores usual answers."""
         url = f"{self.stand_in.environment['UPLOADWATCH_SANDBOX_URL']}/_sandbox/faults"
         requests.put(url, json=list(faults), timeout=30).raise_for_status()
 
@@ -132,36 +132,36 @@ class Stage:
         """Wait for a process."""
         return self.nursery.wait(pid, self.folder)
 
-    def run_act(self, first: date, last: date, *, reconcile: bool = True) -> Act:
+    def run_act(self, first: date, last: date, *, late_data: bool = True) -> Act:
         """Return a run over these days."""
-        return Act(self.variables(), (), first.isoformat(), last.isoformat(), reconcile)
+        return Act(self.variables(), (), first.isoformat(), last.isoformat(), late_data)
 
-    def poll_act(self, run: Run, *, reconcile: bool = True) -> Act:
-        """Return a poll run at the present, over the days that the host's clock makes it."""
+    def poll_act(self, run: Run, *, late_data: bool = True) -> Act:
+        """Return a poll run at the present, over the days given by the host's clock."""
         first, last = Run(run.now + self.world.ahead, run.days).range
-        return self.run_act(min(first, _LAST), min(last, _LAST), reconcile=reconcile)
+        return self.run_act(min(first, _LAST), min(last, _LAST), late_data=late_data)
 
     def command_act(self, *arguments: str) -> Act:
-        """Return a command, as it is typed."""
+        """Return a command as typed."""
         return Act(self.variables(), arguments)
 
     def daemon_act(self) -> Act:
-        """Return what Dagster's daemon does every half minute about runs whose process is gone."""
+        """Return the work of Dagster's daemon, every half minute, on runs whose process is gone."""
         return Act(self.variables(), daemon=True)
 
     def do(self, act: Act, strike: Strike | None = None) -> Ended:
-        """Do something in a process of its own, and wait for it."""
+        """Perform an act in its own process, and wait for it."""
         return self.wait(self.start(act, strike))
 
     def snapshot(self, name: str) -> Snapshot:
-        """Keep the home as it is."""
+        """Copy the home."""
         copy = self.folder / "snapshots" / name
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(self.home, copy)
         return Snapshot(copy, dict(self.receiver.taken))
 
     def restore(self, snapshot: Snapshot | None) -> None:
-        """Begin with a home as it was; None for none, as before the first run."""
+        """Restore a copied home; None: remove it, as before the first run."""
         unmount(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
         self.receiver.taken.clear()
@@ -174,13 +174,13 @@ class Stage:
             shutil.copytree(snapshot.home, self.home)
             keep_outbox(self.home)
             self.receiver.taken.update(snapshot.taken)
-        # Where the command `backfill` records its run.
+        # Directory in which the command `backfill` records its run.
         with Home(self.home).instance():
             pass
 
 
 def keep_outbox(home: Path) -> None:
-    """Let a copied outbox be the file that the last process left, as it is in a home that nobody copied."""
+    """Make a copied outbox count as the file last used, as in a home that was not copied."""
     path = home / "outbox.db"
     if path.exists():
         with witness_of(path) as witness, closing(sqlite3.connect(path)) as database, database:
@@ -192,8 +192,8 @@ def staged(organisation: Organisation, folder: Path, nursery: Nursery) -> Iterat
     """Serve an organisation's sources and a receiver.
 
     Args:
-        organisation: What is watched.
-        folder: Where everything is.
+        organisation: The monitored organisation.
+        folder: Directory of all files.
         nursery: Forks the product's processes.
     """
     with sandbox(organisation.workload, folder / "sandbox", now=moment(0, 0)) as stand_in, receiver() as hook:

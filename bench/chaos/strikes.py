@@ -30,8 +30,8 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 class Changes:
     """The changes of files below a directory by this process, counted, and the kill at one of them.
 
-    Python reports each opening, renaming and removal of a file just before it is done. So a kill falls between two of
-    them, or, with a delay, into what follows.
+    Python reports each opening, renaming and removal of a file just before it happens. So a kill falls between two of
+    them or, with a delay, into the following work.
 
     Args:
         home: The directory.
@@ -39,7 +39,7 @@ class Changes:
         delay_seconds: Time after that change.
 
     Attributes:
-        count: Changes so far.
+        count: Number of changes so far.
     """
 
     def __init__(self, home: Path, *, kill_at: int = 0, delay_seconds: float = 0.0) -> None:

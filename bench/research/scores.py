@@ -1,4 +1,4 @@
-"""Comparison of ways to score a window, each at the same load, on days that none of them learnt from.
+"""Comparison of ways to score a window, each at the same load, on days that none of them was trained on.
 
 Every score sees the same three-hour windows above the same floors, by files and by bytes, and the 30 days before. Both
 metrics share the load: they are cut at the same place from the top, so that the user-days above either are as many as
@@ -45,7 +45,7 @@ WEIGHTS = {
     "own + 4 beyond + newcomers": (4.0, 1.0),
     "own + 4 beyond + 2 newcomers": (4.0, 2.0),
 }
-"""The detector's score with weights of its parts: beyond the own maximum, beyond the usual one for who is unknown."""
+"""Weights of the parts of the detector's score: beyond the own maximum, and beyond the usual one for new users."""
 PUT_IN = {"surge x3": 0, "surge x5": 4, "surge x10": 8, "archives": 12, "small files": 16}
 """Injected uploads and their hours: far enough apart that no window holds two."""
 
@@ -59,7 +59,7 @@ FROM slid WHERE window_start >= $day AND window_start < $day + INTERVAL 1 DAY
 GROUP BY ALL HAVING sum(files) >= $floor_files OR sum(bytes) >= $floor_bytes
 """
 
-# Per user and for the organisation ("user" is NULL), of active windows but for the zero-filled ones.
+# Per user and for the organisation ("user" is NULL), over active windows except for the zero-filled columns.
 _HISTORY = """
 WITH windows AS (
     SELECT "user", time_bucket(INTERVAL 3 HOUR, hour) AS start,
@@ -85,14 +85,14 @@ GROUP BY GROUPING SETS (("user"), ())
 
 @dataclass
 class Rated:
-    """Strengths of one score: a row a user, window and day; a metric below its floor or its usual is -inf."""
+    """Strengths of one score: a row per user, window and day; a metric below its floor or its usual value is -inf."""
 
     real: list[pd.DataFrame] = field(default_factory=list)
     put_in: list[pd.DataFrame] = field(default_factory=list)
 
 
 def _alternatives(windows: pd.DataFrame, history: pd.DataFrame, floors: Mapping[str, float]) -> dict[str, pd.DataFrame]:
-    """The strengths by scores that the detector does not use; users without history get the organisation's row."""
+    """Return the strengths of scores that the detector does not use; users without history use the organisation's."""
     organisation = history[history["user"].isna()].iloc[0]
     known = windows[["user"]].merge(history[history["user"].notna()], on="user", how="left")
     typical_top = history[history["user"].notna()][["files_top", "bytes_top"]].median()
@@ -108,7 +108,7 @@ def _alternatives(windows: pd.DataFrame, history: pd.DataFrame, floors: Mapping[
         spread = np.sqrt(np.maximum(of("zeros_square") - of("zeros_mean") ** 2, 1e-9))
         result["z over zero-filled windows"][metric] = (amount - of("zeros_mean")) / spread
         result["robust z on log"][metric] = (size - of("median")) / (1.4826 * of("mad") + 0.1)
-        # A percentile orders windows as their size does, and is all ties at the top.
+        # A percentile orders windows by size, and has only ties at the top.
         result["organisation's percentile"][metric] = size
         for strengths in result.values():
             strengths[metric] = np.where(
@@ -121,7 +121,7 @@ def _alternatives(windows: pd.DataFrame, history: pd.DataFrame, floors: Mapping[
 
 
 def _weighted(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> dict[str, pd.DataFrame]:
-    """The strengths by the detector's own query under different weights."""
+    """Return the strengths of the detector's own query under different weights."""
     found = {}
     for name, (beyond, newcomer) in WEIGHTS.items():
         score(con, day, parameters.model_copy(update={"beyond_weight": beyond, "newcomer_weight": newcomer}))
@@ -136,7 +136,7 @@ def _weighted(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
 
 
 def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, floor_bytes: int, draw: Any) -> None:
-    """Make ``user_hours`` of injected uploads, for each user who uploads on the day and has three windows before."""
+    """Make ``user_hours`` of injected uploads, for each user with uploads on the day and three windows before."""
     users = con.execute(
         """SELECT DISTINCT "user", min(provider) AS provider FROM user_hours
         WHERE population = 'people' AND hour >= $day AND hour < $day + INTERVAL 1 DAY GROUP BY ALL ORDER BY 1""",
@@ -201,7 +201,7 @@ def rate(
 
 
 def _tail(own: Rated, days: Sequence[date], watched: Mapping[date, int], training: int) -> Rated:
-    """The own score as a probability: a generalised Pareto tail on the pooled user-days of the days before.
+    """Return the own score as a probability: a generalised Pareto tail on the pooled user-days of the days before.
 
     The tail begins at the tenth of the user-days with scores that are highest, and is fitted by probability-weighted
     moments (Hosking and Wallis 1987). Strength is minus the logarithm to base 10 of the chance per user and day.
@@ -220,7 +220,7 @@ def _tail(own: Rated, days: Sequence[date], watched: Mapping[date, int], trainin
 
 
 def pareto(scores: np.ndarray[Any, Any], user_days: int) -> Any:
-    """A function from scores to minus log10 of their chance, by the tail of past scores."""
+    """Return a function from scores to minus log10 of their probability, by the tail of past scores."""
     if len(scores) < 30 or not user_days:
         return lambda values: np.asarray(values, dtype=float)
     start = float(np.quantile(scores, 0.9))
@@ -236,7 +236,7 @@ def pareto(scores: np.ndarray[Any, Any], user_days: int) -> Any:
         over = np.maximum(values - start, 0)
         inner = np.maximum(1 + shape * over / scale, 1e-300)
         tail = over / scale if abs(shape) < 1e-6 else np.log(inner) / shape
-        # Below the start of the tail the order of the scores is kept, under all that lies in it.
+        # Scores below the start of the tail keep their order, below all scores in the tail.
         return np.where(
             values > start, -np.log10(share) + tail / np.log(10), -np.log10(share) - (start - values) - 1e-6
         )
@@ -245,7 +245,7 @@ def pareto(scores: np.ndarray[Any, Any], user_days: int) -> Any:
 
 
 def cut(strengths: pd.DataFrame, allowed: float) -> dict[str, float]:
-    """The two thresholds, at the same place from the top of each metric, that leave so many user-days above either."""
+    """Return the two thresholds, at the same rank of each metric, with at most `allowed` user-days above either."""
     best = strengths.groupby(["day", "user"])[list(METRICS)].max()
     ranks = best.where(np.isfinite(best)).rank(ascending=False, method="first")
     place = ranks.min(axis=1).dropna().sort_values()
@@ -318,7 +318,7 @@ def compare(
         hours = pd.to_datetime(tried["window_start"]).dt.hour
         for what, hour in PUT_IN.items():
             here = tried[hours == hour]
-            # Below both floors it is nothing that anybody asks to find.
+            # Below both floors an upload need not be found.
             found.trials[what] = len(here)
             found.hits[what] = int(_above(here, thresholds).sum())
         result[name] = found
@@ -400,7 +400,7 @@ def _text(share: Mapping[str, Any]) -> str:
 
 
 def report(result: Mapping[str, Any]) -> str:
-    """A line a score: recall at the same load of each kind that was put in and of the labelled incidents."""
+    """Format a line per score: recall at the same load, for each injected kind and the labelled incidents."""
     lines = [
         f"asked for: {result['budget']:g} alerts per 1000 users and day; recall at that load, with 95 % intervals",
         f"{'score':36}{'held out':>9}" + "".join(f"{what:>18}" for what in (*PUT_IN, "all labelled")),

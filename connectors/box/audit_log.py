@@ -1,8 +1,8 @@
 """Box: the enterprise's events, stream ``admin_logs``.
 
-Each window is read from the history: it can be asked for any day of the last year, in order and without repeats.
-What it shows late is met by reading a window again until the lateness horizon has passed, and sooner by
-:mod:`connectors.box.stream`.
+Each window is read from the history, which answers for any day of the last year, in order and without repeats.
+Some events appear there late: a window is read again until the allowed lateness has passed. The stream
+(:mod:`connectors.box.stream`) shows them sooner.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from connectors.core.types import FileQuestion, FileSize, Gap, Page
 __all__ = ["BoxConnector", "open_api"]
 
 RETENTION = timedelta(days=365)
-# A bound that is a moment older than a year is an error, so keep clear of it while a request is on its way.
+# Box refuses a bound older than a year. The margin covers the time that the request travels.
 CLEARANCE = timedelta(minutes=5)
 SMALLEST = timedelta(minutes=1)
-"""A stretch that can't be read is not halved below this."""
+"""An unreadable time range of at most this length is not halved."""
 _SIGN_IN_REMEDY = (
     "Check BOX_CLIENT_ID, BOX_CLIENT_SECRET and BOX_ENTERPRISE_ID, and that the application is authorised in the "
     "Admin Console."
@@ -62,7 +62,7 @@ class BoxConnector:
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.core.types.Connector``; selects by the time of the event.
 
-        A stretch on which Box fails, of a minute or more, is a gap.
+        A time range of a minute or more on which Box fails becomes a gap.
         """
         yield from self._read(start, end, USUAL, raises=True)
 
@@ -97,7 +97,7 @@ class BoxConnector:
 
     def _chain(self, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
         api = self._api.with_patience(patience)
-        # Whether the bounds are inclusive is not documented, so both are a second wider.
+        # The documentation does not say whether the bounds are inclusive, so both are a second wider.
         parameters: dict[str, str | int] = {
             "stream_type": "admin_logs",
             "limit": LIMIT,
@@ -105,7 +105,7 @@ class BoxConnector:
         }
         before = ceiling(end) + SECOND
         if before <= floor(self._time.now()):
-            # A bound in the future is an error, and none is the same.
+            # A bound in the future is an error; leaving it out means the same.
             parameters["created_before"] = stamp(before)
         seen: set[str] = set()
         restarted = False
@@ -115,14 +115,14 @@ class BoxConnector:
             except RefusedError as error:
                 if error.status != 400 or restarted or "stream_position" not in parameters:
                     raise
-                # Events have ids, so those that come again do no harm.
-                logger.warning("box takes the position no longer, reading %s again", stamp(start))
+                # Events have ids, so repeated ones are dropped later.
+                logger.warning("box no longer accepts the stream position; reading %s again", stamp(start))
                 del parameters["stream_position"]
                 restarted = True
                 seen.clear()
                 continue
-            # Box gives short pages while more remains: only an empty one is the end. Its position may be "0",
-            # which would start the year anew, so it is of no use.
+            # Box gives short pages while more remains: only an empty page is the end. Its position may be "0",
+            # which would restart at the oldest event, so it is ignored.
             if not answer.entries or _all_after(answer.entries, before):
                 return
             yield Page(lines(answer.entries))
@@ -143,7 +143,7 @@ class BoxConnector:
 
 
 def open_api(settings: BoxSettings, limits: Limits, time: ProviderTime) -> Api:
-    """Box's API as the application's service account sees it."""
+    """Open Box's API as the application's service account."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
     client = Client(settings.provider, settings.secrets(), limiter, time)
     form = {
@@ -158,7 +158,7 @@ def open_api(settings: BoxSettings, limits: Limits, time: ProviderTime) -> Api:
 
 
 def _all_after(entries: list[msgspec.Raw], bound: datetime) -> bool:
-    """Check whether a page lies wholly after the window: Box may ignore the bounds once a position is given."""
+    """Check whether a page lies wholly after the window: with a position, Box may ignore the bounds."""
     times = map(time_of, entries)
     # An event whose time can't be read says nothing about where the page lies.
     return all(time is not None and time > bound for time in times)

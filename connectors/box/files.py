@@ -1,8 +1,8 @@
-"""Sizes of files in Box, asked for in the name of an account of the enterprise that can see them.
+"""Sizes of files in Box, requested in the name of an account of the enterprise that can see them.
 
-A folder with several such files is listed, the latest first; what the list does not show is asked for one by one. The
-log names the version that was uploaded, and where that is no longer the file's own, Box still tells of it. A file that
-is not found is looked for in the bin.
+A folder with several such files is listed, the latest first; files that the list does not show are requested one by
+one. The log names the version that was uploaded. Box still describes that version when the file has a newer one. A file
+that is not found is looked up in the bin.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ __all__ = ["BoxFiles"]
 FIELDS = "id,type,size,modified_at,file_version"
 PAGE = 1000
 LAST_OFFSET = 10_000
-"""Box refuses offsets beyond."""
+"""Largest offset that Box accepts."""
 REFUSALS = 3
-"""After so many refusals in a row an account is taken to see none of its files: it may have left."""
+"""Refusals in a row after which the account's other files are not requested: it may have left."""
 _WHOLE = frozenset({"insufficient_scope", "unauthorized"})
-"""Refusals that are about the application, not about a file or an account."""
+"""Codes of refusals that concern the application, not a file or an account."""
 
 
 class _Version(msgspec.Struct):
@@ -52,7 +52,7 @@ class _Items(msgspec.Struct):
 
 
 class BoxFiles:
-    """Looks sizes up.
+    """Look-ups of file sizes in Box.
 
     Args:
         api: Box's API.
@@ -63,15 +63,15 @@ class BoxFiles:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file and version.
+        """Yield one answer per file and version.
 
         Raises:
-            ConnectorError: Box can't be used at all. That a file or an account is refused is no error.
+            ConnectorError: Box can't be used at all. A refused file or account is an answer, not an error.
         """
         return in_parallel(grouped(questions, lambda q: (q.user, q.folder_id)), self._group)
 
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
-        """The files of one account in one folder."""
+        """Look up the files of one account in one folder."""
         first = next(iter(asked.values()))
         if not fits_header(first.user):
             yield from (
@@ -118,10 +118,10 @@ def _listed(api: Api, folder: str, left: Mapping[str, object]) -> Iterator[_Item
         except RefusedError as error:
             if _about_all(error):
                 raise
-            # The folder is gone, or not this account's to see; a file in it may still be.
+            # The folder is gone or hidden from this account; a file in it may still be visible.
             return
         except AnswerError:
-            # Each file is asked for alone.
+            # Each file is requested alone.
             return
         yield from (item for item in each(answer.entries, _Item) if item.type == "file")
         offset, pages = offset + PAGE, pages - 1
@@ -140,7 +140,7 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
 
 
 def _in_bin(api: Api, question: FileQuestion, path: str) -> FileSize:
-    """The size of a file in the bin, where one of its folders was not put there before it; else it is gone."""
+    """Return the size of a file in the bin; ``gone`` if one of its folders went there before it."""
     try:
         item = api.get(f"{path}/trash", _Item, {"fields": FIELDS})
     except AnswerError:
@@ -151,7 +151,7 @@ def _in_bin(api: Api, question: FileQuestion, path: str) -> FileSize:
 
 
 def _of_version(api: Api, question: FileQuestion, item: _Item) -> FileSize:
-    """The size of the version that was uploaded; of the present one where Box no longer has it."""
+    """Return the size of the uploaded version, or of the present one if Box no longer has it."""
     present = _found(question, item, item.version_id)
     if question.version in ("", present.version):
         return present

@@ -24,12 +24,12 @@ class BoxSettings(ProviderSettings):
     # Box allows about 1000 a minute.
     requests_per_minute: Count = Field(800, alias="BOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(4, alias="BOX_PARALLEL_SLICES")
-    # No figure is documented for late events in the history: its incidents lasted hours, so a day. Its stream tells
-    # of late events by itself, so a tick reads little again.
+    # Box documents no bound for late events in the history. Its incidents lasted hours, so a day is allowed. The
+    # stream brings late events by itself, so a poll run needs a short lookback only.
     lateness_hours: Hours = Field(24, alias="BOX_LATENESS_HOURS")
     overlap_hours: Hours = Field(1, alias="BOX_OVERLAP_HOURS")
 
     @property
     def token_url(self) -> str:
-        """URL that issues tokens."""
+        """Return the URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"

@@ -1,8 +1,8 @@
 """Box: the stream ``admin_logs_streaming``, which gives events in the order in which Box processed them.
 
-It shows an event after some twelve seconds, and one that came late when it came, wherever its time lies: what the
-history (:mod:`connectors.box.audit_log`) shows only to those who read the same window again. It delivers at least once
-and keeps fourteen days, so it adds to the history and does not replace it; both give an event the same id.
+It shows an event after about twelve seconds. A late event appears as soon as Box has processed it; the history
+(:mod:`connectors.box.audit_log`) shows it only if its window is read again. The stream delivers at least once and keeps
+fourteen days, so it adds to the history and does not replace it. Both give an event the same id.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Entries(msgspec.Struct):
     """One answer of either stream."""
 
     entries: list[msgspec.Raw]
-    # Text or a number above 2**53: kept as the bytes that came.
+    # Text or a number above 2**53: kept as the received bytes.
     next_stream_position: msgspec.Raw = msgspec.Raw(b'""')
 
 
@@ -46,7 +46,7 @@ def time_of(entry: msgspec.Raw) -> datetime | None:
 
 
 def position_of(answer: Entries) -> str:
-    """The answer's position as text; "" where it leads nowhere: none, or the "0" that starts all anew."""
+    """Return the answer's position as text; "" if it has none, or the "0" that would restart the stream."""
     position = next((text_in(found) for found in each([answer.next_stream_position], str | int)), "")  # type: ignore[arg-type]
     return "" if position in _NOWHERE else position
 
@@ -60,7 +60,7 @@ def streamed(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None,
 
     Yields:
         The events of each answer by the hour in which they happened (None where that can't be read), and the
-        position to go on from once they are kept. There are none in the answer that starts a stream.
+        position to continue from once they are stored. The answer that starts a stream has no events.
 
     Raises:
         AnswerError: The stream does not move on.
@@ -72,8 +72,10 @@ def streamed(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None,
         except RefusedError as error:
             if error.status != 400:
                 raise
-            # What lay between is read from the history, as it is without a stream.
-            logger.warning("box takes position %s no longer, the stream is read from now on: %s", position, error.cause)
+            # The events between are read from the history, as without a stream.
+            logger.warning(
+                "box no longer accepts position %s; reading the stream from now on: %s", position, error.cause
+            )
         else:
             return
     yield from _chain(api, NOW)
@@ -86,7 +88,7 @@ def _chain(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, P
             PATH, Entries, {"stream_type": "admin_logs_streaming", "limit": LIMIT, "stream_position": position}
         )
         following = position_of(answer)
-        # An empty page may come with the position "0", which would give fourteen days anew.
+        # An empty page may carry the position "0", which would give all fourteen days again.
         if not answer.entries:
             if position == NOW and following:
                 yield {}, following

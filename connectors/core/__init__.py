@@ -1,5 +1,5 @@
 """Shared code of all connectors: HTTP, sign-in, rate limits, retries, page cursors and time ranges.
 
-Belongs here: code that no provider's name stands in, and the types that connectors hand out. Does not belong here:
-paths, codes and limits of one provider, which stand in the folder of its name.
+Belongs here: code that names no provider, and the types that connectors return. Does not belong here: paths, codes and
+limits of one provider; they belong in the provider's folder.
 """

@@ -1,4 +1,4 @@
-"""Errors of the connectors. Each says where it happened, why, and what to do; none ever holds a secret."""
+"""Errors of the connectors. Each says where it happened, why, and what to do; none contains a secret."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class ConnectorError(MendableError):
 
 
 class UnavailableError(ConnectorError):
-    """The provider could not be reached, failed or throttled until all attempts were used up.
+    """The provider was unreachable, failed or throttled on every attempt.
 
     Attributes:
-        throttled: Whether it had too many requests.
+        throttled: Whether the rate limit was exceeded.
         status: HTTP status of the last answer; 0 where there was none.
     """
 
@@ -61,15 +61,15 @@ class UnavailableError(ConnectorError):
 
 
 class NetworkError(ConnectorError):
-    """This machine's certificates or proxy keep it from the provider; asking again does not help."""
+    """This machine's certificates or proxy block the way to the provider; a retry does not help."""
 
 
 class AnswerError(ConnectorError):
-    """The provider's answer is not of the documented shape, or would never end."""
+    """The provider's answer does not have the documented shape, or would never end."""
 
 
 class EndlessError(AnswerError):
-    """The pages of a window lead back to those already read, or announce more without end."""
+    """The pages of a window lead back to pages already read, or never stop announcing more."""
 
 
 class RefusedError(ConnectorError):
@@ -96,4 +96,4 @@ class SignInError(RefusedError):
 
 
 class StoppedError(Exception):
-    """The caller asked to stop while a request was waited for; nothing is wrong with the provider."""
+    """The caller asked to stop during a wait; nothing is wrong with the provider."""

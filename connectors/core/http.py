@@ -1,7 +1,7 @@
-"""HTTP as all connectors speak it: one session, time-outs, quotas, no redirects, retries, errors without secrets.
+"""HTTP client of all connectors: one session, time-outs, quotas, no redirects, retries, errors without secrets.
 
-Requests go to a configured root and nowhere else: a path is put behind the root, and no address that a server
-sends is ever followed, so a token can't reach a foreign host.
+Requests go to a configured root only: a path is appended to the root, and no address that a server sends is followed,
+so a token can't reach a foreign host.
 """
 
 from __future__ import annotations
@@ -45,21 +45,21 @@ Parameters = Mapping[str, str | int]
 Headers = Mapping[str, str]
 
 TIMEOUTS = (5.0, 60.0)
-"""Seconds to connect, and between two pieces of an answer."""
+"""Seconds allowed for connecting, and between two pieces of an answer."""
 LONGEST_ANSWER = 300.0
-"""Seconds in which an answer must be whole, however steadily its bytes drip."""
+"""Seconds within which an answer must be complete, even if its bytes keep arriving."""
 LARGEST_ANSWER = 128 * 2**20
-"""Bytes: some twenty times the largest page that a provider's limits allow for."""
+"""Bytes: about twenty times the largest page that any provider's limits allow."""
 _PIECE = 2**18
 _CONNECTIONS = 16
-"""Connections kept open: as many as threads that ask at once."""
+"""Connections kept open: one for each thread that sends requests."""
 _SHOWN = 300
 _READ = 20_000
-"""Bytes of an error answer that are looked at."""
-# A signed assertion, such as Google's sign-in posts, is as good as a password while it lives.
+"""Bytes of an error answer that are read."""
+# A signed assertion, as in Google's sign-in, is as secret as a password while it is valid.
 _SIGNED = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 _NETWORK = (OSError, urllib3.exceptions.HTTPError)
-"""Errors that the network causes. The library's own errors are of these kinds, too, except those below."""
+"""Errors that the network causes. The library's own errors derive from these, too, except those below."""
 _NEVER_SENT = (
     requests.exceptions.InvalidHeader,
     requests.exceptions.InvalidJSONError,
@@ -68,8 +68,8 @@ _NEVER_SENT = (
 )
 _REPORT = "If it happens again, the provider changed its API: report it."
 _PAGE_REMEDY = (
-    "A network's or a proxy's sign-in page answers in the provider's stead, or the configured address is none of the "
-    "API: open that address from this machine, and see docs/configuration.md, Proxy and certificates."
+    "The sign-in page of a network or proxy answered instead of the provider, or the configured address is not that of "
+    "the API. Open that address from this machine, and see docs/configuration.md, Proxy and certificates."
 )
 
 
@@ -80,9 +80,9 @@ class Refusal:
     Attributes:
         code: The provider's error code.
         message: Its text.
-        throttled: Whether the provider has too many requests although the status does not say so.
-        passing: Whether the request may be repeated for another reason that the status does not say.
-        wait: Seconds to wait before that, where the body says so.
+        throttled: Whether the rate limit was exceeded although the status does not say so.
+        passing: Whether the request may be retried for another reason that the status does not show.
+        wait: Seconds to wait before a retry, if the body says so.
         remedy: What to do about it.
     """
 
@@ -99,7 +99,7 @@ class _TooLargeError(requests.RequestException):
 
 
 class _Session(requests.Session):
-    """A session that keeps to the quota, follows no redirect, reads no ``.netrc`` and waits within bounds."""
+    """A session that keeps to the quota, follows no redirect, reads no ``.netrc`` and has time-outs."""
 
     def __init__(self, limiter: Limiter, time: ProviderTime) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ class _Session(requests.Session):
         self._of_host: dict[tuple[str, str], Any] = {}
 
     def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
-        """As in ``requests``, but the environment is read once a host, and ``SSL_CERT_FILE`` counts, too."""
+        """Merge settings as ``requests`` does, but read the environment once per host and honour ``SSL_CERT_FILE``."""
         scheme, host, *_ = urlsplit(url)
         if (scheme, host) not in self._of_host:
             trusted = bundle()
@@ -117,7 +117,7 @@ class _Session(requests.Session):
         return {**self._of_host[scheme, host], "stream": stream}
 
     def request(self, method: str | bytes, url: str | bytes, *args: Any, **options: Any) -> requests.Response:
-        """As ``requests.Session.request``, with the rules above."""
+        """Send a request as ``requests.Session.request`` does, with the rules above."""
         options |= {
             "timeout": TIMEOUTS,
             "allow_redirects": False,
@@ -135,7 +135,7 @@ class _Session(requests.Session):
 
 
 def _whole(raw: urllib3.BaseHTTPResponse) -> bytes:
-    """The body of an answer, unless it takes too long or is too large."""
+    """Return the body of an answer, unless it takes too long or is too large."""
     deadline = time.monotonic() + LONGEST_ANSWER
     body = bytearray()
     try:
@@ -155,13 +155,13 @@ def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 class Client:
-    """The session of one API and its sign-in, for any number of threads, and what its messages must not hold.
+    """Session of one API and its sign-in, safe for any number of threads; removes secrets from messages.
 
     Args:
         provider: Name of the provider.
-        secrets: Values that may appear in no message.
-        limiter: Each request waits for it.
-        time: Hears of each answer.
+        secrets: Values that must not appear in a message.
+        limiter: Rate limiter that each request waits for.
+        time: Receives the headers of each answer.
     """
 
     def __init__(self, provider: str, secrets: Iterable[str], limiter: Limiter, time: ProviderTime) -> None:
@@ -175,7 +175,7 @@ class Client:
         self._secrets = [shape for secret in secrets for shape in _shapes(secret)]
 
     def safe(self, text: str, *secrets: str) -> str:
-        """A provider's text as it may be shown: short, on one line and without secrets."""
+        """Return a provider's text fit to be shown: short, on one line and without secrets."""
         for shape in (*self._secrets, *(shape for secret in secrets for shape in _shapes(secret))):
             text = text.replace(shape, "***")
         text = _SIGNED.sub("***", text)
@@ -183,21 +183,21 @@ class Client:
 
 
 def _shapes(secret: str) -> list[str]:
-    """The ways in which a text may hold a secret: as it is, as part of an address, and as part of JSON."""
+    """Return the forms of a secret that a text may contain: plain, quoted for a URL, and escaped for JSON."""
     return sorted({secret, quote(secret, safe=""), json.dumps(secret)[1:-1]} - {""}, key=len, reverse=True)
 
 
 class Api:
-    """One API: a root, the way its errors read, and the token it takes.
+    """One API: its root, the reader of its errors, and its token.
 
     Args:
         client: The connector's client.
-        root: Configured address that all paths are put behind.
-        read_refusal: Reads an error answer.
+        root: Configured address that all paths are appended to.
+        read_refusal: Parses an error answer.
         token: Bearer token; None for none.
-        signs_in: Whether this is the API that gives tokens, so that a refusal is of the credentials.
+        signs_in: Whether this is the API that issues tokens, so that a refusal concerns the credentials.
         headers: Sent with every request.
-        patience: How long a request is repeated.
+        patience: Limits of the retries.
     """
 
     def __init__(
@@ -220,15 +220,15 @@ class Api:
         self._patience = patience
 
     def with_headers(self, headers: Headers) -> Api:
-        """The same API, with these headers sent with every request."""
+        """Return the same API with additional headers on every request."""
         return self._changed(headers=headers)
 
     def reading(self, read_refusal: Callable[[requests.Response], Refusal]) -> Api:
-        """The same API, for requests whose errors read otherwise."""
+        """Return the same API with another parser of error answers."""
         return self._changed(read_refusal=read_refusal)
 
     def with_patience(self, patience: Patience) -> Api:
-        """Return the same API, for requests that are repeated for another time."""
+        """Return the same API with other limits for retries."""
         return self._changed(patience=patience)
 
     def _changed(self, **changed: Any) -> Api:
@@ -243,7 +243,7 @@ class Api:
 
     @property
     def client(self) -> Client:
-        """The session that its requests go by."""
+        """Return the client that sends its requests."""
         return self._client
 
     def sign_in(self) -> None:
@@ -256,7 +256,7 @@ class Api:
             self._token.prepare()
 
     def error(self, request: str, cause: str, remedy: str) -> AnswerError:
-        """An error about an answer of this API."""
+        """Return an error about an answer of this API."""
         return AnswerError(self._client.provider, request, cause, remedy)
 
     def endless(self, request: str, cause: str, remedy: str) -> EndlessError:
@@ -264,26 +264,26 @@ class Api:
         return EndlessError(self._client.provider, request, cause, remedy)
 
     def get(self, path: str, kind: type[T], parameters: Parameters | None = None) -> T:
-        """The decoded answer to a GET."""
+        """Send a GET and return the decoded answer."""
         return self.answer("GET", path, kind, params=parameters)[0]
 
     def post(self, path: str, kind: type[T], body: object) -> T:
-        """The decoded answer to a POST of JSON."""
+        """Send a POST of JSON and return the decoded answer."""
         return self.answer("POST", path, kind, json=body)[0]
 
     def answer(self, method: str, path: str, kind: type[T], **content: Any) -> tuple[T, Headers]:
-        """The decoded answer and its headers.
+        """Send a request and return the decoded answer and its headers.
 
         Args:
-            method: HTTP method. Whatever it is, the request may be sent several times.
-            path: Path behind the root, quoted.
+            method: HTTP method. A request may be sent several times, whatever its method.
+            path: Path below the root, quoted.
             kind: Type of the answer.
             **content: ``params``, ``json`` or ``data`` as in ``requests``.
 
         Raises:
             RefusedError: The provider refused.
             UnavailableError: All attempts failed.
-            NetworkError: Certificates or the proxy stand in the way.
+            NetworkError: Certificates or the proxy block the request.
             AnswerError: The answer is no JSON, or not of that type.
             StoppedError: The caller was asked to stop.
         """
@@ -298,26 +298,26 @@ class Api:
             raise self._refused(request, response, bearer)
         body = response.content
         if is_page(body):
-            cause = f"HTTP {response.status_code} with an HTML page in place of JSON"
+            cause = f"HTTP {response.status_code} with an HTML page instead of JSON"
             raise Again(self.error(request, cause, _PAGE_REMEDY))
-        if told := _error_within(body):
+        if reason := _error_within(body):
             cause = (
-                f"HTTP {response.status_code} with an error in place of an answer: {self._client.safe(told, bearer)}"
+                f"HTTP {response.status_code} with an error instead of an answer: {self._client.safe(reason, bearer)}"
             )
             raise self.error(request, cause, _REPORT)
         try:
             return decode(body, kind), response.headers
         except msgspec.ValidationError as error:
-            told = self._client.safe(str(error), bearer)
-            raise self.error(request, f"the answer is of another shape: {told}", _REPORT) from None
+            reason = self._client.safe(str(error), bearer)
+            raise self.error(request, f"the answer does not have the documented shape: {reason}", _REPORT) from None
         except RecursionError:
-            raise self.error(request, "the answer is nested too deep to be read", _REPORT) from None
+            raise self.error(request, "the answer is nested too deeply to be read", _REPORT) from None
         except ValueError as error:
-            told = self._client.safe(str(error), bearer) if body else "it is empty"
-            raise Again(self.error(request, f"the answer is no JSON: {told}", _REPORT)) from None
+            reason = self._client.safe(str(error), bearer) if body else "it is empty"
+            raise Again(self.error(request, f"the answer is no JSON: {reason}", _REPORT)) from None
 
     def _send(self, method: str, path: str, request: str, content: Mapping[str, Any]) -> tuple[requests.Response, str]:
-        """Send a request; send it a second time where the token is no longer valid."""
+        """Send a request; repeat it once with a new token if the token is no longer valid."""
         bearer = self._token.value() if self._token else ""
         response = self._exchange(method, path, request, bearer, content)
         if response.status_code == 401 and self._token:
@@ -339,13 +339,13 @@ class Api:
         except _TooLargeError:
             cause = f"the answer is larger than {LARGEST_ANSWER // 2**20} MiB"
             raise self.error(request, cause, "Check the configured address of the API and the proxy.") from None
-        # The library passes on what sockets, TLS, the parser of headers and the decoders of bodies raise, whatever
-        # that is, and its texts hold addresses with their query, and headers: nothing of it may go further.
+        # The library passes on any error of sockets, TLS, header parsing and body decoding. The texts of these errors
+        # contain addresses with their query, and headers, so they must not be shown.
         except Exception as error:  # noqa: BLE001
             raise self._broken(request, error, bearer) from None
 
     def _require_certificates(self, request: str) -> None:
-        """Refuse certificates of the environment that can't be used: the library would not say which variable."""
+        """Refuse unusable certificates from the environment: the library's error would not name the variable."""
         trusted = bundle()
         if trusted and (fault := trusted.fault()):
             cause = f"{trusted.variable} names {trusted.path}, which {fault}"
@@ -357,11 +357,11 @@ class Api:
         if not isinstance(error, _NETWORK) or isinstance(error, _NEVER_SENT):
             cause = f"the exchange could not be carried out ({type(error).__name__})"
             return self.error(request, cause, _REPORT)
-        # The whole text of the error would hold the address with its query.
+        # The whole text of the error would contain the address with its query.
         reason = getattr(error.args[0], "reason", None) if error.args else None
-        told = self._client.safe(str(reason), bearer) if reason else ""
-        told = f"{type(error).__name__}: {told}" if told else type(error).__name__
-        found, passing = unreachable(self._client.provider, request, error, host_of(self._root), told)
+        text = self._client.safe(str(reason), bearer) if reason else ""
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        found, passing = unreachable(self._client.provider, request, error, host_of(self._root), text)
         return Again(found) if passing else found
 
     def _refused(self, request: str, response: requests.Response, bearer: str) -> Exception:
@@ -372,10 +372,10 @@ class Api:
         if status == 407:
             return NetworkError(provider, request, "the proxy asks for a sign-in (HTTP 407)", PROXY_SIGN_IN)
         refusal = self._read_refusal(response)
-        told = " ".join(part for part in (refusal.code, refusal.message) if part)
+        message = " ".join(part for part in (refusal.code, refusal.message) if part)
         if not refusal.code and is_page(response.content):
-            told, refusal = "an HTML page in place of the provider's error", Refusal(remedy=_PAGE_REMEDY)
-        cause = self._client.safe(f"HTTP {status}: {told or response.reason or 'no reason given'}", bearer)
+            message, refusal = "an HTML page instead of the provider's error", Refusal(remedy=_PAGE_REMEDY)
+        cause = self._client.safe(f"HTTP {status}: {message or response.reason or 'no reason given'}", bearer)
         throttled = refusal.throttled or status == 429
         if throttled or refusal.passing or status == 408 or status >= 500:
             wait = refusal.wait if refusal.wait is not None else retry_after(response)
@@ -390,19 +390,19 @@ class Api:
 
 
 def _error_within(body: bytes) -> str:
-    """The error that an answer holds whose status says that all is well; "" where it holds none."""
+    """Return the error inside an answer whose status is a success; "" if there is none."""
     if len(body) > _READ or b'"error"' not in body:
         return ""
     try:
         found = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     except (ValueError, RecursionError):
         return ""
-    told = bytes(found.get("error", msgspec.Raw(b"null"))).decode(errors="replace")
-    return "" if told in ("null", "false", '""') else told
+    error = bytes(found.get("error", msgspec.Raw(b"null"))).decode(errors="replace")
+    return "" if error in ("null", "false", '""') else error
 
 
 def error_body(response: requests.Response) -> dict[str, Any]:
-    """The JSON object that an error answer holds; empty where it holds none."""
+    """Return the JSON object of an error answer; empty if there is none."""
     try:
         body = msgspec.json.decode(response.content)
     except (msgspec.DecodeError, RecursionError):
@@ -411,10 +411,10 @@ def error_body(response: requests.Response) -> dict[str, Any]:
 
 
 def error_text(response: requests.Response) -> str:
-    """The beginning of an error answer as text, whatever its headers say of the letters used."""
+    """Return the beginning of an error answer as text, whatever encoding its headers claim."""
     return response.content[:_READ].decode(errors="replace")
 
 
 def fits_header(value: str) -> bool:
-    """Return whether a text can be a header's value: the library refuses others with a message that holds them."""
+    """Return whether a text can be a header's value: the library's error for others would contain the text."""
     return value != "" and value.isascii() and value.isprintable() and value == value.strip()

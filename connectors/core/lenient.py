@@ -1,4 +1,4 @@
-"""Single values of answers, read one by one: an odd one is unknown, and costs none of the others."""
+"""Lenient parsing of single values in answers: an invalid value is unknown and does not affect the others."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["LARGEST_FILE", "each", "size_in", "text_in", "time_in"]
 T = TypeVar("T")
 
 LARGEST_FILE = 2**53 - 1
-"""Bytes: no provider takes files of even a thousandth of this (Google Drive 5 TB), and above it JSON's numbers are no
-longer exact in most libraries. What claims to be larger is no size."""
+"""Bytes: no provider accepts files of even a thousandth of this (Google Drive 5 TB), and most libraries lose precision
+in larger JSON numbers. A larger value is not a size."""
 _DIGITS = len(str(LARGEST_FILE))
 
 
@@ -29,35 +29,35 @@ def each(items: Sequence[msgspec.Raw], kind: type[T]) -> Iterator[T]:
             continue
 
 
-def size_in(told: object) -> int | None:
-    """Return a file's size in bytes, told as a number or as text; None where it can be no file's."""
-    digits = isinstance(told, str) and told.isascii() and told.isdecimal() and len(told) <= _DIGITS
-    whole = isinstance(told, float) and told.is_integer()
-    if isinstance(told, str | float) and (digits or whole):
-        told = int(told)
-    if isinstance(told, bool) or not isinstance(told, int):
+def size_in(value: object) -> int | None:
+    """Return a file's size in bytes from a number or a text; None if it can't be the size of a file."""
+    digits = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _DIGITS
+    whole = isinstance(value, float) and value.is_integer()
+    if isinstance(value, str | float) and (digits or whole):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return told if 0 <= told <= LARGEST_FILE else None
+    return value if 0 <= value <= LARGEST_FILE else None
 
 
-def text_in(told: object) -> str:
+def text_in(value: object) -> str:
     """Return a text, or a number as text; "" for anything else."""
-    if isinstance(told, bool) or not isinstance(told, str | int):
+    if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     try:
-        return str(told)
+        return str(value)
     except ValueError:
-        # A number of more digits than Python writes.
+        # The number has more digits than Python converts.
         return ""
 
 
-def time_in(told: object) -> datetime | None:
-    """Return a time as a provider writes it, UTC; None where it can't be read. Without a zone it counts as UTC."""
-    if not isinstance(told, str):
+def time_in(value: object) -> datetime | None:
+    """Parse a provider's time into UTC; return None if it can't be read. A time without a zone counts as UTC."""
+    if not isinstance(value, str):
         return None
     try:
-        time = datetime.fromisoformat(told)
+        time = datetime.fromisoformat(value)
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        # A time of the year 1 or 9999 may have none in UTC.
+        # A time in the year 1 or 9999 may not exist in UTC.
         return None

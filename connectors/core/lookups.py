@@ -1,4 +1,4 @@
-"""Looking files up in groups: what one list can tell of together, several groups at once."""
+"""File look-ups in groups: one list answers for a group, and several groups run in parallel."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from connectors.core.types import FileQuestion, FileSize
 __all__ = ["BULK_FROM", "THREADS", "Unreadable", "grouped", "in_parallel", "is_overtaken"]
 
 BULK_FROM = 3
-"""Least number of files for which one list request is worth making."""
+"""Smallest number of files for which a list request is cheaper than single ones."""
 THREADS = 8
-"""Groups looked up at once. Round trips take longer than the quota asks for; the quota is the limiter's business."""
+"""Groups looked up in parallel, since round trips take longer than the quota requires. The limiter keeps the quota."""
 
 _SURE = timedelta(seconds=10)
-"""A version made so long after the event at most is that of the event, as in ``detection/sql/sizes/answers.sql``."""
+"""A version made within this time after the event is the event's, as in ``detection/sql/sizes/answers.sql``."""
 MOST_UNREADABLE = 10
-"""Number of unreadable answers in a row from which single files are no longer the cause."""
+"""Number of unreadable answers in a row that single files can no longer explain."""
 
 Key = tuple[str, ...]
 
 
 class Unreadable:
-    """Counts answers about single files that can't be read: a few cost those files their sizes, many are an error."""
+    """Counter of unreadable answers about single files. A few only leave those sizes unknown; many are an error."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
 
     def bear(self, error: AnswerError) -> None:
-        """Note an answer that can't be read.
+        """Count an answer that can't be read.
 
         Raises:
             AnswerError: There were too many in a row.
@@ -43,12 +43,12 @@ class Unreadable:
             raise error
 
     def read(self) -> None:
-        """Note an answer that could be read."""
+        """Reset the count after an answer that could be read."""
         self._in_a_row = 0
 
 
 def is_overtaken(question: FileQuestion, present: FileSize) -> bool:
-    """Return whether the present version need not be the upload's, so that the versions before are worth a request."""
+    """Return whether the present version may differ from the upload's, so that earlier versions are worth a request."""
     if question.saves > 1 or present.modified_at is None:
         return True
     return present.modified_at > question.since + _SURE
@@ -60,7 +60,7 @@ def grouped(
     """Group questions by their key, the group of the most important question first.
 
     Returns:
-        Each group's questions by file and version, the earliest of those about the same.
+        Each group's questions by file and version; the earliest if several are about the same version.
     """
     groups: dict[Key, dict[tuple[str, str], FileQuestion]] = {}
     for question in questions:
@@ -75,9 +75,9 @@ def in_parallel(
     groups: Sequence[dict[tuple[str, str], FileQuestion]],
     look_up: Callable[[dict[tuple[str, str], FileQuestion]], Iterator[FileSize]],
 ) -> Iterator[FileSize]:
-    """The answers of all groups as they come, groups begun in their order.
+    """Yield the answers of all groups as they arrive; start the groups in order.
 
-    After an error no group is begun; what those in progress still tell is given before it is raised.
+    After an error no group is started; the answers of groups in progress are yielded before the error is raised.
 
     Raises:
         ConnectorError: As ``look_up``.

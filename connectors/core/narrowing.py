@@ -1,8 +1,8 @@
-"""Reading around what can't be read: a window that fails is halved until the rest of it lands.
+"""Reading around unreadable data: a window that fails is halved until the rest of it is read.
 
-Some failures are about the data asked for: a page of another shape, nested too deep, too large, or one on which the
-provider itself fails. Then a smaller window may go well. Others are about the provider or the access to it, and no
-window would fare better: these are raised.
+Some failures are caused by the requested data: a page that has another shape, is nested too deeply or is too large, or
+one on which the provider itself fails. Then a smaller window may succeed. Other failures concern the provider or the
+access to it; every window would fail, so these are raised.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from connectors.core.types import Gap, Page
 __all__ = ["BRIEF", "HOPELESS", "MOST_READS", "about_data", "narrowed"]
 
 BRIEF = Patience(attempts=2, seconds=30.0)
-"""For what failed before, and may fail for good: the usual patience would take minutes for each."""
+"""Retries of ranges that failed before and may never succeed: the usual patience would take minutes for each."""
 HOPELESS = 7
-"""Number of failed windows (the whole, its halves and quarters) after which, if none was read, none can be."""
+"""Failed windows (the whole, its halves and quarters) without a success after which the search stops."""
 MOST_READS = 48
-"""Windows asked for by halving. Twice what one bad minute of a day takes."""
-# The provider does not take the request itself: no other window would be taken.
+"""Upper bound on windows requested by halving: twice what one bad minute of a day takes."""
+# The provider refuses the request itself, so it would refuse every window.
 _REQUEST_REFUSED = re.compile(
     r"created_(after|before)|(start|end)[ _]?time|time range|Error in call to API function", re.IGNORECASE
 )
-# A proxy's or a service's word for being down.
+# A proxy or service says that it is down.
 _DOWN = (502, 503, 504)
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ Read = Callable[[datetime, datetime, Patience], Iterator[Page]]
 
 
 def about_data(error: ConnectorError) -> bool:
-    """Return whether another window of the same log might be read though this one can't."""
+    """Return whether another window of the same log might be readable although this one is not."""
     if isinstance(error, AnswerError):
         return not isinstance(error, EndlessError)
     if isinstance(error, UnavailableError):
@@ -66,21 +66,21 @@ def narrowed(
     patience: Patience = USUAL,
     raises: bool = True,
 ) -> Iterator[Page | Gap]:
-    """Read time ranges, and halve those that fail for what is in them.
+    """Read time ranges, and halve those that fail because of their data.
 
     Args:
         read: Reads a range, UTC; may fail after some pages.
         ranges: The ranges, ascending, without overlap.
-        smallest: A range that fails and is no longer than this is a gap.
+        smallest: A failing range of at most this length becomes a gap.
         unit: Unit of the gaps.
-        patience: How long requests are repeated until the first failure; after it, briefly.
-        raises: Whether to raise the first failure where nothing at all can be read; else all is a gap.
+        patience: Limits of the retries before the first failure; later requests are retried only briefly.
+        raises: Whether to raise the first failure if nothing at all can be read; otherwise all of it becomes a gap.
 
     Yields:
-        Pages, and at the end an open gap for each stretch that could not be read.
+        Pages, and at the end an open gap for each time range that could not be read.
 
     Raises:
-        ConnectorError: Nothing could be read, or a failure is not about the data.
+        ConnectorError: Nothing could be read, or a failure has another cause than the data.
     """
     waiting = deque(ranges)
     lost: list[tuple[datetime, datetime, ConnectorError]] = []
@@ -104,7 +104,7 @@ def narrowed(
             if hopeless:
                 lost += [(*each, error) for each in waiting]
                 break
-            logger.warning("%s to %s can't be read, its halves are tried: %s", stamp(start), stamp(end), error)
+            logger.warning("%s to %s can't be read; trying its halves: %s", stamp(start), stamp(end), error)
         else:
             some = True
     if first and not some and raises:
@@ -113,7 +113,7 @@ def narrowed(
 
 
 def _gaps(lost: Iterable[tuple[datetime, datetime, ConnectorError]], unit: str) -> Iterator[Gap]:
-    """The open gaps of what was lost; neighbours are one."""
+    """Yield open gaps for the lost ranges; join adjacent ones."""
     gap: Gap | None = None
     for start, end, error in sorted(lost, key=lambda each: each[0]):
         if gap and gap.end == start:

@@ -1,4 +1,4 @@
-"""Proxy and certificates: what the environment sets for all requests, and what to do where they stand in the way."""
+"""Proxy and certificates: what the environment sets for all requests, and remedies if they block a request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from connectors.core.errors import ConnectorError, NetworkError, UnavailableErro
 __all__ = ["PROXY_SIGN_IN", "Bundle", "bundle", "host_of", "is_page", "unreachable"]
 
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Variables that name certificates to trust, the first that is set wins; the library knows of the first two only."""
+"""Variables that name trusted certificates; the first that is set wins. The library knows the first two only."""
 _PROXIES = "HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY)"
 _PAGE = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _STATUS = "Check the network, the proxy and the provider's status page."
@@ -42,7 +42,7 @@ class Bundle:
     path: str
 
     def fault(self) -> str:
-        """Return why they can't be used; "" where they can."""
+        """Return why they can't be used; "" if they can."""
         path = Path(self.path)
         try:
             if path.is_dir():
@@ -56,17 +56,17 @@ class Bundle:
 
 
 def bundle() -> Bundle | None:
-    """Return the certificates that the environment names; None where the library's own are to be trusted."""
+    """Return the certificates that the environment names; None to trust the library's own."""
     return next((Bundle(name, path) for name in _BUNDLES if (path := os.environ.get(name, "").strip())), None)
 
 
 def is_page(body: bytes) -> bool:
-    """Return whether an answer is a page for people, as sign-in pages of networks and proxies are."""
+    """Return whether an answer is an HTML page, such as the sign-in page of a network or proxy."""
     return bool(_PAGE.match(body[:4096]))
 
 
 def unreachable(provider: str, request: str, error: Exception, host: str, reason: str) -> tuple[ConnectorError, bool]:
-    """Name the cause of a request that came to no answer.
+    """Name the cause of a request without an answer.
 
     Args:
         provider: Name of the provider.
@@ -81,8 +81,8 @@ def unreachable(provider: str, request: str, error: Exception, host: str, reason
     chain = list(_chain(error))
     texts = " ".join(str(each) for each in chain)
     if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
-        cause = "the environment's proxy, or the configured address, is none that can be used"
-        to_do = f"Correct {_PROXIES}: http://proxy.example.com:8080, SOCKS is not supported. Else correct the address."
+        cause = "the environment's proxy or the configured address can't be used"
+        to_do = f"Correct {_PROXIES}: http://proxy.example.com:8080, SOCKS is not supported. Or correct the address."
         return NetworkError(provider, request, cause, to_do), False
     if isinstance(error, requests.exceptions.ProxyError) and "407" in texts:
         return NetworkError(provider, request, "the proxy asks for a sign-in (407)", PROXY_SIGN_IN), False
@@ -110,7 +110,7 @@ def host_of(root: str) -> str:
 
 
 def _untrusted(provider: str, request: str, host: str, texts: str) -> NetworkError:
-    why = next((told for told in ("self-signed", "expired", "mismatch", "local issuer") if told in texts), "")
+    why = next((sign for sign in ("self-signed", "expired", "mismatch", "local issuer") if sign in texts), "")
     named = {
         "self-signed": "it is signed by an authority that this machine does not trust",
         "local issuer": "it is signed by an authority that this machine does not trust",
@@ -126,7 +126,7 @@ def _untrusted(provider: str, request: str, host: str, texts: str) -> NetworkErr
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came of, as far as the libraries keep it."""
+    """Yield an error and its causes, as far as the libraries keep them."""
     seen: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting:

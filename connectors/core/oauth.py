@@ -1,4 +1,4 @@
-"""Signing in by a form posted to a token endpoint (OAuth 2)."""
+"""OAuth 2 sign-in: a form posted to a token endpoint."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["USUAL_LIFE", "form_token"]
 
 USUAL_LIFE = 3600.0
 LONGEST_LIFE = 24 * 3600.0
-"""Seconds after which a token is renewed, however long it is said to live."""
-# OAuth's words for a failure in passing, which need not come with a status of one.
+"""Seconds after which a token is renewed, even if the provider says that it is valid longer."""
+# OAuth's codes for a temporary failure; the HTTP status may not show it.
 _PASSING = frozenset({"internal_failure", "server_error", "slow_down", "temporarily_unavailable"})
 
 
@@ -30,21 +30,21 @@ class _Answer(msgspec.Struct):
 def form_token(
     client: Client, url: str, form: Callable[[], Mapping[str, str]], remedy: str, *, subject: str = ""
 ) -> Token:
-    """A token given for a form.
+    """Return a token that is issued for a form.
 
     Args:
         client: The connector's client.
         url: Configured address of the token endpoint.
-        form: Makes the fields of the form.
-        remedy: What to do where the credentials are refused.
+        form: Returns the fields of the form.
+        remedy: What to do if the credentials are refused.
         subject: Whom the token acts as, for the message; "" for the application itself.
     """
 
     def read_refusal(response: requests.Response) -> Refusal:
         body = error_body(response)
-        code, told = text_in(body.get("error")), text_in(body.get("error_description"))
+        code, description = text_in(body.get("error")), text_in(body.get("error_description"))
         acting = f"(acting as {subject})" if subject else ""
-        return Refusal(code, f"{told} {acting}".strip(), passing=code in _PASSING, remedy=remedy)
+        return Refusal(code, f"{description} {acting}".strip(), passing=code in _PASSING, remedy=remedy)
 
     api = Api(client, url, read_refusal, signs_in=True)
 
@@ -52,10 +52,10 @@ def form_token(
         answer, _ = api.answer("POST", "", _Answer, data=dict(form()))
         token = answer.access_token
         if not isinstance(token, str) or not fits_header(token) or " " in token:
-            raise _unusable(api, url, "holds no token that a request can bear")
+            raise _unusable(api, url, "holds no token that fits into a request header")
         life = USUAL_LIFE if answer.expires_in is None else seconds_in(answer.expires_in)
         if life is None:
-            raise _unusable(api, url, "says nothing that can be read of how long its token lives (expires_in)")
+            raise _unusable(api, url, "does not say how long its token is valid (expires_in)")
         return token, min(life, LONGEST_LIFE)
 
     return Token(sign_in)

@@ -1,7 +1,7 @@
 """The provider's clock, read from the header ``Date`` of its answers.
 
-A header tells the second in which an answer was written, somewhere between the sending of the request and the coming
-of the answer. Each answer so bounds how far the local clock is off; the one with the least delay bounds it best.
+The header gives the second in which an answer was written: after the request was sent, and before the answer arrived.
+So each answer bounds how far the local clock is off; the answer with the shortest delay gives the narrowest bounds.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from email.utils import parsedate_to_datetime
 __all__ = ["TOLERANCE", "ProviderTime"]
 
 TOLERANCE = timedelta(minutes=2)
-"""A clock that is off by no more is taken as right: no decision here is finer, and hosts differ by seconds."""
+"""A clock that is off by at most this counts as right: no decision needs more, and hosts differ by seconds."""
 _SECOND = timedelta(seconds=1)
 _KEPT = 8
-"""Answers looked at: enough to have a quick one among them, few enough to follow a clock that is set."""
+"""Number of answers kept: enough to include a quick one, few enough to follow a clock that is corrected."""
 _EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-"""A header beyond these tells of a broken server, not of this machine's clock."""
+"""A header outside these comes from a broken server and says nothing about this machine's clock."""
 
 
 def _wall() -> datetime:
@@ -31,7 +31,7 @@ def _wall() -> datetime:
 
 @dataclass(frozen=True)
 class _Bounds:
-    """Least and greatest time that the local clock is ahead."""
+    """Smallest and largest possible lead of the local clock."""
 
     least: timedelta
     most: timedelta
@@ -49,10 +49,10 @@ class _Bounds:
 
 
 class ProviderTime:
-    """The local clock, corrected by what the answers of a provider tell. For any number of threads.
+    """The local clock, corrected by the ``Date`` headers of a provider's answers. Safe for any number of threads.
 
-    Where time is played out (``now`` is not this machine's clock), a server that keeps to this machine's time says
-    nothing about the time played: that there is no difference is what counts then.
+    When time is simulated (``now`` is not this machine's clock), a server that runs on this machine's time says nothing
+    about the simulated time. Then the skew counts as that to this machine's clock.
 
     Args:
         now: The local clock, UTC with zone.
@@ -66,14 +66,14 @@ class ProviderTime:
         self._heard: deque[_Bounds] = deque(maxlen=_KEPT)
 
     def begin(self) -> Callable[[Mapping[str, str]], None]:
-        """Note that a request is sent now; call what this returns with the headers of its answer."""
+        """Record that a request is sent now; return a function to call with the headers of its answer."""
         sent, sent_by_wall = self._now(), self._wall()
 
         def answered(headers: Mapping[str, str]) -> None:
-            told = _date(headers)
-            if told is None:
+            dated = _date(headers)
+            if dated is None:
                 return
-            heard, by_wall = _bounds(sent, self._now(), told), _bounds(sent_by_wall, self._wall(), told)
+            heard, by_wall = _bounds(sent, self._now(), dated), _bounds(sent_by_wall, self._wall(), dated)
             if abs(by_wall.middle) <= min(TOLERANCE, abs(heard.middle)):
                 heard = by_wall
             with self._lock:
@@ -83,12 +83,12 @@ class ProviderTime:
 
     @property
     def skew(self) -> timedelta | None:
-        """The local clock less the provider's; None before an answer that tells."""
+        """Return the local clock minus the provider's; None before an answer with a usable ``Date`` header."""
         with self._lock:
             heard = list(self._heard)
         if not heard:
             return None
-        # Two answers in a row that contradict the best one before: a clock was set meanwhile.
+        # The last two answers contradict all bounds of the best one: a clock was corrected meanwhile.
         best = min(heard, key=lambda bounds: bounds.width)
         latest = heard[-2:]
         if len(latest) == 2 and latest[0].agrees(latest[1]) and not any(each.agrees(best) for each in latest):
@@ -96,7 +96,7 @@ class ProviderTime:
         return best.middle
 
     def now(self) -> datetime:
-        """Return the present by the provider's clock, as far as it was heard; the local clock within the tolerance."""
+        """Return the present by the provider's clock; by the local one if that is within the tolerance or unchecked."""
         now, skew = self._now(), self.skew
         if skew is None or abs(skew) <= TOLERANCE:
             return now
@@ -106,7 +106,7 @@ class ProviderTime:
             return now
 
     def present(self, sign_in: Callable[[], None]) -> datetime:
-        """Return ``now()``; signs in before, where no answer was heard yet.
+        """Return ``now()``; sign in before if there was no answer yet.
 
         Raises:
             ConnectorError: Signing in failed.
@@ -116,7 +116,7 @@ class ProviderTime:
         return self.now()
 
     def warning(self) -> str:
-        """Return a sentence on a clock that is off by more than the tolerance, for a remedy; "" where it is not."""
+        """Return a sentence for a remedy if the clock is off by more than the tolerance; else ""."""
         skew = self.skew
         if skew is None or abs(skew) <= TOLERANCE:
             return ""
@@ -127,25 +127,25 @@ class ProviderTime:
         )
 
 
-def _bounds(sent: datetime, answered: datetime, told: datetime) -> _Bounds:
-    # The header leaves out the fraction of the second.
-    return _Bounds(sent - told - _SECOND, max(answered, sent) - told)
+def _bounds(sent: datetime, answered: datetime, dated: datetime) -> _Bounds:
+    # The header omits fractions of a second.
+    return _Bounds(sent - dated - _SECOND, max(answered, sent) - dated)
 
 
 def _date(headers: Mapping[str, str]) -> datetime | None:
-    """The header Date; None where it can't be trusted: a cache sends its copy's, and says so by Age."""
+    """Return the header Date; None if it can't be trusted. A cache sends the Date of its copy, and a header Age."""
     if "Age" in headers:
         return None
     try:
-        told = parsedate_to_datetime(str(headers.get("Date", "")))
-        told = told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+        dated = parsedate_to_datetime(str(headers.get("Date", "")))
+        dated = dated.astimezone(UTC) if dated.tzinfo else dated.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None
-    return told if _EARLIEST <= told <= _LATEST else None
+    return dated if _EARLIEST <= dated <= _LATEST else None
 
 
 def _said(span: timedelta) -> str:
-    """A span for people, in its largest fitting unit."""
+    """Format a duration for people in its largest fitting unit."""
     for unit, length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1)), ("minutes", timedelta(minutes=1))):
         if span >= 2 * length:
             return f"{span / length:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""Keeps the requests to an API below its quota, over all threads and processes that share a state file."""
+"""Rate limiter that keeps requests below an API's quota, for all threads and processes that share a state file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["Limiter", "Limits"]
 _SLOTS = 60
 """Parts of a period in which requests are counted together."""
 _SIZE = 1024
-"""Bytes of the state file: always written whole, so that what is read is never the rest of something longer."""
+"""Bytes of the state file. It is always written whole, so that no rest of a longer state remains."""
 _SECOND = 1_000_000_000
 
 
@@ -31,9 +31,9 @@ class _State(msgspec.Struct):
 
     Attributes:
         width: Length of a slot.
-        seen: Latest time at which anybody looked.
+        seen: Latest time at which a process used the state.
         taken: Requests of each slot, that of ``seen`` first.
-        paused_until: Nothing goes before this.
+        paused_until: No request is sent before this.
     """
 
     width: int
@@ -43,18 +43,18 @@ class _State(msgspec.Struct):
 
 
 class Limiter:
-    """Lets at most so many requests go in any stretch of time as long as the period.
+    """Limiter that lets at most ``requests`` go in any interval of length ``period``.
 
-    Processes that end in whatever way leave nothing that others wait for. A clock that is put back costs a wait of
-    two periods at most; one that is put forward lets go what the skipped time would have.
+    A process that ends, in any way, leaves no lock behind. A clock that is set back costs a wait of two periods at
+    most; a clock that is set forward frees the requests of the skipped time.
 
     Args:
-        state: File shared by all processes that use the API, made when needed. None: this object only.
-        requests: So many requests.
-        period: In such a time.
-        stop: Once it is set, whoever waits gets a ``StoppedError``.
+        state: File shared by all processes that use the API, created when needed. None: this object only.
+        requests: Number of requests that may go per period.
+        period: Length of the period.
+        stop: Once it is set, every wait ends with a ``StoppedError``.
         clock: Nanoseconds since 1970.
-        patience: Seconds after its first attempt within which a request that failed may be repeated.
+        patience: Seconds after its first attempt within which a failed request may be retried.
     """
 
     def __init__(
@@ -78,19 +78,19 @@ class Limiter:
         self.patience = patience
         self._memory = b""
         self._handle: int | None = None
-        # Threads wait here, without polling; only processes meet at the file.
+        # Threads wait here without polling; the file only coordinates processes.
         self._threads = threading.Lock()
 
     def take(self, wanted: int) -> int:
-        """Take as many of the requests as may go at this moment, without waiting.
+        """Take as many requests as may go at this moment, without waiting.
 
         Returns:
-            How many may go, from none to all wanted; they count as gone.
+            How many may go, from none to all wanted; they count as sent.
         """
         return self._take(wanted)[0]
 
     def wait(self, requests: int = 1) -> None:
-        """Wait until so many requests may go, and take them.
+        """Wait until this number of requests may go, and take them.
 
         Raises:
             StoppedError: The caller was asked to stop.
@@ -103,7 +103,7 @@ class Limiter:
             self.rest(pause)
 
     def pause(self, seconds: float) -> None:
-        """Stop requests of all threads and processes for so long: the provider asks for it."""
+        """Stop the requests of all threads and processes for a time, because the provider asks for it."""
         with self._held() as state:
             state.paused_until = max(state.paused_until, state.seen + round(seconds * _SECOND))
 
@@ -131,7 +131,7 @@ class Limiter:
 
     @contextmanager
     def _held(self) -> Iterator[_State]:
-        """The state at this moment, nobody else's until the block ends, and kept then."""
+        """Lock the state and bring it up to this moment; save it when the block ends."""
         with self._threads:
             if self._path is None:
                 state = self._now(self._memory)
@@ -139,10 +139,10 @@ class Limiter:
                 self._memory = msgspec.json.encode(state)
                 return
             if self._handle is None:
-                # Kept open: opening a file can cost more than all the rest of a request.
+                # Kept open: opening a file can cost more than the rest of a request.
                 self._handle = _opened(self._path)
                 weakref.finalize(self, os.close, self._handle)
-            # The kernel lets go of it when the process ends, however that comes about.
+            # The kernel releases the lock when the process ends, in any way.
             fcntl.flock(self._handle, fcntl.LOCK_EX)
             try:
                 state = self._now(os.pread(self._handle, _SIZE, 0))
@@ -157,15 +157,15 @@ class Limiter:
         try:
             state = msgspec.json.decode(kept, type=_State)
         except msgspec.DecodeError:
-            # Nothing kept yet, or nothing that says anything.
+            # No state yet, or an unreadable one.
             state = _State(self._width, now)
         if state.width != self._width or state.seen - now > self._period:
-            # Another period, or the clock was put back: when the requests went is not known, so it was just now.
+            # Another period, or the clock was set back: the time of the requests is unknown, so they count as sent now.
             state = _State(self._width, now, [sum(state.taken)], now + max(0, state.paused_until - state.seen))
-        # A clock that is a little behind (another machine's, or a correction) must not make requests older.
+        # A clock that is slightly behind (another machine's, or a correction) must not make requests older.
         now = max(now, state.seen)
         new = now // self._width - state.seen // self._width
-        # A request counts until its slot lies wholly outside the period: hence one slot more.
+        # A request counts until its slot lies wholly outside the period, so one slot is added.
         state.taken = ([0] * min(new, _SLOTS + 1) + (state.taken or [0]))[: _SLOTS + 1]
         state.seen = now
         return state
@@ -184,8 +184,8 @@ class Limits:
     """The limiters of one connector's APIs.
 
     Args:
-        directory: Where the state files are; None: limits hold for this process only.
-        stop: Once it is set, whoever waits for a limiter gets a ``StoppedError``.
+        directory: Directory of the state files; None: limits hold for this process only.
+        stop: Once it is set, every wait for a limiter ends with a ``StoppedError``.
     """
 
     def __init__(self, directory: Path | None, stop: threading.Event | None = None) -> None:
@@ -193,6 +193,6 @@ class Limits:
         self._stop = stop or threading.Event()
 
     def per_minute(self, api: str, requests: int) -> Limiter:
-        """A limiter of the API of that name."""
+        """Return a limiter for the named API."""
         state = self._directory / f"{api}.json" if self._directory else None
         return Limiter(state, requests, timedelta(minutes=1), stop=self._stop)

@@ -1,4 +1,4 @@
-"""Keeps events as received: one line of valid Unicode each, otherwise byte for byte."""
+"""Raw events as received: one line of valid Unicode each, otherwise byte for byte."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _LINE_BREAKS = bytes.maketrans(b"\r\n", b"  ")
 def decode(body: bytes, kind: type[T]) -> T:
     """Decode an answer; ``msgspec.Raw`` fields keep their bytes.
 
-    One odd file name must not make a whole page unreadable, so bytes that are not UTF-8 and escapes of half a
-    character (Windows allows them in names) are replaced by U+FFFD, control characters by a space.
+    One invalid file name must not make a whole page unreadable. So bytes that are not UTF-8 and escapes of unpaired
+    surrogates (Windows allows them in names) are replaced by U+FFFD, control characters by a space.
 
     Raises:
         msgspec.ValidationError: JSON of another shape.
@@ -50,9 +50,9 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 
 def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    """Return the decoder of a type, made once.
+    """Return the decoder of a type, created once.
 
-    What a type holds is found out when it is first used, and threads that do so at once crash the process.
+    The library inspects a type on first use; several threads doing so at once crash the process.
     """
     with _deciding:
         if kind not in _decoders:
@@ -65,11 +65,11 @@ def _whole(escape: re.Match[bytes]) -> bytes:
 
 
 def lines(events: Sequence[msgspec.Raw]) -> bytes:
-    """The events, each on one line.
+    """Return the events, each on one line.
 
-    What is no object is wrapped in one, so that it can be rejected with a reason and nothing is lost.
+    A value that is not an object is wrapped in one, so that it can be quarantined with a reason and nothing is lost.
     """
-    # Nearly all pages are compact JSON of objects, which the whole and each first byte show sooner than each event.
+    # Nearly all pages are compact JSON of objects: checking the whole and each first byte is faster than each event.
     text = b"\n".join((*events, b""))
     if (
         b"\r" not in text
@@ -81,6 +81,6 @@ def lines(events: Sequence[msgspec.Raw]) -> bytes:
 
 
 def _line(event: bytes) -> bytes:
-    # JSON has no line breaks within strings, so those found stand between tokens.
+    # JSON strings contain no line breaks, so all line breaks are between tokens.
     line = event.translate(_LINE_BREAKS).strip()
     return line + b"\n" if line.startswith(b"{") else b'{"uploadwatch_not_an_object": ' + line + b"}\n"

@@ -1,4 +1,4 @@
-"""Repeating what failed in passing: how often, after how long, and what is logged meanwhile."""
+"""Retries of temporary failures: how often, after which wait, and what is logged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 ATTEMPTS = 7
 LONGEST_WAIT = 300.0
-"""Seconds that a provider may ask for before another attempt; a run that sleeps longer had better come back later."""
+"""Longest wait in seconds that a provider may ask for; beyond it the run fails and a later run tries again."""
 LONGEST_BACKOFF = 60.0
 _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?")
 logger = logging.getLogger(__name__)
@@ -42,11 +42,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Patience:
-    """Limits for repeating a request that fails though the provider does not throttle.
+    """Limits for retries of a request that fails although the provider does not throttle.
 
     Attributes:
-        attempts: Attempts at most.
-        seconds: No attempt begins later than this after the first.
+        attempts: Upper bound on attempts.
+        seconds: No attempt starts later than this after the first.
     """
 
     attempts: int = ATTEMPTS
@@ -56,13 +56,13 @@ class Patience:
 USUAL = Patience()
 
 
-class Again(Exception):  # noqa: N818 -- no error yet: it is one when all attempts are used up
-    """The attempt may be repeated.
+class Again(Exception):  # noqa: N818 -- it becomes an error only when all attempts are used up
+    """A failed attempt that may be retried.
 
     Attributes:
-        error: What it comes to if it is not.
-        wait: Seconds to wait before, where the provider named them.
-        throttled: Whether the provider had too many requests, not only this one to fail.
+        error: The error to raise if it is not retried.
+        wait: Seconds to wait before the retry, if the provider named them.
+        throttled: Whether the provider throttled, rather than this request failed.
     """
 
     def __init__(self, error: ConnectorError, wait: float | None = None, *, throttled: bool = False) -> None:
@@ -73,7 +73,7 @@ class Again(Exception):  # noqa: N818 -- no error yet: it is one when all attemp
 
 
 class _Stop(stop_base):
-    """Ends the attempts; a provider that throttles has the usual patience, whatever the request's own is."""
+    """End of the attempts. For a provider that throttles the usual patience applies, not the request's own."""
 
     def __init__(self, patience: Patience, longest: float) -> None:
         self._patience = patience
@@ -89,7 +89,7 @@ class _Stop(stop_base):
 def retrying(attempt: Callable[[], T], limiter: Limiter, patience: Patience = USUAL) -> T:
     """Call ``attempt`` until it no longer raises ``Again``, or the attempts or the limiter's patience are used up.
 
-    Where the provider throttles or names a time to wait, all others that the limiter keeps back wait, too.
+    If the provider throttles or names a time to wait, all other requests of the limiter wait, too.
 
     Raises:
         ConnectorError: The error within the last ``Again``.
@@ -125,28 +125,28 @@ def backoff(attempt: int) -> float:
     return min(LONGEST_BACKOFF, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 -- no secret
 
 
-def seconds_in(told: object) -> float | None:
-    """Return a number of seconds as a provider tells it, a number or a text; None where it is none that can be."""
-    if isinstance(told, bool):
+def seconds_in(value: object) -> float | None:
+    """Return a provider's number of seconds, given as a number or a text; None if it is not a valid wait."""
+    if isinstance(value, bool):
         return None
-    if isinstance(told, str):
-        return float(told) if _NUMBER.fullmatch(told.strip()) and told.isascii() else None
-    if not isinstance(told, int | float):
+    if isinstance(value, str):
+        return float(value) if _NUMBER.fullmatch(value.strip()) and value.isascii() else None
+    if not isinstance(value, int | float):
         return None
     try:
-        seconds = float(told)
+        seconds = float(value)
     except OverflowError:
         return None
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """Return the seconds in ``Retry-After``, a number or a date; None where it is missing or can't be read."""
+    """Return the seconds in ``Retry-After``, a number or a date; None if it is missing or can't be read."""
     text = str(response.headers.get("Retry-After", "")).strip()
     if (seconds := seconds_in(text)) is not None:
         return seconds
     try:
-        # A date counts on the server's clock, which the header Date tells.
+        # A date is on the server's clock, which the header Date shows.
         until, now = parsedate_to_datetime(text), parsedate_to_datetime(str(response.headers.get("Date", "")))
         return max(0.0, (until - now).total_seconds())
     except (ValueError, TypeError, OverflowError, IndexError):
@@ -165,5 +165,5 @@ def _patience(state: RetryCallState, own: Patience) -> Patience:
 
 def _wait(state: RetryCallState) -> float:
     again = _again(state)
-    told = again.wait if again else None
-    return backoff(state.attempt_number) if told is None else told
+    seconds = again.wait if again else None
+    return backoff(state.attempt_number) if seconds is None else seconds

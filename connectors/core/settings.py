@@ -21,7 +21,7 @@ def _url(text: str) -> str:
     if url.scheme not in ("https", "http") or not url.hostname or url.query or url.fragment or "@" in url.netloc:
         raise ValueError("give an address such as https://host, without credentials and query")
     if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        raise ValueError("give an https address: credentials would travel in the clear (http is for this machine only)")
+        raise ValueError("give an https address: credentials would be sent unencrypted (http is for this machine only)")
     return text.rstrip("/")
 
 
@@ -34,9 +34,9 @@ class ProviderSettings(BaseModel):
     """Settings of one provider; every field's alias is its environment variable.
 
     Attributes:
-        lateness_hours: So long after its end the events of a slice are final.
-        overlap_hours: Slices that ended no longer ago than this, and are not final, are read again by every tick.
-        recover_sizes: Whether sizes that the provider's log does not carry are to be looked up.
+        lateness_hours: Hours after its end from which the events of a slice are final.
+        overlap_hours: Lookback: every poll run reads again the slices that ended within these hours and are not final.
+        recover_sizes: Whether to look up sizes that the provider's log does not carry.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
@@ -57,7 +57,7 @@ class ProviderSettings(BaseModel):
 
     @classmethod
     def variables(cls) -> list[str]:
-        """All variables, the required ones first."""
+        """Return all variables, the required ones first."""
         return sorted(
             (field.alias or "" for field in cls.model_fields.values()),
             key=lambda name: (name not in cls.required(), name),
@@ -65,7 +65,7 @@ class ProviderSettings(BaseModel):
 
     @classmethod
     def required(cls) -> list[str]:
-        """The variables without which the provider can't be used."""
+        """Return the variables without which the provider can't be used."""
         return [field.alias or "" for field in cls.model_fields.values() if field.is_required()]
 
     @classmethod
@@ -75,12 +75,12 @@ class ProviderSettings(BaseModel):
 
     @classmethod
     def alone(cls, environment: Mapping[str, str], field: str, *, unusable: Any = None) -> Any:
-        """Return an optional setting by itself, whatever is wrong with the others.
+        """Return one optional setting, even if others are invalid.
 
         Args:
             environment: Values of the variables.
             field: Name of the setting.
-            unusable: What stands for a value that can't be used; None: the default.
+            unusable: Replacement for a value that can't be used; None: the default.
         """
         info = cls.model_fields[field]
         text = environment.get(info.alias or "", "").strip()
@@ -97,7 +97,7 @@ class ProviderSettings(BaseModel):
         """Read the settings; an empty variable counts as not set.
 
         Returns:
-            The settings; None where no required variable is set: the provider is not configured.
+            The settings; None if no required variable is set: the provider is not configured.
 
         Raises:
             ConfigurationError: Some required variables are missing, or a value can't be used; names them.
@@ -119,6 +119,6 @@ class ProviderSettings(BaseModel):
         raise ConfigurationError(f"{cls.provider}: {found}. Correct the variable.")
 
     def secrets(self) -> list[str]:
-        """The values that may appear nowhere."""
+        """Return the values that must never be shown."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

@@ -1,4 +1,4 @@
-"""Stretches of time: cut to what may be asked for, split into what a provider takes at once, written down."""
+"""Time ranges: clipped to the past, split into the steps that a provider accepts, formatted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECOND = timedelta(seconds=1)
 
 
 def require_zone(*times: datetime) -> None:
-    """Refuse times that mean nothing without a zone.
+    """Refuse times without a zone.
 
     Raises:
         ValueError: A time has no zone.
@@ -22,7 +22,7 @@ def require_zone(*times: datetime) -> None:
 
 
 def past(start: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The part of a window that is not in the future, in UTC; empty (start >= end) where all of it is."""
+    """Return the part of a window that is not in the future, in UTC; empty (start >= end) if all of it is."""
     return start.astimezone(UTC), min(end, now).astimezone(UTC)
 
 
@@ -35,15 +35,15 @@ def split(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[dat
 
 
 def floor(time: datetime) -> datetime:
-    """The last full second that is not later."""
+    """Round a time down to a full second."""
     return time.replace(microsecond=0)
 
 
 def ceiling(time: datetime) -> datetime:
-    """The first full second that is not earlier."""
+    """Round a time up to a full second."""
     return floor(time) + (SECOND if time.microsecond else timedelta())
 
 
 def stamp(time: datetime) -> str:
-    """``2026-01-05T09:30:00Z``; fractions of a second are cut off."""
+    """Format a time as ``2026-01-05T09:30:00Z``; fractions of a second are cut off."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

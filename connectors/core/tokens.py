@@ -13,10 +13,10 @@ EARLY = 60.0
 
 
 class Token:
-    """A bearer token for any number of threads, asked for when it is first needed.
+    """A bearer token, safe for any number of threads, requested when it is first needed.
 
     Args:
-        sign_in: Gives a new token and its life in seconds.
+        sign_in: Returns a new token and its lifetime in seconds.
     """
 
     def __init__(self, sign_in: Callable[[], tuple[str, float]]) -> None:
@@ -27,24 +27,24 @@ class Token:
         self._unused = False
 
     def value(self) -> str:
-        """A token that is still good.
+        """Return a token that is still valid.
 
         Raises:
             ConnectorError: Signing in failed.
         """
         with self._lock:
-            # Lives are counted by the monotonic clock: they are real seconds, even where time is played out.
+            # Lifetimes are measured on the monotonic clock: they are real seconds, even when time is simulated.
             if self._unused and self._value:
                 self._unused = False
                 return self._value
             if not self._value or time.monotonic() >= self._renew_at:
                 self._value, life = self._sign_in()
-                # A token that lives for less than two minutes would otherwise be new for every request.
+                # Otherwise a token that is valid for less than two minutes would be renewed for every request.
                 self._renew_at = time.monotonic() + life - min(EARLY, life / 2)
             return self._value
 
     def prepare(self) -> None:
-        """Sign in before the first request, which then bears that token, however short its life.
+        """Sign in before the first request, which then uses that token, however short its lifetime.
 
         Raises:
             ConnectorError: Signing in failed.
@@ -53,7 +53,7 @@ class Token:
         self._unused = True
 
     def forget(self, refused: str) -> None:
-        """Make the next use sign in again, unless that already happened: the provider rejects this token."""
+        """Make the next use sign in again, because the provider rejects this token; do nothing if it was renewed."""
         with self._lock:
             if self._value == refused:
                 self._value = ""

@@ -1,4 +1,4 @@
-"""The types that connectors hand out and take."""
+"""Types that connectors return and accept."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Page:
 
     @property
     def events(self) -> list[bytes]:
-        """The events, each without its line break."""
+        """Return the events, each without its line break."""
         return self.lines.splitlines()
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A time range of which events are missing.
+    """A time range with missing events.
 
     Attributes:
         start: UTC, inclusive.
         end: UTC, exclusive.
-        cause: Why, for a person.
-        final: Whether the provider will never give these events, so that asking again is pointless.
-        unit: What :meth:`Recovering.again` asks for, as the connector names it: at Office 365 the content type, alone
+        cause: Why, for people to read.
+        final: Whether the provider will never give these events, so that a new request is pointless.
+        unit: What :meth:`Recovering.again` requests, as the connector names it: at Office 365 the content type, alone
             or with a slash and the content's id; at Google the application; empty where it is the time range itself.
         uploads: Whether uploads may be among them, or only what surrounds them, such as sign-ins.
     """
@@ -54,17 +54,17 @@ class FileQuestion:
     """A file whose size the log did not carry.
 
     Attributes:
-        user: In whose name to ask: an e-mail (Google), an account's id (Box), a team member's id (Dropbox); "" for
-            the application's own (Office 365).
+        user: Account in whose name the request is made: an e-mail (Google), an account's id (Box), a team member's id
+            (Dropbox); "" for the application's own (Office 365).
         file_id: The provider's id of the file.
         since: Time of the event, UTC.
         site_id: Office 365 only: the site's GUID.
         list_id: Office 365 only: the document library's GUID.
-        folder_id: Where the file went: the folder's id (Box) or its path (Dropbox, "" for the root).
-        version: The provider's id of the version that was uploaded; "" where the log does not tell (all but Box).
+        folder_id: Folder of the upload: the folder's id (Box) or its path (Dropbox, "" for the root).
+        version: The provider's id of the version that was uploaded; "" if the log does not say (all but Box).
         file_name: Its name, "" unknown; Office 365's recycle bin knows files by name and place alone.
-        folder: Where the log says it lies, "" unknown.
-        saves: How many uploads of the file the log has on these days.
+        folder: Its folder as the log says, "" unknown.
+        saves: Number of uploads of the file in the log on these days.
     """
 
     user: str
@@ -85,10 +85,10 @@ class FileSize:
 
     Attributes:
         file_id: As in the question.
-        state: ``found`` (in the bin, too), ``gone`` (deleted for good, or visible to nobody asked), ``denied``, or
-            ``failed`` where the provider did not take the question. ``gone`` with a version: that version is missing
+        state: ``found`` (in the bin, too), ``gone`` (deleted for good, or visible to no account used), ``denied``, or
+            ``failed`` if the provider did not accept the question. ``gone`` with a version: that version is missing
             from the list, and the next was made at ``modified_at``.
-        bytes: Size of the version found; None where it has none or is not found.
+        bytes: Size of the version found; None if it has none or is not found.
         version: That version's id; "" unknown.
         modified_at: Time of that version, UTC.
         asked_version: ``version`` of the question.
@@ -108,9 +108,9 @@ class Connector(Protocol):
     Attributes:
         provider: Name of the provider.
         retention: Age of the oldest event that the API still gives.
-        lateness: The lateness horizon: this long after its end, the events of a window are final.
-        overlap: Windows that ended no longer ago than this are worth another look at every tick.
-        parallel_slices: So many windows may be asked for at once, each by a thread of its own.
+        lateness: Allowed lateness: after this time beyond its end, the events of a window are final.
+        overlap: Lookback: every poll run reads windows again that ended within this time.
+        parallel_slices: Number of windows that may be read in parallel, each by its own thread.
     """
 
     provider: str
@@ -120,20 +120,20 @@ class Connector(Protocol):
     parallel_slices: int
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
-        """Yield the audit events of a window, one answer at a time: the next is requested only when it is needed.
+        """Yield the audit events of a window, one answer at a time. The next answer is requested when it is needed.
 
         Office 365 selects by publication, the others by the time of the event. A page may hold events from just
-        outside the window, and an event may come twice, but for Dropbox, whose events have no id to tell by.
+        outside the window, and an event may come twice, except at Dropbox, whose events have no id.
 
         Args:
             start: UTC with zone, inclusive.
-            end: UTC with zone, exclusive. What lies in the future is not asked for.
+            end: UTC with zone, exclusive. The future part is not requested.
 
         Yields:
-            Pages, and a gap for each stretch that could not be had.
+            Pages, and a gap for each time range that could not be read.
 
         Raises:
-            ConnectorError: The provider refused, could not be reached, or answered what its documents rule out.
+            ConnectorError: The provider refused, was unreachable, or gave an answer that its documentation rules out.
         """
         ...
 
@@ -141,15 +141,15 @@ class Connector(Protocol):
         """Look up sizes of files.
 
         Args:
-            questions: The more important ones first: they are asked first, together with what one request tells of
-                others.
+            questions: Ordered by importance. The first are looked up first, together with others that the same request
+                answers.
 
         Yields:
-            Answers in no order; of a file whose present version need not be the upload's, one for each version that
-            is known. What has no answer may be asked again later.
+            Answers in no order. For a file whose present version may not be the upload's, one for each known version.
+            A question without an answer may be asked again later.
 
         Raises:
-            ConnectorError: The file API can't be used at all; answers given before stay true.
+            ConnectorError: The file API can't be used at all; answers given before stay valid.
             StoppedError: The caller was asked to stop; likewise.
         """
         ...
@@ -157,17 +157,17 @@ class Connector(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A provider that also gives its events in the order in which they come to it, late ones among them."""
+    """A provider that also gives its events in the order in which it processed them, including late ones."""
 
     def streamed(self, position: str) -> Iterator[tuple[Mapping[datetime | None, Page], str]]:
         """Yield the events since a position, perhaps more than once; the events are those of ``pages``.
 
         Args:
-            position: What was given with the last answer that was kept; "" to start with what comes from now on.
+            position: The position of the last answer that was stored; "" to start with events from now on.
 
         Yields:
             The events of each answer by the hour in which they happened, UTC (None where that can't be read), and
-            the position to go on from once they are kept.
+            the position to continue from once they are stored.
 
         Raises:
             ConnectorError: As for ``pages``.
@@ -177,16 +177,16 @@ class Streaming(Protocol):
 
 @runtime_checkable
 class Recovering(Protocol):
-    """A provider of which the smallest unit that failed can be asked for once more."""
+    """A provider whose smallest failed unit can be requested again."""
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """Ask once more for what a gap that is not final left out, and for nothing else.
+        """Request again only what an open gap left out.
 
         Args:
-            gap: A gap that :meth:`Connector.pages` or this method gave, in this process or an earlier one.
+            gap: A gap that :meth:`Connector.pages` or this method yielded, in this process or an earlier one.
 
         Yields:
-            The events, and a gap where they still cannot be had.
+            The events, and a gap if they still can't be read.
 
         Raises:
             ConnectorError: As for :meth:`Connector.pages`.
@@ -196,17 +196,17 @@ class Recovering(Protocol):
 
 @runtime_checkable
 class Timekeeping(Protocol):
-    """A provider whose answers tell the time."""
+    """A provider whose answers carry its time."""
 
     @property
     def skew(self) -> timedelta | None:
-        """The local clock less the provider's ``Date`` header; None before an answer that has one."""
+        """Return the local clock minus the provider's ``Date`` header; None before an answer that has one."""
         ...
 
     def present(self) -> datetime:
-        """Return the present by the provider's clock, UTC: the local clock, less :attr:`skew` beyond two minutes.
+        """Return the present by the provider's clock, UTC: the local clock, minus :attr:`skew` beyond two minutes.
 
-        Signs in where no answer has told the provider's time yet.
+        Signs in if no answer has shown the provider's time yet.
 
         Raises:
             ConnectorError: The provider could not be reached, or refused the credentials.

@@ -1,7 +1,7 @@
-"""Diagnosis of a set-up: asks each provider what a deployment needs of it, and tells what to do in its console.
+"""Diagnosis of a set-up: checks what a deployment needs from each provider, and says what to do in its console.
 
-What belongs here: one module a provider with its checks and its remedies, what all providers are asked alike, and
-the running of checks, none of which can hang or stop another. What does not: printing (``orchestration``).
+What belongs here: one module per provider with its checks and remedies, the checks that all providers share, and the
+running of checks, none of which can hang or stop another. What does not: printing (``orchestration``).
 """
 
 from connectors.doctor.findings import Finding, State

@@ -1,4 +1,4 @@
-"""Box: what a deployment needs of it."""
+"""Checks of a deployment's access to Box."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connectors.core.lenient import time_in
 from connectors.core.time_ranges import stamp
 from connectors.core.types import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
-from connectors.doctor.findings import State, Told
+from connectors.doctor.findings import CheckResult, State
 
 __all__ = ["EXAMINATION", "BoxExamination"]
 
@@ -29,7 +29,7 @@ _READ_FILES = (
     f"folders', and 'Make API calls using the as-user header'; save. Then {_MANAGER}, and choose Reauthorize App."
 )
 TRIED = 20
-"""Uploads whose sizes are looked up for a try: some of their users may have left."""
+"""Number of uploads whose sizes are looked up as a trial: some of their users may have left."""
 
 
 class _Account(msgspec.Struct):
@@ -68,25 +68,27 @@ class BoxExamination(Examination):
         self._settings = read(BoxSettings, environment)
         self._api = open_api(self._settings, context.watch, context.time)
 
-    def configuration(self) -> Told:
+    def configuration(self) -> CheckResult:
         """See ``Examination``."""
-        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+        return CheckResult(State.OK, f"complete; asks {self._settings.api_url}")
 
-    def sign_in(self) -> Told:
+    def sign_in(self) -> CheckResult:
         """See ``Examination``."""
         self._api.sign_in()
-        return Told(State.OK, f"signed in as the app's service account of enterprise {self._settings.enterprise_id}")
+        return CheckResult(
+            State.OK, f"signed in as the app's service account of enterprise {self._settings.enterprise_id}"
+        )
 
-    def audit_log(self) -> Told:
-        """See ``Examination``: the history, and the stream that tells of late events."""
+    def audit_log(self) -> CheckResult:
+        """See ``Examination``: the history, and the stream that brings late events."""
         self._api.get(PATH, _Events, {"stream_type": "admin_logs", "limit": 1})
         self._api.get(PATH, _Events, {"stream_type": "admin_logs_streaming", "limit": 1, "stream_position": "now"})
-        return Told(State.OK, "the enterprise's events may be read: admin_logs and admin_logs_streaming")
+        return CheckResult(State.OK, "the enterprise's events may be read: admin_logs and admin_logs_streaming")
 
-    def sizes(self) -> Told:
-        """Check whether sizes may be requested in the name of those who uploaded."""
+    def sizes(self) -> CheckResult:
+        """Check whether sizes may be requested in the name of the uploaders."""
         if not self.context.recovers_sizes:
-            return Told(State.OK, "off: nearly all uploads are logged with their sizes")
+            return CheckResult(State.OK, "off: nearly all uploads are logged with their sizes")
         window: dict[str, str | int] = {"stream_type": "admin_logs", "event_type": "UPLOAD", "limit": TRIED}
         window["created_after"] = stamp(self.context.now - timedelta(days=7))
         questions = [

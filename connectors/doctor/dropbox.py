@@ -1,4 +1,4 @@
-"""Dropbox Business: what a deployment needs of it."""
+"""Checks of a deployment's access to Dropbox Business."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from connectors.core.lenient import time_in
 from connectors.core.time_ranges import stamp
 from connectors.core.types import FileQuestion
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
-from connectors.doctor.findings import State, Told
+from connectors.doctor.findings import CheckResult, State
 from connectors.dropbox.audit_log import CONTINUE, EVENTS, FEATURES, FILE_EVENTS, FIRST, open_api
 from connectors.dropbox.settings import DropboxSettings
 
 __all__ = ["EXAMINATION", "DropboxExamination"]
 
 PAGES = 5
-"""Pages of a window that may be empty before it counts as empty."""
+"""Number of empty pages after which a window counts as empty."""
 _CONSENT = (
-    "let a team admin open the consent page and approve the app anew, and put the new refresh token into "
-    "DROPBOX_REFRESH_TOKEN: a token keeps the scopes that it was given with"
+    "let a team admin open the consent page and approve the app again, and put the new refresh token into "
+    "DROPBOX_REFRESH_TOKEN: a token keeps the scopes that it was issued with"
 )
 _READ_FILES = (
     f"App Console > the app > Permissions: tick files.metadata.read and team_data.member, and Submit. Then {_CONSENT}."
 )
 TRIED = 20
-"""Uploads whose sizes are looked up for a try: some of their users may have left."""
+"""Number of uploads whose sizes are looked up as a trial: some of their users may have left."""
 
 
 class _Event(msgspec.Struct):
@@ -76,39 +76,41 @@ class DropboxExamination(Examination):
         self._settings = read(DropboxSettings, environment)
         self._api = open_api(self._settings, context.watch, context.time)
 
-    def configuration(self) -> Told:
+    def configuration(self) -> CheckResult:
         """See ``Examination``."""
-        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+        return CheckResult(State.OK, f"complete; asks {self._settings.api_url}")
 
-    def sign_in(self) -> Told:
+    def sign_in(self) -> CheckResult:
         """See ``Examination``."""
         self._api.sign_in()
-        return Told(State.OK, "the refresh token gives access tokens")
+        return CheckResult(State.OK, "the refresh token gives access tokens")
 
-    def audit_log(self) -> Told:
+    def audit_log(self) -> CheckResult:
         """See ``Examination``."""
         self._api.post(EVENTS, _Events, {"limit": 1})
-        return Told(State.OK, "the team's log may be read (scope events.read)")
+        return CheckResult(State.OK, "the team's log may be read (scope events.read)")
 
-    def plan(self) -> Told:
+    def plan(self) -> CheckResult:
         """Check whether the team's plan logs file events: without them uploads are invisible."""
         answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
-        told = next((value[FILE_EVENTS] for value in answer.values if FILE_EVENTS in value), None)
-        enabled = told.get("enabled") if isinstance(told, dict) else None
+        feature = next((value[FILE_EVENTS] for value in answer.values if FILE_EVENTS in value), None)
+        enabled = feature.get("enabled") if isinstance(feature, dict) else None
         if enabled is True:
-            return Told(State.OK, "the team's plan logs file events")
+            return CheckResult(State.OK, "the team's plan logs file events")
         to_do = (
             "Admin Console > Billing: move the team to a plan whose log shows file events (Business Plus, Advanced or "
             "Enterprise; plans' names differ by contract, so ask Dropbox), or unset the DROPBOX_ variables."
         )
         if enabled is False:
-            return Told(State.FAILURE, "the team's plan logs no file events, so uploads are invisible", to_do)
-        return Told(State.WARNING, f"Dropbox does not tell whether the plan logs file events ({FILE_EVENTS})", to_do)
+            return CheckResult(State.FAILURE, "the team's plan logs no file events, so uploads are invisible", to_do)
+        return CheckResult(
+            State.WARNING, f"Dropbox does not say whether the plan logs file events ({FILE_EVENTS})", to_do
+        )
 
-    def sizes(self) -> Told:
-        """Check whether sizes may be requested in the name of those who uploaded."""
+    def sizes(self) -> CheckResult:
+        """Check whether sizes may be requested in the name of the uploaders."""
         if not self.context.recovers_sizes:
-            return Told(State.OK, "off: nearly all uploads are logged with their sizes")
+            return CheckResult(State.OK, "off: nearly all uploads are logged with their sizes")
         now = self.context.now
         time = {"start_time": stamp(now - timedelta(days=7)), "end_time": stamp(now)}
         asked = {"limit": TRIED, "time": time, "event_type": {".tag": "file_add"}}
@@ -133,7 +135,7 @@ class DropboxExamination(Examination):
         return []
 
     def oldest(self) -> datetime:
-        """The beginning of the log."""
+        """Return the beginning of the log."""
         return FIRST
 
     def quotas(self) -> tuple[Quota, ...]:

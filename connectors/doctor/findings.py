@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Finding", "State", "Told"]
+__all__ = ["CheckResult", "Finding", "State"]
 
 
 class State(StrEnum):
@@ -18,12 +18,12 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Told:
+class CheckResult:
     """Result of a check.
 
     Attributes:
         state: How it ended.
-        found: What was found, for people to read; may hold text of the provider.
+        found: What was found, for people to read; may contain text of the provider.
         to_do: What to do about it, in the words of the provider's console; "" for nothing.
     """
 
@@ -33,7 +33,7 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Finding(Told):
+class Finding(CheckResult):
     """Result of a check, with the names of the provider and the check.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""Google Workspace: what a deployment needs of it."""
+"""Checks of a deployment's access to Google Workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connectors.core.errors import AccessError, ConnectorError, RefusedError, Si
 from connectors.core.lenient import time_in
 from connectors.core.time_ranges import stamp
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
-from connectors.doctor.findings import State, Told
+from connectors.doctor.findings import CheckResult, State
 from connectors.google_workspace.audit_log import PATH as REPORTS_PATH
 from connectors.google_workspace.audit_log import SCOPE as REPORTS_SCOPE
 from connectors.google_workspace.files import PATH as DRIVE_PATH
@@ -24,7 +24,7 @@ from connectors.google_workspace.sign_in import Delegation
 __all__ = ["EXAMINATION", "GoogleWorkspaceExamination"]
 
 PAGES = 5
-"""Pages of a window that may be empty before it counts as empty."""
+"""Number of empty pages after which a window counts as empty."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SWITCHED_OFF = ("accessNotConfigured", "SERVICE_DISABLED")
 _DELEGATION = (
@@ -68,45 +68,49 @@ class GoogleWorkspaceExamination(Examination):
             settings.drive_url, settings.admin_email
         )
 
-    def configuration(self) -> Told:
+    def configuration(self) -> CheckResult:
         """See ``Examination``; a key that others can read is a warning."""
         file = Path(self._settings.service_account_file)
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & _OTHERS:
-            return Told(State.WARNING, f"complete, but others can read {file} (mode {mode:o})", f"chmod 600 {file}")
-        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+            return CheckResult(
+                State.WARNING, f"complete, but others can read {file} (mode {mode:o})", f"chmod 600 {file}"
+            )
+        return CheckResult(State.OK, f"complete; asks {self._settings.api_url}")
 
-    def sign_in(self) -> Told:
+    def sign_in(self) -> CheckResult:
         """See ``Examination``."""
         self._api.sign_in()
-        return Told(State.OK, f"the service account acts as {self._settings.admin_email}")
+        return CheckResult(State.OK, f"the service account acts as {self._settings.admin_email}")
 
-    def audit_log(self) -> Told:
+    def audit_log(self) -> CheckResult:
         """See ``Examination``: the log of sign-ins, which every edition has."""
         self._page("login", {"maxResults": 1})
-        return Told(State.OK, "the Reports API may be read (scope admin.reports.audit.readonly)")
+        return CheckResult(State.OK, "the Reports API may be read (scope admin.reports.audit.readonly)")
 
-    def plan(self) -> Told:
+    def plan(self) -> CheckResult:
         """Check whether the edition gives Drive's log: without it uploads are invisible."""
         try:
             drive = self._page("drive", {"maxResults": 1})
         except RefusedError as error:
-            return Told(State.FAILURE, f"the Drive log is refused: {error.cause}", _EDITION)
+            return CheckResult(State.FAILURE, f"the Drive log is refused: {error.cause}", _EDITION)
         if drive.items or drive.next_page:
-            return Told(State.OK, "the edition gives the Drive log")
+            return CheckResult(State.OK, "the edition gives the Drive log")
         found = "the Drive log is empty"
         if self._page("login", {"maxResults": 1}).items:
             found += " though there are sign-ins: the edition may lack it"
-        return Told(State.WARNING, found, _EDITION)
+        return CheckResult(State.WARNING, found, _EDITION)
 
-    def sizes(self) -> Told:
+    def sizes(self) -> CheckResult:
         """Check whether sizes may be requested from Drive."""
         if not self.context.recovers_sizes:
             found = "off: Google logs no sizes, so detection there counts files alone"
-            return Told(State.NOT_CHECKED, found, "To look sizes up, delegate the scope and set GOOGLE_RECOVER_SIZES.")
+            return CheckResult(
+                State.NOT_CHECKED, found, "To look sizes up, delegate the scope and set GOOGLE_RECOVER_SIZES."
+            )
         self._drive.sign_in()
         self._drive.get(DRIVE_PATH, msgspec.Raw, {"pageSize": 1, "corpora": "user", "fields": "files(id)"})
-        return Told(State.OK, "Drive may be asked for sizes (scope drive.metadata.readonly)")
+        return CheckResult(State.OK, "Drive may be asked for sizes (scope drive.metadata.readonly)")
 
     own = (Check("plan", plan, needs=("sign_in", "audit_log")), Check("sizes", sizes))
 
@@ -134,7 +138,7 @@ class GoogleWorkspaceExamination(Examination):
         reports = Quota("GOOGLE_REQUESTS_PER_MINUTE", settings.requests_per_minute, 2400, "Google allows 2,400")
         if not self.context.recovers_sizes:
             return (reports,)
-        source = "and what Google allows stands in the Cloud project's quotas"
+        source = "and the Cloud project's quotas show what Google allows"
         return reports, Quota("GOOGLE_DRIVE_REQUESTS_PER_MINUTE", settings.drive_requests_per_minute, None, source)
 
     def remedy(self, check: str, error: ConnectorError) -> str:

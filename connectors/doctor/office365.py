@@ -1,4 +1,4 @@
-"""Office 365: what a deployment needs of it."""
+"""Checks of a deployment's access to Office 365."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connectors.core.errors import AccessError, ConnectorError, RefusedError, Si
 from connectors.core.lenient import each, time_in
 from connectors.core.time_ranges import split
 from connectors.doctor.examination import Check, Context, Examination, Quota, read
-from connectors.doctor.findings import State, Told
+from connectors.doctor.findings import CheckResult, State
 from connectors.office365.audit_log import CONTENT_TYPES, ENABLED_ALREADY, open_feed, open_graph
 from connectors.office365.settings import Office365Settings
 
@@ -28,7 +28,7 @@ _AUDITING = (
     "PowerShell: Set-AdminAuditLogConfig -UnifiedAuditLogIngestionEnabled $true. It takes up to 60 minutes."
 )
 _NO_TENANT = re.compile(r"Tenant \S+ does not exist")
-# Where nobody switched auditing on, Microsoft says that the tenant is not there.
+# If auditing was never switched on, Microsoft says that the tenant does not exist.
 _WRONG = {
     "AADSTS7000215": f"{_APP} > Certificates & secrets: OFFICE365_CLIENT_SECRET must be a secret's Value, not its ID.",
     "AADSTS7000222": f"The secret expired: {_APP} > Certificates & secrets > New client secret.",
@@ -41,7 +41,7 @@ _WRONG = {
 
 class _Subscription(msgspec.Struct):
     kind: str = msgspec.field(name="contentType")
-    # Microsoft's own sample leaves it out where it is enabled.
+    # Microsoft's own sample omits it for an enabled subscription.
     status: str = "enabled"
 
 
@@ -62,27 +62,26 @@ class Office365Examination(Examination):
         self._api = open_feed(settings, context.watch, context.time)
         self._graph = open_graph(settings, context.watch, context.time)
 
-    def configuration(self) -> Told:
+    def configuration(self) -> CheckResult:
         """See ``Examination``; hosts of different clouds are a warning."""
         if self._settings.clouds:
-            return Told(State.WARNING, "complete, but not all addresses are of one cloud", self._settings.clouds)
-        return Told(State.OK, f"complete; asks {self._settings.api_url}")
+            return CheckResult(State.WARNING, "complete, but not all addresses are of one cloud", self._settings.clouds)
+        return CheckResult(State.OK, f"complete; asks {self._settings.api_url}")
 
-    def sign_in(self) -> Told:
+    def sign_in(self) -> CheckResult:
         """See ``Examination``."""
         self._api.sign_in()
-        return Told(State.OK, f"the app signs in to tenant {self._settings.tenant_id}")
+        return CheckResult(State.OK, f"the app signs in to tenant {self._settings.tenant_id}")
 
-    def audit_log(self) -> Told:
+    def audit_log(self) -> CheckResult:
         """See ``Examination``."""
         self._subscriptions()
-        return Told(State.OK, "the Management Activity API may be read (permission ActivityFeed.Read)")
+        return CheckResult(State.OK, "the Management Activity API may be read (permission ActivityFeed.Read)")
 
-    def auditing(self) -> Told:
+    def auditing(self) -> CheckResult:
         """Check whether the subscriptions are enabled. Missing ones are started, as the first pull would do.
 
-        Whether auditing is switched on at all shows only when one is started, and nothing is kept for a deployment
-        before.
+        Only a start shows whether auditing is switched on, and Microsoft keeps no content for a subscription before it.
         """
         enabled = {found.kind for found in self._subscriptions() if found.status == "enabled"}
         missing = [kind for kind in CONTENT_TYPES if kind not in enabled]
@@ -95,17 +94,17 @@ class Office365Examination(Examination):
                     raise
         if missing:
             found = f"started just now: {', '.join(missing)}"
-            return Told(State.WARNING, found, "Wait: the first content may take up to 12 hours.")
-        return Told(State.OK, f"enabled: {', '.join(CONTENT_TYPES)}")
+            return CheckResult(State.WARNING, found, "Wait: the first content may take up to 12 hours.")
+        return CheckResult(State.OK, f"enabled: {', '.join(CONTENT_TYPES)}")
 
-    def sizes(self) -> Told:
+    def sizes(self) -> CheckResult:
         """Check whether sizes may be requested from Graph."""
         if not self.context.recovers_sizes:
             found = "off: most of Office 365's uploads are logged without sizes, so detection there counts files alone"
             to_do = "To look sizes up, grant Sites.Read.All and set OFFICE365_RECOVER_SIZES."
-            return Told(State.NOT_CHECKED, found, to_do)
+            return CheckResult(State.NOT_CHECKED, found, to_do)
         self._graph.get(SITES, msgspec.Raw, {"$select": "id"})
-        return Told(State.OK, "Microsoft Graph may be asked for sizes (permission Sites.Read.All)")
+        return CheckResult(State.OK, "Microsoft Graph may be asked for sizes (permission Sites.Read.All)")
 
     own = (Check("auditing", auditing, needs=("sign_in", "audit_log")), Check("sizes", sizes))
 
@@ -139,7 +138,7 @@ class Office365Examination(Examination):
         if isinstance(error, RefusedError) and error.code.startswith("AF2001"):
             return f"{_APP} > Overview: OFFICE365_TENANT_ID must be the Directory (tenant) ID, in the app's own tenant."
         if isinstance(error, RefusedError) and error.code == "AF20023":
-            return "An administrator disabled the subscription: ask who, and why, before it is started again."
+            return "An administrator disabled the subscription: find out who and why before you start it again."
         if isinstance(error, AccessError):
             permission = _SITES_READ if check == "sizes" else _FEED_READ
             return f"{_APP} > API permissions > Add a permission > {permission}, then Grant admin consent."

@@ -1,4 +1,4 @@
-"""Side information in answers: whether the provider wants fewer requests."""
+"""Record of whether the provider asks for fewer requests during a diagnosis."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from connectors.core.rate_limits import Limiter, Limits
 __all__ = ["Watch"]
 
 PATIENCE = 3.0
-"""Seconds within which a request that failed is repeated: someone waits in front of a screen."""
+"""Seconds within which a failed request is retried: short, since a person is waiting."""
 REQUESTS = 120
-"""Requests a minute at most, below the quota of every provider."""
+"""Upper bound on requests per minute, below the quota of every provider."""
 
 
 class Watch(Limits):
-    """Limits for the few requests of a diagnosis, and the notes taken of them.
+    """Limits for the few requests of a diagnosis; records the waits.
 
     Attributes:
         waits: Seconds that were waited before a request was repeated because the provider asked for it.
@@ -26,18 +26,18 @@ class Watch(Limits):
         self.waits: list[float] = []
 
     def per_minute(self, api: str, requests: int) -> Limiter:
-        """A limiter of the diagnosis's own, of little patience; the quota of the deployment is not used up by it."""
+        """Return a limiter with few retries that does not count against the deployment's quota."""
         return _Noting(self.waits)
 
 
 class _Noting(Limiter):
-    """A limiter that notes what it is told to wait."""
+    """Limiter that records the waits that providers ask for."""
 
     def __init__(self, waits: list[float]) -> None:
         super().__init__(None, REQUESTS, timedelta(minutes=1), patience=PATIENCE)
         self._waits = waits
 
     def pause(self, seconds: float) -> None:
-        """As ``Limiter.pause``."""
+        """Record the wait, then pause as ``Limiter.pause`` does."""
         self._waits.append(seconds)
         super().pause(seconds)

@@ -1,8 +1,8 @@
 """Dropbox Business: the team's log.
 
-Dropbox's events have no id, and two that are alike to the byte are two events. So a window is read without
-overlap, and a stretch is given only when it was read whole: where a cursor is lost, or the stretch can't be read and
-is halved, nothing of it was given before, and what becomes a gap holds nothing that was.
+Dropbox's events have no id, and two identical events are two events. So a window is read without overlap, and a time
+range is yielded only after it was read completely. If its cursor is lost, or if it can't be read and is halved, none of
+its events were yielded before; so a gap never contains events that were yielded.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from connectors.core.http import Api, Client, Refusal, error_body, error_text
 from connectors.core.lenient import each, text_in
 from connectors.core.narrowing import BRIEF, narrowed
 from connectors.core.oauth import form_token
-from connectors.core.page_cursors import Marks
+from connectors.core.page_cursors import PageCursors
 from connectors.core.provider_time import ProviderTime
 from connectors.core.rate_limits import Limits
 from connectors.core.raw_json import lines
@@ -41,17 +41,17 @@ FEATURES = "/2/team/features/get_values"
 FILE_EVENTS = "has_team_file_events"
 LIMIT = 1000
 FIRST = datetime(2017, 1, 1, tzinfo=UTC)
-# A cursor is lost rarely, and then only this much is read again.
+# Cursors are rarely lost; if one is, only this range is read again.
 STEP = timedelta(hours=1)
 SMALLEST = timedelta(seconds=15)
-"""A stretch that can't be read is not halved below this."""
+"""An unreadable time range of at most this length is not halved."""
 RESTARTS = 3
 _SIGN_IN_REMEDY = (
-    "Check DROPBOX_APP_KEY, DROPBOX_APP_SECRET and DROPBOX_REFRESH_TOKEN; a revoked refresh token needs the consent "
-    "of a team administrator anew."
+    "Check DROPBOX_APP_KEY, DROPBOX_APP_SECRET and DROPBOX_REFRESH_TOKEN; after a refresh token was revoked, "
+    "a team administrator must consent again."
 )
 _ACCESS_REMEDY = (
-    "Give the application the scopes events.read and team_info.read, and let a team administrator consent anew."
+    "Give the application the scopes events.read and team_info.read, and let a team administrator consent again."
 )
 logger = logging.getLogger(__name__)
 
@@ -85,15 +85,15 @@ class DropboxConnector:
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.core.types.Connector``; selects by the time of the event, and repeats no event.
 
-        A stretch on which Dropbox fails, of a quarter of a minute or more, is a gap.
+        A time range of 15 seconds or more on which Dropbox fails becomes a gap.
 
         Raises:
-            AccessError: The team's plan shows no file events, so uploads would be missed without a word.
+            AccessError: The team's plan shows no file events, so uploads would be missed silently.
         """
         yield from self._read(start, end, USUAL, raises=True)
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.core.types.Connector``; asks for the gap's time range, of which nothing was given before."""
+        """See ``connectors.core.types.Connector``; requests the gap's time range; none of it was yielded before."""
         if gap.final:
             yield gap
         else:
@@ -111,7 +111,7 @@ class DropboxConnector:
     def _read(self, start: datetime, end: datetime, patience: Patience, *, raises: bool) -> Iterator[Page | Gap]:
         require_zone(start, end)
         start, end = past(start, end, self.present())
-        # Events have whole seconds. The one in progress is left to the next window.
+        # Events have whole seconds. The second in progress is left to the next window.
         start, end = floor(start), min(ceiling(end), floor(self._time.now()))
         if start >= end:
             return
@@ -130,8 +130,8 @@ class DropboxConnector:
                 return
             answer = self._api.post(FEATURES, _Features, {"features": [{".tag": FILE_EVENTS}]})
             for value in each(answer.values, dict[str, object]):
-                told = value.get(FILE_EVENTS)
-                if isinstance(told, dict) and told.get("enabled") is False:
+                feature = value.get(FILE_EVENTS)
+                if isinstance(feature, dict) and feature.get("enabled") is False:
                     raise AccessError(
                         self.provider,
                         f"POST {FEATURES}",
@@ -142,15 +142,15 @@ class DropboxConnector:
             self._shows_files = True
 
     def _step(self, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
-        """Read a whole time range, then yield its pages; restart the range where the cursor is lost."""
+        """Read a whole time range, then yield its pages; restart the range if the cursor is lost."""
         for restarts in range(RESTARTS + 1):
             try:
-                # An hour of a large team is a few hundred megabytes, and a tenth of that when compressed.
+                # An hour of a large team takes a few hundred megabytes; compressed, a tenth of that.
                 kept = deque(zlib.compress(page, level=1) for page in self._chain(start, end, patience))
             except RefusedError as error:
                 if error.code not in ("reset", "bad_cursor") or restarts == RESTARTS:
                     raise
-                logger.warning("dropbox lost the cursor (%s), reading %s again", error.code, stamp(start))
+                logger.warning("dropbox lost the cursor (%s); reading %s again", error.code, stamp(start))
             else:
                 while kept:
                     yield Page(zlib.decompress(kept.popleft()))
@@ -161,10 +161,10 @@ class DropboxConnector:
         time = {"start_time": stamp(start), "end_time": stamp(end)}
         answer = api.post(EVENTS, _Events, {"limit": LIMIT, "time": time})
         yield lines(answer.events)
-        marks = Marks(api, f"POST {CONTINUE}", "Dropbox")
-        # Pages may be short or empty while more remains: has_more alone tells.
+        cursors = PageCursors(api, f"POST {CONTINUE}", "Dropbox")
+        # Pages may be short or empty while more remains: only has_more shows the end.
         while answer.has_more:
-            marks.add(answer.cursor, empty=not answer.events)
+            cursors.add(answer.cursor, empty=not answer.events)
             answer = api.post(CONTINUE, _Events, {"cursor": answer.cursor})
             yield lines(answer.events)
 
@@ -174,7 +174,7 @@ class DropboxConnector:
 
 
 def open_api(settings: DropboxSettings, limits: Limits, time: ProviderTime) -> Api:
-    """Dropbox's API as the team's application sees it."""
+    """Open Dropbox's API as the team's application."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
     client = Client(settings.provider, settings.secrets(), limiter, time)
     form = {
@@ -188,18 +188,18 @@ def open_api(settings: DropboxSettings, limits: Limits, time: ProviderTime) -> A
 
 
 def _read_refusal(response: requests.Response) -> Refusal:
-    """Read the JSON of endpoint errors; 400 and some 429 are plain text."""
+    """Parse an error answer: JSON from endpoints, plain text for 400 and some 429."""
     body = error_body(response)
-    told = body.get("error")
-    if not isinstance(told, dict):
+    error = body.get("error")
+    if not isinstance(error, dict):
         return Refusal(
             message=error_text(response), remedy=_ACCESS_REMEDY if response.status_code in (401, 403) else ""
         )
-    code, summary = text_in(told.get(".tag")), text_in(body.get("error_summary"))
-    scope = text_in(told.get("required_scope"))
+    code, summary = text_in(error.get(".tag")), text_in(body.get("error_summary"))
+    scope = text_in(error.get("required_scope"))
     remedy = ""
     if response.status_code in (401, 403):
         remedy = f"The application lacks the scope {scope}. {_ACCESS_REMEDY}" if scope else _ACCESS_REMEDY
     elif code in ("reset", "bad_cursor"):
         remedy = "Run again."
-    return Refusal(code, summary, wait=seconds_in(told.get("retry_after")), remedy=remedy)
+    return Refusal(code, summary, wait=seconds_in(error.get("retry_after")), remedy=remedy)

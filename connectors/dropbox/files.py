@@ -1,8 +1,8 @@
-"""Sizes of files in Dropbox, asked for in the name of the team member who can see them.
+"""Sizes of files in Dropbox, requested in the name of the team member who can see them.
 
-A folder with several such files is listed; what the list does not show is asked for one by one, by its id. Where the
-present version need not be the upload's, or the file is deleted, its revisions are asked for: Dropbox keeps them after
-a deletion, for as long as the plan says.
+A folder with several such files is listed; files that the list does not show are requested one by one, by id. If the
+present version may not be the upload's, or the file is deleted, its revisions are requested: Dropbox keeps them after a
+deletion, for a time that depends on the plan.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ CONTINUE = "/2/files/list_folder/continue"
 REVISIONS = "/2/files/list_revisions"
 PAGE = 2000
 MOST_REVISIONS = 100
-"""More are not to be had by a file's id: only by its path, which may be another file's meanwhile."""
+"""Largest number of revisions by a file's id. More are listed only by path, which may now belong to another file."""
 _REMEDY = (
     "Give the application the scopes files.metadata.read and team_data.member, and let a team administrator consent "
-    "anew."
+    "again."
 )
 _ONE_MEMBER = frozenset({"invalid_select_user", "user_suspended"})
 _DENIED = ("path/restricted_content", "path/no_permission")
@@ -41,7 +41,7 @@ class _Entry(msgspec.Struct):
     id: object = ""
     size: object = None
     rev: object = ""
-    # The client's own time may be that of the file on its disk, years ago.
+    # The client's own time may be the file's time on its disk, years ago.
     modified: object = msgspec.field(default=None, name="server_modified")
 
 
@@ -56,7 +56,7 @@ class _Revisions(msgspec.Struct):
 
 
 class DropboxFiles:
-    """Looks sizes up.
+    """Look-ups of file sizes in Dropbox.
 
     Args:
         api: Dropbox's API, with ``read_refusal``.
@@ -67,15 +67,15 @@ class DropboxFiles:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file, or one per revision.
+        """Yield one answer per file, or one per revision.
 
         Raises:
-            ConnectorError: Dropbox can't be used at all. That a file or a member is refused is no error.
+            ConnectorError: Dropbox can't be used at all. A refused file or member is an answer, not an error.
         """
         return in_parallel(grouped(questions, lambda q: (q.user, q.folder_id)), self._group)
 
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
-        """The files of one member in one folder."""
+        """Look up the files of one member in one folder."""
         first = next(iter(asked.values()))
         if not fits_header(first.user):
             yield from (FileSize(question.file_id, "denied") for question in asked.values())
@@ -86,7 +86,7 @@ class DropboxFiles:
             if len(left) >= BULK_FROM:
                 for entry in _listed(api, first.folder_id, left):
                     if question := left.get(text_in(entry.id)):
-                        yield from _with_revisions(api, question, _told(question, entry))
+                        yield from _with_revisions(api, question, _size_of(question, entry))
                         left.pop(question.file_id, None)
             for file_id in list(left):
                 try:
@@ -100,7 +100,7 @@ class DropboxFiles:
         except AccessError as error:
             if error.code not in _ONE_MEMBER:
                 raise
-            # No longer of the team: then none of the files can be asked for.
+            # The member left the team: then none of the files can be requested.
             yield from (FileSize(file_id, "denied") for file_id in left)
 
 
@@ -116,17 +116,17 @@ def _listed(api: Api, folder: str, left: dict[str, FileQuestion]) -> Iterator[_E
                 return
             answer = api.post(CONTINUE, _Entries, {"cursor": answer.cursor})
     except RefusedError as error:
-        # The folder was moved or deleted, its path is none, or the cursor is lost; each file still has its id.
+        # The folder was moved or deleted, its path is invalid, or the cursor is lost; each file still has its id.
         if error.status not in (400, 409):
             raise
     except AnswerError:
-        # Each file is asked for alone.
+        # Each file is requested alone.
         return
 
 
 def _single(api: Api, question: FileQuestion) -> FileSize:
     try:
-        return _told(question, api.post(FILE, _Entry, {"path": question.file_id}))
+        return _size_of(question, api.post(FILE, _Entry, {"path": question.file_id}))
     except RefusedError as error:
         if error.status == 409 and error.code.startswith("path/not_found"):
             return FileSize(question.file_id, "gone")
@@ -138,14 +138,14 @@ def _single(api: Api, question: FileQuestion) -> FileSize:
 
 
 def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iterator[FileSize]:
-    """The present version, and where that need not be the upload's, those before it."""
+    """Yield the present version and, if it may not be the upload's, the earlier ones."""
     gone = present.state == "gone"
     found: list[FileSize] = []
     if gone or (present.state == "found" and is_overtaken(question, present)):
         asked = {"path": question.file_id, "mode": "id", "limit": MOST_REVISIONS}
         try:
             answer = api.post(REVISIONS, _Revisions, asked)
-            found = [_told(question, entry) for entry in each(answer.entries, _Entry)]
+            found = [_size_of(question, entry) for entry in each(answer.entries, _Entry)]
         except AnswerError:
             found = []
         except RefusedError as error:
@@ -157,7 +157,7 @@ def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iter
         yield present
 
 
-def _told(question: FileQuestion, entry: _Entry) -> FileSize:
+def _size_of(question: FileQuestion, entry: _Entry) -> FileSize:
     if entry.tag == "deleted":
         return FileSize(question.file_id, "gone")
     size, version, modified = size_in(entry.size), text_in(entry.rev), time_in(entry.modified)
@@ -165,12 +165,12 @@ def _told(question: FileQuestion, entry: _Entry) -> FileSize:
 
 
 def read_refusal(response: requests.Response) -> Refusal:
-    """Read an error answer of the file API: a code such as ``path/not_found``, of the whole summary."""
+    """Parse an error answer of the file API; the code, such as ``path/not_found``, is taken from the summary."""
     body = error_body(response)
-    told = body.get("error")
+    error = body.get("error")
     remedy = _REMEDY if response.status_code in (401, 403) else ""
-    if not isinstance(told, dict):
+    if not isinstance(error, dict):
         return Refusal(message=error_text(response), remedy=remedy)
-    # The summary ends in a random number of dots, so that nobody compares it whole.
-    code = text_in(body.get("error_summary")).rstrip("./") or text_in(told.get(".tag"))
-    return Refusal(code, text_in(body.get("user_message")), wait=seconds_in(told.get("retry_after")), remedy=remedy)
+    # Dropbox appends a random number of dots to the summary, so that clients do not compare it whole.
+    code = text_in(body.get("error_summary")).rstrip("./") or text_in(error.get(".tag"))
+    return Refusal(code, text_in(body.get("user_message")), wait=seconds_in(error.get("retry_after")), remedy=remedy)

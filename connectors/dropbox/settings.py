@@ -21,14 +21,14 @@ class DropboxSettings(ProviderSettings):
     api_url: Url = Field("https://api.dropboxapi.com", alias="DROPBOX_API_URL")
     token_url_: Url | None = Field(None, alias="DROPBOX_TOKEN_URL")
     recover_sizes: bool = Field(False, alias="DROPBOX_RECOVER_SIZES")
-    # Dropbox publishes no figure, so little is asked for.
+    # Dropbox publishes no figure, so the rate is low.
     requests_per_minute: Count = Field(300, alias="DROPBOX_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="DROPBOX_PARALLEL_SLICES")
-    # Dropbox says that actions appear in a few hours, and within 24 at most; twice that is safe.
+    # Dropbox says that actions appear within hours, at most 24; twice that is safe.
     lateness_hours: Hours = Field(48, alias="DROPBOX_LATENESS_HOURS")
     overlap_hours: Hours = Field(6, alias="DROPBOX_OVERLAP_HOURS")
 
     @property
     def token_url(self) -> str:
-        """URL that issues tokens."""
+        """Return the URL that issues tokens."""
         return self.token_url_ or f"{self.api_url}/oauth2/token"

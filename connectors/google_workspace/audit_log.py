@@ -11,7 +11,7 @@ import msgspec
 
 from connectors.core.errors import ConnectorError, RefusedError, SignInError, UnavailableError
 from connectors.core.narrowing import BRIEF, about_data, narrowed
-from connectors.core.page_cursors import Marks
+from connectors.core.page_cursors import PageCursors
 from connectors.core.provider_time import ProviderTime
 from connectors.core.rate_limits import Limits
 from connectors.core.raw_json import lines
@@ -31,7 +31,7 @@ PATH = "/admin/reports/v1/activity/users/all/applications/"
 LIMIT = 1000
 RETENTION = timedelta(days=180)
 SMALLEST = timedelta(minutes=1)
-"""A stretch that can't be read is not halved below this."""
+"""An unreadable time range of at most this length is not halved."""
 logger = logging.getLogger(__name__)
 
 
@@ -60,13 +60,13 @@ class GoogleWorkspaceConnector:
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.core.types.Connector``; selects by the time of the event, newest first.
 
-        A stretch of one application on which Google fails, of a minute or more, is a gap; so is the whole window of
-        the sign-ins where they are refused or can't be read. The gap's unit is the application.
+        A time range of a minute or more on which Google fails for one application becomes a gap. So does the whole
+        window of the sign-ins if they are refused or can't be read. The gap's unit is the application.
         """
         yield from self._read(start, end, APPLICATIONS, USUAL, raises=True)
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.core.types.Connector``; asks the application that the gap names for its time range."""
+        """See ``connectors.core.types.Connector``; requests the gap's time range from its application."""
         if gap.final:
             yield gap
         else:
@@ -92,7 +92,7 @@ class GoogleWorkspaceConnector:
             return
         oldest = now - RETENTION
         if start < oldest:
-            # Google leaves out what is older without a word.
+            # Google silently omits older events.
             yield Gap(start, min(end, oldest), "Google keeps audit events for 180 days")
             start = oldest
         if start >= end:
@@ -104,8 +104,8 @@ class GoogleWorkspaceConnector:
                 if application != SIGN_INS or not (about_data(error) or _refuses_application(error)):
                     raise
                 logger.warning("google_workspace: the application %s can't be read: %s", application, error)
-                told = "is refused" if isinstance(error, RefusedError) else "can't be read"
-                cause = f"the application {application} {told}: {error.cause.rstrip('.')}. {error.remedy}"
+                fault = "is refused" if isinstance(error, RefusedError) else "can't be read"
+                cause = f"the application {application} {fault}: {error.cause.rstrip('.')}. {error.remedy}"
                 yield Gap(start, end, cause, final=False, unit=application, uploads=False)
 
     def _application(
@@ -121,16 +121,16 @@ class GoogleWorkspaceConnector:
 
     def _chain(self, application: str, start: datetime, end: datetime, patience: Patience) -> Iterator[Page]:
         api = self._api.with_patience(patience)
-        # Unfiltered: a filter of any kind has a far smaller quota. Whether the bounds are inclusive is not
-        # documented, so both are a second wider.
+        # Unfiltered, because filtered requests have a far smaller quota. The documentation does not say whether the
+        # bounds are inclusive, so both are a second wider.
         window: dict[str, str | int] = {"startTime": stamp(start - SECOND), "maxResults": LIMIT}
         window["customerId"] = self._customer
         before = ceiling(end) + SECOND
         if before <= floor(self._time.now()):
-            # A bound in the future is an error, and none means now.
+            # A bound in the future is an error; leaving it out means now.
             window["endTime"] = stamp(before)
         path, token, restarted = PATH + application, "", False
-        marks = Marks(api, f"GET {path}", "Google")
+        cursors = PageCursors(api, f"GET {path}", "Google")
         while True:
             parameters = {**window, "pageToken": token} if token else window
             try:
@@ -138,15 +138,15 @@ class GoogleWorkspaceConnector:
             except (RefusedError, UnavailableError) as error:
                 if not token or restarted or not _spoils_token(error):
                     raise
-                logger.warning("google_workspace no longer takes the page token, reading %s again", stamp(start))
+                logger.warning("google_workspace no longer accepts the page token; reading %s again", stamp(start))
                 token, restarted = "", True
-                marks.clear()
+                cursors.clear()
                 continue
             yield Page(lines(answer.items or ()))
             token = answer.next_page or ""
             if not token:
                 return
-            marks.add(token, empty=not answer.items)
+            cursors.add(token, empty=not answer.items)
 
     def file_sizes(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
         """See ``connectors.core.types.Connector``; asks Drive as the user of each question."""
@@ -154,10 +154,10 @@ class GoogleWorkspaceConnector:
 
 
 def _spoils_token(error: ConnectorError) -> bool:
-    """Check whether a page token is lost: Google refuses it, or fails on it however often it is repeated."""
+    """Check whether a page token is lost: Google refuses it, or fails on it at every attempt."""
     return isinstance(error, UnavailableError) or (isinstance(error, RefusedError) and error.status in (400, 410))
 
 
 def _refuses_application(error: ConnectorError) -> bool:
-    """Check whether one application is refused though the sign-in is not."""
+    """Check whether one application is refused although the sign-in succeeded."""
     return isinstance(error, RefusedError) and not isinstance(error, SignInError)

@@ -1,7 +1,7 @@
-"""Sizes of files in Google Drive, asked in bulk as the user who can see them.
+"""Sizes of files in Google Drive, requested in bulk as the user who can see them.
 
-A file in the bin still tells its size. Where the present version need not be the upload's, the file's revisions are
-asked for: Drive keeps those of a blob for 30 days, or the latest hundred.
+A file in the bin still has its size. If the present version may not be the upload's, the file's revisions are
+requested: Drive keeps those of a blob for 30 days, or the latest hundred.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _File(msgspec.Struct):
     version: object = msgspec.field(default=None, name="headRevisionId")
     modified: object = msgspec.field(default=None, name="modifiedTime")
 
-    def told(self, file_id: str) -> FileSize:
+    def size_of(self, file_id: str) -> FileSize:
         # Folders and shortcuts have no size.
         return FileSize(file_id, "found", size_in(self.size), text_in(self.version), time_in(self.modified))
 
@@ -61,10 +61,10 @@ class _Revisions(msgspec.Struct):
 
 
 class DriveSizes:
-    """Looks sizes up.
+    """Look-ups of file sizes in Google Drive.
 
     Args:
-        api_for: Gives Drive's API as a user sees it.
+        api_for: Returns Drive's API as a user sees it.
     """
 
     def __init__(self, api_for: Callable[[str], Api]) -> None:
@@ -73,10 +73,10 @@ class DriveSizes:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file, or one per revision; where several users are named for it, the best of theirs.
+        """Yield one answer per file, or one per revision; if several users are named for a file, the best of theirs.
 
         Raises:
-            ConnectorError: Drive can't be used at all. That one user's files can't be seen is no error.
+            ConnectorError: Drive can't be used at all. A refusal for one user is an answer, not an error.
         """
         groups = grouped(questions, lambda q: (q.user,))
         waiting = Counter(file_id for group in groups for file_id, _ in group)
@@ -121,14 +121,14 @@ class DriveSizes:
 
 
 def _listed(api: Api, left: dict[str, FileQuestion]) -> Iterator[FileSize]:
-    """Those of the files that are among what changed since the first event.
+    """List what changed since the first event, and yield the wanted files among it.
 
-    Ends when all were met, or when asking for each is cheaper than the next page. What is given is out of ``left``
-    before the next is asked for.
+    Ends when all were found, or when single requests are cheaper than the next page. A yielded file is removed from
+    ``left`` before the next is requested.
     """
     since = stamp(min(question.since for question in left.values()) - MARGIN)
     parameters: dict[str, str | int] = {
-        # A client that syncs sets the time of the file on its disk as that of the change.
+        # A syncing client sends the file's time on its disk as the time of the change.
         "q": f"modifiedTime > '{since}' or createdTime > '{since}'",
         "corpora": "user",
         "includeItemsFromAllDrives": "true",
@@ -140,12 +140,12 @@ def _listed(api: Api, left: dict[str, FileQuestion]) -> Iterator[FileSize]:
         try:
             answer = api.get(PATH, _Files, parameters)
         except AnswerError as error:
-            # Each file is asked for alone.
+            # Each file is requested alone.
             logger.warning("google_workspace: a list of files can't be read: %s", error)
             return
         for file in each(answer.files, _File):
             if file.id in left:
-                yield file.told(file.id)
+                yield file.size_of(file.id)
         if not left or not answer.next_page or answer.next_page == parameters.get("pageToken"):
             return
         parameters["pageToken"] = answer.next_page
@@ -154,7 +154,7 @@ def _listed(api: Api, left: dict[str, FileQuestion]) -> Iterator[FileSize]:
 def _single(api: Api, file_id: str) -> FileSize:
     path, parameters = f"{PATH}/{quote(file_id, safe='')}", {"fields": FIELDS, "supportsAllDrives": "true"}
     try:
-        return api.get(path, _File, parameters).told(file_id)
+        return api.get(path, _File, parameters).size_of(file_id)
     except RefusedError as error:
         if error.status == 404:
             return FileSize(file_id, "gone")
@@ -164,7 +164,7 @@ def _single(api: Api, file_id: str) -> FileSize:
 
 
 def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iterator[FileSize]:
-    """The present version, and where that need not be the upload's, those before it."""
+    """Yield the present version and, if it may not be the upload's, the earlier ones."""
     yield present
     if present.state != "found" or not is_overtaken(question, present):
         return
@@ -176,7 +176,7 @@ def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iter
         logger.warning("google_workspace: revisions can't be read: %s", error)
         return
     except RefusedError as error:
-        # Who may only read a file is not shown its revisions.
+        # Users who may only read a file can't list its revisions.
         if error.status != 404 and not (error.status == 403 and _one_user_only(error)):
             raise
         return
@@ -187,7 +187,7 @@ def _with_revisions(api: Api, question: FileQuestion, present: FileSize) -> Iter
 
 
 def _one_user_only(error: RefusedError) -> bool:
-    """Check whether a refusal is about the user acted as, not about the whole set-up."""
+    """Check whether a refusal concerns the impersonated user only, not the whole set-up."""
     if isinstance(error, SignInError):
         return error.code in _DENIED_SIGN_IN
     return isinstance(error, AccessError) and error.code not in _SWITCHED_OFF

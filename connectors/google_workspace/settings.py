@@ -12,7 +12,7 @@ __all__ = ["GoogleWorkspaceSettings"]
 
 
 class GoogleWorkspaceSettings(ProviderSettings):
-    """A service account with domain-wide delegation, and the administrator it reads the reports as."""
+    """A service account with domain-wide delegation, and the administrator that it impersonates to read the reports."""
 
     provider: ClassVar[str] = "google_workspace"
     service_account_file: str = Field(alias="GOOGLE_SERVICE_ACCOUNT_FILE")
@@ -22,10 +22,10 @@ class GoogleWorkspaceSettings(ProviderSettings):
     drive_url: Url = Field("https://www.googleapis.com", alias="GOOGLE_DRIVE_URL")
     token_url: Url | None = Field(None, alias="GOOGLE_TOKEN_URL")
     recover_sizes: bool = Field(False, alias="GOOGLE_RECOVER_SIZES")
-    # Google allows 2400 a minute of the reports, and is said to allow 12000 of Drive.
+    # Google allows 2400 requests a minute for the reports, and reportedly 12000 for Drive.
     requests_per_minute: Count = Field(1800, alias="GOOGLE_REQUESTS_PER_MINUTE")
     drive_requests_per_minute: Count = Field(6000, alias="GOOGLE_DRIVE_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(4, alias="GOOGLE_PARALLEL_SLICES")
-    # Mostly minutes to three hours; but Google once told of up to three days, and still warns of later ones.
+    # Mostly minutes to three hours; but Google once documented up to three days, and still warns of later events.
     lateness_hours: Hours = Field(72, alias="GOOGLE_LATENESS_HOURS")
     overlap_hours: Hours = Field(6, alias="GOOGLE_OVERLAP_HOURS")

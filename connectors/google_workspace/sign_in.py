@@ -1,7 +1,7 @@
-"""Google: a service account that acts as a user of the organisation (domain-wide delegation).
+"""Google sign-in: a service account that acts as a user of the organisation (domain-wide delegation).
 
-Only the signing of the claim is left to Google's library. The claim is posted like every other sign-in, so that its
-answer is read, timed and repeated by the same rules.
+Google's library only signs the claim. The claim is posted like every other sign-in, so that the same rules for errors,
+time-outs and retries apply.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ __all__ = ["Delegation"]
 _VARIABLE = "GOOGLE_SERVICE_ACCOUNT_FILE"
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _AUDIENCE = "https://oauth2.googleapis.com/token"
-"""Google takes claims made out to this address only, whatever address the key names."""
+"""Audience of the claim: Google accepts only this address, whatever address the key names."""
 _CLAIM_LIFE = 3600
-# Reasons for which a 403 only means: later.
+# With these reasons a 403 means throttling.
 _THROTTLED = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded"})
 
 
 class Delegation:
-    """Makes APIs that act as a user; the tokens are kept by the APIs.
+    """Factory of APIs that act as a user; each API keeps its token.
 
     Args:
         settings: Settings of Google Workspace.
         scope: OAuth scope delegated to the service account.
-        limiter: Each request waits for it.
-        clock: Hears of each answer.
+        limiter: Rate limiter that each request waits for.
+        clock: Receives the headers of each answer.
 
     Raises:
-        ConfigurationError: The key file can't be read or is no service account's key.
+        ConfigurationError: The key file can't be read or is not the key of a service account.
     """
 
     def __init__(self, settings: GoogleWorkspaceSettings, scope: str, limiter: Limiter, clock: ProviderTime) -> None:
@@ -52,7 +52,7 @@ class Delegation:
         try:
             self._signer = _signer(json.dumps(key))
         except (ValueError, TypeError, exceptions.GoogleAuthError):
-            # What the library says may quote the key.
+            # The library's message may quote the key.
             raise _unusable(settings.service_account_file, "is no service account's key") from None
         self._account = str(key["client_email"])
         self._url = settings.token_url or str(key["token_uri"])
@@ -60,7 +60,7 @@ class Delegation:
         self._client = Client("google_workspace", [key["private_key"]], limiter, clock)
 
     def api(self, root: str, subject: str) -> Api:
-        """The API at ``root`` as the user ``subject`` sees it."""
+        """Return the API at ``root`` as the user ``subject`` sees it."""
         remedy = (
             f"Check {_VARIABLE} and GOOGLE_ADMIN_EMAIL, and delegate the scope {self._scope} to the service account's "
             "client id (Admin console, Security, API controls, domain-wide delegation)."
@@ -69,7 +69,7 @@ class Delegation:
         return Api(self._client, root, self._read_refusal, token)
 
     def _form(self, subject: str) -> dict[str, str]:
-        """Return the sign-in's fields. This machine's clock dates the claim; Google refuses a wrong clock's claim."""
+        """Return the sign-in's fields. This machine's clock dates the claim; Google refuses one with a wrong time."""
         issued = int(time.time())
         claim = {
             "iss": self._account,
@@ -83,24 +83,24 @@ class Delegation:
         return {"grant_type": _GRANT, "assertion": signed.decode()}
 
     def _read_refusal(self, response: requests.Response) -> Refusal:
-        told = error_body(response).get("error")
-        if not isinstance(told, dict):
+        error = error_body(response).get("error")
+        if not isinstance(error, dict):
             return Refusal(message=response.reason or "")
-        details = told.get("errors")
+        details = error.get("errors")
         first = details[0] if isinstance(details, list) and details and isinstance(details[0], dict) else {}
-        reason = text_in(first.get("reason")) or text_in(told.get("status"))
+        reason = text_in(first.get("reason")) or text_in(error.get("status"))
         remedy = ""
         if response.status_code in (401, 403):
             remedy = (
                 f"Delegate the scope {self._scope} to the service account, switch its API on in the Cloud project, and "
-                "see that the account acted as (GOOGLE_ADMIN_EMAIL for reports) has the privilege."
+                "make sure that the impersonated account (GOOGLE_ADMIN_EMAIL for reports) has the privilege."
             )
-        return Refusal(reason, text_in(told.get("message")), throttled=reason in _THROTTLED, remedy=remedy)
+        return Refusal(reason, text_in(error.get("message")), throttled=reason in _THROTTLED, remedy=remedy)
 
 
 @lru_cache(maxsize=4)
 def _signer(key: str) -> Any:
-    """The signer of a key, made once: to check its numbers takes longer than the requests of most runs."""
+    """Return the signer of a key, created once: checking the key takes longer than the requests of most runs."""
     return crypt.RSASigner.from_service_account_info(json.loads(key))
 
 

@@ -1,4 +1,4 @@
-"""Office 365: the Management Activity API, which hands out audit records in blobs by the time of publication."""
+"""Office 365: the Management Activity API, which gives audit records in blobs by time of publication."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from connectors.core.http import Api, Client, Refusal, error_text
 from connectors.core.lenient import each, text_in, time_in
 from connectors.core.narrowing import BRIEF
 from connectors.core.oauth import form_token
-from connectors.core.page_cursors import Marks
+from connectors.core.page_cursors import PageCursors
 from connectors.core.provider_time import ProviderTime
 from connectors.core.rate_limits import Limiter, Limits
 from connectors.core.raw_json import lines
@@ -41,7 +41,7 @@ __all__ = ["CONTENT_TYPES", "Office365Connector", "open_feed", "open_graph"]
 
 CONTENT_TYPES = (FILES, "Audit.AzureActiveDirectory", "Audit.General")
 RETENTION = timedelta(days=7)
-# Five minutes less: the start is checked when the request arrives, not when it was worked out.
+# Five minutes less: Microsoft checks the start when the request arrives, not when it was computed.
 REACH = timedelta(hours=167, minutes=55)
 LONGEST_WINDOW = timedelta(hours=24)
 RESTARTS = 3
@@ -60,14 +60,14 @@ _SIGN_IN_REMEDY = (
 )
 _ACCESS_REMEDY = (
     "Give the application the permission ActivityFeed.Read and an administrator's consent, check OFFICE365_TENANT_ID, "
-    "and see that auditing is switched on in Purview."
+    "and make sure that auditing is switched on in Purview."
 )
 logger = logging.getLogger(__name__)
 
 
 class _Subscription(msgspec.Struct):
     kind: str = msgspec.field(name="contentType")
-    # Microsoft's own sample leaves it out where it is enabled.
+    # Microsoft's own sample omits it for an enabled subscription.
     status: str = "enabled"
 
 
@@ -82,9 +82,9 @@ class _Pull:
 
     Attributes:
         blobs: Its blobs.
-        patience: How long a list is repeated that fails.
-        failure: The first failure of a list that may be that list's only.
-        listed: Whether a list could be read.
+        patience: Limits of the retries of a list that fails.
+        failure: The first failure of a list that may concern only that list.
+        listed: Whether any list could be read.
     """
 
     def __init__(self, blobs: Blobs, patience: Patience = USUAL) -> None:
@@ -94,7 +94,7 @@ class _Pull:
         self.listed = False
 
     def failed(self, error: ConnectorError) -> None:
-        """Note a failure; what follows is repeated only briefly, unless something was read before."""
+        """Record a failure; later requests are retried only briefly, unless something was read before."""
         self.failure = self.failure or error
         if not self.listed:
             self.patience = BRIEF
@@ -118,14 +118,14 @@ class Office365Connector:
         self._api = open_feed(settings, limits, self._time)
         self._sizes = GraphSizes(open_graph(settings, limits, self._time))
         if settings.clouds:
-            logger.warning("office365: %s Tokens are asked for with each address as their scope.", settings.clouds)
+            logger.warning("office365: %s Each address is used as the scope of its tokens.", settings.clouds)
 
     def pages(self, start: datetime, end: datetime) -> Iterator[Page | Gap]:
         """See ``connectors.core.types.Connector``; selects by the time of publication, a page is a blob.
 
-        What fails is a gap of its own: a blob (unit: type of content, a slash, the content's id), or a type of content
-        that is refused or whose list can't be read (unit: the type). But where uploads are refused, or nothing at all
-        can be read, that is an error.
+        Each failure is a gap of its own: a blob (unit: type of content, a slash, the content's id), or a type of
+        content that is refused or whose list can't be read (unit: the type). It is an error if uploads are refused, or
+        if nothing at all can be read.
         """
         require_zone(start, end)
         start, end = past(start, end, self.present())
@@ -145,7 +145,7 @@ class Office365Connector:
         yield from pull.blobs.read_rest()
 
     def again(self, gap: Gap) -> Iterator[Page | Gap]:
-        """See ``connectors.core.types.Connector``; asks for the blob or the type of content that the gap names."""
+        """See ``connectors.core.types.Connector``; requests the gap's blob or type of content."""
         kind, _, content_id = gap.unit.partition("/")
         if gap.final:
             yield gap
@@ -178,11 +178,11 @@ class Office365Connector:
         return self._sizes.look_up(questions)
 
     def _oldest(self) -> datetime:
-        """The earliest publication that may be asked for at this moment."""
+        """Return the earliest publication that may be requested at this moment."""
         return ceiling(self._time.now() - REACH)
 
     def _subscribe(self) -> None:
-        """Start the subscriptions that are missing. Starting one again within 15 minutes would be throttled."""
+        """Start the missing subscriptions, at most once each: a second start within 15 minutes would be throttled."""
         with self._subscriptions:
             if self._subscribed:
                 return
@@ -198,7 +198,7 @@ class Office365Connector:
                 except ConnectorError as error:
                     if kind == FILES or ends_pull(error):
                         raise
-                    # The list of its content says so for each window.
+                    # The list of its content reports this for each window.
                     logger.warning("office365: %s can't be subscribed to: %s", kind, error)
             self._subscribed = True
 
@@ -208,14 +208,14 @@ class Office365Connector:
             self._api.answer("POST", f"{self._feed}/subscriptions/start", msgspec.Raw, params=parameters)
         except RefusedError as error:
             if error.code in CLOSED:
-                # The list of its content is refused, too, and says for which window.
+                # The list of its content is refused, too, and reports the window.
                 return
             if error.code != ENABLED_ALREADY:
                 raise
         logger.warning("office365: subscribed to %s; its first content may take up to 12 hours", kind)
 
     def _answers(self, patience: Patience) -> bool:
-        """Check whether the feed answers at all, with so much patience."""
+        """Check whether the feed answers at all, within these limits for retries."""
         path, publisher = f"{self._feed}/subscriptions/list", {"PublisherIdentifier": self._publisher}
         try:
             self._api.with_patience(patience).get(path, msgspec.Raw, publisher)
@@ -226,7 +226,7 @@ class Office365Connector:
         return True
 
     def _type(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
-        """Read one type of content; yield a gap where it is refused, or can't be listed."""
+        """Read one type of content; yield a gap if it is refused or can't be listed."""
         try:
             for first, last in split(start, end, LONGEST_WINDOW):
                 try:
@@ -236,7 +236,7 @@ class Office365Connector:
                         raise
                     logger.warning("office365: %s from %s can't be listed: %s", kind, stamp(first), error)
                     pull.failed(error)
-                    cause = f"the list of {kind} can't be read: {error.cause.rstrip('.')}. It is asked for again"
+                    cause = f"the list of {kind} can't be read: {error.cause.rstrip('.')}. It will be requested again"
                     yield Gap(first, last, cause, final=False, unit=kind, uploads=kind == FILES)
                 else:
                     pull.listed = True
@@ -248,14 +248,14 @@ class Office365Connector:
             yield Gap(start, end, cause, final=False, unit=kind, uploads=kind == FILES)
 
     def _window(self, kind: str, start: datetime, end: datetime, pull: _Pull) -> Iterator[Page | Gap]:
-        """Read at most 24 hours of one content type, again from the start where the list's page is lost."""
+        """Read at most 24 hours of one content type; restart if the list's page is lost."""
         given: set[str] = set()
         page, restarts, started, odd = "", 0, False, False
-        marks = Marks(self._api, f"GET {self._feed}/subscriptions/content", "Microsoft")
+        cursors = PageCursors(self._api, f"GET {self._feed}/subscriptions/content", "Microsoft")
         while True:
             if not page and start < (oldest := self._oldest()):
-                told = f"{_CAUSE}: {kind} grew too old while earlier windows were read"
-                yield Gap(start, min(end, oldest), told, uploads=kind == FILES)
+                cause = f"{_CAUSE}: {kind} grew too old while earlier windows were read"
+                yield Gap(start, min(end, oldest), cause, uploads=kind == FILES)
                 start = oldest
                 if start >= end:
                     return
@@ -275,7 +275,7 @@ class Office365Connector:
                 if (start := later) >= end:
                     return
                 restarts, page = restarts + 1, ""
-                marks.clear()
+                cursors.clear()
                 continue
             odd = odd or None in contents
             fresh = {blob.id: blob for blob in contents if blob and blob.id not in given}
@@ -283,15 +283,15 @@ class Office365Connector:
             yield from pull.blobs.read(fresh.values())
             if not page:
                 break
-            marks.add(page, empty=not contents)
+            cursors.add(page, empty=not contents)
         if odd:
-            cause = f"the list of {kind} names content in a way that can't be read. It is asked for again"
+            cause = f"the list of {kind} has entries that can't be read. It will be requested again"
             yield Gap(start, end, cause, final=False, unit=kind, uploads=kind == FILES)
 
     def _list(
         self, kind: str, start: datetime, end: datetime, page: str, patience: Patience
     ) -> tuple[list[Blob | None], str]:
-        """One page of the list of blobs (None for one that can't be read), and the mark of the next; "" at the end."""
+        """Return a page of the list of blobs (None for an unreadable one) and the cursor of the next; "" at the end."""
         parameters = {
             "contentType": kind,
             "startTime": f"{start:%Y-%m-%dT%H:%M:%S}",
@@ -306,17 +306,17 @@ class Office365Connector:
         link = headers.get("NextPageUri", "")
         if not link:
             return contents, ""
-        # The link may name any host, and a token must not go there: only its mark is taken.
+        # The link may name any host, and a token must not go there: only its page cursor is used.
         try:
-            marks = [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() == "nextpage"]
+            cursors = [value for name, value in parse_qsl(urlsplit(link).query) if name.lower() == "nextpage"]
         except ValueError:
-            marks = []
-        if not marks:
+            cursors = []
+        if not cursors:
             raise self._api.error(f"GET {path}", "NextPageUri holds no nextPage", "Run again; report it if it lasts.")
-        return contents, marks[0]
+        return contents, cursors[0]
 
     def _fetch(self, blob: Blob, patience: Patience) -> Page | Gap:
-        """The records of a blob; a final gap where it is no longer there, for it never will be again."""
+        """Fetch the records of a blob; return a final gap if it is no longer there."""
         if blob.expires and blob.expires <= self._time.now():
             return blob.gap("has expired", final=True)
         path = f"{self._feed}/audit/{quote(blob.id, safe='$')}"
@@ -326,14 +326,14 @@ class Office365Connector:
         except RefusedError as error:
             if error.code not in LOST_CONTENT:
                 raise
-            return blob.gap(f"could not be had: {error.cause}", final=True)
+            return blob.gap(f"could not be fetched: {error.cause}", final=True)
         if not records:
-            # A blob is made of records: without any, what it was listed for is missing.
+            # A blob always has records: an empty answer means that they are missing.
             raise self._api.error(f"GET {path}", "the content holds no records", "Run again; report it if it lasts.")
         return Page(lines(records))
 
     def _fetch_again(self, blob: Blob) -> Page | Gap:
-        """The records of a blob that could not be read before; a final gap once it is too old."""
+        """Fetch the records of a blob that could not be read before; return a final gap once it is too old."""
         try:
             return self._fetch(blob, BRIEF)
         except ConnectorError as error:
@@ -341,18 +341,18 @@ class Office365Connector:
             if ends_pull(error) or (outside and not self._answers(BRIEF)):
                 raise
             if self.present() >= blob.created + RETENTION:
-                return blob.gap(f"could not be had for 7 days, and is kept no longer: {error.cause}", final=True)
-            return blob.gap(f"can't be read: {error.cause.rstrip('.')}. It is asked for again", final=False)
+                return blob.gap(f"could not be fetched for 7 days, and is no longer kept: {error.cause}", final=True)
+            return blob.gap(f"can't be read: {error.cause.rstrip('.')}. It will be requested again", final=False)
 
 
 def open_feed(settings: Office365Settings, limits: Limits, time: ProviderTime) -> Api:
-    """The Management Activity API of the tenant."""
+    """Open the Management Activity API of the tenant."""
     limiter = limits.per_minute(settings.provider, settings.requests_per_minute)
     return _api(settings, settings.api_url, CLOUDS[0].feed, _read_refusal, limiter, time)
 
 
 def open_graph(settings: Office365Settings, limits: Limits, time: ProviderTime) -> Api:
-    """Microsoft Graph of the tenant."""
+    """Open Microsoft Graph of the tenant."""
     limiter = limits.per_minute("graph", settings.graph_requests_per_minute)
     return _api(settings, settings.graph_url, CLOUDS[0].graph, read_graph_refusal, limiter, time)
 
@@ -378,7 +378,7 @@ def _api(
 
 
 def _blob(kind: str, item: msgspec.Raw, start: datetime) -> Blob | None:
-    """A blob as the list names it; None where it has no id to ask for."""
+    """Return a blob from an item of the list; None if it has no id."""
     content = next(each([item], _Content), None)
     if content is None or not (content_id := text_in(content.id)):
         return None
@@ -386,19 +386,19 @@ def _blob(kind: str, item: msgspec.Raw, start: datetime) -> Blob | None:
 
 
 def _costs_one_window(error: ConnectorError) -> bool:
-    """Check whether a list that fails so may succeed for another window or type of content."""
+    """Check whether this failure of a list leaves other windows and types of content readable."""
     if isinstance(error, UnavailableError):
         return error.status >= 500 and not error.throttled
     return not isinstance(error, EndlessError | RefusedError) and not ends_pull(error)
 
 
 def _read_refusal(response: requests.Response) -> Refusal:
-    """Read an error answer, which may be JSON or look like Python; throttling may come as 403."""
+    """Parse an error answer, which may be JSON or look like Python; throttling may come as 403."""
     text = error_text(response)
     code, message = _CODE.search(text), _MESSAGE.search(text)
-    told = code[1] if code else ""
+    name = code[1] if code else ""
     said = (message[1] or message[2] or "") if message else ""
-    # Where nobody switched auditing on, Microsoft says that the tenant is not there, with an exception's text for code.
-    set_up = told.startswith(("AF2001", "AF20023")) or _NO_TENANT.search(said)
+    # If auditing was never switched on, Microsoft says that the tenant does not exist; the code is an exception's text.
+    set_up = name.startswith(("AF2001", "AF20023")) or _NO_TENANT.search(said)
     remedy = _ACCESS_REMEDY if response.status_code in (401, 403) or set_up else ""
-    return Refusal(told, said, throttled=told == "AF429", passing=told == "AF50000", remedy=remedy)
+    return Refusal(name, said, throttled=name == "AF429", passing=name == "AF50000", remedy=remedy)

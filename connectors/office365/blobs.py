@@ -1,7 +1,7 @@
-"""Office 365: the blobs of one pull, of which a bad one keeps no other from landing.
+"""Office 365: the blobs of one pull. A bad blob does not keep the others from landing.
 
-A blob that can't be read is put aside after few attempts and asked for once more when all others have been read. What
-fails then is an open gap of its own. Where the provider itself is down, or lets nobody in, the others are not asked.
+A blob that can't be read is set aside after few attempts and requested again when all others have been read. If it
+fails then, it becomes an open gap of its own. If the provider itself is down or refuses access, the pull stops.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from connectors.core.types import Gap, Page
 __all__ = ["FILES", "Blob", "Blobs", "ends_pull"]
 
 FILES = "Audit.SharePoint"
-"""Type of content that holds uploads to SharePoint and to OneDrive; the others tell of sign-ins and alerts."""
+"""Type of content with uploads to SharePoint and OneDrive; the others hold sign-ins and alerts."""
 
 _ONCE = Patience(attempts=1)
 _SUSPICIOUS = 3
-"""After so many failures in a row the provider is asked whether it answers at all."""
+"""Failures in a row after which a check shows whether the provider answers at all."""
 _HOPELESS = 10
-"""After so many in a row no further blob is asked for, though the provider answers."""
+"""Failures in a row after which no further blob is requested, although the provider answers."""
 logger = logging.getLogger(__name__)
 
 
@@ -37,8 +37,8 @@ class Blob:
     Attributes:
         kind: Type of content.
         id: The content's id.
-        created: When it was published, UTC; the start of the window where its list does not tell.
-        expires: Until when it is kept, UTC; None where its list does not tell.
+        created: Time of publication, UTC; the start of the window if the list does not say.
+        expires: Time until which it is kept, UTC; None if the list does not say.
     """
 
     kind: str
@@ -48,11 +48,11 @@ class Blob:
 
     @property
     def unit(self) -> str:
-        """The unit of a gap that this blob leaves."""
+        """Return the unit of a gap that this blob leaves."""
         return f"{self.kind}/{self.id}"
 
     def gap(self, cause: str, *, final: bool) -> Gap:
-        """Return the gap that it leaves where it can't be had."""
+        """Return the gap that it leaves if it can't be fetched."""
         return Gap(
             self.created, self.created + SECOND, f"content {self.id} {cause}", final, self.unit, self.kind == FILES
         )
@@ -62,8 +62,8 @@ class Blobs:
     """The blobs of one pull.
 
     Args:
-        fetch: Asks for a blob: its records, or a final gap where it is gone.
-        answers: Whether the provider answers at all, asked with some patience.
+        fetch: Requests a blob; returns its records, or a final gap if it is gone.
+        answers: Checks whether the provider answers at all, within limits for retries.
     """
 
     def __init__(self, fetch: Callable[[Blob, Patience], Page | Gap], answers: Callable[[Patience], bool]) -> None:
@@ -75,11 +75,11 @@ class Blobs:
         self._given_up: ConnectorError | None = None
 
     def read(self, blobs: Iterable[Blob]) -> Iterator[Page | Gap]:
-        """Read blobs, and put aside those that can't be.
+        """Read blobs, and set aside those that can't be read.
 
         Raises:
-            ConnectorError: No other blob would fare better: the credentials are refused, the provider throttles, or
-                this machine's network stands in the way.
+            ConnectorError: Every blob would fail: the credentials are refused, the provider throttles, or this
+                machine's network blocks the requests.
         """
         for blob in blobs:
             if self._given_up:
@@ -90,7 +90,7 @@ class Blobs:
             except ConnectorError as error:
                 if ends_pull(error):
                     raise
-                logger.warning("office365: content %s is put aside: %s", blob.id, error)
+                logger.warning("office365: content %s is set aside: %s", blob.id, error)
                 self._aside.append((blob, error))
                 self._count(error)
             else:
@@ -98,10 +98,10 @@ class Blobs:
                 yield answer
 
     def read_rest(self) -> Iterator[Page | Gap]:
-        """Ask once more for those put aside; what still can't be read is a gap.
+        """Request those set aside again; yield a gap for each that still can't be read.
 
         Raises:
-            ConnectorError: As for ``read``; or no blob could be read at all, and that is not the blobs' doing.
+            ConnectorError: As for ``read``; or no blob could be read at all, and the blobs are not the cause.
         """
         waiting, self._aside, self._in_a_row = self._aside, [], 0
         first = waiting[0][1] if waiting else None
@@ -118,13 +118,13 @@ class Blobs:
         ):
             raise first
         for blob, error in self._aside:
-            cause = f"can't be read: {error.cause.rstrip('.')}. It is asked for again, last"
+            cause = f"can't be read: {error.cause.rstrip('.')}. It will be requested again, last"
             yield blob.gap(cause, final=False)
 
     def _count(self, error: ConnectorError) -> None:
-        """Note a failure, and give up where the blobs are not to blame."""
+        """Count a failure; raise it if the blobs are not the cause."""
         if not isinstance(error, UnavailableError | AccessError):
-            # It answered, only not with a blob.
+            # The provider answered, but not with a blob.
             self._in_a_row = 0
             return
         self._in_a_row += 1
@@ -135,6 +135,6 @@ class Blobs:
 
 
 def ends_pull(error: ConnectorError) -> bool:
-    """Return whether no other request of the pull would fare better."""
+    """Return whether every other request of the pull would fail, too."""
     throttled = isinstance(error, UnavailableError) and error.throttled
     return throttled or isinstance(error, SignInError | NetworkError)

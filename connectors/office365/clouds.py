@@ -1,4 +1,4 @@
-"""Microsoft's clouds: which hosts belong together, and the scope of the tokens that each takes.
+"""Microsoft's clouds: which hosts belong together, and the scope of the tokens that each accepts.
 
 Hosts of the feed: Microsoft's reference of the Management Activity API; China's is named by Microsoft's own connector
 for Sentinel. Hosts of sign-in and Graph: Microsoft Graph's page on national clouds.
@@ -20,7 +20,7 @@ class Cloud:
     Attributes:
         name: Its name.
         feed: Host of the Management Activity API.
-        sign_in: Hosts that give tokens, the usual one first.
+        sign_in: Hosts that issue tokens, the usual one first.
         graph: Host of Microsoft Graph.
     """
 
@@ -48,11 +48,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def scope_of(root: str, worldwide: str) -> str:
-    """Return the scope of the tokens that an API takes: its own root.
+    """Return the scope of the tokens that an API accepts: its own root.
 
     Args:
         root: Configured root of the feed or of Graph.
-        worldwide: The API's host in the worldwide cloud, which a stand-in on this machine plays.
+        worldwide: The API's host in the worldwide cloud; used for a stand-in on this machine.
     """
     host = _host(root)
     return f"https://{worldwide if host in _LOOPBACK else host}/.default"
@@ -63,18 +63,18 @@ def mismatch(feed: str, login: str, graph: str) -> tuple[str, Mapping[str, str]]
 
     Args:
         feed: Root of the Management Activity API.
-        login: Where tokens are given.
-        graph: Root of Microsoft Graph; "" where it is not asked.
+        login: Root of the sign-in, which issues tokens.
+        graph: Root of Microsoft Graph; "" if it is not used.
 
     Returns:
-        What is wrong, "" for nothing, and the address to set for each variable that is off.
+        What is wrong, "" for nothing, and the address to set for each wrong variable.
     """
     cloud = next((cloud for cloud in CLOUDS if cloud.feed == _host(feed)), None)
     if cloud is None:
         if _host(feed) in _LOOPBACK:
             return "", {}
         known = ", ".join(f"https://{each.feed}" for each in CLOUDS)
-        return f"OFFICE365_API_URL={feed} is none of Microsoft's clouds that are known ({known})", {}
+        return f"OFFICE365_API_URL={feed} is not one of Microsoft's known clouds ({known})", {}
     wanted = {}
     if _host(login) not in cloud.sign_in:
         wanted["OFFICE365_LOGIN_URL"] = f"https://{cloud.sign_in[0]}"
@@ -82,7 +82,7 @@ def mismatch(feed: str, login: str, graph: str) -> tuple[str, Mapping[str, str]]
         wanted["OFFICE365_GRAPH_URL"] = f"https://{cloud.graph}"
     if not wanted:
         return "", {}
-    return f"{feed} is the cloud {cloud.name}, but {' and '.join(wanted)} is of another", wanted
+    return f"{feed} is the cloud {cloud.name}, but {' and '.join(wanted)} is set to another", wanted
 
 
 def _host(root: str) -> str:

@@ -1,8 +1,8 @@
-"""Sizes of files in SharePoint and OneDrive, asked of Microsoft Graph.
+"""Sizes of files in SharePoint and OneDrive, requested from Microsoft Graph.
 
-A document library that saw many uploads tells in pages of all that changed (delta). What is left is asked for twenty at
-a time (batch), each counted on its own: that saves round trips, not quota. For the past see
-:mod:`connectors.office365.past_versions`.
+For a document library with many uploads, the pages of all its changes are read (delta). The remaining files are
+requested twenty at a time (batch). Each counts on its own, so a batch saves round trips, not quota. For earlier
+versions see :mod:`connectors.office365.past_versions`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ PATH = "/v1.0/$batch"
 BATCH = 20
 SELECT = "id,size,lastModifiedDateTime,cTag,parentReference"
 DELTA_FROM = 10
-"""Least number of files of one library that makes listing its changes worthwhile: that takes two requests or more."""
+"""Smallest number of files of one library for which listing its changes, two requests or more, is worthwhile."""
 PAGE = 1000
 MARGIN = timedelta(minutes=5)
-_MARKS = ("token", "$skiptoken", "$deltatoken")
+_CURSORS = ("token", "$skiptoken", "$deltatoken")
 _FUNCTION = re.compile(r"\(token='([^']+)'\)$")
 _GROUP = 500
-"""Files of small libraries that are looked up together: a stop loses little."""
+"""Number of files of small libraries that are looked up together: few, so that a stop loses little."""
 _REMEDY = "Give the application the permission Sites.Read.All and an administrator's consent."
 _CHANGED = "Report it if it lasts: the provider changed its API."
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class _Item(msgspec.Struct):
     tag: object = msgspec.field(default="", name="cTag")
     parent: _Parent = msgspec.field(default_factory=_Parent, name="parentReference")
 
-    def told(self, file_id: str) -> Present:
+    def present_of(self, file_id: str) -> Present:
         answer = FileSize(file_id, "found", size_in(self.size), text_in(self.tag), time_in(self.modified))
         return Present(answer, self.parent.drive, text_in(self.id))
 
@@ -90,7 +90,7 @@ class _Changes(msgspec.Struct):
 
 
 class GraphSizes:
-    """Looks sizes up.
+    """Look-ups of file sizes in Microsoft Graph.
 
     Args:
         api: Graph's API.
@@ -101,7 +101,7 @@ class GraphSizes:
         self._unreadable = Unreadable()
 
     def look_up(self, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-        """One answer per file. A question without site or list gets none.
+        """Yield one answer per file, none for a question without site or list.
 
         Raises:
             ConnectorError: Graph can't be used, or throttles without end.
@@ -124,7 +124,7 @@ class GraphSizes:
         return in_parallel(groups, self._group)
 
     def _group(self, asked: dict[tuple[str, str], FileQuestion]) -> Iterator[FileSize]:
-        """The files of one library, or of several small ones."""
+        """Look up the files of one library, or of several small ones."""
         left, gone = {question.file_id: question for question in asked.values()}, list[FileQuestion]()
         if len({(question.site_id, question.list_id) for question in left.values()}) == 1 and len(left) >= DELTA_FROM:
             changed = [(left.pop(found.answer.file_id), found) for found in self._changed(left)]
@@ -132,12 +132,14 @@ class GraphSizes:
         waiting = iter(left.values())
         while batch := list(islice(waiting, BATCH)):
             answers = self._ask({str(number): _url(question) for number, question in enumerate(batch)})
-            yield from self._with_past(((batch[int(n)], self._told(batch[int(n)], told)) for n, told in answers), gone)
-        # A bin is long: it is looked through once for all of them.
+            yield from self._with_past(
+                ((batch[int(n)], self._present_of(batch[int(n)], answer)) for n, answer in answers), gone
+            )
+        # A bin is long, so it is searched once for all of them.
         yield from in_bin(self._api, gone)
 
     def _with_past(self, met: Iterable[tuple[FileQuestion, Present]], gone: list[FileQuestion]) -> Iterator[FileSize]:
-        """The answers, with the versions of files that were saved since; those that are not found go to ``gone``."""
+        """Yield the answers, with versions of files saved since; append files that are not found to ``gone``."""
         overtaken = []
         for question, present in met:
             if present.answer.state == "gone":
@@ -154,10 +156,10 @@ class GraphSizes:
                 yield from versions(batch[int(key)][1].answer, body)
 
     def _changed(self, left: Mapping[str, FileQuestion]) -> list[Present]:
-        """Those of a library's files that are among what changed in it since the first event.
+        """List what changed in a library since the first event, and return the wanted files among it.
 
-        Ends when all were met, or when asking for each is cheaper than the next page. Where the library can't be
-        asked, there are none.
+        Ends when all were found, or when single requests are cheaper than the next page. Returns none if the library
+        can't be listed.
         """
         first = next(iter(left.values()))
         site, library = (quote(part, safe="") for part in (first.site_id, first.list_id))
@@ -165,7 +167,7 @@ class GraphSizes:
         parameters: dict[str, str | int] = {
             "$select": f"{SELECT},deleted,sharepointIds",
             "$top": PAGE,
-            # SharePoint takes a time in the place of a token.
+            # SharePoint accepts a time instead of a token.
             "token": stamp(since),
         }
         found: dict[str, Present] = {}
@@ -176,37 +178,37 @@ class GraphSizes:
             for _ in range(len(left)):
                 answer = self._api.get(path, _Changes, parameters)
                 for item in each(answer.value, _Changed):
-                    # An item may come more than once; the last is true. One that is deleted keeps its id only.
+                    # An item may come more than once; the last one counts. A deleted item has only its id.
                     file_id = asked.get(item.ids.item.lower())
                     if file_id and item.deleted is None:
-                        found[file_id] = item.told(file_id)._replace(drive=drive.id)
+                        found[file_id] = item.present_of(file_id)._replace(drive=drive.id)
                     elif file_id:
                         found[file_id] = Present(FileSize(file_id, "gone"))
-                mark = _mark(answer.next_page)
+                mark = _page_cursor(answer.next_page)
                 if len(found) == len(left) or not mark or mark.items() <= parameters.items():
                     break
                 parameters = {"$select": parameters["$select"], "$top": PAGE, **mark}
         except AnswerError as error:
-            # Each file is asked for alone.
-            logger.warning("office365: what changed in a library can't be read: %s", error)
+            # Each file is requested alone.
+            logger.warning("office365: the changes of a library can't be read: %s", error)
         except RefusedError as error:
             if isinstance(error, AccessError):
-                # Told file by file, since other libraries may be open to the application.
-                logger.warning("office365: what changed in a library can't be read: %s", error)
+                # Reported file by file, since the application may have access to other libraries.
+                logger.warning("office365: the changes of a library can't be read: %s", error)
             elif error.status not in (400, 404, 410):
                 raise
         return list(found.values())
 
     def _ask(self, urls: Mapping[str, str]) -> Iterator[tuple[str, _Answer | None]]:
-        """Ask a batch until each has an answer: each is counted, and throttled, on its own.
+        """Send a batch until each request has an answer: each is counted, and throttled, on its own.
 
         Yields:
-            Key and answer of each; None where it can't be read.
+            Key and answer of each; None if it can't be read.
         """
         asked = dict(urls)
         for attempt in range(1, ATTEMPTS + 1):
             steps = [{"id": key, "method": "GET", "url": url} for key, url in asked.items()]
-            # The request itself waits for one.
+            # The request itself waits for the first.
             if len(steps) > 1:
                 self._api.client.limiter.wait(len(steps) - 1)
             try:
@@ -236,7 +238,7 @@ class GraphSizes:
                 break
             if throttled:
                 pause = wait or backoff(attempt)
-                logger.warning("office365: Graph throttles %d files of a batch, again in %.1f s", len(throttled), pause)
+                logger.warning("office365: Graph throttles %d files of a batch; retry in %.1f s", len(throttled), pause)
                 self._api.client.limiter.pause(pause)
                 self._api.client.limiter.rest(pause)
         cause = f"{len(asked)} files of a batch were throttled or failed to the last attempt"
@@ -253,33 +255,33 @@ class GraphSizes:
             yield from self._ask({key: asked[key] for key in part})
 
     def _bear(self, cause: str) -> None:
-        """Note an answer that can't be read."""
+        """Count an answer that can't be read."""
         self._unreadable.bear(self._api.error(f"POST {PATH}", cause, _CHANGED))
 
-    def _told(self, question: FileQuestion, answer: _Answer | None) -> Present:
+    def _present_of(self, question: FileQuestion, answer: _Answer | None) -> Present:
         if answer is None:
             return Present(FileSize(question.file_id, "failed"))
         if answer.status == 200:
             item = next(each([answer.body], _Item), None)
             if item is not None:
                 self._unreadable.read()
-                return item.told(question.file_id)
-            self._bear("a file of the batch is told of in another shape")
+                return item.present_of(question.file_id)
+            self._bear("the answer about a file of the batch does not have the documented shape")
             return Present(FileSize(question.file_id, "failed"))
-        # One event with an odd id must not cost all other files their sizes.
+        # One event with an invalid id must not leave all other files without sizes.
         states = {404: "gone", 410: "gone", 401: "denied", 403: "denied"}
         return Present(FileSize(question.file_id, states.get(answer.status, "failed")))
 
 
-def _mark(link: object) -> dict[str, str]:
-    """The parameters of a link that say where to go on: the link may name any host, and a token must not go there."""
+def _page_cursor(link: object) -> dict[str, str]:
+    """Return the page cursor of a link as parameters: the link may name any host, and a token must not go there."""
     try:
         url = urlsplit(text_in(link))
     except ValueError:
         return {}
-    if told := _FUNCTION.search(unquote(url.path)):
-        return {"token": told[1]}
-    return {name: value for name, value in parse_qsl(url.query) if name.lower() in _MARKS}
+    if function := _FUNCTION.search(unquote(url.path)):
+        return {"token": function[1]}
+    return {name: value for name, value in parse_qsl(url.query) if name.lower() in _CURSORS}
 
 
 def _url(question: FileQuestion) -> str:
@@ -289,14 +291,14 @@ def _url(question: FileQuestion) -> str:
 
 def _retry_after(answer: _Answer) -> float:
     headers = answer.headers if isinstance(answer.headers, dict) else {}
-    told = next((value for name, value in headers.items() if str(name).lower() == "retry-after"), "")
-    return seconds_in(told) or 0.0
+    seconds = next((value for name, value in headers.items() if str(name).lower() == "retry-after"), "")
+    return seconds_in(seconds) or 0.0
 
 
 def read_refusal(response: requests.Response) -> Refusal:
-    """Read an error answer of Graph."""
-    told = error_body(response).get("error")
-    if not isinstance(told, dict):
+    """Parse an error answer of Graph."""
+    error = error_body(response).get("error")
+    if not isinstance(error, dict):
         return Refusal(message=response.reason or "")
     remedy = _REMEDY if response.status_code in (401, 403) else ""
-    return Refusal(text_in(told.get("code")), text_in(told.get("message")), remedy=remedy)
+    return Refusal(text_in(error.get("code")), text_in(error.get("message")), remedy=remedy)

@@ -1,4 +1,4 @@
-"""Traces of missing uploads that Microsoft Graph still keeps: versions of a file, and the recycle bin."""
+"""Uploads that are no longer the present version: earlier versions of a file, and the recycle bin."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ __all__ = ["Present", "in_bin", "versions", "versions_url"]
 
 PAGE = 200
 MOST_PAGES = 10
-"""Pages of a site's recycle bin that are looked through: who needs more deletes everything."""
+"""Upper bound on pages of a site's recycle bin: more pages mean that everything was deleted."""
 logger = logging.getLogger(__name__)
 
 
 class Present(NamedTuple):
-    """A file as it is now, with the ids under which its versions are asked for; "" where there are none."""
+    """A file as it is now, with the ids for requesting its versions; "" if there are none."""
 
     answer: FileSize
     drive: str = ""
@@ -51,7 +51,7 @@ class _Binned(msgspec.Struct):
 
 
 def versions_url(present: Present) -> str:
-    """Return where a file's versions are listed, the newest first.
+    """Return the URL of a file's versions, which are listed newest first.
 
     Source: https://learn.microsoft.com/graph/api/driveitem-list-versions (least permission Files.Read.All, and
     Sites.Read.All does).
@@ -61,13 +61,13 @@ def versions_url(present: Present) -> str:
 
 
 def versions(present: FileSize, body: msgspec.Raw | None) -> Iterator[FileSize]:
-    """Return the versions of a list, and those that are missing from it; the present one where there is no list.
+    """Yield the versions of a list, and those missing from it; the present one if there is no list.
 
-    Versions are numbered, such as 3.0; where the number before is not there, that version was deleted, or trimmed.
+    Versions are numbered, such as 3.0. If the number before is missing, that version was deleted or trimmed.
 
     Args:
         present: The file as it is now.
-        body: The list; None where it was refused.
+        body: The list; None if it was refused.
     """
     answer = next(each([body], _List), None) if body is not None else None
     listed = list(each(answer.value, _Version)) if answer is not None else []
@@ -76,8 +76,8 @@ def versions(present: FileSize, body: msgspec.Raw | None) -> Iterator[FileSize]:
         return
     numbers = {number for version in listed if (number := _number(version))}
     for version in listed:
-        told, modified = text_in(version.id), time_in(version.modified)
-        yield FileSize(present.file_id, "found", size_in(version.size), told, modified)
+        version_id, modified = text_in(version.id), time_in(version.modified)
+        yield FileSize(present.file_id, "found", size_in(version.size), version_id, modified)
         number = _number(version)
         if number and not _follows(number, numbers):
             before = f"{number[0]}.{number[1] - 1}" if number[1] else f"{number[0] - 1}.0"
@@ -90,7 +90,7 @@ def _number(version: _Version) -> tuple[int, int] | None:
 
 
 def _follows(number: tuple[int, int], numbers: set[tuple[int, int]]) -> bool:
-    """Check whether the version before a version is there too; drafts between main versions may be missing."""
+    """Check whether the preceding version is listed, too; drafts between main versions may be missing."""
     major, minor = number
     if minor:
         return (major, minor - 1) in numbers or (major, minor) == (0, 1)
@@ -98,10 +98,10 @@ def _follows(number: tuple[int, int], numbers: set[tuple[int, int]]) -> bool:
 
 
 def in_bin(api: Api, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
-    """Return what the recycle bins of the files' sites tell of files that are not found.
+    """Look up files that are not found in the recycle bins of their sites.
 
-    The bin knows neither the item's id nor its versions: name and place must be those of one deletion alone. Its size
-    is the upload's where the log has no other save of the file, or of one of its name and place.
+    The bin shows neither the item's id nor its versions, so name and place must match exactly one deletion. Its size is
+    the upload's if the log has no other save of the file, or of a file with the same name and place.
 
     Source: https://learn.microsoft.com/graph/api/recyclebin-list-items. Microsoft's worldwide cloud has it alone.
     """
@@ -126,7 +126,7 @@ def in_bin(api: Api, questions: Sequence[FileQuestion]) -> Iterator[FileSize]:
 
 
 def _is_of(item: _Binned, folder: str, since: datetime) -> bool:
-    """Check whether something in the bin was deleted from this place, not before this time."""
+    """Check whether an item in the bin was deleted from this place, at or after this time."""
     deleted = time_in(item.deleted)
     place, asked = (text.strip("/").lower() for text in (text_in(item.location), folder))
     return deleted is not None and deleted >= since and (place == asked or place.endswith(f"/{asked}"))

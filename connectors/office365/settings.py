@@ -24,23 +24,23 @@ class Office365Settings(ProviderSettings):
     graph_url: Url = Field("https://graph.microsoft.com", alias="OFFICE365_GRAPH_URL")
     publisher_id_: str = Field("", alias="OFFICE365_PUBLISHER_ID")
     recover_sizes: bool = Field(False, alias="OFFICE365_RECOVER_SIZES")
-    # Microsoft allows 2000 a minute of the feed, and the smallest tenant 1250 resource units a minute of Graph: one for
-    # a file, in a batch or not, or for a page of changes.
+    # Microsoft allows 2000 requests a minute for the feed, and the smallest tenant 1250 resource units a minute for
+    # Graph. A file, in a batch or not, costs one unit, and so does a page of changes.
     requests_per_minute: Count = Field(1500, alias="OFFICE365_REQUESTS_PER_MINUTE")
     graph_requests_per_minute: Count = Field(1000, alias="OFFICE365_GRAPH_REQUESTS_PER_MINUTE")
     parallel_slices: Count = Field(2, alias="OFFICE365_PARALLEL_SLICES")
-    # Late events come in blobs of their own, so only the listing itself can lag: no figure is documented, so a day.
+    # Late events come in new blobs, so only the listing can lag. No figure is documented, so a day is allowed.
     lateness_hours: Hours = Field(24, alias="OFFICE365_LATENESS_HOURS")
     overlap_hours: Hours = Field(1, alias="OFFICE365_OVERLAP_HOURS")
 
     @property
     def clouds(self) -> str:
-        """Mismatch of addresses that are not all of one cloud, and which to set; "" for none."""
+        """Return the mismatch of addresses of different clouds, and which to set; "" for none."""
         wrong, to_set = mismatch(self.api_url, self.login_url, self.graph_url if self.recover_sizes else "")
         to_do = " and ".join(f"{name}={url}" for name, url in to_set.items())
         return f"{wrong}. Set {to_do}." if to_do else f"{wrong}." if wrong else ""
 
     @property
     def publisher_id(self) -> str:
-        """GUID whose request quota is used."""
+        """Return the GUID whose request quota is used."""
         return self.publisher_id_ or self.tenant_id

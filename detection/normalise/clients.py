@@ -1,6 +1,6 @@
-"""Reads what a day's events tell of their clients: addresses in whatever shape, and applications by user agents.
+"""Clients of a day's events: IP addresses in any notation, and applications by user agent.
 
-Of distinct texts there are few, so they are read in Python, and put back by one query each.
+There are few distinct texts, so Python parses them, and one query each puts the results back.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["read_clients"]
 
 
 def read_clients(con: duckdb.DuckDBPyConnection) -> None:
-    """Replace the texts in ``ip`` of ``events`` by addresses, and name ``app`` where there is a ``user_agent``.
+    """Replace the texts in ``ip`` of ``events`` by addresses, and derive ``app`` from ``user_agent`` if there is one.
 
-    The order of the rows stays.
+    The order of the rows is kept.
 
     Args:
         con: Connection.
@@ -39,6 +39,6 @@ def _put(con: duckdb.DuckDBPyConnection, query: str, column: str, found: Mapping
     if not found:
         return
     schema = pa.schema([("text", pa.string()), (column, pa.string())])
-    con.register(f"told_{query}", pa.table([list(found), list(found.values())], schema=schema))
+    con.register(f"parsed_{query}", pa.table([list(found), list(found.values())], schema=schema))
     con.execute(parsed(load(f"normalise/{query}")))
-    con.unregister(f"told_{query}")
+    con.unregister(f"parsed_{query}")

@@ -1,7 +1,7 @@
 """Meaning of each published operation of a provider: the files of ``detection/data/operations`` as tables.
 
-The queries of ``detection/sql/normalise`` join them, and the pages of ``docs/providers`` show them. An operation that
-stands in none of them is unknown: see ``detection/sql/normalise/events.sql``.
+The queries of ``detection/sql/normalise`` join them, and the pages of ``docs/providers`` show them. An operation in
+none of the files is unknown: see ``detection/sql/normalise/events.sql``.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from providers import PROVIDERS
 __all__ = ["IRRELEVANT", "TABLES", "create_operations", "drop_operations", "read_rows"]
 
 IRRELEVANT = ("copy", "irrelevant")
-"""Meanings of what is neither an upload nor activity: a copy on the server, and anything else."""
+"""Meanings of operations that are neither uploads nor activity: a copy on the server, and everything else."""
 
 _JOINT = ("drive", "login", "user_accounts", "admin")
-"""Applications of Google whose events have no name in common: exporters write one for another of them."""
+"""Google applications that share no event names: exporters sometimes write one in place of another."""
 
 TABLES: Mapping[str, tuple[str, ...]] = {
     "operations": ("application", "operation", "meaning", "only_if", "otherwise", "subject"),
     "record_types": ("record_type", "meaning"),
     "sign_in_errors": ("code", "meaning", "detail"),
 }
-"""Columns of the tables that :func:`create_operations` makes, all of them text."""
+"""Columns of the tables that :func:`create_operations` makes, all of type text."""
 
 
 def read_rows(name: str) -> list[dict[str, str]]:
@@ -41,9 +41,9 @@ def read_rows(name: str) -> list[dict[str, str]]:
 def create_operations(con: duckdb.DuckDBPyConnection, provider: str) -> None:
     """Make the temporary tables :data:`TABLES` of one provider.
 
-    ``operations`` tells for each operation its meaning: a kind of upload or activity, or one of :data:`IRRELEVANT`.
-    With ``only_if`` it has that meaning where this condition holds, and the one of ``otherwise`` where it does not.
-    ``subject`` tells whose account it is about where that is not the one that acted; empty where it is.
+    ``operations`` has the meaning of each operation: a kind of upload or activity, or one of :data:`IRRELEVANT`.
+    If ``only_if`` is set, the meaning applies where that condition holds, and ``otherwise`` where it does not.
+    ``subject`` says which account it is about if not the one that acted; else it is empty.
 
     Args:
         con: Connection.
@@ -67,7 +67,7 @@ def _tables(provider: str) -> Mapping[str, pa.Table]:
 
 
 def drop_operations(con: duckdb.DuckDBPyConnection) -> None:
-    """Remove what :func:`create_operations` made."""
+    """Drop the tables of :func:`create_operations`."""
     for table in TABLES:
         con.execute(f"DROP TABLE IF EXISTS {table}")
 
@@ -78,7 +78,7 @@ def _text(name: str) -> str:
 
 
 def _operations(provider: str) -> Iterator[Mapping[str, str]]:
-    """Yield each operation once: joined to events, a second row would make two of each."""
+    """Yield each operation once: a second row would duplicate the events that join it."""
     listed: dict[tuple[str, str], Mapping[str, str]] = {}
     for row in read_rows(provider):
         name = row["operation"].lower() if PROVIDERS[provider].operations_any_case else row["operation"]
@@ -91,14 +91,14 @@ def _operations(provider: str) -> Iterator[Mapping[str, str]]:
 
 
 def _record_types(file: str) -> Iterator[Mapping[str, str]]:
-    """Yield each type by its number and by its name: exports write one or the other."""
+    """Yield each record type by its number and by its name: exports write one or the other."""
     for row in read_rows(file):
         for key in (row["number"], row["name"].lower()):
             yield {"record_type": key, "meaning": row["meaning"]}
 
 
 def _sign_in_errors(file: str) -> Iterator[Mapping[str, str]]:
-    """Yield each error by its code, and once by its name, which stands alone in some records."""
+    """Yield each error by its code, and once by its name, since some records only have the name."""
     names = set()
     for row in read_rows(file):
         detail = f"{row['code']}: {row['detail']}"

@@ -1,4 +1,4 @@
-"""Runs the queries of normalisation over one day of one provider."""
+"""Pipeline of the normalisation queries over one day of one provider."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def normalise(
     The tables are events, rejects, ignored, counts and seen_accounts (columns of ``identities``).
 
     Every line of the raw files is one upload event, one activity, one reject or one ignored event; an upload
-    event of several files is several uploads, and an alert about several users an activity of each. Times are
-    UTC, sizes bytes; NULL is a size that the log does not record. Columns are those of
+    event with several files becomes several uploads, and an alert about several users an activity of each. Times are
+    UTC, sizes are bytes; NULL is a size that the log does not record. Columns are those of
     :data:`detection.tables.TABLES`, for uploads those of ``logged_uploads``.
 
-    The views have the order in which their rows are stored: of time. They read ``events``, in which uploads and
-    activity stand together, so that none is copied.
+    The views are ordered by time. They read ``events``, which holds uploads and activity together, so that no row is
+    copied.
 
     Args:
         con: Connection; its time zone is set to UTC.
@@ -50,7 +50,7 @@ def normalise(
         raw_files: Landed events. For office365 those published on the day and the two days after it, with
             ``day=YYYY-MM-DD`` in their paths; for the others those of the day.
         organisation_domains: The organisation's mail domains. Users of Box and Google of other domains are
-            guests; without domains nobody is.
+            guests; without domains there are no guests.
 
     Raises:
         ValueError: The provider is not known.
@@ -73,19 +73,19 @@ def outcomes(
     raw_files: Sequence[str],
     organisation_domains: Sequence[str],
 ) -> pa.Table:
-    """Return the outcome of :func:`normalise` for every line of any day, so that a person can check it.
+    """Return the outcome of :func:`normalise` for every line, whatever its day, for a person to check.
 
     Args:
         con: Connection; its time zone is set to UTC.
         provider: One of :data:`providers.PROVIDERS`.
-        raw_files: Files of events. To tell lines apart, give each a file of its own.
+        raw_files: Files of events. To identify lines, put each into a file of its own.
         organisation_domains: As for :func:`normalise`.
 
     Returns:
-        One row a line: file; outcome (upload, activity, ignored or rejected), reason (of the latter two), kind,
-        operation, time (TIMESTAMP, UTC), user, actor_class, other_users (how many more an alert is about), ip, country,
-        app, file_name (the first file's), files, bytes (of an upload's files together, NULL where one is not known),
-        event_key, detail. Of lines alike in one file, the one that counts comes first.
+        One row per line: file; outcome (upload, activity, ignored or rejected), reason (of the latter two), kind,
+        operation, time (TIMESTAMP, UTC), user, actor_class, other_users (further users of an alert), ip, country,
+        app, file_name (the first file's), files, bytes (sum over an upload's files, NULL where one is not known),
+        event_key, detail. Of equal lines in one file, the one that counts comes first.
     """
     _prepare(con, provider, None, raw_files, organisation_domains)
     asked = "CREATE OR REPLACE TEMP TABLE asked_files AS SELECT unnest(CAST($files AS VARCHAR [])) AS file"
@@ -103,8 +103,8 @@ def outcomes_of_lines(
     Args:
         con: Connection; its time zone is set to UTC.
         provider: One of :data:`providers.PROVIDERS`.
-        lines: Query that gives json (NULL where a line is none), unreadable (its text in that case) and file, by which
-            a line is known again; it is run twice.
+        lines: Query with json (NULL if a line is not JSON), unreadable (its text in that case) and file,
+            which identifies the line; it is run twice.
         organisation_domains: As for :func:`normalise`.
     """
     _prepare(con, provider, None, (), organisation_domains, lines=lines)
@@ -122,7 +122,7 @@ def _prepare(
     *,
     lines: str | None = None,
 ) -> None:
-    """Make the table ``events`` of files or lines, each event counted once, and the views that read it."""
+    """Make the table ``events`` of files or lines, with each event counted once, and the views that read it."""
     if provider not in PROVIDERS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
@@ -153,7 +153,7 @@ def _prepare(
 
 
 def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None:
-    """Rebuild ``events``, in order, by queries that read it."""
+    """Rebuild ``events`` with queries that read it, one after the other."""
     into(con, "events_again", "normalise/ordered", given=given)
     con.execute("DROP TABLE events")
     con.execute("ALTER TABLE events_again RENAME TO events")
@@ -162,10 +162,10 @@ def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None
 def _read(
     con: duckdb.DuckDBPyConnection, provider: str, raw_files: Sequence[str], parameters: dict[str, object]
 ) -> bool:
-    """Make the table ``events``; read only those files in a slower way that need it.
+    """Make the table ``events``; use a slower way of reading only for files that need it.
 
     Returns:
-        Whether the events are in order. Those that are worked over in any case are not put in order before.
+        Whether the events are in order; they are not, if they are rewritten afterwards anyway.
     """
     layout = PROVIDERS[provider].layout
     in_order = not (layout.without_id or layout.saves_apart)
@@ -207,7 +207,7 @@ def _read_again(con: duckdb.DuckDBPyConnection, provider: str, raw: str, paramet
 
 
 def _with_overlong_line(error: duckdb.InvalidInputException, files: Sequence[str]) -> list[str]:
-    """The file that DuckDB stopped at, as its message tells, since a line of it is longer than its buffers."""
+    """Return the file named in DuckDB's message: one of its lines is longer than DuckDB's buffers."""
     said = str(error)
     return [file for file in files if "maximum_object_size" in said and f'"{file}"' in said]
 
@@ -227,7 +227,7 @@ def _classify(
     if in_order:
         given["unordered"] = load(query)
         query = "normalise/ordered"
-    # The order of the lines means nothing here, and keeping it costs a third of the time.
+    # The order of the lines does not matter here, and keeping it takes a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
     con.execute("SET preserve_insertion_order = FALSE")
     try:

@@ -1,14 +1,14 @@
-"""Queries over landed events, ``raw`` to those that read them: one row a line, whatever the line holds.
+"""Queries over landed events, which other queries read as ``raw``: one row per line, whatever the line holds.
 
-Three ways lead there, each slower than the one before, and only what the one before could not read goes on:
+There are three ways of reading, each slower than the one before and used only where the one before fails:
 
-1. DuckDB reads the fields straight into columns of text. A field of another shape than expected becomes NULL, and
-   so does every field of a line that is not a JSON object; the text of the event is lost.
-2. DuckDB reads the lines as text and takes the fields out of it. Here the text can be shown, hashed and mended;
+1. DuckDB reads the fields directly into text columns. A field of an unexpected shape becomes NULL, and
+   so does every field of a line that is not a JSON object; the text of the event is not kept.
+2. DuckDB reads the lines as text and extracts the fields. Here the text can be shown, hashed and repaired;
    a line that is not JSON is NULL.
 3. Python reads the lines, whatever bytes they hold.
 
-So no line can stop the reading of a file, and none is lost.
+So no line can stop the reading of a file, and no line is lost.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ _HALF_CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
     r"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
-"""File names on Windows may hold one half of a surrogate pair, and then DuckDB calls the line malformed."""
+"""File names on Windows may hold a lone surrogate, and then DuckDB calls the line malformed."""
 
 LONGEST_LINE = 32 << 20
-"""Bytes. DuckDB reads in buffers of two such lines, and stops at a line that they do not hold. With its usual buffers,
-half as large, files of 30 MB take longer."""
+"""Bytes. DuckDB's buffers hold two such lines, and it stops at a longer one. With its default buffers, half as large,
+files of 30 MB take longer."""
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _RAW_DAY = r"TRY_CAST(nullif(regexp_extract(file, 'day=(\d{4}-\d{2}-\d{2})', 1), '') AS DATE) AS raw_day"
 
 
 def raw_of_files(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
-    """The query that reads the files, in this connection and until other files are asked for.
+    """Return the query that reads the files; valid in this connection until other files are requested.
 
-    It has ``file``, ``raw_day`` (DATE out of ``day=YYYY-MM-DD`` in the file's path, or NULL), ``by_text``
+    Its columns are ``file``, ``raw_day`` (DATE from ``day=YYYY-MM-DD`` in the file's path, or NULL), ``by_text``
     (FALSE), ``event`` and ``unreadable`` (NULL), ``is_object`` (TRUE, unchecked), ``perhaps_text`` (whether one of
-    the layout's ``objects`` is there, as an object or as a text that was not read), and the layout's columns.
+    the layout's ``objects`` exists, as an object or as a text that was not read), and the layout's columns.
 
     Args:
         con: Connection.
-        layout: What to take out of the events.
+        layout: Fields to extract from the events.
         files: Files of newline-delimited JSON, compressed with zstd or not; may be empty.
     """
     tree: dict[str, Shape] = {}
@@ -92,9 +92,9 @@ def raw_of_files(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence
 
 
 def raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
-    """The query that reads the files' text: as :func:`raw_of_files`, with ``event`` and ``is_object`` true to them.
+    """Return the query that reads the files' text: like :func:`raw_of_files`, but with ``event`` and ``is_object`` set.
 
-    ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL, too.
+    ``by_text`` is TRUE. Where a line is not JSON, ``event`` is NULL.
     """
     con.execute("SET VARIABLE raw_files = $files", {"files": list(files)})
     lines = "SELECT CAST(NULL AS JSON) AS json, CAST(NULL AS VARCHAR) AS unreadable, '' AS file WHERE FALSE"
@@ -109,11 +109,10 @@ def raw_by_text(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[
 
 
 def raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[str]) -> str:
-    """The query over the files' lines, which Python reads: as :func:`raw_by_text`.
+    """Return the query over the files' lines, which Python reads; else like :func:`raw_by_text`.
 
-    A line that holds half a character (a lone surrogate) is read with a replacement character in its place; bytes
-    that are not UTF-8 likewise. What is not JSON even so is in ``unreadable``. The lines are kept in the temporary
-    table ``text_lines``.
+    A replacement character stands for half a character (a lone surrogate) and for bytes that are not UTF-8. A line that
+    is still not JSON is in ``unreadable``. The lines are kept in the temporary table ``text_lines``.
     """
     texts: list[str] = []
     names: list[str] = []
@@ -138,11 +137,11 @@ def raw_by_line(con: duckdb.DuckDBPyConnection, layout: Layout, files: Sequence[
 
 
 def raw_of_lines(layout: Layout, lines: str) -> str:
-    """The query over any lines: as :func:`raw_by_text`.
+    """Return the query over any lines, like :func:`raw_by_text`.
 
     Args:
-        layout: What to take out of the events.
-        lines: Query that gives json (JSON, NULL where a line is none), unreadable (its text in that case) and file.
+        layout: Fields to extract from the events.
+        lines: Query with json (JSON, NULL if a line is not), unreadable (its text in that case) and file.
     """
     pointers = ", ".join(f"'/{path}'" for path in layout.columns.values())
     fields = {name: f"taken[{n}]" for n, name in enumerate(layout.columns, 1)}
@@ -183,7 +182,7 @@ def _text(file: str) -> str:
 
 
 def _type(shape: Shape) -> str:
-    """DuckDB's type of a shape."""
+    """Return the DuckDB type of a shape."""
     if isinstance(shape, str):
         return shape
     if isinstance(shape, list):
@@ -209,7 +208,7 @@ def _embedded(layout: Layout) -> str:
 def _canonical(layout: Layout) -> str:
     if not layout.without_id:
         return ""
-    # Without the columns' names, which are as long as what they hold, and would be hashed with it.
+    # A row without column names: the names are as long as the values, and would be hashed too.
     return f"CAST(row({', '.join((*layout.columns, *layout.lists))}) AS VARCHAR) AS canonical, "
 
 
@@ -218,9 +217,9 @@ def _text_lists(layout: Layout) -> str:
 
 
 def _list(text: str, shape: Shape) -> str:
-    """Return the expression that reads a list out of a text; one object in its place is a list of one.
+    """Return the expression that reads a list from a text; a single object becomes a list of one.
 
-    Objects in it may be texts themselves.
+    Objects in it may themselves be encoded as text.
     """
     opened = f"CAST({text} AS JSON)"
     if isinstance(shape, dict):

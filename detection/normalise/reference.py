@@ -1,6 +1,6 @@
-"""The pages ``docs/providers/operations_<provider>.md``, made of the files that decide what operations mean.
+"""Pages ``docs/providers/operations_<provider>.md``, made from the files that decide what operations mean.
 
-Run: ``python -m detection.normalise.reference`` writes them anew.
+Run ``python -m detection.normalise.reference`` to write them again.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _ignored(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 
 def _grouped(rows: Sequence[Mapping[str, str]], *, counted: bool) -> dict[tuple[str, ...], list[str]]:
-    """Return the names of operations that are decided alike, in the order of the kinds."""
+    """Return operations with the same decision, grouped and in the order of the kinds."""
     found: dict[tuple[str, ...], list[str]] = {}
     for row in sorted(rows, key=lambda row: row["meaning"]):
         if (row["meaning"] not in IRRELEVANT) == counted:

@@ -1,7 +1,7 @@
-"""Sample of the fields that events have, to notice at little cost when a provider changes its format.
+"""Sample of the fields in events, to detect schema drift at little cost.
 
-The first lines of a day's newest files are taken, about a thousand in all. A field that comes with few events may be
-missed; one that comes with all, or is gone from all, is not.
+The sample is the first lines of a day's newest files, about a thousand in all. A field that occurs in few events may be
+missed; a field that appears in all events, or disappears from all, is not.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from providers import Layout, Shape
 __all__ = ["SAMPLE", "create_sample", "read_fields"]
 
 SAMPLE = 1000
-"""Lines of a day that are looked at."""
+"""Lines of a day in the sample."""
 _FILES = 24
 _LONGEST = 1 << 20
-"""No more of a file than this is unpacked, however long its lines are."""
+"""Upper bound on the bytes that are unpacked from one file, however long its lines are."""
 _PIECE = 1 << 15
 _SAMPLED_FIELDS = """
 CREATE OR REPLACE TEMP TABLE sampled_fields AS
 SELECT unnest(CAST($names AS VARCHAR [])) AS name, unnest(CAST($counts AS BIGINT [])) AS events
 """
 _DEEPEST = 32
-"""Fields that lie deeper are not told: a provider's have five levels."""
+"""Deeper fields are left out: a provider's have five levels."""
 _MOST_FIELDS = 1000
-"""Fields of one event, and of all; a provider has hundreds, more would be somebody's doing."""
+"""Upper bound on fields per event and in all: a provider has hundreds, more would be hostile."""
 _NAME_LENGTH = 120
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
@@ -46,9 +46,8 @@ class _Readable(Protocol):
 def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
     """Make the tables ``sampled_fields`` (name, events) and ``sample_size`` (events) of a day's files.
 
-    A field's name is its path with dots, and without the places in lists. Of parameters that are given as a list of
-    names and values, each name is a field. Names are whatever somebody called a field: Python looks at them, and no
-    query is made of them.
+    A field's name is its path with dots, without list positions. Where parameters are a list of names and values, each
+    name is a field. Names are untrusted: Python compares them, and they never become part of a query.
 
     Args:
         con: Connection.
@@ -66,8 +65,10 @@ def create_sample(con: duckdb.DuckDBPyConnection, files: Sequence[str]) -> None:
             if isinstance(event, dict):
                 events += 1
                 counted.update(set(islice(_fields(event), _MOST_FIELDS)))
-    told = sorted(counted.items(), key=lambda field: (-field[1], field[0]))[:_MOST_FIELDS]
-    con.execute(parsed(_SAMPLED_FIELDS), {"names": [name for name, _ in told], "counts": [count for _, count in told]})
+    reported = sorted(counted.items(), key=lambda field: (-field[1], field[0]))[:_MOST_FIELDS]
+    con.execute(
+        parsed(_SAMPLED_FIELDS), {"names": [name for name, _ in reported], "counts": [count for _, count in reported]}
+    )
     con.execute(parsed("CREATE OR REPLACE TEMP TABLE sample_size AS SELECT $events AS events"), {"events": events})
 
 
@@ -80,7 +81,7 @@ def _decoded(line: str) -> object:
 
 def _fields(event: dict[str, Any]) -> Iterator[str]:
     """Yield the names of an event's fields that hold something, some more than once."""
-    # Way, what is there, whether a list of parameters is above it, and how deep it is. A stack: it may be deep.
+    # Path, value, whether it is below a list of parameters, and depth. A stack, since nesting may be deep.
     held: list[tuple[str | None, Any, bool, int]] = [(None, event, False, 0)]
     while held:
         way, value, inside, depth = held.pop()
@@ -132,7 +133,7 @@ def _first_lines(file: Path, count: int) -> list[str]:
 
 
 def _beginning(file: _Readable, lines: int) -> bytes:
-    """As much of a file as holds so many lines: to unpack more would take longer than all the rest of the sample."""
+    """Return the first lines of a file, since to unpack more would take longer than all other steps."""
     content = bytearray()
     while content.count(b"\n") < lines and len(content) < _LONGEST:
         piece = file.read(_PIECE)

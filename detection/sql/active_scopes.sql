@@ -1,6 +1,6 @@
 -- Scopes that are past their activation period on a day.
 -- Reads: sources (provider, first_day: the first day with audit events).
--- The scope 'all' is active once two providers are, since it is for windows in which providers meet.
+-- The scope 'all' is active once two providers are, since it is for windows that combine providers.
 WITH active AS (
   SELECT provider
   FROM sources

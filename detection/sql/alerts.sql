@@ -1,7 +1,7 @@
--- Alerts: one row per opening, with the totals of all that folded into it and the figures of its rarest window.
+-- Alerts: one row per opening, with the totals of all detections folded into it and the figures of its rarest window.
 -- Reads: openings, all_detections, covered, detected_hours. Only alerts that open at or after $since.
--- files, sized_files, bytes, saves and the estimates are sums over the distinct hours of the alert's windows; peak_* are
--- those of the one window that is rarest in the organisation, against whose baseline the alert is explained.
+-- files, sized_files, bytes, saves and the estimates are sums over the distinct hours of the alert's windows; peak_*
+-- are those of the window that is rarest in the organisation; its baseline explains the alert.
 WITH folded AS (
   SELECT o.opening, d.*
   FROM openings o
@@ -42,7 +42,7 @@ totals AS (
   FROM covered
   GROUP BY "user", opening
 ),
--- Saves and estimates are in no score, so detections do not carry them.
+-- Saves and estimates are part of no score, so detections do not have them.
 peak_extras AS (
   SELECT
     p."user",

@@ -1,4 +1,4 @@
--- Baselines for one day: per population and scope the organisation's row ("user" is NULL) and a row for each user.
+-- Baselines for one day: the organisation's row ("user" is NULL) and one row per user, for each population and scope.
 -- Reads: user_sums, of all users.
 -- A user's centre and spread are shrunk towards the organisation's with the weight of $prior_windows windows.
 -- Within-user sums of squares are in whole numbers: S2 - S1 * S1 / n, rounded to the nearest.

@@ -1,5 +1,6 @@
--- What the users of a flood have in common: what most of them, or most of their files, share.
--- Reads: flooded, covered. Shares of files are of those that each hour saved; one saved by two apps is of both.
+-- Properties that most users of a flood, or most of their files, have in common.
+-- Reads: flooded, covered. Shares of files count the files that each hour saved; a file saved by two apps counts for
+-- both.
 WITH hours AS (
   SELECT f.folded_into, c.provider, c."user", c.saved_files AS files, c.extensions, c.countries, c.apps
   FROM flooded f

@@ -1,7 +1,9 @@
--- The hours of each alert's windows, each once: what an alert's totals, and what a flood has in common, are summed over.
+-- The hours of each alert's windows, each once. An alert's totals, and the properties that a flood shares, are sums
+-- over them.
 -- Reads: openings, all_detections, detected_hours. Only alerts that open at or after $since.
--- A file counts once a day: in its first hour, or where that is none of the alert's, in an hour before which the last that
--- saved it is none of the alert's. saved_files: files that the hour saved, whether they count in it or not.
+-- A file counts once a day: in its first hour, or if that is not one of the alert's, in an hour where the last earlier
+-- hour that saved it is not one of the alert's. saved_files: files that the hour saved, whether they count in it or
+-- not.
 WITH keys AS (
   SELECT DISTINCT o.opening, h.provider, h."user", h.actor_class, h.hour
   FROM openings o

@@ -1,7 +1,8 @@
--- Sums over each day's active windows of $window_hours, from which baselines are made: one row per population, scope, user and day.
--- Reads: summed_hours (user-hours of whole days, or what is left of a day).
+-- Sums over each day's active windows of $window_hours, from which baselines are made: one row per population, scope,
+-- user and day.
+-- Reads: summed_hours (user-hours of whole days, or the rest of a day without excluded hours).
 -- Scopes are each provider, and 'all' for the providers together, which is summed from the providers' windows.
--- A file counts once in a window, as in scores.sql; a window whose hours save nothing new has its files, and no bytes.
+-- A file counts once in a window, as in scores.sql; a window that only saves known files again has files, and no bytes.
 -- Metrics are log10(files + 1) and log10(bytes + 1000) of active windows, in whole ten-thousandths:
 -- integer sums give the same figures in any order of rows, threads and days.
 WITH provider_windows AS (

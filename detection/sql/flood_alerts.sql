@@ -1,5 +1,5 @@
 -- The summary alert of each flood: sums over the alerts that are folded into it.
--- Reads: flooded, single_alerts. What belongs to one user's rarest window has no place in it and stays NULL.
+-- Reads: flooded, single_alerts. Columns of a single user's rarest window stay NULL.
 WITH folded AS (
   SELECT f.folded_into, f.day, f.allowed, s.*
   FROM flooded f

@@ -1,10 +1,10 @@
--- Alerts that are part of a flood, and the summary alert that each is folded into.
--- Reads: single_alerts, dated_thresholds (thresholds with their day, from the first of the alerts' days to the day after
--- the last).
--- A day (UTC) is a flood where more alerts open than $flood_alerts and than $flood_factor times what the budget allows
--- for it. Thresholds of a day tell what was allowed for the day before; on the first day that is watched only the next
--- day's do, so the larger of both counts. Alerts by suspicious users stay single, unless they alone are too many:
--- otherwise a flood would be a place to hide in.
+-- Alerts that are part of a flood (alert storm), with the summary alert that each is folded into.
+-- Reads: single_alerts, dated_thresholds (thresholds with their day, from the first of the alerts' days to the day
+-- after the last).
+-- A day (UTC) is a flood if more alerts open than $flood_alerts and than $flood_factor times what the budget allows
+-- for it. Thresholds of a day hold the allowance for the day before. On the first monitored day only the next day's
+-- thresholds have one, so the larger of both counts. Alerts on suspicious users stay single, unless they alone are too
+-- many: otherwise an attacker could hide in a flood.
 WITH allowances AS (
   SELECT day, sum(allowed) AS allowed
   FROM (

@@ -1,13 +1,14 @@
 -- The ledger of published alerts after this publication.
--- Reads: alerts (as folded now), published (the ledger so far), detections and alert_days (days whose alerts are there).
--- An alert that covers a published opening, or else overlaps the published span, keeps the published id, as a new
--- revision if what it says has changed or it was closed meanwhile. A published alert that lost its place to an earlier
--- one is closed as merged, one without detections of its own as withdrawn; but where the alerts of its day are lost, it stays as it is. One that is part of a flood keeps its place,
--- folded, and its id for the time that it is single again. alert_key is the id that the alert would have without the ledger.
+-- Reads: alerts (as folded now), published (the ledger so far), detections and alert_days (days whose alerts exist).
+-- An alert that contains a published opening, or else overlaps the published time range, keeps the published id. It
+-- gets a new revision if its content changed or it was closed meanwhile. A published alert whose id an earlier alert
+-- took is closed as merged; one without detections of its own is closed as withdrawn, unless the alerts of its day are
+-- lost. An alert in a flood is marked as folded and keeps its id for when it is single again.
+-- alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
     alert_id AS alert_key, "user", person, coalesce(person, "user") AS who, first_window_start, last_window_end, users, folded_into,
-    -- By what address a person is shown is no news.
+    -- A changed address of a person is no new revision.
     sha256(concat_ws('|', name, replace(sentence, "user", coalesce(person, "user")), files, bytes, estimated_bytes, suppressed_count, first_window_start, last_window_end, folded_into)) AS digest
   FROM alerts
 ),
@@ -59,7 +60,7 @@ allowed AS (
 SELECT
   coalesce(k.alert_id, a.alert_key) AS alert_id,
   a.alert_key,
-  -- Whose address is not known any more, since the source's data are gone, stays known by the one that was published.
+  -- Where the address is no longer known, since the source's data are gone, the published one stays.
   CASE WHEN a."user" = a.person THEN coalesce(p."user", a."user") ELSE a."user" END AS "user",
   a.first_window_start,
   a.last_window_end,

@@ -1,10 +1,10 @@
--- The detections that open an alert, and until when others fold into it.
--- Reads: all_detections, those of all days looked at that the allow-list does not allow. Per user, in time order: the
--- first detection opens an alert, all that start within the deduplication period of that opening fold into it, the next
--- one after that opens the next. A pure function of the detections that exist: their order of arrival, pieces and
--- repeats change nothing.
+-- The detections that open an alert, with the end of the period in which others fold into it.
+-- Reads: all_detections (of all relevant days, without those that the allow-list allows). Per user, in time order: the
+-- first detection opens an alert, those that start within the deduplication period of that opening fold into it, and
+-- the next one opens the next alert. A pure function of the existing detections: arrival order, batches and repeats do
+-- not change the result.
 WITH RECURSIVE starts AS (
-  -- Read once: every step of the recursion would read the detections' files again.
+  -- Read once, since each step of the recursion would read the detections' files again.
   SELECT DISTINCT "user", window_start
   FROM all_detections
 ),

@@ -1,4 +1,4 @@
--- Users and days of which hours are not usual, so that only what is left of the day counts.
+-- Users and days with excluded hours, of which only the other hours count.
 -- Reads: excluded_hours.
 SELECT DISTINCT "user", CAST(hour AS DATE) AS day
 FROM excluded_hours

@@ -1,8 +1,8 @@
--- What is left of the days of which hours are not usual: the user-hours of these users and days without those hours.
+-- The user-hours that remain of the days with excluded hours.
 -- Reads: user_hours of the training days, excluded_hours, partial_days.
 SELECT u.population, u."user", u.provider, u.hour, u.files, u.bytes, u.again_files
 FROM user_hours u
--- A join, as EXISTS with an expression of the outer row makes DuckDB 2.0.1 hash all user-hours.
+-- A join: EXISTS with an expression of the outer row makes DuckDB 2.0.1 hash all user-hours.
 JOIN partial_days p ON p."user" = u."user" AND p.day = CAST(u.hour AS DATE)
 WHERE
   u.hour >= $training_start AND u.hour < $day_start

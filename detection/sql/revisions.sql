@@ -1,4 +1,4 @@
--- All revisions of published alerts: those kept so far, and those that the ledger has come to now.
+-- All revisions of published alerts: those stored so far, and the new ones of the ledger.
 -- Reads: past_revisions, ledger, alerts.
 SELECT
   alert_id, revision, published_at, state, name, severity, "user", first_window_start, last_window_end,

@@ -1,5 +1,5 @@
--- Saves with the file that each is of, by which a file counts once a day: known by its id, else by its path. Without either
--- each save counts: a name is chosen by its bearer.
+-- Saves with the file of each, so that a file counts once a day. A file is identified by its id, else by its path.
+-- Without either, each save counts: a name alone is chosen by the user.
 -- Reads: uploads.
 SELECT
   *,

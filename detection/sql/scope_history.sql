@@ -1,6 +1,6 @@
--- Days of history that the windows of each scope are compared with on a day: NULL where nothing was uploaded before.
+-- Days of history behind the baselines of each scope on a day: NULL where nothing was uploaded before.
 -- Reads: baselines and user_hours, of the day.
--- It is what `scores` asks of the organisation's row. Where people upload, theirs decides for the scope; else that of the
+-- `scores` takes it from the organisation's row. Where people upload, their row decides for the scope; else that of the
 -- services.
 WITH present AS (
   SELECT scope, population, history_days

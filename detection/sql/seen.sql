@@ -1,5 +1,5 @@
--- When the users of alerts were at work, from where and with what, to the minute: a burst of thousands of files tells
--- no more than its first file of each minute.
+-- When the users of alerts were active, from where and with which application, by minute: a burst of thousands of files
+-- shows no more than its first file of each minute.
 -- Reads: folded_alerts, user_activity, uploads.
 WITH acts AS (
   SELECT a."user", a.time, a.provider, a.actor_class, FALSE AS is_upload, a.country, a.ip, a.app

@@ -1,11 +1,11 @@
--- Alerts as they are shown, but for those in a flood: under their published ids, with their revision and what was last said of them.
--- Reads: alerts, ledger, reviews. A risk indicator that is none of $indicators was written by another version.
+-- Alerts as shown, without those in a flood: with their published ids, their revision and the latest review.
+-- Reads: alerts, ledger, reviews. A risk indicator not in $indicators was written by another version.
 WITH latest AS (
   SELECT alert_id, verdict, reviewed_by, note
   FROM (
     SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
     FROM reviews
-  ) AS told
+  ) AS ranked
   WHERE place = 1
 )
 SELECT

@@ -1,17 +1,18 @@
--- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All that follows is sums over it.
--- Reads: saved_files, of uploads by person (see persons/by_person.sql), has_address among their columns. population: people (with guests,
--- and apps that act in the name of a person known by an address) or
--- services (service accounts and other apps); NULL for those that are counted but not judged.
--- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day: a
--- save adds what it grows beyond all saves before it, so bytes count where they come. A file has a known size where no
--- save of it lacks one: what is unknown may be larger.
--- again_files: of the files saved in the hour, those saved in an earlier hour of the day; position k + 1 has those not
--- saved in the k hours before. So a stretch of hours that begins k hours before counts each of its files once, too.
--- Sums of bytes stop at 2^62, here and wherever they are added up: a few hostile sizes must not fail a day.
--- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension, country,
--- app ('' where none is told) and its id, keys in order; a file saved by two apps counts for both.
--- Most files are saved once a day: these are neither put in order nor compared by their texts, which takes the most time.
--- Lists are sorted once made, which takes less time than to make them in order.
+-- One row per provider, user, actor class and hour (UTC) with at least one save of a file. All later tables are sums
+-- over it.
+-- Reads: saved_files, of uploads by person (see persons/by_person.sql) with the column has_address.
+-- population: people (with guests, and apps that act for a person with a known address) or services (service accounts
+-- and other apps); NULL for users that are counted but not evaluated.
+-- A file counts once a day, in the hour of its first save. Its bytes are those of its largest known version of the day:
+-- a save adds its growth beyond all earlier saves, so bytes count in the hour of their upload. A file is sized only if
+-- each of its saves has a size, since an unknown one may be larger.
+-- again_files: files saved in the hour and in an earlier hour of the day; position k + 1 counts those not saved in the
+-- k hours before. So a window that begins k hours earlier can also count each of its files once.
+-- Sums of bytes are capped at 2^62, here and in all later sums: a few hostile sizes must not fail a day.
+-- An estimate is part of neither bytes nor sized_files. The maps count the files that the hour saved by extension,
+-- country, app ('' where none is logged) and its id, with sorted keys; a file saved by two apps counts for both.
+-- Most files are saved once a day. They are not sorted or compared by their texts, which takes the most time.
+-- Lists are sorted after aggregation, which is faster than to aggregate in order.
 WITH acting AS (
   SELECT provider, "user", day
   FROM saved_files
@@ -30,7 +31,7 @@ named AS (
     date_trunc('hour', s.time) AS hour,
     s.day,
     s.file,
-    -- Files whose hashes are the same by chance only go the longer way.
+    -- Files with colliding hashes only take the slower path.
     hash(s.provider, s."user", s.day, s.file) AS file_hash
   FROM saved_files s
   LEFT JOIN acting a ON s.actor_class = 'app' AND a.provider = s.provider AND a."user" = s."user" AND a.day = s.day
@@ -69,7 +70,7 @@ saved AS (
     ),
     whole AS (PARTITION BY provider, "user", population, day, file)
 ),
--- What each save adds to its hour. A label stands where it counts: once for a file in an hour.
+-- What each save adds to its hour. A label is set where it counts: once per file and hour.
 added AS (
   SELECT
     provider, "user", actor_class, population, hour, extension, country, app, app_id,
@@ -110,7 +111,7 @@ sums AS (
   FROM added
   GROUP BY provider, "user", actor_class, population, hour
 ),
--- Numbers are grouped faster than texts.
+-- Numbers group faster than texts.
 labelled AS (
   SELECT s.id, a.extension, a.country, a.app, a.app_id
   FROM added a

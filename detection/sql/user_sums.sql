@@ -1,11 +1,11 @@
--- What baselines are made of: each user's sums over the active windows of the training days.
--- Reads: day_sums of the training days, partial_days, partial_sums (sums of what is left of these).
+-- Input of the baselines: each user's sums over the active windows of the training days.
+-- Reads: day_sums of the training days, partial_days, partial_sums (their sums without the excluded hours).
 WITH days AS (
   SELECT d.*
   FROM day_sums d
   WHERE
     d.day >= CAST($training_start AS DATE) AND d.day < CAST($day_start AS DATE)
-    -- As a left join whose right side has no row, DuckDB 2.0.1 takes sums of the left side for not above zero.
+    -- With a left join whose right side is empty, DuckDB 2.0.1 assumes that sums of the left side are not above zero.
     AND NOT EXISTS (SELECT 1 FROM partial_days p WHERE p."user" = d."user" AND p.day = d.day)
   UNION ALL
   SELECT * FROM partial_sums

@@ -1,5 +1,5 @@
--- What people said of alerts by the start of a day: each alert's latest verdict, and the span it is about.
--- Reads: reviews. A verdict counts from the day after it was given, so that no day that is over is judged anew.
+-- Reviews by the start of a day: each alert's latest verdict, and the time range that it is about.
+-- Reads: reviews. A verdict counts from the day after it was given, so that no past day is evaluated again.
 SELECT
   coalesce(person, "user") AS "user",
   first_window_start,
@@ -9,6 +9,6 @@ FROM (
   SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
   FROM reviews
   WHERE reviewed_at < $day_start
-) AS told
+) AS ranked
 WHERE place = 1
 ORDER BY "user", first_window_start, verdict

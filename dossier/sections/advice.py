@@ -32,17 +32,17 @@ class Link(NamedTuple):
     url: str
 
 
-def links(alert: Alert, evidence: Evidence, *, covered: bool) -> list[Link]:
+def links(alert: Alert, evidence: Evidence, *, pseudonymized: bool) -> list[Link]:
     """Link to the consoles of the alert's providers; only ids come from outside, quoted, behind fixed addresses.
 
     Args:
         alert: The alert.
-        evidence: What was found of it.
-        covered: Whether tokens stand in place of names and ids, to which no console has a page.
+        evidence: Its evidence.
+        pseudonymized: Whether tokens stand in place of names and ids, to which no console has a page.
     """
     pages = (PROVIDERS[name].log_page for name in alert.providers if name in PROVIDERS)
     found = [Link(page.title, page.address) for page in pages]
-    if alert.users > 1 or covered:
+    if alert.users > 1 or pseudonymized:
         return found
     for member in evidence.users:
         for each in member.ids or []:
@@ -53,18 +53,18 @@ def links(alert: Alert, evidence: Evidence, *, covered: bool) -> list[Link]:
 
 
 def _toml(value: str) -> str:
-    """A text as TOML has it: JSON's escapes, and TOML's for the one control character that JSON lets through."""
+    """Quote a text for TOML: JSON's escapes, and TOML's for the one control character that JSON does not escape."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool) -> str:
-    """An entry for the allow-list that covers this alert; owner and reason are left to whoever answers for it.
+def allow_entry(alert: Alert, evidence: Evidence, today: date, *, pseudonymized: bool) -> str:
+    """Return an allow-list entry for this alert; the person responsible fills in owner and reason.
 
     Args:
         alert: The alert.
-        evidence: What was found of it.
+        evidence: Its evidence.
         today: The entry ends 90 days from this day.
-        covered: Whether the user is a token, in whose place the reader has to put the name.
+        pseudonymized: Whether the user is a token, in whose place the reader has to put the name.
     """
     if alert.users > 1:
         domains = {member.user.rpartition("@")[2] for member in evidence.users if "@" in member.user}
@@ -72,7 +72,7 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool)
     else:
         user = alert.user
     lines = ["[[allow]]", f"user = {_toml(user)}"]
-    if covered and alert.users == 1:
+    if pseudonymized and alert.users == 1:
         lines.insert(1, "# A token allows nothing: put in its place what `uploadwatch reveal` says of it.")
     if len(alert.providers) == 1:
         lines.append(f"provider = {_toml(alert.providers[0])}")
@@ -86,13 +86,13 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, covered: bool)
     if app_id:
         lines.append(f"app_id = {_toml(app_id)}")
     elif app and not is_derived(app):
-        lines.append("# The log tells no id of the application: whatever calls itself so is allowed, too.")
+        lines.append("# The log has no id of the application, so any application of this name is allowed.")
     lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
     return "\n".join(lines)
 
 
 def reviews(alert: Alert) -> list[str]:
-    """The commands that say what the alert was found to be."""
+    """Return the commands that review the alert as benign or confirmed."""
     return [
         f'uploadwatch review {alert.alert_id[:_PREFIX]} {verdict} --by "YOUR NAME" --note "WHY"'
         for verdict in ("--benign", "--confirmed")
@@ -100,7 +100,7 @@ def reviews(alert: Alert) -> list[str]:
 
 
 def query(alert: Alert) -> str:
-    """The query for all uploads of the alert's hours, for the views of ``warehouse.duckdb``."""
+    """Return the query for all uploads in the alert's hours, for the views of ``warehouse.duckdb``."""
     lines = [
         'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
         "FROM uploads u",

@@ -1,4 +1,4 @@
-"""The question about the account since the alert: what it did afterwards, and what others did with its files."""
+"""The investigation step about what the account did after the alert, and what others did with its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dossier.reading import Alert
 
 __all__ = ["afterwards"]
 
-_TELLING = ("share_external", "provider_alert", "mfa_disabled", "credentials_changed", "delete", "download")
+_SHOWN_KINDS = ("share_external", "provider_alert", "mfa_disabled", "credentials_changed", "delete", "download")
 _LEAST = {"share_external": 3, "download": 100, "delete": 100}
 """Fewest actions to report as unusual, if also more than twice the usual; of other kinds, any above the usual."""
 
@@ -37,7 +37,7 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
     conduct = {row.kind: row for row in evidence.afterwards}
     later = [other for other in evidence.other_alerts if other.is_later]
     found: list[Text] = [text(count(len(later), "further alert"))] if later else []
-    for kind in _TELLING:
+    for kind in _SHOWN_KINDS:
         if row := conduct.get(kind):
             about = f" ({row.on_files:,} of the alert's files)" if row.on_files else ""
             found.append(text(count(row.number, *KINDS[kind]) + about))
@@ -47,8 +47,8 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
         text("Kept until ", moment(until), f" UTC: the alert was reviewed, or {WATCHED} days had passed.")
         if alert.reviewed_at or until - alert.last_window_end >= timedelta(days=WATCHED)
         else text(
-            f"As the logs tell it until {moment(until)} UTC; kept current until the alert is reviewed, for {WATCHED} "
-            "days at most."
+            f"As logged until {moment(until)} UTC; kept current until the alert is reviewed, for {WATCHED} days at "
+            "most."
         )
     )
     days = max(1, (until - alert.first_window_start).days)
@@ -66,17 +66,18 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
 def _counts(later: OtherAlert) -> bool:
     """Return whether a later alert is a finding: confirmed, or not reviewed and by a user who looks suspicious.
 
-    An alert for its amount alone is told, but the detector is no witness for itself.
+    An alert for its amount only is shown but is no finding: the detector's own result does not confirm it.
     """
     return later.verdict == "confirmed" or (later.verdict is None and later.name == variation(suspicious=True).name)
 
 
 def _unusual(row: Conduct, days: int) -> bool:
-    """Check whether what the account did in these days is out of line with the usual days before.
+    """Check whether the account's actions in these days differ from the usual days before.
 
-    Fetching one's own files again is work; sharing them to the outside, or deleting them, may be the next step.
+    Downloading one's own files again is normal work; sharing them outside, or deleting them, may be an attacker's next
+    step.
     """
-    if row.kind not in _TELLING:
+    if row.kind not in _SHOWN_KINDS:
         return False
     if row.kind in ("share_external", "delete") and row.on_files:
         return True

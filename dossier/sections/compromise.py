@@ -1,4 +1,4 @@
-"""The question about the account before the alert, and the timeline around it."""
+"""The investigation step about signs of compromise before the alert, and the timeline around it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dossier.reading import Alert
 
 __all__ = ["compromise", "timeline"]
 
-_ALWAYS_TOLD = (
+_ALWAYS_SHOWN = (
     "mfa_disabled",
     "password_reset",
     "credentials_changed",
@@ -57,11 +57,11 @@ def _new(place: Place) -> Text:
 
 
 def _users_in_new(places: Sequence[Place]) -> list[Text]:
-    """Describe what is new for the users of a flood, by kind of place."""
+    """Describe what is new for the users of an alert storm, by kind of place."""
     users: dict[str, set[str]] = {}
     for place in places:
         users.setdefault(place.dimension, set()).add(place.user)
-    # The query tells the first of each kind only.
+    # The query returns only the first of each kind.
     return [text(f"at least {count(len(of), 'user')} with a new {kind}") for kind, of in users.items()]
 
 
@@ -71,14 +71,14 @@ def compromise(alert: Alert, evidence: Evidence) -> Section:
     new = [place for place in evidence.places if place.is_new]
     listed = [place for place in evidence.places if place.is_suspect]
     failed = signs["sign_in_failed"].number if "sign_in_failed" in signs else 0
-    # What a reason says is said by its sign or its place in more words.
+    # Skip risk indicators that a sign or a place below describes in more detail.
     found: list[Text] = [
         text(reason["name"].replace("_", " "))
         for reason in alert.reasons
-        if reason["name"] not in (*_ALWAYS_TOLD, "first_country", "first_network", "first_app")
+        if reason["name"] not in (*_ALWAYS_SHOWN, "first_country", "first_network", "first_app")
     ]
     found += [
-        text(count(signs[kind].number, *KINDS[kind])) for kind in _ALWAYS_TOLD if kind in signs and signs[kind].number
+        text(count(signs[kind].number, *KINDS[kind])) for kind in _ALWAYS_SHOWN if kind in signs and signs[kind].number
     ]
     found += [_new(place) for place in new] if alert.users == 1 else _users_in_new(new)
     found += [text("address of a ", str(place.listed), " network") for place in listed]
@@ -114,8 +114,8 @@ def compromise(alert: Alert, evidence: Evidence) -> Section:
 
 
 def _no_sign_ins(alert: Alert, evidence: Evidence, *, seen: bool) -> list[str]:
-    told = {source.provider for source in evidence.sources if source.has_sign_ins}
-    missing = [provider(name) for name in alert.providers if name not in told]
+    logged = {source.provider for source in evidence.sources if source.has_sign_ins}
+    missing = [provider(name) for name in alert.providers if name not in logged]
     found = [
         f"{name} gave no sign-in of anybody in these weeks: its log of sign-ins is not read, or not given, so a "
         "stranger at the account would not show here."

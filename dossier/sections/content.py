@@ -1,4 +1,4 @@
-"""The two questions about what was uploaded: whether it is sensitive, and of which types it is."""
+"""The two investigation steps about the uploaded files: whether they are sensitive, and their types."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from dossier.reading import Alert
 
 __all__ = ["sensitive", "types"]
 
-_TOLD = 4
-_TOLD_TYPES = 12
+_SHOWN = 4
+_SHOWN_TYPES = 12
 
 
 def sensitive(alert: Alert, evidence: Evidence) -> Section:
@@ -45,13 +45,13 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
     found: list[str] = []
     if evidence.labels:
         found.append("Labelled by the provider: ")
-        for n, label in enumerate(evidence.labels[:_TOLD]):
+        for n, label in enumerate(evidence.labels[:_SHOWN]):
             found += ["; "] * bool(n) + [Outside(label.label), f" ({count(label.files, 'file')})"]
         found.append(". ")
     if hits:
-        told = "; ".join(f"{hit.category} ({count(hit.files, 'file')})" for hit in hits[:_TOLD])
-        more = len(hits) - _TOLD
-        found.append(f"By name or type: {told}")
+        shown = "; ".join(f"{hit.category} ({count(hit.files, 'file')})" for hit in hits[:_SHOWN])
+        more = len(hits) - _SHOWN
+        found.append(f"By name or type: {shown}")
         found.append(f"; and {count(more, 'further category', 'further categories')}." if more > 0 else ".")
     unusual = any(
         _grown(hit.files, hit.usual_files, total, usual) and (10 * hit.files >= total or not hit.usual_files)
@@ -61,14 +61,14 @@ def sensitive(alert: Alert, evidence: Evidence) -> Section:
     return Section(
         "sensitive",
         "look" if unusual or evidence.labels else "calm",
-        tuple(found) or text("No name, folder or type of a file is in the dictionary, and no label is told."),
+        tuple(found) or text("No name, folder or type of a file is in the dictionary, and no label is logged."),
         [text("Names, folders and extensions were compared with the dictionary; no content was read.")],
         [
             table
             for table in (_labels(evidence), Table("Files that the dictionary has an entry for", columns, rows))
             if table.rows
         ],
-        ["What a file holds can't be told by its name.", *limits("sensitive", alert.providers)],
+        ["A file's name does not show its content.", *limits("sensitive", alert.providers)],
     )
 
 
@@ -87,7 +87,7 @@ def _labels(evidence: Evidence) -> Table:
 
 
 def types(alert: Alert, evidence: Evidence) -> Section:
-    """Of which types the files are, next to what the user uploads otherwise."""
+    """Describe the types of the files, beside the user's usual types."""
     total, usual = _totals(evidence)
     now = [row for row in evidence.types if row.files]
     unusual = [row for row in now if 10 * row.files >= total and _grown(row.files, row.usual_files, total, usual)]
@@ -110,7 +110,7 @@ def types(alert: Alert, evidence: Evidence) -> Section:
             text(size(row.bytes) if row.bytes is not None else "unknown" if row.files else "–"),
             text(share(row.usual_files, usual)),
         )
-        for row in evidence.types[:_TOLD_TYPES]
+        for row in evidence.types[:_SHOWN_TYPES]
     ]
     left_out = len(evidence.types) - len(rows)
     return Section(

@@ -1,4 +1,4 @@
-"""The question about permission: whether the user may have these files there, as far as the logs tell."""
+"""The investigation step about permission: whether the user may put these files there, as far as the logs show."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from dossier.reading import Alert
 __all__ = ["authorised", "ownerships"]
 
 _BEFORE = SIGNS + USUAL - 1
-"""Days until the one before the alert in which earlier uploads are looked for."""
+"""Days before the alert that are searched for earlier uploads."""
 _OPEN = ("people_with_link", "public_on_the_web", "shared_externally")
 """Words of Google's for a file that people outside the organisation can see."""
 
@@ -36,9 +36,9 @@ def _plain(address: str) -> str:
 
 
 def _ownership(alert: Alert, evidence: Evidence, place: Destination, domains: list[str]) -> str:
-    """Name the owner of a place: own, the organisation, another account or organisation, or not told."""
+    """Name the owner of a place: own, the organisation, another account or organisation, or not logged."""
     if not place.owner:
-        return "not told"
+        return "not logged"
     owner = place.owner.lower()
     users = [name for member in evidence.users for name in {member.user, *(member.addresses or [])}]
     if any(owner == user or _plain(owner) == _plain(user) for user in users):
@@ -66,9 +66,9 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str], whose: Sequ
 
     Args:
         alert: The alert.
-        evidence: What was found of it.
-        domains: Mail domains of the organisation; empty where it does not tell.
-        whose: Whose each destination is, from :func:`ownerships`.
+        evidence: Its evidence.
+        domains: Mail domains of the organisation; empty if they are not configured.
+        whose: Owner of each destination, from :func:`ownerships`.
     """
     places = evidence.destinations
     strange = [place for place, of in zip(places, whose, strict=True) if of == "another organisation"]
@@ -90,15 +90,19 @@ def authorised(alert: Alert, evidence: Evidence, domains: list[str], whose: Sequ
     unknown = [
         "Nothing in the logs says whether the user's work calls for these files: ask the owner, or the superior."
     ]
-    told = {source.provider for source in evidence.sources if source.has_downloads}
+    logged = {source.provider for source in evidence.sources if source.has_downloads}
     unknown += [
         f"{provider(name)} gave no download of anybody in these weeks, so reading just before does not show."
         for name in alert.providers
-        if name not in told
+        if name not in logged
     ]
     if not domains:
-        guess = "the user's mail domain is taken for it" if _of_the_organisation(alert) else "none is told apart here"
-        unknown.append(f"Which domains are the organisation's is not set (UPLOADWATCH_ORGANISATION_DOMAINS): {guess}.")
+        guess = (
+            "the user's mail domain is taken for it"
+            if _of_the_organisation(alert)
+            else "other organisations are not recognised"
+        )
+        unknown.append(f"The organisation's domains are not set (UPLOADWATCH_ORGANISATION_DOMAINS): {guess}.")
     return Section(
         "authorised",
         "look" if strange or seen or (of and new == of) or new_apps or evidence.read_before else "calm",
@@ -125,10 +129,10 @@ def _read_before(evidence: Evidence) -> Text:
 def _destinations(evidence: Evidence, whose: Sequence[str]) -> Table:
     rows = [
         (
-            text(Outside(place.folder or "folder not told")),
+            text(Outside(place.folder or "folder not logged")),
             text(provider(place.provider)),
-            text(Outside(place.owner), f" ({of})") if place.owner else text("not told"),
-            text(Outside(", ".join(place.visibility or ("not told",)))),
+            text(Outside(place.owner), f" ({of})") if place.owner else text("not logged"),
+            text(Outside(", ".join(place.visibility or ("not logged",)))),
             text(amount(place.files, place.sized_files, place.bytes)),
             text(_earlier(place)),
         )
@@ -153,7 +157,7 @@ def _earlier(place: Destination) -> str:
 def _apps(evidence: Evidence) -> Table:
     rows = [
         (
-            text(Outside(app.app or "not told")),
+            text(Outside(app.app or "not logged")),
             text(provider(app.provider)),
             text(f"{app.files:,}"),
             text(f"{app.earlier_days:,}"),

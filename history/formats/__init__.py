@@ -1,7 +1,7 @@
-"""Reader of files with audit events, whatever they were saved in, for all that reads such files.
+"""Reader of files with audit events in many formats.
 
-A file is unpacked, decoded and cut into events as it is read, so that memory does not grow with it. What is no event is
-kept as a fault with its line and the reason, and what stands around it is read.
+A file is unpacked, decoded and split into events as it is read, so that memory does not grow with it. Text that is not
+an event is returned as a fault with its line and the reason, and reading continues after it.
 """
 
 from history.formats.advice import advice, shortened

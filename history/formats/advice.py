@@ -1,4 +1,4 @@
-"""Advice where a file held no event of the provider, by what it holds instead."""
+"""Advice about a file without events of the provider, by its content."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _HINTS = (
     (r"\s*<[!?a-zA-Z]", "It is a web page or XML, perhaps of a sign-in. Export CSV or JSON."),
     (
         r'(?s).*"@\{\w+=',
-        "PowerShell cut what lies deeper than two levels. Export with `ConvertTo-Json -Depth 20`.",
+        "PowerShell cut everything below two levels. Export with `ConvertTo-Json -Depth 20`.",
     ),
-    (r"\s*\{'", "It is what Python prints, and no JSON. Write it with json.dumps."),
+    (r"\s*\{'", "It is printed Python, not JSON. Write it with json.dumps."),
     (
         r'(?s).*"(_source|@timestamp)"\s*:',
         "These are documents of Elastic without the event as it was received. Switch on 'Preserve original event' in "
@@ -41,7 +41,7 @@ _HINTS = (
     ),
     (
         r'(?s).*("(error|error_summary|error_description)"\s*:|"type"\s*:\s*"error")',
-        "It is an error that the API answered with, and no events.",
+        "It is an error that the API answered with, without events.",
     ),
 )
 
@@ -50,7 +50,7 @@ def advice(provider: str, file: EventFile) -> str:
     """Return what to do about a file without an event of the provider.
 
     Args:
-        provider: Whose events it should hold.
+        provider: Provider whose events it should hold.
         file: The file, read.
     """
     return (
@@ -108,6 +108,6 @@ def _without_events(provider: str, file: EventFile) -> str:
 
 
 def shortened(advice_: Sequence[str]) -> str:
-    """Return the advice about several files as one text, of which the first are said and the others counted."""
+    """Return the advice about several files as one text, with the first in full and the others counted."""
     more = len(advice_) - _MOST_SAID
     return " ".join([*advice_[:_MOST_SAID], *([f"Nothing could be read of {more:,} more files."] if more > 0 else [])])

@@ -1,4 +1,4 @@
-"""Events and rejects that the reader found, as columns."""
+"""Events and rejects of the reader, as columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHARACTERS = 8_000_000
 
 
 def batches(blocks: Iterable[Block]) -> pa.RecordBatchReader:
-    """Return the blocks as rows of text, line, number (in the file, from 1 on) and fault (NULL for an event)."""
+    """Return the blocks as rows of text, line, number (in the file, from 1) and fault (NULL for an event)."""
     return pa.RecordBatchReader.from_batches(_SCHEMA, _batches(blocks))
 
 

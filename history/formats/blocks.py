@@ -1,4 +1,4 @@
-"""Pieces in which the reader gives what it found."""
+"""Blocks of events or faults that the reader yields."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from dataclasses import dataclass
 __all__ = ["NOT_JSON", "SHOWN", "TOO_LONG", "Block", "fault"]
 
 LONGEST_TEXT = 2_000_000
-"""Longest event, characters; records of audit logs have thousands."""
+"""Longest event in characters; records of audit logs have thousands."""
 NOT_JSON = "not JSON"
 TOO_LONG = f"longer than {LONGEST_TEXT:,} characters, of which these are the first"
 SHOWN = 100_000
-"""Characters kept of what cannot be read."""
+"""Characters kept of an unreadable text."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Events of a file in their order, or one thing that is none.
+    """Events of a file in their order, or one text that is not an event.
 
     Attributes:
         texts: Texts of the events.
-        lines: Line on which each begins, from 1 on.
-        fault: Why it is no event; None for events.
+        lines: Line on which each begins, from 1.
+        fault: Why it is not an event; None for events.
     """
 
     texts: Sequence[str]
@@ -31,5 +31,5 @@ class Block:
 
 
 def fault(line: int, reason: str, text: str) -> Block:
-    """Return the block of one thing that is no event."""
+    """Return the block of a text that is not an event."""
     return Block([text[:SHOWN]], [line], reason)

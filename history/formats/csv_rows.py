@@ -1,4 +1,4 @@
-"""Events in one column of a CSV: of Purview's audit search, of Splunk, or of whatever has such a column."""
+"""Events in one column of a CSV, such as from Purview's audit search or Splunk."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Header:
 
     Attributes:
         names: Names of the columns, in lower case.
-        column: Position of the column that holds the events; None where none does.
-        delimiter: Between columns.
+        column: Position of the column that holds the events; None if there is none.
+        delimiter: Delimiter of columns.
         lines: Lines up to the first row of data.
     """
 
@@ -41,13 +41,13 @@ class Header:
 
 
 def find_header(text: str, unwrapper: Unwrapper) -> Header | None:
-    """Return the header of a CSV; None where the text is blank.
+    """Return the header of a CSV; None if the text is blank.
 
-    The column with the events is known by its name, or by an event of the provider in one of the first rows.
+    The column with the events is found by its name, or by an event of the provider in one of the first rows.
 
     Args:
         text: Beginning of the file.
-        unwrapper: What knows an event.
+        unwrapper: Finder of the provider's events.
     """
     lines = text.split("\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
     delimiters = _DELIMITERS
@@ -90,11 +90,11 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 class _Lines:
-    """Lines of a text, with those of the present row.
+    """Lines of a text, with those of the current row.
 
     Attributes:
-        taken: Lines of the row, each with its number.
-        overlong: Lines that are longer than an event is, by their beginning.
+        taken: Lines of the current row, each with its number.
+        overlong: Lines that are longer than an event may be, by their beginning.
     """
 
     def __init__(self, window: Window) -> None:
@@ -133,14 +133,14 @@ class _Lines:
         return number, line + "\n"
 
     def put_back(self) -> tuple[int, str]:
-        """Give back all lines of the row but the first, and return that one."""
+        """Return the first line of the row, and push back the others."""
         first, *rest = self.taken
         self._back.extendleft(reversed(rest))
         return first
 
 
 def csv_blocks(window: Window, header: Header, unwrapper: Unwrapper) -> Iterator[Block]:
-    """Yield the events of a CSV, and the rows that hold none with the reason."""
+    """Yield the events of a CSV, and the rows without an event with the reason."""
     csv.field_size_limit(LONGEST_TEXT)
     lines = _Lines(window)
     for _ in range(header.lines):
@@ -152,7 +152,7 @@ def csv_blocks(window: Window, header: Header, unwrapper: Unwrapper) -> Iterator
     for number, row, wrong in _rows(lines, header, unwrapper):
         cell = "" if wrong else row[header.column or 0]
         if "{" not in cell and [name.strip("\ufeff ").lower() for name in row] == header.names:
-            # Exports were put one behind the other.
+            # Exports were concatenated.
             continue
         if wrong:
             cell = next((each for each in row if "{" in each and unwrapper.inside(each)), "")
@@ -172,7 +172,7 @@ def csv_blocks(window: Window, header: Header, unwrapper: Unwrapper) -> Iterator
 
 
 def _rows(lines: _Lines, header: Header, unwrapper: Unwrapper) -> Iterator[tuple[int, list[str], str]]:
-    """Yield each row with its line and what is wrong with it, empty for most."""
+    """Yield each row with its line and its fault, which is empty for most."""
     columns, column = len(header.names), header.column or 0
     reader = csv.reader(lines, delimiter=header.delimiter)
     while True:
@@ -191,19 +191,19 @@ def _rows(lines: _Lines, header: Header, unwrapper: Unwrapper) -> Iterator[tuple
         if ended:
             return
         over_lines = len(lines.taken) > 1
-        # Who saved the file again may have left out what is empty at the end of a row.
+        # A program that saved the file again may have dropped empty cells at the end of a row.
         if row and not column < len(row) <= columns:
             wrong = f"has {len(row)} columns in place of {columns}"
         elif row and over_lines and unwrapper.events(row[column]) is None:
             wrong = NOT_JSON
         number, first = lines.taken[0]
         if wrong and over_lines:
-            # A quote that nobody closed has swallowed the rows after it.
+            # An unclosed quote has swallowed the rows after it.
             lines.put_back()
             reader = csv.reader(lines, delimiter=header.delimiter)
         if wrong and (over_lines or not row):
             row = [first.rstrip("\n")]
-        # An empty line is no row, nor is what is left of one that is too long.
+        # An empty line is not a row, nor is the rest of a line that is too long.
         if row and not (overlong and row == [""]):
             yield number, row, wrong
 

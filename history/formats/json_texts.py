@@ -1,7 +1,7 @@
-"""Events of a file of JSON: lines, lists, answers one behind the other, on one line or over many.
+"""Events of a JSON file: lines, lists or concatenated answers, on one line or several.
 
-The standard library finds where a value ends, msgspec checks lines many at a time; both are written in C. A streaming
-parser that gives objects would cost more, and lose the text as it was received.
+The standard library finds the end of a value, and msgspec checks many lines at a time; both are written in C. A
+streaming parser that returns objects would be slower, and lose the raw JSON.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ from history.formats.wrappers import Unwrapper
 __all__ = ["json_blocks"]
 
 _CANDIDATE = re.compile(r"(?<=[}\[\],])[ \t]*\{|\n[ \t]*\{|\n(?=[^\s,}\]])")
-"""Places where an event may begin after broken text: an object after another or in a list, or a line's beginning."""
+"""Places where an event may begin after broken text: an object after another, in a list, or at the start of a line."""
 _ROW = re.compile(r"\[\s*[^\s{\[\]]")
-"""Beginning of a row of a table: a list whose first value is none that others are in."""
+"""Beginning of a row of a table: a list whose first value is neither a list nor an object."""
 _ROW_BEGINS_WITHIN = 256
-"""Characters up to the first value of a row; blanks at most."""
+"""Characters up to the first value of a row; at most blanks."""
 _DEEPEST = 16
-"""Lists and objects that are too long to be held may be in so many others."""
+"""Deepest nesting of lists and objects that are too long to be held."""
 _CUT_OFF = "cut off: the list has no end"
 
 
 def json_blocks(window: Window, unwrapper: Unwrapper) -> Iterator[Block]:
-    """Yield the events of a text, and what is none of it with the reason."""
+    """Yield the events of a text, and the parts that are not events with the reason."""
     return _Reader(window, unwrapper, by_line=True).blocks()
 
 
 class _Reader:
     """Reader of one text.
 
-    Lines that are JSON each are taken many at a time. From the first value on that goes over lines, values are read one
-    by one, wherever they end.
+    Lines that are each JSON are read in batches. From the first value that spans several lines, values are read one by
+    one, wherever they end.
     """
 
     def __init__(self, window: Window, unwrapper: Unwrapper, *, by_line: bool) -> None:
@@ -46,10 +46,10 @@ class _Reader:
         self._found = 0
         self._depth = 0
         self._lists = 0
-        self._end_is_told = False
+        self._end_is_reported = False
 
     def blocks(self) -> Iterator[Block]:
-        """Yield all that the text holds."""
+        """Yield everything in the text."""
         while self._window.skip():
             if self._by_line:
                 yield from self._lines()
@@ -57,7 +57,7 @@ class _Reader:
                 yield from self._value_or_fault(listed=True)
 
     def _lines(self) -> Iterator[Block]:
-        """Yield the events of the whole lines that are held, as long as each is JSON in itself."""
+        """Yield the events of the whole lines that are held, as long as each line is JSON."""
         window = self._window
         while (end := window.text.rfind("\n", window.at)) < 0 and not window.ended:
             if window.held() > LONGEST_TEXT:
@@ -89,10 +89,10 @@ class _Reader:
             window.to(min(window.at + left + 1, len(window.text)))
 
     def _odd_line(self, line: str) -> Generator[Block, None, int | None]:
-        """Yield what there is in a line that is no JSON.
+        """Yield the content of a line that is not JSON.
 
         Returns:
-            How many characters of the line lie ahead; None where the value goes over lines, and more was read.
+            Number of remaining characters of the line; None if the value spans lines, and more was read.
         """
         window = self._window
         before = window.at
@@ -115,13 +115,13 @@ class _Reader:
             yield fault(line, NOT_JSON, begin + self._to_next_event())
 
     def _value(self, *, listed: bool) -> Generator[Block, None, bool]:
-        """Yield the events of the value that begins here, and go behind it.
+        """Yield the events of the value that begins here, and move past it.
 
         Args:
-            listed: It is where events are, and given as it is if it holds none.
+            listed: Whether events are expected here; a value without one is then returned as it is.
 
         Returns:
-            Whether it is whole. If not, what comes next is somewhere in it.
+            Whether it is whole. If not, the position is somewhere inside it.
         """
         window = self._window
         line, begin = window.line, window.text[window.at]
@@ -157,7 +157,7 @@ class _Reader:
         return False
 
     def _begins_row(self) -> bool:
-        """Tell whether a row of a table begins here, which is read as a whole: one of its values is the event."""
+        """Check whether a row of a table begins here; a row is read whole, since one of its values is the event."""
         window = self._window
         while window.held() < _ROW_BEGINS_WITHIN and window.more():
             pass
@@ -170,10 +170,10 @@ class _Reader:
             if begin == "]":
                 window.to(window.at + 1)
                 return
-            # Where one is an event, all are to be.
+            # If one is an event, all must be.
             yield from self._value_or_fault(listed=listed or self._found > before)
-        if not self._end_is_told:
-            self._end_is_told = True
+        if not self._end_is_reported:
+            self._end_is_reported = True
             yield fault(line, _CUT_OFF, "")
 
     def _object(self) -> Generator[Block, None, bool]:
@@ -201,7 +201,7 @@ class _Reader:
         return False
 
     def _to_next_event(self) -> str:
-        """Go to the next event after what is broken, or to a line that is JSON; return what lies between."""
+        """Move to the next event after a broken text, or to a line that is JSON; return the text before it."""
         window = self._window
         passed: list[str] = []
         size = 0
@@ -219,7 +219,7 @@ class _Reader:
                 to(max(window.at, len(window.text.rstrip(" \t\n"))))
                 if window.more():
                     continue
-                self._end_is_told = True
+                self._end_is_reported = True
                 return "".join(passed)
             begins_line = match[0] == "\n"
             to(match.end() if begins_line else match.end() - 1)
@@ -232,7 +232,7 @@ class _Reader:
             end = window.end_of_value()
             if window.too_long or (end is not None and self._unwrapper.inside(window.text[window.at : end])):
                 return "".join(passed).rstrip()
-            # Nothing is in a value that is whole and holds no event; in one that is broken, there may be.
+            # A whole value without an event holds nothing more; a broken one may hold events.
             if window.too_deep:
                 end = min(window.at + window.broken_after, len(window.text))
             to(window.at + 1 if end is None else end)

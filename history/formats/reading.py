@@ -1,4 +1,4 @@
-"""Reader of one file of audit events: what it is by its content, and the events it holds."""
+"""Reader of one file of audit events: its format, detected from the content, and its events."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _BLANK = "\ufeff \t\n\x1e\0,"
 _BINARY = re.compile("[\0-\x08\x0e-\x1a\x1c\x1d\ufffd]")
 _LOOKED_AT = 1000
 _BINARY_IN = 20
-"""One character in so many that no text has makes a file none."""
+"""Share of non-text characters, one in this many, from which a file is not text."""
 
 
 class EventFileError(MendableError, RuntimeError):
-    """A file holds no audit events that can be read; the message says which file, why and what to do."""
+    """Error of a file without readable audit events; the message says which file, why and what to do."""
 
 
 class EventFile:
-    """A file of audit events, or one in an archive.
+    """File of audit events, or one in an archive.
 
     Attributes:
-        path: The file's path, with that inside the archive after a slash.
+        path: The file's path, followed by a slash and the path inside the archive, if any.
         name: The same without the directory.
         head: Beginning of the text, once it is read.
         header: Header of a CSV; None for anything else.
-        parts: Number of events, and of parts that are none, found so far.
+        parts: Number of events and non-events found so far.
     """
 
     def __init__(self, provider: str, source: Path, text: TextFile) -> None:
@@ -59,27 +59,27 @@ class EventFile:
 
     @property
     def damage(self) -> str | None:
-        """Why the rest cannot be read, once that was met."""
+        """Return why the rest cannot be read, once that is known."""
         return self._text.damage
 
     @property
     def empty_answer(self) -> bool:
-        """True if the file, once read, is whole and says that it has no events; a CSV without rows does not say so."""
+        """Return whether the file, once read, is a whole answer without events; a CSV without rows does not count."""
         return not self.parts and self.header is None
 
     @property
     def binary(self) -> bool:
-        """True if the file is not text."""
+        """Return whether the file is not text."""
         begin = self.head[:_LOOKED_AT]
         return len(_BINARY.findall(begin)) * _BINARY_IN > len(begin.strip(_BLANK))
 
     @property
     def share(self) -> float:
-        """Share of the file that is read, from 0 to 1; 0 in an archive."""
+        """Return the share of the file that is read, from 0 to 1; 0 in an archive."""
         return self._text.share
 
     def blocks(self) -> Iterator[Block]:
-        """Yield the events of the file, and what is none with the reason; to be read once."""
+        """Yield the events of the file, and non-events with the reason; iterate only once."""
         for block in self._all_blocks():
             self.parts += len(block.texts)
             yield block
@@ -129,7 +129,7 @@ class EventFile:
 
 
 def holds_events(provider: str, head: str) -> bool:
-    """Tell whether the beginning of a text holds an event of a provider."""
+    """Check whether the beginning of a text holds an event of a provider."""
     unwrapper = Unwrapper(provider)
     window = Window(iter([head]))
     header = find_header(head, unwrapper)
@@ -141,14 +141,14 @@ def holds_events(provider: str, head: str) -> bool:
 
 
 def event_files(provider: str, source: Path) -> Iterator[EventFile]:
-    """Yield the files of events that a file holds: itself, or those of a zip archive; each to be read before the next.
+    """Yield the event files in a file: itself, or those of a zip archive; read each before the next.
 
     Args:
-        provider: Whose events they should be.
+        provider: Provider whose events they should hold.
         source: The file.
 
     Raises:
-        EventFileError: It cannot be opened, or is no file.
+        EventFileError: It cannot be opened, or is not a file.
     """
     try:
         if not stat.S_ISREG(source.stat().st_mode):

@@ -1,4 +1,4 @@
-"""Text of a file: unpacked and decoded piece by piece, by its content, whatever its name says."""
+"""Text of a file, unpacked and decoded piece by piece; the content decides the format, not the name."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["TextFile", "UnreadableError", "text_files"]
 
 _PIECE = 1 << 20
 _PACKED_PIECE = 1 << 10
-"""Packed bytes at a time: a frame may hold a million times as many, and all of them come at once."""
+"""Packed bytes per step: a frame may unpack to a million times as many, all at once."""
 _MOST_LAYERS = 4
 _UNPACKED_AT_MOST = 200
-"""Times the packed size; audit logs shrink to a tenth or a fiftieth."""
+"""Largest ratio of unpacked to packed size; audit logs shrink to a tenth or a fiftieth."""
 _UNPACKED_AT_LEAST = 256 << 20
-"""Up to this size, bytes, a file may hold whatever it shrank from."""
+"""Unpacked bytes up to which the ratio is not checked."""
 _ZIP = b"PK\x03\x04"
 _UNPACK = "Unpack it, and name the CSV or JSON files"
 _CONVERT = "Convert it to JSON, one event a line, or export JSON or CSV"
@@ -51,10 +51,10 @@ _OFFICE_MEMBERS = (b"[Content_Types].xml", b"mimetypeapplication/vnd.oasis.")
 _MEMBER_HEADER = 30
 _TAR = (257, b"ustar")
 _NOISE = ("__MACOSX/", ".DS_Store")
-"""Beginning of a member's path, and its name, that macOS adds."""
+"""Prefix of a member's path, and name of a member, that macOS adds."""
 _LETTERS = 8
-"""Bytes by whose zeros UTF-16 without a mark is known."""
-_MARKS = {  # The longer ones first: UTF-32 begins as UTF-16 does.
+"""Bytes that are searched for zeros to recognise UTF-16 without a byte order mark."""
+_MARKS = {  # Longer marks first: UTF-32 begins like UTF-16.
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -77,20 +77,20 @@ _PACKINGS: dict[bytes, Callable[[], _Unpacker]] = {
     b"\xfd7zXZ": lambda: lzma.LZMADecompressor(memlimit=1 << 28),
 }
 _DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile)
-# An encrypted member is a RuntimeError, an unknown way of packing a NotImplementedError.
+# An encrypted member raises RuntimeError, an unknown compression NotImplementedError.
 _DAMAGED_MEMBER = (*_DAMAGED, RuntimeError, NotImplementedError)
 
 
 class UnreadableError(ValueError):
-    """A file, or the rest of it, holds no text that can be read; the message continues "it"."""
+    """Error of a file, or the rest of one, without readable text; the message starts with "it"."""
 
 
 class TextFile:
-    """A file of text, or one in an archive.
+    """File of text, or one in an archive.
 
     Attributes:
-        path: The file's path, with that inside the archive after a slash.
-        damage: Why the rest cannot be read; None before it was met, and where there is none.
+        path: The file's path, followed by a slash and the path inside the archive, if any.
+        damage: Why the rest cannot be read; None if it can, or if not known yet.
     """
 
     def __init__(self, path: str, file: BinaryIO, packed_bytes: int) -> None:
@@ -102,7 +102,7 @@ class TextFile:
         self._most = max(_UNPACKED_AT_LEAST, _UNPACKED_AT_MOST * packed_bytes)
 
     def pieces(self) -> Iterator[str]:
-        """Yield the text a piece at a time, with every line break as a line feed."""
+        """Yield the text in pieces, with every line break as a line feed."""
         try:
             yield from _decoded(self._limited(_unpacked(self._pieces_of_file())))
         except UnreadableError as error:
@@ -112,7 +112,7 @@ class TextFile:
 
     @property
     def share(self) -> float:
-        """Share of the file that is read, from 0 to 1; 0 in an archive."""
+        """Return the share of the file that is read, from 0 to 1; 0 in an archive."""
         return min(1.0, self._read / self._size) if self._size else 0.0
 
     def _pieces_of_file(self) -> Iterator[bytes]:
@@ -133,7 +133,7 @@ class TextFile:
 
 
 def text_files(source: Path) -> Iterator[TextFile]:
-    """Yield the files of text that a file holds: itself, or those of a zip archive; each is to be read before the next.
+    """Yield the text files in a file: itself, or those of a zip archive; read each before the next.
 
     Raises:
         OSError: It cannot be opened.
@@ -246,14 +246,14 @@ def _decoded(pieces: Iterator[bytes]) -> Iterator[str]:
                 yield "".join(gathered)
                 gathered, size = [], 0
     except (*_DAMAGED_MEMBER, UnreadableError):
-        # What was unpacked before is good.
+        # Text that was unpacked before is valid.
         yield "".join(gathered)
         raise
     yield "".join([*gathered, decoder.decode(b"", final=True)])
 
 
 def _encoding(head: bytes) -> str:
-    """Return the encoding of a text, by its mark or by the zeros of its first letters."""
+    """Return the encoding of a text, from its byte order mark or the zeros of its first letters."""
     for mark, encoding in _MARKS.items():
         if head.startswith(mark):
             return encoding

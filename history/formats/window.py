@@ -1,4 +1,4 @@
-"""Text of a file of which only that part is held that is being looked at."""
+"""Sliding window over a file's text, which holds only the current part in memory."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ BETWEEN = re.compile(r"[\s,\ufeff\x1e\0]*")
 _VALUE_TRIED = 8_192
 _GROWTH = 8
 _SURELY_DEEP = 512
-"""Characters after which what is nested too deep is nested deep still."""
+"""Characters after which a value that is nested too deep is still nested deep."""
 _NEAR_THE_END = 16
-"""Characters of the longest literal or escape, of which a part may be held."""
+"""Characters of the longest literal or escape, which may be held in part."""
 
 
 class Window:
-    """A text, read piece by piece. Offsets hold until the next call of a method that reads on.
+    """Text, read piece by piece. Offsets are valid until the next call of a method that reads on.
 
     Attributes:
-        text: What is held.
-        at: Offset of what is looked at; what lies before it is dropped, but for one character.
-        line: Its line in the file, from 1 on.
-        ended: Whether nothing comes after what is held.
-        too_long: Whether the last value looked for is whole as far as it is held, and longer than an event is.
+        text: The held text.
+        at: Current offset; text before it is dropped, except for one character.
+        line: Line of the current offset in the file, from 1.
+        ended: Whether the held text is the last.
+        too_long: Whether the last value searched is whole as far as it is held, and longer than an event may be.
         too_deep: Whether it is nested deeper than can be read.
-        broken_after: Characters of the last value looked for up to where it is broken.
+        broken_after: Number of characters of the last value searched before the place where it is broken.
     """
 
     def __init__(self, pieces: Iterator[str], line: int = 1) -> None:
@@ -46,7 +46,7 @@ class Window:
         self._decoder = json.JSONDecoder(parse_int=str, parse_float=str)
 
     def more(self) -> bool:
-        """Read on; return whether there was anything."""
+        """Read on; return whether there was more text."""
         piece = next(self._pieces, None)
         if piece is None:
             self.ended = True
@@ -57,12 +57,12 @@ class Window:
         return True
 
     def to(self, offset: int) -> None:
-        """Go on to an offset."""
+        """Move to an offset."""
         self.line += self.text.count("\n", self.at, offset)
         self.at = offset
 
     def skip(self) -> str:
-        """Go to the next character that is none between values, and return it; empty at the end of the file."""
+        """Move to the next character that is not a separator, and return it; empty at the end of the file."""
         while True:
             self.to(BETWEEN.match(self.text, self.at).end())  # type: ignore[union-attr]  # it matches nothing, too
             if self.at < len(self.text):
@@ -71,11 +71,11 @@ class Window:
                 return ""
 
     def held(self) -> int:
-        """Return how many characters are held from here on."""
+        """Return how many characters are held from here."""
         return len(self.text) - self.at
 
     def line_here(self) -> str | None:
-        """Return the rest of the line, without its break; None where it is longer than an event is."""
+        """Return the rest of the line, without its break; None if it is longer than an event may be."""
         while (end := self.text.find("\n", self.at)) < 0:
             if self.held() > LONGEST_TEXT:
                 return None
@@ -85,11 +85,11 @@ class Window:
         return self.text[self.at : end]
 
     def end_of_value(self) -> int | None:
-        """Return the end of the JSON value that begins here; None where it is none, cut off or too long."""
+        """Return the end of the JSON value that begins here; None if it is invalid, cut off or too long."""
         self.too_long = self.too_deep = False
         size = _VALUE_TRIED
         while True:
-            # Of a part: an error counts the lines of all that it was given.
+            # Decode only a part, since an error counts the lines of the whole argument.
             part = self.text[self.at : self.at + size]
             try:
                 end = self._decoder.raw_decode(part)[1]
@@ -105,7 +105,7 @@ class Window:
             if goes_on and size < self.held():
                 size *= _GROWTH
                 continue
-            # A number may go on in the next piece.
+            # A number may continue in the next piece.
             if not goes_on or self.ended:
                 return None if end is None else self.at + end
             self.too_long = end is None and self.held() > LONGEST_TEXT

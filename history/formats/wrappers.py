@@ -1,7 +1,7 @@
-"""Events inside the JSON that they were saved in: answers of an API, results of a SIEM, records of an audit search.
+"""Events inside other JSON: answers of an API, results of a SIEM, records of an audit search.
 
-A wrapper is not known by a list of all there are: an object that is no event is searched for what is one. Names are
-needed where a wrapper holds the event twice, as the text that was received and taken apart.
+There is no list of all wrappers: an object that is not an event is searched for events. Names are only needed where a
+wrapper holds the event twice, as the received text and parsed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from providers import PROVIDERS
 __all__ = ["Unwrapper", "mended"]
 
 _ANYBODYS_LISTS = ("value", "records", "Records", "results", "hits", "activities")
-"""Keys of lists of events in what others save: Microsoft Graph, Azure, AWS, SIEMs."""
+"""Keys of lists of events in other formats: Microsoft Graph, Azure, AWS, SIEMs."""
 _ORIGINALS = ("event.original", "_raw", "auditdata", "_source", "message")
-"""Keys, in lower case, of the event as it was received: of Elastic, Splunk, Microsoft's audit searches, Logstash."""
+"""Keys, in lower case, of the raw event in Elastic, Splunk, Microsoft's audit searches and Logstash."""
 _ACTIONS = {"create", "delete", "index", "update"}
-"""Actions of Elastic's bulk format, each on a line before the document it is about."""
+"""Actions of Elastic's bulk format, each on a line before its document."""
 _END_OF_RESULTS = {"init_offset", "lastrow", "offset", "preview"}
 """Keys of Splunk's line after the last result."""
 _NO_NUMBERS = re.compile(rb'"(?:[^"\\]|\\.)*+"|(-?Infinity\b|NaN\b)', re.DOTALL)
-"""Numbers that JSON does not have and that Python and Splunk write; strings are matched to be stepped over."""
+"""Numbers that are not JSON but that Python and Splunk write; strings are matched so that they are skipped."""
 _DEEPEST = 12
 _OBJECT, _LIST, _TEXT = b'{["'
 _Raw = msgspec.Raw | bytes
@@ -36,37 +36,37 @@ class Unwrapper:
     """Finder of a provider's events in JSON.
 
     Attributes:
-        lists: Keys whose list is one of events, whatever its elements are.
+        lists: Keys whose lists contain events, whatever their elements are.
     """
 
     def __init__(self, provider: str) -> None:
         self.lists = frozenset((PROVIDERS[provider].list_of_events, *_ANYBODYS_LISTS))
         self._event_keys = PROVIDERS[provider].event_keys
         fields: list[Any] = [(key, msgspec.Raw) for key in sorted(self._event_keys)]
-        # A value there makes the decoding fail, so that the text is looked at more closely.
+        # A value there makes the decoding fail, so that the text is examined more closely.
         fields += [(f"held_{n}", None, msgspec.field(default=None, name=key)) for n, key in enumerate(_HOLDERS)]
         self._events = msgspec.json.Decoder(list[msgspec.defstruct("Plain", fields)])  # type: ignore[misc]
         self._either = msgspec.json.Decoder(dict[str, msgspec.Raw] | list[msgspec.Raw])
 
     def plain(self, texts: Sequence[str]) -> bool:
-        """Return whether each text is an event, and nothing else has to be done; False may mean that nobody knows."""
+        """Return whether every text is an event, so that nothing else must be done; False may also mean unknown."""
         try:
             return len(self._events.decode(f"[{','.join(texts)}]")) == len(texts)
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             return False
 
     def events(self, text: str, *, row: bool = False) -> list[str] | None:
-        """Return the events that a JSON text holds, each as it stands there; None where the text is no JSON.
+        """Return the events in a JSON text, each unchanged; None if the text is not JSON.
 
-        What holds no event is given as it is, so that it can be rejected for what it lacks.
+        A text without an event is returned unchanged, so that it is rejected with the reason.
 
         Args:
             text: The text.
-            row: It is a row of a table, if it is a list.
+            row: Whether a list is a row of a table.
         """
         whole = _whole(text)
         if whole is None:
-            # Lines of syslog have a head.
+            # Lines of syslog have a header.
             begin = text.find("{", 1)
             rest = _whole(text[begin:]) if begin > 0 else None
             found = self._found(rest, 0) if rest is not None else None
@@ -75,19 +75,19 @@ class Unwrapper:
         return [bytes(each).decode() for each in ([whole] if found is None else found)]
 
     def inside(self, text: str, *, row: bool = False) -> list[str]:
-        """Return the events that a JSON text holds, as a row of a table if it is one; empty where it holds none."""
+        """Return the events in a JSON text, which may be a row of a table; empty if it holds none."""
         whole = _whole(text)
         found = self._found(whole, 0, row=row) if whole is not None else None
         return [bytes(each).decode() for each in found or ()]
 
     def _found(self, value: _Raw, depth: int, *, listed: bool = False, row: bool = False) -> list[_Raw] | None:
-        """Return the events in a value; None where it does not look as if it held events.
+        """Return the events in a value; None if it does not look like a container of events.
 
         Args:
             value: A valid JSON text.
-            depth: How many values it is in.
-            listed: The elements of a list are events, whatever they are.
-            row: A list may be a row of a table, of whose columns one holds an event.
+            depth: Number of values around it.
+            listed: Whether the elements of a list are events, whatever they are.
+            row: Whether a list may be a row of a table, with an event in one of its columns.
         """
         kind = memoryview(value)[0]
         if depth > _DEEPEST or kind not in (_TEXT, _OBJECT, _LIST):
@@ -112,7 +112,7 @@ class Unwrapper:
             return in_texts[0]
         if all(part is None for part in parts) and not (listed and (not held or _has_object(held))):
             return None
-        # Where one is an event, all are to be.
+        # If one is an event, all must be.
         return [one for each, part in zip(held, parts, strict=True) for one in ([each] if part is None else part)]
 
     def _in_object(self, held: dict[str, msgspec.Raw], depth: int) -> list[_Raw] | None:
@@ -138,7 +138,7 @@ _HOLDERS = ("_raw", "AuditData", "auditData", "message", "event.original")
 
 
 def _is_frame(held: dict[str, msgspec.Raw]) -> bool:
-    """Tell whether an object holds nothing, and only stands between events."""
+    """Check whether an object holds no event and is only a separator."""
     if len(held) == 1 and held.keys() <= _ACTIONS:
         (about,) = held.values()
         inner = msgspec.json.decode(about) if memoryview(about)[0] == _OBJECT else None
@@ -161,7 +161,7 @@ def _originals(held: dict[str, msgspec.Raw]) -> list[msgspec.Raw]:
 
 
 def _whole(text: str) -> bytes | None:
-    """Return a JSON text with its odd characters mended, and null for what is no number; None where it is none."""
+    """Return a JSON text with invalid characters replaced, and null for invalid numbers; None if it is not JSON."""
     content = text.encode(errors="replace")
     try:
         return bytes(decode(content, msgspec.Raw)).strip()
@@ -171,5 +171,5 @@ def _whole(text: str) -> bytes | None:
 
 
 def mended(text: str) -> str:
-    """A JSON text in which half characters and control characters were replaced; empty where it is no JSON even so."""
+    """Return a JSON text with half characters and control characters replaced; empty if it is still not JSON."""
     return (_whole(text) or b"").decode()

@@ -1,16 +1,16 @@
 """Names of Dagster that are not part of its public API, gathered for this room and those above it.
 
 A release of Dagster may move, rename or change any of them without notice. Each is here because no public name does the
-same. `tests/unit/orchestration/test_dagster_internals.py` holds the list, with what is relied on. The assets import two
-more of their own, since they can't import this room.
+same. `tests/unit/orchestration/test_dagster_internals.py` lists them, with the behaviour that we rely on. The assets
+import two more themselves, since they cannot import this room.
 """
 
-# A run in this process that has an origin: sensors hear of no other. JobDefinition.execute_in_process takes none.
+# A run in this process with an origin, without which no sensor sees it. JobDefinition.execute_in_process takes none.
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 
-# Why a run failed: DagsterInstance.report_run_failed is public, but not what it takes. Which events concern assets and
-# checks: the event log stores them differently.
+# DagsterInstance.report_run_failed is public, but the type of its argument is not. The event log stores events of
+# assets and checks differently from others.
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, JobFailureData, RunFailureReason
 from dagster._core.execution.api import execute_run
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin

@@ -1,7 +1,7 @@
-"""Runs whose process is gone: they are found by their lease, failed with a sentence, and their pools are free again.
+"""Dead runs: runs whose process is gone are found by their lease and failed with a message, which frees their pools.
 
-Dagster sees a run's process end only while the code server that began it lives. A run whose machine, code server or
-command went down stays started for good, and every later run waits for the pools that it holds.
+Dagster notices the end of a run's process only while the code server that started it lives. A run whose machine, code
+server or command went down would stay started for good, and every later run would wait for the pools that it holds.
 """
 
 from __future__ import annotations
@@ -20,24 +20,22 @@ __all__ = ["DeadRuns", "dead_runs_sensor"]
 
 _INTERVAL_SECONDS = 30
 _START_SECONDS = 60.0
-"""A run of which no process took the lease for so long has none: imports take some ten seconds."""
+"""Time without a lease after which a run has no process; imports take about ten seconds."""
 _BEGUN = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-"""States of a run that ought to have a process; what is queued has none yet."""
-_KEPT = (
-    "What it finished is kept: the next poll run goes on from there, and a backfill goes on when it is launched again."
-)
+"""States of a run that should have a process; a queued run has none yet."""
+_KEPT = "What it finished is kept: the next poll run continues from there, and a backfill when it is launched again."
 _ENDED = (
-    "The process of this run ended without a word: it was killed, ran out of memory, or its machine or code server "
-    f"went down. {_KEPT} Where it happens again, look for the kernel's out-of-memory killer in the system's log."
+    "The process of this run ended without an error: it was killed, ran out of memory, or its machine or code server "
+    f"went down. {_KEPT} If it happens again, look for the kernel's out-of-memory killer in the system's log."
 )
 _NEVER_STARTED = (
-    f"No process took this run up within {_START_SECONDS:.0f} seconds: its code server or machine went down while it "
-    f"was started. {_KEPT}"
+    f"No process started this run within {_START_SECONDS:.0f} seconds: its code server or machine went down meanwhile. "
+    f"{_KEPT}"
 )
 _STOPPED = "This run was asked to stop, and its process is gone."
 
@@ -47,7 +45,7 @@ class DeadRuns:
 
     Args:
         home: Directory of the deployment.
-        clock: Monotonic seconds, so that a clock that is set fails no run.
+        clock: Monotonic seconds, so that setting the host's clock fails no run.
     """
 
     def __init__(self, home: Path, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,12 +54,12 @@ class DeadRuns:
         self._without_lease: dict[str, float] = {}
 
     def end(self, instance: dg.DagsterInstance, location: str | None = None) -> list[str]:
-        """End the runs whose process is gone, and free what they held.
+        """End the runs whose process is gone, and free their pools.
 
         Args:
             instance: Dagster's instance.
-            location: Name of the code location whose runs without a lease are looked at, too; None for none. Such a run
-                is ended once it was seen without a lease for longer than a start takes.
+            location: Name of the code location whose runs without a lease are ended, too, once they have had none for
+                longer than a start takes; None for none.
 
         Returns:
             Ids of the runs that were ended.
@@ -82,7 +80,7 @@ class DeadRuns:
         return ended
 
     def _end(self, instance: dg.DagsterInstance, run_id: str, state: LeaseState, said: str) -> bool:
-        """End a run, if it is still as it was found: a run that ended well lets go of its lease after it said so."""
+        """End a run if its state has not changed; a run that ends normally records that before it frees its lease."""
         run = instance.get_run_by_id(run_id)
         if run is None or run.status not in _BEGUN or self._leases.state(run_id) is not state:
             return False
@@ -96,7 +94,7 @@ class DeadRuns:
         return True
 
     def _sweep(self, instance: dg.DagsterInstance) -> None:
-        """Remove leases of runs that are over, or that Dagster does not know."""
+        """Remove leases of runs that have ended, or that Dagster does not know."""
         free = [run_id for run_id in self._leases.known() if self._leases.state(run_id) is LeaseState.FREE]
         if not free:
             return
@@ -117,8 +115,8 @@ def dead_runs_sensor(home: Path) -> dg.SensorDefinition:
         name="dead_runs",
         minimum_interval_seconds=_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Fails runs whose process is gone, so that the runs that wait for their pools go on. Takes "
-        "from others the files of the home that they could read.",
+        description="Fails runs whose process is gone, so that runs that wait for their pools go on. Removes other "
+        "users' permissions on files of the home.",
     )
     def _dead_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         files.take_back()

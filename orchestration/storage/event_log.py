@@ -6,8 +6,8 @@ year's backfill would take longer than its work. As in Dagster's storage on Post
 transaction.
 
 For each of its hundreds of queries a run, the storage on SQLite opens the database again, too, with an engine that has
-to compile every statement again: half the time of a tick. Here the databases used last stay open. That loses nothing:
-a transaction is over, and seen by other processes, before the next begins, and a lock keeps threads apart.
+to compile every statement again: half the time of a poll run. Here the databases used last stay open. That loses
+nothing: a transaction is over, and other processes see it, before the next begins, and a lock keeps threads apart.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ __all__ = ["BatchingSqliteEventLogStorage"]
 _BATCH = "1000"
 _WAIT = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
 _OPEN = 8
-"""Databases that are held open: the index, and those of the last runs that were asked for."""
+"""Databases that are held open: the index, and those of the runs used last."""
 
 
 class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
-    """``SqliteEventLogStorage`` with batches, in the same files: either can go on with what the other wrote.
+    """``SqliteEventLogStorage`` with batches, in the same files: each can read what the other wrote.
 
     Args:
         base_dir: Directory of the files.
-        inst_data: Dagster's own note of the class and its settings.
+        inst_data: Dagster's own record of the class and its settings.
     """
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, sa.Engine] = OrderedDict()
         self._compiled: dict[Any, Any] = {}
         super().__init__(base_dir, inst_data)
-        # Without this variable Dagster hands over every event by itself.
+        # Without this variable Dagster hands over events one by one.
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", _BATCH)
 
     @classmethod
@@ -103,14 +103,14 @@ class BatchingSqliteEventLogStorage(SqliteEventLogStorage):
         with self.run_connection(events[0].run_id) as connection:
             connection.execute(insert, rows)
         with self.index_transaction() as connection:
-            # From the first row on nobody else writes until the transaction is over, so the ids of the others follow.
+            # After the first row no other process writes until the transaction ends, so the other ids are consecutive.
             first = connection.execute(insert, rows[0]).lastrowid
             if rows[1:]:
                 connection.execute(insert, rows[1:])
             stored = list(zip(events, count(first), strict=False))
             of_assets = [each for each in stored if each[0].dagster_event_type in ASSET_EVENTS]
             self._store_asset_event_tags(connection, [event for event, _ in of_assets], [id_ for _, id_ in of_assets])
-            # Of an asset's entry only what its latest event says is kept.
+            # An asset's entry keeps only its latest event.
             latest = {
                 (event.get_dagster_event().asset_key, event.dagster_event_type): (event, id_)
                 for event, id_ in of_assets

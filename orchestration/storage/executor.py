@@ -15,23 +15,23 @@ __all__ = ["leased_executor"]
 _kept: dict[str, Lease] = {}
 """Leases of the runs that this process carries out, by run.
 
-They are kept until the process ends or begins another run: Dagster records that a run is over only after its executor
-is done, and a process that is killed in between leaves a dead run, too.
+They are kept until the process ends or starts another run: Dagster records the end of a run only after its executor is
+done, and a process that is killed in between leaves a dead run, too.
 """
 
 
 class _LeasedExecutor(dg.Executor):
-    """Executor that takes the run's lease, and has another one execute the steps.
+    """Executor that takes the run's lease, and lets another one execute the steps.
 
     Args:
-        executor: The other one.
-        leases: Where leases are taken.
+        executor: The other executor.
+        leases: The leases of the home.
     """
 
     def __init__(self, executor: dg.Executor, leases: Leases) -> None:
         self._executor, self._leases = executor, leases
 
-    # The types of what Dagster passes through are not public.
+    # Dagster's types of these values are not public.
     @property
     def retries(self) -> Any:
         """Whether steps may be retried."""
@@ -39,7 +39,7 @@ class _LeasedExecutor(dg.Executor):
 
     @property
     def step_dependency_config(self) -> Any:
-        """Which steps a step waits for."""
+        """The steps that a step waits for."""
         return self._executor.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:
@@ -49,7 +49,7 @@ class _LeasedExecutor(dg.Executor):
             run = plan_context.instance.get_run_by_id(before)
             if run is None or run.is_finished:
                 _kept.pop(before).release()
-        # A command holds the lease of its run from before the run exists.
+        # A command takes the lease of its run before the run exists.
         if self._leases.state(run_id) is not LeaseState.HELD:
             _kept[run_id] = self._leases.take(run_id)
         yield from self._executor.execute(plan_context, execution_plan)

@@ -1,8 +1,8 @@
 """Run leases: a kernel lock on ``<home>/runs/<run_id>`` that the process of a run holds for as long as it lives.
 
-The kernel lets go of a lock when its process ends, however that comes about, and not before: a process that is stopped,
-busy or swapped out keeps it. So whoever finds a lease free knows that the run's process is gone, without a heartbeat
-that a slow process could miss and without a clock.
+The kernel frees a lock when its process ends, however it ends, and not before: a stopped, busy or swapped-out process
+keeps it. So a free lease proves that the run's process is gone, without a heartbeat that a slow process could miss, and
+without a clock.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Lease:
         self._file, self._path = file, path
 
     def release(self) -> None:
-        """Let go of the lease and remove its file."""
+        """Free the lease and remove its file."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
 
@@ -110,7 +110,7 @@ class Leases:
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Keep others from taking a lease for dead between the moment its file is made and the moment it is locked."""
+        """Exclude other processes while a lease's file exists but is not locked yet, so that it does not look dead."""
         with (self._directory / _GUARD).open("w") as guard:
             fcntl.flock(guard, fcntl.LOCK_EX)
             yield

@@ -1,8 +1,8 @@
 """The job that removes old runs from Dagster's storage, which would keep them all for ever.
 
-Ticks alone write a hundred runs a day, and some hundred events each. What the UI says of a day of an asset (that it is
-there, its rows, the run that made it) is read from these events. So a run stays as long as it is the last that made a
-day of an asset: once a day is final, that is one of its reconciles. The lake is not touched.
+Poll runs alone are a hundred runs a day, with some hundred events each. The UI reads from these events what it shows
+of an asset's day: that it exists, its rows and the run that made it. So a run is kept while it is the last one that
+made a day of an asset. Once a day is final, that is one of its late-data re-pulls. The lake is not touched.
 """
 
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ class RunRetentionConfig(dg.Config):
     """Retention of runs.
 
     Attributes:
-        days: Runs that were created longer ago are removed.
+        days: Age in days from which runs are removed.
     """
 
     days: int = 30
@@ -37,7 +37,7 @@ def remove_old_runs(instance: dg.DagsterInstance, before: datetime) -> tuple[int
         before: Runs created before are removed, UTC with zone.
 
     Returns:
-        How many runs were removed, and how many older ones stay since a day of an asset is as they made it.
+        How many runs were removed, and how many older ones were kept because they last made a day of an asset.
     """
     old: list[str] = []
     while records := instance.get_run_records(
@@ -53,7 +53,7 @@ def remove_old_runs(instance: dg.DagsterInstance, before: datetime) -> tuple[int
 
 
 def _makers(instance: dg.DagsterInstance) -> set[str]:
-    """The runs by which the assets, and their partitions, were last made."""
+    """Return the ids of the runs that last made each asset and partition."""
     found = set()
     for key in instance.get_asset_keys():
         latest = instance.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
@@ -77,16 +77,16 @@ def _remove_evaluations(instance: dg.DagsterInstance, before: datetime) -> None:
 
 @dg.op(name="remove")
 def _remove(context: dg.OpExecutionContext, config: RunRetentionConfig) -> None:
-    # Dagster's records age by the real time, whatever the clock of the assets shows.
+    # Dagster dates its records by the real time, whatever the clock of the assets shows.
     [run] = context.instance.get_run_records(dg.RunsFilter(run_ids=[context.run_id]))
     removed, kept = remove_old_runs(context.instance, run.create_timestamp - timedelta(days=config.days))
-    context.log.info("%d runs removed; %d older ones stay, since days of assets are as they made them", removed, kept)
+    context.log.info("%d runs removed; %d older ones kept, because they last made a day of an asset", removed, kept)
 
 
 @dg.job(
     name="remove_old_runs",
-    description="Removes runs of more than 30 days ago from Dagster's storage, but for those by which a day of an "
-    "asset was last made. The lake is not touched.",
+    description="Removes runs older than 30 days from Dagster's storage, except those that last made a day of an "
+    "asset. The lake is not touched.",
 )
 def _job() -> None:
     _remove()
@@ -98,4 +98,4 @@ run_retention_schedule = dg.ScheduleDefinition(
     cron_schedule="20 5 * * *",
     description="Keeps Dagster's storage from growing without end.",
 )
-"""The job once a day."""
+"""Schedule that runs the job once a day."""

@@ -1,6 +1,6 @@
-"""Removes a person from a home, file by file: raw events, the tables of the lake, exports, and Dagster's own records.
+"""Erasure of a person from a home, file by file: raw events, tables of the lake, exports, and Dagster's own records.
 
-What belongs here: finding and rewriting what names the person. What does not: the command (``orchestration``).
+What belongs here: finding and rewriting data that names the person. What does not: the command (``cli``).
 """
 
 from privacy.erasure.everywhere import forget

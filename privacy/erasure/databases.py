@@ -1,4 +1,4 @@
-"""SQLite databases without a person: rows about their alerts go, their address in all other values is replaced."""
+"""Erasure from SQLite databases: deletes rows about the person's alerts, and replaces their address elsewhere."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def forget_database(path: Path, person: Person, *, write: bool) -> tuple[int, in
 
     Args:
         path: The file.
-        person: Whom to remove.
-        write: Whether the file is changed, or the rows are only counted.
+        person: The person to remove.
+        write: Whether to change the file, rather than only count the rows.
 
     Returns:
-        Rows about the person's alerts, which are removed, and values in which the name was replaced.
+        Number of removed rows about the person's alerts, and of values in which the name was replaced.
 
     Raises:
         sqlite3.Error: The database is damaged, or another process keeps it locked.
@@ -49,7 +49,7 @@ def forget_database(path: Path, person: Person, *, write: bool) -> tuple[int, in
             return removed, redacted
         con.commit()
         if removed or redacted or person.resumed:
-            # Without this the old pages keep what they held; a run before may have been killed at this point.
+            # Else the freed pages keep their content; an earlier run may have been killed at this point.
             con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             con.execute("VACUUM")
             con.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -61,7 +61,7 @@ def _redact_column(con: sqlite3.Connection, table: str, column: str) -> int:
     try:
         return con.execute(change).rowcount
     except sqlite3.IntegrityError:
-        # What has to differ is the same without the name: a number tells it apart.
+        # Unique values would become equal without the name, so a number is added.
         change = f"UPDATE {table} SET {column} = redacted({column}) || ' ' || rowid WHERE named({column})"  # noqa: S608 -- as above
         return con.execute(change).rowcount
 
@@ -72,7 +72,7 @@ def _redacted(value: _Value, person: Person) -> _Value:
     if not isinstance(value, bytes):
         return value
     try:
-        # Dagster packs its snapshots.
+        # Dagster compresses its snapshots.
         plain = zlib.decompress(value)
     except zlib.error:
         return _redacted_bytes(value, person)

@@ -1,4 +1,4 @@
-"""The walk over a home, in the order in which a run that is killed can be taken up again."""
+"""Walk over all files of a home, in an order that allows a killed run to be resumed."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from providers import PROVIDERS
 __all__ = ["ReadAgain", "forget", "forget_database"]
 
 ReadAgain = Callable[[duckdb.DuckDBPyConnection, Lake, str, date, Sequence[str]], None]
-"""Reads a provider's day of raw events again, given the organisation's mail domains, and writes its tables."""
+"""Callback that reads a provider's day of raw events again, given the mail domains, and writes its tables."""
 
 _LEFT_BEHIND = re.compile(r"\.(.+\.(?:parquet|json|ndjson|csv|html|duckdb)|stream_position)\.[a-z0-9_]{8}(\.wal)?")
-"""Name that :func:`lake.store.replacing` gives an unfinished file; one that exists now is of a killed process."""
+"""Name that :func:`lake.store.replacing` gives an unfinished file; an existing one is from a killed process."""
 _SPILLED = re.compile(r"duckdb_temp_.+")
 _WAREHOUSE = ("warehouse.duckdb.wal", "warehouse.duckdb.tmp")
-"""Files that DuckDB keeps beside a file that it is writing; the views in that are made again."""
+"""Files that DuckDB keeps beside a file that it writes; the file's views are made again."""
 _DUCKDB = b"DUCK"
 _MADE_UP = ("demo", "sandbox")
 """Directories of a replay's home that hold the made-up organisation and the stand-ins' credentials."""
@@ -52,22 +52,22 @@ def forget(
     organisation_domains: Sequence[str],
     read_again: ReadAgain,
     write: bool,
-    told: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Findings:
     """Remove a person from everything below the home that holds the lake.
 
-    Every file is replaced whole, so that a reader sees the old or the new one. Raw events come first, then what is read
-    from them, then all other files; what a killed run left is found by the next. No file goes whole but the program's
-    own temporary ones, those named by an alert about the person, and what was rewritten under another name. A file that
-    cannot be searched is left, and so are links that lead out of the home.
+    Every file is replaced atomically, so that a reader sees the old or the new one. Raw events come first, then the
+    tables read from them, then all other files; the next run finds what a killed run left. Only the program's own
+    temporary files, files named by an alert about the person, and files rewritten under another name are deleted. Files
+    that cannot be searched stay, and so do links that lead out of the home.
 
     Args:
-        lake: The lake; it is kept to this process meanwhile.
+        lake: The lake; this process locks it meanwhile.
         person: From :func:`privacy.erasure.person.identify`.
         organisation_domains: The organisation's mail domains, by which events are read.
         read_again: Reads a day's raw events again and writes its tables.
-        write: Whether files are changed, or what they hold is only counted.
-        told: Called with what is being looked through.
+        write: Whether to change files, rather than only count what they hold.
+        progress: Called with the name of what is searched next.
 
     Returns:
         What was removed, by table or kind of files, and what could not be searched.
@@ -76,7 +76,7 @@ def forget(
     with lake.alone():
         _sweep(lake, found, write=write)
         for provider in PROVIDERS:
-            told(f"{provider}/audit_events")
+            progress(f"{provider}/audit_events")
             again = _forget_raw(lake, provider, person, found, organisation_domains, write=write)
             if write:
                 _read_again(lake, provider, again, person, found, read_again, organisation_domains)
@@ -84,9 +84,9 @@ def forget(
         for path in _files(lake, found):
             tables[_table(lake, path)].append(path)
         with duckdb.connect() as con:
-            # Last those that say what the person is known by.
+            # Last the tables that hold the person's names.
             for table in sorted(tables, key=lambda table: (tables[table][0].parent == Path(lake.root), table)):
-                told(table)
+                progress(table)
                 _forget_files(con, tables[table], table, person, found, write=write)
         if write:
             _rename(lake, person, found)
@@ -96,11 +96,11 @@ def forget(
 
 
 def _sweep(lake: Lake, found: Findings, *, write: bool) -> None:
-    """Remove what killed commands and DuckDB left."""
+    """Remove leftovers of killed commands and DuckDB."""
     for _ in sweep_scratch(Path(lake.root), write=write):
         found.removed["leftovers"].add(1, 0)
     for path in live_scratch(Path(lake.root)):
-        found.unsearched[path] = "belongs to a command that is at work. Wait for its end"
+        found.unsearched[path] = "belongs to a running command. Wait for its end"
     home = Path(lake.root).parent
     if write:
         sweep(home)
@@ -139,7 +139,7 @@ def _forget_raw(
         changed = forget_day(
             manifest, provider, person, found, root=root, organisation_domains=organisation_domains, write=write
         )
-        # A run that was killed may have changed events without reading them again.
+        # A killed run may have changed events without reading them again.
         if changed or person.resumed:
             again.update(days_read_from(provider, day))
     return again
@@ -166,7 +166,7 @@ def _read_again(
                     try:
                         found.removed[f"{provider}/{table}"].add(*forget_parquet(con, Path(path), person, write=False))
                     except duckdb.Error:
-                        # It is written again here, or reported where all files are searched.
+                        # The table is written again here, or reported by the search of all files.
                         continue
             part = lake.part(f"{provider}/logged_uploads", day)
             if part.exists():
@@ -177,7 +177,7 @@ def _read_again(
 
 
 def _files(lake: Lake, found: Findings) -> Iterator[Path]:
-    """Yield all files of the home but landed raw events and the plan."""
+    """Yield all files of the home except landed raw events and the plan."""
     root = Path(lake.root)
     home = root.parent.resolve()
 
@@ -203,7 +203,7 @@ def _files(lake: Lake, found: Findings) -> Iterator[Path]:
 
 
 def _is_apart(path: Path) -> bool:
-    """Tell whether a file is among raw events, which are searched by day, or a copy, which goes with its file."""
+    """Check whether a file is among raw events, which are searched by day, or a copy, which follows its file."""
     copy = ".copy.parquet"
     if path.name.endswith(copy) and path.with_name(f"{path.name.removesuffix(copy)}.parquet").exists():
         return True
@@ -224,27 +224,27 @@ def _forget_files(
     try:
         changing = naming(con, parquet, person) if parquet else []
     except duckdb.Error:
-        # One of them cannot be read: each by itself shows which.
+        # One of them cannot be read; reading each alone finds it.
         changing = parquet
     for path in paths:
         if path in changing or path not in parquet:
             try:
                 found.removed[table].add(*_forget_file(con, path, person, write=write))
             except (duckdb.Error, sqlite3.Error, OSError, ValueError) as error:
-                # What is gone meanwhile, such as a file beside a database, names nobody.
+                # A file that is gone meanwhile, such as one beside a database, names nobody.
                 if path.exists():
                     found.unsearched[path] = str(error).partition("\n")[0]
 
 
 def _is_left(path: Path) -> bool:
-    """Tell whether a file is a temporary one of a process that was killed."""
+    """Check whether a file is a temporary one of a killed process."""
     if path.parent.parent.name == "audit_events" and is_temporary(path.name):
         return True
     return _LEFT_BEHIND.fullmatch(path.name) is not None or _SPILLED.fullmatch(path.name) is not None
 
 
 def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
-    """Remove the person from a file; return rows removed, and rows in which the name was replaced.
+    """Remove the person from a file; return the removed rows, and the rows in which the name was replaced.
 
     Raises:
         OSError, ValueError, duckdb.Error, sqlite3.Error: It cannot be searched.
@@ -265,7 +265,7 @@ def _forget_file(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, 
         raise ValueError(f"is {kind}. Unpack it and say this again, or remove it")
     if head[8:12] == _DUCKDB and _has_tables(path):
         raise ValueError("is a DuckDB database with tables of its own: remove the person there yourself")
-    # What waits beside a database is written into it when that is opened.
+    # Opening a database applies the changes that wait beside it.
     beside = path.name.endswith(_BESIDE_SQLITE) and path.with_name(path.name.rpartition("-")[0]).exists()
     return (0, 0) if beside else forget_text(path, person, write=write)
 
@@ -276,7 +276,7 @@ def _has_tables(path: Path) -> bool:
 
 
 def _rename(lake: Lake, person: Person, found: Findings) -> None:
-    """Give files and directories another name that name the person in theirs."""
+    """Rename files and directories whose names contain the person's."""
     home = Path(lake.root).parent
     for name, directories, files in os.walk(home, topdown=False):
         for path in (Path(name) / each for each in [*files, *directories]):

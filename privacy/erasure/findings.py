@@ -24,13 +24,13 @@ class Removed:
     files: int = 0
 
     def add(self, rows: int, redacted: int) -> None:
-        """Count one file."""
+        """Add one file."""
         self.rows += rows
         self.redacted += redacted
         self.files += bool(rows or redacted)
 
     def merge(self, other: Removed) -> None:
-        """Count what another one counts."""
+        """Add the counts of another one."""
         self.rows += other.rows
         self.redacted += other.redacted
         self.files += other.files
@@ -38,12 +38,12 @@ class Removed:
 
 @dataclass
 class Findings:
-    """Summary of what was removed, and what could not be searched.
+    """Summary of what was removed, and of what could not be searched.
 
     Attributes:
         removed: What was removed, by table or kind of files.
         unsearched: Files that may still name the person, each with the reason.
-        unlisted: Files beside raw events that no manifest lists, and that are none of the program's own; they stay.
+        unlisted: Files beside raw events that no manifest lists, and that are not the program's own; they stay.
     """
 
     removed: dict[str, Removed] = field(default_factory=lambda: defaultdict(Removed))

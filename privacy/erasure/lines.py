@@ -1,4 +1,4 @@
-"""Files of text without a person: lines and records of their own go, their address elsewhere is replaced."""
+"""Erasure from text files: deletes the person's own lines and records, and replaces their address elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from privacy.erasure.person import Person
 __all__ = ["forget_csv", "forget_lines", "forget_text", "packing"]
 
 _USERS = (("user",), ("actor", "user", "name"), ("actor", "user", "email_addr"), ("unmapped", "user"))
-"""Fields in a line of an export that name its user."""
+"""Fields of an exported line that name its user."""
 _ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 _CLOSED = {
     b"PK\x03\x04": "a zip archive or Office document",
@@ -30,22 +30,22 @@ _MARKS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
 def packing(head: bytes) -> str:
-    """Return what a file is whose content cannot be searched, by its first bytes; empty for any other."""
+    """Return the kind of a file that cannot be searched, by its first bytes; empty for any other file."""
     return next((name for sign, name in _CLOSED.items() if head.startswith(sign)), "")
 
 
 def forget_csv(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
     """Remove the person's own records from a CSV with a column ``user``, and replace their address in the others.
 
-    All else stays as it is, to the byte.
+    Everything else stays byte-identical.
 
     Args:
         path: The file.
-        person: Whom to remove.
-        write: Whether the file is changed, or the records are only counted.
+        person: The person to remove.
+        write: Whether to change the file, rather than only count the records.
 
     Returns:
-        Records removed, and records of others in which the address was replaced.
+        Removed records, and records of others in which the address was replaced.
     """
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         header = next(_records(file), "")
@@ -55,7 +55,7 @@ def forget_csv(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
     def becomes(record: str) -> str:
         if column is not None and record != header:
             cells = next(csv.reader([record]), [])
-            # A spreadsheet would calculate with some first signs: exports put an apostrophe before them.
+            # A spreadsheet interprets some first signs, so exports put an apostrophe before them.
             if len(cells) > column and person.is_account(cells[column].removeprefix("'")):
                 return ""
         return person.redacted(record)
@@ -64,7 +64,7 @@ def forget_csv(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
 
 
 def forget_lines(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
-    """Remove the person's own lines from a file of JSON lines; otherwise as :func:`forget_csv`."""
+    """Remove the person's own lines from a file of JSON lines; otherwise like :func:`forget_csv`."""
 
     def becomes(line: str) -> str:
         return "" if _is_own(line, person) else person.redacted(line)
@@ -73,7 +73,7 @@ def forget_lines(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
 
 
 def forget_text(path: Path, person: Person, *, write: bool) -> tuple[int, int]:
-    """Replace the person's name in any file, plain or packed; otherwise as :func:`forget_csv`.
+    """Replace the person's name in any file, plain or packed; otherwise like :func:`forget_csv`.
 
     Raises:
         ValueError: The file is packed and cannot be unpacked.
@@ -115,7 +115,7 @@ def _from_zstd(content: bytes) -> bytes:
 
 
 def _records(file: Iterator[str]) -> Iterator[str]:
-    """Yield the records of a CSV as they stand in the file, those with line breaks whole."""
+    """Yield the records of a CSV unchanged; one with line breaks is one record."""
     held = io.StringIO()
     quotes = 0
     for line in file:

@@ -1,4 +1,4 @@
-"""The person to forget, and the texts by which the person is found."""
+"""Person to forget, and the texts by which they are found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["FORGOTTEN", "REPLACEMENT", "Person", "finish", "identify", "plan_fil
 FORGOTTEN = "forgotten"
 """Replacement for the person's address in records about others."""
 REPLACEMENT = KEPT.format(FORGOTTEN)
-"""The same, for a regular expression."""
+"""The same for regular expressions."""
 
 
 _ACCOUNTS = tuple(f"{provider}:" for provider in PROVIDERS)
@@ -32,16 +32,16 @@ _ACCOUNTS = tuple(f"{provider}:" for provider in PROVIDERS)
 
 @dataclass(frozen=True)
 class Person:
-    """A person as the lake knows them.
+    """Person as known to the lake.
 
     Attributes:
-        user: As alerts name them.
+        user: Name in alerts.
         names: All values of the column ``user`` that are theirs: the address, and provider and id.
-        tokens: Pseudonyms of these, where there is a key.
-        alert_ids: Published alerts about them, by which files are named.
-        addresses: Further addresses that are or were theirs alone.
-        strict: Whether somebody else's address goes on where one of theirs ends.
-        resumed: Whether a run before was killed.
+        tokens: Pseudonyms of these, if there is a key.
+        alert_ids: Published alerts about them, whose ids occur in file names.
+        addresses: Further present or former addresses that only they had.
+        strict: Whether somebody else's address begins with one of theirs.
+        resumed: Whether this continues a killed run.
     """
 
     user: str
@@ -54,23 +54,23 @@ class Person:
 
     @cached_property
     def spellings(self) -> Spellings:
-        """Spellings of the person's address; of a provider's id only pseudonyms are searched in texts."""
+        """Return the spellings of the person's address; for a provider's id, only pseudonyms are searched in texts."""
         own = self.user if "@" in self.user and not self.user.startswith(_ACCOUNTS) else ""
         return Spellings(own, self.strict, tuple(self.tokens), tuple(self.addresses))
 
     @cached_property
     def accounts(self) -> set[str]:
-        """All values of a column or field by which a row is the person's own, in lower case."""
+        """Return all values of a column or field that mark a row as the person's own, in lower case."""
         return {*(name.lower() for name in self.names), *self.spellings.accounts}
 
     @cached_property
     def pattern(self) -> str:
-        """Regular expression for DuckDB of what names the person, to be replaced by :data:`REPLACEMENT`."""
+        """Return DuckDB's regular expression for the person's names, to replace by :data:`REPLACEMENT`."""
         return self.spellings.re2()
 
     @cached_property
     def certain(self) -> str:
-        """As :attr:`pattern`, without what may name somebody else."""
+        """Return :attr:`pattern` without spellings that may name somebody else."""
         return self.spellings.re2(certain=True)
 
     def redacted(self, text: str, *, certain: bool = False) -> str:
@@ -78,48 +78,48 @@ class Person:
 
         Args:
             text: The text.
-            certain: Whether what may name somebody else stays.
+            certain: Whether to keep spellings that may name somebody else.
         """
         return self.spellings.replaced(text, FORGOTTEN, certain=certain)
 
     def perhaps_in(self, low: str) -> bool:
-        """Tell quickly whether a text in lower case may name the person."""
+        """Check quickly whether a text in lower case may name the person."""
         return self.spellings.perhaps_in(low)
 
     def named_in(self, text: str) -> bool:
-        """Tell whether a text names the person."""
+        """Check whether a text names the person."""
         return self.spellings.found_in(text)
 
     def is_account(self, value: object) -> bool:
-        """Tell whether a value of a column or field of users is the person's."""
+        """Check whether a value of a column or field of users is the person's."""
         if not isinstance(value, str):
             return False
         return value in self.tokens or value.lower() in self.accounts or canonical(value) in self.accounts
 
     def ids(self, provider: str) -> list[str]:
-        """Return the provider's ids of the person, where events name the person by these alone."""
+        """Return the provider's ids of the person, if events name the person only by these."""
         return [name.removeprefix(f"{provider}:") for name in self.names if name.startswith(f"{provider}:")]
 
 
 def plan_file(lake: Lake) -> Path:
-    """Return the file that holds who is being forgotten, since what tells it is among what is removed."""
+    """Return the file that records who is being forgotten, since the sources of this knowledge are removed too."""
     return Path(lake.root) / "forgetting.json"
 
 
 def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool) -> Person:
-    """Find what the lake knows a user by; go on with what an earlier run had found.
+    """Find all names by which the lake knows a user; continue with the findings of a killed run.
 
     Args:
         lake: The lake.
         user: An e-mail in any of its spellings, or provider and id, as alerts name the user.
-        pseudonyms: What makes tokens of names, if there is a key.
-        keep: Whether the finding is kept until the person is forgotten.
+        pseudonyms: Pseudonyms, if there is a key.
+        keep: Whether to store the finding until the person is forgotten.
 
     Returns:
-        The person, with all accounts and addresses that are or were theirs, at all providers.
+        The person, with all present and former accounts and addresses, at all providers.
 
     Raises:
-        MendableError: The text is no name of one person, or a killed run has not yet forgotten another person.
+        MendableError: The text does not name one person, or a killed run has not yet forgotten another person.
         MendableError: The file that holds who is being forgotten cannot be read.
     """
     user = canonical(user)
@@ -152,12 +152,12 @@ def identify(lake: Lake, user: str, pseudonyms: Pseudonyms | None, *, keep: bool
 
 
 def finish(lake: Lake, person: Person, *, searched: bool) -> None:
-    """Note that all has been done that can be done.
+    """Record that everything possible has been done.
 
     Args:
         lake: The lake.
         person: Who was forgotten.
-        searched: Whether everything could be searched; otherwise the finding is kept, and others can be forgotten.
+        searched: Whether all files could be searched; if not, the finding is kept, and others can be forgotten.
     """
     _, waiting = _read_plan(lake)
     others = {user: each for user, each in waiting.items() if user != person.user}
@@ -165,7 +165,7 @@ def finish(lake: Lake, person: Person, *, searched: bool) -> None:
 
 
 def _read_plan(lake: Lake) -> tuple[Person | None, dict[str, Person]]:
-    """Return whom a killed run was forgetting, and by user of whom some files could not be searched."""
+    """Return the person of a killed run, and the persons, by user, for whom some files could not be searched."""
     path = plan_file(lake)
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
@@ -189,12 +189,12 @@ def _write_plan(lake: Lake, begun: Person | None, waiting: Mapping[str, Person])
 
 
 def _identified(lake: Lake, user: str) -> tuple[list[str], list[str]]:
-    """Return the accounts of whoever has or had a name, and the addresses that nobody else had.
+    """Return the accounts of everybody who has or had a name, and the addresses that nobody else had.
 
-    A name that several had one after the other means all of them: nothing of it is to be left.
+    A name that several persons had one after the other means all of them, so that none of it is left.
     """
     with duckdb.connect() as con:
-        read_people(lake).tell(con)
+        read_people(lake).load_into(con)
         rows = con.execute(
             """
             SELECT account, address, address IN (
@@ -215,9 +215,8 @@ def _known(lake: Lake, person: Person) -> tuple[list[str], bool]:
     """Return what the lake knows of a person.
 
     Returns:
-        The values of the column ``user`` that are theirs: spellings of the address, and provider and id where the lake
-        knows somebody with an id that the user's own rows have, too; and whether another user's address begins with
-        this one.
+        The person's values of the column ``user``: spellings of the address, and provider and id if the lake has a user
+        with an id that is also in the person's own rows; and whether another user's address begins with this one.
     """
     found: list[str] = []
     longer = False
@@ -250,7 +249,7 @@ def _known(lake: Lake, person: Person) -> tuple[list[str], bool]:
 
 
 def _add_acts(con: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
-    """Add who acted by these files to ``acts``; a file that cannot be read is reported where all files are searched."""
+    """Add the actors in these files to ``acts``; the search of all files reports unreadable ones."""
     add = 'INSERT INTO acts SELECT DISTINCT "user", user_id FROM read_parquet($paths, union_by_name = true)'
     try:
         if paths:
@@ -277,6 +276,6 @@ def _alerts(lake: Lake, names: Sequence[str]) -> list[str]:
                 {"path": str(path), "names": list(names)},
             ).fetchall()
         except duckdb.Error:
-            # Reported where all files are searched.
+            # The search of all files reports it.
             return []
     return [alert_id for (alert_id,) in rows]

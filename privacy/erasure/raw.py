@@ -1,4 +1,4 @@
-"""Raw audit events without a person: their own events go, their address in the events of others is replaced."""
+"""Erasure from raw audit events: deletes the person's own events, and replaces their address in others' events."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = ["forget_day", "is_temporary"]
 
 _CHUNK = 1 << 24
 _AT_ONCE = 2_000
-"""Lines whose user the rules are asked for together."""
+"""Lines per query for the users that the rules find."""
 _JOURNAL = ".forgetting"
-"""File of a day's directory that holds which file is being replaced by which."""
+"""File in a day's directory that records which file replaces which."""
 _STAGED = re.compile(r"\.[0-9a-f]{32}|\.\.[0-9a-f]{32}\.[a-z0-9_]{8}")
-"""Name that :func:`lake.landing.land_import` gives a file before its content is known."""
+"""Temporary name of :func:`lake.landing.land_import` before a file's content is known."""
 _REPLACING = re.compile(r"\.(.+)\.[a-z0-9_]{8}")
 """Name that :func:`lake.store.replacing` gives an unfinished file."""
 _LANDED = re.compile(
@@ -45,7 +45,7 @@ _DAMAGED = (
 
 
 def is_temporary(name: str) -> bool:
-    """Tell whether a file of a day's directory is one that landing or forgetting makes and had not finished."""
+    """Check whether a file in a day's directory is an unfinished one of landing or forgetting."""
     replacing = _REPLACING.fullmatch(name)
     return _STAGED.fullmatch(name) is not None or (
         replacing is not None and (_LANDED.fullmatch(replacing[1]) is not None or replacing[1] == _JOURNAL)
@@ -62,21 +62,20 @@ def forget_day(
     organisation_domains: Sequence[str],
     write: bool,
 ) -> bool:
-    """Remove a person from one day of a provider's raw events, and keep the manifest true to the files.
+    """Remove a person from one day of a provider's raw events, and update the manifest.
 
-    Every file that the manifest lists is treated alike, whatever brought it. Which file is replaced by which is noted
-    before it is, so that a run that was killed anywhere can be taken up again. A file that is not what the manifest
-    says is left as it is: to write it again would make damage look whole. Files that no manifest lists stay, without
-    the person.
+    All files that the manifest lists are treated alike, whatever their origin. Each replacement is recorded first, so
+    that a run killed at any point can be resumed. A damaged file is not changed: a rewrite would make it look intact.
+    Files that no manifest lists stay, without the person.
 
     Args:
         manifest: The day.
-        provider: Whose events they are.
-        person: Whom to remove.
-        found: Takes what was removed, and what could not be.
+        provider: Provider of the events.
+        person: The person to remove.
+        found: Receives what was removed, and what could not be.
         root: Directory of the lake.
         organisation_domains: The organisation's mail domains, by which events are read.
-        write: Whether files are changed, or only counted.
+        write: Whether to change files, rather than only count them.
 
     Returns:
         Whether a file was, or would be, changed.
@@ -124,7 +123,7 @@ def forget_day(
 def _forgotten(
     path: Path, provider: str, person: Person, root: Path, organisation_domains: Sequence[str]
 ) -> tuple[dict[bytes, bytes | None], Removed]:
-    """Return by line of a file what it becomes, as :func:`_judged`, and how many lines that changes."""
+    """Return the replacement of each line of a file, as :func:`_judged`, and the number of lines that change."""
     marked = list(_marked(path, person, provider))
     verdicts = _judged(provider, marked, person, root, organisation_domains)
     changed = [verdicts[line] for line in marked if line in verdicts]
@@ -133,18 +132,18 @@ def _forgotten(
 
 
 def _begun(manifest: Manifest) -> tuple[Piece, Piece] | None:
-    """Return what a killed run was replacing by what."""
+    """Return the replacements of a killed run."""
     journal = manifest.directory / _JOURNAL
     try:
         before, after = (_entry(each) for each in json.loads(journal.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError, KeyError):
-        # It is written whole before anything else is done: one that cannot be read says nothing.
+        # It is written whole before anything else, so an unreadable one means that nothing was done.
         return None
     return before, after
 
 
 def _take_up(manifest: Manifest, before: Piece, after: Piece) -> None:
-    """Finish what a killed run had begun with one file."""
+    """Finish a killed run's replacement of one file."""
     pieces = {piece.file: piece for piece in manifest.pieces}
     place = manifest.directory / after.file
     if pieces.get(before.file) == before and place.is_file() and lines_digest(place) == (after.sha256, after.events):
@@ -158,7 +157,7 @@ def _entry(held: Mapping[str, object]) -> Piece:
 
 
 def _end(manifest: Manifest, before: Piece, after: Piece) -> None:
-    """Remove what is left of a replaced file, as far as the manifest no longer lists it."""
+    """Remove the rest of a replaced file, if the manifest no longer lists it."""
     names = {piece.file for piece in manifest.pieces}
     for piece in (before, after):
         if piece.file not in names:
@@ -182,7 +181,7 @@ def _marked(path: Path, person: Person, provider: str) -> Iterator[bytes]:
 def _judged(
     provider: str, lines: Sequence[bytes], person: Person, root: Path, organisation_domains: Sequence[str]
 ) -> dict[bytes, bytes | None]:
-    """Return by line what it becomes, None where it is the person's own; lines not about the person are left out."""
+    """Return the replacement of each line, None for the person's own; omit lines that are not about the person."""
     verdicts: dict[bytes, bytes | None] = {}
     asked = []
     for line in dict.fromkeys(lines):
@@ -198,15 +197,15 @@ def _judged(
                 path = directory / f"{number:09}.ndjson"
                 path.write_bytes(line)
                 files[str(path)] = line
-            told = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains)
-            users = {files[row["file"]]: row for row in told.to_pylist()}
+            outcome_rows = outcomes(con, provider, raw_files=list(files), organisation_domains=organisation_domains)
+            users = {files[row["file"]]: row for row in outcome_rows.to_pylist()}
         for line in together:
             row = users.get(line, {"outcome": "rejected"})
             if row["outcome"] in ("ignored", "rejected"):
-                # These are in no table by user: whose they are, the provider's own fields say.
+                # No table has these by user, so the provider's own fields decide whose they are.
                 own = _acted(provider, line, person)
             else:
-                # What others are warned of, too, stays theirs.
+                # An alert about several users stays for the others.
                 own = person.is_account(row["user"]) and not row["other_users"]
             becomes = None if own else _replaced(provider, line, person)
             if becomes != line:
@@ -215,7 +214,7 @@ def _judged(
 
 
 def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
-    """Tell whether the person acted and an event names nobody else, so that the rules need not be asked."""
+    """Check whether the person acted and the event names nobody else, so that the rules are not needed."""
     rest = person.redacted(line.decode("utf-8", "replace"))
     if "@" in rest or "%40" in rest or not _acted(provider, line, person):
         return False
@@ -224,7 +223,7 @@ def _is_plainly_own(provider: str, line: bytes, person: Person) -> bool:
 
 
 def _names_another(event: object, place: Named) -> bool:
-    """Tell whether an event names another account at a place than the one that acted."""
+    """Check whether an event names another account than the actor at a place."""
     held = _at(event, place.path)
     if held is None or any(held == _at(event, path) for path in place.unless):
         return False
@@ -237,7 +236,7 @@ def _acted(provider: str, line: bytes, person: Person) -> bool:
 
 
 def _actor(provider: str, line: bytes) -> list[str]:
-    """Return what the event names who acted by."""
+    """Return the names of the actor in the event."""
     try:
         event = msgspec.json.decode(line)
     except (msgspec.DecodeError, RecursionError):
@@ -253,7 +252,7 @@ def _at(event: object, path: Sequence[str]) -> object:
 
 
 def _replaced(provider: str, line: bytes, person: Person) -> bytes:
-    """Return a line of somebody else without the person; what may name somebody else stays where that is who acted."""
+    """Return somebody else's line without the person; ambiguous spellings stay if they name the actor."""
     text = line.decode("utf-8", "surrogateescape")
     becomes = person.redacted(text).encode("utf-8", "surrogateescape")
     if _actor(provider, becomes) != _actor(provider, line):
@@ -264,7 +263,7 @@ def _replaced(provider: str, line: bytes, person: Person) -> bytes:
 def _rewrite(manifest: Manifest, piece: Piece, path: Path, verdicts: Mapping[bytes, bytes | None]) -> None:
     staged = manifest.directory / f".{uuid.uuid4().hex}"
     _write(path, staged, verdicts)
-    # A file's name is made of what it holds.
+    # A file's name depends on its content.
     after = piece.holding(*lines_digest(staged), file_digest(staged))
     held = [{"kind": type(each).__name__, "piece": msgspec.to_builtins(each)} for each in (piece, after)]
     replace_text(manifest.directory / _JOURNAL, json.dumps(held))
@@ -280,6 +279,6 @@ def _write(path: Path, place: Path, verdicts: Mapping[bytes, bytes | None]) -> N
 
 
 def _kept(path: Path, verdicts: Mapping[bytes, bytes | None]) -> Iterator[bytes]:
-    """Yield the content of a file after its lines are replaced or removed."""
+    """Yield the content of a file with its lines replaced or removed."""
     for chunk in line_chunks(path):
         yield b"".join(verdicts.get(line, line) or b"" for line in io.BytesIO(chunk)) if verdicts else chunk

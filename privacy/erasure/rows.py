@@ -1,4 +1,4 @@
-"""Parquet files without a person: their own rows go, their address in the rows of others is replaced."""
+"""Erasure from Parquet files: deletes the person's own rows, and replaces their address in others' rows."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["forget_parquet", "naming"]
 
 
 _WHOSE = ("user", "person", "account")
-"""Columns that say whose a row is: by an address, or by provider and id."""
+"""Columns with the user of a row: an address, or provider and id."""
 
 
 def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person) -> list[Path]:
-    """Return those among the Parquet files of one table that :func:`forget_parquet` would change; one query for all.
+    """Return the Parquet files of one table that :func:`forget_parquet` would change, with one query for all.
 
     Raises:
         duckdb.Error: A file cannot be read.
@@ -37,17 +37,17 @@ def naming(con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
 def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *, write: bool) -> tuple[int, int]:
     """Remove a person from a Parquet file.
 
-    A row is the person's own where its user, person or account, or the user of an OCSF event, says so. In other rows
-    the address is replaced, whatever they are about.
+    A row is the person's own if its user, person, account or OCSF user is the person. In all other rows the address is
+    replaced.
 
     Args:
         con: Connection, in which ``held`` and ``kept`` are made.
         path: The file.
-        person: Whom to remove.
-        write: Whether the file is changed, or the rows are only counted.
+        person: The person to remove.
+        write: Whether to change the file, rather than only count the rows.
 
     Returns:
-        Rows removed, and rows of others in which the address was replaced.
+        Removed rows, and rows of others in which the address was replaced.
 
     Raises:
         duckdb.Error: The file cannot be read.
@@ -69,7 +69,7 @@ def forget_parquet(con: duckdb.DuckDBPyConnection, path: Path, person: Person, *
 def _conditions(
     con: duckdb.DuckDBPyConnection, paths: Sequence[Path], person: Person
 ) -> tuple[str, str, dict[str, object]]:
-    """Make ``held`` of the files; give when a row is the person's own, when it names the person, and parameters."""
+    """Make ``held`` of the files; return conditions for own rows and for rows with the name, and parameters."""
     held = con.read_parquet([str(path) for path in paths], hive_partitioning=False, filename=True, union_by_name=True)
     held.create_view("held", replace=True)
     columns = _columns(con)
@@ -90,7 +90,7 @@ def _conditions(
 
 
 def _users(name: str, kind: DuckDBPyType) -> list[str]:
-    """Return the values in a column by which a row is somebody's."""
+    """Return the expression for a column's values that decide whose a row is."""
     if name in _WHOSE and kind.id == "varchar":
         return [f'"{name}"']
     within = dict(_within(kind)) if kind.id == "struct" else {}
@@ -103,17 +103,17 @@ def _users(name: str, kind: DuckDBPyType) -> list[str]:
 
 
 def _pattern(name: str) -> str:
-    """Return the parameter by which a column is searched: whose a row is must not change by what is ambiguous."""
+    """Return the search parameter of a column: an ambiguous spelling must not change whose a row is."""
     return "$certain" if name in (*_WHOSE, "user_id", "actor") else "$pattern"
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> list[tuple[str, DuckDBPyType]]:
-    """The columns of the file, without the one that names it."""
+    """Return the columns of the file, without the file name."""
     return [(name, kind) for name, kind in _typed(con.view("held")) if name != "filename"]
 
 
 def _replace(con: duckdb.DuckDBPyConnection, path: Path, note: Note | None) -> None:
-    """Replace a file with ``kept``, and update the lake's note of it, where there is one."""
+    """Replace a file with ``kept``, and update the lake's note of it, if there is one."""
 
     def write(place: Path) -> None:
         con.table("kept").write_parquet(str(place), compression="zstd")
@@ -136,7 +136,7 @@ def _typed(relation: duckdb.DuckDBPyRelation) -> list[tuple[str, DuckDBPyType]]:
 
 
 def _note(path: Path) -> Note | None:
-    """The lake's note beside a partition."""
+    """Return the lake's note beside a partition."""
     try:
         return Note(**json.loads(path.with_suffix(".json").read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -144,7 +144,7 @@ def _note(path: Path) -> Note | None:
 
 
 def _used(query: str, bound: Mapping[str, object]) -> dict[str, object]:
-    """The parameters that a query names; DuckDB refuses others."""
+    """Return the parameters that a query names, since DuckDB refuses others."""
     return {name: value for name, value in bound.items() if f"${name}" in query}
 
 
@@ -161,7 +161,7 @@ def _nested(kind: DuckDBPyType) -> bool:
 
 
 def _texts(kind: DuckDBPyType) -> bool:
-    """Tell whether values of the type hold text."""
+    """Check whether values of the type hold text."""
     return kind.id in ("varchar", "blob", "enum", "json") or any(_texts(of) for _, of in _within(kind))
 
 
@@ -175,7 +175,7 @@ def _plain(value: str, kind: DuckDBPyType) -> str:
 
 
 def _redacted(value: str, kind: DuckDBPyType, pattern: str) -> str:
-    """Return the value with the person's name replaced in all its texts; twice, as :meth:`Person.redacted` says."""
+    """Return the value with the person's name replaced in all its texts; twice, as in :meth:`Person.redacted`."""
     if _nested(kind) and not _texts(kind):
         return value
     if kind.id == "list":
@@ -199,7 +199,7 @@ def _redacted_map(value: str, within: Mapping[str, DuckDBPyType], pattern: str) 
     key, held = _redacted("m.key", within["key"], pattern), _redacted("m.value", within["value"], pattern)
     entries = f"list_transform(map_entries({value}), lambda m: struct_pack(k := {key}, v := {held}))"
     if within["key"].id == "varchar":
-        # Names that become the same are numbered: a map has each key once.
+        # Keys that become equal are numbered, since a map has each key once.
         entries = (
             f"list_transform({entries}, lambda n, i: struct_pack("
             f"k := CASE WHEN list_position(list_transform({entries}, lambda o: o.k), n.k) < i "

@@ -11,7 +11,7 @@ from sandbox.base.people import admin_email
 class Addresses:
     """The addresses of one provider's accounts, which a workload names by `user`.
 
-    An account has its own address from the start, and another from the first event that shows it. The former one stays
+    An account starts with its own address and gets another with the first event that shows it. The former address stays
     an alias until another account shows it.
     """
 
@@ -33,11 +33,11 @@ class Addresses:
                 known.append((time, value))
 
     def account(self, address: str, now: int) -> str | None:
-        """Return the account that has an address, as its own or as an alias; None for nobody."""
+        """Return the account that has an address, as its own or as an alias; None if there is none."""
         return _at(self._holders.get(address.lower(), []), now)
 
     def primary(self, account: str, now: int) -> str:
-        """Return the address that an account is shown by."""
+        """Return the address under which an account is shown."""
         return _at(self._shown.get(account.lower(), []), now) or account
 
 

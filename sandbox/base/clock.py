@@ -1,4 +1,4 @@
-"""The sandbox's own clock, and the reading and writing of times.
+"""The sandbox's own clock, and parsing and formatting of times.
 
 Every time inside the sandbox is an integer: microseconds since 1970-01-01 UTC.
 """
@@ -27,7 +27,7 @@ class Clock:
 
 
 def parse_time(text: str, *, zone_required: bool) -> int | None:
-    """Return the microseconds of an ISO 8601 text; None when it is no time, or lacks a required zone.
+    """Return the microseconds of an ISO 8601 text; None if it is not a time or lacks a required zone.
 
     A text without a zone is taken as UTC.
     """
@@ -43,16 +43,16 @@ def parse_time(text: str, *, zone_required: bool) -> int | None:
 
 
 def moment(time: int) -> datetime:
-    """The time as a datetime, UTC with zone."""
+    """Return the time as a datetime, UTC with zone."""
     return _EPOCH + timedelta(microseconds=time)
 
 
 def write_time(time: int, unit: Unit = "s") -> str:
-    """ISO 8601 text in UTC with a `Z`, cut to `unit` (`s` or `ms`)."""
+    """Format a time as ISO 8601 in UTC with a `Z`, cut to `unit` (`s` or `ms`)."""
     return f"{write_times(np.array([time]), unit)[0]}Z"
 
 
 def write_times(times: NDArray[np.int64], unit: Unit = "s") -> list[str]:
-    """ISO 8601 texts in UTC **without** a zone, cut to `unit`: each provider adds its own suffix."""
+    """Format times as ISO 8601 in UTC **without** a zone, cut to `unit`: each provider adds its own suffix."""
     texts: list[str] = np.datetime_as_string(times.view("M8[us]"), unit=unit).tolist()
     return texts

@@ -1,4 +1,4 @@
-"""Credentials made up at start, the tokens given out for them, and the file that tells a client."""
+"""Credentials created at start, the tokens issued for them, and the files for clients."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sandbox.base.people import admin_email, digest, guid, organisation
 
-# Ids that events carry are the same in every run, so that a workload always gives the same payloads.
+# Ids in events are the same in every run, so that a workload always gives the same payloads.
 BOX_ENTERPRISE_ID = "815162342"
 GOOGLE_CUSTOMER_ID = "C03sandbx"
 GOOGLE_SERVICE_ACCOUNT = "uploadwatch@sandbox-project.iam.gserviceaccount.com"
@@ -29,7 +29,7 @@ _UNLIMITED = "1000000"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The secrets of one run of the sandbox, and the key with which a Google client must sign."""
+    """Secrets of one run of the sandbox, and the key with which a Google client must sign."""
 
     box_client_id: str = field(default_factory=lambda: secrets.token_hex(16))
     box_client_secret: str = field(default_factory=lambda: secrets.token_hex(16))
@@ -44,7 +44,7 @@ class Credentials:
 
     @property
     def google_public_key(self) -> bytes:
-        """The PEM text with which a Google assertion's signature is checked."""
+        """Return the PEM text that verifies the signature of a Google assertion."""
         return self.google_key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -52,7 +52,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Grant:
-    """Rights of a token: the audience it is for, the account it acts as and its scopes."""
+    """Rights of a token: its audience, the account that it acts as and its scopes."""
 
     audience: str
     subject: str
@@ -61,10 +61,10 @@ class Grant:
 
 
 class Tokens:
-    """Tokens given out and not yet expired. They age by the wall clock, not by the sandbox's.
+    """Issued tokens that have not expired. They expire by the wall clock, not by the sandbox's.
 
     Attributes:
-        given: All tokens ever given out, so that a test can look whether any went astray.
+        given: All tokens ever issued, so that a test can check whether any leaked.
     """
 
     def __init__(self) -> None:
@@ -72,30 +72,30 @@ class Tokens:
         self.given: list[str] = []
 
     def issue(self, audience: str, life: int, subject: str = "", scopes: Collection[str] = ()) -> str:
-        """A new token that lives `life` seconds."""
+        """Issue a new token that is valid for `life` seconds."""
         token = secrets.token_urlsafe(32)
         self.given.append(token)
         self._grants[token] = Grant(audience, subject, frozenset(scopes), time.monotonic() + life)
         return token
 
     def grant(self, authorization: str) -> Grant | None:
-        """The grant behind an `Authorization: Bearer ...` header; None if unknown or expired."""
+        """Return the grant behind an `Authorization: Bearer ...` header; None if unknown or expired."""
         scheme, _, token = authorization.partition(" ")
         grant = self._grants.get(token.strip()) if scheme.lower() == "bearer" else None
         return grant if grant and grant.expires > time.monotonic() else None
 
     def revoke(self, authorization: str) -> None:
-        """The token in an `Authorization: Bearer ...` header is good no longer."""
+        """Revoke the token in an `Authorization: Bearer ...` header."""
         self._grants.pop(authorization.partition(" ")[2].strip(), None)
 
 
-def same(told: str, known: str) -> bool:
+def same(sent: str, known: str) -> bool:
     """Check whether a client sent the right secret."""
-    return hmac.compare_digest(told.encode(), known.encode())
+    return hmac.compare_digest(sent.encode(), known.encode())
 
 
 def _write(path: Path, text: str) -> None:
-    """Put a file of secrets in place whole: a reader sees the old one or the new one."""
+    """Replace a file of secrets atomically: a reader sees the old one or the new one."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.touch(mode=0o600)
     beside.write_text(text, encoding="utf-8")
@@ -107,8 +107,8 @@ def write_client_files(
 ) -> None:
     """Write `sandbox.env` (and Google's key file) into `state`: all that a client of `providers` needs.
 
-    Box and Dropbox tell sizes in their logs, so that they are to be looked up only where a workload says otherwise.
-    The quotas that a client is to keep are out of reach: what this API takes is said by its own throttling.
+    Box and Dropbox log sizes, so a client looks sizes up only if the workload says otherwise. The client's own quotas
+    are set so high that they never apply: this API's throttling shows its limits.
     """
     state.mkdir(parents=True, exist_ok=True)
     lines = {"UPLOADWATCH_SANDBOX_URL": url, "UPLOADWATCH_ORGANISATION_DOMAINS": ",".join(organisation())}

@@ -1,4 +1,4 @@
-"""A workload file turned into sorted columns, one set per provider."""
+"""Workload files as sorted columns, one set per provider."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sandbox.workload.format import KINDS, PROVIDERS, read_workload
 
 FILE_KINDS = frozenset({"upload", "edit", "download", "share_external", "delete"})
 
-# Column: (type, what an empty field stands for)
+# Column: (type, value of an empty field)
 _COLUMNS = {
     "provider": ("VARCHAR", "NULL"),
     "kind": ("VARCHAR", "NULL"),
@@ -54,7 +54,7 @@ FROM workload WHERE provider = $provider ORDER BY {order}
 
 @dataclass(frozen=True)
 class Events:
-    """One provider's events in the order of their time; every column has one entry per event.
+    """One provider's events in order of time; every column has one entry per event.
 
     `time` and `published` are microseconds UTC, `size` is in bytes (-1 unknown), `size_in_log` is 1, 0 or
     -1 (as the provider does). `key` names the event and `file` the file, both as 32 hexadecimal digits, and
@@ -95,21 +95,21 @@ class Events:
 
     @cached_property
     def by_publication(self) -> NDArray[np.int64]:
-        """The events' positions in the order in which they were published."""
+        """Return the events' positions in order of publication."""
         return np.argsort(self.published, kind="stable")
 
     def actor(self, row: int) -> Person:
-        """Return who acted, under the address that the log shows of them; ids are always the user's."""
+        """Return the actor under the address that the log shows; ids are always the user's."""
         return known_as(self.user[row], self.address[row])
 
     def logs_size(self, row: int, *, by_default: bool) -> bool:
         """Check whether this event carries its size."""
-        told = self.size_in_log[row]
-        return self.size[row] >= 0 and (by_default if told < 0 else told == 1)
+        logged = self.size_in_log[row]
+        return self.size[row] >= 0 and (by_default if logged < 0 else logged == 1)
 
 
 def load(workload: Path) -> dict[str, Events]:
-    """Read a workload file and give the columns of each provider in it.
+    """Read a workload file and return the columns of each provider in it.
 
     Raises:
         WorkloadError: the file can't be read, or a value in it can't be used.
@@ -126,7 +126,7 @@ def load(workload: Path) -> dict[str, Events]:
 
 
 def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None:
-    # Dropbox knows seconds only, and gathers what one user did in one second.
+    # Dropbox logs whole seconds, and groups what one user did in one second.
     gathers = provider == "dropbox"
     query = _PROVIDER.format(
         time="date_trunc('second', time)" if gathers else "time",
@@ -136,7 +136,7 @@ def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None
     if not len(got["time"]):
         return None
     column: dict[str, list[Any]] = {name: values.tolist() for name, values in got.items()}
-    keys, repeated = _told_apart(column["key"], column["named"])
+    keys, repeated = _unique_keys(column["key"], column["named"])
     return Events(
         provider=provider,
         time=np.array(column["time"], dtype=np.int64),
@@ -150,10 +150,10 @@ def _events(database: duckdb.DuckDBPyConnection, provider: str) -> Events | None
     )
 
 
-def _told_apart(keys: list[str], named: list[bool]) -> tuple[list[str], list[bool]]:
-    """Give equal events keys of their own, and mark deliveries of one event that came more than once.
+def _unique_keys(keys: list[str], named: list[bool]) -> tuple[list[str], list[bool]]:
+    """Make the keys of equal events unique, and mark repeated deliveries of one event.
 
-    A workload says that an event is delivered again by naming it again. Equal events without a name happened
+    A workload repeats an event's name to say that it is delivered again. Equal events without a name happened
     more than once.
     """
     counts = Counter(keys)

@@ -1,7 +1,7 @@
 """The files behind a provider's events, as its file API shows them at a moment.
 
-A file that was deleted lies in the bin, and keeps its versions there. What the workload marks as gone is a version that
-was removed for good, and where that is the latest, the file.
+A deleted file lies in the bin, and keeps its versions there. A version that the workload marks as gone was removed for
+good; if it is the latest one, so was the file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sandbox.base.people import person, responsible
 
 
 class Files:
-    """Finds the newest version of a file. A version is the row of the upload or edit that made it."""
+    """Versions of files. A version is the row of the upload or edit that made it."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -44,24 +44,24 @@ class Files:
         return rows
 
     def head(self, file: str, now: int) -> int | None:
-        """The row of the version that is current at `now`; None when there is none or the file is gone."""
+        """Return the row of the version that is current at `now`; None if there is none or the file is gone."""
         past = self._past(file, now)
         return past[-1] if past and not self._events.gone[past[-1]] else None
 
     def versions(self, file: str, now: int) -> dict[int, int]:
-        """The rows of a file's versions by `now` by their number, the current one last; none when the file is gone."""
+        """Return the rows of a file's versions at `now` by number, the current one last; none if the file is gone."""
         if self.head(file, now) is None:
             return {}
         past = self._past(file, now)
         return {number: row for number, row in enumerate(past, start=1) if not self._events.gone[row]}
 
     def _past(self, file: str, now: int) -> list[int]:
-        """The rows of the versions that were ever made by `now`; an event that is delivered again makes none."""
+        """Return the rows of all versions made by `now`; a repeated delivery makes none."""
         rows = (row for row in self._by_file.get(file, ()) if self._events.time[row] <= now)
         return list({self._events.key[row]: row for row in rows}.values())
 
     def known(self) -> list[str]:
-        """The keys of all files that ever were."""
+        """Return the keys of all files that ever existed."""
         return list(self._by_file)
 
     def deleted(self, file: str, head: int, now: int) -> bool:
@@ -69,13 +69,13 @@ class Files:
         return self.deleted_at(file, head, now) is not None
 
     def deleted_at(self, file: str, head: int, now: int) -> int | None:
-        """Return when the version was deleted, in µs UTC; None when it was not by `now`."""
+        """Return when the version was deleted, in µs UTC; None if it was not deleted by `now`."""
         since = self._events.time[head]
         times = (int(self._events.time[row]) for row in self._deletions.get(file, ()))
         return next((time for time in times if since <= time <= now), None)
 
     def heads_of(self, user: str, since: int, now: int) -> list[int]:
-        """Current versions of the files a user uploaded or owns that changed after `since`, oldest first."""
+        """Return current versions of a user's uploaded or owned files that changed after `since`, oldest first."""
         rows = self._by_user.get(user.lower(), [])
         changed = {self._events.file[row]: row for row in rows if since < self._events.time[row] <= now}
         return sorted(row for file, row in changed.items() if self.head(file, now) == row)

@@ -1,4 +1,4 @@
-"""People who act in a workload: the class of an account, and ids that are the same in every run."""
+"""Actors of a workload: the class of an account, and ids that are the same in every run."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ class Person:
 
     @property
     def number(self) -> int:
-        """A stable number of ten or eleven digits."""
+        """Return a stable number of ten or eleven digits."""
         return 10_000_000_000 + int(self.digest[:8], 16)
 
     @property
     def local(self) -> str:
-        """The part of the address before the `@`."""
+        """Return the part of the address before the `@`."""
         return self.email.partition("@")[0]
 
 
 def organisation_domains(users: Iterable[str]) -> list[str]:
-    """The mail domains of the organisation that these users belong to, the largest first.
+    """Return the mail domains of the organisation that these users belong to, the largest first.
 
-    They are the domain with most users and those with more than a third of the users; users of others are guests.
+    These are the domain with most users and those with more than a third of the users; users of others are guests.
     """
     domains = Counter(user.lower().rpartition("@")[2] for user in set(users) if "@" in user)
     counted = [(domain, count) for domain, count in domains.most_common() if "." in domain and not _of_services(domain)]
@@ -44,7 +44,7 @@ def organisation_domains(users: Iterable[str]) -> list[str]:
 
 
 def settle(domains: Sequence[str]) -> None:
-    """Set the organisation that the sandbox stands for, before it serves: one process, one organisation."""
+    """Set the organisation of the sandbox before it serves: one process, one organisation."""
     if domains:
         _organisation[:] = domains
         person.cache_clear()
@@ -52,12 +52,12 @@ def settle(domains: Sequence[str]) -> None:
 
 
 def admin_email() -> str:
-    """The administrator in whose name the audit logs are read."""
+    """Return the administrator in whose name the audit logs are read."""
     return f"admin@{_organisation[0]}"
 
 
 def organisation() -> list[str]:
-    """The organisation's mail domains, the largest first."""
+    """Return the organisation's mail domains, the largest first."""
     return list(_organisation)
 
 
@@ -66,12 +66,12 @@ def _of_services(domain: str) -> bool:
 
 
 def digest(*parts: str) -> str:
-    """32 hexadecimal digits that depend on the parts alone."""
+    """Return 32 hexadecimal digits that depend on the parts only."""
     return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 
 def guid(hexadecimal: str) -> str:
-    """32 hexadecimal digits written as a GUID."""
+    """Format 32 hexadecimal digits as a GUID."""
     h = hexadecimal
     return f"{h[:8]}-{h[8:12]}-{h[12:16]}-{h[16:20]}-{h[20:]}"
 
@@ -92,7 +92,7 @@ def _kind(email: str) -> str:
 
 @cache
 def person(user: str) -> Person:
-    """The actor behind a workload's `user` (an address, or empty for anonymous)."""
+    """Return the actor behind a workload's `user` (an address, or empty for anonymous)."""
     local = user.partition("@")[0]
     name = " ".join(word.capitalize() for word in local.replace("_", ".").split(".")) or "Unknown User"
     return Person(email=user, kind=_kind(user), name=name, digest=digest("person", user.lower()))
@@ -100,10 +100,10 @@ def person(user: str) -> Person:
 
 @cache
 def known_as(user: str, address: str) -> Person:
-    """The actor behind a workload's `user` under another address, `-` for none, or under their own if it is empty."""
+    """Return the actor behind a workload's `user` under another address: `-` for none, empty for their own."""
     return replace(person(user), email="" if address == "-" else address) if address else person(user)
 
 
 def responsible(actor: Person) -> Person:
-    """Return who owns what the actor uploads: the actor, or an administrator where it can't own files."""
+    """Return the owner of the actor's uploads: the actor, or an administrator if the actor can't own files."""
     return actor if actor.kind == "person" else person(admin_email())

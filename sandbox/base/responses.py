@@ -1,4 +1,4 @@
-"""JSON answers, the length of pages, and the errors that handlers raise to be answered with."""
+"""JSON answers, the length of pages, and the errors that handlers raise as answers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 PAGE_LIMIT = "sandbox.page_limit"
-"""Key of a request's scope under which the gate puts a page's greatest number of events, for a short page."""
+"""Key of a request's scope with which the gate limits the number of events of a page, for a short page."""
 SPEND = "sandbox.spend"
-"""Key of a request's scope under which the gate counts what one request asks for besides itself."""
+"""Key of a request's scope under which the gate counts the further requests that one request contains."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -24,16 +24,16 @@ def page_limit(request: Request, usual: int) -> int:
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """An answer whose content type is exactly `application/json`: Dropbox's SDK refuses a charset."""
+    """Return an answer whose content type is exactly `application/json`: Dropbox's SDK refuses a charset."""
     return Response(_encode(body), status, dict(headers or {}), "application/json")
 
 
 def raw_response(body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-    """A 200 answer whose body is JSON already."""
+    """Return a 200 answer whose body is JSON already."""
     return Response(body, 200, dict(headers or {}), "application/json")
 
 
-class Refusal(Exception):  # noqa: N818 - it is an answer, and the caller's mistake
+class Refusal(Exception):  # noqa: N818 - it is an answer to the caller's mistake
     """An error that the provider answers with: status, body and headers in the provider's own shape."""
 
     def __init__(self, status: int, body: Any, headers: Mapping[str, str] | None = None) -> None:
@@ -41,7 +41,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, and the caller's mist
         self.status, self.body, self.headers = status, body, dict(headers or {})
 
     def response(self) -> Response:
-        """The answer; a body that is text goes out as text/plain, as Dropbox does for a malformed call."""
+        """Return the answer; a text body is sent as text/plain, as Dropbox does for a malformed call."""
         if isinstance(self.body, str):
             return Response(self.body, self.status, self.headers, "text/plain")
         return json_response(self.body, self.status, self.headers)

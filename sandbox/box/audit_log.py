@@ -31,19 +31,19 @@ EVENT_TYPES = {
     "sign_in": "LOGIN",
     "sign_in_failed": "FAILED_LOGIN",
     "mfa_disabled": "DISABLE_MULTI_FACTOR_AUTH",
-    # Box has no password event: the nearest is an administrator's change of the account.
+    # Box has no password event: the closest is an administrator's change of the account.
     "password_reset": "EDIT_USER",
     "new_device": "ADD_LOGIN_ACTIVITY_DEVICE",
     "provider_alert": "SHIELD_ALERT",
 }
-# Positions lie above 2**53, where a float no longer tells neighbours apart.
+# Positions lie above 2**53, where a float no longer distinguishes neighbours.
 _FIRST_POSITION = 1_152_922_976_000_000_001
 _OFFSET = 8 * HOUR
 _SERVICES = {"Box Drive": "254429", "Box Sync": "9236", "Multiput Uploads": "231318", "": "291"}
 
 
 def error(status: int, code: str, message: str, retry_after: int | None = None) -> Refusal:
-    """A refusal in Box's ClientError shape."""
+    """Return a refusal in Box's ClientError shape."""
     headers = {} if retry_after is None else {"retry-after": str(retry_after)}
     body = {
         "type": "error",
@@ -64,11 +64,11 @@ class Box:
         self._published = events.published[events.by_publication]
 
     def routes(self) -> list[Route]:
-        """The paths served, but for the token path, which Box shares with Dropbox."""
+        """Return the served paths, except the token path, which Box shares with Dropbox."""
         return [Route("/2.0/events", self.list_events)]
 
     def token(self, form: dict[str, str]) -> Response:
-        """Give a token for the enterprise's service account."""
+        """Issue a token for the enterprise's service account."""
         known = (
             same(form.get("client_id", ""), self._credentials.box_client_id)
             and same(form.get("client_secret", ""), self._credentials.box_client_secret)
@@ -84,7 +84,7 @@ class Box:
         )
 
     async def list_events(self, request: Request) -> Response:
-        """`GET /2.0/events` for the streams `admin_logs` and `admin_logs_streaming`."""
+        """Answer `GET /2.0/events` for the streams `admin_logs` and `admin_logs_streaming`."""
         grant = self._tokens.grant(request.headers.get("authorization", ""))
         if grant is None or grant.audience != "box":
             raise error(401, "unauthorized", "Unauthorized")
@@ -105,7 +105,7 @@ class Box:
     def _window(self, after: str | None, before: str | None) -> tuple[int, int]:
         """Return the range of event positions in the requested time. Both bounds are exclusive.
 
-        Box does not say whether they are, so that a client must not count on either.
+        Box does not document it, so a client must not rely on either.
         """
         bounds: list[int | None] = []
         for name, text in (("created_after", after), ("created_before", before)):
@@ -132,12 +132,12 @@ class Box:
         taken, after = self._take(start, high, _shortened(start, limit), wanted)
         if not taken:
             return _page([], "0")
-        # Box gives positions as numbers or as text: a client must keep either without loss.
+        # Box gives positions as numbers or as text: a client must keep both without loss.
         following: int | str = _FIRST_POSITION + after
         return _page(self._entries(taken), str(following) if after % 2 else following)
 
     def _take(self, start: int, end: int, limit: int, wanted: frozenset[str] | None) -> tuple[list[int], int]:
-        """Up to `limit` events that are shown by now, and the position after the last one looked at."""
+        """Return up to `limit` events that are published by now, and the position after the last one examined."""
         taken: list[int] = []
         while start < end and len(taken) < limit:
             stop = min(end, start + 4 * limit)
@@ -165,7 +165,7 @@ class Box:
 
     def _entries(self, rows: list[int]) -> list[dict[str, Any]]:
         local = write_times(self._events.time[rows] - _OFFSET)
-        # Some clients' edits are stamped to the millisecond.
+        # Some clients' edits have milliseconds.
         return [
             self._entry(row, f"{text}.000-08:00" if self._events.seed[row] % 16 == 0 else f"{text}-08:00")
             for row, text in zip(rows, local, strict=True)
@@ -191,7 +191,7 @@ class Box:
 
 
 def _wanted(event_type: str) -> frozenset[str] | None:
-    """The kinds that an `event_type` filter lets through; None for all."""
+    """Return the kinds that an `event_type` filter selects; None for all."""
     if not event_type:
         return None
     names = {name.strip() for name in event_type.split(",")}
@@ -209,7 +209,7 @@ def _read_position(position: str, events: int) -> int:
 def _shortened(start: int, limit: int) -> int:
     """Return how much of the limit a page uses: Box gives short pages while more remains.
 
-    About one in five, mixed so that a chain of positions is neither short throughout nor never.
+    About one page in five is short, spread so that every chain of positions has some short and some full pages.
     """
     return max(1, limit * 3 // 4) if (start * 2_654_435_761 >> 16) % 5 == 3 else limit
 
@@ -230,17 +230,17 @@ def _user(actor: Person) -> dict[str, str]:
 
 
 def file_id(file: str) -> str:
-    """The id in Box of the file with this key."""
+    """Return the id in Box of the file with this key."""
     return str(700_000_000_000 + int(file[:9], 16))
 
 
 def version_id(events: Events, row: int) -> str:
-    """The id of the version that the event at a row made."""
+    """Return the id of the version that the event at a row made."""
     return str(800_000_000_000 + events.seed[row] % 90_000_000_000)
 
 
 def folder_id(events: Events, row: int) -> str:
-    """The id of the folder of the file at a row."""
+    """Return the id of the folder of the file at a row."""
     return _folder(responsible(person(events.user[row])).email, events.folder[row])["id"]
 
 
@@ -309,7 +309,7 @@ def _about_alert(event: dict[str, Any], events: Events, row: int) -> None:
             "alert_summary": {"description": "A session unlike those of the month before"},
             "alert_id": number,
             "priority": "medium",
-            # A number here, though a text wherever else Box names a user.
+            # A number here, although Box uses text for user ids everywhere else.
             "user": {"id": subject.number, "name": subject.name, "email": _user(subject)["login"]},
             "link": f"https://app.box.com/master/shield/alerts/{number}",
             "created_at": event["created_at"],

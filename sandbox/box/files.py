@@ -1,4 +1,4 @@
-"""Box: sizes and versions of files and what lies in a folder, as the account named by `As-User` sees them."""
+"""Box: sizes and versions of files, and contents of folders, as the account named by `As-User` sees them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BoxFiles:
         self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
 
     def routes(self) -> list[Route]:
-        """The paths served."""
+        """Return the served paths."""
         return [
             Route("/2.0/files/{id}", self.get_file),
             Route("/2.0/files/{id}/trash", self.get_trashed),
@@ -39,17 +39,17 @@ class BoxFiles:
         ]
 
     async def get_file(self, request: Request) -> Response:
-        """`GET /2.0/files/{id}`; 404 when the file is in the bin, gone, or not the account's to see."""
+        """Answer `GET /2.0/files/{id}`; 404 if the file is in the bin, gone, or not visible to the account."""
         row = self._seen(request)
         return json_response(self._file(row, _fields(request)))
 
     async def get_trashed(self, request: Request) -> Response:
-        """`GET /2.0/files/{id}/trash`; 404 when the file is not in the bin."""
+        """Answer `GET /2.0/files/{id}/trash`; 404 if the file is not in the bin."""
         row = self._seen(request, in_bin=True)
         return json_response({**self._file(row, _fields(request)), "item_status": "trashed"})
 
     async def get_version(self, request: Request) -> Response:
-        """`GET /2.0/files/{id}/versions/{version}`; 404 for a version that there is none of."""
+        """Answer `GET /2.0/files/{id}/versions/{version}`; 404 for an unknown version."""
         head = self._seen(request)
         wanted = request.path_params["version"]
         for row in self._files.versions(self._events.file[head], self._clock.now).values():
@@ -59,7 +59,7 @@ class BoxFiles:
         raise error(404, "not_found", "Not Found")
 
     async def list_items(self, request: Request) -> Response:
-        """`GET /2.0/folders/{id}/items`: files of a folder in pages by offset."""
+        """Answer `GET /2.0/folders/{id}/items`: files of a folder in pages by offset."""
         account = self._account(request)
         limit, offset = (
             _number(request, name, usual, most)
@@ -99,16 +99,16 @@ class BoxFiles:
         return {str(one.number): one for one in people}
 
     def _account(self, request: Request) -> Person | None:
-        """The account that is acted as; None is the application's own, which owns nothing."""
+        """Return the account in whose name the request is made; None is the application's own, which owns nothing."""
         grant = self._tokens.grant(request.headers.get("authorization", ""))
         if grant is None or grant.audience != "box":
             raise error(401, "unauthorized", "Unauthorized")
-        told = request.headers.get("as-user")
-        if told is None:
+        user_id = request.headers.get("as-user")
+        if user_id is None:
             return None
-        if told not in self._accounts:
+        if user_id not in self._accounts:
             raise error(403, "forbidden", "As-User is not allowed for this user")
-        return self._accounts[told]
+        return self._accounts[user_id]
 
     def _seen(self, request: Request, *, in_bin: bool = False) -> int:
         account = self._account(request)
@@ -132,19 +132,19 @@ class BoxFiles:
             "modified_at": lambda: write_time(int(events.time[row])),
             "file_version": lambda: {"type": "file_version", "id": version_id(events, row)},
         }
-        # Type, id and etag come whatever is asked for.
+        # Type, id and etag are always included.
         return {"type": "file", "id": file_id(events.file[row]), "etag": "0"} | {
-            name: tell() for name, tell in described.items() if not wanted or name in wanted
+            name: value() for name, value in described.items() if not wanted or name in wanted
         }
 
 
 def _fields(request: Request) -> set[str]:
-    told = request.query_params.get("fields", "")
-    return {name.strip() for name in told.split(",")} if told else set()
+    fields = request.query_params.get("fields", "")
+    return {name.strip() for name in fields.split(",")} if fields else set()
 
 
 def _number(request: Request, name: str, usual: int, most: int) -> int:
-    told = request.query_params.get(name, str(usual))
-    if not told.isdecimal() or int(told) > most:
+    text = request.query_params.get(name, str(usual))
+    if not text.isdecimal() or int(text) > most:
         raise error(400, "bad_request", f"Invalid {name} parameter")
-    return int(told)
+    return int(text)

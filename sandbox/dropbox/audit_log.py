@@ -49,10 +49,10 @@ class Continuation(msgspec.Struct):
 
 
 class Cursor(msgspec.Struct, array_like=True):
-    """Content of a cursor: the query's filters and how far it has come.
+    """Content of a cursor: the query's filters and its progress.
 
-    With an end, `position` counts events in the order of time. Without one, it counts them in the order of
-    publication, so that what arrives late is still met.
+    With an end, `position` counts events in order of time. Without one, it counts them in order of publication, so
+    that late events are included.
     """
 
     start: int
@@ -66,13 +66,13 @@ class Cursor(msgspec.Struct, array_like=True):
 
 
 def _refused(tag: str, **more: object) -> Refusal:
-    """A 409 in Dropbox's shape; the dots after the summary vary, and mean nothing."""
+    """Return a 409 in Dropbox's shape; the number of dots after the summary varies and means nothing."""
     dots = "." * (1 + len(tag) % 3)
     return Refusal(409, {"error_summary": f"{tag}/{dots}", "error": {".tag": tag, **more}})
 
 
 def too_many_requests(wait: int | str) -> Refusal:
-    """The answer to a client that asks too often."""
+    """Return the answer to a client that exceeds the rate limit."""
     body = {
         "error_summary": "too_many_requests/..",
         "error": {"reason": {".tag": "too_many_requests"}, "retry_after": wait},
@@ -93,7 +93,7 @@ class Dropbox:
         self._published_in_order = self._published[self._order]
 
     def routes(self) -> list[Route]:
-        """The paths served, but for the token path, which Dropbox shares with Box."""
+        """Return the served paths, except the token path, which Dropbox shares with Box."""
         return [
             Route("/2/team_log/get_events", self.get_events, methods=["POST"]),
             Route("/2/team_log/get_events/continue", self.get_events_continue, methods=["POST"]),
@@ -101,11 +101,11 @@ class Dropbox:
         ]
 
     def token(self, form: dict[str, str], authorization: str) -> Response:
-        """Give an access token for the refresh token; the app signs in by Basic or within the form."""
+        """Issue an access token for the refresh token; the app signs in by Basic or in the form."""
         key, secret = form.get("client_id", ""), form.get("client_secret", "")
-        scheme, _, told = authorization.partition(" ")
+        scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() == "basic":
-            key, secret = _read_basic(told)
+            key, secret = _read_basic(credentials)
         if not (same(key, self._credentials.dropbox_app_key) and same(secret, self._credentials.dropbox_app_secret)):
             refused = {"error": "invalid_client", "error_description": "Invalid client_id or client_secret"}
             raise Refusal(400, refused)
@@ -119,7 +119,7 @@ class Dropbox:
         return json_response({"access_token": token, "token_type": "bearer", "expires_in": TOKEN_LIFE})
 
     async def get_features(self, request: Request) -> Response:
-        """`POST /2/team/features/get_values`."""
+        """Answer `POST /2/team/features/get_values`."""
         asked = await self._argument(request, "team/features/get_values", dict[str, list[dict[str, str]]])
         names = [feature.get(".tag", "") for feature in asked.get("features", [])]
         if not names:
@@ -132,7 +132,7 @@ class Dropbox:
         return json_response({"values": values})
 
     async def get_events(self, request: Request) -> Response:
-        """`POST /2/team_log/get_events`."""
+        """Answer `POST /2/team_log/get_events`."""
         query = await self._argument(request, "team_log/get_events", Query)
         if not 1 <= query.limit <= MAXIMUM_LIMIT:
             raise _malformed("team_log/get_events", f"limit: {query.limit} is not within range(1, {MAXIMUM_LIMIT})")
@@ -153,10 +153,10 @@ class Dropbox:
         return self._page(cursor, page_limit(request, query.limit))
 
     async def get_events_continue(self, request: Request) -> Response:
-        """`POST /2/team_log/get_events/continue`."""
-        told = await self._argument(request, "team_log/get_events/continue", Continuation)
+        """Answer `POST /2/team_log/get_events/continue`."""
+        argument = await self._argument(request, "team_log/get_events/continue", Continuation)
         try:
-            cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(told.cursor), type=Cursor)
+            cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(argument.cursor), type=Cursor)
         except (ValueError, msgspec.MsgspecError):
             raise _refused("bad_cursor") from None
         return self._page(cursor, page_limit(request, cursor.limit))
@@ -190,7 +190,7 @@ class Dropbox:
         cursor.position = position
         cursor.calls += 1
         if position % 3 == 1:
-            # The order within a page is not promised.
+            # Dropbox does not guarantee the order within a page.
             taken.reverse()
         token = base64.urlsafe_b64encode(msgspec.msgpack.encode(cursor)).decode()
         events = self._team_events(taken)
@@ -227,11 +227,11 @@ class Dropbox:
 
 
 def _groups(events: Events) -> NDArray[np.int64]:
-    """The rows at which an audit event starts.
+    """Return the rows at which an audit event starts.
 
-    Dropbox now and then tells of several files in one event. Here: uploads of one user to one folder within
-    one second, for half of such groups; such an event is published with the last of them. What is delivered
-    twice stays on its own, and so does what is published much later than the rest.
+    Dropbox sometimes reports several files in one event. Here these are uploads of one user to one folder within
+    one second, for half of such groups; the event is published with the last of them. Rows that are delivered
+    twice, or published much later than the rest, stay single.
     """
     count = len(events)
     fresh = np.ones(count, dtype=np.bool_)
@@ -248,17 +248,17 @@ def _groups(events: Events) -> NDArray[np.int64]:
     return np.flatnonzero(fresh | keep_apart)
 
 
-def _read_basic(told: str) -> tuple[str, str]:
-    """The app's key and secret in a Basic authorization; empty when it is malformed."""
+def _read_basic(credentials: str) -> tuple[str, str]:
+    """Return the app's key and secret from a Basic authorization; empty if it is malformed."""
     try:
-        key, _, secret = base64.b64decode(told, validate=True).decode().partition(":")
+        key, _, secret = base64.b64decode(credentials, validate=True).decode().partition(":")
     except ValueError:
         return "", ""
     return key, secret
 
 
 def _shortened(cursor: Cursor) -> int:
-    """Return how many events the next page may hold: pages fall short, or are empty, while more remains."""
+    """Return how many events the next page may hold: pages may be short or empty while more remains."""
     if cursor.position % 11 == 7 and cursor.calls % 2 == 1:
         return 0
     return max(1, cursor.limit * 2 // 3) if cursor.position % 7 == 5 else cursor.limit

@@ -1,4 +1,4 @@
-"""The shapes of Dropbox's team events."""
+"""Shapes of Dropbox's team events."""
 
 from __future__ import annotations
 
@@ -53,29 +53,29 @@ _DESCRIPTIONS = {
 
 
 def event_type(events: Events, row: int) -> str:
-    """The tag of the event at a row. Only a file request takes files from someone not signed in."""
+    """Return the tag of the event at a row. Only a file request accepts files from someone who is not signed in."""
     if events.kind[row] == "upload" and person(events.user[row]).kind == "anonymous":
         return "file_request_receive_file"
     return EVENT_TYPES[events.kind[row]]
 
 
 def account_id(actor: Person) -> str:
-    """The id of a user's account: always 40 characters."""
+    """Return the id of a user's account: always 40 characters."""
     return f"dbid:AAH{actor.digest}"
 
 
 def member_id(actor: Person) -> str:
-    """The id of a team member."""
+    """Return the id of a team member."""
     return f"dbmid:AAF{actor.digest}"
 
 
 def file_id(file: str) -> str:
-    """The id in Dropbox of the file with this key."""
+    """Return the id in Dropbox of the file with this key."""
     return f"id:{file[:22]}"
 
 
 def team_event(events: Events, rows: range, timestamp: str) -> dict[str, Any]:
-    """One event of the team log about the rows, which tell of one user, one second and one folder."""
+    """Return one event of the team log for the rows, which share user, second and folder."""
     row = rows[0]
     tag = event_type(events, row)
     actor = events.actor(row)

@@ -1,4 +1,4 @@
-"""Dropbox: metadata of files and what lies in a folder, as the team member in `Dropbox-API-Select-User` sees them."""
+"""Dropbox: metadata of files, and contents of folders, as the team member in `Dropbox-API-Select-User` sees them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DropboxFiles:
         self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
 
     def routes(self) -> list[Route]:
-        """The paths served."""
+        """Return the served paths."""
         return [
             Route("/2/files/get_metadata", self.get_metadata, methods=["POST"]),
             Route("/2/files/list_revisions", self.list_revisions, methods=["POST"]),
@@ -76,51 +76,51 @@ class DropboxFiles:
         ]
 
     async def get_metadata(self, request: Request) -> Response:
-        """`POST /2/files/get_metadata` for a path that is an id; 409 when the file is gone."""
-        member, told = await self._asked(request, "files/get_metadata", Path)
-        if not told.path.startswith("id:"):
+        """Answer `POST /2/files/get_metadata` for a path that is an id; 409 if the file is gone."""
+        member, argument = await self._asked(request, "files/get_metadata", Path)
+        if not argument.path.startswith("id:"):
             raise _malformed("files/get_metadata", "path: this sandbox knows files by their id only")
-        row = self._files.head(self._by_id.get(told.path, ""), self._clock.now)
+        row = self._files.head(self._by_id.get(argument.path, ""), self._clock.now)
         if row is None or not self._has(member, row):
             raise _path_error("not_found")
         return json_response(self._entry(row))
 
     async def list_revisions(self, request: Request) -> Response:
-        """`POST /2/files/list_revisions` by a file's id, the newest first; of a file that was deleted, too."""
-        member, told = await self._asked(request, "files/list_revisions", Revisions)
-        if told.mode != "id" or not told.path.startswith("id:"):
+        """Answer `POST /2/files/list_revisions` by a file's id, the newest first; also for a deleted file."""
+        member, argument = await self._asked(request, "files/list_revisions", Revisions)
+        if argument.mode != "id" or not argument.path.startswith("id:"):
             raise _malformed("files/list_revisions", "mode: this sandbox lists revisions by id only")
-        if not 1 <= told.limit <= MAXIMUM_REVISIONS:
+        if not 1 <= argument.limit <= MAXIMUM_REVISIONS:
             raise _malformed("files/list_revisions", "limit: must be from 1 to 100")
-        file, now = self._by_id.get(told.path, ""), self._clock.now
+        file, now = self._by_id.get(argument.path, ""), self._clock.now
         rows = list(self._files.versions(file, now).values())[::-1]
         if not rows or self._events.user[rows[0]].lower() != member.email.lower():
             raise _path_error("not_found")
-        body: dict[str, Any] = {"is_deleted": False, "has_more": len(rows) > told.limit}
+        body: dict[str, Any] = {"is_deleted": False, "has_more": len(rows) > argument.limit}
         deleted = self._files.deleted_at(file, rows[0], now)
         if deleted is not None:
             body |= {"is_deleted": True, "server_deleted": write_time(deleted)}
-        # Entries of one kind bear no tag.
-        entries = [{k: v for k, v in self._entry(row).items() if k != ".tag"} for row in rows[: told.limit]]
+        # Entries of a list with one kind have no tag.
+        entries = [{k: v for k, v in self._entry(row).items() if k != ".tag"} for row in rows[: argument.limit]]
         return json_response({**body, "entries": entries})
 
     async def list_folder(self, request: Request) -> Response:
-        """`POST /2/files/list_folder`; 409 when the member has no such folder."""
-        member, told = await self._asked(request, "files/list_folder", Folder)
-        if not 1 <= told.limit <= MAXIMUM_LIMIT:
+        """Answer `POST /2/files/list_folder`; 409 if the member has no such folder."""
+        member, argument = await self._asked(request, "files/list_folder", Folder)
+        if not 1 <= argument.limit <= MAXIMUM_LIMIT:
             raise _malformed("files/list_folder", "limit: must be from 1 to 2000")
-        if told.path and not told.path.startswith("/"):
+        if argument.path and not argument.path.startswith("/"):
             raise _malformed("files/list_folder", "path: must begin with a slash, or be empty for the root")
-        path = told.path.strip("/").lower()
+        path = argument.path.strip("/").lower()
         if (member.email.lower(), path) not in self._by_folder:
             raise _path_error("not_found")
-        return self._page(Cursor(member.email.lower(), path, told.limit, 0))
+        return self._page(Cursor(member.email.lower(), path, argument.limit, 0))
 
     async def list_folder_continue(self, request: Request) -> Response:
-        """`POST /2/files/list_folder/continue`."""
-        _, told = await self._asked(request, "files/list_folder/continue", Continuation)
+        """Answer `POST /2/files/list_folder/continue`."""
+        _, argument = await self._asked(request, "files/list_folder/continue", Continuation)
         try:
-            cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(told.cursor), type=Cursor)
+            cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(argument.cursor), type=Cursor)
         except (ValueError, msgspec.MsgspecError):
             raise _path_error("malformed_path") from None
         return self._page(cursor)
@@ -158,17 +158,17 @@ class DropboxFiles:
         return {member_id(one): one for one in people if one.kind == "person"}
 
     async def _asked(self, request: Request, route: str, kind: type[_T]) -> tuple[Person, _T]:
-        """The member acted as, and the argument."""
+        """Return the member in whose name the request is made, and the argument."""
         grant = self._tokens.grant(request.headers.get("authorization", ""))
         if grant is None or grant.audience != "dropbox":
             raise _refused(401, "invalid_access_token")
-        told = request.headers.get("dropbox-api-select-user")
-        if told is None:
+        user_id = request.headers.get("dropbox-api-select-user")
+        if user_id is None:
             raise _malformed(route, "This API function operates on a single Dropbox account, but the token is a team's")
-        if told not in self._members:
+        if user_id not in self._members:
             raise _refused(401, "invalid_select_user")
         try:
-            return self._members[told], msgspec.json.decode(await request.body(), type=kind)
+            return self._members[user_id], msgspec.json.decode(await request.body(), type=kind)
         except msgspec.MsgspecError as error:
             raise _malformed(route, f"request body: {error}") from None
 

@@ -1,1 +1,1 @@
-"""Faults of the stand-ins: plans that say which requests are answered badly, and how each provider words it."""
+"""Faults of the stand-ins: plans that select the requests to answer badly, and each provider's form of the answer."""

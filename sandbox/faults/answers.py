@@ -1,4 +1,4 @@
-"""Wording of each fault in each API: answers in its stead, and changes to what it answered."""
+"""Form of each fault in each API: answers that replace the API's, and changes of its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sandbox.office365 import audit_log as office365
 from sandbox.office365 import files as office365_graph
 
 WAIT = 1
-"""Seconds that an API names where the plan does not: only Dropbox's body must name any."""
+"""Seconds that an API names if the plan names none: only Dropbox's body requires them."""
 _WRONG_CLIENT = "AADSTS7000215: Invalid client secret provided."
 _PLACES = {"box": "stream_position", "google_workspace": "pageToken", "office365": "nextPage"}
 _MARKS = {"box": "next_stream_position", "google_workspace": "nextPageToken"}
@@ -33,14 +33,14 @@ _PAGES = {
     "office365": ("/subscriptions/content", "/audit/"),
 }
 _DEEP = 100_000
-"""Brackets within brackets: a hundred times what parsers take."""
+"""Depth of nested brackets: a hundred times what parsers accept."""
 _INTERNAL = faults.Failing(api="office365", kind="failing", status=500)
 _EVENTS = {"box": "entries", "dropbox": "events", "google_workspace": "items"}
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request: `query` as it came, names of `headers` in lower case."""
+    """A request: `query` as received, names of `headers` in lower case."""
 
     api: str
     path: str
@@ -50,7 +50,7 @@ class Asked:
 
     @property
     def place(self) -> str:
-        """The mark of a page that the request bears; "" for none."""
+        """Return the page cursor of the request; "" for none."""
         if self.api == "dropbox":
             return json.loads(self.body or b"{}").get("cursor", "") if self.path.endswith("/continue") else ""
         return parse_qs(self.query).get(_PLACES.get(self.api, ""), [""])[0]
@@ -69,14 +69,14 @@ _NOTHING_ASKED = Asked("", "", "", {}, b"")
 
 
 def instead(fault: Fault, asked: Asked) -> Answer | None:
-    """Return the answer that replaces the API's; None where the fault only changes what the API answers."""
+    """Return the answer that replaces the API's; None if the fault only changes the API's answer."""
     wording = _INSTEAD.get(type(fault))
-    told = wording(fault, asked) if wording else None
-    return _answer(told) if isinstance(told, Refusal) else told
+    answered = wording(fault, asked) if wording else None
+    return _answer(answered) if isinstance(answered, Refusal) else answered
 
 
 def changed(fault: Fault, asked: Asked, answer: Answer, earlier: list[msgspec.Raw]) -> Answer | None:
-    """The API's answer as the fault changes it; None where there is nothing to change.
+    """Return the API's answer as the fault changes it; None if there is nothing to change.
 
     Args:
         fault: The fault.
@@ -91,12 +91,12 @@ def changed(fault: Fault, asked: Asked, answer: Answer, earlier: list[msgspec.Ra
 
 
 def events_of(api: str, path: str, answer: Answer) -> list[msgspec.Raw] | None:
-    """The events of a page (or the blobs of Office 365's list); None where the answer is no page."""
+    """Return the events of a page (or the blobs of Office 365's list); None if the answer is not a page."""
     if answer.status != 200 or not any(part in path for part in _PAGES.get(api, ())):
         return None
     if api == "office365":
         return msgspec.json.decode(answer.body, type=list[msgspec.Raw])
-    # Google leaves the list out where it is empty.
+    # Google omits an empty list.
     events = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw]).get(_EVENTS[api], msgspec.Raw(b"[]"))
     return msgspec.json.decode(events, type=list[msgspec.Raw])
 
@@ -134,11 +134,11 @@ def _throttled(fault: faults.Throttled, asked: Asked) -> Answer:
         if api == "office365":
             body = _single_quoted("AF429", "Too many requests. Method=GetBlob, PublisherId=sandbox")
             return Answer(403, body, {"content-type": "text/plain", **_wait(fault.retry_after)})
-        told = google_workspace.error(
+        refusal = google_workspace.error(
             403, "userRateLimitExceeded", "User Rate Limit Exceeded", "PERMISSION_DENIED", "usageLimits"
         )
     elif api in TOKENS:
-        told = _oauth(429, "too_many_requests", "Too many requests")
+        refusal = _oauth(429, "too_many_requests", "Too many requests")
     else:
         wordings: dict[str, Callable[[], Refusal]] = {
             "box": lambda: box.error(429, "rate_limit_exceeded", "Request rate limit exceeded"),
@@ -148,8 +148,8 @@ def _throttled(fault: faults.Throttled, asked: Asked) -> Answer:
             "office365": lambda: office365.error(429, "AF429", "Too many requests. Method=GetBlob"),
             "graph": lambda: office365_graph.too_many_requests(wait),
         }
-        told = wordings[api]()
-    found = _answer(told)
+        refusal = wordings[api]()
+    found = _answer(refusal)
     kept = {name: value for name, value in found.headers.items() if name != "retry-after"}
     return replace(found, headers={**kept, **_wait(fault.retry_after)})
 
@@ -159,20 +159,20 @@ def _failing(fault: faults.Failing, asked: Asked) -> Answer:
     if status == 502:
         return _text(502, "<html><title>502 Bad Gateway</title></html>", fault.retry_after)
     if api in GOOGLE:
-        # Google's quota page speaks of 503 where too much is asked.
-        told = google_workspace.error(status, "backendError", "Backend Error", "UNAVAILABLE")
+        # Google's quota page documents 503 for too many requests.
+        refusal = google_workspace.error(status, "backendError", "Backend Error", "UNAVAILABLE")
     elif api == "office365":
-        told = office365.error(status, "AF50000", "An internal error occurred. Retry the request.")
+        refusal = office365.error(status, "AF50000", "An internal error occurred. Retry the request.")
     elif api == "box":
         code = "internal_server_error" if status == 500 else "unavailable"
-        told = box.error(status, code, "Internal Server Error" if status == 500 else "Unavailable")
+        refusal = box.error(status, code, "Internal Server Error" if status == 500 else "Unavailable")
     elif api == "graph":
-        told = office365_graph.error(status, "serviceNotAvailable", "The service is not available")
+        refusal = office365_graph.error(status, "serviceNotAvailable", "The service is not available")
     elif api in TOKENS:
-        told = _oauth(status, "temporarily_unavailable", "The server is overloaded")
+        refusal = _oauth(status, "temporarily_unavailable", "The server is overloaded")
     else:
-        told = Refusal(status, "Internal Server Error" if status == 500 else "Service Unavailable")
-    found = _answer(told)
+        refusal = Refusal(status, "Internal Server Error" if status == 500 else "Service Unavailable")
+    found = _answer(refusal)
     return replace(found, headers={**found.headers, **_wait(fault.retry_after)})
 
 
@@ -183,8 +183,8 @@ def _sign_in_refused(fault: faults.SignInRefused, asked: Asked) -> Refusal:
         case "dropbox_token":
             return _oauth(400, "invalid_grant", "The refresh token is malformed or revoked")
         case "google_token":
-            told = "Client is unauthorized to retrieve access tokens using this method."
-            return _oauth(401, "unauthorized_client", told)
+            message = "Client is unauthorized to retrieve access tokens using this method."
+            return _oauth(401, "unauthorized_client", message)
     return _oauth(401, "invalid_client", _WRONG_CLIENT)
 
 
@@ -204,26 +204,26 @@ def _token_expired(fault: faults.TokenExpired, asked: Asked) -> Refusal:
 def _missing_scope(fault: faults.MissingScope, asked: Asked) -> Refusal:
     match fault.api:
         case "box":
-            told = "The request requires higher privileges than provided by the access token."
-            return box.error(403, "insufficient_scope", told)
+            message = "The request requires higher privileges than provided by the access token."
+            return box.error(403, "insufficient_scope", message)
         case "dropbox":
             scope = "team_info.read" if "/team/features" in asked.path else "events.read"
             return _dropbox(401, "missing_scope", required_scope=scope)
         case "office365":
-            told = "The permission set () sent in the request does not include ActivityFeed.Read."
-            return office365.error(401, "AF10001", told)
+            message = "The permission set () sent in the request does not include ActivityFeed.Read."
+            return office365.error(401, "AF10001", message)
         case "graph":
             return office365_graph.error(403, "accessDenied", "Access denied")
-    told = "Request had insufficient authentication scopes."
-    return google_workspace.error(403, "insufficientPermissions", told, "PERMISSION_DENIED")
+    message = "Request had insufficient authentication scopes."
+    return google_workspace.error(403, "insufficientPermissions", message, "PERMISSION_DENIED")
 
 
 def _wrong_tenant(fault: faults.WrongTenant, asked: Asked) -> Refusal:
     tenant = asked.path.split("/")[1 if fault.api == "office365_token" else 3]
     if fault.api == "office365_token":
         return _oauth(400, "invalid_request", f"AADSTS90002: Tenant '{tenant}' not found.")
-    told = f"The tenant ID passed in the URL ({tenant}) does not match that of the access token."
-    return office365.error(400, "AF20010", told)
+    message = f"The tenant ID passed in the URL ({tenant}) does not match that of the access token."
+    return office365.error(400, "AF20010", message)
 
 
 def _auditing_off(fault: faults.AuditingOff, asked: Asked) -> Answer | Refusal | None:
@@ -232,15 +232,15 @@ def _auditing_off(fault: faults.AuditingOff, asked: Asked) -> Answer | Refusal |
     if not asked.path.endswith("/subscriptions/start"):
         return None
     tenant = asked.path.split("/")[3]
-    # As Microsoft words it: the exception's text, cut in two by the first `[AppId`.
+    # Microsoft's wording: the exception's text, split at the first `[AppId`.
     kind = parse_qs(asked.query).get("contentType", [""])[0]
-    told = (
+    message = (
         f"] failed. Exception: Microsoft.Office.Compliance.Audit.DataServiceException: Tenant {tenant} does not exist."
     )
-    return office365.error(400, f"StartSubscription [TenantId={tenant},ContentType={kind}][AppId", told)
+    return office365.error(400, f"StartSubscription [TenantId={tenant},ContentType={kind}][AppId", message)
 
 
-def _told(fault: faults.Told, asked: Asked) -> Answer:
+def _custom(fault: faults.CustomAnswer, asked: Asked) -> Answer:
     url = f"{asked.path}?{asked.query}" if asked.query else asked.path
     headers = {name.lower(): value.replace("{url}", url) for name, value in fault.headers.items()}
     echoed = {"{authorization}": asked.headers.get("authorization", ""), "{body}": asked.body.decode(errors="replace")}
@@ -294,7 +294,7 @@ def _refused(fault: faults.Refused, asked: Asked) -> Answer | Refusal:
 
 
 def _bad(form: faults.Form, api: str) -> Answer:
-    """An answer that is bad in one of the ways."""
+    """Return an answer of one of the bad forms."""
     json_type, html = {"content-type": "application/json"}, "<html><title>404 Not Found</title></html>"
     answers: dict[str, Callable[[], Answer]] = {
         "empty": lambda: Answer(200, b"", json_type),
@@ -329,18 +329,18 @@ def _with_body(answer: Answer, body: object) -> Answer:
 def _with_events(asked: Asked, answer: Answer, events: list[msgspec.Raw]) -> Answer:
     if asked.api == "office365":
         return _with_body(answer, events)
-    told = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
-    return _with_body(answer, {**told, _EVENTS[asked.api]: events})
+    body = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    return _with_body(answer, {**body, _EVENTS[asked.api]: events})
 
 
 def _no_file_events(_fault: Fault, asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer | None:
     if not asked.path.endswith("/features/get_values"):
         return None
-    told = json.loads(answer.body)
-    for value in told["values"]:
+    body = json.loads(answer.body)
+    for value in body["values"]:
         if value[".tag"] == "has_team_file_events":
             value["has_team_file_events"]["enabled"] = False
-    return _with_body(answer, told)
+    return _with_body(answer, body)
 
 
 def _odd_token(fault: faults.OddToken, _asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer:
@@ -349,9 +349,9 @@ def _odd_token(fault: faults.OddToken, _asked: Asked, answer: Answer, _earlier: 
 
 def _bad_stretch(fault: faults.BadStretch, asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer | None:
     for event in events_of(asked.api, asked.path, answer) or ():
-        told = msgspec.json.decode(event)
+        record = msgspec.json.decode(event)
         time = {"box": "created_at", "dropbox": "timestamp", "google_workspace": "id"}[asked.api]
-        text = told[time]["time"] if asked.api == "google_workspace" else told[time]
+        text = record[time]["time"] if asked.api == "google_workspace" else record[time]
         if fault.start <= datetime.fromisoformat(text) < fault.end:
             return _bad(fault.form, asked.api)
     return None
@@ -368,23 +368,23 @@ def _stuck(_fault: Fault, asked: Asked, answer: Answer, _earlier: list[msgspec.R
         tenant = asked.path.split("/")[3]
         link = f"https://manage.office.com/api/v1/{tenant}/activity/feed/subscriptions/content?{asked.query}"
         return replace(answer, headers={**answer.headers, "nextpageuri": link})
-    told = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    body = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
     if asked.api == "dropbox":
-        return _with_body(answer, {**told, "events": [], "cursor": asked.place, "has_more": True})
-    return _with_body(answer, {**told, _MARKS[asked.api]: asked.place})
+        return _with_body(answer, {**body, "events": [], "cursor": asked.place, "has_more": True})
+    return _with_body(answer, {**body, _MARKS[asked.api]: asked.place})
 
 
 def _zero_position(_fault: Fault, asked: Asked, answer: Answer, _earlier: list[msgspec.Raw]) -> Answer | None:
     if not events_of(asked.api, asked.path, answer):
         return None
-    told = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
-    return _with_body(answer, {**told, "next_stream_position": "0"})
+    body = msgspec.json.decode(answer.body, type=dict[str, msgspec.Raw])
+    return _with_body(answer, {**body, "next_stream_position": "0"})
 
 
 def _duplicates(fault: faults.Duplicates, asked: Asked, answer: Answer, earlier: list[msgspec.Raw]) -> Answer | None:
     events = events_of(asked.api, asked.path, answer)
     if not events:
-        # An empty page ends Box's chain, and is to stay empty.
+        # An empty page ends Box's chain, so it must stay empty.
         return None
     again = (events if fault.of == "page" else earlier)[: fault.events]
     return _with_events(asked, answer, events + again) if again else None
@@ -422,7 +422,7 @@ _INSTEAD: dict[type[Fault], Callable[[Any, Asked], Answer | Refusal | None]] = {
     faults.MissingScope: _missing_scope,
     faults.WrongTenant: _wrong_tenant,
     faults.AuditingOff: _auditing_off,
-    faults.Told: _told,
+    faults.CustomAnswer: _custom,
     faults.Redirect: _redirect,
     faults.LostPlace: _lost_place,
     faults.Refused: _refused,

@@ -1,7 +1,7 @@
 """Fault plans: which requests are answered badly, how often, and in which way.
 
-A plan is a JSON list. Each fault names an API and a kind; the fields that all kinds have are those of `Fault`, the
-others are the kind's own. How each fault is worded by each API stands in :mod:`sandbox.faults.answers`.
+A plan is a JSON list. Each fault names an API and a kind. The fields of `Fault` are common to all kinds; the others
+are specific to a kind. The form of each fault in each API is in :mod:`sandbox.faults.answers`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ Form = Literal[
     "denied",
     "internal_error",
 ]
-"""Ways in which an answer can be bad for good: 200 with nothing, with an empty list, with an error, with JSON of
-another shape, with no JSON, or nested too deep; 400 without a code, 404 with HTML, 403, and the API's own internal
-error."""
+"""Forms of a permanently bad answer: 200 with nothing, with an empty list, with an error, with JSON of another shape,
+with no JSON, or nested too deeply; 400 without a code, 404 with HTML, 403, and the API's own internal error."""
 
 
 class PlanError(ValueError):
@@ -55,9 +54,9 @@ class Fault(BaseModel):
     Attributes:
         api: The API that misbehaves.
         path: Only requests with this text in their path and query, percent signs decoded.
-        pass_first: So many requests that match go through before.
-        every: Then each n-th is met.
-        times: Played so often, or `always`.
+        pass_first: Number of matching requests that pass before the first fault.
+        every: After that, every n-th matching request gets the fault.
+        times: How often the fault is played, or `always`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -88,7 +87,7 @@ class Fault(BaseModel):
 
 
 class Throttled(Fault):
-    """Too many requests: 429 as JSON or as plain text, or the 403 by which some APIs mean the same."""
+    """Too many requests: 429 as JSON or as plain text, or the 403 that some APIs use instead."""
 
     kind: Literal["throttled"]
     retry_after: NonNegativeInt | str | None = None
@@ -110,14 +109,14 @@ class Failing(Fault):
 
 
 class SignInRefused(Fault):
-    """The credentials are not, or no longer, good."""
+    """The credentials are not, or no longer, valid."""
 
     kind: Literal["sign_in_refused"]
     possible = TOKENS
 
 
 class TokenExpired(Fault):
-    """The token that the request bears is good no longer, from this request on."""
+    """The token of the request is invalid from this request on."""
 
     kind: Literal["token_expired"]
     possible = (*AUDIT, *FILES)
@@ -145,27 +144,27 @@ class NoFileEvents(Fault):
 
 
 class AuditingOff(Fault):
-    """Nobody switched auditing on: no subscription is there, and none can be started."""
+    """Auditing is switched off: there is no subscription, and none can be started."""
 
     kind: Literal["auditing_off"]
     possible = ("office365",)
 
 
 class ClockSkew(Fault):
-    """The header Date is so many seconds before (negative) or after the present."""
+    """The header Date is this many seconds before (negative) or after the present."""
 
     kind: Literal["clock_skew"]
     seconds: int
 
 
-class Told(Fault):
+class CustomAnswer(Fault):
     """Any answer.
 
     Attributes:
         status: HTTP status.
-        headers: Its headers; `{url}` stands for the path and query asked for.
-        body: Text, or what becomes JSON. In it `{authorization}` stands for that header of the request, `{body}` for
-            the request's body.
+        headers: Its headers; `{url}` is replaced by the requested path and query.
+        body: Text, or a value that is sent as JSON. In it `{authorization}` is replaced by that header of the request,
+            `{body}` by the request's body.
     """
 
     kind: Literal["answer"]
@@ -189,20 +188,20 @@ class Reset(Fault):
 
 
 class Truncated(Fault):
-    """The body ends in its middle, and the head says that it is whole."""
+    """The body is cut in the middle, but its headers say that it is complete."""
 
     kind: Literal["truncated"]
 
 
 class Slow(Fault):
-    """The body comes in pieces over so many seconds."""
+    """The body is sent in pieces over this many seconds."""
 
     kind: Literal["slow"]
     seconds: Annotated[float, Field(gt=0, le=600)]
 
 
 class ShortPage(Fault):
-    """A page with so many events at most while more remains; 0 is an empty page, which at Box would be the end."""
+    """A page with at most this many events while more remains; 0 is an empty page, which at Box would be the end."""
 
     kind: Literal["short_page"]
     events: NonNegativeInt
@@ -216,14 +215,14 @@ class ShortPage(Fault):
 
 
 class Stuck(Fault):
-    """The mark of the next page is the one that was asked for. Met only by requests that bear a mark."""
+    """The cursor of the next page is that of the requested one. Applies only to requests with a page cursor."""
 
     kind: Literal["stuck"]
     possible = AUDIT
 
 
 class LostPlace(Fault):
-    """The mark of a page is refused. Met only by requests that bear a mark.
+    """The page cursor is refused. Applies only to requests with a page cursor.
 
     Attributes:
         tag: Dropbox only: `reset` or `bad_cursor`.
@@ -262,10 +261,10 @@ class Refused(Fault):
 
 
 class Duplicates(Fault):
-    """A page also holds so many events again, of its own or of the page that this API gave before it.
+    """A page repeats this many events, of its own or of the page that this API gave before.
 
-    The page before may be of another chain or slice. Dropbox's events have no id, so that an event given twice could
-    not be told from two events: there is no such fault.
+    The page before may belong to another chain or slice. Dropbox's events have no id, so a repeated event would look
+    like two events: this fault does not exist there.
     """
 
     kind: Literal["duplicates"]
@@ -290,7 +289,7 @@ class ForeignLinks(Fault):
 
 
 class OddToken(Fault):
-    """The answer to a sign-in with these fields in place of its own."""
+    """The answer to a sign-in with some fields replaced by these."""
 
     kind: Literal["odd_token"]
     answer: dict[str, Any]
@@ -298,11 +297,11 @@ class OddToken(Fault):
 
 
 class BadBlob(Fault):
-    """Blobs that are bad whenever they are asked for.
+    """Blobs that are bad whenever they are requested.
 
     Attributes:
-        blobs: Which: their places in the order in which blobs are first asked for, from 0.
-        form: How.
+        blobs: Their positions in the order of the first requests for blobs, from 0.
+        form: Form of the bad answer.
     """
 
     kind: Literal["bad_blob"]
@@ -330,12 +329,12 @@ class TypeRefused(Fault):
 
 
 class BadStretch(Fault):
-    """Every page that holds an event of a stretch of time is bad.
+    """Every page that holds an event of a time range is bad.
 
     Attributes:
         start: ISO 8601 with a zone, inclusive.
         end: ISO 8601 with a zone, exclusive.
-        form: How.
+        form: Form of the bad answer.
     """
 
     kind: Literal["bad_stretch"]
@@ -356,7 +355,7 @@ AnyFault = Annotated[
     | NoFileEvents
     | AuditingOff
     | ClockSkew
-    | Told
+    | CustomAnswer
     | Redirect
     | Reset
     | Truncated
@@ -380,7 +379,7 @@ _PLAN: TypeAdapter[list[Any]] = TypeAdapter(list[AnyFault])
 
 @dataclass
 class Played:
-    """A fault of a plan, and how it fared."""
+    """A fault of a plan, with counts of its matches and plays."""
 
     fault: Fault
     matched: int = 0
@@ -389,9 +388,9 @@ class Played:
     blobs: dict[str, int] = field(default_factory=dict)
 
     def meets(self, api: str, address: str) -> bool:
-        """Check whether the fault answers a request; count the request as matched.
+        """Check whether the fault is due for a request; count a matching request.
 
-        A fault that is due and gives way to another one stays due.
+        A due fault stays due if another one is played instead.
         """
         if self.fault.api != api or self.fault.path not in address:
             return False
@@ -406,15 +405,15 @@ class Played:
         return self.fault.times == "always" or self.played < self.fault.times
 
     def count(self) -> None:
-        """The fault was played."""
+        """Count that the fault was played."""
         self.played += 1
         self.wait = self.fault.every - 1
 
 
 class Plan:
-    """The faults in play, in their order.
+    """The faults in play, in order.
 
-    A request is met by the first that is due and can be played; a page may be short besides.
+    A request gets the first fault that is due and can be played; in addition, its page may be short.
     """
 
     def __init__(self, faults: Sequence[Fault] = ()) -> None:
@@ -422,10 +421,10 @@ class Plan:
 
     @classmethod
     def read(cls, text: str | bytes) -> Plan:
-        """A plan from JSON.
+        """Read a plan from JSON.
 
         Raises:
-            PlanError: It is no list of faults.
+            PlanError: It is not a list of faults.
         """
         try:
             return cls(_PLAN.validate_json(text))
@@ -434,10 +433,10 @@ class Plan:
 
     @classmethod
     def load(cls, path: Path) -> Plan:
-        """A plan from a file.
+        """Read a plan from a file.
 
         Raises:
-            PlanError: The file can't be read, or is no list of faults; names it.
+            PlanError: The file can't be read or is not a list of faults; names it.
         """
         try:
             return cls.read(path.read_bytes())
@@ -447,11 +446,11 @@ class Plan:
             raise PlanError(f"{path}: {error}") from None
 
     def due(self, api: str, address: str) -> list[Played]:
-        """The faults that a request may be answered with, the first that can be wins."""
+        """Return the faults that are due for a request; the first that can be played is used."""
         return [entry for entry in self.entries if entry.meets(api, address)]
 
-    def told(self) -> list[dict[str, Any]]:
-        """The faults as given, each with how often it was matched and played."""
+    def progress(self) -> list[dict[str, Any]]:
+        """Return the faults as given, each with its counts of matches and plays."""
         return [
             {
                 **entry.fault.model_dump(mode="json", exclude_unset=True),
@@ -463,7 +462,7 @@ class Plan:
 
 
 def _problem(error: Any) -> str:
-    """One line: which entry, which field, what is wrong. The location begins with the entry's number and its kind."""
+    """Format an error in one line: entry, field and problem. The location starts with the entry's number and kind."""
     place = error["loc"]
     if not place:
         return f"a plan is a JSON list of faults: {error['msg']}"

@@ -1,8 +1,8 @@
-"""The shapes of Google's audit activities.
+"""Shapes of Google's audit activities.
 
-One activity tells of one action in several events: an upload is an `upload` (the primary event) with the
-edit, the changes of access and the filing that came with it. All events of an activity repeat the same
-parameters about the file, so that these are encoded once.
+One activity reports one action in several events: an upload is an `upload` (the primary event) with the
+edit, the changes of access and the move to a folder that belong to it. All events of an activity repeat the same
+parameters about the file, so these are encoded once.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ EVENT_NAMES: dict[str, tuple[str, ...]] = {
     "password_reset": ("password_edit",),
     "provider_alert": ("suspicious_login",),
 }
-# Google's audit logs know no event for a device seen for the first time.
+# Google's audit logs have no event for a device seen for the first time.
 SKIPPED = frozenset({"new_device"})
-# What Google puts in the place of an account that is not of Workspace.
+# Google's placeholder for an account outside Workspace.
 _NOBODY = "105250506097979753968"
 _DOCUMENT_TYPES = {
     "pdf": "pdf", "png": "png", "jpg": "jpeg", "jpeg": "jpeg", "gif": "gif", "txt": "txt", "html": "html",
@@ -49,12 +49,12 @@ _DOCUMENT_TYPES = {
 
 
 def document_id(file: str) -> str:
-    """The id in Drive of the file with this key."""
+    """Return the id in Drive of the file with this key."""
     return f"1{file}"
 
 
 def activity(events: Events, row: int, application: str, time: str, addresses: Addresses) -> bytes:
-    """The activity at a row, as JSON."""
+    """Return the activity at a row, as JSON."""
     kind, user, seed = events.kind[row], events.user[row], events.seed[row]
     qualifier = seed - (1 << 64) if seed >= 1 << 63 else seed
     item: dict[str, Any] = {
@@ -105,7 +105,7 @@ def _application_id(app: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _network(ip: str, country: str) -> dict[str, Any]:
-    # Addresses of one /16 belong to one network here.
+    # In the sandbox, addresses of one /16 belong to one network.
     network = int(digest("network", *ip.split(".")[:2])[:4], 16)
     return {"ipAsn": [network + 1000], "regionCode": country}
 
@@ -145,7 +145,7 @@ def _drive_events(events: Events, row: int, addresses: Addresses) -> list[bytes]
 
 
 def _event(family: str, name: str, primary: bytes, own: bytes, common: bytes) -> bytes:
-    """One event: its own parameters (each followed by a comma) before those about the file."""
+    """Return one event: its own parameters (each followed by a comma) before those about the file."""
     return (
         f'{{"type":"{family}","name":"{name}","parameters":[{{"name":"primary_event","boolValue":'.encode()
         + primary
@@ -158,14 +158,14 @@ def _event(family: str, name: str, primary: bytes, own: bytes, common: bytes) ->
 
 def _about_file(events: Events, row: int, owner: str, visibility: str) -> bytes:
     extension = events.file_name[row].rpartition(".")[2].lower()
-    told = _encode(
+    common = _encode(
         [
             _parameter("doc_id", document_id(events.file[row])),
             _parameter("doc_type", _DOCUMENT_TYPES.get(extension, "unknown")),
             _parameter("doc_title", events.file_name[row]),
         ]
     )
-    return told[1:-1] + b"," + _about_owner(owner, visibility, events.app[row])
+    return common[1:-1] + b"," + _about_owner(owner, visibility, events.app[row])
 
 
 @lru_cache(maxsize=16384)

@@ -30,20 +30,20 @@ _ASSERTION_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 def error(status: int, reason: str, message: str, state: str, domain: str = "global") -> Refusal:
-    """A refusal in the shape of Google's JSON APIs."""
+    """Return a refusal in the shape of Google's JSON APIs."""
     detail = {"message": message, "domain": domain, "reason": reason}
     return Refusal(status, {"error": {"code": status, "message": message, "errors": [detail], "status": state}})
 
 
 def too_many_requests(_wait: int | str) -> Refusal:
-    """The answer to a client that asks too often; Google names no time to wait."""
+    """Return the answer to a client that exceeds the rate limit; Google names no time to wait."""
     return error(429, "rateLimitExceeded", "Rate Limit Exceeded", "RESOURCE_EXHAUSTED", "usageLimits")
 
 
 class PageToken(msgspec.Struct, array_like=True):
-    """Position in a chain of pages; it holds for the query it was given for.
+    """Position in a chain of pages, valid only for its query.
 
-    `pages` counts those given, so that the token after an empty page is another one.
+    `pages` counts the pages, so that the token after an empty page differs from the one before.
     """
 
     query: list[str]
@@ -62,12 +62,12 @@ class GoogleWorkspace:
         self._public_key = credentials.google_public_key
 
     def routes(self) -> list[Route]:
-        """The paths served."""
+        """Return the served paths."""
         path = "/admin/reports/v1/activity/users/{user}/applications/{application}"
         return [Route("/token", self.token, methods=["POST"]), Route(path, self.list_activities)]
 
     async def token(self, request: Request) -> Response:
-        """Give a token to the service account, acting as the account that has the address `sub` of its assertion."""
+        """Issue a token to the service account, acting as the account with the address `sub` of its assertion."""
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         if form.get("grant_type") != _ASSERTION_GRANT:
             raise _denied(400, "unsupported_grant_type", "Invalid grant_type")
@@ -82,7 +82,7 @@ class GoogleWorkspace:
         subject = str(claims.get("sub", ""))
         account = self._addresses.account(subject, self._clock.now)
         if not scopes or not scopes <= _DELEGATED or person(account or subject).kind != "person":
-            message = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."  # noqa: E501 - as Google words it
+            message = "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."  # noqa: E501 - Google's wording
             raise _denied(401, "unauthorized_client", message)
         if account is None:
             raise _denied(400, "invalid_grant", "Invalid email or User ID")
@@ -90,7 +90,7 @@ class GoogleWorkspace:
         return json_response({"access_token": token, "expires_in": TOKEN_LIFE, "token_type": "Bearer"})
 
     async def list_activities(self, request: Request) -> Response:
-        """`GET /admin/reports/v1/activity/users/{user}/applications/{application}`: newest first."""
+        """Answer `GET /admin/reports/v1/activity/users/{user}/applications/{application}`: newest first."""
         subject = authorised(self._tokens, request, REPORTS_SCOPE)
         if subject != admin_email():
             message = "Access denied. You are not authorized to read activity records."
@@ -100,9 +100,9 @@ class GoogleWorkspace:
         if application not in APPLICATIONS:
             raise error(400, "invalid", f"Invalid value '{application}' for applicationName", "INVALID_ARGUMENT")
         query = request.query_params
-        told = query.get("maxResults", str(MAXIMUM_RESULTS))
-        if not told.isdecimal() or not 1 <= int(told) <= MAXIMUM_RESULTS:
-            raise error(400, "invalid", f"Invalid value '{told}' for maxResults", "INVALID_ARGUMENT")
+        size = query.get("maxResults", str(MAXIMUM_RESULTS))
+        if not size.isdecimal() or not 1 <= int(size) <= MAXIMUM_RESULTS:
+            raise error(400, "invalid", f"Invalid value '{size}' for maxResults", "INVALID_ARGUMENT")
         name = query.get("eventName", "")
         asked = [application, user, name, query.get("startTime", ""), query.get("endTime", "")]
         if "pageToken" in query:
@@ -110,7 +110,7 @@ class GoogleWorkspace:
         else:
             token = PageToken(asked, *self._window(asked[3], asked[4]))
         kinds = {kind for kind in APPLICATIONS[application] if not name or name in EVENT_NAMES[kind]}
-        rows = self._take(token, page_limit(request, int(told)), kinds, user)
+        rows = self._take(token, page_limit(request, int(size)), kinds, user)
         token.pages += 1
         times = write_times(self._events.time[rows], "ms")
         items = [
@@ -133,12 +133,12 @@ class GoogleWorkspace:
             raise error(400, "invalid", "Start time must be before end time.", "INVALID_ARGUMENT")
         if start > now:
             raise error(400, "invalid", "Start time must not be in the future.", "INVALID_ARGUMENT")
-        # What is older than the retention is left out without a word.
+        # Events older than the retention are silently omitted.
         low, high = np.searchsorted(self._events.time, [max(start, now - RETENTION), min(end, now + 1)])
         return int(low), int(high)
 
     def _take(self, token: PageToken, limit: int, kinds: set[str], user: str) -> list[int]:
-        """The next rows, newest first; the token moves on to where the next page begins."""
+        """Return the next rows, newest first; move the token to the start of the next page."""
         events = self._events
         taken: list[int] = []
         while token.high > token.low and len(taken) < limit:
@@ -155,7 +155,7 @@ class GoogleWorkspace:
 
 
 def authorised(tokens: Tokens, request: Request, scope: str) -> str:
-    """The account that the request acts as.
+    """Return the account that the request acts as.
 
     Raises:
         Refusal: the token is missing or expired, or lacks the scope.

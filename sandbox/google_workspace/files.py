@@ -33,12 +33,12 @@ _MODIFIED_SINCE = re.compile(
 
 
 def too_many_requests(_wait: int | str) -> Refusal:
-    """The answer to a client that asks too often."""
+    """Return the answer to a client that exceeds the rate limit."""
     return error(403, "userRateLimitExceeded", "User Rate Limit Exceeded", "PERMISSION_DENIED", "usageLimits")
 
 
 class PageToken(msgspec.Struct, array_like=True):
-    """A list in progress: the rows still to come were changed after `since`, and come after `row`."""
+    """A list in progress: the remaining rows changed after `since` and come after `row`."""
 
     query: str
     row: int
@@ -54,7 +54,7 @@ class GoogleDrive:
         self._lists: dict[tuple[str, str, int], list[int]] = {}
 
     def routes(self) -> list[Route]:
-        """The paths served."""
+        """Return the served paths."""
         return [
             Route("/drive/v3/files", self.list_files),
             Route("/drive/v3/files/{id}", self.get_file),
@@ -62,13 +62,13 @@ class GoogleDrive:
         ]
 
     async def get_file(self, request: Request) -> Response:
-        """`GET /drive/v3/files/{id}`; 404 when the file is gone or the account can't see it."""
+        """Answer `GET /drive/v3/files/{id}`; 404 if the file is gone or the account can't see it."""
         row = self._seen(request)
         wanted, _ = _fields(request.query_params.get("fields", _SHOWN))
         return json_response(self._file(row, wanted))
 
     async def list_revisions(self, request: Request) -> Response:
-        """`GET /drive/v3/files/{id}/revisions`, the oldest first; of a file in the bin, too."""
+        """Answer `GET /drive/v3/files/{id}/revisions`, the oldest first; also for a file in the bin."""
         row = self._seen(request)
         _, wanted = _fields(request.query_params.get("fields", _REVISIONS), "revisions")
         rows = self._files.versions(self._events.file[row], self._clock.now).values()
@@ -76,19 +76,19 @@ class GoogleDrive:
 
     def _seen(self, request: Request) -> int:
         subject = authorised(self._tokens, request, DRIVE_SCOPE)
-        told = request.path_params["id"]
-        row = self._files.head(told[1:], self._clock.now)
+        file_id = request.path_params["id"]
+        row = self._files.head(file_id[1:], self._clock.now)
         if row is None or not self._sees(subject, row):
-            raise error(404, "notFound", f"File not found: {told}.", "NOT_FOUND")
+            raise error(404, "notFound", f"File not found: {file_id}.", "NOT_FOUND")
         return row
 
     def _revision(self, row: int, wanted: set[str]) -> dict[str, Any]:
-        told = self._file(row, {"headRevisionId", "mimeType", "modifiedTime", "size"})
-        described = {"kind": "drive#revision", "id": told.pop("headRevisionId"), **told}
+        version = self._file(row, {"headRevisionId", "mimeType", "modifiedTime", "size"})
+        described = {"kind": "drive#revision", "id": version.pop("headRevisionId"), **version}
         return described if "*" in wanted else {name: described[name] for name in described if name in wanted}
 
     async def list_files(self, request: Request) -> Response:
-        """`GET /drive/v3/files`: the account's files changed after a time, in pages."""
+        """Answer `GET /drive/v3/files`: the account's files changed after a time, in pages."""
         subject = authorised(self._tokens, request, DRIVE_SCOPE)
         query = request.query_params
         size = query.get("pageSize", str(DEFAULT_PAGE))
@@ -109,7 +109,7 @@ class GoogleDrive:
         return json_response(body)
 
     def _matching(self, subject: str, search: str, now: int) -> list[int]:
-        """The rows that a search finds; kept, since a list of many pages asks for them once a page."""
+        """Return the rows that a search finds; cached, since every page of a list needs them."""
         asked = (subject, search, now)
         if asked not in self._lists:
             if len(self._lists) >= LISTS_KEPT:
@@ -138,7 +138,7 @@ class GoogleDrive:
         return self._files.deleted(self._events.file[row], row, self._clock.now)
 
     def _file(self, row: int, wanted: set[str]) -> dict[str, Any]:
-        """The fields asked for. A size is text, and is left out where the file has none."""
+        """Return the requested fields. A size is text, and omitted if the file has none."""
         events = self._events
         owner = self._addresses.primary(responsible(person(events.user[row])).email, self._clock.now)
         modified = write_time(int(events.time[row]), "ms")
@@ -158,7 +158,7 @@ class GoogleDrive:
 
 
 def _fields(mask: str, of: str = "files") -> tuple[set[str], set[str]]:
-    """The names in a mask such as `nextPageToken,files(id,size)`: the outer ones and those of a file."""
+    """Return the names in a mask such as `nextPageToken,files(id,size)`: the outer ones and those of a file."""
     inner = re.search(rf"{of}\((.*)\)", mask)
     outer = {name.strip() for name in re.sub(r"\(.*\)", "", mask).split(",")}
     names = re.sub(r"\([^)]*\)", "", inner[1] if inner else "").split(",")

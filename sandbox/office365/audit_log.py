@@ -1,7 +1,7 @@
 """Office 365: sign-in by client credentials, and the Management Activity API's subscriptions and content.
 
-Events are handed out in blobs. A blob holds what was published within a quarter of an hour, and appears when
-the last of it is published: the API selects by publication, never by the time of an event.
+Events are delivered in blobs. A blob holds the events published within a quarter of an hour, and appears when
+the last of them is published: the API selects by publication, never by the time of an event.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LONGEST_WINDOW = DAY
 BLOB_SPAN = 15 * MINUTE
 BLOB_EVENTS = 400
 LISTED = 60
-# The mark of a page holds how many there were before, so that the one after an empty page is another.
+# A page cursor contains the number of earlier pages, so that the one after an empty page differs.
 _MARK = 1_000_000
 CONTENT_TYPES = (
     "Audit.AzureActiveDirectory",
@@ -45,12 +45,12 @@ _WINDOW_RULE = (
 
 
 def error(status: int, code: str, message: str) -> Refusal:
-    """A refusal in the shape of the Management Activity API."""
+    """Return a refusal in the shape of the Management Activity API."""
     return Refusal(status, {"error": {"code": code, "message": message}})
 
 
 def too_many_requests(_wait: int | str) -> Refusal:
-    """The answer to a client that asks too often: a 403, as Microsoft documents it."""
+    """Return the answer to a client that exceeds the rate limit: a 403, as Microsoft documents."""
     publisher = OFFICE365_TENANT_ID
     return error(403, "AF429", f"Too many requests. Method=GetBlob, PublisherId={publisher}")
 
@@ -76,7 +76,7 @@ class Office365:
         self._by_id = {blob.content_id: blob for blobs in self._blobs.values() for blob in blobs}
 
     def routes(self) -> list[Route]:
-        """The paths served; the feed also answers under `v1`, which the links to further pages name."""
+        """Return the served paths; the feed also answers under `v1`, which the links to further pages use."""
         routes = [Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"])]
         for version in ("v1.0", "v1"):
             root = f"/api/{version}/{{tenant}}/activity/feed"
@@ -89,7 +89,7 @@ class Office365:
         return routes
 
     async def token(self, request: Request) -> Response:
-        """Give a token for the Management API or for Graph, as the scope says."""
+        """Issue a token for the Management API or for Graph, depending on the scope."""
         form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         tenant = request.path_params["tenant"]
         if tenant.lower() != OFFICE365_TENANT_ID:
@@ -115,13 +115,13 @@ class Office365:
         )
 
     async def list_subscriptions(self, request: Request) -> Response:
-        """`GET .../subscriptions/list`."""
+        """Answer `GET .../subscriptions/list`."""
         self._authorise(request)
         enabled = [kind for kind in CONTENT_TYPES if kind in self._enabled]
         return json_response([_subscription(kind) for kind in enabled])
 
     async def start_subscription(self, request: Request) -> Response:
-        """`POST .../subscriptions/start`; starting what is started already is an error, AF20024."""
+        """Answer `POST .../subscriptions/start`; a second start is an error, AF20024."""
         self._authorise(request)
         content_type = _content_type(request)
         if content_type in self._enabled:
@@ -130,7 +130,7 @@ class Office365:
         return json_response(_subscription(content_type))
 
     async def list_content(self, request: Request) -> Response:
-        """`GET .../subscriptions/content`: blobs published in a window, start inclusive, end exclusive."""
+        """Answer `GET .../subscriptions/content`: blobs published in a window, start inclusive, end exclusive."""
         self._authorise(request)
         content_type = _content_type(request)
         if content_type not in self._enabled:
@@ -150,10 +150,10 @@ class Office365:
         listed = [_listing(blob, base) for blob in self._blobs.get(content_type, [])[first : min(last, following)]]
         headers = {}
         if following < last:
-            # The link names the older path and leaves the publisher out, as Microsoft's does.
-            told = {name: query[name] for name in ("contentType", "startTime", "endTime") if name in query}
-            told["nextPage"] = str((pages + 1) * _MARK + following)
-            link = f"{base}/v1/{OFFICE365_TENANT_ID}/activity/feed/subscriptions/content?{urlencode(told)}"
+            # The link has the older path and omits the publisher, as Microsoft's does.
+            parameters = {name: query[name] for name in ("contentType", "startTime", "endTime") if name in query}
+            parameters["nextPage"] = str((pages + 1) * _MARK + following)
+            link = f"{base}/v1/{OFFICE365_TENANT_ID}/activity/feed/subscriptions/content?{urlencode(parameters)}"
             headers["NextPageUri"] = link
         return json_response(listed, headers=headers)
 
@@ -173,7 +173,7 @@ class Office365:
         return start, end
 
     async def get_blob(self, request: Request) -> Response:
-        """`GET .../audit/{content_id}`: the records of a blob."""
+        """Answer `GET .../audit/{content_id}`: the records of a blob."""
         self._authorise(request)
         content_id = request.path_params["content_id"]
         blob = self._by_id.get(content_id)
@@ -200,7 +200,7 @@ class Office365:
 
 
 def _blobs(events: Events) -> dict[str, list[Blob]]:
-    """The blobs of each content type, oldest first."""
+    """Return the blobs of each content type, oldest first."""
     order = events.by_publication.tolist()
     blobs: dict[str, list[Blob]] = {}
     open_blobs: dict[str, tuple[int, list[int]]] = {}
@@ -208,12 +208,12 @@ def _blobs(events: Events) -> dict[str, list[Blob]]:
     def close(content_type: str) -> None:
         span, rows = open_blobs.pop(content_type)
         created = int(events.published[rows[-1]])
-        told = blobs.setdefault(content_type, [])
-        name = digest("blob", content_type, str(span), str(len(told)))
+        earlier = blobs.setdefault(content_type, [])
+        name = digest("blob", content_type, str(span), str(len(earlier)))
         stamp = created // 1000
         workload = content_type.partition(".")[2].lower()
         content_id = f"{stamp}${stamp}${workload}{name[:20]}${name}$04"
-        told.append(Blob(content_type, content_id, created, rows))
+        earlier.append(Blob(content_type, content_id, created, rows))
 
     for row, published in zip(order, events.published[order].tolist(), strict=True):
         content_type = CONTENT.get(events.kind[row])
@@ -247,12 +247,12 @@ def _subscription(content_type: str) -> dict[str, object]:
 
 
 def _content_type(request: Request) -> str:
-    told = request.query_params.get("contentType", "")
-    if not told:
+    content_type = request.query_params.get("contentType", "")
+    if not content_type:
         raise error(400, "AF20001", "Missing parameter: contentType.")
-    if told not in CONTENT_TYPES:
+    if content_type not in CONTENT_TYPES:
         raise error(400, "AF20020", "The specified content type is not valid.")
-    return told
+    return content_type
 
 
 def _denied(status: int, code: str, number: int, message: str) -> Refusal:

@@ -1,4 +1,4 @@
-"""The user agents by which Office 365's records tell a client; a name of the application is rare."""
+"""User agents that identify clients in Office 365's records, which rarely name the application."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _AGENTS = {
     "Microsoft Office": ("Microsoft Office Word/16.0.16{version} (Windows/10.0; Desktop WOW64; en-US; Desktop app)",),
     "rclone": ("ISV|rclone.org|rclone/v1.{version}.0",),
 }
-"""User agents that people have, by client of a workload; the version changes each week."""
+"""User agents of people by client of a workload; the version changes each week."""
 
 
 def user_agent(events: Events, row: int) -> str:
-    """Return the user agent of a row's client; one that is not known here sends the name that the workload gives it."""
+    """Return the user agent of a row's client; an unknown client sends its name in the workload."""
     return _agent(events.app[row], events.user[row], int(events.time[row]) // _WEEK % 1000)
 
 
 def names_application(events: Events, row: int) -> bool:
-    """Return whether the record names its application: those of machines do, and one in 32 of people."""
+    """Return whether the record names its application: all records of machines do, and one in 32 of people."""
     machine = person(events.user[row]).kind in ("app", "service")
     return bool(events.app[row]) and (machine or (events.seed[row] >> 8) % 32 == 0)
 

@@ -1,4 +1,4 @@
-"""Microsoft Graph: sizes and versions of files, one by one, twenty in a batch, or all that changed in a drive."""
+"""Microsoft Graph: sizes and versions of files, one by one, twenty in a batch, or all changes of a drive."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ITEM = re.compile(r"^/sites/([^/]+)/lists/([^/]+)/items/([^/]+)/driveItem$")
 
 
 Spend = Callable[[], int]
-"""Counts one more request; gives the seconds until it may go, 0 for now."""
+"""Function that counts one more request and returns the seconds until it may go, 0 for now."""
 
 
 class Step(msgspec.Struct):
@@ -50,14 +50,14 @@ class Batch(msgspec.Struct):
 
 
 def error(status: int, code: str, message: str, wait: int | str | None = None) -> Refusal:
-    """A refusal in Graph's shape."""
+    """Return a refusal in Graph's shape."""
     inner = {"request-id": digest(code, message)}
     headers = {} if wait is None else {"Retry-After": str(wait)}
     return Refusal(status, {"error": {"code": code, "message": message, "innerError": inner}}, headers)
 
 
 def too_many_requests(wait: int | str) -> Refusal:
-    """The answer to a client that asks too often."""
+    """Return the answer to a client that exceeds the rate limit."""
     return error(429, "activityLimitReached", "The request has been throttled", wait)
 
 
@@ -68,7 +68,7 @@ class Graph:
         self._events, self._files, self._clock, self._tokens = events, files, clock, tokens
 
     def routes(self) -> list[Route]:
-        """The paths served."""
+        """Return the served paths."""
         return [
             Route("/v1.0/$batch", self.batch, methods=["POST"]),
             Route("/v1.0/sites/root", self.get_root),
@@ -78,12 +78,12 @@ class Graph:
         ]
 
     async def get_root(self, request: Request) -> Response:
-        """`GET /v1.0/sites/root`: the tenant's root site."""
+        """Answer `GET /v1.0/sites/root`: the tenant's root site."""
         self._authorise(request)
         return json_response({"id": "example.sharepoint.com", "webUrl": "https://example.sharepoint.com"})
 
     async def get_item(self, request: Request) -> Response:
-        """`GET` of a list item's `driveItem`, a list's `drive`, a site's `recycleBin/items` or a file's `versions`."""
+        """Answer `GET` of an item's `driveItem` or `versions`, a list's `drive` or a site's `recycleBin/items`."""
         self._authorise(request)
         path = request.url.path.removeprefix("/v1.0")
         if library := _DRIVE.match(path):
@@ -96,7 +96,7 @@ class Graph:
         return json_response(self._item(path, request.query_params.get("$select", "")))
 
     async def batch(self, request: Request) -> Response:
-        """`POST /v1.0/$batch`: each request has an answer of its own, in no order to count on."""
+        """Answer `POST /v1.0/$batch`: each request has its own answer, in no guaranteed order."""
         self._authorise(request)
         try:
             steps = msgspec.json.decode(await request.body(), type=Batch).requests
@@ -107,13 +107,13 @@ class Graph:
             raise error(400, "BadRequest", message)
         if len({step.id for step in steps}) != len(steps):
             raise error(400, "BadRequest", "Batch request steps must have ids of their own.")
-        # The batch itself counts for its first request.
+        # The batch itself counts as its first request.
         spend: Spend = request.scope.get(SPEND, lambda: 0)
         answers = [self._answer(step, spend() if place else 0) for place, step in enumerate(steps)]
         return json_response({"responses": sorted(answers, key=lambda answer: digest("order", answer["id"]))})
 
     async def delta(self, request: Request) -> Response:
-        """`GET /v1.0/drives/{drive}/root/delta`: what changed in a drive since the time that is given as the token."""
+        """Answer `GET /v1.0/drives/{drive}/root/delta`: changes of a drive since the time given as the token."""
         self._authorise(request)
         query = request.query_params
         files = self._by_drive.get(request.path_params["drive"])
@@ -136,7 +136,7 @@ class Graph:
         return json_response(body)
 
     def _position(self, token: str) -> tuple[int, int, int]:
-        """Since when changes are wanted, until when, and how many of them were given."""
+        """Return the start and end of the requested changes, and how many of them were given."""
         if found := _MARK.match(token):
             since, now, place = (int(part) for part in found.groups())
             return since, now, place
@@ -155,7 +155,7 @@ class Graph:
         return item
 
     def _binned(self, site: str, request: Request) -> dict[str, Any]:
-        """Return what was deleted in a site but not for good, the latest first; sizes are those of all versions."""
+        """Return the items in a site's recycle bin, the latest first; sizes are those of all versions."""
         query, now, events = request.query_params, self._clock.now, self._events
         found = []
         for files in self._by_drive.values():
@@ -187,7 +187,7 @@ class Graph:
         return body
 
     def _listed_versions(self, drive: str, file: str) -> dict[str, Any]:
-        """The versions of a file that is there, the newest first."""
+        """Return the versions of an existing file, the newest first."""
         row = self._files.head(file, self._clock.now)
         if row is None or file not in self._by_drive.get(drive, ()) or self._files.deleted(file, row, self._clock.now):
             raise error(404, "itemNotFound", "The resource could not be found.")
@@ -228,7 +228,7 @@ class Graph:
         return {"id": step.id, "status": 200, "headers": headers, "body": body}
 
     def _item(self, path: str, select: str) -> dict[str, Any]:
-        """The drive item or the versions at a path; 404 when the file is gone, or lies in another list."""
+        """Return the drive item or the versions at a path; 404 if the file is gone or in another list."""
         if asked := _VERSIONS.match(path):
             return self._listed_versions(asked[1], asked[2].lower())
         found = _ITEM.match(path)

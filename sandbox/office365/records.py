@@ -1,4 +1,4 @@
-"""The shapes of Office 365's audit records."""
+"""Shapes of Office 365's audit records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONTENT = {
     **dict.fromkeys(("sign_in", "sign_in_failed", "mfa_disabled", "password_reset"), "Audit.AzureActiveDirectory"),
     "provider_alert": "Audit.General",
 }
-# The feed knows no event for a device seen for the first time.
+# The feed has no event for a device seen for the first time.
 SKIPPED = frozenset({"new_device"})
 _HOST = "https://example.sharepoint.com"
 _PERSONAL_HOST = "https://example-my.sharepoint.com"
@@ -42,9 +42,9 @@ class Place:
 
 @lru_cache(maxsize=16384)
 def place(user: str, folder: str) -> Place:
-    """The place of a user's folder, whose first part is a team's site, or else the user's own OneDrive.
+    """Return the place of a user's folder: the first part names a team's site, or it lies in the user's own OneDrive.
 
-    A folder is the user's own if it has no name or bears theirs. Who has no OneDrive uses the site `Shared`.
+    A folder is the user's own if it has no name or has theirs. Users without a OneDrive use the site `Shared`.
     """
     actor, parts = person(user), folder.strip("/").split("/")
     own = not parts[0] or parts[0] == actor.name
@@ -59,17 +59,17 @@ def place(user: str, folder: str) -> Place:
 
 
 def has_follow_up(events: Events, row: int) -> bool:
-    """Check whether SharePoint itself saves the file again after this upload, as it does after some in a browser."""
+    """Check whether SharePoint itself saves the file again after this upload, as it does after some in the browser."""
     return events.kind[row] == "upload" and not _syncs(events, row) and events.seed[row] % 4 == 0
 
 
 def follow_up_time(events: Events, row: int) -> int:
-    """Return when the save that follows an upload took place, in µs UTC: one or two seconds later."""
+    """Return the time of the save that follows an upload, in µs UTC: one or two seconds later."""
     return int(events.time[row]) + (1 + events.seed[row] % 2) * SECOND
 
 
 def records(events: Events, rows: list[int]) -> list[dict[str, Any]]:
-    """The records of a blob; the times in them are UTC without a zone."""
+    """Return the records of a blob; times in them are UTC without a zone."""
     made: list[dict[str, Any]] = []
     for row, time in zip(rows, write_times(events.time[rows]), strict=True):
         kind = events.kind[row]
@@ -108,7 +108,7 @@ def _account(actor: Person) -> tuple[str, str, int]:
 def _base(events: Events, row: int, time: str, *, record_type: int, operation: str, workload: str) -> dict[str, Any]:
     user_id, user_key, user_type = _account(events.actor(row))
     if "@" in user_id and events.seed[row] % 8 == 1:
-        # Microsoft spells the same account in more than one way.
+        # Microsoft writes the same account in more than one way.
         user_id = user_id[:1].upper() + user_id[1:]
     record = {
         "CreationTime": time,
@@ -183,7 +183,7 @@ def _located(events: Events, row: int, time: str, record_type: int, operation: s
 
 
 def _follow_up(events: Events, row: int, upload: dict[str, Any]) -> dict[str, Any]:
-    """SharePoint's own save of a file just uploaded: the user's in name, from an address of Microsoft's."""
+    """Return SharePoint's own save of a new upload: in the user's name, from an address of Microsoft."""
     record = {name: value for name, value in upload.items() if not name.startswith("Application")}
     return record | {
         "CreationTime": write_time(follow_up_time(events, row))[:-1],
@@ -213,7 +213,7 @@ def _sign_in_record(events: Events, row: int, time: str) -> dict[str, Any]:
         record["UserId"] = "Not Available"
     detail = "UserError" if failed else "Success"
     record |= {
-        # The directory calls some failures a success: the operation decides.
+        # The directory marks some failures as a success: the operation decides.
         "ResultStatus": "Success" if not failed or events.seed[row] % 3 == 0 else "Failed",
         "ObjectId": guid(digest("application", "portal")),
         "AzureActiveDirectoryEventType": 1,
@@ -237,7 +237,7 @@ def _sign_in_record(events: Events, row: int, time: str) -> dict[str, Any]:
 
 
 def _directory_record(events: Events, row: int, time: str) -> dict[str, Any]:
-    """A change that an administrator made to the account concerned, which is the record's object."""
+    """Return an administrator's change of an account, which is the record's object."""
     subject, admin = person(events.user[row]), person(admin_email())
     record = _base(
         events,
@@ -292,6 +292,6 @@ def _alert_record(events: Events, row: int, time: str) -> dict[str, Any]:
         "EntityType": "User",
         "AlertEntityId": subject,
         "AlertLinks": [],
-        # A JSON text within the JSON.
+        # JSON text inside the JSON.
         "Data": json.dumps(data, separators=(",", ":")),
     }

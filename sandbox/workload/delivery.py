@@ -1,7 +1,7 @@
-"""Delivery of events to the API: late, now and then twice, sometimes without a size.
+"""Delivery of events to the API: late, sometimes twice, sometimes without a size.
 
-Belongs here: what the providers' logs do to events, whatever the events are. Lateness comes in batches
-(what one user did within half an hour shows up together), as it does in practice. Dropbox gives no event
+Belongs here: the effects of the providers' logs on any events. Lateness comes in batches (the events of one user
+within half an hour appear together), as it does in practice. Dropbox gives no event
 id, so only the other providers deliver an event twice.
 """
 
@@ -20,7 +20,7 @@ _TWICE = 0.004
 _BATCH = 30 * MINUTE
 _VERY_LATE = 2  # batches of Office 365 that take 30 hours
 
-# By provider: share of batches, least and most time until they are published.
+# By provider: share of batches, shortest and longest delay until publication.
 _LATENESS = {
     "box": ((0.98, 20 * SECOND, 2 * MINUTE), (0.02, 2 * MINUTE, 20 * MINUTE)),
     "dropbox": ((0.6, 2 * MINUTE, 30 * MINUTE), (0.38, 30 * MINUTE, 5 * HOUR), (0.02, 5 * HOUR, 24 * HOUR)),
@@ -40,7 +40,7 @@ def event_ids(rng: np.random.Generator, count: int) -> Texts:
 
 
 def deliver(rng: np.random.Generator, events: Events) -> Events:
-    """Draw lateness, missing sizes, vanished files and double deliveries; rows sorted by time.
+    """Draw lateness, missing sizes, deleted files and double deliveries; return rows sorted by time.
 
     Events that have their own `published_at` keep it.
     """
@@ -56,7 +56,7 @@ def deliver(rng: np.random.Generator, events: Events) -> Events:
 
 
 def _published(rng: np.random.Generator, events: Events) -> Integers:
-    """Draw when each event is published: one lateness a batch, and a few seconds of spread in it."""
+    """Draw when each event is published: one delay per batch, with a few seconds of spread."""
     published = events.time.copy()
     for provider, shares in _LATENESS.items():
         rows = np.flatnonzero(events.provider == provider)
@@ -77,15 +77,15 @@ def _published(rng: np.random.Generator, events: Events) -> Integers:
 
 
 def _size_in_log(rng: np.random.Generator, events: Events) -> Integers:
-    """Draw where the log departs from the provider's habit: one size in a hundred is dropped, OneDrive sync logs it."""
+    """Draw deviations from the provider's habit: one size in a hundred is missing, OneDrive sync logs sizes."""
     usual = np.isin(events.provider.astype(str), ("box", "dropbox"))
     dropped = usual & (rng.random(len(events)) < _SIZE_MISSING)
-    told = (events.provider == "office365") & (events.app == SYNC_APP)
-    return np.where(dropped, 0, np.where(told, 1, -1))
+    logged = (events.provider == "office365") & (events.app == SYNC_APP)
+    return np.where(dropped, 0, np.where(logged, 1, -1))
 
 
 def _gone(rng: np.random.Generator, events: Events) -> Integers:
-    """Draw which files have vanished since: all events of a file agree."""
+    """Draw which files were deleted for good since; all events of a file agree."""
     files = zip(events.provider, events.user, events.folder, events.file_name, strict=True)
     number: dict[tuple[object, ...], int] = {}
     file = np.fromiter((number.setdefault(key, len(number)) for key in files), np.int64, len(events))

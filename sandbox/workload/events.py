@@ -1,7 +1,7 @@
-"""Columns of events while a workload is being made.
+"""Columns of events during the making of a workload.
 
-Belongs here: the container that generators and scenarios fill, and its way into a workload table.
-Times are UTC milliseconds since 1970, sizes bytes; text that is absent is None, a size that is absent -1.
+Belongs here: the container that generators and scenarios fill, and its conversion to a workload table.
+Times are UTC milliseconds since 1970, sizes are bytes; a missing text is None, a missing size -1.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,7 +55,7 @@ class Events:
 
     @classmethod
     def make(cls, time: npt.ArrayLike, **columns: Any) -> Self:
-        """Make events at the times given; a single value fills its whole column, an absent one is empty.
+        """Make events at the given times; a single value fills its whole column, a missing column is empty.
 
         Raises:
             ValueError: a column has another length than `time`.
@@ -76,7 +76,7 @@ class Events:
 
     @classmethod
     def join(cls, parts: Iterable[Self]) -> Self:
-        """Put events one after the other."""
+        """Concatenate events."""
         kept: Sequence[Self] = tuple(parts) or (cls.make(()),)
         return cls(**{f.name: np.concatenate([getattr(p, f.name) for p in kept]) for f in fields(cls)})
 
@@ -92,7 +92,7 @@ class Events:
         return int(self.time.size)
 
     def table(self) -> pa.Table:
-        """Convert the events to a workload table, in the order they are in."""
+        """Convert the events to a workload table in their order."""
         columns = []
         for field in SCHEMA:
             values = getattr(self, field.name)

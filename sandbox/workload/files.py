@@ -1,7 +1,7 @@
 """Sizes, names and folders of files.
 
-Belongs here: file classes with sizes by the generalised Pareto distribution, the mix of classes that a
-kind of user has, and plausible names. Sizes are bytes.
+Belongs here: file classes with sizes from the generalised Pareto distribution, the mix of classes for each
+kind of user, and plausible names. Sizes are bytes.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 CAP = 450_000_000
-"""No file but a video is larger: files over 25 MB then carry most of the bytes, as measured elsewhere."""
+"""Largest size of any file except videos: files over 25 MB then hold most of the bytes, as measured elsewhere."""
 
 VIDEO_CAP = 10_000_000_000
 
@@ -35,9 +35,9 @@ class FileClass:
     Attributes:
         shape: Of the generalised Pareto distribution; over 1 its mean is infinite, hence the caps.
         scale: In bytes.
-        floor: Least size in bytes (an empty picture does not exist).
+        floor: Smallest size in bytes (an empty picture does not exist).
         cap: Largest size in bytes.
-        extensions: With the stems, what names are made of.
+        extensions: Extensions of its file names.
     """
 
     name: str
@@ -108,7 +108,7 @@ def draw_sizes(rng: np.random.Generator, classes: Integers, factor: Any = 1.0) -
     Args:
         rng: Source of randomness.
         classes: Positions in `CLASSES`.
-        factor: Times how large the files of this upload's user are, one for all or one each.
+        factor: Factor for the sizes of each upload's user, one for all or one each.
     """
     shape = np.array([c.shape for c in CLASSES])[classes]
     scale = np.array([c.scale for c in CLASSES])[classes] * factor

@@ -1,7 +1,7 @@
-"""The workload file: what it holds, and how it is read and written.
+"""Workload files: schema, reading and writing.
 
 Belongs here: the schema of a workload, its checks, Parquet and CSV in and out, the labels beside it.
-Does not belong here: making events (`sandbox.workload.making`) or serving them (the stand-ins).
+Does not belong here: making events (`sandbox.workload.making`) or serving them.
 
 A workload is one row per audit event. All times are UTC, all sizes are bytes.
 """
@@ -71,7 +71,7 @@ SCHEMA = pa.schema(
         pa.field("country", pa.string()),
         pa.field("app", pa.string()),
         pa.field("event_id", pa.string()),  # repeated: the same event delivered again
-        pa.field("address", pa.string()),  # what the log shows of the user, "-" for none; null: the user's own
+        pa.field("address", pa.string()),  # the user's address in the log, "-" for none; null: the user's own
     ]
 )
 """Columns of a workload in their order. In a table made by `read_workload` an empty text is null."""
@@ -84,7 +84,7 @@ _TIME_REMEDY = "write it as 2026-01-05T09:30:00Z (UTC; an offset such as +01:00 
 
 
 class WorkloadError(ValueError):
-    """A workload or labels file that can't be used: says which column, which row and what to do."""
+    """A workload or labels file can't be used; the message names column, row and remedy."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Label:
 
     Attributes:
         incident_id: Unique in the file.
-        scenario: What it imitates, the name of the function that made it.
+        scenario: Name of the function that made it.
         malicious: False for a benign look-alike.
         expected: `alert` (Informational or Low), `suspicious` (the Low variation), `miss` (known to be
             missed) or `quiet` (no alert may come).
@@ -140,7 +140,7 @@ def read_workload(path: Path) -> pa.Table:
 
 
 def write_workload(table: pa.Table, path: Path) -> None:
-    """Write a workload (`SCHEMA`) as Parquet or CSV, by the file's ending; the same rows, the same bytes.
+    """Write a workload (`SCHEMA`) as Parquet or CSV, by the file's ending; the same rows give the same bytes.
 
     Raises:
         WorkloadError: the ending is neither, or the table is not a workload.

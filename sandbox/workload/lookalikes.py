@@ -1,8 +1,8 @@
-"""Uploads that only look like an incident: one function a look-alike, as in `sandbox.workload.scenarios`.
+"""Uploads that only look like an incident: one function per look-alike, as in `sandbox.workload.scenarios`.
 
-Belongs here: harmless mass uploads and the routine of service accounts. Some can't be told from an incident
-by an audit log (a migration): they are expected to raise an alert, which an analyst closes. Those with a
-rhythm, or with no new upload behind them, are expected to stay quiet.
+Belongs here: harmless mass uploads and the routine of service accounts. An audit log can't distinguish some of
+them (a migration) from an incident: they are expected to raise an alert, which an analyst closes. Regular ones,
+and those without a new upload, are expected to stay quiet.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ SERVICES = (_BACKUP, _SIGNING, _EXPORT, _BUILDS, _RECORDS, _SCANS, _TILLS)
 
 @dataclass(frozen=True)
 class _Work:
-    """A piece of routine: so many files of about so many bytes each, from an hour (UTC) on, for so long.
+    """A routine: number of files, their approximate size in bytes, first hour (UTC) and duration.
 
     Attributes:
         spread: Share by which the number of files varies from time to time.
@@ -118,7 +118,7 @@ def shared_accounts(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene
 def video_editor(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """An editor delivers about a gigabyte of film every working day.
 
-    Quiet: far over everybody else's uploads, as always for this user.
+    Quiet: far above all other users, but usual for this user.
     """
     person = stage.pick(providers, before=stage.end, personas=("video", "heavy"))
     work = _Work((15 - person.offset) % 24, 4, 50, 2.5e8, "/Film/Delivery", "mp4", spread=0.25)
@@ -131,7 +131,7 @@ def video_editor(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 def migration(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """Somebody moves a file server to the cloud: 4,000 files in one working day.
 
-    Raises an alert that an analyst closes: the log can't tell it from a theft.
+    Raises an alert that an analyst closes: the log can't distinguish it from a theft.
     """
     (provider,) = providers
     person = stage.pick(providers, before=stage.start + day * DAY, personas=("regular", "heavy"))
@@ -224,12 +224,12 @@ def feed_replay(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     note = "45 uploads delivered seven times under the same event ids"
     begin = stage.start + day * DAY
     label = stage.label(feed_replay, person, events, expected="quiet", note=note, malicious=False)
-    # nothing but the replayed session shall decide whether this user stays quiet
+    # only the replayed session decides whether this user stays quiet
     return Scene(events, (label,), ((person.email, begin, begin + 2 * DAY),))
 
 
 def _routine(stage: Stage, person: Person, day: int, work: _Work) -> Events:
-    """Make one day's uploads of a piece of routine."""
+    """Make one day's uploads of a routine."""
     count = max(1, round(work.files * stage.rng.uniform(1 - work.spread, 1 + work.spread)))
     serial = stage.rng.integers(0, 16**6, count)
     names = np.array(
@@ -250,7 +250,7 @@ def working_days(stage: Stage, day: int) -> list[int]:
 
 
 def _again(stage: Stage, uploads: Events, at: int, minutes: int) -> Events:
-    """Upload the same files again within so many minutes; each file once, in its latest state."""
+    """Upload the same files again within this number of minutes; each file once, in its latest state."""
     latest = {(f, n): row for row, (f, n) in enumerate(zip(uploads.folder, uploads.file_name, strict=True))}
     files = uploads.take(sorted(latest.values()))
     times = at + np.sort(stage.rng.uniform(0, minutes * MINUTE, len(files))).astype(np.int64)

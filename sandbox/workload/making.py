@@ -1,6 +1,6 @@
-"""Makes a workload: an organisation's uploads over some weeks, with labelled incidents among them.
+"""Generator of workloads: an organisation's uploads over some weeks, with labelled incidents among them.
 
-Belongs here: putting the parts together, and the command. All randomness comes from the seed; the same
+Belongs here: the combination of the parts, and the command. All randomness comes from the seed; the same
 arguments give the same bytes.
 """
 
@@ -30,7 +30,7 @@ from sandbox.workload.stats import describe
 __all__ = ["FEWEST_DAYS", "add_command", "make_workload"]
 
 FEWEST_DAYS = 45
-"""Incidents need a source past its activation, and some of them weeks of history before."""
+"""Shortest workload with incidents: they need a source past its activation, and some need weeks of history."""
 
 _ORGANISATION, _ORDINARY, _SCENES, _DELIVERY, _RENAMES = range(5)
 
@@ -73,7 +73,7 @@ def make_workload(
         scenes = _play(stage, seed, saves=saves)
         events = _add(events, scenes)
         labels = _number(scenes)
-    # providers but Google tell whole seconds
+    # all providers except Google log whole seconds
     whole = np.where(events.provider == "google_workspace", events.time, events.time // 1_000 * 1_000)
     events = events.having(time=whole)
     events = events.take((events.time >= first) & (events.time < first + days * DAY))
@@ -111,7 +111,7 @@ def add_command(app: typer.Typer) -> None:
 
 def _play(stage: Stage, seed: int, *, saves: bool) -> list[Scene]:
     """Play all programmes; each scene has a stream of randomness of its own."""
-    # what needs a particular kind of user chooses first, and what takes anybody last
+    # scenes that need a particular kind of user choose first, those that accept any user last
     entries = (*workload_lookalikes.PROGRAMME, *reversed(scenarios.PROGRAMME))
     if saves:
         entries += workload_saves.PROGRAMME
@@ -126,7 +126,7 @@ def _play(stage: Stage, seed: int, *, saves: bool) -> list[Scene]:
 
 
 def _add(ordinary: Events, scenes: Sequence[Scene]) -> Events:
-    """Remove what scenes silence and add what they bring."""
+    """Remove the events that scenes silence, and add their own."""
     kept = np.ones(len(ordinary), dtype=bool)
     for scene in scenes:
         for user, begin, end in scene.silent:

@@ -1,7 +1,7 @@
 """Activity of people on ordinary days.
 
 Belongs here: sessions of uploads, edits, downloads, deletions and shares, sign-ins, and the small noise of
-any organisation (failed sign-ins, new devices, business travel, an alert about nothing). Incidents and
+any organisation (failed sign-ins, new devices, business travel, false alerts). Incidents and
 look-alikes are `sandbox.workload.scenarios` and `sandbox.workload.lookalikes`.
 
 Users are heavy-tailed: a few upload most, most upload now and then. Activity follows the week and the
@@ -35,7 +35,7 @@ _SECOND_PROVIDER = 0.3
 
 @dataclass(frozen=True, eq=False)
 class _Sessions:
-    """Sessions as columns: who (position in `people`), where, when (UTC ms) and from which network."""
+    """Sessions as columns: person (position in `people`), provider, time (UTC ms) and network."""
 
     person: Integers
     provider: Texts
@@ -59,7 +59,7 @@ def make_ordinary(rng: np.random.Generator, organisation: Organisation, start: i
 
     Args:
         rng: Source of all randomness.
-        organisation: Who there is.
+        organisation: Its members.
         start: First midnight, UTC ms.
         days: How many days.
     """
@@ -79,7 +79,7 @@ def make_ordinary(rng: np.random.Generator, organisation: Organisation, start: i
 
 
 def _sessions(rng: np.random.Generator, people: tuple[Person, ...], start: int, days: int) -> _Sessions:
-    """Draw who works when: active days first, then one or more sessions on each."""
+    """Draw the working times: active days first, then one or more sessions on each."""
     first_weekday = (start // DAY + 3) % 7  # 1970-01-01 was a Thursday
     week = _WEEK[(first_weekday + np.arange(days)) % 7]
     accounts = [(i, p, rank) for i, one in enumerate(people) for rank, p in enumerate(one.providers)]
@@ -227,7 +227,7 @@ def _handling(rng: np.random.Generator, people: tuple[Person, ...], sessions: _S
         file = first[session] + (rng.random(session.size) * length[session]).astype(np.int64)
         later = rng.exponential(20 * MINUTE, session.size).astype(np.int64)
         time = sessions.time[session] + later
-        there = uploads.time[file] < time  # what is not yet there can't be fetched
+        there = uploads.time[file] < time  # a file can't be downloaded before it was uploaded
         session, file, time = session[there], file[there], time[there]
         parts.append(
             Events.make(
@@ -258,7 +258,7 @@ def _sign_ins(rng: np.random.Generator, people: tuple[Person, ...], sessions: _S
 
 
 def _noise(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sessions) -> Events:
-    """Draw what looks like a sign and mostly is not: devices, password resets, MFA changes, alerts."""
+    """Draw mostly harmless signs of a compromise: new devices, password resets, MFA changes, alerts."""
     users = np.array([one.email for one in people], dtype=object)[sessions.person]
     parts = []
     for kind, share, providers in (
@@ -274,7 +274,7 @@ def _noise(rng: np.random.Generator, people: tuple[Person, ...], sessions: _Sess
 
 
 def _anonymous(rng: np.random.Generator, start: int, days: int) -> Events:
-    """Draw files that somebody without an account drops through a link: about one a day."""
+    """Draw files that people without an account upload through a link: about one a day."""
     count = int(rng.poisson(1.1 * days))
     classes = draw_classes(rng, np.full(count, "office", dtype=object))
     numbers = rng.integers(0, 50, count)

@@ -1,4 +1,4 @@
-"""Members of the made-up organisation.
+"""Members of the simulated organisation.
 
 Belongs here: people with their office, habits, providers, clients and networks; service accounts and
 guests. Addresses come from ranges reserved for documentation and benchmarks. Offices keep a fixed offset
@@ -21,7 +21,7 @@ APPS = {
     "google_workspace": ("Google Drive for desktop", "Google Drive Web", "Google Drive for iOS"),
     "office365": ("OneDrive SyncEngine", "SharePoint Online Web", "Microsoft Teams", "Microsoft Office"),
 }
-"""Clients by provider, as its log names them (Dropbox tells only which kind of client it was)."""
+"""Clients by provider, as its log names them (Dropbox logs only the kind of client)."""
 
 SYNC_APP = APPS["office365"][0]
 _APP_SHARES = {
@@ -35,7 +35,7 @@ _APP_SHARES = {
 _MAIN = {"box": 0.22, "dropbox": 0.2, "google_workspace": 0.26, "office365": 0.32}
 _SECOND, _THIRD = 0.35, 0.04
 
-_MOST = 50_000  # addresses are reserved for so many
+_MOST = 50_000  # upper bound of the reserved addresses
 
 _FIRST = (
     "ada", "ben", "carla", "dmitri", "elif", "farid", "grace", "hugo", "ines", "jonas", "kavya", "liam",
@@ -101,7 +101,7 @@ class Persona:
 
     Attributes:
         share: Of all people.
-        rate: Least and largest share of working days on which such a person is active.
+        rate: Smallest and largest share of working days on which such a person is active.
         files: Median number of uploads in a session that has any.
     """
 
@@ -136,7 +136,7 @@ class Person:
         networks: The usual one first.
         rate: Share of working days on which the person is active.
         files: Median number of uploads in a session that has any.
-        largeness: Times how large the person's files are against everybody's.
+        largeness: Factor for the sizes of the person's files.
         mix: Key of `sandbox.workload.files.MIXES`.
         offset: Hours east of UTC.
     """
@@ -169,7 +169,7 @@ class Organisation:
 
 
 def make_organisation(rng: np.random.Generator, people: int) -> Organisation:
-    """Make an organisation of so many people, and its guests."""
+    """Make an organisation of this size, with its guests."""
     if not 0 < people <= _MOST:
         raise ValueError(f"people must lie between 1 and {_MOST:,}, not {people:,}")
     names = rng.permutation(max(people, len(_FIRST) * len(_LAST)))
@@ -194,7 +194,7 @@ def make_organisation(rng: np.random.Generator, people: int) -> Organisation:
 
 
 def _by_share(rng: np.random.Generator, shares: dict[str, float], count: int) -> list[str]:
-    """Hand out so many values in proportion to their shares (each at least once where there is room)."""
+    """Distribute values in proportion to their shares (each at least once if `count` allows)."""
     total = sum(shares.values())
     edges = np.cumsum([share / total for share in shares.values()])
     chosen = np.searchsorted(edges[:-1], (np.arange(count) + 0.5) / count, side="right")

@@ -1,6 +1,6 @@
 """Changes of people's addresses: renames in the middle of a workload, aliases, and accounts without an address.
 
-Belongs here: what the log shows of a user. Nobody uploads anything else for it.
+Belongs here: the addresses that the log shows. The uploads stay the same.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from sandbox.workload.people import Person
 __all__ = ["relabel"]
 
 _RENAMED, _ALIASED, _UNNAMED = 0.2, 0.1, 0.1
-_DROPBOX_DAYS = 10  # so long at most until a rename reaches Dropbox
+_DROPBOX_DAYS = 10  # longest delay until a rename reaches Dropbox
 _SEEN_BY_ALIAS, _WITHOUT_ADDRESS = 0.3, 0.5
-_NAMELESS = ("box", "office365")  # whose events carry an id and sometimes no address
+_NAMELESS = ("box", "office365")  # providers whose events carry an id and sometimes no address
 
 
 def relabel(rng: np.random.Generator, events: Events, people: tuple[Person, ...], first: int, days: int) -> Events:

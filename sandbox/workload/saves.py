@@ -1,6 +1,6 @@
-"""Files that are saved over and over by autosave and by a sync client: look-alikes, as in `workload_lookalikes`.
+"""Files that autosave and a sync client save repeatedly: look-alikes, as in `sandbox.workload.lookalikes`.
 
-Belongs here: what makes many events of few files. An upload is counted by its file, so all of it stays quiet.
+Belongs here: scenes with many events of few files. Uploads are counted by file, so all of them stay quiet.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ __all__ = ["PROGRAMME"]
 
 _DOCUMENTS = {"box": "pptx", "google_workspace": "docx", "office365": "xlsx"}
 _SYNCED = 14
-"""Files that the sync client's folder holds."""
+"""Number of files in the sync client's folder."""
 
 
 def autosave(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
@@ -57,7 +57,7 @@ def sync_client(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 
 
 def _session(stage: Stage, person: Person, provider: str, date: int) -> Events:
-    """Make one document, and its saves: one about every minute, a little larger each time."""
+    """Make one document and its saves: about one per minute, each slightly larger."""
     count = int(stage.rng.integers(60, 200))
     begin = stage.moment(date, person, 9, 13)
     times = begin + np.arange(count) * MINUTE + stage.rng.integers(0, 20 * SECOND, count)

@@ -1,6 +1,6 @@
-"""Incidents: one function a scenario, each of which stages it once and says what to expect.
+"""Incidents: one function per scenario, which stages it once and states the expected result.
 
-Belongs here: mass uploads that a detector is to find, and those it is known to miss. Uploads that only
+Belongs here: mass uploads that a detector must find, and those that it is known to miss. Uploads that only
 look like an incident are `sandbox.workload.lookalikes`.
 
 Every function takes the stage, the day on which the scene begins (0 is the workload's first) and the
@@ -47,7 +47,7 @@ def many_small_files(stage: Stage, day: int, providers: tuple[str, ...]) -> Scen
 def split_over_windows(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """A burst of 80 minutes laid over the boundary of two fixed three-hour windows.
 
-    Found because windows slide: one of them holds the burst whole.
+    Found because windows slide: one of them contains the whole burst.
     """
     (provider,) = providers
     person = stage.pick(providers, before=stage.start + day * DAY)
@@ -117,7 +117,7 @@ def new_client(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 def new_country(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """A sign-in from a country the user was never in, then archives from there.
 
-    Found by volume. Only Dropbox and Google tell the country, the others no more than the address.
+    Found by volume. Only Dropbox and Google log the country; the others log only the address.
     """
     (provider,) = providers
     person = stage.pick(providers, before=stage.start + day * DAY)
@@ -130,7 +130,7 @@ def new_country(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 
 
 def dormant_returns(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
-    """An account that lay still for at least 20 days signs in from abroad and uploads in bulk.
+    """An account that was dormant for at least 20 days signs in from abroad and uploads in bulk.
 
     Suspicious: dormant and from an unknown network, two weak signs.
     """
@@ -211,7 +211,7 @@ def provider_warned(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene
 def new_joiner(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
     """Somebody in the first week of employment uploads 1,400 files and 6 GB.
 
-    Found without a baseline of the user's own: what is normal in the organisation stands in.
+    Found without a baseline of the user: the organisation's is used instead.
     """
     (provider,) = providers
     person = stage.pick(providers, before=stage.end, personas=("regular", "heavy"))
@@ -244,7 +244,7 @@ def leaver(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
 
 
 def personal_surge(stage: Stage, day: int, providers: tuple[str, ...]) -> Scene:
-    """A moderately active user uploads five times the most that this user ever did in three hours.
+    """A moderately active user uploads five times their own maximum of three hours.
 
     A hard case: unusual for the user, not large for the organisation.
     """

@@ -20,7 +20,7 @@ __all__ = ["Entry", "Scene", "Stage", "as_datetime", "spread"]
 
 _ELSEWHERE = ("BR", "VN", "RO", "NG", "UA", "ID", "EG", "KZ")
 _ENOUGH = 300
-"""People among whom each scene of the usual programme finds its cast."""
+"""Number of people that is enough for the cast of every scene."""
 _STEMS = ("export", "backup", "archive", "data", "projects", "share", "old-laptop", "q4")
 
 
@@ -30,7 +30,7 @@ class Scene:
 
     Attributes:
         events: To be added to the ordinary ones.
-        labels: What happened; without incident ids, which the programme gives.
+        labels: Labels of the incidents, without incident ids; the programme sets these.
         silent: (email, from, until) in UTC ms: ordinary events of that user that did not happen.
     """
 
@@ -45,7 +45,7 @@ class Entry:
 
     Attributes:
         play: The scenario.
-        providers: Where it plays.
+        providers: Its providers.
         earliest: First day (0 is the workload's first) on which it may begin.
         span: Days it takes.
         latest: Last day on which it may begin; None leaves that to the length of the workload.
@@ -67,7 +67,7 @@ class Stage:
         start: First midnight of the workload, UTC ms.
         days: Length of the workload.
         taken: Emails that a scene already uses.
-        uploads: Rows of the ordinary uploads and edits by (email, provider), in order of time.
+        uploads: Rows of the ordinary uploads and edits by (email, provider), ordered by time.
     """
 
     rng: np.random.Generator
@@ -107,13 +107,13 @@ class Stage:
         """Choose a user of these providers that no other scene uses.
 
         Args:
-            providers: The user has an account at each and uploaded to the first before.
+            providers: The user has an account at each, and uploaded to the first before.
             before: UTC ms until which that upload counts.
             personas: Kinds of people to choose from.
             fits: A further condition.
 
         Raises:
-            ValueError: nobody is left who fits.
+            ValueError: No suitable user is left.
         """
         able = [
             person
@@ -135,7 +135,7 @@ class Stage:
         return person
 
     def uploads_of(self, person: Person, provider: str, before: int) -> Events:
-        """Return the user's ordinary uploads and edits at a provider until then, by time."""
+        """Return the user's ordinary uploads and edits at a provider before a time, ordered by time."""
         return self.ordinary.take(self._rows(person, provider, before))
 
     def _rows(self, person: Person, provider: str, before: int) -> Integers:
@@ -206,14 +206,14 @@ class Stage:
         app: str | None = None,
         total: int = 0,
     ) -> Events:
-        """Upload so many ordinary-looking files, spread over so many minutes from `at`.
+        """Upload a number of ordinary-looking files, spread over some minutes from `at`.
 
         They have `total` bytes together; 0 leaves their sizes as drawn.
         """
         classes = draw_classes(self.rng, np.full(count, "office", dtype=object))
         sizes = draw_sizes(self.rng, classes)
         if total:
-            even = np.sqrt(sizes.astype(np.float64))  # keeps one giant from carrying the sum
+            even = np.sqrt(sizes.astype(np.float64))  # keeps one huge file from dominating the sum
             sizes = np.maximum(1, even / even.sum() * total).astype(np.int64)
         times = at + np.sort(self.rng.uniform(0, minutes * MINUTE, count)).astype(np.int64)
         names = draw_names(self.rng, classes, 5_000 + np.arange(count))

@@ -1,4 +1,4 @@
-"""Figures of a workload, to compare with what was measured on real organisations.
+"""Statistics of a workload, for comparison with measurements of real organisations.
 
 Belongs here: counts, windows and concentration, as text for people.
 """
@@ -47,7 +47,7 @@ def describe(table: pa.Table, labels: Sequence[Label]) -> str:
 
 
 def gini(values: np.ndarray) -> float:
-    """Return the Gini coefficient of values of at least zero: 0 all alike, near 1 all with one."""
+    """Return the Gini coefficient of non-negative values: 0 if all are equal, near 1 if one holds everything."""
     ordered = np.sort(values.astype(np.float64))
     ranks = np.arange(1, ordered.size + 1)
     return float(2 * (ranks * ordered).sum() / (ordered.size * ordered.sum()) - (ordered.size + 1) / ordered.size)

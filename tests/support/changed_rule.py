@@ -1,4 +1,4 @@
-"""What the product says and does under the rule that it finds: run by a test with a changed copy of the rule.
+"""Output and behaviour of the product under the installed rule; a test runs it with a changed copy of the rule.
 
 Run: ``python -m tests.support.changed_rule`` with the copy of ``detection`` before the project in ``PYTHONPATH``.
 """
@@ -48,7 +48,7 @@ def _finding() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print what is said and found, as one JSON object."""
+    """Print texts and findings as one JSON object."""
     figures = (
         "ann@example.com",
         ("box",),
@@ -68,7 +68,7 @@ def main() -> None:
     window = Window._make([*figures, 900, "people", Parameters().training_days])
     halves = [("box", "two@example.com", DAY + timedelta(hours=hour), 40, 10) for hour in (9, 12)]
     shown = variation(suspicious=False)
-    told = {
+    output = {
         "parameters": Parameters().model_dump(),
         "sentence": sentence(window),
         "names": [shown.name, variation(suspicious=True).name, FLOOD.name],
@@ -80,7 +80,7 @@ def main() -> None:
         "checks": {check.name: check.description for check in CATALOGUE},
         "assets": {table: described(table)["description"] for table in ("baselines", "scores", "alerts")},
     }
-    print(json.dumps(told, default=str))  # noqa: T201 -- the test reads it
+    print(json.dumps(output, default=str))  # noqa: T201 -- the test reads it
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Chromium without a window, which asks nothing of the network by itself."""
+    """Yield Chromium without a window, which sends no requests by itself."""
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=str(_CHROMIUM), args=_FLAGS)
         yield started

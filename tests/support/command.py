@@ -1,4 +1,4 @@
-"""The command in the process of the test: starting one of its own takes seconds, and most tests do not ask for it."""
+"""The command, run in the process of the test: starting its own takes seconds, and most tests do not need it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Said(NamedTuple):
 
 
 def say(*arguments: str, values: Mapping[str, str] | None = None) -> Said:
-    """Run ``uploadwatch`` with these arguments, and these variables on top of those of the process."""
+    """Run ``uploadwatch`` with these arguments, and these variables in addition to those of the process."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in (values or {}).items():

@@ -1,4 +1,4 @@
-"""A small deployment with alerts, copied for each test, so that something can be broken in it and run over again."""
+"""A small deployment with alerts, copied for each test, so that a test can damage it and run it again."""
 
 from __future__ import annotations
 
@@ -67,20 +67,20 @@ class Broken(Watched):
         now: datetime = END,
         providers: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
-        reconcile: bool = True,
+        late_data: bool = True,
         local: datetime | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> Ran:
-        """One run over the days from first to last, counted from 0.
+        """Run over the days from first to last, counted from 0.
 
         Args:
             first: First day.
             last: Last day.
             now: The present as the providers see it.
             providers: Sources that are configured; empty: all of the deployment.
-            overrides: Resources in place of the usual ones.
-            reconcile: Whether all that is not final is pulled again.
-            local: What the host's clock shows, where it differs.
+            overrides: Resources that replace the usual ones.
+            late_data: Whether the run is a late-data re-pull.
+            local: Time of the host's clock, if it differs.
             settings: Variables that differ.
         """
         self._stand_in.set_clock(now)
@@ -95,7 +95,7 @@ class Broken(Watched):
                 instance=instance,
                 tags=range_tags(FIRST + timedelta(days=first), FIRST + timedelta(days=last)),
                 run_config={
-                    **run_config(configured(values), reconcile=reconcile).to_config_dict(),
+                    **run_config(configured(values), late_data=late_data).to_config_dict(),
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
                 raise_on_error=False,
@@ -107,21 +107,21 @@ class Broken(Watched):
         return Ran(result, log)
 
     def raw(self, provider: str, day: int) -> list[Path]:
-        """The raw files of a day."""
+        """Return the raw files of a day."""
         directory = self.lake / provider / "audit_events" / f"day={FIRST + timedelta(days=day)}"
         return sorted(directory.glob("*.ndjson.zst"))
 
     def partition(self, table: str, day: int) -> Path:
-        """The directory of a partition."""
+        """Return the directory of a partition."""
         return self.lake / table / f"day={FIRST + timedelta(days=day)}"
 
     def states(self) -> dict[str, str]:
-        """State of each alert in the ledger, by user."""
+        """Return the state of each alert in the ledger, by user."""
         return dict(self.query("SELECT \"user\", state FROM read_parquet('{lake}/published.parquet')"))
 
 
 def made_workload(path: Path) -> Path:
-    """Two bursts at Box and one at Dropbox."""
+    """Write a workload with two bursts at Box and one at Dropbox."""
     events = [
         *burst("box", "one@example.com", moment(3, 10), files=700, minutes=50),
         *burst("dropbox", "two@example.com", moment(3, 22.5), files=900, minutes=170),
@@ -131,7 +131,7 @@ def made_workload(path: Path) -> Path:
 
 
 def made_home(root: Path, providers: Sequence[str] = PROVIDERS) -> Path:
-    """A home after one calm run, and the workload that it was played from beside it."""
+    """Make a home with one calm run, and its workload beside it."""
     workload = made_workload(root / "workload.parquet")
     with sandbox(workload, root / "home" / "sandbox", now=moment(0, 0)) as stand_in:
         calm = Broken(Home(root / "home"), stand_in, providers)
@@ -143,7 +143,7 @@ def made_home(root: Path, providers: Sequence[str] = PROVIDERS) -> Path:
 
 @contextmanager
 def standing(made: Path, copy: Path, providers: Sequence[str] = PROVIDERS) -> Iterator[Broken]:
-    """A copy of a made home, with its sandbox running."""
+    """Yield a copy of a made home, with its sandbox running."""
     shutil.copytree(made / "home", copy, dirs_exist_ok=True)
     with sandbox(made / "workload.parquet", copy / "sandbox", now=moment(0, 0)) as stand_in:
         yield Broken(Home(copy), stand_in, providers)

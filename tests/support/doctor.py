@@ -1,4 +1,4 @@
-"""The doctor's questions to a sandbox with three weeks of history, and the faults that are in play meanwhile."""
+"""The doctor's checks against a sandbox with three weeks of history, with or without faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def token_of(provider: str) -> str:
 
 
 def history(providers: Sequence[str], days: int, until: datetime = NOW) -> list[dict[str, Any]]:
-    """An upload and a sign-in every three hours of so many days."""
+    """Return an upload and a sign-in every three hours of this number of days."""
     rows = []
     for hours in range(1, days * 24, 3):
         stamp = f"{until - timedelta(hours=hours):%Y-%m-%dT%H:%M:%S}"
@@ -35,14 +35,14 @@ def history(providers: Sequence[str], days: int, until: datetime = NOW) -> list[
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """All four providers with three weeks of history; Office 365's subscriptions are not started yet."""
+    """Serve all four providers with three weeks of history; Office 365's subscriptions are not started yet."""
     with serving(tmp_path_factory.mktemp("doctor"), history(PROVIDERS, 21), NOW.isoformat()) as client:
         yield client
 
 
 @pytest.fixture
 def sandbox(served: Client) -> Iterator[Client]:
-    """The sandbox, without faults before and after."""
+    """Yield the sandbox, without faults before and after."""
     play(served)
     yield served
     play(served)
@@ -55,7 +55,7 @@ def play(client: Client, *faults: Fault) -> None:
 
 
 def settings(client: Client, **changed: str) -> dict[str, str]:
-    """The variables that the sandbox wrote, less its rates, which are beyond any quota."""
+    """Return the variables that the sandbox wrote, without its rates, which are beyond any quota."""
     kept = {name: value for name, value in client.environment.items() if not name.endswith("REQUESTS_PER_MINUTE")}
     return kept | changed
 
@@ -69,7 +69,7 @@ def ask(
     seconds: float = 60,
     **changed: str,
 ) -> dict[str, Finding]:
-    """The findings about one provider, by check."""
+    """Return the findings about one provider, by check."""
     found = examine(
         [provider], settings(client, **changed), now=now, clock=clock, activation=FORTNIGHT, seconds=seconds
     )

@@ -1,4 +1,4 @@
-"""What an SVG of the product shows: its texts, and where its bars and lines are."""
+"""Content of the product's SVGs: texts, and positions of bars and lines."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Drawn(NamedTuple):
 
 
 def read_svg(document: str) -> Drawn:
-    """Parse a picture; fail where it is no XML."""
+    """Parse a picture; fail if it is not XML."""
     root = ElementTree.fromstring(document)  # noqa: S314 -- our own
     assert root.tag == f"{_SVG}svg"
     shapes = []

@@ -1,4 +1,4 @@
-"""Forty events of a provider in every shape in which people save them: content, container, encoding, packing."""
+"""Forty events of a provider in every form in which people save them: content, container, encoding, packing."""
 
 from __future__ import annotations
 
@@ -213,5 +213,5 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
 
 
 def containers(provider: str) -> dict[str, Container]:
-    """Return the containers that a provider's events come in."""
+    """Return the containers of a provider's events."""
     return CONTAINERS | (OFFICE365_CONTAINERS if provider == "office365" else {})

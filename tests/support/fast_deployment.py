@@ -1,4 +1,4 @@
-"""The code location with a clock that runs as fast as the sandbox's is moved, and a short activation."""
+"""The code location with the sandbox's clock and a short activation."""
 
 from datetime import UTC, datetime
 
@@ -21,8 +21,8 @@ class SandboxClock(Clock):
     url: str
 
     def now(self) -> datetime:
-        told = requests.get(f"{self.url}/_sandbox/clock", timeout=30).json()["now"]
-        return datetime.fromisoformat(told).astimezone(UTC)
+        now = requests.get(f"{self.url}/_sandbox/clock", timeout=30).json()["now"]
+        return datetime.fromisoformat(now).astimezone(UTC)
 
 
 @dg.definitions

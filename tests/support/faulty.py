@@ -1,4 +1,4 @@
-"""Runs of the pull against the sandbox with faults in play, and what the lake holds afterwards."""
+"""Runs of the pull against the sandbox with faults, and the lake's content afterwards."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def of(*providers: str) -> pytest.MarkDecorator:
 
 
 def token_of(provider: str) -> str:
-    """Name of the API that gives the provider's tokens."""
+    """Return the name of the API that issues the provider's tokens."""
     return TOKEN.get(provider, f"{provider}_token")
 
 
@@ -54,8 +54,8 @@ class Pulled:
         checks: Outcomes of the checks, by name.
         metadata: Metadata of the audit events.
         manifest: The manifest of the day.
-        events: The lines that landed, with how often each is there.
-        uploads: The uploads that were read out of them; none where they were not read.
+        events: The landed lines with their counts.
+        uploads: The uploads read from them; none if they were not read.
     """
 
     checks: Mapping[str, dg.AssetCheckEvaluation]
@@ -66,13 +66,13 @@ class Pulled:
 
     @property
     def failure(self) -> str:
-        """Message of the check when the provider did not answer; "" when it did."""
+        """Return the check's message if the provider did not answer; "" if it did."""
         found = self.checks["pulled"]
         return "" if found.passed else found.description or ""
 
 
 def landed(manifest: Manifest) -> Counter[bytes]:
-    """The lines of a day."""
+    """Return the landed lines of a day."""
     found: Counter[bytes] = Counter()
     for path in manifest.files:
         with Path(path).open("rb") as file:
@@ -81,7 +81,7 @@ def landed(manifest: Manifest) -> Counter[bytes]:
 
 
 def read_uploads(path: Path) -> Counter[tuple[Any, ...]]:
-    """The uploads of a day."""
+    """Return the uploads of a day."""
     query = 'SELECT event_key, asset, "user", file_name, bytes FROM read_parquet(?)'
     with connect() as con:
         return Counter(con.execute(query, [str(path)]).fetchall())
@@ -94,7 +94,7 @@ class Provider:
         self.client, self.provider, self._folder = client, provider, folder
         self._earlier: dict[str, tuple[Path, Pulled]] = {}
         self._instance = dg.DagsterInstance.ephemeral()
-        # The whole day is one slice, so that it is plain which requests a fault meets.
+        # The whole day is one slice, so that it is clear which requests a fault affects.
         one_slice = {f"{provider.removesuffix('_workspace').upper()}_PARALLEL_SLICES": "1"}
         client.environment = {**client.environment, **one_slice}
         for name, value in client.environment.items():
@@ -123,7 +123,7 @@ class Provider:
     def pull(
         self, home: Path, *, now: str = NOW, read: bool = False, settings: Mapping[str, str] | None = None
     ) -> Pulled:
-        """A real run over the day: the audit events and their checks, and uploads where they are to be read."""
+        """Run over the day: the audit events and their checks, and the uploads if requested."""
         self.client.set_clock(now)
         values = {
             **self.client.environment,
@@ -158,11 +158,11 @@ class Provider:
 
 @contextmanager
 def provider_day(folder: Path, provider: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """A sandbox with one provider's day."""
+    """Yield a sandbox with one provider's day."""
     with serving(folder, rows(provider), NOW) as client:
         yield Provider(client, folder, provider, monkeypatch)
 
 
 def at(hour: int, minute: int = 0) -> datetime:
-    """A time of the day."""
+    """Return a time of the day."""
     return datetime(2026, 1, 5, hour, minute, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""An alert of Ann's on a history made here, for the tests of the reasons that make a user suspicious."""
+"""An alert about Ann on a generated history, for the tests of risk indicators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ COLUMNS = pa.schema(
 
 
 def event(kind: str, time: datetime, **other: Any) -> Event:
-    """One event of Ann's, from her desk and with her usual client unless told."""
+    """Return one event by Ann, by default from her desk and with her usual client."""
     usual = {
         "user": "ann@example.com",
         "provider": "box",
@@ -50,7 +50,7 @@ def many(count: int, kind: str, first: datetime, step: timedelta, **other: Any) 
 
 HISTORY = [
     *(event(kind, OPENS - n * DAY) for n in range(2, 62) for kind in ("sign_in", "upload")),
-    # Another user, by whom the logs are known to go back.
+    # Another user, whose events show how far the logs go back.
     *(event("upload", OPENS - n * DAY, user="ben@example.com") for n in range(2, 80)),
 ]
 BURST = many(5, "upload", OPENS + 5 * MINUTE, 10 * MINUTE)
@@ -64,7 +64,7 @@ def found(
     actor_class: str = "person",
     watch: Watch | None = None,
 ) -> dict[str, str]:
-    """Evidence by reason of Ann's alert that opens at ``OPENS``."""
+    """Return the evidence of Ann's alert that opens at ``OPENS``, by reason."""
     events = [*history, *burst]
     for more in extra:
         events += [more] if isinstance(more, dict) else more
@@ -114,11 +114,11 @@ ARCHIVES = [
 
 
 def saved_over(size: int | None, **other: Any) -> list[Event]:
-    """A save of this size over each of the archives, two minutes later."""
+    """Return a save of this size over each of the archives, two minutes later."""
     later = {"bytes": size, "size_source": "recovered", **other}
     return [{**row, "time": row["time"] + 2 * MINUTE, **later} for row in ARCHIVES]
 
 
 def unsized(source: str, **other: Any) -> list[Event]:
-    """The archives where their size is not known."""
+    """Return the archives with unknown sizes."""
     return [{**row, "bytes": None, "size_source": source, **other} for row in ARCHIVES]

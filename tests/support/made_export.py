@@ -1,4 +1,4 @@
-"""Exports of an audit log made here, and an import of them."""
+"""Generated exports of an audit log, and their import."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 def record(n: int, **more: Any) -> dict[str, Any]:
-    """One of Office 365's records of an upload; a few a day, by turns."""
+    """Return an Office 365 record of an upload; the records are spread over the days."""
     time = f"{DAYS[n % len(DAYS)]}T{8 + n % 10:02}:00:{n % 60:02}"
     named = {"SourceFileName": f"report {n}.pdf", "UserId": "ann.lee@example.com", "ItemType": "File"}
     return {"CreationTime": time, "Id": f"id-{n}", "Operation": "FileUploaded", **named, **more}
@@ -33,7 +33,7 @@ RECORDS = [record(n) for n in range(12)]
 
 
 def purview(rows: Sequence[dict[str, Any] | str], *, newline: str = "\r\n", indent: int | None = None) -> str:
-    """A CSV as Purview's audit search exports it; a row may be any text in place of a record."""
+    """Return a CSV as Purview's audit search exports it; a row may be any text instead of a record."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator=newline)
     writer.writerow(
@@ -62,7 +62,7 @@ def bring(lake: Lake, *contents: bytes | str, provider: str = "office365", now: 
         files.append(folder / f"{number}.txt")
         files[-1].write_bytes(content.encode() if isinstance(content, str) else content)
     span = Span(date(2026, 1, 1), None)
-    report = import_history(lake, provider, files, span=span, now=now, tell=lambda _what, _share: None)
+    report = import_history(lake, provider, files, span=span, now=now, progress=lambda _what, _share: None)
     assert report.read == sum(report.landed.values()) + report.duplicate + sum(report.rejected.values())
     return report
 
@@ -78,7 +78,7 @@ def landed(lake: Lake, provider: str = "office365") -> list[dict[str, Any]]:
 
 
 def kept(report: ImportReport) -> list[dict[str, Any]]:
-    """The rejected rows."""
+    """Return the rejected rows."""
     assert report.rejects
     return [json.loads(line) for line in report.rejects.read_text(encoding="utf-8").splitlines()]
 

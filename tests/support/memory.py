@@ -1,4 +1,4 @@
-"""Databases in memory for the tests of one process: they share an instance of DuckDB, which takes long to start."""
+"""In-memory databases for the tests of one process. They share an instance of DuckDB, which takes long to start."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def _instance(threads: int | None) -> duckdb.DuckDBPyConnection:
 
 
 def connect(threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection to an empty database of its own, which takes a hundredth of the time of `duckdb.connect()`.
+    """Connect to a new empty database, in a hundredth of the time of `duckdb.connect()`.
 
-    Settings of the instance and functions of Python are everybody's: who registers those opens one that is not shared.
-    The database stays until the process ends; tests make little.
+    Settings of the instance and Python functions are shared: a test that registers those opens its own instance. The
+    database stays until the process ends; tests store little.
 
     Args:
-        threads: How many the instance has; as many as there are cores if not given.
+        threads: Threads of the instance; default: the number of cores.
     """
     connection = _instance(threads).cursor()
     name = f"test_{next(_NUMBERS)}"

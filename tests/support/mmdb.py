@@ -13,7 +13,7 @@ __all__ = ["country_database", "database", "system_database"]
 
 
 def database(path: Path, records: Mapping[str, Any], kind: str = "Test", *, ip_version: int = 6) -> Path:
-    """Write a database of a record for each network, and return its path."""
+    """Write a database with a record for each network, and return its path."""
     writer = MMDBWriter(ip_version=ip_version, ipv4_compatible=ip_version == 6, database_type=kind)
     for network, record in records.items():
         writer.insert_network(IPSet([network]), record)

@@ -67,7 +67,7 @@ def write_alerts(home: Path, *alerts: Made) -> Lake:
 
 @dataclass
 class Receiver:
-    """A receiver that takes each message once by its key.
+    """A receiver that accepts each message once by its key.
 
     Attributes:
         server: What it was asked, and where.
@@ -77,7 +77,7 @@ class Receiver:
 
     @property
     def variables(self) -> dict[str, str]:
-        """Variables of the channel that leads to the receiver."""
+        """Return the variables of the channel that leads to the receiver."""
         return {
             "UPLOADWATCH_NOTIFY_SOC_URL": f"{self.server.url}{PATH}",
             "UPLOADWATCH_NOTIFY_SOC_SECRET": SECRET,
@@ -90,8 +90,8 @@ class Receiver:
             found.setdefault(request.headers["webhook-id"], json.loads(request.body))
         return found
 
-    def told(self) -> list[tuple[str, str]]:
-        """Key and event of what it took."""
+    def received(self) -> list[tuple[str, str]]:
+        """Return key and event of each accepted message."""
         return [(key, body["event"]) for key, body in self.bodies().items()]
 
 

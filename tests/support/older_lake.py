@@ -1,4 +1,4 @@
-"""Partitions as an earlier version of the product wrote them, with the columns of its time."""
+"""Partitions as an earlier version of the product wrote them, with its columns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lake.store import Lake
 
 
 def write_as_before(con: duckdb.DuckDBPyConnection, lake: Lake, relation: str, table: str, day: date) -> None:
-    """Write a partition and its note as they were before columns were declared and noted."""
+    """Write a partition and its metadata as they were before columns were declared and recorded."""
     path = lake.part(table, day)
     path.parent.mkdir(parents=True, exist_ok=True)
     con.execute(f"COPY (FROM {relation}) TO '{path}' (FORMAT parquet, COMPRESSION zstd)")

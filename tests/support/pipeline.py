@@ -37,15 +37,15 @@ class Watched:
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
-        """The alerts, as the command prints them."""
+        """Return the alerts as the command prints them."""
         return read_alerts(Lake(root=str(self.home.path / "lake")), datetime.now(UTC))
 
     def of(self, user: str) -> list[dict[str, Any]]:
-        """One user's alerts."""
+        """Return one user's alerts."""
         return [alert for alert in self.alerts if alert["user"] == user]
 
     def alert_files(self) -> dict[str, bytes]:
-        """The bytes of the alert partitions, by day; empty partitions look alike, so only full ones count."""
+        """Return the bytes of the non-empty alert partitions, by day."""
         root = self.home.path / "lake" / "alerts"
         found = {path.parent.name: path.read_bytes() for path in sorted(root.glob("day=*/part.parquet"))}
         with connect() as con:
@@ -73,8 +73,8 @@ def watch(
 ) -> Watched:
     """Play a workload through the sandbox into a home, in the same steps as the command.
 
-    Dagster's own storage is in memory, which takes less time, or in the home where it is to be kept. A ``detector``
-    takes the place of that of the settings.
+    Dagster's own storage is in memory, which is faster, or in the home if it must be kept. A ``detector`` replaces that
+    of the settings.
     """
     place = Home(home)
     with (

@@ -38,7 +38,7 @@ needs_postgres = pytest.mark.skipif(
 
 
 class Production:
-    """A deployment: its processes, its instance, and the sandbox that it watches."""
+    """A deployment: its processes, its instance, and its sandbox."""
 
     def __init__(self, stand_in: Sandbox, values: dict[str, str], folder: Path, stack: ExitStack) -> None:
         self._environment = {**os.environ, **values}
@@ -63,7 +63,7 @@ class Production:
         return process
 
     def start_code_server(self) -> None:
-        """As the unit `uploadwatch-code` does, on a port of its own."""
+        """Start the code server as the unit `uploadwatch-code` does, on its own port."""
         port = self._values["UPLOADWATCH_CODE_PORT"]
         address = ("--host", "127.0.0.1", "--port", port)
         location = ("-m", "orchestration.definitions", "--location-name", "uploadwatch")
@@ -73,17 +73,17 @@ class Production:
         assert self._code_server.poll() is None, f"the code server ended: {said}"
 
     def stop_the_machine(self) -> None:
-        """Kill the code server and the runs that it started at one stroke, as when a machine goes down."""
+        """Kill the code server and its runs at once, as when a machine goes down."""
         os.killpg(self._code_server.pid, signal.SIGKILL)
         self._code_server.wait()
 
     def tick(self) -> dg.DagsterRun:
-        """Let a quarter of an hour pass for the schedule `tick`, and return the run that it requested."""
+        """Let a quarter of an hour pass for the schedule `poll`, and return the run that it requested."""
         target = WorkspaceFileTarget([self._workspace])
         with WorkspaceProcessContext(self.instance, target) as workspace:
             location = workspace.create_request_context().get_code_location("uploadwatch")
             [repository] = location.get_repositories().values()
-            self.instance.start_schedule(repository.get_schedule("tick"))
+            self.instance.start_schedule(repository.get_schedule("poll"))
             before = {run.run_id for run in self.instance.get_runs()}
             self._quarters += 1
             later = datetime.now(UTC) + self._quarters * timedelta(minutes=15)
@@ -93,9 +93,9 @@ class Production:
                 )
             )
             self.instance.stop_schedule(
-                repository.get_schedule("tick").get_remote_origin_id(),
-                repository.get_schedule("tick").selector_id,
-                repository.get_schedule("tick"),
+                repository.get_schedule("poll").get_remote_origin_id(),
+                repository.get_schedule("poll").selector_id,
+                repository.get_schedule("poll"),
             )
         [run] = [run for run in self.instance.get_runs() if run.run_id not in before]
         return run
@@ -116,14 +116,14 @@ class Production:
         )
 
     def worker(self, run: dg.DagsterRun) -> int:
-        """Number of the process of a run, once it pulls."""
+        """Wait until a run pulls, and return its process id."""
 
         def found() -> int | None:
             for entry in self.instance.all_logs(run.run_id):
                 if entry.dagster_event_type == dg.DagsterEventType.STEP_START:
                     return started[0]
-                told = entry.get_dagster_event().event_specific_data if entry.is_dagster_event else None
-                for name, value in getattr(told, "metadata", {}).items():
+                data = entry.get_dagster_event().event_specific_data if entry.is_dagster_event else None
+                for name, value in getattr(data, "metadata", {}).items():
                     if name == "pid":
                         started.append(int(value.value))
             return None
@@ -134,7 +134,7 @@ class Production:
         return pid
 
     def ended(self, run: dg.DagsterRun) -> dg.DagsterRun:
-        """The run once it has ended."""
+        """Wait for the end of a run, and return it."""
 
         def over() -> dg.DagsterRun | None:
             now = self.instance.get_run_by_id(run.run_id)
@@ -151,7 +151,7 @@ class Production:
         return self._start("backfill", "-c", main, "backfill", "--from", first, "--to", last)
 
     def begun_again(self, run: dg.DagsterRun) -> dg.DagsterRun:
-        """The run that takes the place of one whose process died."""
+        """Wait for the run that replaces one whose process died, and return it."""
 
         def child() -> dg.DagsterRun | None:
             return next((each for each in self.instance.get_runs() if each.parent_run_id == run.run_id), None)
@@ -174,7 +174,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 @contextmanager
 def database() -> Iterator[dict[str, str]]:
-    """An empty database; the variables by which `deploy/dagster.yaml` finds it."""
+    """Yield the variables by which `deploy/dagster.yaml` finds a new empty database."""
     server = urlsplit(POSTGRES)
     name = f"test_{secrets.token_hex(6)}"
     connection = psycopg2.connect(POSTGRES)
@@ -196,7 +196,7 @@ def database() -> Iterator[dict[str, str]]:
 
 @contextmanager
 def producing(folder: Path, *, postgres: bool) -> Iterator[Production]:
-    """A deployment in a folder, with Dagster's settings from `deploy/`; its records are in SQLite or PostgreSQL."""
+    """Yield a deployment in a folder, with Dagster's settings from `deploy/`, on SQLite or PostgreSQL."""
     workload = write(folder / "workload.parquet", [], days=DAYS, people=20)
     storage = folder / "dagster"
     storage.mkdir()

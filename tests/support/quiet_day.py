@@ -1,4 +1,4 @@
-"""The answers of every provider on a quiet day with one event, and what a test asks of them."""
+"""Answers of every provider on a quiet day with one event."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def plain(asked: Asked) -> Answer:
 
 
 def features(enabled: bool) -> Answer:
-    told = {".tag": "has_team_file_events", "has_team_file_events": {".tag": "enabled", "enabled": enabled}}
-    return Answer({"values": [told]})
+    feature = {".tag": "has_team_file_events", "has_team_file_events": {".tag": "enabled", "enabled": enabled}}
+    return Answer({"values": [feature]})
 
 
 def content(name: str, expires: str = "2026-01-12T00:10:00.000Z") -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Long tests by turns: of what is marked ``sampled`` a run takes one case in four, another part each day.
+"""Long tests in turns: of the tests marked ``sampled`` a run takes one case in four, a different part each day.
 
-``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day does. In four days all have run.
+``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day decides. All run within four days.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def choose() -> str:
 
 
 def taken(tests: Sequence[str], part: str) -> list[bool]:
-    """Say for each case whether a part holds it.
+    """Return for each case whether it belongs to a part.
 
     Args:
-        tests: Name of each case's test, or of its module where all of a module stay together.
+        tests: Name of each case's test, or of its module if the tests of a module stay together.
         part: The part, a number, or ``all``.
     """
     seen: dict[str, int] = {}
     found = []
     for test in tests:
-        # The cases of one test go to different parts, those of different tests begin with different ones.
+        # The cases of one test go to different parts; different tests start with different parts.
         turn = seen.setdefault(test, zlib.crc32(test.encode()))
         if "::" in test:
             seen[test] += 1
@@ -49,7 +49,7 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if mark := item.get_closest_marker("sampled"):
             sampled.append(item)
-            # ``sampled("module")``: the tests of the module share what takes long, or follow on one another.
+            # ``sampled("module")``: the tests of the module share a slow fixture or depend on each other.
             names.append(item.nodeid.partition("::" if mark.args else "[")[0])
     left_out = {item for item, take in zip(sampled, taken(names, choose()), strict=True) if not take}
     if left_out:

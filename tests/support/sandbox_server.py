@@ -1,4 +1,4 @@
-"""Real sandbox on a workload written on the spot, and sign-in to it with plain HTTP."""
+"""Real sandbox on a workload from the test, and sign-in to it with plain HTTP."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from google.oauth2 import service_account
 from sandbox.__main__ import main
 from tests.support.waiting import wait_until
 
-# Importing the sandbox takes longer than serving a test, so that each server is forked from a process that has; pandas,
-# too, which pyarrow imports once it reads a workload.
+# Importing the sandbox takes longer than serving a test, so each server is forked from a process that has imported it,
+# and also pandas, which pyarrow imports when it reads a workload.
 _FORKED = multiprocessing.get_context("forkserver")
 _FORKED.set_forkserver_preload(["sandbox.__main__", "pandas"])
 ROOT = Path(__file__).parents[2]
@@ -127,14 +127,14 @@ def forked(workload: Path, state: Path, now: str, options: Sequence[str] = ()) -
 
 
 def _serve(command: list[str]) -> None:
-    """Is `python -m sandbox` with these arguments, quiet."""
+    """Run `python -m sandbox` with these arguments, without output."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.argv = ["sandbox", *command]
     main()
 
 
 def uploads(provider: str, count: int, **more: Any) -> list[dict[str, Any]]:
-    """Return so many uploads by one user, one every ten seconds from midnight of 5 January 2026."""
+    """Return a number of uploads by one user, one every ten seconds from midnight of 5 January 2026."""
     rows = []
     for number in range(count):
         hours, seconds = divmod(number * 10, 3600)

@@ -1,4 +1,4 @@
-"""Scores of user-hours that a test makes, next to ten users with a usual month."""
+"""Scores of user-hours from a test, together with ten users with a usual month."""
 
 from __future__ import annotations
 

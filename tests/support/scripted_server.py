@@ -1,4 +1,4 @@
-"""A provider that misbehaves as told: a real HTTP server whose answers a test writes down."""
+"""A provider that misbehaves on purpose: a real HTTP server with answers from the test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer to a request; a body that is not bytes goes out as JSON."""
+    """Answer to a request; a body that is not bytes is sent as JSON."""
 
     body: Any = b""
     status: int = 200
@@ -47,13 +47,13 @@ class Answer:
 
 @dataclass
 class Scripted:
-    """The server's address and what it was asked."""
+    """The server's address and its requests."""
 
     url: str
     asked: list[Asked] = field(default_factory=list)
 
     def of(self, part: str) -> list[Asked]:
-        """The requests with this in their path."""
+        """Return the requests with this text in their path."""
         return [request for request in self.asked if part in request.path]
 
 
@@ -67,10 +67,10 @@ def scripted(
 ) -> Iterator[Scripted]:
     """Serve the answers that `answer` returns.
 
-    Requests for a token get what `sign_in` gives, or `token-1`, `token-2` ... that live for `life` seconds. `meet` is
-    called for each request, by a thread of its own, before it is answered: it may wait for others.
+    Requests for a token get the answer of `sign_in`, or `token-1`, `token-2` ... that are valid for `life` seconds.
+    `meet` is called for each request, in its own thread, before it is answered: it may wait for others.
     """
-    told = Scripted("")
+    served = Scripted("")
     lock = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,11 +83,11 @@ def scripted(
             request = Asked(self.command, url.path, dict(parse_qsl(url.query)), headers, body)
             meet(request)
             with lock:
-                told.asked.append(request)
+                served.asked.append(request)
                 if request.signs_in and sign_in:
                     reply = sign_in(request)
                 elif request.signs_in:
-                    count = sum(other.signs_in for other in told.asked)
+                    count = sum(other.signs_in for other in served.asked)
                     reply = Answer({"access_token": f"token-{count}", "expires_in": life})
                 else:
                     reply = answer(request)
@@ -105,11 +105,11 @@ def scripted(
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    told.url = f"http://127.0.0.1:{server.server_address[1]}"
+    served.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield told
+        yield served
     finally:
         server.shutdown()
         server.server_close()

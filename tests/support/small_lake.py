@@ -113,7 +113,7 @@ class SmallLake:
         self.add("baselines", DAY, *users)
 
     def run(self, now: datetime, *, first: date = DAY, last: date = DAY, key: str = "") -> int:
-        """One run of the asset over these days with the clock at ``now`` (UTC); how many pages it made anew.
+        """Run the asset over these days with the clock at ``now`` (UTC); return how many pages it made again.
 
         With a key, pseudonyms are on.
         """
@@ -143,7 +143,7 @@ class SmallLake:
         return sum(before.get(path) != content for path, content in after.items())
 
     def page(self) -> str:
-        """HTML of the alert's page."""
+        """Return the HTML of the alert's page."""
         return (self.pages / f"{ALERT_ID}.html").read_text(encoding="utf-8")
 
     def words(self) -> str:
@@ -152,7 +152,7 @@ class SmallLake:
 
 
 def ordinary(home: Path) -> SmallLake:
-    """A lake with a month of small uploads and sign-ins, and an alert of 60 files that went to a folder used before."""
+    """Make a lake with a month of small uploads and sign-ins, and an alert of 60 files in a folder used before."""
     small = _ordinary(home)
     shutil.copytree(_written().name, home, dirs_exist_ok=True)
     small.written()

@@ -1,4 +1,4 @@
-"""A product that believes every raw file, for the test that the chaos bench notices one."""
+"""A product that verifies no raw file, for the test that the chaos bench notices it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lake.manifest import Manifest
 FLAG = "unverified"
 
 
-def believe_where_told() -> None:
-    """Let this process verify no raw file, if its working directory holds :data:`FLAG`."""
+def skip_verification() -> None:
+    """Switch off verification of raw files in this process, if its working directory holds :data:`FLAG`."""
     if Path(FLAG).exists():
-        setattr(Manifest, "damaged", lambda _manifest: {})  # noqa: B010 -- mypy lets no method be replaced
+        setattr(Manifest, "damaged", lambda _manifest: {})  # noqa: B010 -- mypy forbids replacing a method

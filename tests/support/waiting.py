@@ -1,4 +1,4 @@
-"""Waiting for what another process or thread does, as long as a busy machine may need for it."""
+"""Waits for other processes and threads, long enough for a busy machine."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TypeVar
 __all__ = ["PATIENCE_SECONDS", "wait_until"]
 
 PATIENCE_SECONDS = 600
-"""Upper bound of a wait, which only a test that fails comes to: under load, imports alone have taken minutes."""
+"""Upper bound of a wait, which only a failing test reaches: under load, imports alone have taken minutes."""
 T = TypeVar("T")
 
 
 def wait_until(
     look: Callable[[], T], what: str, *, ended: Callable[[], object] = lambda: None, pause_seconds: float = 0.1
 ) -> T:
-    """Look until there is something, and return it.
+    """Poll until there is a result, and return it.
 
     Args:
         look: Returns something true once the wait is over.
-        what: What is waited for, for the message.
-        ended: Returns something true, such as why, once nothing more can come; the process that is waited for has died.
-        pause_seconds: Time between two looks.
+        what: Expected result, for the message.
+        ended: Returns something true, such as the reason, once no result can come: the awaited process has died.
+        pause_seconds: Time between two polls.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not (found := look()):

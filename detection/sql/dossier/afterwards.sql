@@ -1,5 +1,5 @@
--- What the account did from the opening of the alert on: events of each kind, how many of them are about files of the alert,
--- and how many there were in the usual days before signs count. Uploads are those after the alert's end.
+-- What the account did after the opening of the alert: events of each kind, how many of them are about files of the
+-- alert, and how many there were in the usual days before. Uploads are those after the alert's end.
 -- A file that is saved often counts once a day.
 -- Reads: subjects, alert_files, activity, uploads.
 WITH acts AS (
@@ -7,7 +7,7 @@ WITH acts AS (
   FROM activity a
   WHERE a.kind NOT LIKE 'sign_in%'
   UNION ALL
-  -- A sign-in may write several records in one second: they are one.
+  -- Several sign-in records in one second are one sign-in.
   SELECT
     a."user", date_trunc('second', a.time) AS time, a.kind, a.provider, min(a.file_id) AS file_id, min(a.detail) AS detail,
     CAST(NULL AS VARCHAR) AS file

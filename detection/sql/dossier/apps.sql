@@ -1,6 +1,6 @@
--- With which applications the files were uploaded, and on how many days until the day before the alert the user uploaded
+-- Applications that uploaded the files, and the number of days before the day of the alert on which the user uploaded
 -- with each.
--- Reads: subjects, alert_saves, usual_files. A file that was saved with two of them counts for both.
+-- Reads: subjects, alert_saves, usual_files. A file that was saved with two applications counts for both.
 WITH used AS (
   SELECT
     alert_id, provider, app,

@@ -1,6 +1,6 @@
--- Where the files went: one row per provider, folder and owner, with what the same user uploaded there until the day before
--- the alert: what began an hour before its opening was no habit.
--- places: how many there are of the alert in all, and new_places how many among them had nothing of the user's before.
+-- Destinations of the files: one row per provider, folder and owner, with the same user's uploads there until the day
+-- before the alert. Uploads of the alert's day do not count as a habit.
+-- places: number of destinations of the alert; new_places: those among them without earlier uploads of the user.
 -- Reads: subjects, alert_files, usual_files.
 WITH went AS (
   SELECT

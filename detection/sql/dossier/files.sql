@@ -1,4 +1,5 @@
--- The files of each alert, each once a day as in its figures: named as by its largest save, with what its saves added.
+-- The files of each alert, once a day as in its figures: with the name of the largest save and the bytes that saves
+-- added.
 -- is_sized: the size of every save is known.
 -- Reads: alert_saves.
 WITH placed AS (

@@ -1,5 +1,5 @@
--- What the page can't tell since it was not watched: windows of each provider that were not evaluated, from where signs
--- count until the time that its page tells of.
+-- Blind spots of the page: windows of each provider that were not evaluated, from the start of the signs period until
+-- the end of the period that the page covers.
 -- Reads: subjects, evaluations.
 SELECT
   s.alert_id,

@@ -1,5 +1,5 @@
--- The largest window of each day, of the $training_days before each alert to its end, in the alert's scope; of a flood,
--- those of its users together. A window belongs to the day that it starts on, and counts a file once, as in scores.sql.
+-- The largest window of each day in the alert's scope, from $training_days before each alert to its end; for a flood,
+-- of its users together. A window belongs to the day on which it starts, and counts a file once, as in scores.sql.
 -- Reads: subjects, user_hours.
 WITH hours AS (
   SELECT s.alert_id, h.hour, h.files, h.again_files, h.bytes

@@ -1,5 +1,5 @@
--- How much the users of the organisation uploaded at most in a window, in the training days before: users by half decades of
--- files, and of bytes, in the alert's scope and population. A step is twice the common logarithm, rounded down.
+-- Distribution of the users' largest windows in the training days before: number of users by half decades of files, and
+-- of bytes, in the alert's scope and population. A step is twice the common logarithm, rounded down.
 -- Reads: subjects, baselines (dated by day).
 WITH largest AS (
   SELECT s.alert_id, 'files' AS metric, b.files_max AS most

@@ -1,4 +1,4 @@
--- Other alerts of the same user, those before and those after.
+-- Other alerts of the same user, before and after.
 -- Reads: subjects, shown.
 SELECT DISTINCT
   s.alert_id,

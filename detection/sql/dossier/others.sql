@@ -1,5 +1,4 @@
--- What others did with the files of each alert from its opening on: whoever fetches staged files need not be who put them
--- there.
+-- What others did with the files of each alert after its opening: somebody else may fetch files that the user staged.
 -- Reads: subjects, alert_files, activity.
 WITH spans AS (
   SELECT alert_id, min(opens) AS opens, max(until) AS until

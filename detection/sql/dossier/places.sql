@@ -1,8 +1,9 @@
--- From where and with what the users worked from where signs count to the end of the alert, next to the usual days before: one
--- row per country, network and application. Versions of an application do not count. is_known: the user has others of
--- that kind on record before, for applications at the same provider and told in the same way, so that one without a day
--- is new and not merely the first one told; never for an address that is no place, and for a country only where its
--- network was not told to be elsewhere by somebody else.
+-- Places and applications of the users from the start of the signs period to the end of the alert, beside the usual
+-- days
+-- before: one row per country, network and application, whatever its version.
+-- is_known: earlier days have other values of that kind, so that a value without a day is new and not merely the first
+-- one logged. For applications, only the same provider and the same way of naming count. Never true for an address that
+-- is no place; for a country only where no other source located its network elsewhere.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
 WITH acts AS (
   SELECT a."user", a.provider, a.time, a.ip, a.country, a.app
@@ -23,7 +24,7 @@ seen AS (
     n.kind,
     coalesce(n.is_place, TRUE) AS is_place,
     CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(a.country, n.country) END AS country,
-    CASE WHEN a.country IS NOT NULL THEN a.provider ELSE 'address' END AS told_by,
+    CASE WHEN a.country IS NOT NULL THEN a.provider ELSE 'address' END AS located_by,
     regexp_replace(a.app, '[ /]v?[0-9][0-9.]*$', '') AS app
   FROM subjects s
   JOIN acts a ON a."user" = s."user" AND a.time >= s.usual_from AND a.time < s.ends
@@ -38,7 +39,7 @@ placed AS (
       FROM seen u
       WHERE
         u.alert_id = e.alert_id AND u."user" = e."user" AND NOT u.is_sign AND u.network = e.network
-        AND u.country IS NOT NULL AND u.told_by <> e.told_by
+        AND u.country IS NOT NULL AND u.located_by <> e.located_by
     ) AS may_be_new
   FROM seen e
   WHERE e.country IS NOT NULL

@@ -1,5 +1,5 @@
--- Whether the files were read just before: downloads by the same user, of files of the same names, within the seven days
--- before, where the download came before the last upload of that name.
+-- Whether the files were downloaded just before: downloads by the same user of files with the same names, within the
+-- seven days before and before the last upload of that name.
 -- Reads: subjects, alert_files, activity.
 WITH named AS (
   SELECT alert_id, "user", file_name, count(*) AS files, max(last_time) AS last_time

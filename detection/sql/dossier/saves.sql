@@ -1,5 +1,5 @@
--- The saves of each alert: the uploads that its detections counted, with the file that each is of, and what it adds to the
--- largest version before it on the day.
+-- The saves of each alert: the uploads that its detections counted, with the file of each, and its growth beyond the
+-- largest earlier version of the day.
 -- Reads: subjects, saved_files, detections.
 WITH named AS (
   SELECT

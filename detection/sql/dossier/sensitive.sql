@@ -1,6 +1,6 @@
--- Files of each alert that the dictionary has an entry for, by category: a word of the file's or folder's name, or its
--- extension; and how many such files the user uploaded in the $training_days until the day before the alert. Names are compared
--- as words in lower case with a blank on both sides.
+-- Files of each alert with an entry in the dictionary, by category: a word of the file's or folder's name, or its
+-- extension; and the number of such files that the user uploaded in the $training_days until the day before the alert.
+-- Names are compared in lower case, as words with a blank on both sides.
 -- Reads: subjects, alert_files, usual_files, terms (match, value, category).
 WITH names AS (
   SELECT alert_id, TRUE AS is_alert, provider, event_key, asset, folder, file_name, extension, bytes, is_sized

@@ -1,5 +1,6 @@
--- What happened to the account: events of each kind from where signs count to the end of the alert, and in the usual days before.
--- Reads: subjects, activity. A sign-in may write several records in one second: they are one.
+-- What happened to the account: events of each kind in the signs period up to the end of the alert, and in the usual
+-- days before.
+-- Reads: subjects, activity. Several sign-in records in one second are one sign-in.
 WITH once AS (
   SELECT DISTINCT "user", provider, kind, date_trunc('second', time) AS time
   FROM activity

@@ -1,5 +1,6 @@
--- What the log of each provider told at all, whoever acted: without a single sign-in it has no log of them.
--- Reads: told_kinds (provider, day, kind: what the days at hand hold).
+-- Kinds of events that each provider's log had at all, by any user: a log without a single sign-in does not record
+-- them.
+-- Reads: logged_kinds (provider, day, kind: kinds on the days at hand).
 SELECT
   s.alert_id,
   k.provider,
@@ -10,6 +11,6 @@ FROM (
   FROM subjects
   GROUP BY alert_id
 ) AS s
-JOIN told_kinds k ON k.day >= CAST(s.usual_from AS DATE) AND k.day < s.until
+JOIN logged_kinds k ON k.day >= CAST(s.usual_from AS DATE) AND k.day < s.until
 GROUP BY s.alert_id, k.provider
 ORDER BY s.alert_id, k.provider

@@ -1,6 +1,6 @@
--- Whose conduct an alert's page tells of, and over which periods: one row per alert and user, of a flood one for each of
--- its users, by the person's key. Signs count from $signs_days before the opening window; what is usual is that of the $training_days before those.
--- Reads: shown, alerts, wanted (alert_id, until: to which time the page tells what came afterwards).
+-- Users and periods of an alert's page: one row per alert and user (person's key), for a flood one for each of its
+-- users. Signs count from $signs_days before the opening window; the $training_days before those are the usual days.
+-- Reads: shown, alerts, wanted (alert_id, until: end of the period that the page covers).
 WITH members AS (
   SELECT s.alert_id, s.alert_key AS member
   FROM shown s

@@ -1,8 +1,8 @@
--- What happened in order, from seven days before each alert until the time that its page tells of: events alike within an
--- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: what a reader
--- should not miss is 0.
+-- Timeline from seven days before each alert to the end of the period that its page covers: equal events within an
+-- hour, and sign-ins within a day, are one row; a file that was saved often counts once in it. weight: 0 for what a
+-- reader should not miss.
 -- Reads: subjects, activity, uploads, addresses (what is known of an ip).
-WITH told AS (
+WITH logged AS (
   SELECT
     a."user", a.provider, a.time, a.kind, a.ip, a.country, a.app, a.detail, CAST(NULL AS VARCHAR) AS file,
     CASE
@@ -24,7 +24,7 @@ acts AS (
   SELECT
     t.* EXCLUDE (country),
     CASE WHEN coalesce(n.is_place, TRUE) THEN coalesce(t.country, n.country) END AS country
-  FROM told t
+  FROM logged t
   LEFT JOIN addresses n ON n.ip = t.ip
 ),
 hourly AS (
@@ -40,7 +40,7 @@ hourly AS (
     min(a.weight) AS weight,
     min(a.time) AS time,
     max(a.time) AS last_time,
-    -- A sign-in may write several records in one second.
+    -- Several sign-in records in one second are one.
     CASE
       WHEN a.kind = 'upload' THEN count(DISTINCT a.file)
       WHEN a.kind LIKE 'sign_in%' THEN count(DISTINCT date_trunc('second', a.time))

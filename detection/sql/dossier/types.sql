@@ -1,5 +1,4 @@
--- The types of the files by extension, and the same of the user's uploads of the $training_days until the
--- day before the alert.
+-- File types by extension, of the alert and of the user's uploads in the $training_days until the day before it.
 -- Reads: subjects, alert_files, usual_files.
 WITH uploaded AS (
   SELECT

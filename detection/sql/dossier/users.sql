@@ -1,5 +1,5 @@
--- The users of each alert; of a flood those with the most files.
--- Reads: subjects, alert_files, person_names (addresses that the user has and had).
+-- The users of each alert; for a flood, those with the most files.
+-- Reads: subjects, alert_files, person_names (present and former addresses of the user).
 WITH ids AS (
   SELECT alert_id, "user", list(DISTINCT struct_pack(provider := provider, id := user_id)) AS ids
   FROM alert_files

@@ -1,4 +1,4 @@
--- What the users of alerts uploaded at other times: each file once a day, as by its largest save.
+-- Uploads of the users of alerts at other times: each file once a day, with its largest save.
 -- Reads: saved_files.
 WITH placed AS (
   SELECT

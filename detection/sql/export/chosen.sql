@@ -1,7 +1,6 @@
--- Which uploads are the evidences of each alert that opens on the day, and in which order: the largest, of
--- each file its largest save. Chosen before they
--- are mapped to OCSF, since an alert may have a million.
--- Reads: plain_alerts, person_uploads (those of the days that these alerts span, each with its person).
+-- Uploads that are the evidences of each alert that opens on the day, in order: the largest ones, with the largest save
+-- of each file. They are chosen before they are mapped to OCSF, since an alert may have a million uploads.
+-- Reads: plain_alerts, person_uploads (of the days that these alerts span, each with its person).
 WITH saved AS (
   SELECT
     a.alert_id, u.provider, u.event_key, u.asset, u.bytes, u.time,

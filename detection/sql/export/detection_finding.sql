@@ -1,6 +1,7 @@
--- Alerts that open on the day as OCSF Detection Finding (class 2004): one row for each form that was published, and for
--- each review. The first form is a Create, the next ones Updates of the same finding; merged, withdrawn and reviewed is a
--- Close. The baseline and the evidence are those of the form that stands now; earlier forms have what was kept of them.
+-- Alerts that open on the day as OCSF Detection Finding (class 2004): one row per published revision, and one per
+-- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
+-- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
+-- ledger kept.
 -- Reads: revisions, ledger, reviews, shown, evidences.
 WITH forms AS (
   SELECT
@@ -23,9 +24,9 @@ reviewed AS (
   FROM reviews v
   JOIN forms f ON f.alert_id = v.alert_id AND f.published_at <= v.reviewed_at
 ),
-told AS (
+records AS (
   SELECT
-    alert_id, revision, published_at AS told_at, "user", first_window_start, last_window_end,
+    alert_id, revision, published_at AS occurred_at, "user", first_window_start, last_window_end,
     files, sized_files, bytes, suppressed_count, name, severity, sentence, created_at,
     CASE WHEN state IN ('merged', 'withdrawn') THEN 3 WHEN revision = 1 THEN 1 ELSE 2 END AS activity,
     CASE WHEN state = 'open' THEN 1 WHEN state = 'folded' THEN 3 ELSE 4 END AS status,
@@ -36,7 +37,7 @@ told AS (
   FROM forms
   UNION ALL
   SELECT
-    alert_id, revision, reviewed_at AS told_at, "user", first_window_start, last_window_end,
+    alert_id, revision, reviewed_at AS occurred_at, "user", first_window_start, last_window_end,
     files, sized_files, bytes, suppressed_count, name, severity, sentence, created_at,
     3 AS activity,
     4 AS status,
@@ -72,7 +73,7 @@ SELECT
     'version': '1.8.0',
     'product': {'name': 'uploadwatch', 'vendor_name': 'uploadwatch'},
     'uid': t.uid,
-    'logged_time': epoch_us(t.told_at) // 1000,
+    'logged_time': epoch_us(t.occurred_at) // 1000,
     'sequence': t.revision
   } AS metadata,
   {
@@ -81,7 +82,7 @@ SELECT
     'desc': $rule_description,
     'types': [$rule_kind],
     'created_time': epoch_us(t.created_at) // 1000,
-    'modified_time': epoch_us(t.told_at) // 1000,
+    'modified_time': epoch_us(t.occurred_at) // 1000,
     'first_seen_time': epoch_us(t.first_window_start) // 1000,
     'last_seen_time': epoch_us(t.last_window_end) // 1000,
     'data_sources': list_transform(s.providers, lambda p: concat(p, ' audit log')),
@@ -166,8 +167,8 @@ SELECT
     'verdict': t.verdict,
     'reviewed_by': t.reviewed_by
   } AS unmapped
-FROM told t
+FROM records t
 LEFT JOIN shown s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
 LEFT JOIN evidences e ON e.alert_id = s.alert_id
 WHERE CAST(t.first_window_start AS DATE) = $day
-ORDER BY t.first_window_start, t.alert_id, t.told_at, t.uid
+ORDER BY t.first_window_start, t.alert_id, t.occurred_at, t.uid

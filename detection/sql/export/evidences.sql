@@ -1,6 +1,6 @@
 -- The largest uploads of each alert of the day, as OCSF evidences and as related events.
--- Reads: chosen, ocsf_uploads (File Hosting Activity of the uploads chosen). Made from uploads that were mapped, so that an
--- evidence says the same as the upload's own event, and names its uid.
+-- Reads: chosen, ocsf_uploads (File Hosting Activity of the chosen uploads). Made from mapped uploads, so that an
+-- evidence has the same content as the upload's own event, and names its uid.
 WITH placed AS (
   SELECT c.alert_id, c.place, u.metadata, u.type_uid, u.actor, u.src_endpoint, u.file
   FROM chosen c

@@ -1,6 +1,6 @@
--- Uploads as OCSF File Hosting Activity (class 6006): a column for each attribute, in the order of time.
--- Reads: uploads. What is not known is NULL, and left out where this becomes JSON. An address that is not one by the
--- schema's own pattern stands in no field of that type; a pseudonym in place of an IP address is an endpoint's uid.
+-- Uploads as OCSF File Hosting Activity (class 6006): a column for each attribute, ordered by time.
+-- Reads: uploads. Unknown values are NULL, and omitted from the JSON. An address that does not match the schema's own
+-- pattern is put into no field of that type; a pseudonym of an IP address becomes the endpoint's uid.
 WITH read AS (
   SELECT
     *,

@@ -1,5 +1,5 @@
--- The rows of a day in pieces, in each at most so many: an hour, or where it holds more, ten minutes, a minute, ten
--- seconds or a second of it. Content is a digest of a piece's rows, whatever their order.
+-- The rows of a day in pieces of limited size: an hour, or where that holds too many rows, ten minutes, a minute, ten
+-- seconds or a second of it. Content is a digest of a piece's rows that does not depend on their order.
 -- Reads: hashed (time, content: hash of the row).
 WITH seconds AS (
   SELECT date_trunc('second', time) AS second, count(*) AS rows, sum(content) AS content

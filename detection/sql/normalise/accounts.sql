@@ -1,4 +1,4 @@
--- Under which addresses and names each account was seen on the day, and when first and last.
+-- Addresses and names of each account on the day, with the first and last time of each.
 -- Reads: keyed.
 SELECT
     provider,

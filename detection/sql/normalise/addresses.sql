@@ -1,7 +1,7 @@
--- Puts the address in the place of the text that holds it, in whatever shape, and nothing where it holds none. Most texts
--- are as they are to be, and their rows stay untouched.
--- Reads: told_addresses (text, ip: of those texts alone that change).
+-- Replaces the text of each address by its normal form, or by NULL where it holds no address. Most texts are already in
+-- normal form, and their rows are not touched.
+-- Reads: parsed_addresses (text, ip: only for texts that change).
 UPDATE events
-SET ip = told_addresses.ip
-FROM told_addresses
-WHERE events.ip = told_addresses.text
+SET ip = parsed_addresses.ip
+FROM parsed_addresses
+WHERE events.ip = parsed_addresses.text

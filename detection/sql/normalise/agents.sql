@@ -1,6 +1,6 @@
--- Names the application by its user agent where the log names none.
--- Reads: told_agents (text, app).
+-- Derives the application from the user agent where the log names none.
+-- Reads: parsed_agents (text, app).
 UPDATE events
-SET app = told_agents.app
-FROM told_agents
-WHERE events.user_agent = told_agents.text
+SET app = parsed_agents.app
+FROM parsed_agents
+WHERE events.user_agent = parsed_agents.text

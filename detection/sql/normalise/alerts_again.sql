@@ -1,7 +1,7 @@
--- Events of which a row tells of an alert that another record of the day tells the same user of already: of each alert and
--- user the first counts. One that names nobody counts only where none names somebody. An event that names several users
--- stays with those who are not told yet; `counted` marks one of its rows.
-WITH told AS (
+-- Events with a repeated alert: another record of the day already reports it for the same user. For each alert and user
+-- the first record counts. A record that names nobody counts only if no record names somebody. An event that names
+-- several users stays with those users that no earlier record names; `counted` marks one of its rows.
+WITH alert_rows AS (
     SELECT
         event_key,
         asset,
@@ -22,7 +22,7 @@ placed AS (
         names_somebody,
         row_number() OVER (PARTITION BY alert_id, "user", day ORDER BY time, event_key) AS place,
         max(names_somebody) OVER (PARTITION BY alert_id, day) AS somebody
-    FROM told
+    FROM alert_rows
 ),
 
 marked AS (

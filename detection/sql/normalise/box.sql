@@ -1,4 +1,4 @@
--- What each Box event is about: one row an event, in the columns that events.sql reads.
+-- Meaning of each Box event: one row per event, with the columns that events.sql reads.
 -- Reads: raw, operations (what each operation means).
 WITH named AS (
     SELECT
@@ -13,16 +13,16 @@ WITH named AS (
     LEFT JOIN operations ON raw.operation = operations.operation
 ),
 
-judged AS (
+decided AS (
     SELECT
         *,
         CASE
             WHEN meaning IN ('copy', 'irrelevant') THEN NULL
             WHEN meaning NOT IN ('upload', 'edit') OR item = 'file' THEN meaning
-            -- Without a type, a size or a version can only be a file's.
+            -- If the type is missing, a size or a version shows that it is a file.
             WHEN item IS NULL AND coalesce(size_text, version_id) IS NOT NULL THEN meaning
         END AS kind,
-        -- Who fails to sign in may have no name as an actor, and who is warned of need not have acted.
+        -- A failed sign-in may have no actor name, and the user of a warning need not have acted.
         subject = 'target' AND source_type = 'user' AND coalesce(source_login, source_id) IS NOT NULL AS about_source,
         subject = 'target' AND meaning = 'provider_alert' AND coalesce(actor_id, '2') = '2'
             AND coalesce(source_type, '') <> 'user' AND owner_id IS NOT NULL AS about_owner,
@@ -69,7 +69,7 @@ SELECT
         ELSE actor_name
     END AS display_name,
     CAST(NULL AS VARCHAR) AS second_id,
-    -- The id alone says who is nobody: a name is chosen by its bearer.
+    -- Only the id shows that an account is nobody's: users choose their names.
     CASE
         WHEN about_alert OR about_source OR about_owner THEN 'person'
         WHEN actor_id = '2' THEN 'anonymous'
@@ -99,10 +99,10 @@ SELECT
     END AS detail,
     alert_id,
     shared_with,
-    -- Files are asked for in the name of an account, by its id.
+    -- Files are looked up on behalf of an account, by its id.
     actor_id AS asker,
     owner_id AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,
     CAST(NULL AS VARCHAR) AS list_id,
     parent_id AS folder_id
-FROM judged
+FROM decided

@@ -1,8 +1,8 @@
--- What the day's events are, counted: users with uploads and with activity by hour, all events by operation, and those of
+-- Counts of the day's events: users with uploads and with activity by hour, all events by operation, and the events of
 -- a sample by field. An upload or activity that was delivered twice counts once; any other event counts as often as it
--- was delivered, as in `ignored`. `known` tells whether the rules name the operation, or read the field;
--- `perhaps_upload` counts again the unknown operations whose names look like an upload's. Users rather than files: a
--- burst of one user is for the detector, and would hide that everybody else is missing.
+-- was delivered, as in `ignored`. `known`: whether the rules name the operation, or read the field.
+-- `perhaps_upload` repeats the unknown operations with names like those of uploads. Users are counted rather than
+-- files: a burst of one user would hide that everybody else is missing.
 WITH by_hour AS (
     SELECT
         CASE WHEN brings_content THEN 'uploads' ELSE 'activity' END AS kind,
@@ -27,7 +27,7 @@ by_operation AS (
         coalesce(bool_or(reason = 'unknown operation, perhaps an upload'), FALSE) AS perhaps_upload
     FROM by_reason
     GROUP BY left(operation, 120)
-    -- A provider has hundreds; more would be somebody's doing.
+    -- A provider has hundreds; more would be hostile.
     ORDER BY events DESC, name
     LIMIT 1000
 )

@@ -1,4 +1,4 @@
--- What each Dropbox event is about: one row for each file of an upload, one row for any other event.
+-- Meaning of each Dropbox event: one row for each file of an upload, one row for any other event.
 -- Reads: raw, operations (what each operation means).
 WITH decided AS (
     SELECT
@@ -24,7 +24,7 @@ named AS (
         * EXCLUDE (meaning),
         CASE WHEN holds THEN meaning ELSE otherwise END AS meaning,
         nullif(nullif(CASE WHEN holds THEN meaning ELSE otherwise END, 'irrelevant'), 'copy') AS kind,
-        -- The account concerned, where that is not the one that acted.
+        -- The account concerned, where that is not the actor.
         coalesce(subject IN ('context', 'concerned') AND has_context, FALSE) AS about_context,
         coalesce(subject = 'concerned' AND NOT has_context, FALSE) AS about_nobody,
         actor_tag IS NULL OR actor_tag = 'app' OR is_unknown_actor AS acts_for_context
@@ -34,7 +34,7 @@ named AS (
 attributed AS (
     SELECT
         *,
-        -- The user who acted, else the member in whose name an app, or an actor unnamed or of an unknown kind, did.
+        -- The user who acted, else the member on whose behalf an app, or an unnamed or unknown actor, did.
         CASE
             WHEN about_nobody THEN NULL
             WHEN about_context OR acts_for_context THEN context_tag
@@ -93,7 +93,7 @@ indexed AS (
     FROM attributed
 ),
 
--- A folder's totals are those of its tree, so that an event of folders only has no file to count.
+-- A folder's totals are those of its tree, so an event with only folders has no file to count.
 filed AS (
     SELECT
         *,
@@ -155,14 +155,14 @@ SELECT
         WHEN is_unknown_actor AND kind IS NOT NULL AND NOT has_context AND NOT about_nobody
             THEN 'an actor of an unknown kind, without an id'
     END AS fault,
-    -- One object in the place of the list of files is a shape that only the text shows.
+    -- Only the text shows an object in place of the list of files.
     kind IN ('upload', 'edit') AND assets IS NULL AS doubtful,
     meaning,
     CASE WHEN kind IN ('upload', 'edit') THEN 'folder only' END AS ignored_because,
     coalesce(member_id, CASE WHEN NOT about_nobody THEN app_id END) AS user_id,
     lower(email) AS email,
     CAST(NULL AS VARCHAR) AS display_name,
-    -- A member of a team has an id as a member and one as an account, and an event may tell either or both.
+    -- A team member has a member id and an account id, and an event may have either or both.
     CASE WHEN member_id IS NOT NULL AND account_id <> member_id THEN account_id END AS second_id,
     CASE
         WHEN about_nobody THEN 'system'
@@ -208,7 +208,7 @@ SELECT
     END AS detail,
     alert_instance AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
-    -- Files are asked for in the name of a member of the team.
+    -- Files are looked up on behalf of a team member.
     CASE WHEN member_id LIKE 'dbmid:%' THEN member_id END AS asker,
     CAST(NULL AS VARCHAR) AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,

@@ -1,13 +1,13 @@
--- The rules that hold for every provider: which day, which user, which key, which size. One row for each file of
--- an upload and for every other line; `counted` marks one row of each line. No day means every day.
--- An e-mail address comes in lower case. Every expression here runs on every event: the cheap way of saying it counts.
+-- Rules common to all providers: day, user, key and size. One row for each file of
+-- an upload and for every other line; `counted` marks one row of each line. Without a day, all days are read.
+-- E-mail addresses become lower case. Every expression here runs on every event, so cheap expressions matter.
 WITH timed AS (
     SELECT
         * EXCLUDE (version, file_name, folder, owner, label, visibility, app, app_id, detail, file_id, user_id, display_name,
         second_id, kind, alert_id),
-        -- The zone is UTC: the same as a cast to TIMESTAMP, which would ask a calendar about every row.
+        -- The time zone is UTC. A cast to TIMESTAMP gives the same, but consults a calendar for every row.
         make_timestamp(epoch_us(TRY_CAST(time_text AS TIMESTAMPTZ))) AS time_read,
-        -- Being shared with is told apart from being shared inside the organisation by the domain.
+        -- The domain distinguishes shares to the outside from shares inside the organisation.
         CASE
             WHEN kind IS NULL OR kind <> 'share' THEN kind
             WHEN shared_with IS NULL OR shared_with NOT LIKE '%_@_%' THEN NULL
@@ -18,7 +18,7 @@ WITH timed AS (
         END AS kind,
         coalesce(kind IN ('upload', 'edit'), FALSE) AS brings_content,
         CASE WHEN kind IS NOT NULL AND email LIKE '%_@_%' THEN email END AS address,
-        -- An empty text is no text, and what is ignored needs none.
+        -- An empty text counts as NULL, and ignored events need none.
         CASE WHEN kind IS NOT NULL AND user_id <> '' THEN user_id END AS user_id,
         CASE WHEN kind IS NOT NULL AND display_name <> '' THEN display_name END AS display_name,
         CASE WHEN kind IS NOT NULL AND second_id <> '' THEN second_id END AS second_id,
@@ -29,7 +29,7 @@ WITH timed AS (
         CASE WHEN kind IS NOT NULL AND owner <> '' THEN owner END AS owner,
         CASE WHEN kind IN ('upload', 'edit') AND label <> '' THEN label END AS label,
         CASE WHEN kind IN ('upload', 'edit') AND visibility <> '' THEN visibility END AS visibility,
-        -- A name that the log tells never looks like one that is derived from a user agent.
+        -- A logged name must never look like one that is derived from a user agent.
         CASE
             WHEN kind IS NULL OR app = '' THEN NULL
             WHEN ends_with(app, $derived_mark) THEN concat(app, ' told by the provider')
@@ -82,7 +82,7 @@ checked AS (
 decided AS (
     SELECT
         *,
-        -- What cannot be read belongs to the day on which it was published, wherever that is known.
+        -- An unreadable event belongs to the day on which it was published, where that is known.
         rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE) AS is_rejected,
         CASE
             WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE)
@@ -92,7 +92,7 @@ decided AS (
             WHEN ignored_because IS NOT NULL THEN ignored_because
             WHEN meaning = 'copy' THEN 'copy on the server: no new bytes'
             WHEN meaning IS NOT NULL THEN 'not an upload or activity'
-            -- What a provider adds is to be seen, before all what may bring content.
+            -- New operations of a provider must be visible, above all those that may bring content.
             WHEN
                 regexp_matches(
                     lower(operation),
@@ -106,10 +106,10 @@ decided AS (
 
 SELECT
     $provider AS provider,
-    -- NULL makes the line an upload or, where it brings no content, activity.
+    -- With NULL the line is an upload or, where it brings no content, activity.
     reason,
     is_rejected,
-    -- What the way of reading could not do justice to, so that a slower one is to try.
+    -- Lines that this way of reading could not read in full, so that a slower one must.
     coalesce(reason <> 'another day', TRUE) AND CASE
         WHEN by_text THEN event IS NULL AND unreadable IS NULL
         ELSE is_rejected OR doubtful OR coalesce(event_id, '') = ''
@@ -139,7 +139,7 @@ SELECT
     file_id,
     version,
     file_name,
-    -- The whole match without its first two characters: a group within it would cost several times as much.
+    -- The whole match without its first two characters: a capture group would cost several times as much.
     CASE
         WHEN brings_content THEN lower(coalesce(
             nullif(extension_text, ''),
@@ -151,16 +151,16 @@ SELECT
     owner,
     label,
     visibility,
-    -- A whole number only: a fraction, an exponent or text would be read as some other size.
+    -- Only whole numbers: a fraction, an exponent or text would be read as another size.
     CASE
         WHEN CAST(size AS VARCHAR) = size_text AND size BETWEEN 0 AND 1125899906842624 THEN size
     END AS bytes,
     app,
     app_id,
-    -- As told; addresses.sql and agents.sql put the address, and the application, in their place.
+    -- As logged; addresses.sql and agents.sql later set the address and the application.
     CASE WHEN kind IS NOT NULL AND (ip_text LIKE '%.%' OR ip_text LIKE '%:%') THEN left(ip_text, 200) END AS ip,
     CASE WHEN kind IS NOT NULL AND app IS NULL THEN left(user_agent, 400) END AS user_agent,
-    -- ISO 3166 keeps some codes free, which logs use where the country is unknown; EU and AP are regions.
+    -- Logs use reserved ISO 3166 codes where the country is unknown; EU and AP are regions.
     CASE
         WHEN
             regexp_matches(country_text, '^[A-Za-z]{2}$')
@@ -169,7 +169,7 @@ SELECT
     END AS country,
     detail,
     alert_id,
-    -- Only the organisation's own can be asked as: a stranger's file is asked for in its owner's name.
+    -- Look-ups can only act for the organisation's own accounts; a stranger's file is looked up on behalf of its owner.
     CASE
         WHEN kind IN ('upload', 'edit') AND class IN ('person', 'app') THEN coalesce(asker, owner_asker)
         WHEN kind IN ('upload', 'edit') THEN owner_asker

@@ -1,7 +1,7 @@
--- What each Google Workspace activity is about: one row for each file that it brings, one row for any other activity.
--- Its events all tell of one thing as a rule; the primary one says what the user did, the others follow from it.
+-- Meaning of each Google Workspace activity: one row for each file that it brings, one row for any other activity.
+-- Its events usually describe one act: the primary one is what the user did, the others follow from it.
 -- Reads: raw, operations (what each event of each application means).
-WITH telling AS (
+WITH activity_operations AS (
     SELECT list(DISTINCT operation) AS names
     FROM operations
     WHERE meaning NOT IN ('upload', 'edit', 'copy', 'irrelevant') AND coalesce(only_if, '') <> 'external'
@@ -27,8 +27,9 @@ pooled AS (
     FROM marked
 ),
 
--- What brings content: an upload even where another event is the primary one, a new item or a new version only where it
--- is what the user did. An editor's file is saved with every key stroke: only the others get a new version by an edit.
+-- Events that bring content: an upload, even if another event is the primary one; a new item or a new version, only if
+-- it is the primary event. Files of Google's editors are saved with every key stroke: an edit is a new version only of
+-- others.
 brought AS (
     SELECT
         *,
@@ -61,7 +62,7 @@ identified AS (
     FROM brought
 ),
 
--- Each file once, in an order that does not depend on the delivery's; else the event that tells the most.
+-- Each file once, in an order that does not depend on the delivery; else the most informative event.
 listed AS (
     SELECT
         *,
@@ -85,15 +86,15 @@ listed AS (
                     n := CAST(NULL AS BIGINT)
                 )
             ]
-        END AS told_events
+        END AS asset_events
     FROM identified
-    CROSS JOIN telling
+    CROSS JOIN activity_operations
 ),
 
 chosen AS (
     SELECT *, each_event.event AS main, each_event.n IS NOT NULL AS is_content
     FROM (
-        SELECT *, unnest(told_events) AS each_event, unnest(range(length(told_events))) AS asset
+        SELECT *, unnest(asset_events) AS each_event, unnest(range(length(asset_events))) AS asset
         FROM listed
     ) AS spread
 ),
@@ -134,8 +135,8 @@ read_out AS (
 decided AS (
     SELECT
         read_out.*,
-        -- Of an application that is not read, one row decides all.
-        coalesce(one.meaning, whole.meaning) AS told,
+        -- For an application that is not read, one row decides for all of its events.
+        coalesce(one.meaning, whole.meaning) AS listed_meaning,
         one.meaning IS NULL AND whole.meaning IS NOT NULL AS of_another_application,
         one.only_if,
         one.otherwise,
@@ -152,9 +153,9 @@ meant AS (
         CASE
             WHEN only_if = 'external' AND NOT coalesce(made_external, FALSE) THEN otherwise
             WHEN only_if = 'alert' AND coalesce(has_alert, '') <> 'true' THEN otherwise
-            -- Whatever else it does, an act that lets outsiders see an item is that.
-            WHEN told IN ('copy', 'irrelevant') AND made_external AND listed_application = 'drive' THEN 'share_external'
-            ELSE told
+            -- An act that shows an item to outsiders is a share, whatever else it does.
+            WHEN listed_meaning IN ('copy', 'irrelevant') AND made_external AND listed_application = 'drive' THEN 'share_external'
+            ELSE listed_meaning
         END AS meaning
     FROM decided
 ),
@@ -196,11 +197,11 @@ SELECT
         WHEN meaning = 'upload' THEN 'not a file'
         WHEN meaning = 'edit' THEN 'edit in a Google editor'
     END AS ignored_because,
-    -- The stand-in for someone without an account is nobody's id.
+    -- The placeholder for people without an account is not an id.
     CASE
         WHEN NOT about_affected THEN coalesce(
             nullif(profile_id, '105250506097979753968'),
-            -- An application that acts in nobody's name is known by its own id.
+            -- An application that acts for nobody is identified by its own id.
             CASE WHEN coalesce(actor_email, '') = '' AND coalesce(caller_type, 'APPLICATION') = 'APPLICATION' THEN oauth_client END
         )
     END AS user_id,
@@ -246,7 +247,7 @@ SELECT
     END AS detail,
     CAST(NULL AS VARCHAR) AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
-    -- Files are asked for in the name of an account, by its address.
+    -- Files are looked up on behalf of an account, by its address.
     CASE WHEN actor_email LIKE '%_@_%' THEN lower(actor_email) END AS asker,
     CASE WHEN owner LIKE '%_@_%' THEN lower(owner) END AS owner_asker,
     CAST(NULL AS VARCHAR) AS site_id,

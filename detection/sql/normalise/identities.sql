@@ -1,5 +1,5 @@
--- Which event each line is, and when it happened, whatever its day: one row a line. What a later reading would reject
--- for its own sake (see events.sql) has the same reason here.
+-- Key and time of the event in each line, whatever its day: one row per line. Events that normalisation would reject
+-- (see events.sql) have the same reason here.
 WITH dated AS (
     SELECT
         *,

@@ -1,5 +1,5 @@
--- Keys for events that have no id of their own. Events alike in all that is read of them are several events in one
--- file, and the same ones in two files: so the number within the file becomes part of the key.
+-- Keys for events without an id. Events that are equal in all fields read count as several events within one file, but
+-- as the same event in two files. So the number within the file becomes part of the key.
 WITH alike AS (
     SELECT file_hash, event_key
     FROM events

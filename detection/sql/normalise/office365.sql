@@ -1,12 +1,12 @@
--- What each Office 365 audit record is about: one row for each account that an alert names, one for any other record.
--- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type of
--- record and error code means).
+-- Meaning of each Office 365 audit record: one row for each account that an alert names, one for any other record.
+-- Reads: raw, organisation (its mail domains), operations, record_types and sign_in_errors (what each operation, type
+-- of record and error code means).
 WITH coded AS (
     SELECT
         *,
-        -- Directory operations end with a full stop in one place, and without in another.
+        -- Directory operations end with a full stop in some places, and without one in others.
         lower(trim(operation, '. ')) AS operation_key,
-        coalesce(nullif(trim(error_number), ''), nullif(trim(error_code), ''), nullif(trim(logon_error), '')) AS error_told
+        coalesce(nullif(trim(error_number), ''), nullif(trim(error_code), ''), nullif(trim(logon_error), '')) AS sign_in_error
     FROM raw
 ),
 
@@ -26,8 +26,8 @@ listed AS (
     LEFT JOIN sign_in_errors
         ON
             coded.operation_key = 'userloginfailed'
-            -- A code is a number, whatever is written around it.
-            AND regexp_replace(lower(coded.error_told), '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1') = sign_in_errors.code
+            -- The number in the text is the code.
+            AND regexp_replace(lower(coded.sign_in_error), '^(?:aadsts)?0*([0-9]+)(?:\.0+)?$', '\1') = sign_in_errors.code
 ),
 
 factored AS (
@@ -42,8 +42,8 @@ factored AS (
     FROM listed
 ),
 
--- The states of a requirement: of each relying party, or one alone. 0 is off, 1 is on, 2 is on and enforced, by number
--- or by name.
+-- The states of the MFA requirement: one per relying party, or a single one. 0 is off, 1 is on, 2 is enforced, by
+-- number or by name.
 stated AS (
     SELECT
         *,
@@ -60,7 +60,7 @@ stated AS (
 compared AS (
     SELECT
         *,
-        -- Of several parties one is enough.
+        -- One of several parties is enough.
         length(list_filter(states[1], lambda s: s NOT IN ('', '0', 'disabled', 'false', 'none', 'null'))) > 0
             AS was_required,
         length(list_filter(states[2], lambda s: s NOT IN ('', '0', 'disabled', 'false', 'none', 'null'))) > 0
@@ -76,7 +76,7 @@ meant AS (
     SELECT
         *,
         CASE
-            -- Whatever is called, a record of a type for alerts is one.
+            -- A record of an alert type is an alert, whatever its operation.
             WHEN type_meaning = 'provider_alert' THEN 'provider_alert'
             WHEN listed_meaning IS NULL THEN type_meaning
             WHEN only_if = 'failed' THEN coalesce(error_meaning, otherwise)
@@ -101,8 +101,8 @@ meant AS (
     FROM compared
 ),
 
--- The accounts that an alert names: in its own fields, or as whose record it is. What holds a slash is an address of a
--- file, whose name anybody may choose.
+-- The accounts that an alert names: in its own fields, or as the record's user. A text with a slash is the address of a
+-- file, and anybody may choose a file's name.
 warned AS (
     SELECT
         *,
@@ -149,7 +149,7 @@ insiders AS (
     CROSS JOIN organisation
 ),
 
--- Who is of the organisation comes before others, such as the sender of a mail, and each of them is warned of.
+-- Accounts of the organisation take precedence over others, such as the sender of a mail; each gets the alert.
 pointed AS (
     SELECT
         *,
@@ -165,7 +165,7 @@ pointed AS (
                 THEN [coalesce(
                     list_filter(targets, lambda t: t."Type" IN ('5', 'UPN') AND t."ID" LIKE '%_@_%')[1]."ID",
                     CASE WHEN object_id LIKE '%_@_%' THEN object_id END,
-                    -- A user without an address; of a device it would be the device.
+                    -- A user without an address; for a device, this would be the device.
                     CASE
                         WHEN
                             about = 'target'
@@ -183,13 +183,13 @@ spread AS (
     FROM pointed
 ),
 
-told AS (
+described AS (
     SELECT
         *,
         coalesce(pointed_at, user_login) AS subject_login,
-        -- Type and key of who raises an alert are the service's, even where the record bears the account's name.
+        -- Type and key of an alert's record are those of the service, even if the record names the account.
         pointed_at IS NOT NULL AND (about = 'alert' OR coalesce(pointed_at <> user_login, TRUE)) AS about_another,
-        -- SharePoint may write the claim in which an account came in place of the account.
+        -- SharePoint may write the account's claim in place of the account.
         lower(
             regexp_replace(
                 regexp_replace(coalesce(pointed_at, user_login), '^[\s\x{200b}]+|[\s\x{200b}]+$', '', 'g'),
@@ -199,7 +199,7 @@ told AS (
         lower(user_type) AS type,
         meaning IN ('mfa_disabled', 'password_reset', 'credentials_changed', 'new_device')
         AND lower(result_status) IN ('failure', 'failed', 'false') AS has_failed,
-        -- What is known to be no file is none; a type that nobody knows is not to hide an upload.
+        -- Only types that are known to be no file are excluded: an unknown type must not hide an upload.
         meaning IN ('upload', 'edit')
         AND lower(trim(item_type)) IN (
             'folder', '5', 'web', '6', 'site', '7', 'tenant', '8', 'documentlibrary', '9', 'page', '11', 'list', 'listitem'
@@ -207,14 +207,14 @@ told AS (
     FROM spread
 ),
 
-judged AS (
+decided AS (
     SELECT
         *,
         CASE
             WHEN meaning IN ('copy', 'irrelevant') OR coalesce(has_failed, FALSE) OR coalesce(is_no_file, FALSE) THEN NULL
             ELSE meaning
         END AS kind
-    FROM told
+    FROM described
 )
 
 SELECT
@@ -249,7 +249,7 @@ SELECT
     END AS user_id,
     CASE
         WHEN login LIKE 'urn:spo:guest#%' OR login LIKE 'live.com#%' THEN split_part(login, '#', 2)
-        -- A guest's address, with the last underscore for the sign: name_domain#ext#@tenant.
+        -- A guest's address, where the last underscore stands for the at sign: name_domain#ext#@tenant.
         WHEN login LIKE '%#ext#%'
             THEN regexp_replace(split_part(login, '#ext#', 1), '^(.*)_([^_]*)$', '\1@\2')
         WHEN login LIKE 'urn:%' OR login LIKE '%\%' ESCAPE '!' THEN NULL
@@ -258,7 +258,7 @@ SELECT
     CAST(NULL AS VARCHAR) AS display_name,
     CAST(NULL AS VARCHAR) AS second_id,
     CASE
-        -- What stands before the sign is Microsoft's, what follows may be anything.
+        -- Microsoft defines the part before the sign; the rest may be anything.
         WHEN
             split_part(login, '#', 1) IN ('urn:spo:anon', 'urn:spo:tenantanon', 'urn:forms:anonymous')
             OR login IN ('anonymous', '<anonymous>', 'everyone', 'c:0(.s|true', 's-1-0-0', 's-1-1-0', 's-1-5-7')
@@ -301,7 +301,7 @@ SELECT
     coalesce(
         nullif(user_agent, ''), list_filter(extended_properties, lambda p: p."Name" = 'UserAgent')[1]."Value"
     ) AS user_agent,
-    -- The first of these that is an address counts: each of them may hold something else.
+    -- The first of these that is an address counts, since each may hold something else.
     concat_ws(
         '|', client_ip, nullif(actor_ip, client_ip), nullif(nullif(client_ip_address, client_ip), actor_ip)
     ) AS ip_text,
@@ -310,7 +310,7 @@ SELECT
         WHEN only_if = 'failed'
             THEN coalesce(
                 error_detail,
-                concat(coalesce('unknown code ' || left(error_told, 40), 'no code'), ': not counted as a failure')
+                concat(coalesce('unknown code ' || left(sign_in_error, 40), 'no code'), ': not counted as a failure')
             )
         WHEN about = 'alert' AND kind = 'provider_alert'
             THEN concat_ws(': ', 'Microsoft alert', coalesce(alert_name, risk_event, operation))
@@ -322,10 +322,10 @@ SELECT
     END AS detail,
     coalesce(alert_id, risk_id, incident_id) AS alert_id,
     CAST(NULL AS VARCHAR) AS shared_with,
-    -- Files are asked for in the application's own name, by site and list.
+    -- Files are looked up by the application itself, by site and list.
     CASE WHEN site_id <> '' AND list_id <> '' THEN '' END AS asker,
     CASE WHEN site_id <> '' AND list_id <> '' THEN '' END AS owner_asker,
     site_id,
     list_id,
     CAST(NULL AS VARCHAR) AS folder_id
-FROM judged
+FROM decided

@@ -1,4 +1,4 @@
--- What became of each line of the files that were asked about, one row a line.
+-- Outcome of each line of the requested files: one row per line.
 WITH files AS (
     SELECT file, hash(file) AS file_hash
     FROM asked_files
@@ -13,7 +13,7 @@ amounts AS (
     GROUP BY event_key
 ),
 
--- An alert may name several accounts, each of which has a row of the event.
+-- An alert may name several accounts; the event then has a row for each.
 others AS (
     SELECT event_key, count(DISTINCT "user") AS users
     FROM events
@@ -33,7 +33,7 @@ SELECT
     events.kind,
     events.operation,
     events.time,
-    -- Of what is neither upload nor activity nobody is told.
+    -- Events that are neither upload nor activity show no user.
     CASE WHEN events.kind IS NOT NULL THEN events."user" END AS "user",
     CASE WHEN events.kind IS NOT NULL THEN events.actor_class END AS actor_class,
     coalesce(others.users, 0) AS other_users,

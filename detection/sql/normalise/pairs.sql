@@ -1,6 +1,6 @@
 -- Office 365 logs a save (FileModified) beside an upload of the same file: within five minutes the two are one
--- upload, of the larger size. Each save goes to the upload nearest in time. What goes on with a save (FileModifiedExtended)
--- is part of it likewise, or of the upload that the save is part of. Days are crossed on purpose.
+-- upload, with the larger size. Each save goes to the upload nearest in time. A continued save (FileModifiedExtended)
+-- is part of that save likewise, or of the save's upload. Pairs may cross days on purpose.
 WITH known AS (
     SELECT
         event_key,

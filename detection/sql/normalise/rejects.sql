@@ -1,4 +1,4 @@
--- What could not be read, with the reason.
+-- Events that could not be read, with the reason.
 SELECT
     provider,
     CAST($day AS DATE) AS day,

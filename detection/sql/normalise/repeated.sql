@@ -1,5 +1,5 @@
--- The uploads and activity that were delivered more than once: few. Numbers are grouped faster than texts, so the keys are
--- looked at only where their hashes meet.
+-- Uploads and activity that were delivered more than once, which are few. Numbers group faster than texts, so keys are
+-- compared only where their hashes are equal.
 WITH met AS (
     SELECT hash(event_key, asset) AS key_hash
     FROM events

@@ -1,5 +1,5 @@
--- Events of which each counts once. Of several deliveries one is taken, the same one whatever their order; a save that is
--- part of an upload gives it its size, and an alert told again is part of the first.
+-- Events, each counted once. One of several deliveries is chosen, independently of their order. A save that is part of
+-- an upload gives it its size, and a repeated alert is part of the first.
 WITH copies AS (
     SELECT
         *,

@@ -1,4 +1,4 @@
--- The uploads of the day, each once, with what the log alone tells, and what a look-up of the size needs.
+-- The uploads of the day, each once, with the logged fields and those that a size look-up needs.
 SELECT
     provider,
     event_key,

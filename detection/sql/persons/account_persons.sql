@@ -1,8 +1,9 @@
--- Whose each account is, and each address where an event names an account by that alone: the person who had the address
--- last at that time, or, before anybody was seen with it, first. One row per account and time (since inclusive, until
--- exclusive).
+-- The person of each account, and of each address for events that have no other name of the account: the person who
+-- last had the address at that time or, before anybody was seen with it, its first holder. One row per account and time
+-- range (since inclusive, until exclusive).
 -- Reads: identities, spans, resolved (account, person).
--- actor_class: person or guest, by the latest address; NULL for others. has_address: whether any is known of the person.
+-- actor_class: person or guest, by the latest address; NULL for others. has_address: whether the person has a known
+-- address.
 WITH classes AS (
   SELECT
     account,
@@ -24,7 +25,7 @@ had AS (
   WHERE s.address IS NOT NULL AND s.account <> concat(s.provider, ':', s.address)
   GROUP BY s.provider, s.address
 ),
--- Of an address that several had, every day tells who had it; of others nothing needs to be looked up.
+-- Only an address with several holders needs the daily holders.
 holders AS (
   SELECT
     concat(i.provider, ':', i.address) AS account,

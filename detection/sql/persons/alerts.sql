@@ -1,4 +1,4 @@
--- Alerts of the lake by the persons' present keys, shown by the present addresses, in their sentences, too.
+-- Alerts of the lake with the persons' present keys, and the present addresses, also in their sentences.
 -- Reads: stored_alerts, person_keys, person_labels. Rows of earlier versions have no person; a flood has none.
 SELECT
   s.* REPLACE (

@@ -1,5 +1,6 @@
--- Uploads or activity by person: "user" is the person's key, actor_class that of the account where it is a person's.
--- Reads: keyed (see keyed.sql), account_persons. Whom nobody knows is named as logged.
+-- Uploads or activity by person: "user" is the person's key; actor_class is the account's class if it belongs to a
+-- person.
+-- Reads: keyed (see keyed.sql), account_persons. Unknown users keep the logged name.
 SELECT
   k.* EXCLUDE (account) REPLACE (
     coalesce(p.person, k."user") AS "user",

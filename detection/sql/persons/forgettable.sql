@@ -1,8 +1,8 @@
--- Identities of days before $first_day of persons of whom nothing else is kept, with the partition that each row is in.
--- Reads: dated_identities (of all days, with day), account_persons, person_names, person_keys, kept_names (name: keys and
--- accounts in the tables that are kept).
--- Who once had an address that a person who stays has, too, is kept: else that address would mean another one in the
--- operator's lists.
+-- Identities of days before $first_day of persons with no other kept data, with the partition of each row.
+-- Reads: dated_identities (of all days, with day), account_persons, person_names, person_keys, kept_names (name: keys
+-- and accounts in the tables that are kept).
+-- A person who once had an address that a kept person also has is kept too; else the address would mean another person
+-- in the operator's lists.
 WITH owned AS (
   SELECT i.*, coalesce(p.person, i.account) AS person
   FROM dated_identities i

@@ -1,7 +1,7 @@
--- Uploads or activity with the account that acted: provider and id, which stay when an address changes.
--- Reads: acts. Where the log tells no id, provider and address stand for the account that had the address then, see
--- tenures.sql. What several may have in place of an id is none: the address itself, and what Office 365 writes where it
--- does not know. Who is nobody's account (anonymous, system) is named as "user" names it.
+-- Uploads or activity with the account that acted: provider and id, which do not change with the address.
+-- Reads: acts. Where the log has no id, provider and address stand for the account that had the address then, see
+-- tenures.sql. Values that several accounts may share do not count as ids: the address itself, and Office 365's
+-- placeholder for unknown. Actors without an account (anonymous, system) keep the name in "user".
 SELECT
   *,
   CASE

@@ -1,8 +1,8 @@
--- Accounts that had the same address at the same time, and so may be one person's, with when both had it first.
--- Reads: spans. An address joins accounts of different spaces only: two ids of one space are two accounts, whoever has
--- the address. What was seen of an account is not all that it was: spans up to $training_days apart count as one time, which is
--- as far back as a baseline looks. Over providers only an address of the organisation joins; where no domain of it is
--- known, any address that belongs to nobody whom a provider calls a guest.
+-- Accounts that had the same address at the same time and so may be one person's, with the first time that both had it.
+-- Reads: spans. An address joins accounts of different spaces only: two ids of one space are two accounts, whatever
+-- their address. Observations are incomplete, so spans up to $training_days apart, which is as far back as a baseline
+-- looks, count as one. Across providers, only an address of the organisation joins accounts; without known domains, any
+-- address does that no guest has.
 SELECT
   a.account AS one,
   b.account AS other,

@@ -1,5 +1,5 @@
--- The accounts that the operator's rows mean. An address means the account that had it first, of each kind of id.
--- Reads: mapped_rows (row, person, provider, account, address; what a row does not tell is NULL), spans.
+-- The accounts that the operator's rows mean. An address means the account that had it first, for each kind of id.
+-- Reads: mapped_rows (row, person, provider, account, address; missing fields are NULL), spans.
 SELECT row, person, account
 FROM mapped_rows
 WHERE account IS NOT NULL

@@ -1,5 +1,5 @@
--- The present key by every name that a stored row may have a person by: an account, or, in rows of earlier versions, an
--- address that was one person's alone.
+-- The present key for every name that a stored row may use for a person: an account or, in rows of earlier versions, an
+-- address that only one person had.
 -- Reads: account_persons, person_names.
 SELECT account AS name, person
 FROM account_persons

@@ -1,5 +1,5 @@
--- The address by which each person is shown: of each account's latest address, the one that came up last.
--- Reads: spans, resolved (account, person). Without any address it is the person's first account.
+-- The address that is shown for each person: among the latest addresses of their accounts, the newest.
+-- Reads: spans, resolved (account, person). A person without an address is shown by their first account.
 WITH present AS (
   SELECT
     account,

@@ -1,4 +1,4 @@
--- Every name of each person: accounts, and addresses with where they were had. is_first: whether no account with an id of
+-- All names of each person: accounts, and addresses with their provider. is_first: whether no account with an id of
 -- that kind had the address before.
 -- Reads: spans, resolved (account, person).
 SELECT

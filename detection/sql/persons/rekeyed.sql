@@ -1,4 +1,4 @@
--- Stored rows by the present keys of their persons, which others may have had when the rows were written.
+-- Stored rows with the present keys of their persons; a person may have had another key when the rows were written.
 -- Reads: stored, person_keys.
 SELECT s.* REPLACE (coalesce(k.person, s."user") AS "user")
 FROM stored s

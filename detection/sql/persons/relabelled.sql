@@ -1,4 +1,4 @@
--- Alerts, ledger or reviews as kept, by the present key of each person and shown by the present address.
+-- Stored alerts, ledger or reviews with the present key and address of each person.
 -- Reads: stored (with "user" and person), person_keys, person_labels. Rows of earlier versions have no person.
 SELECT
   s.* REPLACE (

@@ -1,4 +1,4 @@
--- Accounts that are one because the provider says so: two ids in one event, or two ways to write one id.
+-- Accounts that are the same according to the provider: two ids in one event, or two spellings of one id.
 -- Reads: identities, spans.
 SELECT account AS one, second_account AS other
 FROM identities

@@ -1,8 +1,8 @@
--- From when to when each account was seen under each address, or under none (NULL), with what kind of id it has.
--- Reads: identities (of all days). What stands for an account where the log tells no id is left out where an account with
--- an id had the address: see tenures.sql. space: ids of one space differ for different people; a provider whose log
--- names people by ids of several kinds has several. same_as: one text for the ways in which sources with
--- Microsoft's PUIDs write one id.
+-- The time range in which each account was seen with each address, or with none (NULL), and its kind of id.
+-- Reads: identities (of all days). A stand-in for an account without a logged id is omitted if an account with an id
+-- had the address, see tenures.sql. space: within one space, different people have different ids; a provider that logs
+-- several kinds of ids has several spaces. same_as: one text for all spellings of an id at sources with Microsoft's
+-- PUIDs.
 WITH named AS (
   SELECT
     provider,

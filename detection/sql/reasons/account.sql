@@ -1,6 +1,6 @@
--- dormant_account, new_account, guest_account: what kind of account it is.
--- Reads: spans, sightings, source_days (provider, day: days of which its log has events). An account is new only where
--- the logs of all its providers go back further, else all accounts were new in the first weeks of a source.
+-- dormant_account, new_account, guest_account: the kind of account.
+-- Reads: spans, sightings, source_days (provider, day: days on which its log has events). An account is new only if the
+-- logs of all its providers go back further; else all accounts would be new in the first weeks of a source.
 WITH ends AS (
   SELECT
     alert_id,

@@ -1,5 +1,5 @@
--- mass_download_before, external_share_before: what the user did with files around the alert.
--- Reads: spans, user_activity. Both only where it is rare for the user: clients that synchronise download every day.
+-- mass_download_before, external_share_before: the user's downloads and shares around the alert.
+-- Reads: spans, user_activity. Both only if rare for the user, since sync clients download every day.
 WITH acts AS (
   SELECT
     s.alert_id,
@@ -7,7 +7,7 @@ WITH acts AS (
     a.time >= s.signs_from AS is_sign,
     CAST(a.time AS DATE) AS day,
     count(*) AS number,
-    -- The least text is that of the first event, since it begins with the time.
+    -- Each text begins with the time, so the least text is that of the first event.
     min(concat(strftime(a.time, '%Y-%m-%d %H:%M'), ' UTC (', a.provider, ')', coalesce(': ' || a.detail, '')))
       AS first_event
   FROM spans s

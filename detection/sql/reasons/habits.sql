@@ -1,6 +1,6 @@
--- first_app, off_hours: with what and at which hours the files of the alert were uploaded.
--- Reads: sightings. An application that is derived from its user agent is compared with those derived, and one that the
--- log names with those named: a log that begins to name them brings no new ones.
+-- first_app, off_hours: unusual applications and hours of the alert's uploads.
+-- Reads: sightings. Derived application names are compared with derived ones, and logged names with logged ones, so
+-- that no application is new only because the log begins to name it.
 WITH apps AS (
   SELECT
     alert_id,
@@ -43,7 +43,7 @@ upload_hours AS (
   FROM sightings
   WHERE is_upload AND time >= opens
 ),
--- An hour is the user's own if the hour before or after is: nobody keeps to the minute, and summer time shifts by one.
+-- An hour is usual if the hour before or after is: people are not punctual, and summer time shifts by an hour.
 near_hours AS (
   SELECT u.alert_id, u.hour, count(DISTINCT CAST(s.time AS DATE)) AS days
   FROM upload_hours u

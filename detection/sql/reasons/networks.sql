@@ -1,4 +1,4 @@
--- tor_network, hosting_network: at work from an address that the operator's file of networks lists as such.
+-- tor_network, hosting_network: the user was active from an address that the operator's file of networks lists as such.
 -- Reads: sightings.
 WITH listed AS (
   SELECT alert_id, kind, ip, listed, min(time) AS first_seen

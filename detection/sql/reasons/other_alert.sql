@@ -1,13 +1,13 @@
--- other_alert: an earlier alert of the user that does not rest on the detector alone: a person confirmed it, or the provider
--- raised an alert of its own around it. What the provider said since the signs of this alert begin is provider_alert.
+-- other_alert: an earlier alert of the user with evidence beyond the detector: a person confirmed it, or the provider
+-- raised an alert of its own around it. Provider alerts within the signs period of this alert are provider_alert.
 -- Reads: spans, openings, user_activity, confirmed ("user", first_window_start: of alerts that a person confirmed).
 WITH earlier AS (
   SELECT s.alert_id, s."user", s.signs_from, o.opening, o.closes
   FROM spans s
   JOIN openings o ON o."user" = s."user" AND o.opening < s.opens AND o.opening >= s.opens - INTERVAL 7 DAY
 ),
--- An alert's opening moves with late events: it is the reviewed one wherever that opened before it closes. One that is
--- gone since was confirmed all the same.
+-- An alert's opening moves with late events, so an alert is the reviewed one if that opened before this one closes. A
+-- confirmation counts even if the alert no longer exists.
 said AS (
   SELECT e.alert_id, e.opening, 'confirmed' AS witness
   FROM earlier e

@@ -1,6 +1,6 @@
--- What was seen of each user, with what is known of the address. The provider's own country counts before that of the
--- operator's database. An address that is no place, such as that of the organisation's VPN, has none, whoever tells it.
--- told_by: who tells the country, a provider or 'address'.
+-- Sightings of each user, with what is known of the address. The provider's country takes precedence over the
+-- operator's database. An address that is no place, such as that of the organisation's VPN, has no country from either.
+-- located_by: source of the country, a provider or 'address'.
 -- Reads: seen, addresses (what is known of an ip).
 SELECT
   e."user",
@@ -15,6 +15,6 @@ SELECT
   a.listed,
   coalesce(a.is_place, TRUE) AS is_place,
   CASE WHEN coalesce(a.is_place, TRUE) THEN coalesce(e.country, a.country) END AS country,
-  CASE WHEN e.country IS NOT NULL THEN e.provider ELSE 'address' END AS told_by
+  CASE WHEN e.country IS NOT NULL THEN e.provider ELSE 'address' END AS located_by
 FROM seen e
 LEFT JOIN addresses a ON a.ip = e.ip

@@ -1,7 +1,7 @@
--- first_country, first_network: a place new for the user, where others are known.
--- Reads: sightings. Who meets new networks all the time, as on the road, is not told by one more. A network that is usual
--- is in no new country because somebody else tells its country now. An address that is no place is no new one; that of
--- the organisation's own networks is a known network all the same.
+-- first_country, first_network: a new place for a user with known places.
+-- Reads: sightings. A user who often has new networks, such as a traveller, gets no sign for one more. A usual network
+-- is not in a new country only because another source now locates it. An address that is no place is never new, but the
+-- organisation's own networks count as known networks.
 WITH places AS (
   SELECT e.alert_id, 'first_country' AS name, e.country AS place, e.time, e.is_sign
   FROM sightings e
@@ -12,7 +12,7 @@ WITH places AS (
       OR e.is_sign AND NOT EXISTS (
         SELECT 1
         FROM sightings u
-        WHERE u.alert_id = e.alert_id AND u.is_usual AND u.network = e.network AND u.told_by <> e.told_by
+        WHERE u.alert_id = e.alert_id AND u.is_usual AND u.network = e.network AND u.located_by <> e.located_by
       )
     )
   UNION ALL

@@ -1,12 +1,12 @@
--- overwritten_after_upload, deleted_after_upload: files of the alert of which a version was removed within a day.
+-- overwritten_after_upload, deleted_after_upload: a version of the alert's files was removed within a day.
 -- Reads: spans, uploads, activity.
--- Overwritten is a file whose last version (the log's, or a later one that a look-up found, since a record may stand for
--- several saves) is less than a tenth as large as its largest; or of which a version was saved over before its size was
--- known, and what is known is less than a tenth of what such a file usually weighs: autosave overwrites, too, but the file
--- stays what it is. Deleted is one that the log tells a deletion of: that a look-up does not find a file may have other
--- reasons, such as an address that somebody else has by now. It takes three files and a tenth of the alert's, or half of
--- them: single files are thrown away every day.
--- Nothing after two days beyond the opening's counts, so that an alert does not depend on the range of its run.
+-- A file is overwritten if its last version is less than a tenth as large as its largest. The last version is that of
+-- the log, or a later one from a look-up, since a record may stand for several saves. A file is also overwritten if a
+-- version was saved over before its size was known, and the known sizes are less than a tenth of the usual size of such
+-- a file. Autosave also overwrites, but does not shrink a file. A file is deleted only if the log has a deletion: a
+-- look-up may fail to find a file for other reasons, such as an address that has a new holder. The sign needs three
+-- files and a tenth of the alert's files, or half of them: single files are deleted every day.
+-- Only two days after the day of the opening count, so that an alert does not depend on the range of its run.
 WITH saves AS (
   SELECT
     s.alert_id,
@@ -60,7 +60,7 @@ deletions AS (
   WHERE a.kind = 'delete'
   GROUP BY f.alert_id, f.provider, f.file_id
 ),
-told AS (
+flagged AS (
   SELECT
     f.*,
     d.time AS deleted_at,
@@ -84,7 +84,7 @@ counted AS (
     min(CASE
       WHEN deleted_at IS NOT NULL THEN concat(', first at ', strftime(deleted_at, '%Y-%m-%d %H:%M'), ' UTC (', provider, ')')
     END) AS deleted_first
-  FROM told
+  FROM flagged
   GROUP BY alert_id
 )
 SELECT

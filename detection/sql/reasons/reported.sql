@@ -1,12 +1,12 @@
--- provider_alert, mfa_disabled, password_reset, credentials_changed, admin_impersonation, new_device: what the logs tell
--- as such.
+-- provider_alert, mfa_disabled, password_reset, credentials_changed, admin_impersonation, new_device: signs that the
+-- logs contain as such.
 -- Reads: spans, user_activity.
 SELECT
   s.alert_id,
   a.kind AS name,
   concat(
     count(*), CASE WHEN count(*) = 1 THEN ' event' ELSE ' events' END, ', first at ',
-    -- The least text is that of the first event, since it begins with the time.
+    -- Each text begins with the time, so the least text is that of the first event.
     min(concat(
       strftime(a.time, '%Y-%m-%d %H:%M'), ' UTC (', a.provider, ')', coalesce(': ' || a.detail, '')
     ))

@@ -1,4 +1,4 @@
--- risk_list: the user stands in the operator's list at the time of the signs.
+-- risk_list: the user is on the operator's list at the time of the signs.
 -- Reads: spans, risk_list ("user", reason, since, until: first and last day, NULL where open).
 SELECT
   s.alert_id,

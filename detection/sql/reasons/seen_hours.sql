@@ -1,5 +1,5 @@
--- What was seen of each user, once an hour and way: an alert looks back over 90 days, and the periods that count for it
--- begin and end with an hour.
+-- Sightings of each user, once per hour and combination: an alert looks back over 90 days, and its periods begin and
+-- end with an hour.
 -- Reads: placed.
 SELECT
   "user",
@@ -7,13 +7,13 @@ SELECT
   actor_class,
   is_upload,
   country,
-  told_by,
+  located_by,
   network,
   kind,
   listed,
   is_place,
   CASE WHEN kind IS NOT NULL THEN ip END AS ip,
-  -- An update of an application is no new application.
+  -- An updated application is not a new one.
   regexp_replace(app, '[ /]v?[0-9][0-9.]*$', '') AS app,
   min(time) AS time,
   max(time) AS last_time
@@ -24,7 +24,7 @@ GROUP BY
   actor_class,
   is_upload,
   country,
-  told_by,
+  located_by,
   network,
   kind,
   listed,

@@ -1,4 +1,4 @@
--- Where and when the user of each alert was at work within the look-back, next to the alert's periods.
+-- Where and when the user of each alert was active within the look-back, with the alert's periods.
 -- Reads: spans, seen_hours.
 SELECT
   s.alert_id,
@@ -12,7 +12,7 @@ SELECT
   e.provider,
   e.is_upload,
   e.country,
-  e.told_by,
+  e.located_by,
   e.network,
   e.kind,
   e.listed,

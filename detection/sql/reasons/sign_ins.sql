@@ -1,5 +1,5 @@
--- failed_sign_ins_then_success: a password was guessed.
--- Reads: spans, user_activity. A sign-in may write several records in one second: they are one attempt.
+-- failed_sign_ins_then_success: a password may have been guessed.
+-- Reads: spans, user_activity. Several sign-in records in one second are one attempt.
 WITH attempts AS (
   SELECT DISTINCT s.alert_id, s.signs_from, a.kind, a.provider, date_trunc('second', a.time) AS time
   FROM spans s

@@ -1,6 +1,6 @@
--- The periods that count for each alert. Signs count from $sign_period before its first window to the end of its last;
--- what is usual for the user is that of the $training_days before. Nothing before $look_back counts, however much of the
--- history is at hand, so that an alert does not depend on the range of the run that computes it.
+-- The periods of each alert. Signs count from $sign_period before its first window to the end of its last; the usual
+-- days are the $training_days before. Nothing before $look_back counts, even if more history is available, so that an
+-- alert does not depend on the range of the run that computes it.
 -- Reads: folded_alerts.
 SELECT
   alert_id,

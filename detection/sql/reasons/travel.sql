@@ -1,10 +1,10 @@
--- impossible_travel: seen in two countries too far apart for the time between.
--- Reads: spans, placed (people alone: an application's server stands anywhere), countries (centre and radius of a circle as
--- large as the country). From centre to centre less both radii, so that neighbours with a border are never far apart.
--- One network is in one place, even where two who tell places disagree on it.
--- Who hopped the same way within the usual days before has a tunnel that ends abroad, not a thief.
+-- impossible_travel: the user was seen in two countries too far apart for the time between.
+-- Reads: spans, placed (people alone: an application's server stands anywhere), countries (centre and radius of a
+-- circle as large as the country). The distance is from centre to centre minus both radii, so that neighbouring
+-- countries are never far apart. A network is in one place, even if two sources locate it differently.
+-- A user with the same hop in the usual days before has a tunnel that ends abroad, not a thief.
 WITH located AS (
-  SELECT DISTINCT e."user", e.time, e.provider, e.country, e.network, e.told_by, c.latitude, c.longitude, c.radius_km
+  SELECT DISTINCT e."user", e.time, e.provider, e.country, e.network, e.located_by, c.latitude, c.longitude, c.radius_km
   FROM placed e
   JOIN countries c ON c.country = e.country
   WHERE e.actor_class IN ('person', 'guest')
@@ -16,7 +16,7 @@ hops AS (
     provider,
     country,
     network,
-    told_by,
+    located_by,
     latitude,
     longitude,
     radius_km,
@@ -24,7 +24,7 @@ hops AS (
     lag(provider) OVER in_time AS provider_before,
     lag(country) OVER in_time AS country_before,
     lag(network) OVER in_time AS network_before,
-    lag(told_by) OVER in_time AS told_by_before,
+    lag(located_by) OVER in_time AS located_by_before,
     lag(latitude) OVER in_time AS latitude_before,
     lag(longitude) OVER in_time AS longitude_before,
     lag(radius_km) OVER in_time AS radius_before
@@ -40,7 +40,7 @@ measured AS (
     ))) - radius_km - radius_before AS apart_km,
     date_diff('minute', time_before, time) AS minutes
   FROM hops
-  WHERE country <> country_before AND NOT coalesce(network = network_before AND told_by <> told_by_before, FALSE)
+  WHERE country <> country_before AND NOT coalesce(network = network_before AND located_by <> located_by_before, FALSE)
 ),
 impossible AS (
   SELECT

@@ -1,4 +1,4 @@
--- What else the users of alerts did, which several reasons read: of months of everybody's activity it is little.
+-- Activity of the users of alerts, which several reasons read: a small part of months of everybody's activity.
 -- Reads: folded_alerts, activity.
 SELECT "user", time, provider, actor_class, kind, country, ip, app, detail
 FROM activity

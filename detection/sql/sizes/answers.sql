@@ -1,12 +1,12 @@
--- What the look-ups know of the sizes that the log does not carry.
+-- Sizes that the log lacks, from look-ups.
 -- Reads: logged_uploads and file_sizes of the same days.
--- Where the log names the version, that alone tells. Else a version is that of the save nearest to it in time: what was
--- saved over an upload belongs to the later save, however soon that came. It may be ten seconds younger than its save
--- (clocks differ; a save without a record of its own would come later), and older only where no other save can be meant,
--- since a client that synchronises may set the time of the file on its disk. A version that follows one that is missing
--- (gone, with the time of the next) must not be younger at all: the missing one may be the save's.
--- The size of a later version is no size of the upload, which may have been larger. left_bytes: the newest version made
--- after the upload, as far as it is known.
+-- If the log names the version, only that version counts. Else a version belongs to the save nearest in time: a version
+-- saved over an upload belongs to the later save, however soon that came. A version may be ten seconds younger than its
+-- save, since clocks differ (a save without a record would come later). It may be older only if no other save can be
+-- meant, since a sync client may set the time of the file on its disk. A version that follows a missing one (gone, with
+-- the time of the next) must not be younger at all: the missing one may be the save's.
+-- The size of a later version is not the size of the upload, which may have been larger. left_bytes: the newest known
+-- version made after the upload.
 WITH moments AS (
   SELECT DISTINCT file_id, time
   FROM logged_uploads

@@ -1,6 +1,6 @@
--- The cache of a day with further answers: of the answers about one version of a file the newest counts.
--- Reads: cached (file_sizes as it was) and answered.
-WITH told AS (
+-- The cache of a day, merged with new answers: the newest answer about a version of a file counts.
+-- Reads: cached (file_sizes so far) and answered.
+WITH all_answers AS (
   SELECT * FROM cached
   UNION ALL
   SELECT * FROM answered
@@ -12,7 +12,7 @@ numbered AS (
       PARTITION BY file_id, asked_version, state, version
       ORDER BY checked_at DESC, modified_at DESC, bytes DESC
     ) AS place
-  FROM told
+  FROM all_answers
 )
 SELECT file_id, asked_version, state, bytes, version, modified_at, checked_at
 FROM numbered

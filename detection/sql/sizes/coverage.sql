@@ -1,4 +1,5 @@
--- How many files have their size from where: each once a day, with the surest source of its saves. Reads: uploads.
+-- Number of files by the source of their size: each file once a day, with the surest source of its saves. Reads:
+-- uploads.
 WITH ranked AS (
   SELECT
     provider, "user", file_id,

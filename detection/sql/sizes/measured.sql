@@ -1,4 +1,4 @@
--- How many files of each extension had which size on a day, of one provider: only sizes of the very upload.
+-- Number of files by extension and size on a day, for one provider: only sizes of the uploaded version itself.
 -- Reads: logged_uploads, answers. Sizes are counted in hundredths of a decade, about 2 % wide: such counts add up
 -- over days and providers, in any order.
 WITH sized AS (

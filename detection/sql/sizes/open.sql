@@ -1,8 +1,8 @@
--- The uploads whose size neither the log nor an earlier look-up tells, and how telling each is.
+-- Uploads without a size in the log or an earlier look-up, and whether each may decide an alert.
 -- Reads: logged_uploads of some days, dated_sizes: file_sizes of those days, and the day of each.
--- An upload is settled once its file was found, or found gone, five minutes after it or later: what is read then is
--- no upload in progress. A file that was denied, or that the provider did not take, may be asked about again a day
--- later. An upload without anybody in whose name to ask is never asked about.
+-- An upload is settled once its file was found, or found gone, at least five minutes after it, when the upload is no
+-- longer in progress. A denied or rejected look-up may be repeated a day later. An upload without a user on whose
+-- behalf to ask is never looked up.
 WITH user_days AS (
   SELECT CAST(time AS DATE) AS day, "user", count(*) AS files
   FROM logged_uploads
@@ -15,7 +15,7 @@ ranked AS (
     files >= $floor_files AND cume_dist() OVER (PARTITION BY day ORDER BY files) > 0.95 AS unusual
   FROM user_days
 ),
--- Uploads of the file, or of any of its path: where a bin knows files by their path, one of them may be another's.
+-- Uploads of the file, or of any file with its path, since a recycle bin may identify files by path.
 paths AS (
   SELECT folder, file_name, count(*) AS saves
   FROM logged_uploads
@@ -42,7 +42,7 @@ unsized AS (
     coalesce(u.file_name, '') AS file_name,
     coalesce(u.folder, '') AS folder,
     s.saves,
-    -- Data is carried away in archives, media, disk images and dumps of databases and mailboxes.
+    -- Stolen data is often in archives, media, disk images and dumps of databases and mailboxes.
     u.extension IN (
       '7z', 'ace', 'arj', 'bz2', 'cab', 'gz', 'lz', 'lz4', 'lzma', 'rar', 'tar', 'tbz2', 'tgz', 'txz', 'xz', 'z',
       'zip', 'zipx', 'zst',
@@ -51,7 +51,7 @@ unsized AS (
       'dmg', 'e01', 'img', 'iso', 'ova', 'qcow2', 'vdi', 'vhd', 'vhdx', 'vmdk', 'wim',
       'accdb', 'bak', 'bson', 'db', 'dmp', 'dump', 'edb', 'ldf', 'mdb', 'mdf', 'ndf', 'nsf', 'ost', 'parquet', 'pst',
       'sql', 'sqlite', 'sqlite3'
-    ) AS telling,
+    ) AS decisive,
     r.unusual
   FROM logged_uploads u
   JOIN ranked r ON r.day = CAST(u.time AS DATE) AND r."user" = u."user"
@@ -80,7 +80,7 @@ SELECT
   u.file_name,
   u.folder,
   u.saves,
-  u.telling,
+  u.decisive,
   u.unusual,
   CASE
     WHEN u.asker IS NULL THEN 'nobody to ask as'

@@ -1,5 +1,5 @@
--- The files to look up, in the order in which they may decide an alert: archives and their like first, then those of
--- users with an unusual day, then the rest; the newest first among equals. Reads: open_uploads of all days.
+-- The files to look up, those that may decide an alert first: archives and the like, then files of
+-- users with an unusual day, then the rest; the newest first within each group. Reads: open_uploads of all days.
 SELECT
   asker AS "user",
   file_id,
@@ -16,7 +16,7 @@ FROM open_uploads
 WHERE state = 'open'
 GROUP BY asker, file_id, version, site_id, list_id, folder_id
 ORDER BY
-  max(CASE WHEN telling THEN 2 WHEN unusual THEN 1 ELSE 0 END) DESC,
+  max(CASE WHEN decisive THEN 2 WHEN unusual THEN 1 ELSE 0 END) DESC,
   max(time) DESC,
   file_id,
   version,

@@ -1,4 +1,4 @@
--- What a file of an extension usually weighs: the median of the sizes measured in the training days before, per provider
+-- Typical size of files by extension: the median of the sizes measured in the training days before, per provider
 -- and over all. Reads: measured_sizes of those days. No row where fewer than $least_measured files were measured.
 WITH scoped AS (
   SELECT provider AS scope, extension, bucket, files FROM measured_sizes

@@ -1,6 +1,7 @@
--- The uploads of a day with the size from wherever it is known, and an estimate where the version that was uploaded is gone
--- or was overwritten. Reads: logged_uploads, answers, and typical_sizes of the day. An estimate stands in a column of its
--- own, so that no sum of bytes ever holds one.
+-- The uploads of a day with the size from any source, and an estimate where the uploaded version is gone or was
+-- overwritten.
+-- Reads: logged_uploads, answers, and typical_sizes of the day. An estimate has a column of its own, so that no sum of
+-- bytes ever contains one.
 SELECT
   u.provider,
   u.event_key,
@@ -35,5 +36,5 @@ FROM logged_uploads u
 LEFT JOIN answers a ON a.event_key = u.event_key AND a.asset = u.asset
 LEFT JOIN typical_sizes o ON o.scope = u.provider AND o.extension = u.extension
 LEFT JOIN typical_sizes t ON t.scope = 'all' AND t.extension = u.extension
--- The hash stands for the key: as good an order, and a number sorts faster than a text.
+-- Ordered by the key's hash, since a number sorts faster than a text.
 ORDER BY u.time, hash(u.event_key), u.asset

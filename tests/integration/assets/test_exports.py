@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ import pytest
 from assets.core.resources import Clock, Engine
 from assets.exports import Exporter, exports, valid_exports
 from detection.tables import TABLES, empty
+from lake.ledger import publish
+from lake.retention import remove_old
+from lake.reviews import add_review
 from lake.store import Lake
 from tests.support.memory import connect
 
@@ -27,6 +31,9 @@ pytestmark = pytest.mark.sampled
 FIRST = date(2026, 1, 1)
 DAY = date(2026, 1, 20)
 NEXT = DAY + timedelta(days=1)
+LATER = DAY + timedelta(days=60)
+"""A day so much later that no late event reaches back from it."""
+NOW = datetime(2026, 4, 1, tzinfo=UTC)
 SIZES = (0, 1, 2_000)
 
 
@@ -58,6 +65,28 @@ def at(hour: float, day: date = DAY) -> datetime:
     return datetime.combine(day, datetime.min.time()) + timedelta(hours=hour)
 
 
+def alert(day: date = DAY) -> dict[str, Any]:
+    """An alert about Ann's uploads in the night of a day."""
+    return {
+        "alert_id": "a" * 64,
+        "name": "Massive upload to SaaS service",
+        "severity": "Informational",
+        "user": "ann@example.com",
+        "person": "box:77",
+        "providers": ["box"],
+        "first_window_start": at(1, day),
+        "last_window_end": at(4, day),
+        "peak_window_start": at(1, day),
+        "files": 60,
+        "peak_files": 60,
+        "suppressed_count": 0,
+        "baseline_files_windows": 0,
+        "baseline_bytes_windows": 0,
+        "sentence": "so much",
+        "users": 1,
+    }
+
+
 def every_hour(day: date = DAY) -> list[dict[str, Any]]:
     """Five uploads in each hour of a day."""
     return [upload(n, at(n / 5, day)) for n in range(120)]
@@ -76,8 +105,10 @@ class Deployment:
         self.lake = Lake(root=str(home / "lake"))
         self.lake_has([], DAY)
 
-    def lake_has(self, uploads: Sequence[dict[str, Any]], day: date = DAY) -> None:
-        """Write a day of the lake: these uploads, in whatever order, and no alert."""
+    def lake_has(
+        self, uploads: Sequence[dict[str, Any]], day: date = DAY, alerts: Sequence[dict[str, Any]] = ()
+    ) -> None:
+        """Write a day of the lake: these uploads, in whatever order, and these alerts."""
         with connect() as con:
             con.execute(f"CREATE TABLE uploads AS {empty('uploads')}")
             if uploads:
@@ -85,7 +116,24 @@ class Deployment:
                 con.register("given", pa.Table.from_pylist([{**schema, **each} for each in uploads]))
                 con.execute("INSERT INTO uploads BY NAME FROM given ORDER BY time")
             self.lake.write(con, "uploads", "box/uploads", day, "")
-            self.lake.write(con, f"({empty('alerts')})", "alerts", day, "")
+            con.execute(f"CREATE TABLE alerts AS {empty('alerts')}")
+            if alerts:
+                con.register("given_alerts", pa.Table.from_pylist(list(alerts)))
+                con.execute("INSERT INTO alerts BY NAME FROM given_alerts")
+            self.lake.write(con, "alerts", "alerts", day, "")
+
+    def review(self, alert: dict[str, Any]) -> None:
+        """Say that a published alert is harmless."""
+        with connect() as con:
+            publish(con, self.lake, NOW)
+            [(alert_id,)] = con.execute('SELECT alert_id FROM ledger WHERE "user" = ?', [alert["user"]]).fetchall()
+            add_review(con, self.lake, alert_id, verdict="benign", by="eve", note="a move", now=NOW)
+
+    def findings(self, day: date = DAY) -> list[str]:
+        """What became of the day's alerts, as the JSON lines tell it."""
+        root = self.out / "ocsf-json" / "detection_finding" / f"day={day}"
+        lines = [line for path in sorted(root.glob("*.ndjson")) for line in path.read_text().splitlines()]
+        return [json.loads(line).get("status_detail", "open") for line in lines]
 
     def run(
         self,
@@ -112,7 +160,7 @@ class Deployment:
             resources={
                 "lake": self.lake,
                 "engine": Engine(home=str(self.home)),
-                "clock": Clock(fixed="2026-02-01T00:00:00+00:00"),
+                "clock": Clock(fixed=NOW.isoformat()),
                 "exporter": Exporter(out=str(self.out), formats=formats.split(","), region="eu-central-1"),
             },
         )
@@ -132,7 +180,7 @@ class Deployment:
         return {
             str(path.relative_to(self.out)): (path.read_bytes(), path.stat().st_mtime_ns)
             for path in sorted(self.out.rglob("*"))
-            if path.is_file() and "made-from" not in path.parts
+            if path.is_file() and path.name != ".lock"
         }
 
     def content(self) -> dict[str, bytes]:
@@ -145,9 +193,17 @@ class Deployment:
         lines = [line for path in sorted(root.rglob("*.ndjson")) for line in path.read_text().splitlines()]
         return [json.loads(line)["metadata"]["original_event_uid"] for line in lines]
 
-    def state(self, day: date = DAY) -> Path:
-        """The state of a day."""
-        return self.out / "made-from" / f"day={day}.json"
+    def recorded(self, day: date = DAY) -> Path:
+        """The partition that records a day's files."""
+        return self.lake.part("exports", day)
+
+    def former_state(self, day: date = DAY) -> Path:
+        """The state of a day as earlier versions kept it beside the files."""
+        path = self.out / "made-from" / f"day={day}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / ".lock").touch()
+        path.write_text('{"made_from": {"uploads": "0123"}, "rows": {"uploads": 120}, "files": {}}')
+        return path
 
 
 @pytest.fixture
@@ -193,10 +249,10 @@ def test_a_new_event_writes_the_files_of_its_hour_and_checks_them_alone(deployme
 def test_an_idle_run_writes_and_reads_nothing(deployment):
     """Prevents a run without news that costs what the day holds."""
     before = deployment.files()
-    state = deployment.state().stat().st_mtime_ns
+    recorded = deployment.recorded().stat().st_mtime_ns
     found = counted(deployment.run())
     assert written(before, deployment.files()) == set()
-    assert deployment.state().stat().st_mtime_ns == state
+    assert deployment.recorded().stat().st_mtime_ns == recorded
     assert (found["rows"], found["files read"], found["rows read"]) == (240, 0, 0)
 
 
@@ -231,18 +287,23 @@ def test_an_hour_of_many_uploads_is_cut_and_no_name_goes_as_it_grows(deployment)
     assert {name.rpartition("part-")[2][:6] for name in written(before, deployment.files())} == {"145000"}
 
 
-@pytest.mark.parametrize("damage", ["", "{", "[]", '{"made_from": "text", "rows": {"uploads": 1}}', "\x00" * 40, None])
-def test_a_state_that_is_lost_or_damaged_changes_no_file(deployment, damage):
-    """Prevents an export that stops at its own state, and one that delivers all of a day once more."""
+@pytest.mark.parametrize("damage", ["", "{", "of its size", None])
+@pytest.mark.parametrize("damaged", ["part.parquet", "part.json"])
+def test_records_that_are_lost_or_damaged_change_no_file(deployment, damaged, damage):
+    """Prevents an export that stops at its own records, and one that delivers all of a day once more."""
     before = deployment.files()
-    for path in (deployment.state(), deployment.out / "made-from" / "alerts.json"):
-        if damage is None:
-            path.unlink()
-        else:
-            path.write_text(damage)
+    path = deployment.recorded().with_name(damaged)
+    if damage is None:
+        path.unlink()
+    elif damage == "of its size":
+        at = path.stat()
+        path.write_bytes(b"\0" * at.st_size)
+        os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+    else:
+        path.write_text(damage)
     found = counted(deployment.run())
     assert written(before, deployment.files()) == set()
-    assert found["files read"] == 48
+    assert found["files read"] == (48 if damaged == "part.parquet" else 0)
     assert counted(deployment.run())["files read"] == 0
 
 
@@ -291,12 +352,79 @@ def test_the_files_of_an_older_layout_go_as_the_day_is_written(tmp_path):
     ):
         (deployment.out / name).parent.mkdir(parents=True, exist_ok=True)
         (deployment.out / name).write_text('{"metadata": {"original_event_uid": "old"}}\n')
-    deployment.state().parent.mkdir()
-    deployment.state().write_text('{"made_from": "0123", "rows": {"uploads": 120, "findings": 0, "alerts": 0}}')
+    deployment.lake.remove("exports", DAY)
+    state = deployment.former_state()
     # The day is out of the run's range, as most are at an upgrade.
     deployment.lake_has([], NEXT)
     deployment.run(NEXT, NEXT)
     assert deployment.content() == content
+    assert not state.parent.exists()
+
+
+def test_the_state_of_an_earlier_version_gives_way_to_records(deployment):
+    """Prevents days that nobody keeps current after an upgrade, since only the former state knew of them."""
+    before = deployment.files()
+    deployment.lake.remove("exports", DAY)
+    state = deployment.former_state()
+    deployment.lake_has([], LATER)
+    assert deployment.run(LATER, LATER).success
+    assert written(before, deployment.files()) == set()
+    assert deployment.recorded().exists()
+    assert not state.parent.exists()
+
+
+def test_a_review_of_an_old_alert_is_exported_whatever_the_range(deployment):
+    """Prevents a finding that stays open for the receiver, though somebody closed it."""
+    deployment.lake_has(every_hour(), alerts=[alert()])
+    counted(deployment.run())
+    assert deployment.findings() == ["open"]
+    before = deployment.files()
+    deployment.lake_has([], LATER)
+    deployment.review(alert())
+    assert deployment.run(LATER, LATER).success
+    assert deployment.findings() == ["open", "reviewed: benign"]
+    changed = written(before, deployment.files())
+    assert len(changed) == 3
+    assert not [name for name in changed if "uploads/" in name or "file_hosting" in name]
+
+
+@pytest.mark.parametrize("what", ["emptied", "removed", "one format removed", "moved"])
+def test_old_days_are_written_again_to_a_destination_without_them(deployment, what):
+    """Prevents an export that believes its records, and leaves a new or emptied directory without the older days."""
+    before = deployment.content()
+    if what == "moved":
+        deployment.out = deployment.home / "elsewhere"
+    elif what == "emptied":
+        for name in before:
+            (deployment.out / name).unlink()
+    else:
+        shutil.rmtree(deployment.out / "csv" if what == "one format removed" else deployment.out)
+    deployment.lake_has([], LATER)
+    assert deployment.run(LATER, LATER).success
+    assert deployment.content() == before
+
+
+def test_an_old_day_whose_alerts_are_past_their_retention_stays_as_it_is(deployment):
+    """Prevents findings that all turn into withdrawn ones because the lake has forgotten their alerts."""
+    deployment.lake_has(every_hour(), alerts=[alert()])
+    counted(deployment.run())
+    before = deployment.files()
+    deployment.lake.remove("alerts", DAY)
+    deployment.recorded().unlink()
+    deployment.lake_has([], LATER)
+    assert deployment.run(LATER, LATER).success
+    assert deployment.run(NEXT, NEXT).success
+    assert written(before, deployment.files()) == set()
+
+
+def test_what_the_retention_removed_is_not_written_again(deployment):
+    """Prevents exports that come back with the next run, day after day."""
+    deployment.lake_has([], LATER)
+    assert deployment.run(LATER, LATER).success
+    assert list(remove_old(deployment.lake, {"exports": 30}, LATER))
+    assert deployment.run(LATER, LATER).success
+    assert deployment.content() == {}
+    assert deployment.lake.days("exports") == [LATER]
 
 
 def test_what_is_no_part_of_the_day_any_more_is_removed(deployment):

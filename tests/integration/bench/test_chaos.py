@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bench(folder: Path) -> Iterator[Bench]:
-    prepare = [f"{unverified.__name__}:{unverified.believe_where_told.__name__}"]
+    prepare = [f"{unverified.__name__}:{unverified.skip_verification.__name__}"]
     with opened(SEED, folder, faults=PLAYED, prepare=prepare) as found:
         yield found
 

@@ -58,7 +58,7 @@ def test_a_revoked_consent_is_told(tmp_path: Path) -> None:
     body = {"error": "invalid_grant", "error_description": "refresh token is malformed or revoked"}
     with pytest.raises(SignInError, match="malformed or revoked") as refused:
         pull(quiet, tmp_path, sign_in=lambda _: Answer(body, 400))
-    assert "consent of a team administrator" in refused.value.remedy
+    assert "a team administrator must consent again" in refused.value.remedy
 
 
 def test_asks_as_documented(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_what_was_before_the_log_began_is_a_gap(tmp_path: Path) -> None:
     [
         (401, {"error": {".tag": "missing_scope", "required_scope": "team_info.read"}}, "lacks the scope team_info"),
         (401, {"error": {".tag": "user_suspended"}, "error_summary": "user_suspended/.."}, "user_suspended"),
-        (401, {"error": {".tag": "invalid_access_token"}}, "let a team administrator consent anew"),
+        (401, {"error": {".tag": "invalid_access_token"}}, "let a team administrator consent again"),
         (403, {"error": {".tag": "invalid_account_type"}, "error_summary": "x/..."}, "Give the application the scopes"),
         (403, b"The team lacks the feature", "The team lacks the feature"),
     ],

@@ -205,5 +205,5 @@ def test_events_keep_their_bytes_and_fit_one_line(tmp_path: Path) -> None:
 def test_an_answer_of_another_shape_is_an_error(provider: str, tmp_path: Path) -> None:
     """Prevents a changed API from passing for a day without events."""
     wrong = Answer({"items": 3, "entries": None}) if provider != "dropbox" else Answer({"values": None})
-    with scripted(lambda _: wrong) as server, pytest.raises(AnswerError, match="another shape"):
+    with scripted(lambda _: wrong) as server, pytest.raises(AnswerError, match="the documented shape"):
         read(build(provider, environment(server.url, tmp_path), now=lambda: NOW).pages(START, END))

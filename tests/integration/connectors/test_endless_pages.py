@@ -1,4 +1,4 @@
-"""Pages that hold nothing and always announce more, each with a mark of its own."""
+"""Empty pages that always announce more, each with a page cursor of its own."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Server:
 def test_empty_pages_without_end_are_an_error(provider: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a run that follows ever new marks for ever, its quota spent on nothing."""
     monkeypatch.setattr(marks, "MOST_EMPTY", FEW)
-    with scripted(Server(None)) as server, pytest.raises(AnswerError, match="hold nothing and announce more"):
+    with scripted(Server(None)) as server, pytest.raises(AnswerError, match="are empty and announce more"):
         list(build(provider, environment(server.url, tmp_path), now=lambda: NOW).pages(START, END))
     assert len([asked for asked in server.asked if not asked.signs_in]) < FEW + 5
 

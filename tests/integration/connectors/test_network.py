@@ -177,12 +177,12 @@ def test_a_page_for_people_is_named(provider: str, tmp_path: Path) -> None:
     with scripted(lambda _: page, sign_in=lambda _: page) as server:
         error = failure(provider, tmp_path, server.url)
     assert isinstance(error, AnswerError)
-    assert "HTML page in place of JSON" in error.cause
+    assert "HTML page instead of JSON" in error.cause
     assert "sign-in page" in error.remedy
 
 
 def test_the_doctor_names_what_stands_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prevents 'the check itself broke' where a variable names a file that is not there."""
+    """Prevents 'the check itself failed' where a variable names a file that is not there."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
     values = environment("https://127.0.0.1:9", tmp_path)
     found = examine(PROVIDERS, values, now=NOW, clock=lambda: datetime.now(UTC), activation=timedelta(days=14))

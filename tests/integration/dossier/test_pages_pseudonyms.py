@@ -25,7 +25,7 @@ from lake.reviews import add_review
 from notify.channels import open_channel
 from notify.delivery import deliver, enter_alerts, outbox_of
 from notify.outbox import Letter
-from notify.pseudonymized import covered
+from notify.pseudonymized import pseudonymized
 from notify.settings import read_channels
 from notify.text import text_of
 from orchestration.definitions import build_defs
@@ -227,13 +227,13 @@ def test_messages_of_other_kinds_name_nobody_and_a_chat_can_be_revealed():
     failed = [{"step": "box__uploads", "error": f"could not read '{USER}'"}]
     run = {"run_id": "r", "job": "pull", "first_day": None, "last_day": None, "failed": failed}
     for letter in (gone, Letter(2, "run-r", 1, "run.failed", run, 0)):
-        told = covered(letter, PSEUDONYMS)
+        told = pseudonymized(letter, PSEUDONYMS)
         assert named(json.dumps(told.about)) == []
         assert named(text_of(told.event, told.about)) == []
     for n in range(200):
         # Some tokens end with an underscore, or have one beside a hyphen, which a chat would take for emphasis.
         user = f"user{n}@example.com"
-        shown = text_of("alert.withdrawn", covered(gone, PSEUDONYMS).about | {"user": PSEUDONYMS.of(user)})
+        shown = text_of("alert.withdrawn", pseudonymized(gone, PSEUDONYMS).about | {"user": PSEUDONYMS.of(user)})
         token = shown.split("User ")[1].split(",")[0]
         assert PSEUDONYMS.reveal(token) == user
 

@@ -122,7 +122,7 @@ def names_of_uploads(folder: Path) -> list[str]:
 
 
 def test_the_stream_brings_what_the_history_showed_late_and_doubles_nothing(tmp_path: Path) -> None:
-    """Prevents a late event from waiting for the reconcile, and from counting twice once the history has it, too."""
+    """Prevents a late event from waiting for the late-data re-pull, and from counting twice once the history has it."""
     prompt = [row | {"file_name": f"prompt{n}"} for n, row in enumerate(uploads("box", 40))]
     late = [
         row | {"file_name": f"late{n}", "published_at": "2026-01-05T20:00:00"}

@@ -241,7 +241,7 @@ def test_a_feed_that_stops_again_after_a_restore_has_another_key(tmp_path: Path)
         (tmp_path / "outbox.db").unlink()
         turn(stale=True)
         turn(stale=False)
-        events = [event for _, event in soc.told()]
+        events = [event for _, event in soc.received()]
     assert events == ["feed.stale", "feed.fresh"] * 2 + ["feed.stale"] * 2 + ["feed.fresh"]
 
 
@@ -287,10 +287,10 @@ def test_an_outbox_of_the_first_layout_is_taken_over(home: Home):
     lake = Lake(root=str(home.path / "lake"))
     enter_alerts(outbox_of(home.path), lake, channels, NOW, WEEK)
     outbox_of(home.path).add(
-        [feed_message("box", stale=True, said="x"), run_failed("7", "tick", [], {"box": "no"})], channels, NOW
+        [feed_message("box", stale=True, said="x"), run_failed("7", "poll", [], {"box": "no"})], channels, NOW
     )
     deliver(outbox_of(home.path), channels, lambda: NOW)
-    assert home.soc.told() == [("feed-box-1", "feed.stale"), ("c-1", "alert.new")] or home.soc.told() == [
+    assert home.soc.received() == [("feed-box-1", "feed.stale"), ("c-1", "alert.new")] or home.soc.received() == [
         ("c-1", "alert.new"),
         ("feed-box-1", "feed.stale"),
     ]
@@ -298,7 +298,7 @@ def test_an_outbox_of_the_first_layout_is_taken_over(home: Home):
     assert sorted(home.round()) == [("changed", 5), ("withdrawn", 3)]
     outbox_of(home.path).add([feed_message("box", stale=False, said="x")], channels, NOW)
     deliver(outbox_of(home.path), channels, lambda: NOW)
-    assert home.soc.told()[-1] == ("feed-box-2", "feed.fresh")
+    assert home.soc.received()[-1] == ("feed-box-2", "feed.fresh")
     assert "b-2" in home.soc.bodies()
 
 

@@ -52,7 +52,7 @@ def test_an_alert_is_told_when_it_comes_up_changes_goes_and_comes_back(tmp_path:
     """Prevents a channel from being told twice of what it knows, or not at all of what changed."""
     for alerts in ([ANN, BEN], [ANN, BEN], [Made("a", ANN.user, NOON, hours=5), BEN], [BEN], [ANN, BEN]):
         play(tmp_path, soc.variables, *alerts)
-    assert soc.told() == [
+    assert soc.received() == [
         ("a-1", "alert.new"),
         ("b-1", "alert.new"),
         ("a-2", "alert.changed"),
@@ -79,14 +79,14 @@ def test_what_a_command_published_is_told_all_the_same(tmp_path: Path, soc: Rece
     with connect() as con:
         publish(con, lake, NOW)
     play(tmp_path, soc.variables, Made("a", ANN.user, NOON, hours=5))
-    assert soc.told() == [("a-2", "alert.new")]
+    assert soc.received() == [("a-2", "alert.new")]
 
 
 def test_an_alert_under_another_key_is_told_under_its_published_id(tmp_path: Path, soc: Receiver):
     """Prevents late data that moves an opening from being told as a second alert."""
     play(tmp_path, soc.variables, ANN)
     play(tmp_path, soc.variables, Made("moved", ANN.user, NOON - HOUR, hours=4))
-    assert soc.told() == [("a-1", "alert.new"), ("a-2", "alert.changed")]
+    assert soc.received() == [("a-1", "alert.new"), ("a-2", "alert.changed")]
 
 
 def test_a_flood_withdraws_the_alerts_that_it_takes(tmp_path: Path, soc: Receiver):
@@ -95,7 +95,7 @@ def test_a_flood_withdraws_the_alerts_that_it_takes(tmp_path: Path, soc: Receive
     many = "(many users on 2026-03-01)"
     folded = [Made(each.key, each.user, NOON, folded_into="f") for each in (ANN, BEN)]
     play(tmp_path, soc.variables, *folded, Made("f", many, NOON))
-    assert sorted(soc.told()) == [("a-1", "alert.new"), ("a-2", "alert.withdrawn"), ("f-1", "alert.new")]
+    assert sorted(soc.received()) == [("a-1", "alert.new"), ("a-2", "alert.withdrawn"), ("f-1", "alert.new")]
     assert soc.bodies()["a-2"]["alert"]["reason"] == "part of alert f"
 
 
@@ -103,7 +103,7 @@ def test_a_backfill_does_not_tell_what_is_old(tmp_path: Path, soc: Receiver):
     """Prevents a year of history from arriving in a channel at once, and old alerts from being told again."""
     history = [Made(f"h{n}", "ann@example.com", NOON - timedelta(days=n)) for n in (5, 9, 20, 58)]
     play(tmp_path, soc.variables, *history)
-    assert soc.told() == [("h5-1", "alert.new")]
+    assert soc.received() == [("h5-1", "alert.new")]
     again = [Made(each.key, each.user, each.opens, hours=4) for each in history]
     play(tmp_path, soc.variables, *again, now=NOW + timedelta(days=3))
     assert len(soc.server.asked) == 1
@@ -113,7 +113,7 @@ def test_users_are_told_in_the_order_of_their_alerts(tmp_path: Path, soc: Receiv
     """Prevents a user's second alert from standing before the first."""
     days = [Made(f"d{n}", "ann@example.com", NOON - timedelta(days=n)) for n in (0, 2, 4)]
     play(tmp_path, soc.variables, *days)
-    assert [key for key, _ in soc.told()] == ["d4-1", "d2-1", "d0-1"]
+    assert [key for key, _ in soc.received()] == ["d4-1", "d2-1", "d0-1"]
 
 
 @pytest.fixture(scope="module")
@@ -273,4 +273,4 @@ def test_what_was_given_up_is_listed_with_its_reason_and_put_back(tmp_path: Path
         for name, value in soc.variables.items():
             monkeypatch.setenv(name, value)
         assert run("notify") == (0, "0 alerts new or changed; 1 messages sent, 0 not taken\n")
-    assert soc.told() == [("a-1", "alert.new")]
+    assert soc.received() == [("a-1", "alert.new")]

@@ -92,7 +92,7 @@ def test_a_run_whose_lease_is_free_is_ended_and_only_that(instance: dg.DagsterIn
     }
     [failure] = instance.all_logs(died, of_type=dg.DagsterEventType.RUN_FAILURE)
     assert "it was killed" in failure.message
-    assert "the next poll run goes on from there" in failure.message
+    assert "the next poll run continues from there" in failure.message
     assert not instance.event_log_storage.get_concurrency_info("box").claimed_slots
     assert leases.known() == []
 

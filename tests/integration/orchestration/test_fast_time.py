@@ -56,7 +56,7 @@ class Running(Watched):
         location = workspace.create_request_context().get_code_location("uploadwatch")
         [repository] = location.get_repositories().values()
         with freeze_time(START):
-            for name in ("tick", "reconcile"):
+            for name in ("poll", "late_data"):
                 workspace.instance.start_schedule(repository.get_schedule(name))
 
     def let_pass_until(self, then: datetime) -> list[dg.DagsterRun]:
@@ -143,7 +143,7 @@ def running(workload: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_alerts_come_without_a_hand_on_it(running: Running, tmp_path: Path):
     """Prevents a deployment that needs somebody after late events, an outage or a silent day to be right again."""
-    for day, wanted in ((3, ["tick"]), (4, ["reconcile", "tick"])):
+    for day, wanted in ((3, ["poll"]), (4, ["late_data", "poll"])):
         began = running.let_pass_until(moment(day, 17))
         assert sorted(run.tags["dagster/schedule_name"] for run in began) == wanted
         assert {run.status for run in began} == {dg.DagsterRunStatus.SUCCESS}

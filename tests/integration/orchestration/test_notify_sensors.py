@@ -72,7 +72,7 @@ def test_the_sensor_tells_alerts(tmp_path, tick, soc):
     write_alerts(tmp_path, Made("a", "ann", NOON))
     assert tick(NOW) == "1 entered, 1 sent, 0 failed; 0 pending, 0 parked."
     assert tick(NOW) == "0 entered, 0 sent, 0 failed; 0 pending, 0 parked."
-    assert soc.told() == [("a-1", "alert.new")]
+    assert soc.received() == [("a-1", "alert.new")]
 
 
 def test_two_rounds_never_work_at_once(tmp_path, tick, soc):
@@ -81,7 +81,7 @@ def test_two_rounds_never_work_at_once(tmp_path, tick, soc):
     with alone(tmp_path) as may:
         assert may
         assert tick(NOW) == "Another round is at work."
-    assert soc.told() == []
+    assert soc.received() == []
 
 
 def test_a_feed_that_stops_is_told_once_and_once_again_when_it_is_back(tick, instance, soc):
@@ -96,12 +96,12 @@ def test_a_feed_that_stops_is_told_once_and_once_again_when_it_is_back(tick, ins
     tick(now)
     looked(passed=True, said="well")
     tick(now)
-    assert soc.told() == []
+    assert soc.received() == []
     for passed, said in ((False, "the newest event of box is of 2026-02-01"), (True, "well again"), (False, "gone")):
         for _ in range(2):
             looked(passed=passed, said=said)
             tick(now)
-    assert soc.told() == [
+    assert soc.received() == [
         ("feed-box-1", "feed.stale"),
         ("feed-box-2", "feed.fresh"),
         ("feed-box-3", "feed.stale"),
@@ -121,7 +121,7 @@ def test_a_feed_that_no_run_looks_at_is_stale(tick, instance, soc):
     tick(now)
     for _ in range(2):
         tick(now + timedelta(hours=25))
-    assert soc.told() == [("feed-box-1", "feed.stale")]
+    assert soc.received() == [("feed-box-1", "feed.stale")]
     assert "No run has looked since" in soc.bodies()["feed-box-1"]["feed"]["reason"]
 
 

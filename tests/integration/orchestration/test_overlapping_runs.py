@@ -67,7 +67,7 @@ def materialise(values: Mapping[str, str], first: int, last: int, pause: tuple[s
         for name, value in values.items():
             patch.setenv(name, value)
         defs = build_defs({**values, "UPLOADWATCH_NOW": NOW.isoformat()}, resource_overrides=overrides)
-        config = run_config(["box"], reconcile=False).to_config_dict()
+        config = run_config(["box"], late_data=False).to_config_dict()
         tags = range_tags(FIRST + timedelta(days=first), FIRST + timedelta(days=last))
         result = defs.resolve_job_def(JOB).execute_in_process(
             instance=instance,

@@ -208,7 +208,7 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         found = rows("detections")
         assert len(found) > 10
         con.execute(f"CREATE VIEW uploads AS FROM read_parquet('{lake}/*/uploads/*/part.parquet')")
-        read_people(Lake(root=str(lake))).tell(con)
+        read_people(Lake(root=str(lake))).load_into(con)
         view_with_person(con, "person_uploads", "uploads")
         for each in found:
             of = (each["day"], each["population"])
@@ -256,7 +256,7 @@ def asked(now: str, **settings: str) -> dict[str, tuple[str, str] | None]:
     defs = build_defs({**os.environ, "UPLOADWATCH_NOW": now, **settings})
     found: dict[str, tuple[str, str] | None] = {}
     with dg.instance_for_test() as instance:
-        for name in ("tick", "reconcile"):
+        for name in ("poll", "late_data"):
             request = defs.resolve_schedule_def(name)(dg.build_schedule_context(instance=instance))
             found[name] = None
             if isinstance(request, dg.RunRequest):
@@ -265,13 +265,13 @@ def asked(now: str, **settings: str) -> dict[str, tuple[str, str] | None]:
     return found
 
 
-def test_tick_and_reconcile_ask_for_the_last_days(everything):
+def test_both_schedules_request_the_last_days(everything):
     """Prevents schedules whose range misses yesterday, the days of late events, or names days that don't exist."""
     now = "2026-01-12T10:00:00+00:00"
-    assert asked(now) == {"tick": ("2026-01-11", "2026-01-12"), "reconcile": ("2026-01-09", "2026-01-12")}
+    assert asked(now) == {"poll": ("2026-01-11", "2026-01-12"), "late_data": ("2026-01-09", "2026-01-12")}
     first_day = asked(now, UPLOADWATCH_START_DATE="2026-01-12", UPLOADWATCH_END_DATE="")
-    assert first_day == dict.fromkeys(("tick", "reconcile"), ("2026-01-12", "2026-01-12"))
-    assert asked("2026-03-01T00:00:00+00:00") == {"tick": None, "reconcile": None}
+    assert first_day == dict.fromkeys(("poll", "late_data"), ("2026-01-12", "2026-01-12"))
+    assert asked("2026-03-01T00:00:00+00:00") == {"poll": None, "late_data": None}
 
 
 def command(everything, home: Path, *arguments: str) -> str:
@@ -293,7 +293,7 @@ def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
     drawn = read_svg(picture.read_text(encoding="utf-8"))
     assert any(text.startswith("people: ") for text in drawn.texts)
     assert any(shape.dashed for shape in drawn.shapes)
-    assert "realised" in command(everything, everything.home.path, "status")
+    assert "actual" in command(everything, everything.home.path, "status")
 
 
 def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):

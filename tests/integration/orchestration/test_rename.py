@@ -63,7 +63,7 @@ def test_a_rename_leaves_history_alert_and_revision(tmp_path):
         person = identify(lake, NEW, None, keep=False)
         assert set(person.addresses) == {OLD, NEW}
         assert len([name for name in person.names if ":" in name]) >= 2
-        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, progress=lambda _: None)
         assert home.of(NEW) == home.of(OLD) == []
         for table in ("box/uploads", "dropbox/uploads", "box/identities", "user_hours", "alerts"):
             rows = home.query(f"SELECT CAST(t AS VARCHAR) FROM read_parquet('{{lake}}/{table}/*/part.parquet') t")

@@ -265,7 +265,7 @@ def test_sources_that_never_answer_are_waited_for_together(home: Broken, monkeyp
         for provider in ("box", "dropbox"):
             for path in home.raw(provider, 4):
                 path.unlink()
-        ran = home.run(3, 4, overrides=hanging, reconcile=False, now=END)
+        ran = home.run(3, 4, overrides=hanging, late_data=False, now=END)
         tried.append(set(asked))
         assert max(began for began, _ in Hanging.hung.values()) < min(ended for _, ended in Hanging.hung.values())
         assert ran.success

@@ -20,7 +20,7 @@ from lake.store import Lake
 from notify.channels import open_channel
 from notify.delivery import deliver, outbox_of
 from notify.outbox import Letter
-from notify.pseudonymized import covered
+from notify.pseudonymized import pseudonymized
 from notify.settings import read_channels
 from notify.source_news import enter_sources
 from notify.text import headline, text_of
@@ -83,7 +83,7 @@ def test_a_source_that_is_refused_is_told_once_and_once_when_it_is_well(watched:
     assert watched.round(61) == []
     watched.run(75, box_read="line 7 cannot be read", dropbox_pull="")
     assert watched.round(75) == [("source.failing", "box")]
-    assert [key for key, _ in watched.soc.told()] == ["source-box-1", "source-box-2", "source-box-3"]
+    assert [key for key, _ in watched.soc.received()] == ["source-box-1", "source-box-2", "source-box-3"]
     assert watched.soc.bodies()["source-box-1"]["source"] == {
         "provider": "box",
         "since": "2026-03-02T12:15:00Z",
@@ -179,7 +179,7 @@ def test_what_a_source_says_names_nobody_where_pseudonyms_are_on():
     """Prevents a name that an error quotes from leaving the home, and leaves where to look."""
     pseudonyms = Pseudonyms("MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
     about = {"provider": "box", "since": "2026-03-02T12:00:00Z", "reason": "of ann@example.com", "steps": ["sizes"]}
-    told = covered(Letter(1, "source-box", 1, "source.failing", about, 0), pseudonyms)
+    told = pseudonymized(Letter(1, "source-box", 1, "source.failing", about, 0), pseudonyms)
     text = text_of(told.event, told.about)
     assert "ann" not in json.dumps(told.about) + text
     assert "sizes" in text
@@ -199,8 +199,8 @@ def test_the_command_notifies_of_sources(watched: Watched):
     watched.run(box_pull=REFUSED, dropbox_pull="")
     variables: dict[str, Any] = watched.soc.variables
     said = ask(watched, "notify", **variables)
-    assert "1 sources failing, or well again" in said.out
-    assert watched.soc.told() == [("source-box-1", "source.failing")]
+    assert "1 sources started to fail or recovered" in said.out
+    assert watched.soc.received() == [("source-box-1", "source.failing")]
 
 
 def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watched):
@@ -212,7 +212,7 @@ def test_alerts_that_cannot_be_read_keep_no_source_from_being_told(watched: Watc
     said = ask(watched, "notify", **variables)
     assert said.status == 1
     assert "published.parquet" in said.err.replace("\n", "")
-    assert watched.soc.told() == [("source-box-1", "source.failing")]
+    assert watched.soc.received() == [("source-box-1", "source.failing")]
 
 
 @pytest.fixture
@@ -248,9 +248,9 @@ def test_the_sensor_tells_of_sources_and_waits_for_a_run_that_goes_on(watched: W
         instance.report_dagster_event(started, run_id=run.run_id)
         record(watched.lake, "box", "pull", REFUSED, now=now + MINUTE, kind="refused")
         tick(instance, now + 2 * MINUTE)
-        assert watched.soc.told() == []
+        assert watched.soc.received() == []
         tick(instance, now + 40 * MINUTE)
-        assert watched.soc.told() == [("source-box-1", "source.failing")]
+        assert watched.soc.received() == [("source-box-1", "source.failing")]
 
 
 @pytest.mark.parametrize("command", ["status", "alerts"])
@@ -283,7 +283,7 @@ def test_sources_that_no_run_looks_at_are_told(watched: Watched):
     """Prevents a daemon that is down from looking like a quiet week; a replay is over and needs none."""
     watched.run(box_pull="", dropbox_pull="")
     assert "No run" not in ask(watched, "alerts", minutes=119).out
-    late = "No run since 2026-03-02 12:00 UTC has looked at Box, Dropbox. See whether the schedule `tick` is on"
+    late = "No run since 2026-03-02 12:00 UTC has checked Box, Dropbox. Check that the schedule `poll` is on"
     for command in ("alerts", "status"):
         assert ask(watched, command, minutes=121).out.startswith(late)
     (watched.home / "replay.json").write_text("{}")

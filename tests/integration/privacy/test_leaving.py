@@ -271,7 +271,7 @@ def test_a_killed_forget_is_taken_up_again(home, monkeypatch):
     person = identify(lake, ANN, None, keep=True)
     monkeypatch.setattr(forget_raw.Manifest, "replace", killing)
     with pytest.raises(Killed):
-        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, progress=lambda _: None)
     monkeypatch.undo()
     assert "ann@example.com is not yet forgotten" in command(home, "forget", "bob@example.com")
     command(home, "forget", ANN)

@@ -57,9 +57,9 @@ def test_a_lost_place_is_found_again(served: tuple[Provider, Pulled], tag: str, 
 
 STUCK = {
     "box": "leads back to events already read",
-    "dropbox": "the same mark of a page came again",
-    "google_workspace": "the same mark of a page came again",
-    "office365": "the same mark of a page came again",
+    "dropbox": "the same page cursor came again",
+    "google_workspace": "the same page cursor came again",
+    "office365": "the same page cursor came again",
 }
 
 

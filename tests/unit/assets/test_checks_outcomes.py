@@ -160,7 +160,7 @@ def lost_for_good(lake: MadeLake) -> None:
 
 
 CASES: list[tuple[str, Build, str, str]] = [
-    ("clock", lambda lake: None, "ok", "no answer told the time"),
+    ("clock", lambda lake: None, "ok", "no answer had a time to compare with"),
     ("clock", skewed(seconds=-90), "ok", "the clocks agree"),
     ("clock", skewed(minutes=3), "warn", "the host's clock is 0:03:00 ahead of that of box. Set the host's clock"),
     ("clock", skewed(days=-3), "error", "the host's clock is 3 days, 0:00:00 behind that of box"),
@@ -287,13 +287,13 @@ CASES: list[tuple[str, Build, str, str]] = [
         "error",
         "`ann` has alerts that open 2026-03-10 01:00:00 and 2026-03-10 20:00:00",
     ),
-    ("budget_realised", budget(10, 9), "ok", "people: 10 alerts in 10 days, 10.0 allowed"),
-    ("budget_realised", budget(20, 9), "warn", "people: 20 alerts in 10 days, 10.0 allowed"),
-    ("budget_realised", budget(31, 9), "error", "people: 31 alerts"),
-    ("budget_realised", budget(1, 9), "warn", "people: 1 alerts"),
-    ("budget_realised", budget(4, 0.9), "ok", "people: 4 alerts in 10 days, 1.0 allowed"),
-    # A flood is one alert to read, and one of the budget.
-    ("budget_realised", flood, "warn", "people: 1 alerts"),
+    ("budget_realised", budget(10, 9), "ok", "people: actual 10 alerts in 10 days, target 10.0"),
+    ("budget_realised", budget(20, 9), "warn", "people: actual 20 alerts in 10 days, target 10.0"),
+    ("budget_realised", budget(31, 9), "error", "people: actual 31 alerts"),
+    ("budget_realised", budget(1, 9), "warn", "people: actual 1 alerts"),
+    ("budget_realised", budget(4, 0.9), "ok", "people: actual 4 alerts in 10 days, target 1.0"),
+    # An alert storm is one alert to read, and one of the budget.
+    ("budget_realised", flood, "warn", "people: actual 1 alerts"),
     ("allow_list", allowed_until("2026-03-10"), "ok", "0 windows of the last 14 days"),
     (
         "allow_list",

@@ -51,7 +51,7 @@ def test_what_the_receiver_was_told_is_followed(tmp_path: Path) -> None:
     )
     never = state_of(tmp_path, {})
     assert kinds(calm, again) == ["doubled"]
-    assert differences(calm, again, told_again=True) == []
+    assert differences(calm, again, resent=True) == []
     assert kinds(calm, withdrawn) == ["lost", "lost"]
     assert kinds(calm, never) == ["lost"]
 

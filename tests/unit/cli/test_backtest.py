@@ -45,7 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Path, tmp_path: Path) -> None:
     """Prevents a table whose columns do not hold what their titles say, and an incident that is not named."""
-    labels, picture = tmp_path / "labels.csv", tmp_path / "recall.png"
+    labels, picture = tmp_path / "labels.csv", tmp_path / "recall.svg"
     labels.write_text(LABELS.format(day=BURST.isoformat()), encoding="utf-8")
     span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
     said = say(
@@ -67,14 +67,15 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     assert "most alerts: u0@example.com (1)" in said.out
     assert "bulk copy: 1 of 1" in said.out
     assert "slow drip: 0 of 1" in said.out
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
 
 
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (("--budget", "0"), "a budget is above 0"),
-        (("--plot", "recall.png"), "needs labels"),
+        (("--plot", "recall.svg"), "needs labels"),
+        (("--plot", "recall.png"), ".svg"),
         (("--to", "2026-01-01"), "is after"),
     ],
 )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from detection.allow_list import AllowListError, Entry, allow, digest, read
 from detection.backtest import play
 from detection.parameters import Parameters
-from detection.persons import tell_nobody
+from detection.persons import create_empty_person_tables
 from detection.sql import into
 from detection.tables import empty
 from tests.support.memory import connect
@@ -55,7 +55,7 @@ def allowed(
     All files have the id of an application. Ann is called otherwise today, and ben has her address.
     """
     with connect() as con:
-        tell_nobody(con)
+        create_empty_person_tables(con)
         con.execute(
             "INSERT INTO person_names VALUES "
             "('ann@example.com', 'box', 'box:7Ab', 'ann@example.com', TRUE), "

@@ -117,9 +117,9 @@ def test_a_file_that_cannot_be_used_is_named_with_its_variable_and_a_remedy(
             OperatorFileError, match=r"absent\.mmdb \(UPLOADWATCH_GEOIP_COUNTRY\) is damaged.*Download it"
         ):
             read_geography(absent, None)
-    with pytest.raises(OperatorFileError, match=r"'Test-ASN', which tells no country. Name one that tells the country"):
+    with pytest.raises(OperatorFileError, match=r"'Test-ASN', which has no country. Name one that has the country"):
         read_geography(systems, None)
-    with pytest.raises(OperatorFileError, match=r"'Test-Country', which tells no autonomous system"):
+    with pytest.raises(OperatorFileError, match=r"'Test-Country', which has no autonomous system"):
         read_geography(None, countries)
     with pytest.raises(OperatorFileError, match="can't be read: Is a directory"):
         read_geography(tmp_path, None)

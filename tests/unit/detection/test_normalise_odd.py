@@ -234,7 +234,7 @@ def test_no_odd_event_stops_an_import(tmp_path, provider):
     file.write_bytes("\n".join(lines).encode("utf-8", "surrogatepass"))
     lake, span = Lake(root=str(tmp_path / "lake")), Span(DAY, None)
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    report = import_history(lake, provider, [file], span=span, now=now, tell=lambda _what, _share: None)
+    report = import_history(lake, provider, [file], span=span, now=now, progress=lambda _what, _share: None)
     landed, rejected = sum(report.landed.values()), sum(report.rejected.values())
     # A list on a line is a list of events, whatever they are.
     held = [msgspec.json.decode(line) for line in lines if line.startswith("[")]

@@ -11,7 +11,7 @@ import pytest
 
 from detection.normalise import normalise
 from tests.support.memory import connect
-from tests.support.told_records import Event, record, told
+from tests.support.office365_records import Event, outcomes_of, record
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from tests.support.told_records import Event, record, told
 def test_an_alert_is_about_the_account_wherever_it_stands(tmp_path: Path, operation: str, changes: Event) -> None:
     """Every service of Microsoft's writes the account elsewhere, and its own name where the account should be."""
     alert = record(Operation=operation, RecordType=40, UserId="SecurityComplianceAlerts", UserType=4, UserKey="x")
-    [row] = told(tmp_path, {**alert, "ItemType": None, **changes})
+    [row] = outcomes_of(tmp_path, {**alert, "ItemType": None, **changes})
     assert (row["kind"], row["user"], row["actor_class"]) == ("provider_alert", "ann@example.com", "person")
 
 
@@ -51,7 +51,7 @@ def test_an_alert_is_about_the_account_wherever_it_stands(tmp_path: Path, operat
 def test_what_is_no_account_is_warned_of_by_nobody(tmp_path: Path, changes: Event) -> None:
     """An address within a link, a message's id or a display name is nobody's account."""
     alert = record(Operation="AlertTriggered", RecordType=40, UserId="SecurityComplianceAlerts", UserType=4)
-    [row] = told(tmp_path, {**alert, **changes})
+    [row] = outcomes_of(tmp_path, {**alert, **changes})
     assert (row["kind"], row["user"]) == ("provider_alert", "office365:system")
 
 
@@ -73,7 +73,7 @@ def test_an_alert_told_by_several_records_is_one(tmp_path: Path) -> None:
         alert("r7", "11:00:03", "ann@example.com", AlertId=None),
     ]
     for each in (lines, lines[::-1]):
-        again = [row for row in told(tmp_path, *each) if row["reason"] == "part of another alert"]
+        again = [row for row in outcomes_of(tmp_path, *each) if row["reason"] == "part of another alert"]
         assert sorted(f"{row['time']:%H:%M:%S}" for row in again) == ["11:00:00", "11:09:00"]
 
 

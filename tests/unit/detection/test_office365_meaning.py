@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.told_records import Event, record, told
+from tests.support.office365_records import Event, outcomes_of, record
 
 GUID = "00000000-0000-4000-8000-000000000005"
 
@@ -20,7 +20,7 @@ def failed(**changes: Any) -> Event:
 @pytest.mark.parametrize("code", ["50126", 50126, "50053", "50055", "50056", "50064", "50144", "500121"])
 def test_wrong_locked_and_expired_passwords_are_failed_sign_ins(tmp_path: Path, code: Any) -> None:
     """These are what a guess at a password leaves."""
-    [row] = told(tmp_path, failed(ErrorNumber=code))
+    [row] = outcomes_of(tmp_path, failed(ErrorNumber=code))
     assert (row["kind"], row["detail"][:5]) == ("sign_in_failed", str(code)[:5])
 
 
@@ -33,7 +33,7 @@ def test_wrong_locked_and_expired_passwords_are_failed_sign_ins(tmp_path: Path, 
 )
 def test_interrupts_are_no_failed_sign_ins(tmp_path: Path, code: str) -> None:
     """Consent, a silent sign-on or a second factor to be enrolled are a third of all failures, and no guesses."""
-    [row] = told(tmp_path, failed(ErrorNumber=code))
+    [row] = outcomes_of(tmp_path, failed(ErrorNumber=code))
     assert (row["kind"], row["detail"].split(":")[0]) == ("sign_in_interrupted", code)
 
 
@@ -55,7 +55,7 @@ def test_the_code_stands_in_several_fields_or_nowhere(
     tmp_path: Path, changes: Event, kind: str, detail: str | None
 ) -> None:
     """Prevents a failure of which nothing says why from counting as a guess at a password."""
-    [row] = told(tmp_path, failed(**changes))
+    [row] = outcomes_of(tmp_path, failed(**changes))
     assert (row["kind"], row["detail"]) == (kind, detail)
 
 
@@ -123,7 +123,9 @@ def test_a_second_factor_is_switched_off_in_a_property(
     event = changed(name, old, new)
     properties = event["ModifiedProperties"]
     shapes = [properties, json.dumps(properties), [json.dumps(each) for each in properties]]
-    rows = told(tmp_path, *({**event, "Id": f"r{n}", "ModifiedProperties": each} for n, each in enumerate(shapes)))
+    rows = outcomes_of(
+        tmp_path, *({**event, "Id": f"r{n}", "ModifiedProperties": each} for n, each in enumerate(shapes))
+    )
     assert {(row["kind"], row["user"]) for row in rows} == {(kind, "ann@example.com" if kind else None)}
 
 
@@ -135,10 +137,10 @@ def test_lists_are_read_out_of_texts(tmp_path: Path, target: Any) -> None:
         UserId=f"ServicePrincipal_{GUID}",
         Target=target([{"ID": GUID, "Type": 2}, {"ID": "Ann@example.com", "Type": 5}]),
     )
-    [row] = told(tmp_path, line)
+    [row] = outcomes_of(tmp_path, line)
     assert (row["kind"], row["user"]) == ("password_reset", "ann@example.com")
     properties = [{"Name": "UserAgent", "Value": "rclone/v1.65"}]
-    [row] = told(tmp_path, record(ExtendedProperties=target(properties)))
+    [row] = outcomes_of(tmp_path, record(ExtendedProperties=target(properties)))
     assert row["app"] and row["app"].startswith("rclone")
 
 
@@ -164,7 +166,7 @@ def test_an_event_of_the_directory_is_about_its_target(
     target = [{"ID": GUID, "Type": 2}, {"ID": "Ann", "Type": 1}, {"ID": "Ann@example.com", "Type": 5}]
     service = f"ServicePrincipal_{GUID}"
     line = record(Operation=operation, RecordType=8, UserId=service, UserKey="Not Available", UserType=4, Target=target)
-    [row] = told(tmp_path, {**line, **pointing})
+    [row] = outcomes_of(tmp_path, {**line, **pointing})
     assert (row["kind"], row["user"], row["actor_class"]) == (kind, "ann@example.com", "person")
 
 
@@ -174,7 +176,7 @@ def test_services_are_told_apart_by_their_ids(tmp_path: Path) -> None:
         record(Operation="Register device.", UserId=f"ServicePrincipal_{n}", UserKey=key, UserType=4, ObjectId="device")
         for n, key in (("1-a", "Not Available"), ("1-b", ""), ("1-c", "1-c"), ("1-d", "not available"))
     ]
-    assert [(row["user"], row["actor_class"]) for row in told(tmp_path, *lines)] == [
+    assert [(row["user"], row["actor_class"]) for row in outcomes_of(tmp_path, *lines)] == [
         (f"office365:1-{name}", "service") for name in "abcd"
     ]
 
@@ -196,7 +198,7 @@ def test_one_upload_told_by_several_records_is_one(tmp_path: Path, operations: s
         record(Id=f"r{n}", CreationTime=f"2026-03-04T12:00:{20 * n:02}", Operation=name, FileSizeBytes=1000 + n)
         for n, name in enumerate(operations.split())
     ]
-    found = [row for row in told(tmp_path, *lines) if row["outcome"] == "upload"]
+    found = [row for row in outcomes_of(tmp_path, *lines) if row["outcome"] == "upload"]
     assert len(found) == uploads
     assert uploads > 1 or found[0]["bytes"] == 1000 + len(lines) - 1
 
@@ -208,9 +210,9 @@ def test_what_goes_on_with_a_save_belongs_to_its_upload(tmp_path: Path) -> None:
         record(Id=name, CreationTime=f"2026-03-04T{time}", Operation=name, FileSizeBytes=n)
         for n, (name, time) in enumerate(times.items())
     ]
-    assert [(row["operation"], row["bytes"]) for row in told(tmp_path, *lines) if row["outcome"] == "upload"] == [
-        ("FileUploaded", 2)
-    ]
+    assert [
+        (row["operation"], row["bytes"]) for row in outcomes_of(tmp_path, *lines) if row["outcome"] == "upload"
+    ] == [("FileUploaded", 2)]
 
 
 @pytest.mark.parametrize(
@@ -239,7 +241,7 @@ def test_what_goes_on_with_a_save_belongs_to_its_upload(tmp_path: Path) -> None:
 )
 def test_who_is_no_person_is_said_by_ids_and_closed_lists(tmp_path: Path, changes: Event, actor_class: str) -> None:
     """Who counts as a system is not watched: nothing that somebody chose may say so."""
-    [row] = told(tmp_path, record(**changes))
+    [row] = outcomes_of(tmp_path, record(**changes))
     assert row["actor_class"] == actor_class
 
 
@@ -247,21 +249,21 @@ def test_who_is_no_person_is_said_by_ids_and_closed_lists(tmp_path: Path, change
 @pytest.mark.parametrize("operation", ["UserLoginFailed", "userloginfailed", "UserLoginFailed "])
 def test_a_code_counts_however_it_is_written(tmp_path: Path, operation: str, code: Any) -> None:
     """Prevents a guessed password from counting for nothing by the spelling of its code."""
-    [row] = told(tmp_path, {**failed(ErrorNumber=code), "Operation": operation})
+    [row] = outcomes_of(tmp_path, {**failed(ErrorNumber=code), "Operation": operation})
     assert row["kind"] == "sign_in_failed"
 
 
 @pytest.mark.parametrize("type_", ["File", "file", "FILE", "File ", "", None, 1, "1", "Document", "Invalid", 0, "New"])
 def test_a_type_that_is_not_known_hides_no_upload(tmp_path: Path, type_: Any) -> None:
     """Prevents uploads from being dropped as folders, by a spelling or by a type that is new."""
-    [row] = told(tmp_path, record(ItemType=type_))
+    [row] = outcomes_of(tmp_path, record(ItemType=type_))
     assert (row["outcome"], row["kind"]) == ("upload", "upload")
 
 
 @pytest.mark.parametrize("type_", ["Folder", "folder", 5, "Web", "Page", "DocumentLibrary"])
 def test_what_is_no_file_is_no_upload(tmp_path: Path, type_: Any) -> None:
     """Prevents a new folder from counting as a file."""
-    [row] = told(tmp_path, record(ItemType=type_))
+    [row] = outcomes_of(tmp_path, record(ItemType=type_))
     assert (row["outcome"], row["reason"]) == ("ignored", "not a file")
 
 
@@ -272,9 +274,9 @@ def test_what_is_no_file_is_no_upload(tmp_path: Path, type_: Any) -> None:
 def test_an_attempt_that_failed_is_no_sign(tmp_path: Path, operation: str, status: str) -> None:
     """Prevents a second factor that stayed on from being told as switched off."""
     changes = {"Operation": operation, "RecordType": 8, "ObjectId": "ann@example.com"}
-    [row] = told(tmp_path, record(**changes, ResultStatus=status))
+    [row] = outcomes_of(tmp_path, record(**changes, ResultStatus=status))
     assert (row["outcome"], row["reason"]) == ("ignored", "an attempt that failed")
-    [row] = told(tmp_path, record(**changes, ResultStatus="Success"))
+    [row] = outcomes_of(tmp_path, record(**changes, ResultStatus="Success"))
     assert row["outcome"] == "activity"
 
 
@@ -292,17 +294,19 @@ def test_an_attempt_that_failed_is_no_sign(tmp_path: Path, operation: str, statu
 )
 def test_an_account_is_known_in_whatever_dress(tmp_path: Path, user: str, shown: str, actor_class: str) -> None:
     """Prevents a blank or a claim around an address from making another user of somebody."""
-    [row] = told(tmp_path, record(UserId=user, UserKey=""))
+    [row] = outcomes_of(tmp_path, record(UserId=user, UserKey=""))
     assert (row["user"], row["actor_class"]) == (shown, actor_class)
 
 
 def test_files_are_told_apart_by_ids_that_are_ids(tmp_path: Path) -> None:
     """Prevents many files of an id that says nothing from counting as one, and one file of two spellings as two."""
     nil = "00000000-0000-0000-0000-000000000000"
-    rows = told(tmp_path, *(record(Id=f"n{n}", ListItemUniqueId=nil, SourceFileName=f"{n}.zip") for n in range(3)))
+    rows = outcomes_of(
+        tmp_path, *(record(Id=f"n{n}", ListItemUniqueId=nil, SourceFileName=f"{n}.zip") for n in range(3))
+    )
     assert [row["outcome"] for row in rows] == ["upload"] * 3
     guid = "1b4e28ba-2fa1-4d3b-a3f5-ef19b5a7633b"
-    rows = told(
+    rows = outcomes_of(
         tmp_path,
         record(Id="a", ListItemUniqueId=guid),
         record(Id="b", Operation="FileModified", ListItemUniqueId=f"{{{guid.upper()}}}"),

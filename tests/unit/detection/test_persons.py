@@ -280,7 +280,7 @@ def test_an_account_may_be_named_as_the_key_of_a_person_names_it():
         ("person,account\nAnn,7\n", "line 2: an account needs its source"),
         ("person,source\nAnn,box\n", "line 2: give either account or address"),
         ("person,source,account\nAnn,bax,7\n", "line 2: source 'bax'"),
-        ("person,address\nAnn,ann\n", "line 2: address 'ann': it is no address"),
+        ("person,address\nAnn,ann\n", "line 2: address 'ann': it is not an address"),
         ("name,address\nAnn,ann@example.com\n", "It needs person"),
     ],
 )

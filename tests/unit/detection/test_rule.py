@@ -50,7 +50,7 @@ def test_the_rule_is_the_references():
         ("test_window_hours = 3", "", "periods.test_window_hours: Field required"),
         ('severity = "Low"', 'severity = "Lowish"', "variations.suspicious_user.severity"),
         ('"office365"]', '"onedrive"]', "no source is called onedrive"),
-        ('uid = "T1567.002"', 'uid = "T1999.002"', "T1999.002 is no sub-technique of T1567"),
+        ('uid = "T1567.002"', 'uid = "T1999.002"', "T1999.002 is not a sub-technique of T1567"),
         ('types = "File types"\n', "", "investigation_steps lacks types"),
         ("{quiet_days} days, but before", "{quiet} days, but before", "risk_indicators.dormant_account.when"),
         ('"password_reset", "credentials_changed"]', '"password"]', "risk_indicators.new_account includes password"),

@@ -71,7 +71,7 @@ def test_import_and_classify_read_the_same(tmp_path: Path, provider: str):
         files,
         span=Span(date(2026, 1, 1), None),
         now=datetime(2026, 3, 1, tzinfo=UTC),
-        tell=lambda _what, _share: None,
+        progress=lambda _what, _share: None,
     )
     assert (report.landed, report.rejected) == ({date(2026, 1, 5): len(wanted)}, {})
     assert report.read == len(wanted) * len(files)

@@ -161,7 +161,7 @@ def test_paths_that_are_no_file_are_errors(tmp_path: Path):
     for path in (tmp_path, tmp_path / "missing", Path("/dev/null")):
         with pytest.raises(EventFileError, match=str(path)):
             import_history(
-                lake_at(tmp_path), "office365", [path], span=Span(DAYS[0], None), now=NOW, tell=lambda _w, _s: None
+                lake_at(tmp_path), "office365", [path], span=Span(DAYS[0], None), now=NOW, progress=lambda _w, _s: None
             )
 
 

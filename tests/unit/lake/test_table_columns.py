@@ -55,7 +55,7 @@ def test_other_columns_are_refused_with_table_and_column(tmp_path: Path, columns
 
 def test_a_table_that_is_not_declared_is_refused(tmp_path: Path):
     """Prevents a table without types, meaning and retention from growing in the lake."""
-    with connect() as con, pytest.raises(TableColumnsError, match=r"surprises is no declared table\. Declare its col"):
+    with connect() as con, pytest.raises(TableColumnsError, match=r"surprises is not a declared table\. Declare its"):
         Lake(root=str(tmp_path)).write(con, "(SELECT 1 AS n)", "box/surprises", DAY, "")
 
 

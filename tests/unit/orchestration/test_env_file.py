@@ -106,5 +106,5 @@ def test_a_named_file_is_read_in_its_place(here: Path, tmp_path: Path) -> None:
     values = {"A": "it's", "B": 'two \\ and "three"', "C": "#four $five"}
     (tmp_path / "named.env").write_text(env_text(values), encoding="utf-8")
     assert read_env_file({"UPLOADWATCH_ENV_FILE": str(tmp_path / "named.env")}) == values
-    with pytest.raises(ConfigurationError, match="which is no file"):
+    with pytest.raises(ConfigurationError, match="which is not a file"):
         read_env_file({"UPLOADWATCH_ENV_FILE": str(tmp_path / "name.env")})

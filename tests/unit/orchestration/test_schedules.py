@@ -35,20 +35,20 @@ def evaluate(schedule: str, **variables: str) -> tuple[str, str, dict[str, bool]
     [request] = told.run_requests
     config = {name.removesuffix("__audit_events"): op["config"] for name, op in request.run_config["ops"].items()}
     first, last = (request.tags[f"dagster/asset_partition_range_{end}"] for end in ("start", "end"))
-    return (first, last, {provider: told["reconcile"] for provider, told in config.items()})
+    return (first, last, {provider: told["late_data"] for provider, told in config.items()})
 
 
 @pytest.mark.parametrize(
     ("schedule", "variables", "wanted"),
     [
-        ("tick", {}, ("2026-03-09", "2026-03-10", False)),
-        ("tick", {"DROPBOX_OVERLAP_HOURS": "30"}, ("2026-03-08", "2026-03-10", False)),
-        ("reconcile", {}, ("2026-03-07", "2026-03-10", True)),
-        ("reconcile", {"BOX_LATENESS_HOURS": "73"}, ("2026-03-06", "2026-03-10", True)),
-        ("reconcile", {"UPLOADWATCH_START_DATE": "2026-03-09"}, ("2026-03-09", "2026-03-10", True)),
+        ("poll", {}, ("2026-03-09", "2026-03-10", False)),
+        ("poll", {"DROPBOX_OVERLAP_HOURS": "30"}, ("2026-03-08", "2026-03-10", False)),
+        ("late_data", {}, ("2026-03-07", "2026-03-10", True)),
+        ("late_data", {"BOX_LATENESS_HOURS": "73"}, ("2026-03-06", "2026-03-10", True)),
+        ("late_data", {"UPLOADWATCH_START_DATE": "2026-03-09"}, ("2026-03-09", "2026-03-10", True)),
     ],
 )
 def test_schedules_reach_as_far_as_the_providers_are_late(asked, schedule, variables, wanted):
     """Prevents a horizon that an operator widened from being cut off by the days that a schedule covers."""
-    first, last, reconcile = wanted
-    assert asked(schedule, **variables) == (first, last, {"box": reconcile, "dropbox": reconcile})
+    first, last, late_data = wanted
+    assert asked(schedule, **variables) == (first, last, {"box": late_data, "dropbox": late_data})

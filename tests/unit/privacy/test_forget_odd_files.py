@@ -45,7 +45,7 @@ def home_of(lake: Lake) -> Path:
 
 def remove(lake: Lake, user: str = ANN) -> Findings:
     person = identify(lake, user, None, keep=True)
-    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
+    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, progress=lambda _: None)
 
 
 def users(lake: Lake) -> list[str]:

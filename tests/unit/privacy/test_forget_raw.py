@@ -80,7 +80,7 @@ def bring(lake: Lake, provider: str, events: list[dict[str, Any]], folder: Path)
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{hashlib.sha256(lines(events)).hexdigest()}.ndjson"
     file.write_bytes(lines(events))
-    import_history(lake, provider, [file], span=Span(date(2026, 1, 1), None), now=NOW, tell=lambda *_: None)
+    import_history(lake, provider, [file], span=Span(date(2026, 1, 1), None), now=NOW, progress=lambda *_: None)
 
 
 def put(lake: Lake, provider: str, how: str, number: int, events: list[dict[str, Any]]) -> None:
@@ -120,7 +120,7 @@ def on_disk(lake: Lake) -> Counter[bytes]:
 
 def remove(lake: Lake, user: str) -> Findings:
     person = identify(lake, user, None, keep=True)
-    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
+    return forget(lake, person, organisation_domains=[], read_again=read_again, write=True, progress=lambda _: None)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -217,7 +217,7 @@ def test_a_forget_killed_anywhere_is_taken_up_again(tmp_path, monkeypatch, momen
     for name in genuine:
         monkeypatch.setattr(Path, name, killing(name, after=moment % 2 == 0))
     try:
-        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, told=lambda _: None)
+        forget(lake, person, organisation_domains=[], read_again=read_again, write=True, progress=lambda _: None)
     except Killed:
         pass
     finally:
@@ -225,7 +225,7 @@ def test_a_forget_killed_anywhere_is_taken_up_again(tmp_path, monkeypatch, momen
     # A dry run in between changes nothing, and takes nothing for damaged.
     half = identify(lake, ANN, None, keep=False)
     assert not forget(
-        lake, half, organisation_domains=[], read_again=read_again, write=False, told=lambda _: None
+        lake, half, organisation_domains=[], read_again=read_again, write=False, progress=lambda _: None
     ).unsearched
     assert not remove(lake, ANN).unsearched
     assert on_disk(lake) == Counter(wanted)

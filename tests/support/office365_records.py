@@ -26,7 +26,7 @@ def record(**changes: Any) -> Event:
     }
 
 
-def told(directory: Path, *records: Event) -> list[dict[str, Any]]:
+def outcomes_of(directory: Path, *records: Event) -> list[dict[str, Any]]:
     """Return the outcome of each record."""
     files = []
     for number, each in enumerate(records):
