@@ -69,7 +69,7 @@ def _section(number: int, section: Section) -> Iterator[RenderableType]:
     for table in section.tables:
         yield _table(table)
     if section.unknown:
-        yield RichText("What the logs can't tell:")
+        yield RichText("What the logs do not show:")
         yield from _points([RichText(each) for each in section.unknown])
 
 
