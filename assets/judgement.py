@@ -89,7 +89,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         return lake.digest(["user_hours"], hours, rules("scores", detector), baselines, str(began()), allowed)
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
-        people.tell(con)
+        people.load_into(con)
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
         lake.view(con, "baselines", ["baselines"], [day])
         create_sources(con, began())

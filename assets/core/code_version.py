@@ -37,7 +37,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "measured_sizes": (measure,),
     "typical_sizes": (weigh, past),
     "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
-    "baselines": (learn, past, view_reviews, *KEYED_BY),
+    "baselines": (learn, past, *KEYED_BY),
     "scores": (score,),
     "thresholds": (calibrate, past, view_reviews, *KEYED_BY),
     "detections": (detect, past, *KEYED_BY),
