@@ -127,7 +127,8 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "suppressed_count": "detections.window_start",
             "last_suppressed_at": "detections.window_start",
             "reasons": "activity.kind activity.time activity.ip activity.country uploads.ip uploads.country "
-            "uploads.app uploads.extension",
+            "uploads.app uploads.extension uploads.file_id uploads.bytes uploads.size_source uploads.estimated_bytes "
+            "uploads.left_bytes",
             "sentence": "detections.files detections.bytes detections.one_in",
             "users": "detections.user",
             "folded_into": "detections.user detections.window_start",

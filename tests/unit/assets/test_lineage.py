@@ -10,6 +10,7 @@ import pytest
 
 from assets.core.code_version import MADE_BY, dependencies_of
 from assets.core.lineage import SOURCES, made_from
+from connectors import variables
 from detection.tables import TABLES
 from orchestration.definitions import build_defs
 from providers import PROVIDERS
@@ -25,7 +26,8 @@ CREDENTIALS = {
 }
 SETTLED = {
     "thresholds": {"metric", "budget", "opened", "allowed", "balance", "asked", "calibration_days"} | {"confidence"},
-    "detections": {"parameters", "rules", "allowed_by"},
+    "scores": {"allowed_by"},
+    "detections": {"parameters", "rules"},
     "alerts": {"name", "severity"},
     "file_sizes": {"state", "bytes", "modified_at", "checked_at"},
 }
@@ -39,6 +41,16 @@ def specs(tmp_path_factory) -> dict[str, dg.AssetSpec]:
             patch.setenv(name, value)
         defs = build_defs({**CREDENTIALS, "UPLOADWATCH_HOME": str(tmp_path_factory.mktemp("home"))})
         return {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_every_table_with_rules_is_an_asset(tmp_path: Path):
+    """Prevents a table whose asset is written and tested, and never made, since no definitions hold it."""
+    values = {name: "1" for source in PROVIDERS for name in variables(source)}
+    every = {**values, **{name: "true" for name in values if name.endswith("_RECOVER_SIZES")}}
+    defs = build_defs({**every, "UPLOADWATCH_EXPORTS": "csv", "UPLOADWATCH_HOME": str(tmp_path)})
+    made = {spec.key.path[-1] for spec in defs.resolve_all_asset_specs()}
+    # A store of the step that makes typical_sizes.
+    assert made == {*MADE_BY, "audit_events"} - {"measured_sizes"}
 
 
 @pytest.mark.parametrize("table", SOURCES)
