@@ -18,11 +18,11 @@ from assets.core.partitions import SINGLE_RUN, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
 from detection.allow_list import digest
-from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
+from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
 from detection.rule import RULE
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
-from lake.days import DAY, TRAINING_DAYS, days_between, past
+from lake.days import DAY, TRAINING_DAYS, charged_days, past
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
 from lake.sources import known_sources
@@ -96,8 +96,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
-        charged = days_between(day - BALANCE_DAYS * DAY, day - DAY)
-        before = lake.digest(["thresholds"], charged, str(began()), reviews_digest(lake, day))
+        before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
         tables = ["scores", "baselines", "detections"]
         return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
@@ -106,9 +105,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         for table in ("scores", "baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
         lake.view(con, "last_baselines", ["baselines"], [day - DAY])
-        lake.view(
-            con, "charged_thresholds", ["thresholds"], days_between(day - BALANCE_DAYS * DAY, day - DAY), dated=True
-        )
+        lake.view(con, "charged_thresholds", ["thresholds"], charged_days(day), dated=True)
         lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))
         view_reviews(con, lake)
         create_sources(con, began())

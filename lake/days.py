@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
+from detection.chain import BALANCE_DAYS
 from detection.parameters import Parameters
 
-__all__ = ["DAY", "REACH", "TRAINING_DAYS", "days_between", "midnight", "past"]
+__all__ = ["DAY", "REACH", "TRAINING_DAYS", "charged_days", "days_between", "midnight", "past"]
 
 DAY = timedelta(days=1)
 TRAINING_DAYS: int = Parameters().training_days
@@ -24,6 +25,11 @@ def midnight(day: date) -> datetime:
 def days_between(first: date, last: date) -> list[date]:
     """Return all days from first to last, both included."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def charged_days(day: date) -> list[date]:
+    """Return the days before a day whose alerts may count in its budget balance."""
+    return days_between(day - BALANCE_DAYS * DAY, day - DAY)
 
 
 def past(day: date, parameters: Parameters) -> list[date]:
