@@ -139,17 +139,17 @@ def test_the_command_and_the_job_do_the_same(lake, tmp_path):
     home = tmp_path
     variables = {
         "UPLOADWATCH_HOME": str(home),
-        "UPLOADWATCH_RETENTION": "uploads=60",
+        "UPLOADWATCH_RETENTION": "uploads=80",
         "UPLOADWATCH_NOW": "2026-06-30T12:00Z",
     }
     shown = CliRunner().invoke(app, ["retention", "--dry-run", "--home", str(home)], env=variables)
     assert "box/uploads" in shown.stdout
-    assert "2026-05-01" in shown.stdout
+    assert "2026-04-11" in shown.stdout
     assert len(lake.days("box/uploads")) == 100
     job = build_defs(variables).resolve_job_def("retention")
     with dg.DagsterInstance.ephemeral() as instance:
         assert job.execute_in_process(instance=instance).success
-    assert len(lake.days("box/uploads")) == 60
+    assert len(lake.days("box/uploads")) == 80
     assert "Nothing is older" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=variables).stdout
     unset = {**variables, "UPLOADWATCH_RETENTION": ""}
     assert "everything is kept" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=unset).stdout
