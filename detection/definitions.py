@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "names_in_annotations",
     "path_of",
     "read_module",
+    "room",
     "source_of",
     "texts_in",
     "walk",
@@ -37,9 +39,19 @@ class Module:
 
 
 @cache
+def room(root: Path, name: str) -> Path:
+    """Return the directory of a package: below ``root``, or else where it is installed."""
+    if (found := root / name).is_dir():
+        return found
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else found
+
+
+@cache
 def path_of(root: Path, module: str) -> Path | None:
     """Return the file of a module; None if it has none."""
-    base = root.joinpath(*module.split("."))
+    package, *names = module.split(".")
+    base = room(root, package).joinpath(*names)
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 

@@ -27,6 +27,7 @@ from detection.definitions import (
     names_in_annotations,
     path_of,
     read_module,
+    room,
     source_of,
     texts_in,
     walk,
@@ -47,7 +48,6 @@ _PLUMBING = frozenset(
 """Modules that decide how a table is stored, not what it contains."""
 _RULE = ("detection.rule", "RULE")
 """The rule: only the values that code reads count, since its texts do not change a baseline."""
-_SQL = ("detection", "sql")
 _MODELS = frozenset({"BaseModel", "Row"})
 """Base classes whose instances are inputs: a function that only names such a class takes its value as an argument."""
 _LOADERS = frozenset({"into", "load", "nested"})
@@ -189,9 +189,14 @@ class _Search:
         paths = {*self._queries(kept), *self._data(kept)}
         queries = {name: path for name, path in _sql_files(self._root).items() if path in paths}
         named = {name for path in queries.values() for name in parameters_in(path.read_text(encoding="utf-8"))}
-        files = {str(path.relative_to(self._root)): _digest(path) for path in sorted(paths)}
+        files = {self._name(path): _digest(path) for path in sorted(paths)}
         rule = dict(self._rule(kept))
         return Dependencies(texts, tuple(queries), files, rule, tuple(settings_of({*named, *(read & _settings(kept))})))
+
+    def _name(self, path: Path) -> str:
+        """Return the path of a file below the packages."""
+        directory = next(found for name in _ROOMS if path.is_relative_to(found := room(self._root, name)))
+        return path.relative_to(directory.parent).as_posix()
 
     def _rule(self, kept: Mapping[Definition, list[ast.stmt]]) -> Iterator[tuple[str, str]]:
         """Yield the values of the rule that the definitions read, by path."""
@@ -294,20 +299,20 @@ def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:
 
 @cache
 def _read_rule(root: Path) -> Rule:
-    [path] = root.joinpath("detection", "rules").glob("*.toml")
+    [path] = (room(root, "detection") / "rules").glob("*.toml")
     return read_rule(path)
 
 
 @cache
 def _sql_files(root: Path) -> Mapping[str, Path]:
-    sql = root.joinpath(*_SQL)
+    sql = room(root, "detection") / "sql"
     return {path.relative_to(sql).with_suffix("").as_posix(): path for path in sorted(sql.rglob("*.sql"))}
 
 
 @cache
 def _data_files(root: Path) -> list[Path]:
     return sorted(
-        path for room in _ROOMS for path in (root / room).rglob("*") if path.suffix in _DATA and path.is_file()
+        path for name in _ROOMS for path in room(root, name).rglob("*") if path.suffix in _DATA and path.is_file()
     )
 
 

@@ -49,23 +49,9 @@ def _finding() -> dict[str, Any]:
 
 def main() -> None:
     """Print texts and findings as one JSON object."""
-    figures = (
-        "ann@example.com",
-        ("box",),
-        datetime(2026, 3, 20, 9),
-        600,
-        600,
-        10**9,
-        0,
-        None,
-        9,
-        44,
-        15,
-        0,
-        None,
-        None,
-    )
-    window = Window._make([*figures, 900, "people", Parameters().training_days])
+    figures = ("ann@example.com", ("box",), datetime(2026, 3, 20, 9), 600, 600, 10**9, 0, None)
+    usual = (9, 44, 15, 0, None, None, 900, "people", Parameters().training_days, 0)
+    window = Window._make([*figures, *usual])
     halves = [("box", "two@example.com", DAY + timedelta(hours=hour), 40, 10) for hour in (9, 12)]
     shown = variation(suspicious=False)
     output = {

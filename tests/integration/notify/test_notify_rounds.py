@@ -268,7 +268,7 @@ def test_what_was_given_up_is_listed_with_its_reason_and_put_back(tmp_path: Path
         assert letter
         outbox.failed(letter, "status 410", NOW)
     assert re.search(r"ann@example.com .* parked .* 30 .* status 410", run("outbox")[1])
-    assert "1 messages were put back" in run("outbox", "--retry")[1]
+    assert "1 messages will be sent again" in run("outbox", "--retry")[1]
     with receiver() as soc:
         for name, value in soc.variables.items():
             monkeypatch.setenv(name, value)

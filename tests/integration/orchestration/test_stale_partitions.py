@@ -11,7 +11,7 @@ import pytest
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleCauseCategory, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
-from detection import sql
+from detection import dependencies
 from detection.tables import TABLES
 from lake.store import Lake
 from orchestration.definitions import build_defs
@@ -80,15 +80,19 @@ def deployment(tmp_path, monkeypatch) -> Iterator[Deployment]:
 def test_a_changed_query_makes_the_partitions_of_its_table_stale(deployment, monkeypatch):
     """Prevents a rule that is changed and partitions that go on showing what the old one said, with no sign of it."""
     assert deployment.stale() == {}
-    text = sql.load
-    monkeypatch.setattr(sql, "load", lambda name: text(name) + ("-- changed\n" if name == "user_hours" else ""))
+    digest = dependencies._digest
+    monkeypatch.setattr(
+        dependencies, "_digest", lambda path: digest(path) + "changed" * (path.name == "user_hours.sql")
+    )
+    dependencies._found.cache_clear()
     cause = "user_hours: has a new code version"
     assert deployment.stale() == {cause: {day.isoformat() for day in DAYS}}
     # A run over today computes the days before that exist, too, and reports them: nothing is stale any more.
     deployment.run(first=1)
     assert deployment.stale() == {}
     # So they are if the rule changes once more.
-    monkeypatch.setattr(sql, "load", text)
+    monkeypatch.setattr(dependencies, "_digest", digest)
+    dependencies._found.cache_clear()
     assert deployment.stale() == {cause: {day.isoformat() for day in DAYS}}
 
 
@@ -107,9 +111,10 @@ def test_the_event_log_takes_little_of_each_partition(deployment):
 
 
 def test_a_changed_setting_makes_stale_what_depends_on_it(deployment):
-    """Prevents a new budget from making a month of baselines look out of date."""
+    """Prevents a new budget from making a month of baselines look out of date; detections store all settings."""
     deployment.settings = {**KEYS, "UPLOADWATCH_BUDGET": "5"}
-    assert set(deployment.stale()) == {"thresholds: has a new code version"}
+    changed = "has a new code version"
+    assert set(deployment.stale()) == {f"thresholds: {changed}", f"detections: {changed}"}
 
 
 def test_sums_of_days_are_made_where_they_are_missing_or_of_other_hours(deployment):
