@@ -138,7 +138,7 @@ def allow_list(scene: Scene) -> Outcome:
     scene.lake.view(scene.con, "user_hours", ["user_hours"], [*days, today + DAY])
     counts = suppressed(scene.con)
     scene.con.execute(
-        "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
+        "CREATE OR REPLACE TEMP VIEW scored AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
     )
     scene.detector.people(scene.lake).load_into(scene.con)
     findings = []

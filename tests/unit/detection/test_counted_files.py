@@ -155,9 +155,9 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection,
     for apps, allowed in ((["Sync", "Sync"], True), (["Sync", "Web"], False), (["Sync", None], False)):
         make(con, [{**save("a", HOUR + n * MINUTE), by: app} for n, app in enumerate(apps)])
         con.execute(f"CREATE OR REPLACE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE OR REPLACE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute("CREATE OR REPLACE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM detections")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
+            'INSERT INTO scored (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
             ["people", "box", USER, MIDNIGHT + HOUR, MIDNIGHT + 4 * HOUR],
         )
         con.execute(
