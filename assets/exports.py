@@ -134,7 +134,7 @@ def _further_days(lake: Lake, destination: Destination, export: Export, wanted: 
     changed = [
         day
         for day, note in notes.items()
-        if note and (export.says_otherwise(day, note.made_from) or (note.rows and destination.lacks(day)))
+        if note and (export.differs_from(day, note.made_from) or (note.rows and destination.lacks(day)))
     ]
     return [day for day in (*changed, *destination.unknown_days(notes)) if _can_be_made(lake, day, wanted)]
 
@@ -196,10 +196,10 @@ def valid_exports() -> dg.AssetChecksDefinition:
                         for name, count in found.items():
                             seen[name] += count
             _remember(con, lake, valid)
-        told = "; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
+        listed = "; ".join(faults[:5]) + (f" and {len(faults) - 5} more" if len(faults) > 5 else "")
         return dg.AssetCheckResult(
             passed=not faults,
-            description=f"{told}. Do not deliver these files; materialise exports of these days again, and report it "
+            description=f"{listed}. Do not deliver these files; materialise exports of these days again, and report it "
             "if it stays."
             if faults
             else f"all {seen['rows']:,} rows are valid OCSF {VERSION}",

@@ -20,7 +20,6 @@ from assets.core.resources import Detector
 from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
-from detection.rule import RULE
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
 from lake.days import DAY, TRAINING_DAYS, charged_days, past
 from lake.people import People
@@ -143,7 +142,7 @@ def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) 
     """
     uploaded_on = [day for day in days if lake.parts("user_hours", [day])]
     for day in uploaded_on:
-        made_from = lake.digest(["user_hours"], [day], dependencies(add_up).digest, str(RULE.periods.test_window_hours))
+        made_from = lake.digest(["user_hours"], [day], dependencies(add_up).digest)
         note = lake.note("day_sums", day)
         if note is None or note.made_from != made_from:
             lake.view(con, "user_hours", ["user_hours"], [day])

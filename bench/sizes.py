@@ -31,7 +31,7 @@ from connectors.dropbox.settings import DropboxSettings
 from connectors.google_workspace.settings import GoogleWorkspaceSettings
 from connectors.office365.settings import Office365Settings
 from detection.normalise import normalise
-from detection.sql import into
+from detection.sizes import ask, find_open
 from detection.tables import empty
 from orchestration.settings import Settings
 from providers import PROVIDERS
@@ -110,9 +110,8 @@ def _questions(provider: str, environment: dict[str, str], folder: Path) -> list
         normalise(con, provider, day=DAY.date(), raw_files=[str(raw)], organisation_domains=["example.com"])
         con.execute("ALTER TABLE uploads RENAME TO logged_uploads")
         con.execute(f"CREATE TEMP TABLE dated_sizes AS {empty('file_sizes', dated=True)}")
-        bound = {"now": NOW.replace(tzinfo=None), "floor_files": 50}
-        into(con, "open_uploads", "sizes/open", bound)
-        into(con, "questions", "sizes/questions", {"most": 10**6})
+        find_open(con, now=NOW, floor_files=50)
+        ask(con, most=10**6)
         rows = con.sql("SELECT * EXCLUDE (days) FROM questions").to_arrow_table().to_pylist()
     return [FileQuestion(**{**row, "since": row["since"].replace(tzinfo=UTC)}) for row in rows]
 

@@ -108,7 +108,7 @@ class _Search:
     """Search over the definitions."""
 
     def __init__(self, provider: str, root: Path) -> None:
-        self._provider, self._root = provider, root
+        self._root = root
         self._others = {f"providers.{name}" for name in PROVIDERS if provider and name != provider}
         self._names = [provider] if provider else list(PROVIDERS)
         self._definitions: dict[Definition, list[ast.stmt]] = {}
@@ -184,14 +184,33 @@ class _Search:
             for node in walk(statement)
             if isinstance(node, ast.Attribute)
         }
-        kept = {at: [_only_read(each, read) for each in statements] for at, statements in self._definitions.items()}
+        kept = {
+            at: [self._only_read(at[0], each, read) for each in statements]
+            for at, statements in self._definitions.items()
+        }
         texts = {f"{at[0]}.{at[1]}": "\n".join(map(source_of, statements)) for at, statements in kept.items()}
         paths = {*self._queries(kept), *self._data(kept)}
         queries = {name: path for name, path in _sql_files(self._root).items() if path in paths}
         named = {name for path in queries.values() for name in parameters_in(path.read_text(encoding="utf-8"))}
         files = {self._name(path): _digest(path) for path in sorted(paths)}
         rule = dict(self._rule(kept))
-        return Dependencies(texts, tuple(queries), files, rule, tuple(settings_of({*named, *(read & _settings(kept))})))
+        return Dependencies(texts, tuple(queries), files, rule, tuple(settings_of({*named, *_settings(kept)})))
+
+    def _only_read(self, module: str, statement: ast.stmt, read: set[str]) -> ast.stmt:
+        """Remove the fields that no code reads from a record of facts, and from a constant that is such a record."""
+        if isinstance(statement, ast.ClassDef) and _is_record(statement):
+            body = [each for each in statement.body if not isinstance(each, ast.AnnAssign) or field_name(each) <= read]
+            return ast.ClassDef(
+                statement.name, statement.bases, statement.keywords, body or [ast.Pass()], statement.decorator_list
+            )
+        value = statement.value if isinstance(statement, ast.Assign) else None
+        if not (isinstance(value, ast.Call) and isinstance(value.func, ast.Name)):
+            return statement
+        of = self._resolve(module, value.func.id)
+        if of is None or not any(map(_is_record, read_module(self._root, of[0]).statements.get(of[1], ()))):
+            return statement
+        call = ast.Call(value.func, value.args, [each for each in value.keywords if each.arg in read])
+        return ast.copy_location(ast.Assign(statement.targets, call), statement)  # type: ignore[attr-defined]
 
     def _name(self, path: Path) -> str:
         """Return the path of a file below the packages."""
@@ -274,18 +293,10 @@ def _ends_as_data(node: ast.JoinedStr) -> bool:
     return isinstance(last, ast.Constant) and str(last.value).endswith(_DATA)
 
 
-def _only_read(statement: ast.stmt, read: set[str]) -> ast.stmt:
-    """Remove unread fields from a record of facts, in the class and in its instances."""
-    if isinstance(statement, ast.ClassDef) and any("dataclass" in ast.dump(each) for each in statement.decorator_list):
-        body = [each for each in statement.body if not isinstance(each, ast.AnnAssign) or field_name(each) <= read]
-        return ast.ClassDef(
-            statement.name, statement.bases, statement.keywords, body or [ast.Pass()], statement.decorator_list
-        )
-    value = statement.value if isinstance(statement, ast.Assign) else None
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "Provider":
-        keywords = [each for each in value.keywords if each.arg in read]
-        return ast.Assign(statement.targets, ast.Call(value.func, value.args, keywords), lineno=statement.lineno)  # type: ignore[attr-defined]
-    return statement
+def _is_record(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ClassDef) and any(
+        "dataclass" in ast.dump(each) for each in statement.decorator_list
+    )
 
 
 def _settings(kept: Mapping[Definition, list[ast.stmt]]) -> set[str]:

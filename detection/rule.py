@@ -5,7 +5,6 @@ The file is read and validated once, when the process starts: a rule with an err
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -200,11 +199,6 @@ class Rule(_Part):
     def plain(self) -> Variation:
         """Return name and severity of the alert without a variation."""
         return Variation(name=self.name, severity=self.severity)
-
-    @property
-    def digest(self) -> str:
-        """Return a short digest of the whole rule; it depends on the content, not on the file's layout."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
 
 def _in_words(number: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 
+from common.digests import text_digest
 from detection.dependencies import dependencies
 from detection.risk import Networks
 from detection.sensitive import Term
@@ -88,7 +88,7 @@ class PageBuilder:
         self._pseudonyms = pseudonyms
         self._notice = PSEUDONYMS if pseudonyms else ""
         self._names = _names(pseudonyms)
-        given = [str(self._domains), networks.digest, _digest(repr(list(terms))), self._names]
+        given = [str(self._domains), networks.digest, text_digest(repr(list(terms))), self._names]
         self._said = "|".join([dependencies(*MADE_BY).digest, *given])
         self._alerts: dict[date, list[Alert]] = defaultdict(list)
         for alert in read_alerts(con):
@@ -127,7 +127,7 @@ class PageBuilder:
     def _digest_of(self, day: date) -> str:
         alerts, closed = self._alerts.get(day, []), self._closed.get(day, [])
         if not alerts and not closed:
-            return _digest("no alert")
+            return text_digest("no alert")
         parts = [self._said, *(each.model_dump_json() for each in (*alerts, *closed))]
         # Somebody may have deleted a page that a row exists for.
         parts += [each.alert_id for each in alerts if each.alert_id in self._rows and not self._exists(each)]
@@ -136,7 +136,7 @@ class PageBuilder:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
             first = day - timedelta(days=SIGNS + USUAL)
             parts += [self._content(each) for each in days_between(first, last.date())]
-        return _digest(*parts)
+        return text_digest(*parts)
 
     def _exists(self, of: Alert | Closed) -> bool:
         return dossier_path(self._lake, of.alert_id).exists()
@@ -150,21 +150,21 @@ class PageBuilder:
         for alert in self._alerts.get(day, []):
             evidence = self._evidence[alert.alert_id]
             said = [self._said, alert.model_dump_json(), evidence.model_dump_json(), str(self._is_open(alert))]
-            row = self._kept(alert.alert_id, _digest(*said))
+            row = self._kept(alert.alert_id, text_digest(*said))
             made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
             if row is None:
                 page = page_of(alert, evidence, domains=self._domains, now=self._now, pseudonyms=self._pseudonyms)
                 found = [section.found for section in page.sections]
-                row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, _digest(*said))
+                row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, text_digest(*said))
             rows.append(row)
         for closed in self._closed.get(day, []):
             said = [self._said, closed.model_dump_json()]
-            row = self._kept(closed.alert_id, _digest(*said))
+            row = self._kept(closed.alert_id, text_digest(*said))
             made.append(Made(closed.alert_id, f"{closed.state}, {closed.first_window_start:%H:%M} UTC", row is None))
             if row is None:
                 shown = pseudonymize_closed(closed, self._pseudonyms) if self._pseudonyms else closed
                 html = render_closed(shown, self._now.replace(tzinfo=None), self._notice)
-                row = self._write(closed.alert_id, closed.state, closed.revision, html, [], _digest(*said))
+                row = self._write(closed.alert_id, closed.state, closed.revision, html, [], text_digest(*said))
             rows.append(row)
         con.register("bound", pa.Table.from_pylist([row._asdict() for row in rows], schema=arrow_schema("dossiers")))
         con.execute("CREATE OR REPLACE TEMP TABLE day_dossiers AS FROM bound ORDER BY alert_id")
@@ -181,7 +181,7 @@ class PageBuilder:
         self.rendered += 1
         place = f"{path.parent.name}/{path.name}"
         row = _Row(
-            alert_id, state, revision, place, _digest(html), list(found), evidence, self._now.replace(tzinfo=None)
+            alert_id, state, revision, place, text_digest(html), list(found), evidence, self._now.replace(tzinfo=None)
         )
         self._rows[alert_id] = row
         return row
@@ -220,7 +220,3 @@ def _names(pseudonyms: Pseudonyms | None) -> str:
 
 def _state(lake: Lake) -> Path:
     return pages_directory(lake) / _NAMES
-
-
-def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -68,7 +68,7 @@ SUBJECTS = {
         ExportFormat.CSV: "alerts",
     },
 }
-"""What is exported, with the table of each format that holds it: a class of OCSF, or the subject itself as CSV."""
+"""Subjects of an export, with the table of each format: a class of OCSF, or the subject itself as CSV."""
 
 _SUFFIXES = {ExportFormat.OCSF_JSON: "ndjson", ExportFormat.OCSF_PARQUET: "parquet", ExportFormat.CSV: "csv"}
 

@@ -41,7 +41,7 @@ _RULE = {
     "severities": list(SEVERITIES),
     "window_hours": RULE.periods.test_window_hours,
 }
-"""What a finding says of the rule, by the query's parameters."""
+"""Parameters of the query by which a finding names the rule."""
 _SPANS_SECONDS = (3600, 600, 60, 10, 1)
 """Possible lengths of a piece in seconds, as in ``export/pieces``."""
 _FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"

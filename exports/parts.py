@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,11 +9,12 @@ from pathlib import Path
 
 import duckdb
 
+from common.digests import text_digest
 from exports.files import Destination, ExportFormat, write_pieces
 from exports.mapping import Piece
 from exports.records import FileRecord, is_as_written, record_of
 
-__all__ = ["Due", "Source", "bring", "text_digest"]
+__all__ = ["Due", "Source", "bring"]
 
 _BATCH_ROWS = 60_000
 """Rows of the parts that are mapped together: each query costs a little, and each row memory."""
@@ -143,8 +143,3 @@ def _batches(
             rows += piece.rows
     if batch:
         yield batch
-
-
-def text_digest(*texts: str) -> str:
-    """Return the digest of texts."""
-    return hashlib.sha256("\0".join(texts).encode()).hexdigest()

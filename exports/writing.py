@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 
+from common.digests import text_digest
 from detection.dependencies import dependencies
 from detection.persons import view_with_person
 from exports.files import SUBJECTS, Destination, ExportFormat, write_pieces
@@ -26,7 +27,7 @@ from exports.mapping import (
     pick_uploads,
     pieces,
 )
-from exports.parts import Due, Source, bring, text_digest
+from exports.parts import Due, Source, bring
 from exports.records import FileRecord, is_as_written
 from lake.days import days_between
 from lake.engine import opened
@@ -107,7 +108,7 @@ class Export:
     """An export to one place; see :func:`open_export`.
 
     Attributes:
-        told: By day, a digest of what was said of each alert that opens on it: its forms, how it ended, its reviews.
+        stated: By day, a digest of the statements about each alert that opens on it: revisions, end and reviews.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, lake: Lake, destination: Destination) -> None:
@@ -118,7 +119,7 @@ class Export:
             "uploads": dependencies(*_UPLOADS_MADE_BY).digest,
             "alerts": dependencies(*ALERTS_MADE_BY).digest,
         }
-        self.told: dict[date, str] = dict(con.execute(_TOLD).fetchall())
+        self.stated: dict[date, str] = dict(con.execute(_STATED).fetchall())
         self._lasts: dict[date, date] = dict(con.execute(_LASTS).fetchall())
 
     def made_from(self, day: date, known: Mapping[str, FileRecord]) -> str:
@@ -130,14 +131,14 @@ class Export:
         """
         altered = [name for name, record in known.items() if not is_as_written(self._destination.out, record)]
         former = [subject for subject in SUBJECTS if self._former(subject, day)]
-        return f"{self._said(day)}:{text_digest(self._uploads_from(day), self._alerts_from(day), *altered, *former)}"
+        return f"{self._stated(day)}:{text_digest(self._uploads_from(day), self._alerts_from(day), *altered, *former)}"
 
-    def says_otherwise(self, day: date, made_from: str) -> bool:
+    def differs_from(self, day: date, made_from: str) -> bool:
         """Check whether a day's alerts, the rules or the settings changed since a :meth:`made_from`."""
-        return made_from.partition(":")[0] != self._said(day)
+        return made_from.partition(":")[0] != self._stated(day)
 
-    def _said(self, day: date) -> str:
-        return text_digest(*self._rules.values(), self._destination.settings, self.told.get(day, ""))[:16]
+    def _stated(self, day: date) -> str:
+        return text_digest(*self._rules.values(), self._destination.settings, self.stated.get(day, ""))[:16]
 
     def day(self, day: date, known: Mapping[str, FileRecord] | None = None) -> Exported:
         """Bring all files of a day up to date: of its uploads, and of the alerts that open on it.
@@ -181,9 +182,9 @@ class Export:
         return self._lake.digest(self._tables, [day], self._rules["uploads"], self._destination.settings)
 
     def _alerts_from(self, day: date) -> str:
-        said = [self._rules["alerts"], self._destination.settings, self.told.get(day, "")]
+        stated = [self._rules["alerts"], self._destination.settings, self.stated.get(day, "")]
         evidence = self._lake.digest(self._tables, self._days_of_evidence(day))
-        return self._lake.digest(["alerts"], [day], *said, evidence)
+        return self._lake.digest(["alerts"], [day], *stated, evidence)
 
     def _days_of_evidence(self, day: date) -> list[date]:
         return days_between(day, self._lasts[day]) if day in self._lasts else []
@@ -227,7 +228,7 @@ class Export:
 
     def _alert_rows(self, day: date) -> tuple[dict[str, int], list[Source]]:
         con = self._con
-        if day not in self.told:
+        if day not in self.stated:
             outputs = {kind: (table, "") for kind, table in self._destination.outputs("alerts").items()}
             nothing = Source([], self._rules["alerts"], lambda _: None, outputs)
             return {"findings": 0, "alerts": 0}, [nothing]
@@ -263,7 +264,7 @@ class Export:
         return load
 
 
-_TOLD = """
+_STATED = """
 WITH reviewed AS (
   SELECT
     alert_id,

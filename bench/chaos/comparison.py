@@ -93,8 +93,10 @@ def state_of(home: Path, taken: Mapping[str, Mapping[str, Any]]) -> State:
         found.raw[key] = found.raw.get(key, frozenset()) | _lines(path, found)
     ids = _read_ledger(lake, found)
     _read_reviews(lake, ids, found)
-    for path in sorted((home / "exports" / "csv" / "uploads").glob("*.csv")):
-        found.exported[path.name] = Counter(path.read_text(encoding="utf-8", errors="replace").splitlines())
+    exported = home / "exports" / "csv" / "uploads"
+    for path in sorted(exported.glob("day=*/part-*.csv")):
+        name = path.relative_to(exported).as_posix()
+        found.exported[name] = Counter(path.read_text(encoding="utf-8", errors="replace").splitlines())
     _hear(taken, found)
     return found
 

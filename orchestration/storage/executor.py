@@ -34,12 +34,12 @@ class _LeasedExecutor(dg.Executor):
     # Dagster's types of these values are not public.
     @property
     def retries(self) -> Any:
-        """Whether steps may be retried."""
+        """Retry mode of the steps."""
         return self._executor.retries
 
     @property
     def step_dependency_config(self) -> Any:
-        """The steps that a step waits for."""
+        """Configuration of the steps that a step waits for."""
         return self._executor.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[dg.DagsterEvent]:

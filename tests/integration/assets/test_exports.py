@@ -130,7 +130,7 @@ class Deployment:
             add_review(con, self.lake, alert_id, verdict="benign", by="eve", note="a move", now=NOW)
 
     def findings(self, day: date = DAY) -> list[str]:
-        """What became of the day's alerts, as the JSON lines tell it."""
+        """Return the state of the day's alerts in the JSON lines."""
         root = self.out / "ocsf-json" / "detection_finding" / f"day={day}"
         lines = [line for path in sorted(root.glob("*.ndjson")) for line in path.read_text().splitlines()]
         return [json.loads(line).get("status_detail", "open") for line in lines]

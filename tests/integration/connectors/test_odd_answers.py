@@ -1,4 +1,4 @@
-"""Whatever a provider answers comes out as the connectors' own error, and no secret with it, over real HTTP."""
+"""Odd answers of a provider over real HTTP: each becomes the connectors' own error, without a secret."""
 
 from __future__ import annotations
 

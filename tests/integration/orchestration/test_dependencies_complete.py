@@ -1,4 +1,4 @@
-"""What runs while a table is made, against what its version covers: seen in a whole run, not read from the source."""
+"""Comparison of the functions and queries that run while a table is made with those that its version covers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ from tests.support.damaged_home import made_home
 pytestmark = pytest.mark.sampled
 
 LOOKED_AT = ("detection", "dossier", "providers")
-STORED_HOW = (
+NOT_FOLLOWED = (
     *("detection.sql", "detection.tables", "detection.dependencies", "detection.definitions"),
+    # Its values are covered, as the code reads them.
+    "detection.rule",
+    # It decides which pages are made again, and where they are; its functions for their content are followed.
     "dossier.page_builder",
 )
 OF_THE_SEARCH = {"detection.parameters.settings_of"}
@@ -53,9 +56,9 @@ class Recorder:
             module = ".".join(path.with_suffix("").parts)
             if module == "detection.sql" and code.co_name == "load":
                 self.queries[table].add(frame.f_locals["name"])
-            elif module.split(".")[0] in LOOKED_AT and module not in STORED_HOW and path.suffix == ".py":
-                name = code.co_qualname if sys.version_info >= (3, 11) else code.co_name
-                self.functions[table].add(f"{module.removesuffix('.__init__')}.{name.split('.')[0]}")
+            elif module.split(".")[0] in LOOKED_AT and module not in NOT_FOLLOWED and path.suffix == ".py":
+                name = code.co_qualname.partition(".")[0]
+                self.functions[table].add(f"{module.removesuffix('.__init__')}.{name}")
 
         # Texts are kept: each table is to load its own.
         load.cache_clear()

@@ -163,3 +163,16 @@ def test_a_function_that_is_not_there_is_named() -> None:
 
     with pytest.raises(LookupError, match="nested is not defined at the top of its module"):
         dependencies(nested)
+
+
+def test_packages_are_imported_in_the_form_that_the_search_follows() -> None:
+    """Prevents a module whose use is not seen, since it was imported whole or within a function."""
+    odd = []
+    for room in ("common", "detection", "dossier", "exports", "lake", "privacy", "providers"):
+        for path in sorted((ROOT / room).rglob("*.py")):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or "."] if isinstance(node, ast.ImportFrom) and node not in tree.body else []
+                odd += [f"{path}: {name}" for name in names if (ROOT / name.split(".")[0] / "__init__.py").exists()]
+    assert not odd

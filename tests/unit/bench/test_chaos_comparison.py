@@ -64,3 +64,13 @@ def test_a_file_that_cannot_be_read_is_a_difference(tmp_path: Path) -> None:
     calm = state_of(tmp_path, {})
     path.write_bytes(b"")
     assert kinds(calm, state_of(tmp_path, {})) == ["other", "lost"]
+
+
+def test_exported_uploads_are_compared(tmp_path: Path) -> None:
+    """Prevents a comparison that reads a layout which no export has, and so finds every export equal."""
+    part = tmp_path / "exports" / "csv" / "uploads" / "day=2026-01-05" / "part-090000.csv"
+    part.parent.mkdir(parents=True)
+    part.write_text("a\nb\n")
+    whole = state_of(tmp_path, {})
+    part.write_text("a\n")
+    assert [found.kind for found in differences(whole, state_of(tmp_path, {}))] == ["lost"]

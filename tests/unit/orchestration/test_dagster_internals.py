@@ -1,4 +1,4 @@
-"""What the product uses of Dagster's private modules: which names, where, and what it relies on of each."""
+"""Names of Dagster's private modules that the product uses: where, and the behaviour that it relies on."""
 
 from __future__ import annotations
 
