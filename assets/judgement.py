@@ -1,4 +1,4 @@
-"""``baselines`` to ``detections``: what is usual, how unusual a window is, from when it counts, and what is over it.
+"""``baselines`` to ``causes``: what is usual, how unusual a window is, what is over the threshold, and with what in common.
 
 One asset function for all, since a day's baselines leave out what was detected on the days before: the days are a
 chain, and each goes through all steps before the next begins.
@@ -21,7 +21,7 @@ from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
-from lake.days import DAY, TRAINING_DAYS, charged_days, past
+from lake.days import DAY, TRAINING_DAYS, cause_days, charged_days, past, period_days, score_days
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
 from lake.sources import known_sources
@@ -35,9 +35,12 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     hours = dg.AssetDep("user_hours", partition_mapping=window(-TRAINING_DAYS, 1))
     deps: dict[str, list[dg.AssetDep | str]] = {
         "baselines": [hours],
-        "scores": [hours, "baselines"],
+        "recent_sums": [hours],
+        "scores": [hours, "baselines", "recent_sums"],
+        "period_sums": [hours, "recent_sums"],
         "thresholds": ["scores", "baselines"],
         "detections": [hours, "scores", "thresholds", "baselines"],
+        "causes": ["detections", "thresholds"],
         "evaluations": [hours, "scores", "thresholds", "baselines"],
     }
 
@@ -70,68 +73,79 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         # Whom the entries mean: an address that somebody gets, or got, may make it another person.
         return str([people.named(entry.user, first_only=True) for entry in entries])
 
+    @cache
+    def allowed(day: date) -> str:
+        found = digest(entries, day)
+        return found and f"{found}{meant()}"
+
     def learned_from(day: date) -> str:
+        before = lake.digest(["period_sums"], period_days(day), str(began()), allowed(day))
         tables = ["user_hours", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("baselines", detector))
+        return lake.digest(tables, past(day, parameters), rules("baselines", detector), before)
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         view_sums(con, lake, past(day, parameters))
         people.view(con, lake, "past_detections", ["detections"], past(day, parameters))
-        learn(con, day, parameters)
+        people.view(con, lake, "past_period_sums", ["period_sums"], period_days(day), dated=True)
+        create_sources(con, began())
+        learn(con, day, parameters, entries)
 
     def scored_from(day: date) -> str:
-        allowed = digest(entries, day)
-        allowed = allowed and f"{allowed}{meant()}"
-        baselines = lake.digest(["baselines"], [day])
+        sums = lake.digest(["baselines", "recent_sums"], [day])
         hours = [day, day + DAY]
-        return lake.digest(["user_hours"], hours, rules("scores", detector), baselines, str(began()), allowed)
+        return lake.digest(["user_hours"], hours, rules("scores", detector), sums, str(began()), allowed(day))
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
-        lake.view(con, "baselines", ["baselines"], [day])
+        for table in ("baselines", "recent_sums"):
+            lake.view(con, table, [table], [day])
         create_sources(con, began())
         score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
         before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
-        tables = ["scores", "baselines", "detections"]
+        before = lake.digest(["causes"], cause_days(day), before)
+        before = lake.digest(["scores"], score_days(day), before)
+        tables = ["baselines", "detections"]
         return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
-        for table in ("scores", "baselines", "detections"):
+        people.view(con, lake, "past_scores", ["scores"], score_days(day))
+        for table in ("baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
         lake.view(con, "last_baselines", ["baselines"], [day - DAY])
         lake.view(con, "charged_thresholds", ["thresholds"], charged_days(day), dated=True)
         lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))
+        lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         view_reviews(con, lake)
         create_sources(con, began())
         calibrate(con, day, parameters)
 
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
+        judged = lake.digest(["causes"], cause_days(day), judged)
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
-        return lake.digest(
-            ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored
-        )
+        return lake.digest(["scores"], score_days(day), rules("detections", detector), judged, str(watched), stored)
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
-        people.view(con, lake, "past_scores", ["scores"], past(day, parameters))
+        people.view(con, lake, "past_scores", ["scores"], score_days(day))
+        lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         create_sources(con, began())
         detect(con, day, parameters)
         create_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [
-        Step({"baselines": "baselines"}, learned_from, baselines),
-        Step({"scores": "scores"}, scored_from, scores),
+        Step({"baselines": "baselines", "recent_sums": "recent_sums"}, learned_from, baselines),
+        Step({"scores": "scores", "period_sums": "period_sums"}, scored_from, scores),
         Step({"thresholds": "thresholds"}, calibrated_from, thresholds),
-        Step({"detections": "detections", "evaluations": "evaluations"}, detected_from, detections),
+        Step({"detections": "detections", "causes": "causes", "evaluations": "evaluations"}, detected_from, detections),
     ]
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import duckdb
 
 from detection.allow_list import Entry
-from detection.chain import BALANCE_DAYS, add_up, calibrate, detect, learn, score
+from detection.chain import BALANCE_DAYS, CAUSE_DAYS, PERIOD_DAYS, SCORE_DAYS, add_up, calibrate, detect, learn, score
 from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import empty
@@ -31,8 +31,10 @@ class Raised(NamedTuple):
     score: float
 
 
-_KEPT = {"baselines": 'SELECT * FROM baselines WHERE "user" IS NULL', "scores": "FROM scores"}
-_KEPT |= {table: f"FROM {table}" for table in ("thresholds", "detections")}
+_KEPT = {"baselines": 'SELECT * FROM baselines WHERE "user" IS NULL', "period_sums": "FROM period_sums"}
+_KEPT |= {table: f"FROM {table}" for table in ("scores", "thresholds", "detections", "causes")}
+_DAYS_BEFORE = {"period_sums": PERIOD_DAYS, "scores": SCORE_DAYS, "causes": CAUSE_DAYS}
+"""Days before a day that are read, where they are not the training days."""
 
 
 def play(
@@ -102,10 +104,11 @@ def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
     training = day - timedelta(days=parameters.training_days)
     _view(con, "user_hours", "hours", f"hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
     for table in _KEPT:
-        _view(con, f"past_{table}", f"played_{table}", f"day >= '{training}' AND day < '{day}'")
+        before = day - timedelta(days=_DAYS_BEFORE.get(table, parameters.training_days))
+        _view(con, f"past_{table}", f"played_{table}", f"day >= '{before}' AND day < '{day}'")
         _view(con, f"last_{table}", f"played_{table}", f"day = '{day - _DAY}'")
     _view(con, "charged_thresholds", "played_thresholds", f"day >= '{day - BALANCE_DAYS * _DAY}' AND day < '{day}'")
-    learn(con, day, parameters)
+    learn(con, day, parameters, entries)
     score(con, day, parameters, entries)
     calibrate(con, day, parameters)
     detect(con, day, parameters)

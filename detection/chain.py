@@ -17,12 +17,30 @@ from detection.parameters import Parameters, bind
 from detection.rule import RULE
 from detection.sql import into
 
-__all__ = ["BALANCE_DAYS", "activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
+__all__ = [
+    "BALANCE_DAYS",
+    "CAUSE_DAYS",
+    "PERIOD_DAYS",
+    "SCORE_DAYS",
+    "activate",
+    "add_up",
+    "calibrate",
+    "detect",
+    "learn",
+    "rules",
+    "score",
+]
 
 _NOT_USUAL = ("excluded_hours", "partial_days", "partial_hours")
 _DAY = timedelta(days=1)
 BALANCE_DAYS = 60
 """Days before a day whose alerts count in its budget balance, at most."""
+PERIOD_DAYS = 60
+"""Days before a day whose long sums its baselines read: thirty before those that a sum over thirty days adds up."""
+SCORE_DAYS = 45
+"""Days before a day whose scores its thresholds read: thirty, and those of a long scale before a lag of fifteen."""
+CAUSE_DAYS = 37
+"""Days before a day whose common causes are compared with its own."""
 
 
 def rules() -> str:
@@ -56,18 +74,31 @@ def add_up(
     into(con, table, "day_sums", {"window_hours": window_hours})
 
 
-def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Make ``baselines`` of usual behaviour; the hours of alerts are left out.
+def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
+    """Make ``baselines`` of usual behaviour, without the hours of alerts, and ``recent_sums`` of the long scales.
 
-    Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days.
+    Reads ``day_sums``, ``user_hours`` and ``past_detections`` of the training days, ``past_period_sums`` of
+    :data:`PERIOD_DAYS` with their ``day``, and ``sources``.
+
+    Args:
+        con: Connection.
+        day: The day.
+        parameters: Settings of the detector.
+        entries: The allow-list; what it allows is in no recent sum.
     """
     bound = bind(parameters, _midnight(day))
+    into(con, "scales", "scales", bound)
     for query in _NOT_USUAL:
         into(con, query, query, bound)
     add_up(con, "partial_hours", table="partial_sums", window_hours=parameters.window_hours)
+    into(con, "usual_days", "usual_days", bound)
     into(con, "user_sums", "user_sums", bound)
     into(con, "baselines", "baselines", bound)
-    for table in ("partial_hours", "partial_sums", "user_sums"):
+    activate(con, day, parameters)
+    allow(con, entries)
+    into(con, "allowed_hours", "allowed_hours")
+    into(con, "recent_sums", "recent_sums", bound)
+    for table in ("partial_hours", "partial_sums", "usual_days", "user_sums"):
         con.execute(f"DROP TABLE {table}")
 
 
@@ -75,11 +106,14 @@ def activate(
     con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, *, table: str = "active_scopes"
 ) -> None:
     """Make a table of the scopes that are past their activation on a day, from ``sources`` (provider, first_day)."""
+    into(con, "scales", "scales", bind(parameters, _midnight(day)))
     into(con, table, "active_scopes", bind(parameters, _midnight(day)))
 
 
 def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry] = ()) -> None:
-    """Make ``scores`` from ``user_hours`` of the day and the next, the day's ``baselines``, and ``sources``.
+    """Make ``scores`` and ``period_sums`` of a day.
+
+    Reads ``user_hours`` of the day and the next, the day's ``baselines`` and ``recent_sums``, and ``sources``.
 
     Args:
         con: Connection.
@@ -89,16 +123,20 @@ def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     """
     activate(con, day, parameters)
     bound = bind(parameters, _midnight(day))
-    into(con, "scored", "scores", bound)
     allow(con, entries)
+    into(con, "allowed_hours", "allowed_hours")
+    into(con, "period_totals", "period_totals", bound)
+    into(con, "period_sums", "period_sums", bound)
+    into(con, "scored", "scores", bound)
+    into(con, "user_causes", "user_causes", bound)
     into(con, "scores", "allowed", bound)
 
 
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``thresholds`` from the results of the days before.
 
-    Reads ``past_scores``, ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days,
-    ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the day before, ``reviews``
+    Reads ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days, ``past_scores`` of
+    :data:`SCORE_DAYS` and ``past_causes`` of :data:`CAUSE_DAYS` with their ``day``, ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the day before, ``reviews``
     and ``sources``.
     """
     bound = bind(parameters, _midnight(day))
@@ -107,18 +145,19 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     into(con, "past_openings", "openings", bound)
     activate(con, day - _DAY, parameters, table="last_active_scopes")
     into(con, "accounts", "accounts", bound)
-    into(con, "past_maxima", "past_maxima")
+    into(con, "past_maxima", "past_maxima", bound)
     into(con, "calibration", "calibration", bound)
     into(con, "thresholds", "thresholds", bound)
 
 
 def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
-    """Make ``detections`` from the day's ``scores``, ``thresholds`` and ``baselines``.
+    """Make ``detections`` and ``causes`` from the day's ``scores``, ``thresholds`` and ``baselines``.
 
-    Reads ``past_scores`` of the training days and ``sources``, too.
+    Reads ``past_scores`` of :data:`SCORE_DAYS`, ``past_causes`` of :data:`CAUSE_DAYS`, and ``sources``, too.
     """
     activate(con, day, parameters)
     bound = bind(parameters, _midnight(day))
     stored = {"parameters": parameters.model_dump_json(), "rules": rules()}
-    into(con, "past_maxima", "past_maxima")
+    into(con, "past_maxima", "past_maxima", bound)
     into(con, "detections", "detections", {**bound, **stored})
+    into(con, "causes", "causes", bound)

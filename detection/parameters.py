@@ -40,9 +40,15 @@ class Parameters(BaseModel):
         least_measured: Files of an extension that must be measured in the training days for a typical size.
         least_user_days: With fewer monitored user-days, a prior threshold replaces the calibration.
         prior_threshold: The prior threshold at a budget of 2, as measured on organisations of real people.
-        flood_alerts: A day with this many alerts or fewer is never a flood: a person can read them in an hour.
-        flood_factor: Nor is a day with at most this many times the budget's allowance: people do not become ten times
-            as unusual overnight, unless they have one common cause.
+        week_floor_files: A sum over seven days with fewer files is never a detection by files; its largest day does not
+            count.
+        week_floor_bytes: The same by bytes.
+        month_floor_files: The same over thirty days.
+        month_floor_bytes: The same by bytes.
+        long_weight: Share of the budget for each metric of a long scale, in proportion to that of a test window's.
+        newcomer_share: Share of the people's budget for newcomers, who have little of their own to compare with.
+        newcomer_files: Files in a test window at which a newcomer's is a detection whatever the threshold.
+        newcomer_bytes: The same by bytes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,8 +69,14 @@ class Parameters(BaseModel):
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
     prior_threshold: float = Field(default=7.5, gt=0)
-    flood_alerts: int = Field(default=20, ge=1)
-    flood_factor: float = Field(default=10.0, ge=1)
+    week_floor_files: int = Field(default=250, ge=1)
+    week_floor_bytes: int = Field(default=500_000_000, ge=1)
+    month_floor_files: int = Field(default=500, ge=1)
+    month_floor_bytes: int = Field(default=1_000_000_000, ge=1)
+    long_weight: float = Field(default=0.03, gt=0, le=1)
+    newcomer_share: float = Field(default=0.1, gt=0, lt=1)
+    newcomer_files: int = Field(default=5000, ge=1)
+    newcomer_bytes: int = Field(default=50_000_000_000, ge=1)
 
 
 def bind(given: Parameters, day: datetime) -> dict[str, object]:

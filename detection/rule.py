@@ -117,7 +117,7 @@ class _Variations(_Part):
     """Variations of the alert."""
 
     suspicious_user: Variation
-    flood: Variation
+    common_cause: Variation
 
 
 class _Entry(_Part):
@@ -192,7 +192,7 @@ class Rule(_Part):
     @property
     def severities(self) -> tuple[Severity, ...]:
         """Return the severities that an alert of this rule can have, lowest first."""
-        used = {self.severity, self.variations.suspicious_user.severity, self.variations.flood.severity}
+        used = {self.severity, self.variations.suspicious_user.severity, self.variations.common_cause.severity}
         return tuple(severity for severity in SEVERITIES if severity in used)
 
     @property

@@ -23,7 +23,10 @@ def _rows() -> Iterator[tuple[str, str]]:
     yield "Id", f"`{RULE.id}`"
     yield "Severity", RULE.severity
     yield "Variation", f"{suspicious.name}, severity {suspicious.severity}: replaces name and severity on the one alert"
-    yield "[Flood](#alert-storms)", f"{RULE.variations.flood.name}, severity {RULE.variations.flood.severity}"
+    yield (
+        "[Common cause](#common-causes)",
+        f"{RULE.variations.common_cause.name}, severity {RULE.variations.common_cause.severity}",
+    )
     yield "Meaning", RULE.description
     yield "Attacker's goal", RULE.goal
     yield "Data sources", f"any one of {', '.join(map(title_of, RULE.data_sources))}"

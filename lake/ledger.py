@@ -23,7 +23,7 @@ __all__ = ["publish"]
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """Add all alerts of the lake to the ledger, and make them readable under their published ids.
 
-    Make the temporary tables ``shown`` (the alerts without those in a flood, each with its published ``alert_id``,
+    Make the temporary tables ``shown`` (the alerts without those in a group, each with its published ``alert_id``,
     its ``revision`` and the latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions``
     (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). The ledger keeps every published
     alert, and the content of each revision.

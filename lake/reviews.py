@@ -64,7 +64,7 @@ def confirmed_alerts(lake: Lake) -> list[Confirmed]:
 def add_review(
     con: duckdb.DuckDBPyConnection, lake: Lake, alert_id: str, *, verdict: str, by: str, note: str, now: datetime
 ) -> None:
-    """Add a review of a published alert; a review of a flood is added to each alert folded into it.
+    """Add a review of a published alert; a review of a group's alert is added to each alert folded into it.
 
     Args:
         con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.

@@ -38,8 +38,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of each table that name a person, or hold free text."""
 
-_FLOOD = "(many users on "
-"""Prefix of the user of a flood's alert; its sentence names nobody."""
+_GROUP = "(many users of "
+"""Prefix of the user of a group's alert; its sentence names nobody."""
 _ALLOWED = "allowed by"
 _KEPT = 100_000
 _SIZES = (32, 48, 64)
@@ -112,7 +112,7 @@ class Pseudonyms:
         named = printable(user)
         if named in sentence:
             return sentence.replace(named, self.of(user))
-        return sentence if user.startswith(_FLOOD) else self.of(sentence)
+        return sentence if user.startswith(_GROUP) else self.of(sentence)
 
     def end(self, reason: str) -> str:
         """Return why an alert is no longer shown; an allow-list entry names people, so it is pseudonymized."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assets.core.partitions import settings
 from assets.core.resources import Detector
-from detection.alerts import fold, pick_day
+from detection.alerts import fold, has_long, pick_day
 from detection.chain import calibrate, detect, learn, score
 from detection.dependencies import ROOT, Dependencies, dependencies
 from detection.geoip import read_geography
@@ -23,7 +23,7 @@ from detection.sizes import ask, find_open, measure, merge_answers, size_uploads
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
 from lake.coverage import create_source_days, evaluations
-from lake.days import charged_days, past
+from lake.days import cause_days, charged_days, past, period_days, score_days
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
 from lake.reviews import view_reviews
@@ -37,12 +37,21 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "measured_sizes": (measure,),
     "typical_sizes": (weigh, past),
     "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
-    "baselines": (learn, past, *KEYED_BY),
-    "scores": (score,),
-    "thresholds": (calibrate, charged_days, past, view_reviews, *KEYED_BY),
-    "detections": (detect, past, *KEYED_BY),
+    **dict.fromkeys(("baselines", "recent_sums"), (learn, past, period_days, *KEYED_BY)),
+    **dict.fromkeys(("scores", "period_sums"), (score,)),
+    "thresholds": (calibrate, cause_days, charged_days, past, score_days, view_reviews, *KEYED_BY),
+    **dict.fromkeys(("detections", "causes"), (detect, cause_days, score_days, *KEYED_BY)),
     "evaluations": (evaluations,),
-    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, create_source_days),
+    "alerts": (
+        fold,
+        has_long,
+        pick_day,
+        *KEYED_BY,
+        *PERSONS_VIEWED_BY,
+        read_networks,
+        read_geography,
+        create_source_days,
+    ),
     "dossiers": (*PAGES, read_networks, read_geography),
     "exports": EXPORTED_ALERTS,
 }

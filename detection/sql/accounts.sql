@@ -1,13 +1,17 @@
--- The budget's account of each population at the start of a day: what is left of what was allowed.
+-- The budget balance of each population at the start of a day: what is left of what was allowed.
 -- Reads: charged_thresholds (of the 60 days before), last_baselines and last_active_scopes (of the day before),
--- past_detections (of the training days) and past_openings (of the same).
+-- past_detections (of the training days), past_openings (of the same) and past_causes (of the week before).
 -- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each alert that
--- opens takes one out. What the allow-list allows opens none, and a flood is one. What is left is the sum over the last days, as many
--- as ten alerts are allowed in, but 14 at least and 60 at most: nothing older is carried.
+-- opens takes one out. What the allow-list allows opens none, and a group with a common cause is one in seven days: nobody
+-- reads more. What is left is the sum over the last days, as many as ten alerts are allowed in, but 14 at least and 60 at
+-- most: nothing older is carried.
+-- Newcomers have $newcomer_share of the people's budget, and a balance of their own.
 WITH populations AS (
-  SELECT 'people' AS population, CAST($budget AS DOUBLE) AS budget
+  SELECT 'people' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST(1 - $newcomer_share AS DOUBLE) AS share
   UNION ALL
-  SELECT 'services' AS population, CAST($service_budget AS DOUBLE) AS budget
+  SELECT 'newcomers' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST($newcomer_share AS DOUBLE) AS share
+  UNION ALL
+  SELECT 'services' AS population, 'services' AS base, CAST($service_budget AS DOUBLE) AS budget, 1.0 AS share
 ),
 watched AS (
   SELECT b.population, max(b.users) AS users
@@ -20,44 +24,42 @@ opened AS (
   SELECT d.population, count(DISTINCT d."user") AS alerts
   FROM past_openings o
   JOIN past_detections d ON d."user" = o."user" AND d.window_start = o.opening
-  WHERE o.opening >= $day_start - INTERVAL 1 DAY
+  LEFT JOIN past_causes c ON c.day = CAST(o.opening AS DATE) AND c.cause = d.cause AND c.is_common
+  WHERE o.opening >= $day_start - INTERVAL 1 DAY AND c.cause IS NULL
   GROUP BY d.population
 ),
-summed AS (
-  SELECT
-    p.population,
-    p.budget,
-    coalesce(w.users, 0) AS watched_users,
-    coalesce(o.alerts, 0) AS opened,
-    CASE
-      WHEN p.population = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
-      ELSE p.budget * coalesce(w.users, 0) / 1000
-    END AS allowed
-  FROM populations p
-  LEFT JOIN watched w ON w.population = p.population
-  LEFT JOIN opened o ON o.population = p.population
-),
--- As in floods.sql, where an alert for each of a flood's users is one: nobody reads more, so no more is charged.
-flood AS (
-  SELECT CASE WHEN sum(s.opened) > greatest($flood_alerts, $flood_factor * greatest(sum(round(s.allowed, 6)), (
-    SELECT coalesce(sum(l.allowed), 0)
-    FROM (
-      SELECT population, max(allowed) AS allowed
-      FROM charged_thresholds
-      WHERE day = CAST($day_start - INTERVAL 1 DAY AS DATE)
-      GROUP BY population
-    ) AS l
-  ))) THEN 1 ELSE 0 END AS is_flood
-  FROM summed s
+grouped AS (
+  SELECT c.population, count(*) AS alerts
+  FROM past_causes c
+  WHERE
+    c.is_common AND c.day = CAST($day_start - INTERVAL 1 DAY AS DATE)
+    AND NOT EXISTS (
+      SELECT 1
+      FROM past_causes e
+      WHERE
+        e.is_common AND e.population = c.population AND e.cause = c.cause AND e.day < c.day
+        AND date_diff('day', e.day, c.day) < 7
+    )
+  GROUP BY c.population
 ),
 charged AS (
   SELECT
-    s.population, s.budget, s.watched_users, s.allowed,
-    CASE WHEN f.is_flood = 1 THEN least(1, s.opened) ELSE s.opened END AS opened
-  FROM summed s
-  CROSS JOIN flood f
+    p.population,
+    p.base,
+    p.share,
+    p.budget,
+    coalesce(w.users, 0) AS watched_users,
+    coalesce(o.alerts, 0) + coalesce(g.alerts, 0) AS opened,
+    p.share * CASE
+      WHEN p.base = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
+      ELSE p.budget * coalesce(w.users, 0) / 1000
+    END AS allowed
+  FROM populations p
+  LEFT JOIN watched w ON w.population = p.base
+  LEFT JOIN opened o ON o.population = p.population
+  LEFT JOIN grouped g ON g.population = p.population
 ),
--- Each day's row tells of the day before it.
+-- Each day's row is about the day before it.
 before AS (
   SELECT population, day, max(allowed) AS allowed, max(opened) AS opened
   FROM charged_thresholds
@@ -73,6 +75,8 @@ carried AS (
 )
 SELECT
   c.population,
+  c.base,
+  c.share,
   c.budget,
   c.watched_users,
   c.opened,

@@ -1,37 +1,43 @@
--- What thresholds are calibrated on: each user and day's highest score by files and by bytes, over the past days.
--- Reads: past_maxima, past_detections and past_thresholds (of the calibration days), verdicts.
+-- What thresholds are calibrated on: each user and day's highest score by each metric, over the past days.
+-- Reads: past_maxima, past_detections, past_thresholds and past_causes (of the calibration days), verdicts.
 -- A user and day with an alert keeps its place, but counts at most one above the median threshold of these days: an
 -- incident, or a wave of them, must not raise the bar behind which the next one hides. A cap by the day's own threshold
 -- would rise with it. Confirmed ones are left out, and user-days of which the allow-list allows a window, whether it would
--- have alerted or not: a rollout that is expected must not raise the bar for everybody else.
+-- have alerted or not: a rollout that is expected must not raise the bar for everybody else. For the same reason one
+-- user-day of a group with a common cause stays, and the others are left out.
 -- What is NULL stays NULL: a user-day without a score by files has no place among the scores by files.
 WITH heights AS (
-  SELECT
-    population,
-    median(CASE WHEN metric = 'files' THEN threshold END) + 1 AS files_height,
-    median(CASE WHEN metric = 'bytes' THEN threshold END) + 1 AS bytes_height
+  SELECT population, metric, median(threshold) + 1 AS height
   FROM past_thresholds
-  GROUP BY population
+  GROUP BY population, metric
 ),
 alerted AS (
   SELECT
-    d.population,
     d."user",
-    date_trunc('day', d.window_start) AS day,
-    max(CASE WHEN v.verdict = 'confirmed' THEN 1 ELSE 0 END) AS left_out
+    CAST(d.window_start AS DATE) AS day,
+    max(CASE WHEN v.verdict = 'confirmed' THEN 1 ELSE 0 END) AS is_confirmed
   FROM past_detections d
   LEFT JOIN verdicts v
     ON v."user" = d."user" AND d.window_start >= v.first_window_start AND d.window_start < v.last_window_end
-  GROUP BY d.population, d."user", date_trunc('day', d.window_start)
+  GROUP BY d."user", CAST(d.window_start AS DATE)
+),
+grouped AS (
+  SELECT
+    m.*,
+    a.is_confirmed,
+    CASE WHEN c.cause IS NOT NULL THEN row_number() OVER (PARTITION BY m.population, m.metric, m.day, m.cause ORDER BY m.score DESC, m."user") END AS group_place
+  FROM past_maxima m
+  LEFT JOIN alerted a ON a."user" = m."user" AND a.day = m.day
+  LEFT JOIN past_causes c ON c.day = m.day AND c.cause = m.cause AND c.is_common
+  WHERE m.is_allowed = 0
 )
 SELECT
-  m.population,
-  m."user",
-  m.day,
-  CASE WHEN a.left_out = 0 AND m.files_score > h.files_height THEN h.files_height ELSE m.files_score END AS files_score,
-  CASE WHEN a.left_out = 0 AND m.bytes_score > h.bytes_height THEN h.bytes_height ELSE m.bytes_score END AS bytes_score
-FROM past_maxima m
-LEFT JOIN alerted a ON a.population = m.population AND a."user" = m."user" AND a.day = m.day
-LEFT JOIN heights h ON h.population = m.population
-WHERE coalesce(a.left_out, 0) = 0 AND m.is_allowed = 0
-ORDER BY m.population, m."user", m.day
+  g.population,
+  g.metric,
+  g."user",
+  g.day,
+  CASE WHEN g.is_confirmed = 0 AND g.score > h.height THEN h.height ELSE g.score END AS score
+FROM grouped g
+LEFT JOIN heights h ON h.population = g.population AND h.metric = g.metric
+WHERE coalesce(g.is_confirmed, 0) = 0 AND coalesce(g.group_place, 1) = 1
+ORDER BY g.population, g.metric, g."user", g.day

@@ -3,7 +3,7 @@
 -- An alert that contains a published opening, or else overlaps the published time range, keeps the published id. It
 -- gets a new revision if its content changed or it was closed meanwhile. A published alert whose id an earlier alert
 -- took is closed as merged; one without detections of its own is closed as withdrawn, unless the alerts of its day are
--- lost. An alert in a flood is marked as folded and keeps its id for when it is single again.
+-- lost. An alert in a group is marked as folded and keeps its id for when it is single again.
 -- alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT

@@ -1,4 +1,4 @@
--- Alerts as shown, without those in a flood: with their published ids, their revision and the latest review.
+-- Alerts as shown, without those in a group: with their published ids, their revision and the latest review.
 -- Reads: alerts, ledger, reviews. A risk indicator not in $indicators was written by another version.
 WITH latest AS (
   SELECT alert_id, verdict, reviewed_by, note

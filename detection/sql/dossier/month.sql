@@ -1,4 +1,4 @@
--- The largest window of each day in the alert's scope, from $training_days before each alert to its end; for a flood,
+-- The largest window of each day in the alert's scope, from $training_days before each alert to its end; for a group,
 -- of its users together. A window belongs to the day on which it starts, and counts a file once, as in scores.sql.
 -- Reads: subjects, user_hours.
 WITH hours AS (

@@ -1,4 +1,4 @@
--- Users and periods of an alert's page: one row per alert and user (person's key), for a flood one for each of its
+-- Users and periods of an alert's page: one row per alert and user (person's key), for a group one for each of its
 -- users. Signs count from $signs_days before the opening window; the $training_days before those are the usual days.
 -- Reads: shown, alerts, wanted (alert_id, until: end of the period that the page covers).
 WITH members AS (

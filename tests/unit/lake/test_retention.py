@@ -150,7 +150,10 @@ def test_the_command_and_the_job_do_the_same(lake, tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         assert job.execute_in_process(instance=instance).success
     assert len(lake.days("box/uploads")) == 80
-    assert "Nothing is past its retention" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=variables).stdout
+    assert (
+        "Nothing is past its retention"
+        in CliRunner().invoke(app, ["retention", "--home", str(home)], env=variables).stdout
+    )
     unset = {**variables, "UPLOADWATCH_RETENTION": ""}
     assert "everything is kept" in CliRunner().invoke(app, ["retention", "--home", str(home)], env=unset).stdout
     assert not build_defs(unset).jobs
