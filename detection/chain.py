@@ -17,7 +17,7 @@ from detection.parameters import Parameters, bind
 from detection.rule import RULE
 from detection.sql import into
 
-__all__ = ["BALANCE_DAYS", "activate", "add_up", "calibrate", "detect", "learn", "rules", "score"]
+__all__ = ["BALANCE_DAYS", "activate", "add_up", "calibrate", "cases_from", "detect", "learn", "rules", "score"]
 
 _NOT_USUAL = ("excluded_hours", "partial_days", "partial_hours")
 _DAY = timedelta(days=1)
@@ -94,17 +94,29 @@ def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     into(con, "scores", "allowed", bound)
 
 
+def cases_from(day: date, parameters: Parameters) -> date:
+    """Return the first day whose alerts count in the cases that a day's budget balance is charged for.
+
+    It moves in steps of a case's period. If it moved daily, the cases of somebody who alerts every day would begin anew
+    with it, never on the day before, and none would be charged.
+    """
+    first = day - timedelta(days=parameters.training_days)
+    return first - timedelta(days=first.toordinal() % parameters.case_days)
+
+
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``thresholds`` from the results of the days before.
 
     Reads ``past_scores``, ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days,
-    ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the day before, ``reviews``
-    and ``sources``.
+    ``case_detections`` from :func:`cases_from` on, ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``,
+    ``last_baselines`` of the day before, ``reviews`` and ``sources``.
     """
     bound = bind(parameters, _midnight(day))
     into(con, "verdicts", "verdicts", bound)
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections WHERE allowed_by IS NULL")
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM case_detections WHERE allowed_by IS NULL")
     into(con, "past_openings", "openings", bound)
+    con.execute("CREATE OR REPLACE TEMP VIEW case_openings AS FROM past_openings")
+    into(con, "past_cases", "case_spans", bound)
     activate(con, day - _DAY, parameters, table="last_active_scopes")
     into(con, "accounts", "accounts", bound)
     into(con, "past_maxima", "past_maxima")

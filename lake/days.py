@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
-from detection.chain import BALANCE_DAYS
+from detection.chain import BALANCE_DAYS, cases_from
 from detection.parameters import Parameters
 
-__all__ = ["DAY", "REACH", "TRAINING_DAYS", "charged_days", "days_between", "midnight", "past"]
+__all__ = ["DAY", "REACH", "TRAINING_DAYS", "case_days", "charged_days", "days_between", "midnight", "past"]
 
 DAY = timedelta(days=1)
 TRAINING_DAYS: int = Parameters().training_days
@@ -30,6 +30,11 @@ def days_between(first: date, last: date) -> list[date]:
 def charged_days(day: date) -> list[date]:
     """Return the days before a day whose alerts may count in its budget balance."""
     return days_between(day - BALANCE_DAYS * DAY, day - DAY)
+
+
+def case_days(day: date, parameters: Parameters) -> list[date]:
+    """Return the days before a day whose alerts are joined into cases for its budget balance."""
+    return days_between(cases_from(day, parameters), day - DAY)
 
 
 def past(day: date, parameters: Parameters) -> list[date]:

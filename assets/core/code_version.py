@@ -23,7 +23,7 @@ from detection.sizes import ask, find_open, measure, merge_answers, size_uploads
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
 from lake.coverage import create_source_days, evaluations
-from lake.days import charged_days, past
+from lake.days import case_days, charged_days, past
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
 from lake.reviews import view_reviews
@@ -39,7 +39,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
     "baselines": (learn, past, *KEYED_BY),
     "scores": (score,),
-    "thresholds": (calibrate, charged_days, past, view_reviews, *KEYED_BY),
+    "thresholds": (calibrate, case_days, charged_days, past, view_reviews, *KEYED_BY),
     "detections": (detect, past, *KEYED_BY),
     "evaluations": (evaluations,),
     "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, create_source_days),

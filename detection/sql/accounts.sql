@@ -1,8 +1,9 @@
 -- The budget's account of each population at the start of a day: what is left of what was allowed.
 -- Reads: charged_thresholds (of the 60 days before), last_baselines and last_active_scopes (of the day before),
--- past_detections (of the training days) and past_openings (of the same).
--- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each alert that
--- opens takes one out. What the allow-list allows opens none, and a flood is one. What is left is the sum over the last days, as many
+-- past_detections (of the training days), past_openings and past_cases (of the same and up to a case's period more).
+-- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each case that
+-- opens takes one out: a further alert in an open case is read with it. What the allow-list allows opens none, and a
+-- flood is one. What is left is the sum over the last days, as many
 -- as ten alerts are allowed in, but 14 at least and 60 at most: nothing older is carried.
 WITH populations AS (
   SELECT 'people' AS population, CAST($budget AS DOUBLE) AS budget
@@ -17,9 +18,10 @@ watched AS (
   GROUP BY b.population
 ),
 opened AS (
-  SELECT d.population, count(DISTINCT d."user") AS alerts
+  SELECT d.population, count(DISTINCT d."user") AS alerts, count(DISTINCT c."user") AS cases
   FROM past_openings o
   JOIN past_detections d ON d."user" = o."user" AND d.window_start = o.opening
+  LEFT JOIN past_cases c ON c."user" = o."user" AND c.opened = o.opening
   WHERE o.opening >= $day_start - INTERVAL 1 DAY
   GROUP BY d.population
 ),
@@ -28,7 +30,8 @@ summed AS (
     p.population,
     p.budget,
     coalesce(w.users, 0) AS watched_users,
-    coalesce(o.alerts, 0) AS opened,
+    coalesce(o.alerts, 0) AS alerts,
+    coalesce(o.cases, 0) AS opened,
     CASE
       WHEN p.population = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
       ELSE p.budget * coalesce(w.users, 0) / 1000
@@ -39,7 +42,7 @@ summed AS (
 ),
 -- As in floods.sql, where an alert for each of a flood's users is one: nobody reads more, so no more is charged.
 flood AS (
-  SELECT CASE WHEN sum(s.opened) > greatest($flood_alerts, $flood_factor * greatest(sum(round(s.allowed, 6)), (
+  SELECT CASE WHEN sum(s.alerts) > greatest($flood_alerts, $flood_factor * greatest(sum(round(s.allowed, 6)), (
     SELECT coalesce(sum(l.allowed), 0)
     FROM (
       SELECT population, max(allowed) AS allowed
