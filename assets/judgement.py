@@ -21,7 +21,7 @@ from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
-from lake.days import DAY, TRAINING_DAYS, cause_days, charged_days, past, period_days, score_days
+from lake.days import DAY, TRAINING_DAYS, case_days, cause_days, charged_days, past, period_days, score_days
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
 from lake.sources import known_sources
@@ -108,14 +108,16 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
         before = lake.digest(["causes"], cause_days(day), before)
         before = lake.digest(["scores"], score_days(day), before)
-        tables = ["baselines", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
+        joined = lake.digest(["detections"], case_days(day, parameters), before)
+        past_days = past(day, parameters)
+        return lake.digest(["baselines"], past_days, rules("thresholds", detector), joined)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         people.view(con, lake, "past_scores", ["scores"], score_days(day))
         for table in ("baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
+        people.view(con, lake, "case_detections", ["detections"], case_days(day, parameters))
         lake.view(con, "last_baselines", ["baselines"], [day - DAY])
         lake.view(con, "charged_thresholds", ["thresholds"], charged_days(day), dated=True)
         lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))

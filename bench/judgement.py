@@ -38,7 +38,7 @@ from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
 from lake.coverage import create_sources
-from lake.days import charged_days
+from lake.days import case_days, charged_days
 from lake.store import Lake
 
 DAY = date(2026, 3, 4)
@@ -131,7 +131,8 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     create_sources(con, sources)
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
-    con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
+    for table in ("past_detections", "case_detections"):
+        con.execute(f"CREATE TEMP VIEW {table} AS FROM no_detections")
     view_sums(con, lake, _training())
     learn(con, DAY, _PARAMETERS)
     lake.write(con, "baselines", "baselines", _training()[0], "generated")
@@ -195,6 +196,7 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
     def thresholds(con: duckdb.DuckDBPyConnection) -> None:
         for table in ("scores", "baselines", "thresholds", "detections"):
             lake.view(con, f"past_{table}", [table], _training())
+        lake.view(con, "case_detections", ["detections"], case_days(DAY, _PARAMETERS))
         lake.view(con, "last_baselines", ["baselines"], [DAY - _ONE])
         lake.view(con, "charged_thresholds", ["thresholds"], charged_days(DAY), dated=True)
         calibrate(con, DAY, _PARAMETERS)

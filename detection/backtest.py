@@ -9,7 +9,18 @@ from typing import NamedTuple
 import duckdb
 
 from detection.allow_list import Entry
-from detection.chain import BALANCE_DAYS, CAUSE_DAYS, PERIOD_DAYS, SCORE_DAYS, add_up, calibrate, detect, learn, score
+from detection.chain import (
+    BALANCE_DAYS,
+    CAUSE_DAYS,
+    PERIOD_DAYS,
+    SCORE_DAYS,
+    add_up,
+    calibrate,
+    cases_from,
+    detect,
+    learn,
+    score,
+)
 from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import empty
@@ -107,6 +118,8 @@ def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
         before = day - timedelta(days=_DAYS_BEFORE.get(table, parameters.training_days))
         _view(con, f"past_{table}", f"played_{table}", f"day >= '{before}' AND day < '{day}'")
         _view(con, f"last_{table}", f"played_{table}", f"day = '{day - _DAY}'")
+    joined = cases_from(day, parameters)
+    _view(con, "case_detections", "played_detections", f"day >= '{joined}' AND day < '{day}'")
     _view(con, "charged_thresholds", "played_thresholds", f"day >= '{day - BALANCE_DAYS * _DAY}' AND day < '{day}'")
     learn(con, day, parameters, entries)
     score(con, day, parameters, entries)

@@ -25,6 +25,7 @@ __all__ = [
     "activate",
     "add_up",
     "calibrate",
+    "cases_from",
     "detect",
     "learn",
     "rules",
@@ -39,8 +40,8 @@ PERIOD_DAYS = 60
 """Days before a day whose long sums its baselines read: thirty before those that a sum over thirty days adds up."""
 SCORE_DAYS = 45
 """Days before a day whose scores its thresholds read: thirty, and those of a long scale before a lag of fifteen."""
-CAUSE_DAYS = 37
-"""Days before a day whose common causes are compared with its own."""
+CAUSE_DAYS = 45
+"""Days before a day whose common causes are read: those that its own are compared with, and those of its open cases."""
 
 
 def rules() -> str:
@@ -132,17 +133,31 @@ def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     into(con, "scores", "allowed", bound)
 
 
+def cases_from(day: date, parameters: Parameters) -> date:
+    """Return the first day whose alerts count in the cases that a day's budget balance is charged for.
+
+    It moves in steps of a case's period. If it moved daily, the cases of somebody who alerts every day would begin anew
+    with it, never on the day before, and none would be charged.
+    """
+    first = day - timedelta(days=parameters.training_days)
+    return first - timedelta(days=first.toordinal() % parameters.case_days)
+
+
 def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
     """Make ``thresholds`` from the results of the days before.
 
     Reads ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days, ``past_scores`` of
-    :data:`SCORE_DAYS` and ``past_causes`` of :data:`CAUSE_DAYS` with their ``day``, ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the day before, ``reviews``
-    and ``sources``.
+    :data:`SCORE_DAYS` and ``past_causes`` of :data:`CAUSE_DAYS` with their ``day``, ``case_detections`` from
+    :func:`cases_from` on, ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the
+    day before, ``reviews`` and ``sources``.
     """
     bound = bind(parameters, _midnight(day))
     into(con, "verdicts", "verdicts", bound)
-    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM past_detections WHERE allowed_by IS NULL")
+    con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM case_detections WHERE allowed_by IS NULL")
     into(con, "past_openings", "openings", bound)
+    into(con, "single_openings", "single_openings")
+    con.execute("CREATE OR REPLACE TEMP VIEW case_openings AS FROM single_openings")
+    into(con, "past_cases", "case_spans", bound)
     activate(con, day - _DAY, parameters, table="last_active_scopes")
     into(con, "accounts", "accounts", bound)
     into(con, "past_maxima", "past_maxima", bound)

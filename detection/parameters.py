@@ -13,6 +13,7 @@ __all__ = ["Parameters", "bind", "settings_of"]
 
 _DERIVED = {
     "activation": "activation_days",
+    "case_period": "case_days",
     "deduplication": "deduplication_hours",
     "training_start": "training_days",
 }
@@ -30,6 +31,7 @@ class Parameters(BaseModel):
         training_days: How far back a baseline and the calibration of thresholds look.
         window_hours: Length of a test window, which slides by the hour and divides the day.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
+        case_days: A person's alerts form one case until it is reviewed, and for this long at most.
         floor_files: A window with fewer files is never a detection by files.
         floor_bytes: A window with fewer bytes (of files with a known size) is never a detection by bytes.
         prior_windows: Weight of the organisation in a user's baseline, in active windows.
@@ -60,6 +62,7 @@ class Parameters(BaseModel):
     training_days: int = Field(default=RULE.periods.training_days, ge=1)
     window_hours: int = Field(default=RULE.periods.test_window_hours, ge=1)
     deduplication_hours: int = Field(default=RULE.periods.deduplication_hours, ge=1)
+    case_days: int = Field(default=RULE.periods.case_days, ge=1)
     floor_files: int = Field(default=50, ge=1)
     floor_bytes: int = Field(default=100_000_000, ge=1)
     prior_windows: int = Field(default=10, ge=1)
@@ -89,6 +92,7 @@ def bind(given: Parameters, day: datetime) -> dict[str, object]:
     return {
         **given.model_dump(),
         "activation": timedelta(days=given.activation_days),
+        "case_period": timedelta(days=given.case_days),
         "deduplication": timedelta(hours=given.deduplication_hours),
         "day_start": day,
         "day_end": day + timedelta(days=1),

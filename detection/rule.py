@@ -72,6 +72,7 @@ class Periods(_Part):
         training_days: How far back a baseline and the calibration of thresholds look.
         test_window_hours: Length of the sliding window that is compared with the baseline.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
+        case_days: A person's alerts form one case until it is reviewed, and for this long at most.
         quiet_days: Days without activity after which an account is dormant; an account younger than this is new.
     """
 
@@ -79,6 +80,7 @@ class Periods(_Part):
     training_days: int = Field(ge=1, le=365)
     test_window_hours: int = Field(ge=1, le=_HOURS)
     deduplication_hours: int = Field(ge=1, le=_HOURS * 30)
+    case_days: int = Field(ge=1, le=30)
     quiet_days: int = Field(ge=1, le=365)
 
     @model_validator(mode="after")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 
-from detection.chain import BALANCE_DAYS, CAUSE_DAYS, PERIOD_DAYS, SCORE_DAYS
+from detection.chain import BALANCE_DAYS, CAUSE_DAYS, PERIOD_DAYS, SCORE_DAYS, cases_from
 from detection.parameters import Parameters
 
 __all__ = [
     "DAY",
     "REACH",
     "TRAINING_DAYS",
+    "case_days",
     "cause_days",
     "charged_days",
     "days_between",
@@ -41,6 +42,11 @@ def days_between(first: date, last: date) -> list[date]:
 def charged_days(day: date) -> list[date]:
     """Return the days before a day whose alerts may count in its budget balance."""
     return days_between(day - BALANCE_DAYS * DAY, day - DAY)
+
+
+def case_days(day: date, parameters: Parameters) -> list[date]:
+    """Return the days before a day whose alerts are joined into cases for its budget balance."""
+    return days_between(cases_from(day, parameters), day - DAY)
 
 
 def score_days(day: date) -> list[date]:

@@ -23,7 +23,7 @@ from detection.sizes import ask, find_open, measure, merge_answers, size_uploads
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
 from lake.coverage import create_source_days, evaluations
-from lake.days import cause_days, charged_days, past, period_days, score_days
+from lake.days import case_days, cause_days, charged_days, past, period_days, score_days
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
 from lake.reviews import view_reviews
@@ -39,7 +39,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
     **dict.fromkeys(("baselines", "recent_sums"), (learn, past, period_days, *KEYED_BY)),
     **dict.fromkeys(("scores", "period_sums"), (score,)),
-    "thresholds": (calibrate, cause_days, charged_days, past, score_days, view_reviews, *KEYED_BY),
+    "thresholds": (calibrate, case_days, cause_days, charged_days, past, score_days, view_reviews, *KEYED_BY),
     **dict.fromkeys(("detections", "causes"), (detect, cause_days, score_days, *KEYED_BY)),
     "evaluations": (evaluations,),
     "alerts": (

@@ -1,10 +1,11 @@
 -- The budget balance of each population at the start of a day: what is left of what was allowed.
 -- Reads: charged_thresholds (of the 60 days before), last_baselines and last_active_scopes (of the day before),
--- past_detections (of the training days), past_openings (of the same) and past_causes (of the week before).
--- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each alert that
--- opens takes one out. What the allow-list allows opens none, and a group with a common cause is one in seven days: nobody
--- reads more. What is left is the sum over the last days, as many as ten alerts are allowed in, but 14 at least and 60 at
--- most: nothing older is carried.
+-- past_detections (of the training days), single_openings and past_cases (of the same and up to a case's period more), and
+-- past_causes (of the week before).
+-- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each case that
+-- opens takes one out: a further alert in an open case is read with it. What the allow-list allows opens none, and a group
+-- with a common cause is one in seven days. What is left is the sum over the last days, as many as ten alerts are allowed
+-- in, but 14 at least and 60 at most: nothing older is carried.
 -- Newcomers have $newcomer_share of the people's budget, and a balance of their own.
 WITH populations AS (
   SELECT 'people' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST(1 - $newcomer_share AS DOUBLE) AS share
@@ -21,15 +22,15 @@ watched AS (
   GROUP BY b.population
 ),
 opened AS (
-  SELECT d.population, count(DISTINCT d."user") AS alerts
-  FROM past_openings o
+  SELECT d.population, count(DISTINCT c."user") AS cases
+  FROM single_openings o
   JOIN past_detections d ON d."user" = o."user" AND d.window_start = o.opening
-  LEFT JOIN past_causes c ON c.day = CAST(o.opening AS DATE) AND c.cause = d.cause AND c.is_common
-  WHERE o.opening >= $day_start - INTERVAL 1 DAY AND c.cause IS NULL
+  JOIN past_cases c ON c."user" = o."user" AND c.opened = o.opening
+  WHERE o.opening >= $day_start - INTERVAL 1 DAY
   GROUP BY d.population
 ),
 grouped AS (
-  SELECT c.population, count(*) AS alerts
+  SELECT c.population, count(*) AS cases
   FROM past_causes c
   WHERE
     c.is_common AND c.day = CAST($day_start - INTERVAL 1 DAY AS DATE)
@@ -49,7 +50,7 @@ charged AS (
     p.share,
     p.budget,
     coalesce(w.users, 0) AS watched_users,
-    coalesce(o.alerts, 0) + coalesce(g.alerts, 0) AS opened,
+    coalesce(o.cases, 0) + coalesce(g.cases, 0) AS opened,
     p.share * CASE
       WHEN p.base = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
       ELSE p.budget * coalesce(w.users, 0) / 1000

@@ -1,5 +1,5 @@
 -- Common causes of one day: what users at or above their threshold mainly uploaded with, and how many they are.
--- Reads: detections and thresholds of the day, past_causes (of the 37 days before).
+-- Reads: detections and thresholds of the day, past_causes (of the 37 days before, at least).
 -- A rollout, a migration or a new client brings many users above the threshold at one source with one application. The
 -- users of a cause are compared with what is usual for it (usual_users: a day's mean over the days 37 to 7 before, at least
 -- a quarter of what the budget allows): as with counts of independent events, three standard deviations above is common,
@@ -22,7 +22,7 @@ before AS (
   SELECT
     population,
     cause,
-    sum(CASE WHEN date_diff('day', day, CAST($day_start AS DATE)) >= 7 THEN users ELSE 0 END) / 31.0 AS usual_users,
+    sum(CASE WHEN date_diff('day', day, CAST($day_start AS DATE)) BETWEEN 7 AND 37 THEN users ELSE 0 END) / 31.0 AS usual_users,
     sum(CASE WHEN date_diff('day', day, CAST($day_start AS DATE)) < 7 THEN users ELSE 0 END) AS recent_users
   FROM past_causes
   GROUP BY population, cause

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -24,6 +25,7 @@ __all__ = [
     "Review",
     "at",
     "burst",
+    "cases_opened",
     "evaluated",
     "openings",
     "ordinary",
@@ -113,6 +115,17 @@ def evaluated(
 def openings(alerts: Sequence[Raised], user: str) -> list[datetime]:
     """Return the opening times of a user's alerts."""
     return [alert.first_window_start for alert in alerts if alert.user == user]
+
+
+def cases_opened(alerts: Sequence[Raised], parameters: Parameters | None = None) -> list[datetime]:
+    """Return the opening times of the cases that these alerts form where nobody reviews any."""
+    period = timedelta(days=(parameters or SOON).case_days)
+    opened: dict[str, list[datetime]] = defaultdict(list)
+    for alert in sorted(alerts, key=lambda each: each.first_window_start):
+        before = opened[alert.user]
+        if not before or alert.first_window_start >= before[-1] + period:
+            before.append(alert.first_window_start)
+    return sorted(start for starts in opened.values() for start in starts)
 
 
 def scores_of(alerts: Sequence[Raised], user: str) -> list[float]:

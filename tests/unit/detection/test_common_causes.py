@@ -264,6 +264,7 @@ def test_a_flood_costs_the_budget_one_alert(con, number, opened):
     )
     con.execute("CREATE TABLE last_active_scopes AS SELECT 'box' AS scope")
     con.execute('CREATE TABLE past_openings ("user" VARCHAR, opening TIMESTAMP)')
+    con.execute('CREATE VIEW past_cases AS SELECT "user", opening AS opened FROM past_openings')
     for user, start in users(number):
         con.execute("INSERT INTO past_openings VALUES (?, ?)", [user, start])
         con.execute(
