@@ -29,8 +29,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bench.detection import START, user_days, workload
-from bench.detection_score import Alert, Outcome, judge, wilson
+from bench.research.labelled import START, user_days, workload
+from bench.research.labelled_score import Alert, Outcome, judge, wilson
 from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE

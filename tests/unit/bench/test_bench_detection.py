@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from bench.detection import load, ours, user_days
 from bench.detection_peers import (
     PEERS,
     count_per_hour,
@@ -25,7 +24,9 @@ from bench.detection_peers import (
     hourly_outlier,
     mean_deviation,
 )
-from bench.detection_score import Alert, Candidate, alerts, calibrate, held_out, judge, wilson
+from bench.detection_score import Candidate
+from bench.research.labelled import load, ours, user_days
+from bench.research.labelled_score import Alert, alerts, calibrate, held_out, judge, wilson
 from detection.saves import count_saves
 from sandbox.workload.format import SCHEMA, Label, write_workload
 from tests.support.memory import connect
