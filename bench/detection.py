@@ -12,7 +12,7 @@ Choose rules with ``--purpose tuning``, and judge what was chosen with ``--purpo
 (:mod:`bench.habits`). An organisation takes about 25 seconds of one core, hardly more with 5000 people than with 300.
 
 Run: ``python -m bench.detection [--purpose tuning] [--organisations 3] [--people 1500] [--budget 2]
-[--reviewer present] [--upheaval NAME] [--json]``
+[--reviewer present] [--upheaval NAME] [--peers] [--json]``
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
+import numpy as np
 
-from bench.case_folding import REVIEWERS, fold, reviewed_at
+from bench.case_folding import REVIEWERS, Alert, fold, reviewed_at
+from bench.detection_peers import PEERS
 from bench.detection_score import Outcome, Register, judge
 from bench.habits import JUDGING, TUNING, seeds_of
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, user_names, write_hours
+from bench.peer_alerts import alerts, calibrate, held_out
 from bench.played import connect, play_rules
 from bench.thefts import MANNERS, Theft, plan_thefts
 from bench.upheavals import AFTER_DAYS, UPHEAVALS, upset
@@ -41,6 +44,9 @@ HISTORY_DAYS = 60
 """Days before those that are judged: what a time scale of 30 days needs to look back on 30 of itself."""
 UPHEAVAL_DAY = 77
 OURS = "uploadwatch"
+HELD_OUT = "budget, held out"
+HINDSIGHT = "budget, in hindsight"
+INSTALL = ".venv/bin/pip install --require-hashes --no-deps -r requirements-bench.lock"
 _SHORT = 2
 """Most days that a theft may take which is put in after an upheaval."""
 
@@ -54,6 +60,7 @@ class Setting:
     reviewer: str = "present"
     density: float = 0.5
     upheaval: str = ""
+    peers: bool = False
 
 
 def user_days(con: duckdb.DuckDBPyConnection, days: Sequence[date]) -> dict[date, int]:
@@ -104,9 +111,42 @@ def measure_one(
         write_hours(con, organisation, hours)
         watched = user_days(con, judged)
         parameters = Parameters(budget=setting.budget)
-        raised = play_rules(con, START, judged[0], judged[-1], parameters, review, verdict)
+        raised = {OURS: play_rules(con, START, judged[0], judged[-1], parameters, review, verdict)}
+        if setting.peers:
+            raised |= peer_alerts(con, judged, watched, setting.budget)
     register = Register(hours, user_names(len(organisation.actor)))
-    return {OURS: judge(raised, fold(raised, review), thefts, register, watched, setting.budget)}
+    return {
+        name: judge(each, fold(each, review), thefts, register, watched, setting.budget)
+        for name, each in raised.items()
+    }
+
+
+def peer_alerts(
+    con: duckdb.DuckDBPyConnection, judged: Sequence[date], watched: Mapping[date, int], budget: float
+) -> dict[str, list[Alert]]:
+    """Return the alerts of other products' rules, by rule and setting.
+
+    Each runs at its published settings, and at the budget twice. *Held out*: each day's threshold is calibrated on the
+    30 days before it, as the detector's are. *In hindsight*: one threshold is chosen so that the days judged come to
+    the budget, which no deployment can do.
+    """
+    learnt = [judged[0] - timedelta(days=number) for number in range(30, 0, -1)]
+    by_day = user_days(con, learnt) | dict(watched)
+    allowed = int(budget * sum(watched.values()) / 1000)
+    raised: dict[str, list[Alert]] = {}
+    for name, peer in PEERS.items():
+        if not peer.available:
+            continue
+        candidates = peer.rule(con, [*learnt, *judged])
+        inside = candidates.take(candidates.day >= np.datetime64(judged[0]))
+        for setting, least in peer.published.items():
+            raised[f"{name} ({setting})"] = alerts(inside, least, metric=peer.metric)
+        raised[f"{name} ({HELD_OUT})"] = held_out(
+            candidates, by_day, judged, budget, metric=peer.metric, fold_days=peer.fold_days
+        )
+        least = calibrate(inside, allowed, peer.fold_days)
+        raised[f"{name} ({HINDSIGHT})"] = alerts(inside, least, metric=peer.metric, fold_days=peer.fold_days)
+    return raised
 
 
 def measure(organisations: Sequence[tuple[str, int]], setting: Setting) -> dict[str, Any]:
@@ -129,7 +169,11 @@ def measure(organisations: Sequence[tuple[str, int]], setting: Setting) -> dict[
         "target_per_1000": setting.budget,
         "reviewer": setting.reviewer,
         "upheaval": setting.upheaval or None,
+        "peers": setting.peers,
         "rules": {name: outcome.as_dict() for name, outcome in outcomes.items()},
+        "left_out": {
+            name: f"{peer.needs} is not installed: {INSTALL}" for name, peer in PEERS.items() if not peer.available
+        },
     }
 
 
@@ -138,30 +182,35 @@ def _percent(part: Mapping[str, Any]) -> str:
 
 
 def report(result: Mapping[str, Any]) -> str:
-    """Format the result: a line per rule by alert and by case, then recall by class and by speed."""
+    """Format the result: a line per rule by alert and by case, then recall by class and by speed, a column per rule."""
+    rules = result["rules"]
     lines = [
-        f"{len(result['organisations'])} organisations of {result['people']} people, {result['judged_days']} days judged, "
-        f"reviewer {result['reviewer']}; target {result['target_per_1000']:g} per 1000 monitored users and day.",
+        f"{len(result['organisations'])} organisations of {result['people']} people, {result['judged_days']} days "
+        f"judged, reviewer {result['reviewer']}; target {result['target_per_1000']:g} per 1000 monitored users and "
+        "day.",
         "Worst week: the fullest week against its allowance, median of the organisations (most). Brackets: 95 %.\n",
-        f"{'rule':30}{'by':8}{'opened':>7}{'realised':>18}{'worst week':>14}{'precision':>18}{'repeats':>18}",
+        f"{'':4}{'rule':42}{'by':7}{'opened':>7}{'realised':>20}{'worst week':>15}{'precision':>17}{'repeats':>17}"
+        f"{'recall':>17}",
     ]
-    for name, rule in result["rules"].items():
-        for by in ("alerts", "cases"):
+    for number, (name, rule) in enumerate(rules.items(), start=1):
+        for by in ("alerts", "cases") if name.startswith(OURS) else ("alerts",):
             load = rule[by]
             low, high = load["realised_range"]
+            head = f"{number:2}  {name:42}" if by == "alerts" else " " * 46
             lines.append(
-                f"{name if by == 'alerts' else '':30}{by:8}{load['opened']:7}"
-                f"{load['realised_per_1000']:6.2f} ({low:.2f}-{high:.2f})"
-                f"{load['worst_week']:7.1f} ({load['worst_week_of_all']:.1f})"
-                f"{_percent(load['precision']):>18}{_percent(load['repeats']):>18}"
+                f"{head}{by:7}{load['opened']:7}"
+                f"{load['realised_per_1000']:7.2f} ({low:5.2f}-{high:5.2f})"
+                f"{load['worst_week']:7.1f} ({load['worst_week_of_all']:5.1f})"
+                f"{_percent(load['precision']):>17}{_percent(load['repeats']):>17}"
+                f"{_percent(rule['recall']['all']) if by == 'alerts' else '':>17}"
             )
     for title, key in (("recall by class", "by_class"), ("recall by speed", "by_speed")):
-        lines.append(f"\n{title:26}{'of':>4}" + "".join(f"{name:>34}" for name in result["rules"]))
-        for row, first in next(iter(result["rules"].values()))["recall"][key].items():
-            cells = "".join(f"{_percent(rule['recall'][key][row]):>34}" for rule in result["rules"].values())
-            lines.append(f"{row:26}{first['of']:4}{cells}")
-    cells = "".join(f"{_percent(rule['recall']['all']):>34}" for rule in result["rules"].values())
-    lines.append(f"{'all':30}{cells}")
+        lines.append(f"\n{title:24}{'of':>5}" + "".join(f"{number:>7}" for number in range(1, len(rules) + 1)))
+        first = next(iter(rules.values()))["recall"][key]
+        for row, wanted in first.items():
+            cells = "".join(f"{rule['recall'][key][row]['share']:7.2f}" for rule in rules.values())
+            lines.append(f"{row:24}{wanted['of']:5}{cells}")
+    lines += [f"{name} is left out: {reason}" for name, reason in result["left_out"].items() if result["peers"]]
     return "\n".join(lines)
 
 
@@ -183,12 +232,15 @@ def main() -> None:
     parser.add_argument("--reviewer", choices=REVIEWERS, default="present")
     parser.add_argument("--density", type=float, default=0.5, help="thefts as a share of the alerts allowed at 2")
     parser.add_argument("--upheaval", choices=UPHEAVALS, default="", help="run with and without it")
+    parser.add_argument("--peers", action="store_true", help="other products' rules beside it")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     chosen = list(organisations_for(options.purpose, options.organisations))
     if options.only:
         chosen = [(kind, int(seed)) for kind, seed in (each.split(":") for each in options.only.split(","))]
-    setting = Setting(options.people, options.budget, options.reviewer, options.density, options.upheaval)
+    setting = Setting(
+        options.people, options.budget, options.reviewer, options.density, options.upheaval, options.peers
+    )
     result = measure(chosen, setting)
     print(json.dumps(result) if options.json else report(result))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from math import inf, sqrt
-from typing import Any, NamedTuple
+from math import sqrt
+from typing import Any
 
 import numpy as np
 
@@ -17,41 +16,19 @@ from bench.ordinary_hours import START, Hours
 from bench.thefts import Theft
 
 __all__ = [
-    "Candidate",
     "Load",
     "Outcome",
     "Register",
-    "alerts",
-    "calibrate",
     "first_alert",
-    "held_out",
     "judge",
     "share",
     "wilson",
 ]
 
 _Z95 = 1.959964
-_TRAINING = timedelta(days=30)
-_DEDUPLICATION = timedelta(days=1)
 _REPEAT = timedelta(days=30)
 _EPOCH = datetime.combine(START, time())
 _WEEK = 7
-
-
-class Candidate(NamedTuple):
-    """Something a rule looked at, and how strongly it would fire.
-
-    Attributes:
-        user: User of the possible alert.
-        begin: Start of the time that was tested, UTC without zone.
-        end: Its end, exclusive.
-        strength: The rule's own number, compared with its threshold; larger is stranger.
-    """
-
-    user: str
-    begin: datetime
-    end: datetime
-    strength: float
 
 
 @dataclass
@@ -245,64 +222,6 @@ def judge(
         if found:
             outcome.hours.setdefault(theft.manner, []).append((found.known - theft.start) / timedelta(hours=1))
     return outcome
-
-
-def alerts(candidates: Iterable[Candidate], least: float, metric: str = "") -> list[Alert]:
-    """Return the alerts that a person would read for the candidates that reach a strength, by user and time.
-
-    As in the products, candidates of a user that begin within a day of the first fold into one alert.
-    """
-    raised: list[Alert] = []
-    user, begin, known, last = "", _EPOCH, _EPOCH, _EPOCH
-    for candidate in sorted(candidate for candidate in candidates if candidate.strength >= least):
-        if user == candidate.user and candidate.begin < begin + _DEDUPLICATION:
-            last = max(last, candidate.end)
-            continue
-        if user:
-            raised.append(Alert(user, begin, last, known, metric=metric))
-        user, begin, known, last = candidate.user, candidate.begin, candidate.end, candidate.end
-    if user:
-        raised.append(Alert(user, begin, last, known, metric=metric))
-    return raised
-
-
-def calibrate(candidates: Sequence[Candidate], allowed: int) -> float:
-    """Return the lowest strength with at most `allowed` alerts; infinite if there is none.
-
-    Equal strengths count together, so that a rule with whole numbers stays within the budget, too.
-    """
-    # A lower strength never makes fewer alerts: folding covers times with as few days as can be.
-    strengths = sorted({candidate.strength for candidate in candidates}, reverse=True)
-    fits = bisect_right(strengths, allowed, key=lambda least: len(alerts(candidates, least)))
-    return strengths[fits - 1] if fits else inf
-
-
-def held_out(
-    candidates: Sequence[Candidate],
-    user_days: Mapping[date, int],
-    days: Iterable[date],
-    budget: float,
-    metric: str = "",
-) -> list[Alert]:
-    """Return the alerts of days whose thresholds are calibrated only on the 30 days before each.
-
-    Args:
-        candidates: Of the days to evaluate and of those to learn from.
-        user_days: Monitored users by day; days without are not learnt from.
-        days: Days to evaluate.
-        budget: Alerts per 1000 monitored users and day.
-        metric: What the rule measures: files, bytes, or empty for either.
-    """
-    of_day: dict[date, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        of_day[candidate.begin.date()].append(candidate)
-    firing: list[Candidate] = []
-    for day in days:
-        past = [before for before in user_days if timedelta(0) < day - before <= _TRAINING]
-        allowed = int(budget * sum(user_days[before] for before in past) / 1000)
-        least = calibrate([candidate for before in past for candidate in of_day[before]], allowed)
-        firing += [candidate for candidate in of_day[day] if candidate.strength >= least]
-    return alerts(firing, -inf, metric)
 
 
 def wilson(hits: int, trials: int) -> tuple[float, float]:
