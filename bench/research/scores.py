@@ -29,8 +29,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bench.detection import START, user_days, workload
-from bench.detection_score import Alert, Outcome, judge, wilson
+from bench.detection_score import wilson
+from bench.research.labelled import START, Outcome, Raised, judge, user_days, workload
 from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
@@ -263,12 +263,12 @@ def _above(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series[bo
     return (table["files"] >= thresholds["files"]) | (table["bytes"] >= thresholds["bytes"])
 
 
-def _raised(table: pd.DataFrame) -> list[Alert]:
+def _raised(table: pd.DataFrame) -> list[Raised]:
     first: dict[tuple[Any, Any], Any] = {}
     for user, day, start in zip(table["user"], table["day"], table["window_start"].dt.to_pydatetime(), strict=True):
         begin, end = first.get((user, day), (start, start))
         first[user, day] = (min(begin, start), max(end, start))
-    return [Alert(user, begin, end + timedelta(hours=3)) for (user, _), (begin, end) in first.items()]
+    return [Raised(user, begin, end + timedelta(hours=3)) for (user, _), (begin, end) in first.items()]
 
 
 @dataclass

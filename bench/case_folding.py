@@ -1,0 +1,107 @@
+"""Folding of alerts into cases, and the reviewer who closes them.
+
+A case is a person's alerts from the first until it is reviewed, at most a week. Alerts that come while it is open are
+revisions of it; one that stands much higher above its threshold than the opening one escalates it. What comes after its
+end opens another.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+__all__ = ["REVIEWERS", "Alert", "Case", "Review", "fold", "reviewed_at"]
+
+_LONGEST = timedelta(days=7)
+_ESCALATES = 3.0
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Alert on one user, times UTC without zone.
+
+    Attributes:
+        user: User.
+        begin: Start of the first window.
+        end: End of the last window.
+        known: When the first window was over: the earliest that anybody could be notified.
+        excess: How far the score stands above its threshold.
+        scale: Time over which the user was added up.
+        metric: What it is about: files, bytes, or empty for either.
+    """
+
+    user: str
+    begin: datetime
+    end: datetime
+    known: datetime
+    excess: float = 0.0
+    scale: str = "3 hours"
+    metric: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A person's alerts as one matter.
+
+    Attributes:
+        user: Person.
+        begin: Start of the first alert's first window.
+        end: End of the last alert's last window.
+        known: When the first alert was known.
+        closes: When it ends: its review, or a week after it began.
+        excess: That of the opening alert.
+        alerts: How many alerts it holds.
+        escalations: How many of them escalated it.
+    """
+
+    user: str
+    begin: datetime
+    end: datetime
+    known: datetime
+    closes: datetime
+    excess: float
+    alerts: int = 1
+    escalations: int = 0
+
+
+Review = Callable[[str, datetime], datetime | None]
+"""From a user and when an alert was known to when it is reviewed; None for never."""
+
+
+def fold(alerts: Iterable[Alert], review: Review) -> list[Case]:
+    """Return the cases of alerts, by user and time."""
+    cases: list[Case] = []
+    for alert in sorted(alerts, key=lambda each: (each.user, each.known, each.begin)):
+        last = cases[-1] if cases else None
+        if last and last.user == alert.user and alert.known < last.closes:
+            escalates = alert.excess - last.excess > _ESCALATES
+            cases[-1] = replace(
+                last,
+                end=max(last.end, alert.end),
+                alerts=last.alerts + 1,
+                escalations=last.escalations + escalates,
+            )
+        else:
+            closes = alert.known + _LONGEST
+            seen = review(alert.user, alert.known)
+            closes = min(closes, seen) if seen else closes
+            cases.append(Case(alert.user, alert.begin, alert.end, alert.known, closes, alert.excess))
+    return cases
+
+
+def _delay(days: tuple[int, int], user: str, known: datetime) -> datetime:
+    low, high = days
+    spread = zlib.crc32(f"{user} {known}".encode()) % (high - low + 1)
+    return known.replace(hour=10, minute=0) + timedelta(days=low + spread)
+
+
+REVIEWERS = {"present": (1, 1), "slow": (4, 12), "absent": None}
+"""Days until an alert is reviewed, at least and at most; None for never."""
+
+
+def reviewed_at(reviewer: str) -> Review:
+    """Return when a reviewer gets to an alert: one who is ``present``, ``slow`` or ``absent``."""
+    days = REVIEWERS[reviewer]
+    return lambda user, known: _delay(days, user, known) if days else None
