@@ -27,7 +27,7 @@ Verdict = Callable[[str, datetime, datetime], str]
 _NEW = """
 SELECT "user", window_start, window_end
 FROM played_detections
-WHERE day = $day AND population = 'people' AND allowed_by IS NULL
+WHERE day = $day AND population <> 'services' AND allowed_by IS NULL
 ORDER BY "user", window_start
 """
 
@@ -40,16 +40,39 @@ SELECT
     CAST($at AS TIMESTAMP) AS reviewed_at
 """
 
+# Of a group with a common cause one alert is raised in seven days. It names the user with the highest score, the one
+# with most files and the one with most bytes, so these count as found.
 _ALERTS = """
+WITH raised AS (
+    SELECT
+        o."user", o.opening, max(d.window_end) AS last_end, min(d.window_end) AS first_end,
+        max(d.score - d.threshold) AS excess, arg_max(d.scope, d.score - d.threshold) AS scope,
+        arg_max(d.metric, d.score - d.threshold) AS metric, max(d.files) AS files, max(d.bytes) AS bytes,
+        arg_min(d.cause, d.window_start) AS cause, CAST(o.opening AS DATE) AS day
+    FROM openings o
+    JOIN played_detections d
+        ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes AND d.allowed_by IS NULL
+    WHERE d.population <> 'services' AND o.opening >= $first
+    GROUP BY o."user", o.opening
+),
+placed AS (
+    SELECT
+        r.*,
+        c.cause IS NOT NULL AS is_common,
+        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.excess DESC, r."user") AS by_score,
+        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.files DESC, r."user") AS by_files,
+        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.bytes DESC NULLS LAST, r."user") AS by_bytes
+    FROM raised r
+    LEFT JOIN played_causes c
+        ON c.day = r.day AND c.cause = r.cause AND c.population = 'people' AND c.is_common
+)
 SELECT
-    o."user", o.opening, max(d.window_end), min(d.window_end), max(d.score - d.threshold), '3 hours',
-    arg_max(d.metric, d.score - d.threshold)
-FROM openings o
-JOIN played_detections d
-    ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes AND d.allowed_by IS NULL
-WHERE d.population = 'people' AND o.opening >= $first
-GROUP BY o."user", o.opening
-ORDER BY o."user", o.opening
+    "user", opening, last_end, first_end, excess,
+    CASE scope WHEN 'week' THEN '7 days' WHEN 'month' THEN '30 days' ELSE '3 hours' END,
+    metric, CASE WHEN is_common THEN cause ELSE '' END
+FROM placed
+WHERE NOT is_common OR least(by_score, by_files, by_bytes) = 1
+ORDER BY "user", opening
 """
 
 
