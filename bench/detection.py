@@ -39,10 +39,10 @@ from bench.thefts import MANNERS, Theft, plan_thefts
 from bench.upheavals import AFTER_DAYS, UPHEAVALS, upset
 from detection.parameters import Parameters
 
-DAYS = 150
-HISTORY_DAYS = 60
-"""Days before those that are judged: what a time scale of 30 days needs to look back on 30 of itself."""
-UPHEAVAL_DAY = 77
+DAYS = 190
+HISTORY_DAYS = 100
+"""Days before those that are judged: a time scale of 30 days looks back on 30 of itself, and is calibrated on as many."""
+UPHEAVAL_DAY = 117
 OURS = "uploadwatch"
 HELD_OUT = "budget, held out"
 HINDSIGHT = "budget, in hindsight"

@@ -42,6 +42,7 @@ class Parameters(BaseModel):
         least_measured: Files of an extension that must be measured in the training days for a typical size.
         least_user_days: With fewer monitored user-days, a prior threshold replaces the calibration.
         prior_threshold: The prior threshold at a budget of 2, as measured on organisations of real people.
+        long_prior_threshold: The same for a long scale, which is asked for fewer.
         week_floor_files: A sum over seven days with fewer files is never a detection by files; its largest day does not
             count.
         week_floor_bytes: The same by bytes.
@@ -72,6 +73,7 @@ class Parameters(BaseModel):
     least_measured: int = Field(default=20, ge=1)
     least_user_days: int = Field(default=200, ge=1)
     prior_threshold: float = Field(default=7.5, gt=0)
+    long_prior_threshold: float = Field(default=10.0, gt=0)
     week_floor_files: int = Field(default=250, ge=1)
     week_floor_bytes: int = Field(default=500_000_000, ge=1)
     month_floor_files: int = Field(default=500, ge=1)

@@ -1,5 +1,5 @@
 -- What thresholds are calibrated on: each user and day's highest score by each metric, over the past days.
--- Reads: past_maxima, past_detections, past_thresholds and past_causes (of the calibration days), verdicts.
+-- Reads: past_maxima, past_detections, past_thresholds and past_causes (of the calibration days), verdicts, scales.
 -- A user and day with an alert keeps its place, but counts at most one above the median threshold of these days: an
 -- incident, or a wave of them, must not raise the bar behind which the next one hides. A cap by the day's own threshold
 -- would rise with it. Confirmed ones are left out, and user-days of which the allow-list allows a window, whether it would
@@ -11,15 +11,27 @@ WITH heights AS (
   FROM past_thresholds
   GROUP BY population, metric
 ),
+-- A detection on a long scale is about all days that it adds up: the day before it, the sum was hardly smaller.
+days AS (
+  SELECT
+    d."user",
+    d.window_start,
+    CAST(d.window_start AS DATE) AS day,
+    s.scope IS NOT NULL AS is_long,
+    unnest(range(CASE WHEN s.scope IS NULL THEN 1 ELSE date_diff('day', d.period_start, d.window_start) + 1 END)) AS days_before
+  FROM past_detections d
+  LEFT JOIN scales s ON s.scope = d.scope
+),
 alerted AS (
   SELECT
     d."user",
-    CAST(d.window_start AS DATE) AS day,
+    CAST(d.day - d.days_before * INTERVAL 1 DAY AS DATE) AS day,
+    d.is_long,
     max(CASE WHEN v.verdict = 'confirmed' THEN 1 ELSE 0 END) AS is_confirmed
-  FROM past_detections d
+  FROM days d
   LEFT JOIN verdicts v
     ON v."user" = d."user" AND d.window_start >= v.first_window_start AND d.window_start < v.last_window_end
-  GROUP BY d."user", CAST(d.window_start AS DATE)
+  GROUP BY d."user", CAST(d.day - d.days_before * INTERVAL 1 DAY AS DATE), d.is_long
 ),
 grouped AS (
   SELECT
@@ -27,7 +39,7 @@ grouped AS (
     a.is_confirmed,
     CASE WHEN c.cause IS NOT NULL THEN row_number() OVER (PARTITION BY m.population, m.metric, m.day, m.cause ORDER BY m.score DESC, m."user") END AS group_place
   FROM past_maxima m
-  LEFT JOIN alerted a ON a."user" = m."user" AND a.day = m.day
+  LEFT JOIN alerted a ON a."user" = m."user" AND a.day = m.day AND a.is_long = (m.metric NOT IN ('files', 'bytes'))
   LEFT JOIN past_causes c ON c.day = m.day AND c.cause = m.cause AND c.is_common
   WHERE m.is_allowed = 0
 )

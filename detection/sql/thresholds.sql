@@ -95,7 +95,7 @@ places AS (
   SELECT
     a.*,
     m.metric,
-    m.weight,
+    m.is_short,
     greatest(m.weight * a.asked / s.counted, 0.0001) AS place,
     coalesce((SELECT max(r.number) FROM ranked r WHERE r.population = a.population AND r.metric = m.metric), 0) AS number
   FROM asked a
@@ -119,7 +119,7 @@ sure AS (
 fitted AS (
   SELECT
     t.population, t.metric, t.budget, t.watched_users, t.opened, t.allowed, t.balance, t.user_days, t.calibration_days,
-    t.base, t.weight, t.push, t.asked, t.place, t.number, t.low, t.high, t.above, t.sureness,
+    t.base, t.is_short, t.push, t.asked, t.place, t.number, t.low, t.high, t.above, t.sureness,
     max(r.score) FILTER (WHERE r.place = t.low) AS low_score,
     max(r.score) FILTER (WHERE r.place = t.high) AS high_score,
     max(r.score) FILTER (WHERE r.place = t.above) AS above_score,
@@ -133,7 +133,7 @@ placed AS (
     *,
     CASE
       WHEN user_days < $least_user_days OR number < 5
-        THEN greatest($prior_threshold - 4.5 * log10(weight * push * budget / 2), 1.0)
+        THEN greatest(CASE WHEN is_short = 1 THEN $prior_threshold ELSE $long_prior_threshold END - 4.5 * log10(push * budget / 2), 1.0)
       WHEN place >= low THEN above_score + (below_score - above_score) * least(place - above, 1)
       ELSE low_score + (high_score - low_score) / ln(1.0 * low / high) * (power(low / place, 1 / sureness) - 1) * sureness
     END AS threshold
