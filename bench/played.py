@@ -6,7 +6,8 @@ knows only alerts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -27,7 +28,7 @@ Verdict = Callable[[str, datetime, datetime], str]
 _NEW = """
 SELECT "user", window_start, window_end
 FROM played_detections
-WHERE day = $day AND population = 'people' AND allowed_by IS NULL
+WHERE day = $day AND allowed_by IS NULL
 ORDER BY "user", window_start
 """
 
@@ -40,16 +41,14 @@ SELECT
     CAST($at AS TIMESTAMP) AS reviewed_at
 """
 
-_ALERTS = """
+_FOUND = """
 SELECT
-    o."user", o.opening, max(d.window_end), min(d.window_end), max(d.score - d.threshold), '3 hours',
-    arg_max(d.metric, d.score - d.threshold)
+    o."user", o.opening, d.window_start, d.window_end, d.score - d.threshold, '3 hours', d.metric, d.population
 FROM openings o
 JOIN played_detections d
     ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes AND d.allowed_by IS NULL
-WHERE d.population = 'people' AND o.opening >= $first
-GROUP BY o."user", o.opening
-ORDER BY o."user", o.opening
+WHERE o.opening >= $first
+ORDER BY o."user", o.opening, d.window_end, d.window_start
 """
 
 
@@ -71,7 +70,7 @@ def play_rules(
     review: Review,
     verdict: Verdict,
 ) -> list[Alert]:
-    """Return the alerts on people that the present rules raise.
+    """Return the alerts that the present rules raise.
 
     Args:
         con: Connection with ``hours`` and ``sources``.
@@ -84,6 +83,7 @@ def play_rules(
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE reviews AS {empty('reviews')}")
     opened: dict[str, datetime] = {}
+    reviewed: dict[tuple[str, datetime], datetime] = {}
 
     def passed(day: date) -> None:
         for user, start, end in con.execute(_NEW, {"day": day}).fetchall():
@@ -92,9 +92,29 @@ def play_rules(
             opened[user] = start
             at = review(user, end)
             if at:
-                closes = start + _DAY
+                reviewed[user, start] = at
+                # Nobody sees what comes later.
+                closes = min(start + _DAY, at)
                 found = verdict(user, start, closes)
                 con.execute(_REVIEW, {"user": user, "begin": start, "end": closes, "verdict": found, "at": at})
 
     play(con, first, last, parameters, passed=passed)
-    return [Alert(*row) for row in con.execute(_ALERTS, {"first": judged}).fetchall()]
+    return _alerts(con.execute(_FOUND, {"first": judged}).fetchall(), reviewed)
+
+
+def _alerts(
+    rows: Iterable[tuple[str, datetime, datetime, datetime, float, str, str, str]],
+    reviewed: Mapping[tuple[str, datetime], datetime],
+) -> list[Alert]:
+    """Return an alert for the detections of each opening, and another for those that came after its review."""
+    raised: dict[tuple[str, datetime, bool], Alert] = {}
+    for user, opening, begin, end, excess, scale, metric, population in rows:
+        at = reviewed.get((user, opening))
+        key = (user, opening, at is not None and begin >= at)
+        now = Alert(user, begin, end, end, excess, scale, metric, population, key[2])
+        last = raised.get(key)
+        if last:
+            top = max(last, now, key=lambda each: each.excess)
+            now = replace(top, begin=min(last.begin, begin), end=max(last.end, end), known=min(last.known, end))
+        raised[key] = now
+    return list(raised.values())
