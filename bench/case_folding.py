@@ -16,6 +16,7 @@ __all__ = ["REVIEWERS", "Alert", "Case", "Review", "fold", "reviewed_at"]
 
 _LONGEST = timedelta(days=7)
 _ESCALATES = 3.0
+_PROMPT = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ class Alert:
         excess: How far the score stands above its threshold.
         scale: Time over which the user was added up.
         metric: What it is about: files, bytes, or empty for either.
+        population: People or services.
         group: Cause that the user has in common with others, whose alert names this one; empty for an alert of its own.
+        after_review: Whether this is what came to an alert after its review; it is no alert of its own.
     """
 
     user: str
@@ -40,7 +43,9 @@ class Alert:
     excess: float = 0.0
     scale: str = "3 hours"
     metric: str = ""
+    population: str = "people"
     group: str = ""
+    after_review: bool = False
 
     @property
     def subject(self) -> str:
@@ -100,15 +105,17 @@ def fold(alerts: Iterable[Alert], review: Review) -> list[Case]:
 
 def _delay(days: tuple[int, int], user: str, known: datetime) -> datetime:
     low, high = days
+    if not high:
+        return known + _PROMPT
     spread = zlib.crc32(f"{user} {known}".encode()) % (high - low + 1)
     return known.replace(hour=10, minute=0) + timedelta(days=low + spread)
 
 
-REVIEWERS = {"present": (1, 1), "slow": (4, 12), "absent": None}
-"""Days until an alert is reviewed, at least and at most; None for never."""
+REVIEWERS = {"prompt": (0, 0), "present": (1, 1), "slow": (4, 12), "absent": None}
+"""Days until an alert is reviewed, at least and at most; 0 for two hours, None for never."""
 
 
 def reviewed_at(reviewer: str) -> Review:
-    """Return when a reviewer gets to an alert: one who is ``present``, ``slow`` or ``absent``."""
+    """Return when a reviewer gets to an alert: one of :data:`REVIEWERS`."""
     days = REVIEWERS[reviewer]
     return lambda user, known: _delay(days, user, known) if days else None

@@ -85,7 +85,7 @@ def prepare(kind: str, seed: int, setting: Setting) -> tuple[Organisation, list[
     if not setting.upheaval:
         number = max(1, round(setting.density * 2 * setting.people / 1000 * (DAYS - HISTORY_DAYS)))
         return organisation, plan_thefts(organisation, number, HISTORY_DAYS + 2, DAYS - 2)
-    number = max(4, round(3 * setting.density * 2 * setting.people / 1000 * AFTER_DAYS))
+    number = max(4, round(setting.density * 2 * setting.people / 1000 * AFTER_DAYS))
     short = [manner for manner in MANNERS.values() if manner.most_days <= _SHORT]
     begins = UPHEAVAL_DAY + UPHEAVALS[setting.upheaval].days
     return organisation, plan_thefts(organisation, number, begins, begins + AFTER_DAYS - 1, short)
@@ -119,6 +119,10 @@ def measure_one(
         name: judge(each, fold(each, review), thefts, register, watched, setting.budget)
         for name, each in raised.items()
     }
+
+
+def _of_people(raised: Sequence[Alert]) -> list[Alert]:
+    return [alert for alert in raised if alert.population == "people"]
 
 
 def peer_alerts(

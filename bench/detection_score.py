@@ -203,6 +203,7 @@ def judge(
         user_days: Monitored users of the days judged.
         budget: Alerts per 1000 monitored users and day.
     """
+    raised = [alert for alert in raised if not alert.after_review and alert.population == "people"]
     by_user: dict[str, list[Theft]] = defaultdict(list)
     for theft in thefts:
         for user in theft.users:

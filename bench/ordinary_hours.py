@@ -19,7 +19,18 @@ import pyarrow as pa
 
 from bench.habits import KINDS, Habits
 
-__all__ = ["PROVIDERS", "START", "Hours", "Organisation", "make_organisation", "stream", "user_names", "write_hours"]
+__all__ = [
+    "PROVIDERS",
+    "START",
+    "Flags",
+    "Hours",
+    "Integers",
+    "Organisation",
+    "make_organisation",
+    "stream",
+    "user_names",
+    "write_hours",
+]
 
 START = date(2026, 1, 5)
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
@@ -224,9 +235,13 @@ def _people_hours(rng: np.random.Generator, organisation: Organisation, habits: 
     count = len(person)
     # A person's windows fall off as a Gumbel's do: quantiles up to 1 in 10,000 agree with real ones within .3.
     noise = (rng.gumbel(size=count) - _EULER) / _GUMBEL_SPREAD
-    amount = centre[person] + spread[person] * noise + busyness
+    # Busy days follow one another: those of real people correlate at .17.
+    week = day // 7
+    amount = centre[person] + spread[person] * noise + busyness + 0.15 * rng.standard_normal(weekly.shape)[person, week]
     amount += np.where(closing[person] & ends[day], 1.0, 0.0)
-    whole_tree = sync[person] & (rng.random(count) < 0.03)
+    # A client that sends a tree goes on for days.
+    sending = rng.random(weekly.shape) < 0.1
+    whole_tree = sync[person] & sending[person, week] & (rng.random(count) < 0.35)
     amount += np.where(whole_tree, rng.uniform(1, 2.5, count), 0.0)
     files = np.clip(np.round(10 ** np.minimum(amount, 5) - 1), 1, _MOST).astype(np.int64)
     each = size[person] + 0.45 * rng.standard_normal(count) - np.where(whole_tree, 0.5, 0.0)

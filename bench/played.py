@@ -6,7 +6,8 @@ knows only alerts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import duckdb
@@ -27,7 +28,7 @@ Verdict = Callable[[str, datetime, datetime], str]
 _NEW = """
 SELECT "user", window_start, window_end
 FROM played_detections
-WHERE day = $day AND population <> 'services' AND allowed_by IS NULL
+WHERE day = $day AND allowed_by IS NULL
 ORDER BY "user", window_start
 """
 
@@ -40,39 +41,41 @@ SELECT
     CAST($at AS TIMESTAMP) AS reviewed_at
 """
 
-# Of a group with a common cause one alert is raised in seven days. It names the user with the highest score, the one
-# with most files and the one with most bytes, so these count as found.
-_ALERTS = """
-WITH raised AS (
-    SELECT
-        o."user", o.opening, max(d.window_end) AS last_end, min(d.window_end) AS first_end,
-        max(d.score - d.threshold) AS excess, arg_max(d.scope, d.score - d.threshold) AS scope,
-        arg_max(d.metric, d.score - d.threshold) AS metric, max(d.files) AS files, max(d.bytes) AS bytes,
-        arg_min(d.cause, d.window_start) AS cause, CAST(o.opening AS DATE) AS day
+# A group with a common cause has one alert. It names the user with the highest score, the one with most files and the one
+# with most bytes, so these count as found; the others are shown to nobody at once.
+_FOUND = """
+WITH detected AS (
+    SELECT o.opening, d.*
     FROM openings o
     JOIN played_detections d
         ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes AND d.allowed_by IS NULL
-    WHERE d.population <> 'services' AND o.opening >= $first
-    GROUP BY o."user", o.opening
+    WHERE o.opening >= $first
+),
+raised AS (
+    SELECT
+        "user", opening, CAST(opening AS DATE) AS day, max(score - threshold) AS excess, max(files) AS files,
+        max(bytes) AS bytes, arg_min(cause, window_start) AS cause,
+        CASE WHEN min(population) = 'services' THEN 'services' ELSE 'people' END AS base
+    FROM detected
+    GROUP BY "user", opening
 ),
 placed AS (
     SELECT
-        r.*,
-        c.cause IS NOT NULL AS is_common,
-        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.excess DESC, r."user") AS by_score,
-        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.files DESC, r."user") AS by_files,
-        row_number() OVER (PARTITION BY r.day, r.cause ORDER BY r.bytes DESC NULLS LAST, r."user") AS by_bytes
+        r."user", r.opening, r.base, c.cause,
+        row_number() OVER (PARTITION BY r.day, r.base, r.cause ORDER BY r.excess DESC, r."user") AS by_score,
+        row_number() OVER (PARTITION BY r.day, r.base, r.cause ORDER BY r.files DESC, r."user") AS by_files,
+        row_number() OVER (PARTITION BY r.day, r.base, r.cause ORDER BY r.bytes DESC NULLS LAST, r."user") AS by_bytes
     FROM raised r
-    LEFT JOIN played_causes c
-        ON c.day = r.day AND c.cause = r.cause AND c.population = 'people' AND c.is_common
+    LEFT JOIN played_causes c ON c.day = r.day AND c.cause = r.cause AND c.population = r.base AND c.is_common
 )
 SELECT
-    "user", opening, last_end, first_end, excess,
-    CASE scope WHEN 'week' THEN '7 days' WHEN 'month' THEN '30 days' ELSE '3 hours' END,
-    metric, CASE WHEN is_common THEN cause ELSE '' END
-FROM placed
-WHERE NOT is_common OR least(by_score, by_files, by_bytes) = 1
-ORDER BY "user", opening
+    d."user", d.opening, d.window_start, d.window_end, d.score - d.threshold,
+    CASE d.scope WHEN 'week' THEN '7 days' WHEN 'month' THEN '30 days' ELSE '3 hours' END,
+    d.metric, p.base, coalesce(p.cause, '')
+FROM detected d
+JOIN placed p ON p."user" = d."user" AND p.opening = d.opening
+WHERE p.cause IS NULL OR least(p.by_score, p.by_files, p.by_bytes) = 1
+ORDER BY d."user", d.opening, d.window_end, d.window_start
 """
 
 
@@ -94,7 +97,7 @@ def play_rules(
     review: Review,
     verdict: Verdict,
 ) -> list[Alert]:
-    """Return the alerts on people that the present rules raise.
+    """Return the alerts that the present rules raise.
 
     Args:
         con: Connection with ``hours`` and ``sources``.
@@ -107,6 +110,7 @@ def play_rules(
     """
     con.execute(f"CREATE OR REPLACE TEMP TABLE reviews AS {empty('reviews')}")
     opened: dict[str, datetime] = {}
+    reviewed: dict[tuple[str, datetime], datetime] = {}
 
     def passed(day: date) -> None:
         for user, start, end in con.execute(_NEW, {"day": day}).fetchall():
@@ -115,9 +119,29 @@ def play_rules(
             opened[user] = start
             at = review(user, end)
             if at:
-                closes = start + _DAY
+                reviewed[user, start] = at
+                # Nobody sees what comes later.
+                closes = min(start + _DAY, at)
                 found = verdict(user, start, closes)
                 con.execute(_REVIEW, {"user": user, "begin": start, "end": closes, "verdict": found, "at": at})
 
     play(con, first, last, parameters, passed=passed)
-    return [Alert(*row) for row in con.execute(_ALERTS, {"first": judged}).fetchall()]
+    return _alerts(con.execute(_FOUND, {"first": judged}).fetchall(), reviewed)
+
+
+def _alerts(
+    rows: Iterable[tuple[str, datetime, datetime, datetime, float, str, str, str, str]],
+    reviewed: Mapping[tuple[str, datetime], datetime],
+) -> list[Alert]:
+    """Return an alert for the detections of each opening, and another for those that came after its review."""
+    raised: dict[tuple[str, datetime, bool], Alert] = {}
+    for user, opening, begin, end, excess, scale, metric, population, group in rows:
+        at = reviewed.get((user, opening))
+        key = (user, opening, at is not None and begin >= at)
+        now = Alert(user, begin, end, end, excess, scale, metric, population, group, key[2])
+        last = raised.get(key)
+        if last:
+            top = max(last, now, key=lambda each: each.excess)
+            now = replace(top, begin=min(last.begin, begin), end=max(last.end, end), known=min(last.known, end))
+        raised[key] = now
+    return list(raised.values())

@@ -14,9 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.ordinary_hours import START, Hours, Integers, Organisation, stream, user_names
+from bench.ordinary_hours import START, Flags, Hours, Integers, Organisation, stream, user_names
 
-__all__ = ["FLOOR_BYTES", "FLOOR_FILES", "MANNERS", "Doing", "Manner", "Theft", "commit", "plan_thefts"]
+__all__ = [
+    "FLOOR_BYTES",
+    "FLOOR_FILES",
+    "MANNERS",
+    "Cast",
+    "Doing",
+    "Manner",
+    "Theft",
+    "commit",
+    "doing",
+    "plan_thefts",
+]
 
 FLOOR_FILES = 50
 FLOOR_BYTES = 100_000_000
@@ -31,7 +42,8 @@ class Doing(NamedTuple):
     """Uploads of one theft: hours since its first midnight, files and bytes, by which account and to which provider.
 
     ``account`` counts the thief's accounts from 0; ``source`` is 0 for the account's main provider and 1 for another.
-    ``app`` numbers the apps used from 0, or is -1 for the account's own. Rows with ``decoy`` steal nothing.
+    ``app`` numbers the apps used from 0, or is -1 for the account's own. Rows with ``decoy`` steal nothing; of those
+    with ``hidden`` the log shows no size: they were deleted or overwritten before it could be looked up.
     """
 
     hour: Integers
@@ -41,6 +53,7 @@ class Doing(NamedTuple):
     source: Integers
     app: Integers
     decoy: Integers
+    hidden: Integers
 
 
 Draw = Callable[[np.random.Generator, int], Doing]
@@ -54,7 +67,8 @@ class Manner:
         name: Class.
         speed: How fast it goes, for a reader.
         draw: Draws one, given the most files of the thief's past windows.
-        who: Whose account it is: ``person``, ``newcomer`` and ``guest`` (both never seen before), or ``dormant``.
+        who: Whose account it is: ``person``, ``newcomer`` or ``guest`` (both never seen before), ``dormant``, ``heavy``
+            (among the tenth with the largest windows) or ``service``.
         most_days: Days that it may take.
         accounts: Accounts that the thief has.
     """
@@ -77,7 +91,8 @@ class Theft:
         users: Accounts that took part.
         start: First hour.
         end: End of the last hour.
-        rows: Its uploads; hours since the start of the organisation.
+        rows: Its uploads as logged; hours since the start of the organisation.
+        sizes: Their true bytes.
         stolen: Which of them are loot.
     """
 
@@ -87,7 +102,8 @@ class Theft:
     start: datetime
     end: datetime
     rows: Hours
-    stolen: np.ndarray
+    sizes: Integers
+    stolen: Flags
 
     @property
     def files(self) -> int:
@@ -97,13 +113,13 @@ class Theft:
     @property
     def bytes(self) -> int:
         """Return the bytes stolen."""
-        return int(self.rows.bytes[self.stolen].sum())
+        return int(self.sizes[self.stolen].sum())
 
     def gone_by(self, moment: datetime) -> tuple[int, int]:
         """Return the files and bytes stolen before a time."""
         hours = (moment - datetime.combine(START, time())) / timedelta(hours=1)
         gone = self.stolen & (self.rows.hour < hours)
-        return int(self.rows.files[gone].sum()), int(self.rows.bytes[gone].sum())
+        return int(self.rows.files[gone].sum()), int(self.sizes[gone].sum())
 
 
 def doing(
@@ -115,10 +131,11 @@ def doing(
     source: Sequence[int] | Integers | int = 0,
     app: Sequence[int] | Integers | int = -1,
     decoy: Sequence[int] | Integers | int = 0,
+    hidden: Sequence[int] | Integers | int = 0,
 ) -> Doing:
     """Return uploads in these hours; a single number holds for all."""
     at = np.asarray(hour, dtype=np.int64)
-    rest = (files, size, account, source, app, decoy)
+    rest = (files, size, account, source, app, decoy, hidden)
     return Doing._make([at, *(np.broadcast_to(np.asarray(each, dtype=np.int64), at.shape) for each in rest)])
 
 
@@ -213,7 +230,14 @@ MANNERS: Mapping[str, Manner] = {
 }  # fmt: skip
 
 
-def commit(organisation: Organisation, manner: Manner, did: Doing, accounts: Sequence[int], day: int) -> Theft:
+def commit(
+    organisation: Organisation,
+    manner: Manner,
+    did: Doing,
+    accounts: Sequence[int],
+    day: int,
+    apps: Sequence[str] = (),
+) -> Theft:
     """Return the theft that accounts commit from a day on.
 
     Args:
@@ -222,21 +246,23 @@ def commit(organisation: Organisation, manner: Manner, did: Doing, accounts: Seq
         did: What is uploaded.
         accounts: The thief's accounts.
         day: Days since the start.
+        apps: Names of the apps; those beyond are made up.
     """
     who = np.asarray(accounts)[did.account]
     elsewhere = np.where(organisation.second[who] >= 0, organisation.second[who], (organisation.main[who] + 1) % 4)
-    strange = [organisation.app_number(f"App {number}") for number in range(int(did.app.max()) + 1)]
+    named = dict(enumerate(apps))
+    strange = [organisation.app_number(named.get(number, f"App {number}")) for number in range(int(did.app.max()) + 1)]
     rows = Hours(
         who,
         np.where(did.source == 0, organisation.main[who], elsewhere),
         day * _DAY + did.hour,
         did.files,
-        did.bytes,
+        np.where(did.hidden == 1, -1, did.bytes),
         np.zeros(len(who), dtype=np.int64),
         np.where(did.app >= 0, np.asarray([*strange, 0])[did.app], organisation.app[who]),
     )
     inside = rows.hour < organisation.days * _DAY
-    rows, loot = rows.take(inside), (did.decoy == 0)[inside]
+    rows, sizes, loot = rows.take(inside), did.bytes[inside], (did.decoy == 0)[inside]
     names = user_names(len(organisation.actor))
     epoch = datetime.combine(START, time())
     return Theft(
@@ -246,12 +272,13 @@ def commit(organisation: Organisation, manner: Manner, did: Doing, accounts: Seq
         start=epoch + timedelta(hours=int(rows.hour[loot].min())),
         end=epoch + timedelta(hours=int(rows.hour[loot].max()) + 1),
         rows=rows,
+        sizes=sizes,
         stolen=loot,
     )
 
 
-class _Cast:
-    """Accounts that no theft uses yet, in random order."""
+class Cast:
+    """Accounts of an organisation that no theft uses yet, in random order."""
 
     def __init__(self, organisation: Organisation, rng: np.random.Generator) -> None:
         hours = organisation.hours
@@ -264,6 +291,9 @@ class _Cast:
         key, inverse = np.unique(hours.person * 10_000 + window, return_inverse=True)
         files = np.bincount(inverse, hours.files)
         self.window_person, self.window, self.window_files = key // 10_000, key % 10_000, files
+        largest = np.zeros(total)
+        np.maximum.at(largest, self.window_person, files)
+        self.is_heavy = largest >= np.quantile(largest[organisation.actor == 0], 0.9)
         self.taken: set[int] = set()
 
     def draw(self, who: str, day: int) -> int:
@@ -279,6 +309,8 @@ class _Cast:
             "dormant": is_person & known & ~recent,
             "newcomer": (org.actor == 0) & (self.first >= day * _DAY),
             "guest": (org.actor == 1) & (self.first >= day * _DAY),
+            "heavy": is_person & known & recent & self.is_heavy,
+            "service": org.actor == 2,
         }[who]
         for fitting in (fits, is_person & recent):
             for account in self.order[fitting[self.order]]:
@@ -301,7 +333,7 @@ def plan_thefts(
     A theft that may take longer than the organisation's days are begins earlier, so that all is there to be found.
     """
     rng = stream(organisation.seed, organisation.kind, str(organisation.people), "thefts")
-    cast = _Cast(organisation, rng)
+    cast = Cast(organisation, rng)
     thefts = []
     order: list[int] = []
     for _ in range(number):
