@@ -99,16 +99,7 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
     Args:
         con: Connection in which they are published, see :func:`lake.ledger.publish`.
     """
-    rows = _rows(
-        con,
-        """
-        SELECT s.*, r.reviewed_at
-        FROM shown s
-        LEFT JOIN (SELECT alert_id, max(reviewed_at) AS reviewed_at FROM reviews GROUP BY alert_id) r
-          ON r.alert_id = s.alert_id
-        ORDER BY s.first_window_start, s."user"
-        """,
-    )
+    rows = _rows(con, 'FROM shown ORDER BY first_window_start, "user"')
     return [Alert.model_validate(row) for row in rows]
 
 
