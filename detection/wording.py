@@ -16,6 +16,7 @@ __all__ = [
     "Window",
     "flood_sentence",
     "known_size",
+    "outgrown",
     "printable",
     "sentence",
     "size",
@@ -145,6 +146,12 @@ def sentence(w: Window) -> str:
         f"{_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
         f"{_rarity(w)}."
     )
+
+
+def outgrown(verdict: str, revision: int | None) -> str:
+    """Return the words for a review that no longer stands, since its alert grew after that revision."""
+    at = "" if revision is None else f" at revision {revision}"
+    return f"reviewed as {verdict}{at}; has grown since"
 
 
 class Common(NamedTuple):
