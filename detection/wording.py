@@ -17,6 +17,7 @@ __all__ = [
     "Window",
     "group_sentence",
     "known_size",
+    "outgrown",
     "printable",
     "sentence",
     "size",
@@ -195,6 +196,12 @@ def _long_sentence(w: Window, p: Period) -> str:
         f"uploaded {_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}, never more "
         f"than {largest} on a day; in the {p.days} days before, {before}, and {_rarity(w)}."
     )
+
+
+def outgrown(verdict: str, revision: int | None) -> str:
+    """Return the words for a review that no longer stands, since its alert grew after that revision."""
+    at = "" if revision is None else f" at revision {revision}"
+    return f"reviewed as {verdict}{at}; has grown since"
 
 
 class Common(NamedTuple):

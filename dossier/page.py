@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import NamedTuple
 
 from detection.rule import RULE
-from detection.wording import printable
+from detection.wording import outgrown, printable
 from dossier.evidence import Evidence
 from dossier.layout import PSEUDONYMS, QUESTIONS, Outside, Passage, Section, Table, Text, amount, text
 from dossier.picture import Picture, pictures
 from dossier.pseudonymized import pseudonymize_alert, pseudonymize_evidence
-from dossier.reading import Alert, watched_until
+from dossier.reading import Alert, Case, watched_until
 from dossier.sections.advice import Link, allow_entry, causes, links, query, reviews
 from dossier.sections.aftermath import afterwards
+from dossier.sections.case import case_text
 from dossier.sections.compromise import compromise, timeline
 from dossier.sections.content import sensitive, types
 from dossier.sections.permission import authorised, ownerships
@@ -33,6 +34,7 @@ class Page(NamedTuple):
 
     Attributes:
         alert: The alert.
+        case: What its case is, and which alerts it has besides; empty if it is unknown.
         sections: The answers, in the order of the rule's investigation steps.
         pictures: The two halves of the picture, without those that have no figures.
         timeline: Events in order.
@@ -47,6 +49,7 @@ class Page(NamedTuple):
     """
 
     alert: Alert
+    case: Text
     sections: list[Section]
     pictures: list[Picture]
     timeline: Table
@@ -70,6 +73,16 @@ class Page(NamedTuple):
         return Passage(self.alert.review_note or "")
 
     @property
+    def outgrown(self) -> Text:
+        """Notice that the alert grew after its review; empty if it did not."""
+        alert = self.alert
+        if not alert.outgrown_verdict:
+            return ()
+        said = outgrown(alert.outgrown_verdict, alert.outgrown_revision)
+        by, note = Outside(alert.outgrown_by or ""), Passage(alert.outgrown_note or "")
+        return text(f"Not reviewed: {said}. So said ", by, ": ", note)
+
+    @property
     def sentence(self) -> Text:
         """The alert's one sentence."""
         return sentence_of(self.alert)
@@ -88,6 +101,7 @@ def page_of(
     *,
     domains: list[str],
     now: datetime,
+    case: Case | None = None,
     pseudonyms: Pseudonyms | None = None,
 ) -> Page:
     """Return the page of an alert.
@@ -97,6 +111,7 @@ def page_of(
         evidence: Its evidence.
         domains: Mail domains of the organisation; empty if they are not configured.
         now: UTC with zone.
+        case: Its case.
         pseudonyms: Maker of tokens for names; None leaves names unchanged.
     """
     whose = ownerships(alert, evidence, domains)
@@ -112,13 +127,14 @@ def page_of(
     ]
     return Page(
         alert,
+        case_text(case, alert) if case else (),
         sorted(answers, key=lambda section: list(QUESTIONS).index(section.key)),
         pictures(alert, evidence),
         timeline(alert, evidence),
         _users(alert, evidence) if alert.users > 1 else None,
         links(alert, evidence, pseudonymized=pseudonymized),
         causes(alert, evidence),
-        reviews(alert),
+        reviews(alert, case),
         allow_entry(alert, evidence, now.date(), pseudonymized=pseudonymized),
         query(alert),
         now.replace(tzinfo=None),

@@ -79,6 +79,8 @@ def pseudonymize_alert(alert: Alert, pseudonyms: Pseudonyms) -> Alert:
             "reasons": [each | {"evidence": pseudonyms.of(each["evidence"])} for each in alert.reasons],
             "reviewed_by": _token(alert.reviewed_by, pseudonyms),
             "review_note": _token(alert.review_note, pseudonyms),
+            "outgrown_by": _token(alert.outgrown_by, pseudonyms),
+            "outgrown_note": _token(alert.outgrown_note, pseudonyms),
         }
     )
 

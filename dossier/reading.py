@@ -10,6 +10,7 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from detection.risk import Networks
+from detection.rule import SEVERITIES
 from detection.sensitive import Term
 from dossier.evidence import Evidence
 from dossier.queries import WATCHED, count_files, gather, subjects
@@ -18,7 +19,7 @@ from lake.people import read_people
 from lake.store import Lake
 from providers import PROVIDERS
 
-__all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
+__all__ = ["Alert", "Case", "Closed", "read_alerts", "read_cases", "read_closed", "read_evidence", "watched_until"]
 
 _UPLOADS = (
     'provider, event_key, asset, time, user_id, "user", actor_class, file_id, file_name, extension, folder, owner, '
@@ -70,6 +71,26 @@ class Alert(BaseModel):
     reviewed_by: str | None
     review_note: str | None
     reviewed_at: datetime | None
+    case_id: str
+    outgrown_verdict: str | None
+    outgrown_by: str | None
+    outgrown_note: str | None
+    outgrown_revision: int | None
+
+
+class Case(BaseModel):
+    """A case, see ``cases`` in :data:`detection.tables.TABLES`; times are UTC without zone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    case_id: str
+    state: str
+    severity: str
+    opened_at: datetime
+    closes_at: datetime
+    alert_ids: list[str]
+    escalations: int
+    one_in: int | None
 
 
 class Closed(BaseModel):
@@ -99,17 +120,20 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
     Args:
         con: Connection in which they are published, see :func:`lake.ledger.publish`.
     """
-    rows = _rows(
-        con,
-        """
-        SELECT s.*, r.reviewed_at
-        FROM shown s
-        LEFT JOIN (SELECT alert_id, max(reviewed_at) AS reviewed_at FROM reviews GROUP BY alert_id) r
-          ON r.alert_id = s.alert_id
-        ORDER BY s.first_window_start, s."user"
-        """,
-    )
+    rows = _rows(con, 'FROM shown ORDER BY first_window_start, "user"')
     return [Alert.model_validate(row) for row in rows]
+
+
+def read_cases(con: duckdb.DuckDBPyConnection) -> dict[str, Case]:
+    """Return all cases by their id; those to read first come first: unreviewed, then severe, then rare.
+
+    Args:
+        con: Connection in which their alerts are published, see :func:`lake.ledger.publish`.
+    """
+    rows = _rows(con, "FROM cases ORDER BY opened_at DESC, case_id")
+    found = [Case.model_validate(row) for row in rows]
+    found.sort(key=lambda case: (case.state == "reviewed", -SEVERITIES.index(case.severity), -(case.one_in or 0)))
+    return {case.case_id: case for case in found}
 
 
 def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:

@@ -83,6 +83,10 @@ def page_in_terminal(page: Page) -> RenderableType:
     ]
     if page.notice:
         shown.append(RichText(page.notice))
+    if page.case:
+        shown.append(_said(page.case))
+    if page.outgrown:
+        shown.append(_said(page.outgrown))
     if alert.verdict:
         shown.append(_said((f"{alert.verdict.capitalize()}, says ", page.reviewer, ": ", page.review_note)))
     shown += [RichText(picture.description) for picture in page.pictures]

@@ -47,6 +47,7 @@ _OF_ALL = (
     "detections",
     "evaluations",
     "alerts",
+    "cases",
     DOSSIERS,
 )
 TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)

@@ -57,8 +57,8 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
         'ORDER BY first_window_start, "user"',
         [since],
     )
-    names = [column[0] for column in cursor.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    rows = _rows(cursor)
+    cases = {row["case_id"]: _case(row) for row in _rows(con.execute("FROM cases"))}
     return [
         {
             "alert_id": row["alert_id"],
@@ -84,11 +84,42 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             "review": {"verdict": row["verdict"], "by": row["reviewed_by"], "note": row["review_note"]}
             if row["verdict"]
             else None,
+            "outgrown_review": {
+                "verdict": row["outgrown_verdict"],
+                "by": row["outgrown_by"],
+                "note": row["outgrown_note"],
+                "revision": row["outgrown_revision"],
+            }
+            if row["outgrown_verdict"]
+            else None,
+            "case": cases[row["case_id"]],
             "suppressed_count": row["suppressed_count"],
             "last_suppressed_at": utc(row["last_suppressed_at"]),
         }
         for row in rows
     ]
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _case(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "case_id": row["case_id"],
+        "state": row["state"],
+        "severity": row["severity"],
+        "opened_at": utc(row["opened_at"]),
+        "closes_at": utc(row["closes_at"]),
+        "alert_ids": row["alert_ids"],
+        "escalations": row["escalations"],
+        "opening_distance": row["opening_distance"],
+        "largest_distance": row["largest_distance"],
+        "one_in": row["one_in"],
+        "files": row["files"],
+        "bytes": row["bytes"],
+    }
 
 
 def read_suppressed(lake: Lake) -> dict[str, int]:

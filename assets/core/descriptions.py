@@ -80,6 +80,10 @@ _DESCRIPTIONS = {
         f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
         f"of the same user within {_PERIODS.deduplication} fold into it."
     ),
+    "cases": (
+        "What people read and close: the alerts of a person from the first one until it is reviewed, within "
+        f"{_PERIODS.case_days} days. The budget counts cases. One row per case, on the day of its first alert."
+    ),
     "exports": (
         "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV. One row per "
         "file."
@@ -94,7 +98,7 @@ _BADGE = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=_PERIODS.test_window_hours), warn_window=timedelta(hours=1)
 )
 """Freshness badge; poll runs start every 15 minutes, and after a test window without one, whole windows are missing."""
-_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "dossiers": "alerts", "exports": "alerts"}
+_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "cases": "alerts", "dossiers": "alerts", "exports": "alerts"}
 """Groups of tables that belong to no provider; all others are in the group of the detection."""
 _KINDS = {
     "audit_events": {"python", "json"},

@@ -178,6 +178,18 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "person": "detections.user",
         },
     ),
+    "cases": (
+        "alerts",
+        {
+            "case_id": "alerts.alert_id",
+            "opened_at": "alerts.first_window_start",
+            "closes_at": "alerts.first_window_start",
+            "last_alert_at": "alerts.first_window_start",
+            "alerts": "alerts.alert_id",
+            "alert_ids": "alerts.alert_id",
+            **dict.fromkeys(("escalations", "opening_distance", "largest_distance"), "alerts.score alerts.threshold"),
+        },
+    ),
 }
 """Main source of each table, and the columns that come from elsewhere, under another name, or from no column at all."""
 

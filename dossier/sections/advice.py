@@ -11,16 +11,16 @@ from detection.parameters import Parameters
 from detection.rule import RULE, FalsePositive
 from detection.user_agents import is_derived
 from dossier.evidence import Evidence
-from dossier.reading import Alert
+from dossier.reading import Alert, Case
 from providers import PROVIDERS
 
-__all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
+__all__ = ["PREFIX", "Link", "allow_entry", "causes", "links", "query", "reviews"]
 
 _ALLOWED_FOR = timedelta(days=90)
 _MANY = 0.8
 _FEW_FILES = Parameters().floor_files
-_PREFIX = 12
-"""Length of an alert_id's prefix that names the alert: `uploadwatch review` refuses one that several begin with."""
+PREFIX = 12
+"""Length of an id's prefix that names an alert or a case: `uploadwatch review` refuses one that several begin with."""
 _CAMERA = {"jpg", "jpeg", "png", "heic", "cr2", "nef", "arw", "mp4", "mov", "wav", "tif", "tiff", "pdf"}
 _BACKUP = {"zip", "7z", "gz", "tgz", "tar", "rar", "bak", "sql", "dump", "parquet", "csv", "vbk"}
 
@@ -91,10 +91,17 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, pseudonymized:
     return "\n".join(lines)
 
 
-def reviews(alert: Alert) -> list[str]:
-    """Return the commands that review the alert as benign or confirmed."""
+def reviews(alert: Alert, case: Case | None) -> list[str]:
+    """Return the commands that review the alert as benign or confirmed, and those for its whole case.
+
+    An alert is reviewed at the revision that the page shows: what comes after it was not read.
+    """
+    about = [f"{alert.alert_id[:PREFIX]} --revision {alert.revision}"]
+    if case and len(case.alert_ids) > 1:
+        about.append(case.case_id[:PREFIX])
     return [
-        f'uploadwatch review {alert.alert_id[:_PREFIX]} {verdict} --by "YOUR NAME" --note "WHY"'
+        f'uploadwatch review {each} {verdict} --by "YOUR NAME" --note "WHY"'
+        for each in about
         for verdict in ("--benign", "--confirmed")
     ]
 

@@ -91,7 +91,7 @@ def played(
         for number, review in enumerate(reviews, 1):
             user, opens, ends, verdict, when = review
             con.execute(
-                "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?, NULL)",
+                "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?, NULL, NULL)",
                 [number, f"alert {user} {opens}", user, opens, ends, verdict, when],
             )
         play(con, first, first + timedelta(days=days - 1), parameters or SOON)

@@ -101,6 +101,20 @@ def test_every_alert_has_a_page_of_its_own_files(everything):
         assert f"revision {alert.revision}." in dossier_path(lake, alert.alert_id).read_text(encoding="utf-8")
 
 
+def test_every_alert_is_in_a_case_of_the_day_on_which_it_opened(everything):
+    """Prevents a case that the UI and the warehouse lack, or that stands there otherwise than on the command line."""
+    lake = Lake(root=str(everything.home.path / "lake"))
+    with connect() as con:
+        publish(con, lake, moment(DAYS, 0))
+        lake.view(con, "stored", ["cases"], lake.days("cases"), dated=True)
+        assert con.execute("SELECT * EXCLUDE (day) FROM stored ORDER BY case_id").fetchall() == (
+            con.execute("FROM cases ORDER BY case_id").fetchall()
+        )
+        assert con.execute("SELECT bool_and(CAST(opened_at AS DATE) = day) FROM stored").fetchone() == (True,)
+        alerts = {alert_id for (alert_id,) in con.execute("SELECT unnest(alert_ids) FROM stored").fetchall()}
+    assert alerts == {alert["alert_id"] for alert in everything.alerts}
+
+
 def test_a_burst_over_midnight_is_one_alert(everything):
     """Prevents daily partitions from cutting a burst in two alerts, or in two halves too small to see."""
     [alert] = everything.of("midnight@example.com")

@@ -29,9 +29,10 @@ SETTLED = {
     "scores": {"allowed_by"},
     "detections": {"parameters", "rules"},
     "alerts": {"name", "severity"},
+    "cases": {"state", "verdict", "reviewed_by", "reviewed_at"},
     "file_sizes": {"state", "bytes", "modified_at", "checked_at"},
 }
-"""Columns that settings, or the provider's answers, decide and no column does."""
+"""Columns that settings, reviews or the provider's answers decide, and no column does."""
 
 
 @pytest.fixture(scope="module")

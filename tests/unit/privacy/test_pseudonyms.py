@@ -63,7 +63,8 @@ def test_a_covered_table_names_nobody():
               'box:ann@example.com' AS person,
               'In three hours, ann' || chr(65533) || '@example.com uploaded 9 files.' AS sentence,
               [{'name': 'risk_list', 'strength': 'strong', 'evidence': 'says bob@example.com'}] AS reasons,
-              'bob@example.com' AS reviewed_by, NULL AS review_note, 9 AS files
+              'bob@example.com' AS reviewed_by, NULL AS review_note,
+              'eve@example.com' AS outgrown_by, 'asked bob@example.com' AS outgrown_note, 9 AS files
             """
         )
         PSEUDONYMS.cover(con, "shown", "shown")
@@ -106,14 +107,20 @@ NAMES_NOBODY = {
     },
     "shown": {
         *("alert_id", "alert_key", "name", "severity", "actor_class", "population", "scope", "metric", "confidence"),
-        *("parameters", "rules", "folded_into", "verdict", "providers"),
+        *("parameters", "rules", "folded_into", "verdict", "providers", "case_id", "outgrown_verdict"),
     },
     "revisions": {"alert_id", "state", "name", "severity"},
     "ledger": {"alert_id", "alert_key", "state", "digest"},
     "reviews": {"alert_id", "verdict"},
 }
 DECLARED = {"shown": "alerts", "ledger": "published"}
-MORE = {"shown": {"alert_key", "verdict", "reviewed_by", "review_note"}, "ledger": {"alert_key"}}
+MORE = {
+    "shown": {
+        *("alert_key", "verdict", "reviewed_by", "review_note"),
+        *("case_id", "outgrown_verdict", "outgrown_by", "outgrown_note"),
+    },
+    "ledger": {"alert_key"},
+}
 """Columns of views beside those of the table that they show."""
 
 
