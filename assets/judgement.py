@@ -20,6 +20,7 @@ from assets.core.resources import Detector
 from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
+from detection.watch_list import listed_on
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
 from lake.days import DAY, TRAINING_DAYS, case_days, cause_days, charged_days, past, period_days, score_days
 from lake.people import People
@@ -78,6 +79,13 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         found = digest(entries, day)
         return found and f"{found}{meant()}"
 
+    listed = detector.listed()
+
+    @cache
+    def watched_persons(day: date) -> str:
+        names = listed_on(listed, day)
+        return str([people.named(name, first_only=False) for name in names]) if names else ""
+
     def learned_from(day: date) -> str:
         before = lake.digest(["period_sums"], period_days(day), str(began()), allowed(day))
         tables = ["user_hours", "detections"]
@@ -106,7 +114,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
 
     def calibrated_from(day: date) -> str:
         before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
-        before = lake.digest(["causes"], cause_days(day), before)
+        before = lake.digest(["causes"], cause_days(day), before, watched_persons(day - DAY))
         before = lake.digest(["scores"], score_days(day), before)
         joined = lake.digest(["detections"], case_days(day, parameters), before)
         past_days = past(day, parameters)
@@ -124,11 +132,11 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         view_reviews(con, lake)
         create_sources(con, began())
-        calibrate(con, day, parameters)
+        calibrate(con, day, parameters, listed)
 
     def detected_from(day: date) -> str:
         judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        judged = lake.digest(["causes"], cause_days(day), judged)
+        judged = lake.digest(["causes"], cause_days(day), judged, watched_persons(day))
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
         return lake.digest(["scores"], score_days(day), rules("detections", detector), judged, str(watched), stored)
@@ -140,7 +148,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         people.view(con, lake, "past_scores", ["scores"], score_days(day))
         lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         create_sources(con, began())
-        detect(con, day, parameters)
+        detect(con, day, parameters, listed)
         create_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [

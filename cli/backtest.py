@@ -23,6 +23,7 @@ from common.errors import CommandError
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
+from detection.risk import read_risk_list
 from detection.rule import RULE
 from detection.sql import into
 from lake.coverage import create_sources, first_days
@@ -111,9 +112,18 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
         create_sources(con, began)
-        allow_list = Settings.read(environment()).allow_list
-        entries = read(allow_list) if allow_list else []
-        play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))
+        settings = Settings.read(environment())
+        entries = read(settings.allow_list) if settings.allow_list else []
+        listed = read_risk_list(settings.risk_list) if settings.risk_list else []
+        play(
+            con,
+            first,
+            end,
+            parameters,
+            entries=entries,
+            listed=listed,
+            passed=lambda _day: bar.update(task, advance=1),
+        )
         shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
         alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
         [(users, allowed)] = con.execute(

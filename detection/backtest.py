@@ -22,6 +22,7 @@ from detection.chain import (
     score,
 )
 from detection.parameters import Parameters, bind
+from detection.risk import ListedUser
 from detection.sql import into
 from detection.tables import empty
 
@@ -55,6 +56,7 @@ def play(
     parameters: Parameters,
     *,
     entries: Sequence[Entry] = (),
+    listed: Sequence[ListedUser] = (),
     passed: Callable[[date], None] = lambda _day: None,
 ) -> None:
     """Evaluate each day from ``first`` to ``last`` and fold what is found.
@@ -70,6 +72,7 @@ def play(
         last: Last day evaluated.
         parameters: Settings to try.
         entries: The allow-list to try.
+        listed: The risk list to try.
         passed: Called with each day once it is evaluated.
     """
     for table in _KEPT:
@@ -77,7 +80,7 @@ def play(
     add_up(con, "hours")
     day = first
     while day <= last:
-        _judge(con, day, parameters, entries)
+        _judge(con, day, parameters, entries, listed)
         for table, kept in _KEPT.items():
             con.execute(f"INSERT INTO played_{table} BY NAME SELECT *, CAST(? AS DATE) AS day FROM ({kept})", [day])  # noqa: S608 -- our own names
         passed(day)
@@ -111,7 +114,13 @@ def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
     ]
 
 
-def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry]) -> None:
+def _judge(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    parameters: Parameters,
+    entries: Sequence[Entry],
+    listed: Sequence[ListedUser],
+) -> None:
     training = day - timedelta(days=parameters.training_days)
     _view(con, "user_hours", "hours", f"hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
     for table in _KEPT:
@@ -123,8 +132,8 @@ def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, en
     _view(con, "charged_thresholds", "played_thresholds", f"day >= '{day - BALANCE_DAYS * _DAY}' AND day < '{day}'")
     learn(con, day, parameters, entries)
     score(con, day, parameters, entries)
-    calibrate(con, day, parameters)
-    detect(con, day, parameters)
+    calibrate(con, day, parameters, listed)
+    detect(con, day, parameters, listed)
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, table: str, condition: str) -> None:

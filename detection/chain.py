@@ -14,8 +14,10 @@ import duckdb
 from detection.allow_list import Entry, allow
 from detection.dependencies import dependencies
 from detection.parameters import Parameters, bind
+from detection.risk import ListedUser
 from detection.rule import RULE
 from detection.sql import into
+from detection.watch_list import create_watch_list
 
 __all__ = [
     "BALANCE_DAYS",
@@ -143,15 +145,24 @@ def cases_from(day: date, parameters: Parameters) -> date:
     return first - timedelta(days=first.toordinal() % parameters.case_days)
 
 
-def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+def calibrate(
+    con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, listed: Sequence[ListedUser] = ()
+) -> None:
     """Make ``thresholds`` from the results of the days before.
 
     Reads ``past_baselines``, ``past_thresholds`` and ``past_detections`` of the training days, ``past_scores`` of
     :data:`SCORE_DAYS` and ``past_causes`` of :data:`CAUSE_DAYS` with their ``day``, ``case_detections`` from
     :func:`cases_from` on, ``charged_thresholds`` of :data:`BALANCE_DAYS` with their ``day``, ``last_baselines`` of the
     day before, ``reviews`` and ``sources``.
+
+    Args:
+        con: Connection.
+        day: The day.
+        parameters: Settings of the detector.
+        listed: The operator's risk list, whose persons have a budget of their own.
     """
     bound = bind(parameters, _midnight(day))
+    create_watch_list(con, listed, day - _DAY)
     into(con, "verdicts", "verdicts", bound)
     con.execute("CREATE OR REPLACE TEMP VIEW all_detections AS FROM case_detections WHERE allowed_by IS NULL")
     into(con, "past_openings", "openings", bound)
@@ -165,11 +176,20 @@ def calibrate(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters)
     into(con, "thresholds", "thresholds", bound)
 
 
-def detect(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters) -> None:
+def detect(
+    con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, listed: Sequence[ListedUser] = ()
+) -> None:
     """Make ``detections`` and ``causes`` from the day's ``scores``, ``thresholds`` and ``baselines``.
 
     Reads ``past_scores`` of :data:`SCORE_DAYS`, ``past_causes`` of :data:`CAUSE_DAYS`, and ``sources``, too.
+
+    Args:
+        con: Connection.
+        day: The day.
+        parameters: Settings of the detector.
+        listed: The operator's risk list, whose persons have a threshold of their own.
     """
+    create_watch_list(con, listed, day)
     activate(con, day, parameters)
     bound = bind(parameters, _midnight(day))
     stored = {"parameters": parameters.model_dump_json(), "rules": rules()}

@@ -26,6 +26,7 @@ class Parameters(BaseModel):
     Attributes:
         budget: Alerts per 1000 monitored users and day that the operator is ready to read.
         service_budget: The same for service accounts and apps, which are few and compared among themselves.
+        watch_list_budget: The same for persons on the operator's risk list, per 1000 of them.
         activation_days: A source raises no alert before this many days of its history exist.
         warm_up_days: Days of history that a scope needs before anything is scored, even for calibration.
         training_days: How far back a baseline and the calibration of thresholds look.
@@ -58,6 +59,7 @@ class Parameters(BaseModel):
 
     budget: float = Field(default=2.0, gt=0, le=1000)
     service_budget: float = Field(default=20.0, gt=0, le=1000)
+    watch_list_budget: float = Field(default=20.0, gt=0, le=1000)
     activation_days: int = Field(default=RULE.periods.activation_days, ge=1)
     warm_up_days: int = Field(default=7, ge=1)
     training_days: int = Field(default=RULE.periods.training_days, ge=1)

@@ -346,7 +346,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_AMOUNT,
         _SAVES,
         *_ESTIMATE,
-        ("population", "VARCHAR", "people, newcomers or services, whose budget it counts for"),
+        ("population", "VARCHAR", "people, newcomers, watch_list or services, whose budget it counts for"),
         ("scope", "VARCHAR", "Scope of the rarest window"),
         ("metric", "VARCHAR", "Metric of the rarest window"),
         ("score", "DOUBLE", "Score of the rarest window"),

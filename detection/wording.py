@@ -86,6 +86,7 @@ class Period(NamedTuple):
 _COMPARED = {
     "people": "user-days in the organisation",
     "newcomers": "user-days of newcomers",
+    "watch_list": "user-days in the organisation",
     "services": "days of the organisation's service accounts",
 }
 """Days that each population is compared with."""

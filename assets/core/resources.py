@@ -15,7 +15,7 @@ from detection import allow_list as allow_lists
 from detection.geoip import read_geography
 from detection.parameters import Parameters
 from detection.persons import MappedAccount, read_persons
-from detection.risk import Networks, read_networks, read_risk_list
+from detection.risk import ListedUser, Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
 from detection.sql import ENGINE
 from detection.suspicion import Watch
@@ -157,9 +157,17 @@ class Detector(dg.ConfigurableResource[None]):
         """
         return Watch(
             off=self.reasons_off,
-            risk_list=read_risk_list(Path(self.risk_list)) if self.risk_list else [],
+            risk_list=self.listed(),
             networks=self.known_networks(),
         )
+
+    def listed(self) -> list[ListedUser]:
+        """Read the operator's risk list as it is now.
+
+        Raises:
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
+        """
+        return read_risk_list(Path(self.risk_list)) if self.risk_list else []
 
     def known_networks(self) -> Networks:
         """Read the operator's files of networks and countries as they are now.

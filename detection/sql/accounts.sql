@@ -1,16 +1,19 @@
 -- The budget balance of each population at the start of a day: what is left of what was allowed.
 -- Reads: charged_thresholds (of the 60 days before), last_baselines and last_active_scopes (of the day before),
 -- past_detections (of the training days), single_openings and past_cases (of the same and up to a case's period more), and
--- past_causes (of the week before).
+-- past_causes (of the week before), watch_list (of the day before).
 -- Each day pays in what the budget allows for the users watched, for people an alert a week at least; each case that
 -- opens takes one out: a further alert in an open case is read with it. What the allow-list allows opens none, and a group
 -- with a common cause is one in seven days. What is left is the sum over the last days, as many as ten alerts are allowed
 -- in, but 14 at least and 60 at most: nothing older is carried.
--- Newcomers have $newcomer_share of the people's budget, and a balance of their own.
+-- Newcomers have $newcomer_share of the people's budget, and a balance of their own; persons on the watch list have a budget
+-- of their own, over them alone.
 WITH populations AS (
   SELECT 'people' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST(1 - $newcomer_share AS DOUBLE) AS share
   UNION ALL
   SELECT 'newcomers' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST($newcomer_share AS DOUBLE) AS share
+  UNION ALL
+  SELECT 'watch_list' AS population, 'people' AS base, CAST($watch_list_budget AS DOUBLE) AS budget, 1.0 AS share
   UNION ALL
   SELECT 'services' AS population, 'services' AS base, CAST($service_budget AS DOUBLE) AS budget, 1.0 AS share
 ),
@@ -20,6 +23,9 @@ watched AS (
   JOIN last_active_scopes a ON a.scope = b.scope
   WHERE b."user" IS NULL
   GROUP BY b.population
+),
+listed AS (
+  SELECT count(*) AS users FROM watch_list
 ),
 opened AS (
   SELECT d.population, count(DISTINCT c."user") AS cases
@@ -49,13 +55,15 @@ charged AS (
     p.base,
     p.share,
     p.budget,
-    coalesce(w.users, 0) AS watched_users,
+    CASE WHEN p.population = 'watch_list' THEN l.users ELSE coalesce(w.users, 0) END AS watched_users,
     coalesce(o.cases, 0) + coalesce(g.cases, 0) AS opened,
     p.share * CASE
+      WHEN p.population = 'watch_list' THEN p.budget * l.users / 1000
       WHEN p.base = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
       ELSE p.budget * coalesce(w.users, 0) / 1000
     END AS allowed
   FROM populations p
+  CROSS JOIN listed l
   LEFT JOIN watched w ON w.population = p.base
   LEFT JOIN opened o ON o.population = p.population
   LEFT JOIN grouped g ON g.population = p.population

@@ -1,6 +1,6 @@
 -- Detections of one day: windows and long sums whose score reaches the threshold of its metric.
 -- Reads: scores, thresholds and baselines of the day, past_maxima (of the calibration days),
--- active_scopes (scopes past their activation period), scales.
+-- active_scopes (scopes past their activation period), scales, watch_list.
 -- population: whose threshold it reached, and whose budget it counts for. A newcomer's window of $newcomer_files or
 -- $newcomer_bytes is a detection whatever the threshold, so that a day on which the bar is high has its limit.
 -- one_in: of how many monitored user-days one is this unusual, (1 + user-days) / (1 + those at or above).
@@ -8,7 +8,12 @@ WITH rated AS (
   SELECT
     s.* EXCLUDE (population),
     s.population AS base,
-    CASE WHEN s.is_newcomer AND l.scope IS NULL THEN 'newcomers' ELSE s.population END AS population,
+    CASE
+      WHEN w."user" IS NOT NULL AND s.population = 'people' THEN 'watch_list'
+      WHEN s.is_newcomer AND l.scope IS NULL THEN 'newcomers'
+      ELSE s.population
+    END AS population,
+    CASE WHEN s.is_newcomer AND l.scope IS NULL AND w."user" IS NULL THEN 'newcomers' ELSE s.population END AS ranked_in,
     CASE WHEN l.scope IS NULL THEN 'files' ELSE concat_ws('_', 'files', s.scope) END AS files_metric,
     CASE WHEN l.scope IS NULL THEN 'bytes' ELSE concat_ws('_', 'bytes', s.scope) END AS bytes_metric,
     CASE
@@ -18,6 +23,7 @@ WITH rated AS (
   FROM scores s
   JOIN active_scopes a ON a.scope = s.scope
   LEFT JOIN scales l ON l.scope = s.scope
+  LEFT JOIN watch_list w ON w."user" = s."user"
 ),
 compared AS (
   SELECT
@@ -40,9 +46,9 @@ above AS (
 levels AS (
   SELECT population, metric, score, 1 AS past FROM past_maxima
   UNION ALL
-  SELECT population, files_metric AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
+  SELECT ranked_in AS population, files_metric AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
   UNION ALL
-  SELECT population, bytes_metric AS metric, bytes_score AS score, 0 AS past FROM above WHERE bytes_score IS NOT NULL
+  SELECT ranked_in AS population, bytes_metric AS metric, bytes_score AS score, 0 AS past FROM above WHERE bytes_score IS NOT NULL
 ),
 heights AS (
   SELECT population, metric, score, CAST(sum(past) AS BIGINT) AS past
@@ -61,8 +67,8 @@ rarity AS (
     coalesce(f.at_or_above, 0) AS files_at_or_above,
     coalesce(b.at_or_above, 0) AS bytes_at_or_above
   FROM above a
-  LEFT JOIN counted f ON f.population = a.population AND f.metric = a.files_metric AND f.score = a.files_score
-  LEFT JOIN counted b ON b.population = a.population AND b.metric = a.bytes_metric AND b.score = a.bytes_score
+  LEFT JOIN counted f ON f.population = a.ranked_in AND f.metric = a.files_metric AND f.score = a.files_score
+  LEFT JOIN counted b ON b.population = a.ranked_in AND b.metric = a.bytes_metric AND b.score = a.bytes_score
 ),
 judged AS (
   SELECT

@@ -37,7 +37,7 @@ wanted AS (
     coalesce(d.calibration_days, 0) AS calibration_days,
     -- As in accounts.sql: an alert a week at least.
     a.share * CASE
-      WHEN a.base = 'people' AND d.user_days > 0 THEN greatest(a.budget * d.user_days / 1000, d.calibration_days / 7.0)
+      WHEN a.base = 'people' AND a.population <> 'watch_list' AND d.user_days > 0 THEN greatest(a.budget * d.user_days / 1000, d.calibration_days / 7.0)
       ELSE a.budget * coalesce(d.user_days, 0) / 1000
     END AS expected
   FROM accounts a
@@ -56,7 +56,12 @@ ranked AS (
     *,
     row_number() OVER (PARTITION BY population, metric ORDER BY score DESC, day, "user") AS place,
     count(*) OVER (PARTITION BY population, metric) AS number
-  FROM calibration
+  FROM (
+    SELECT population, metric, "user", day, score FROM calibration
+    UNION ALL
+    -- Few are on the watch list: their threshold is the one that people would reach as often as its budget says.
+    SELECT 'watch_list' AS population, metric, "user", day, score FROM calibration WHERE population = 'people'
+  ) AS all_populations
 ),
 metrics AS (
   SELECT 'files' AS metric, 1.0 AS weight, 1 AS is_short
