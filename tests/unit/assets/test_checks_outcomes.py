@@ -283,11 +283,9 @@ CASES: list[tuple[str, Build, str, str]] = [
     ),
     ("budget_realised", budget(10, 9), "ok", "people: actual 10 cases in 10 days, target 10.0"),
     ("budget_realised", budget(20, 9), "warn", "people: actual 20 cases in 10 days, target 10.0"),
-    ("budget_realised", budget(31, 9), "error", "people: actual 31 alerts"),
-    ("budget_realised", budget(1, 9), "warn", "people: actual 1 alerts"),
-    ("budget_realised", budget(4, 0.9), "ok", "people: actual 4 cases in 10 days, target 1.0"),
-    # An alert storm is one alert to read, and one of the budget.
+    ("budget_realised", budget(31, 9), "error", "people: actual 31 cases"),
     ("budget_realised", budget(1, 9), "warn", "people: actual 1 cases"),
+    ("budget_realised", budget(4, 0.9), "ok", "people: actual 4 cases in 10 days, target 1.0"),
     ("allow_list", allowed_until("2026-03-10"), "ok", "0 windows of the last 14 days"),
     (
         "allow_list",
