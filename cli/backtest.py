@@ -126,9 +126,9 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         )
         shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
         alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
-        [(users, allowed)] = con.execute(
-            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0) FROM played_thresholds "
-            "WHERE metric = 'files' AND population = 'people' AND day > ?",
+        [(users, allowed, cases)] = con.execute(
+            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0), coalesce(sum(opened), 0) "
+            "FROM played_thresholds WHERE metric = 'files' AND population = 'people' AND day > ?",
             [start],
         ).fetchall()
         lake.view(con, "stored_alerts", ["alerts"], days_between(start, end))
@@ -138,10 +138,11 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
     return {
         "budget": budget,
         "alerts": len(alerts),
+        "cases": int(cases),
         "by_services": len(alerts) - len(people),
         "watched_user_days": int(users),
         "allowed": round(allowed, 2),
-        "realised_per_1000": round(1000 * len(people) / users, 3) if users else None,
+        "realised_per_1000": round(1000 * cases / users, 3) if users else None,
         "top_users": [
             {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
         ],

@@ -35,6 +35,10 @@ def _rows() -> Iterator[tuple[str, str]]:
     yield "Training period", f"{periods.training_days} days: how far back a baseline looks"
     yield "Test window", f"{periods.test_window}: the stretch that is compared with the baseline; it slides by one hour"
     yield "Deduplication period", f"{periods.deduplication}: further windows of the user fold into the alert"
+    yield (
+        "Case period",
+        f"{periods.case_days} days at most, or until a review: further alerts of the user join the case",
+    )
     yield "Investigation steps", "; ".join(RULE.investigation_steps.values())
     yield "Risk indicators", ", ".join(f"`{name}`" for name in RULE.risk_indicators)
     for attack in RULE.attacks:

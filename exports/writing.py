@@ -108,7 +108,7 @@ class Export:
     """An export to one place; see :func:`open_export`.
 
     Attributes:
-        stated: By day, a digest of the statements about each alert that opens on it: revisions, end and reviews.
+        stated: By day, a digest of the statements about each alert that opens on it: revisions, end, reviews, case.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, lake: Lake, destination: Destination) -> None:
@@ -268,17 +268,18 @@ _STATED = """
 WITH reviewed AS (
   SELECT
     alert_id,
-    string_agg(concat_ws('|', review, verdict, note, reviewed_by), ';' ORDER BY review) AS text
+    string_agg(concat_ws('|', review, verdict, note, reviewed_by, revision), ';' ORDER BY review) AS text
   FROM reviews
   GROUP BY alert_id
 )
 SELECT
   CAST(r.first_window_start AS DATE),
-  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, l."user", v.text), ';'
+  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, l."user", v.text, c.case_id), ';'
     ORDER BY r.alert_id, r.revision))
 FROM revisions r
 LEFT JOIN ledger l ON l.alert_id = r.alert_id
 LEFT JOIN reviewed v ON v.alert_id = r.alert_id
+LEFT JOIN case_alerts c ON c.alert_id = r.alert_id
 GROUP BY 1
 """
 

@@ -93,6 +93,7 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             if row["outgrown_verdict"]
             else None,
             "case": cases[row["case_id"]],
+            "escalates": row["escalates"],
             "suppressed_count": row["suppressed_count"],
             "last_suppressed_at": utc(row["last_suppressed_at"]),
         }

@@ -110,8 +110,10 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
     messages = []
     for alert_id, revision, user, start, end, state, reason, content, opened, name, severity in rows:
         if state == "open":
-            event, about = "alert.changed", shown[alert_id]
+            event, about = "case.updated", shown[alert_id]
+            case = about["case"]["alert_ids"]
         else:
+            case = []
             event, about = (
                 "alert.withdrawn",
                 {
@@ -126,7 +128,13 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
                     "reason": reason,
                 },
             )
-        messages.append(Message(event, alert_id, revision, user, capped(about), about["severity"], content, opened))
+        messages.append(
+            Message(
+                *(event, alert_id, revision, user, capped(about), about["severity"], content, opened),
+                case=tuple(case),
+                escalates=about.get("escalates", False),
+            )
+        )
     return messages
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.errors import MendableError
-from notify.messages import Message, event_for, key_of
+from notify.messages import Known, Message, event_for, key_of
 from notify.witness import Lineage, Witness, witness_of
 
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
@@ -111,7 +111,7 @@ class Waiting:
 
     Attributes:
         channel: Name of the channel.
-        event: Its event, such as ``alert.new``.
+        event: Its event, such as ``case.opened``.
         key: Its idempotency key.
         line: Line of messages within which it keeps its order.
         state: pending or parked.
@@ -223,7 +223,7 @@ class Outbox:
             for message in messages:
                 revision, is_new = _entered(database, message)
                 ending = series
-                if message.event.startswith("alert."):
+                if message.is_about_alert:
                     ending = "" if again else series
                     if ending or revision > message.revision:
                         _put(database, _AHEAD, "")
@@ -385,11 +385,7 @@ def _entered(database: sqlite3.Connection, message: Message) -> tuple[int, bool]
 def _post(
     database: sqlite3.Connection, message: Message, route: Route, series: str, now: datetime, *, forgotten: bool
 ) -> None:
-    before = database.execute(
-        "SELECT 1 FROM letters WHERE channel = ? AND subject = ?", (route.name, message.subject)
-    ).fetchone()
-    notified = True if before else None if forgotten and message.opened else False
-    event = event_for(message, route.severity, notified=notified)
+    event = event_for(message, route.severity, _known(database, message, route, forgotten=forgotten))
     if event is None:
         return
     about = dict(message.about)
@@ -402,6 +398,21 @@ def _post(
             *(route.name, message.subject, message.revision, message.line, event),
             *(json.dumps(about, ensure_ascii=False), _text(now), series),
         ),
+    )
+
+
+def _known(database: sqlite3.Connection, message: Message, route: Route, *, forgotten: bool) -> Known:
+    """Return what a channel was notified of before a message; an erased message still shows its subject and event."""
+    subjects = tuple({message.subject, *message.case})
+    rows = database.execute(
+        f"SELECT subject, event FROM letters WHERE channel = ? AND subject IN ({', '.join('?' * len(subjects))})",  # noqa: S608 -- placeholders alone
+        (route.name, *subjects),
+    ).fetchall()
+    events = {event for subject, event in rows if subject == message.subject}
+    return Known(
+        alert=True if events else None if forgotten and message.opened else False,
+        case=bool(rows),
+        escalation=bool(events & {"case.opened", "case.escalated"}),
     )
 
 

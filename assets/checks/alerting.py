@@ -59,7 +59,7 @@ def deduplicated(scene: Scene) -> Outcome:
 
 
 def budget_realised(scene: Scene) -> Outcome:
-    """Check that the number of alerts in a month is close to the target."""
+    """Check that the number of cases in a month is close to the target."""
     last = scene.days[-1] - DAY
     load = load_of_days(scene.con, scene.lake, days_between(last - _MONTH + DAY, last))
     findings, summary = [], []
@@ -67,7 +67,7 @@ def budget_realised(scene: Scene) -> Outcome:
     for population in dict.fromkeys(row["population"] for row in load):
         rows = [row for row in load if row["population"] == population]
         raised, allowed = sum(row["raised"] for row in rows), sum(row["allowed"] for row in rows)
-        said = f"{population}: actual {raised} alerts in {len(rows)} days, target {allowed:.1f}"
+        said = f"{population}: actual {raised} cases in {len(rows)} days, target {allowed:.1f}"
         summary.append(said)
         metadata |= {
             f"{population}: raised": dg.MetadataValue.int(raised),

@@ -9,6 +9,7 @@ SELECT
   l.alert_key,
   l.revision,
   c.case_id,
+  c.escalates,
   CASE WHEN NOT v.outgrown THEN v.verdict END AS verdict,
   CASE WHEN NOT v.outgrown THEN v.reviewed_by END AS reviewed_by,
   CASE WHEN NOT v.outgrown THEN v.note END AS review_note,

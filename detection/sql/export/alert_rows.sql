@@ -8,7 +8,7 @@ SELECT
   baseline_bytes_windows, baseline_bytes_min, baseline_bytes_max,
   suppressed_count, last_suppressed_at,
   array_to_string(list_transform(reasons, lambda r: concat(r.name, ': ', r.evidence)), ' + ') AS reasons,
-  sentence, verdict, reviewed_by, review_note
+  sentence, verdict, reviewed_by, review_note, case_id, outgrown_verdict, outgrown_revision
 FROM shown
 WHERE CAST(first_window_start AS DATE) = $day
 ORDER BY first_window_start, "user"

@@ -1,8 +1,8 @@
 -- Alerts that open on the day as OCSF Detection Finding (class 2004): one row per published revision, and one per
 -- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
 -- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
--- ledger kept.
--- Reads: revisions, ledger, reviews, shown, evidences.
+-- ledger kept. Findings of one case have the same correlation_uid; a closed alert is in none.
+-- Reads: revisions, ledger, reviews, shown, case_alerts, evidences.
 WITH forms AS (
   SELECT
     r.alert_id, r.revision, r.published_at, r.state, r."user", r.first_window_start, r.last_window_end,
@@ -22,7 +22,9 @@ reviewed AS (
     v.review, v.verdict, v.note, v.reviewed_by, v.reviewed_at,
     row_number() OVER (PARTITION BY v.review ORDER BY f.revision DESC) AS place
   FROM reviews v
-  JOIN forms f ON f.alert_id = v.alert_id AND f.published_at <= v.reviewed_at
+  JOIN forms f
+    ON f.alert_id = v.alert_id
+    AND (f.revision = v.revision OR (v.revision IS NULL AND f.published_at <= v.reviewed_at))
 ),
 records AS (
   SELECT
@@ -73,6 +75,7 @@ SELECT
     'version': '1.8.0',
     'product': {'name': 'uploadwatch', 'vendor_name': 'uploadwatch'},
     'uid': t.uid,
+    'correlation_uid': c.case_id,
     'logged_time': epoch_us(t.occurred_at) // 1000,
     'sequence': t.revision
   } AS metadata,
@@ -169,6 +172,7 @@ SELECT
   } AS unmapped
 FROM records t
 LEFT JOIN shown s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN case_alerts c ON c.alert_id = t.alert_id
 LEFT JOIN evidences e ON e.alert_id = s.alert_id
 WHERE CAST(t.first_window_start AS DATE) = $day
 ORDER BY t.first_window_start, t.alert_id, t.occurred_at, t.uid

@@ -318,7 +318,7 @@ def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):
     said = ("--by", "ann", "--note", "[b]as agreed[/b]")
     assert "[b]as agreed[/b]" in command(everything, home, "review", alert[:12], "--benign", *said)
     assert "confirmed" in command(everything, home, "review", alert, "--confirmed", *said)
-    assert "0 alerts have" in command(everything, home, "review", "nonesuch", "--benign", *said)
+    assert "0 alerts or cases have" in command(everything, home, "review", "nonesuch", "--benign", *said)
     with connect() as con:
         rows = con.execute(
             "SELECT review, alert_id, verdict, reviewed_by FROM read_parquet(?) ORDER BY review",

@@ -160,10 +160,13 @@ def test_a_size_that_was_not_known_when_it_was_reviewed_reopens(published: Publi
 def test_a_verdict_is_about_the_revision_that_was_read(published: Published):
     """Prevents a verdict on the page that was open from covering what came between reading and typing."""
     published.cases(SEEN)
-    published.cases(SEEN._replace(files=5000))
-    published.review("a", NOON + 5 * HOUR, revision=1)
+    published.cases(SEEN._replace(files=5000, end=NOON + 9 * HOUR))
+    published.review("a", NOON + 10 * HOUR, "confirmed", revision=1)
     [shown] = published.rows("FROM shown")
-    assert (shown["verdict"], shown["outgrown_verdict"], shown["outgrown_revision"]) == (None, "benign", 1)
+    # The calibration leaves out what was confirmed, not what came after it.
+    [kept] = published.rows("SELECT last_window_end, revision FROM reviews")
+    assert kept == {"last_window_end": NOON + 3 * HOUR, "revision": 1}
+    assert (shown["verdict"], shown["outgrown_verdict"], shown["outgrown_revision"]) == (None, "confirmed", 1)
 
 
 def test_a_review_of_an_earlier_version_is_about_what_was_published_then(published: Published):

@@ -42,9 +42,17 @@ def revision(alert_id: str, number: int, state: str, **more: Any) -> dict[str, A
     }
 
 
+BESIDE = (
+    "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR case_id:VARCHAR outgrown_verdict:VARCHAR "
+    "outgrown_revision:BIGINT"
+)
+"""Columns of ``shown`` beside those of alerts."""
+
+
 def findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The findings of the day, each valid by the schema."""
     con.execute("CREATE TABLE plain_alerts AS FROM shown")
+    con.execute("CREATE TABLE case_alerts AS SELECT 'a' AS alert_id, 'of ann' AS case_id")
     con.execute('CREATE VIEW person_uploads AS SELECT *, "user" AS person FROM uploads')
     largest_uploads(con, OPENS.date())
     map_uploads(con, "ocsf_uploads")
@@ -89,7 +97,7 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
         con.execute("ALTER TABLE published RENAME TO ledger")
         review = {"review": 1, "alert_id": "a", "verdict": "confirmed", "note": "theft", "reviewed_by": "eve"}
         fill(con, "reviews", [{**review, "reviewed_at": OPENS + 60 * HOUR}])
-        fill(con, "shown", [], "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR")
+        fill(con, "shown", [], BESIDE)
         found = findings(con)
     told = [(f["finding_info"]["uid"], f["activity_id"], f["status_id"], f.get("status_detail")) for f in found]
     assert told == [
@@ -104,6 +112,8 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
     assert found[1]["count"] == 3
     assert found[2]["comment"] == "theft"
     assert len({f["metadata"]["uid"] for f in found}) == 5
+    # The folded one is in no case of its own.
+    assert [f["metadata"].get("correlation_uid") for f in found] == ["of ann"] * 4 + [None]
     times = [f["finding_info"]["modified_time"] for f in found[:4]]
     assert times == sorted(times)
     assert {f["finding_info"]["created_time"] for f in found[:4]} == {times[0]}
@@ -135,7 +145,7 @@ def test_an_alert_without_history_sizes_or_reasons_is_valid():
                     "baseline_bytes_windows": 0,
                 }
             ],
-            "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR",
+            BESIDE,
         )
         [found] = findings(con)
     [analysis] = found["anomaly_analyses"]
