@@ -1,4 +1,4 @@
-"""``baselines`` to ``causes``: what is usual, how unusual a window is, what is over the threshold, and with what in common.
+"""``baselines`` to ``causes``: what is usual, how unusual a window is, what is over the threshold, and why.
 
 One asset function for all, since a day's baselines leave out what was detected on the days before: the days are a
 chain, and each goes through all steps before the next begins.
