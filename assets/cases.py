@@ -13,6 +13,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Clock, Detector
+from detection.cases import pick_cases
 from detection.rule import RULE
 from lake.ledger import publish
 from lake.store import Lake
@@ -59,10 +60,8 @@ def cases(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
                 return hashlib.sha256(f"{made_by}|{contents().get(day, '')}".encode()).hexdigest()
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
-                own.register(
-                    "told", con.execute("FROM cases WHERE CAST(opened_at AS DATE) = ?", [day]).to_arrow_table()
-                )
-                own.execute("CREATE OR REPLACE TEMP TABLE day_cases AS FROM told ORDER BY opened_at, case_id")
+                own.register("told", pick_cases(con, day))
+                own.execute("CREATE OR REPLACE TEMP TABLE day_cases AS FROM told")
                 own.unregister("told")
                 states = own.execute("SELECT state, count(*) FROM day_cases GROUP BY state ORDER BY state").fetchall()
                 return {f"{state} cases": dg.MetadataValue.int(count) for state, count in states}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 
 from detection.rule import RULE, SEVERITIES
 from detection.sql import into
 
-__all__ = ["ESCALATION", "join_alerts", "state_cases"]
+__all__ = ["ESCALATION", "join_alerts", "pick_cases", "state_cases"]
 
 ESCALATION = 3.0
 """How much farther above its threshold than the opening alert an alert must be to escalate its case. Scores are in
@@ -42,3 +43,9 @@ def join_alerts(con: duckdb.DuckDBPyConnection) -> None:
 def state_cases(con: duckdb.DuckDBPyConnection) -> None:
     """Make ``cases`` (columns as in :data:`detection.tables.TABLES`) from ``shown`` and ``case_alerts``."""
     into(con, "cases", "cases", _BOUND)
+
+
+def pick_cases(con: duckdb.DuckDBPyConnection, day: date) -> pa.Table:
+    """Return the rows of ``cases`` that opened on a day, by opening."""
+    picked = con.execute("FROM cases WHERE CAST(opened_at AS DATE) = ? ORDER BY opened_at, case_id", [day])
+    return picked.to_arrow_table()

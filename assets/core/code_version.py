@@ -12,7 +12,7 @@ from pathlib import Path
 from assets.core.partitions import settings
 from assets.core.resources import Detector
 from detection.alerts import fold, has_long, pick_day
-from detection.cases import join_alerts, state_cases
+from detection.cases import join_alerts, pick_cases, state_cases
 from detection.chain import calibrate, detect, learn, score
 from detection.dependencies import ROOT, Dependencies, dependencies
 from detection.geoip import read_geography
@@ -53,7 +53,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
         read_geography,
         create_source_days,
     ),
-    "cases": (join_alerts, state_cases),
+    "cases": (join_alerts, state_cases, pick_cases),
     "dossiers": (*PAGES, read_networks, read_geography),
     "exports": EXPORTED_ALERTS,
 }

@@ -5,6 +5,8 @@
 -- would rise with it. Confirmed ones are left out, and user-days of which the allow-list allows a window, whether it would
 -- have alerted or not: a rollout that is expected must not raise the bar for everybody else. For the same reason one
 -- user-day of a group with a common cause stays, and the others are left out.
+-- On a long scale nobody counts more, with an alert or without: who steals slowly and is missed stands there for weeks, and
+-- a few of them would hide all others.
 -- What is NULL stays NULL: a user-day without a score by files has no place among the scores by files.
 WITH heights AS (
   SELECT population, metric, median(threshold) + 1 AS height
@@ -48,7 +50,7 @@ SELECT
   g.metric,
   g."user",
   g.day,
-  CASE WHEN g.is_confirmed = 0 AND g.score > h.height THEN h.height ELSE g.score END AS score
+  CASE WHEN (g.is_confirmed = 0 OR g.metric NOT IN ('files', 'bytes')) AND g.score > h.height THEN h.height ELSE g.score END AS score
 FROM grouped g
 LEFT JOIN heights h ON h.population = g.population AND h.metric = g.metric
 WHERE coalesce(g.is_confirmed, 0) = 0 AND coalesce(g.group_place, 1) = 1
