@@ -16,7 +16,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
-from detection.alerts import LONG_LOOK_BACK, LOOK_BACK, fold, has_long, pick_day
+from detection.alerts import LONG_LOOK_BACK, LOOK_BACK, fold, hours_before, pick_day
 from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
 from lake.reviews import confirmed_alerts
@@ -90,8 +90,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 people.view(con, lake, "keyed_detections", ["detections"], found)
                 # Few rows from many files, which every day queries.
                 con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM keyed_detections")
-                added_up = LONG_LOOK_BACK if has_long(con, midnight(since)) else 0 * DAY
-                lake.view(con, "user_hours", ["user_hours"], days_between(since - added_up, last))
+                earlier = hours_before(con, midnight(since))
+                lake.view(con, "user_hours", ["user_hours"], days_between(since - earlier, last))
                 # If a source's data are lost, an alert shows less of it, but is kept.
                 people.view(con, lake, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
                 people.view(con, lake, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)

@@ -17,7 +17,7 @@ from detection.suspicion import LOOK_BACK, Watch, find_reasons
 from detection.tables import arrow_schema
 from detection.wording import Period, Window, sentence, variation
 
-__all__ = ["LONG_LOOK_BACK", "LOOK_BACK", "fold", "has_long", "pick_day"]
+__all__ = ["LONG_LOOK_BACK", "LOOK_BACK", "fold", "hours_before", "pick_day"]
 
 LONG_LOOK_BACK = timedelta(days=60)
 """Period before an alert on a long scale whose uploads it names: the thirty days added up, and as many before."""
@@ -104,13 +104,15 @@ def fold(
     into(con, "alerts", "persons/shown")
 
 
-def has_long(con: duckdb.DuckDBPyConnection, since: datetime) -> bool:
-    """Return whether a long scale found something at or after a time, from ``detections``."""
-    return bool(
-        con.execute(
-            "SELECT count(*) FROM detections WHERE period_start < window_start AND window_start >= ?", [since]
-        ).fetchall()[0][0]
-    )
+def hours_before(con: duckdb.DuckDBPyConnection, since: datetime) -> timedelta:
+    """Return how long before a time the alerts since then need user-hours: only those of a long scale do.
+
+    Reads ``detections``.
+    """
+    [(found,)] = con.execute(
+        "SELECT count(*) FROM detections WHERE period_start < window_start AND window_start >= ?", [since]
+    ).fetchall()
+    return LONG_LOOK_BACK if found else timedelta()
 
 
 def pick_day(con: duckdb.DuckDBPyConnection, day: date) -> None:

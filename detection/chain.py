@@ -28,8 +28,10 @@ __all__ = [
     "add_up",
     "calibrate",
     "cases_from",
+    "cover",
     "detect",
     "learn",
+    "mark",
     "rules",
     "score",
 ]
@@ -98,8 +100,7 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     into(con, "user_sums", "user_sums", bound)
     into(con, "baselines", "baselines", bound)
     activate(con, day, parameters)
-    allow(con, entries)
-    into(con, "allowed_hours", "allowed_hours")
+    cover(con, entries)
     into(con, "recent_sums", "recent_sums", bound)
     for table in ("partial_hours", "partial_sums", "usual_days", "user_sums"):
         con.execute(f"DROP TABLE {table}")
@@ -126,13 +127,28 @@ def score(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     """
     activate(con, day, parameters)
     bound = bind(parameters, _midnight(day))
-    allow(con, entries)
-    into(con, "allowed_hours", "allowed_hours")
+    cover(con, entries)
     into(con, "period_totals", "period_totals", bound)
     into(con, "period_sums", "period_sums", bound)
-    into(con, "scored", "scores", bound)
-    into(con, "user_causes", "user_causes", bound)
-    into(con, "scores", "allowed", bound)
+    into(con, "rated", "scores", bound)
+    into(con, "scored", "user_causes", bound)
+    mark(con, "scores", parameters)
+
+
+def cover(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: bool = False) -> None:
+    """Make ``allowed_hours``: the ``user_hours`` that entries of the allow-list cover, see :func:`allow`."""
+    allow(con, entries, expired=expired)
+    into(con, "allowed_hours", "allowed_hours")
+
+
+def mark(con: duckdb.DuckDBPyConnection, table: str, parameters: Parameters) -> None:
+    """Make a table of the windows ``scored``, each with the entry of the allow-list that allows it.
+
+    Reads ``user_hours``, too, and what :func:`cover` makes of them.
+    """
+    settings = parameters.model_dump()
+    into(con, "scales", "scales", settings)
+    into(con, table, "allowed", settings)
 
 
 def cases_from(day: date, parameters: Parameters) -> date:

@@ -11,10 +11,10 @@ from assets.charts.load import load_of_days
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.core.preview import cell
 from assets.core.severities import ERROR, WARN
-from detection.allow_list import AllowListError, Entry, allow
+from detection.allow_list import AllowListError, Entry
+from detection.chain import cover, mark
 from detection.persons import named
 from detection.rule import RULE
-from detection.sql import into
 from lake.days import DAY, REACH, TRAINING_DAYS, days_between
 from lake.health import read_health
 from lake.shown_alerts import suppressed
@@ -146,8 +146,8 @@ def allow_list(scene: Scene) -> Outcome:
         if entry.expires >= today:
             findings += [Finding(WARN, each) for each in (entry.weakness, _ambiguity(scene, entry)) if each]
             continue
-        allow(scene.con, [entry], expired=True)
-        into(scene.con, "would_be", "allowed", scene.detector.parameters.model_dump())
+        cover(scene.con, [entry], expired=True)
+        mark(scene.con, "would_be", scene.detector.parameters)
         [(windows,)] = scene.con.execute(
             'SELECT count(DISTINCT ("user", window_start)) FROM would_be WHERE allowed_by IS NOT NULL'
         ).fetchall()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from assets.core.partitions import settings
 from assets.core.resources import Detector
-from detection.alerts import fold, has_long, pick_day
+from detection.alerts import fold, hours_before, pick_day
 from detection.cases import join_alerts, pick_cases, state_cases
 from detection.chain import calibrate, detect, learn, score
 from detection.dependencies import ROOT, Dependencies, dependencies
@@ -45,7 +45,7 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "evaluations": (evaluations,),
     "alerts": (
         fold,
-        has_long,
+        hours_before,
         pick_day,
         *KEYED_BY,
         *PERSONS_VIEWED_BY,

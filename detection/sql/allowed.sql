@@ -1,5 +1,5 @@
--- Scored windows with their user's cause, and with the entry of the allow-list that covers what they hold, or NULL.
--- Reads: scored, user_causes, user_hours of the day and the next, allow_list, allowed_hours (of the same), scales.
+-- Scored windows with the entry of the allow-list that covers what they hold, or NULL.
+-- Reads: scored, user_hours of the day and the next, allow_list, allowed_hours (of the same), scales.
 -- A window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
 -- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back. What is covered is
 -- in no long sum.
@@ -36,13 +36,11 @@ covered AS (
 )
 SELECT
   f.*,
-  u.cause,
   CASE
     WHEN c.other_files = 0 THEN c.allowed_by
     WHEN f.scope = 'all' AND c.other_files < $floor_files AND c.other_bytes < $floor_bytes THEN c.allowed_by
   END AS allowed_by
 FROM scored f
-LEFT JOIN user_causes u ON u.population = f.population AND u."user" = f."user"
 LEFT JOIN covered c
   ON c.population = f.population AND c.scope = f.scope AND c."user" = f."user" AND c.window_start = f.window_start
 ORDER BY f."user", f.window_start, f.scope

@@ -1,9 +1,9 @@
--- What each user with a scored window mainly uploaded with on a day: one row per user.
--- Reads: scored, user_hours of the day and the next.
+-- Scored windows with what their user mainly uploaded with on that day.
+-- Reads: rated, user_hours of the day and the next.
 -- cause: the source, and the application there with most of the user's files: its id where the provider gives one, since
 -- many choose their names themselves.
 WITH users AS (
-  SELECT DISTINCT population, "user" FROM scored
+  SELECT DISTINCT population, "user" FROM rated
 ),
 hours AS (
   SELECT
@@ -33,6 +33,6 @@ placed AS (
   SELECT *, row_number() OVER (PARTITION BY population, "user" ORDER BY files DESC, provider, app) AS place
   FROM summed
 )
-SELECT population, "user", concat_ws('/', provider, app) AS cause
-FROM placed
-WHERE place = 1
+SELECT r.*, CASE WHEN p.place = 1 THEN concat_ws('/', p.provider, p.app) END AS cause
+FROM rated r
+LEFT JOIN placed p ON p.population = r.population AND p."user" = r."user" AND p.place = 1

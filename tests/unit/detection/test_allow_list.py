@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from detection.allow_list import AllowListError, Entry, allow, digest, read
+from detection.allow_list import AllowListError, Entry, digest, read
 from detection.backtest import play
-from detection.parameters import Parameters
+from detection.chain import cover, mark
+from detection.parameters import Parameters, bind
 from detection.persons import create_empty_person_tables
 from detection.sql import into
 from detection.tables import empty
@@ -75,8 +76,8 @@ def allowed(
                 "VALUES (?, 'ann@example.com', 'person', 'people', ?, 900, 1000, MAP {?: 900 - ?, ?: ?}, MAP {?: 900})",
                 [provider, at + HOUR, app, files, other, files, app_id],
             )
-        allow(con, entries, expired=expired)
-        into(con, "judged", "allowed", Parameters().model_dump())
+        cover(con, entries, expired=expired)
+        mark(con, "judged", Parameters())
         [(found,)] = con.execute("SELECT allowed_by FROM judged").fetchall()
     return found
 
@@ -210,12 +211,12 @@ def test_a_few_files_elsewhere_leave_a_window_of_all_providers_allowed(files: in
             [NOON],
         )
         con.executemany(
-            'INSERT INTO user_hours (provider, "user", population, hour, files) '
-            "VALUES (?, 'ann@example.com', 'people', ?, ?)",
+            'INSERT INTO user_hours (provider, "user", actor_class, population, hour, files) '
+            "VALUES (?, 'ann@example.com', 'person', 'people', ?, ?)",
             [["box", NOON, 900], ["dropbox", NOON, files]],
         )
-        allow(con, [entry(provider="box")])
-        into(con, "judged", "allowed", Parameters().model_dump())
+        cover(con, [entry(provider="box")])
+        mark(con, "judged", Parameters())
         [(found,)] = con.execute("SELECT allowed_by IS NOT NULL FROM judged").fetchall()
     assert found == marked
 
@@ -261,7 +262,7 @@ def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
                 f'SELECT "user", opening FROM openings WHERE "user" IN {named} ORDER BY 1'
             ).fetchall(),
             "opened": con.execute(
-                "SELECT DISTINCT opened FROM played_thresholds WHERE day = ? AND population = 'people'",
+                "SELECT sum(opened) FROM played_thresholds WHERE day = ? AND metric = 'files'",
                 [DAY + timedelta(days=1)],
             ).fetchall(),
             "usual": con.execute(
@@ -286,6 +287,7 @@ def test_what_is_allowed_is_left_out_of_the_calibration():
     with connect() as con:
         for table in ("scores", "detections", "thresholds"):
             con.execute(f"CREATE TABLE past_{table} AS {empty(table)}")
+        con.execute(f"CREATE TABLE past_causes AS {empty('causes', dated=True)}")
         con.executemany(
             'INSERT INTO past_scores (population, "user", window_start, files_score, allowed_by) '
             "VALUES ('people', ?, ?, 9, ?)",
@@ -308,7 +310,8 @@ def test_what_is_allowed_is_left_out_of_the_calibration():
             'CREATE TABLE verdicts ("user" VARCHAR, first_window_start TIMESTAMP, last_window_end TIMESTAMP, '
             "verdict VARCHAR)"
         )
-        into(con, "past_maxima", "past_maxima")
-        into(con, "calibration", "calibration")
-        found = con.execute('SELECT "user", day, files_score FROM calibration ORDER BY 1, 2').fetchall()
-    assert found == [("ann@example.com", datetime(2026, 3, 2), 9.0), ("ben@example.com", datetime(2026, 3, 1), 7.0)]
+        bound = bind(Parameters(), NOON.replace(hour=0) + 72 * HOUR)
+        for query in ("scales", "past_maxima", "calibration"):
+            into(con, query, query, bound)
+        found = con.execute("SELECT \"user\", day, score FROM calibration WHERE metric = 'files' ORDER BY 1").fetchall()
+    assert found == [("ann@example.com", date(2026, 3, 2), 9.0), ("ben@example.com", date(2026, 3, 1), 7.0)]

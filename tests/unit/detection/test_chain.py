@@ -145,23 +145,26 @@ def test_nobody_there_raises_nothing():
 
 
 def baselines_of(rows: Sequence[Hour], detected: Sequence[tuple[str, datetime]] = ()) -> list[tuple[object, ...]]:
-    """The baselines of the day after the last, where windows of these users and starts were detected."""
+    """The baselines and recent sums of the day after the last, where windows of these users and starts were detected."""
     with connect(threads=1) as con:
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         con.register("given", pa.table(columns))
         con.execute(
             "CREATE TABLE user_hours AS "
-            "SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
+            "SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, 'person' AS actor_class, "
+            "CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS app_ids, "
             "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files FROM given"
         )
+        con.execute(f"CREATE TABLE past_period_sums AS {empty('period_sums', dated=True)}")
+        con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [FIRST])
         for table, of in (("past_detections", "detections"), ("reviews", "reviews")):
             con.execute(f"CREATE TABLE {table} AS {empty(of)}")
         for window in detected:
-            con.execute('INSERT INTO past_detections ("user", window_start) VALUES (?, ?)', window)
+            con.execute("INSERT INTO past_detections (scope, \"user\", window_start) VALUES ('box', ?, ?)", window)
         add_up(con)
         learn(con, FIRST + timedelta(days=DAYS), Parameters())
-        return con.execute("FROM baselines").fetchall()
+        return [*con.execute("FROM baselines").fetchall(), *con.execute("FROM recent_sums").fetchall()]
 
 
 MANY_HOURS = [*ordinary(), burst("a-service@example.com", at(11), "services"), burst("zoë@example.com", at(12))]
@@ -178,5 +181,5 @@ def test_hours_of_alerts_are_as_if_they_had_never_been(hours: list[Hour], before
     left_out = {(user, start + timedelta(hours=n)) for user, start in detected for n in range(3)}
     others = [hour for hour in MANY_HOURS if (hour[1], hour[3]) not in left_out]
     found = baselines_of(MANY_HOURS, detected)
-    assert {row[1] for row in found} == {"all", "box", "dropbox"}
+    assert {row[1] for row in found} == {"all", "box", "dropbox", "week", "month"}
     assert found == baselines_of(others)

@@ -78,7 +78,7 @@ def test_a_covered_table_names_nobody():
 
 
 def test_why_an_alert_ended_names_nobody_and_keeps_the_other_alert():
-    """Prevents an entry of the allow-list that is exported in clear, and a finding that no longer names its flood."""
+    """Prevents an entry of the allow-list that is exported in clear, and a finding that no longer names its group."""
     with duckdb.connect() as con:
         PSEUDONYMS.register(con)
         con.execute(
@@ -93,10 +93,10 @@ def test_why_an_alert_ended_names_nobody_and_keeps_the_other_alert():
     assert reasons == ["part of alert f", PSEUDONYMS.of("allowed by ann (ops: backup)"), None]
 
 
-def test_the_sentence_of_a_flood_stays_and_an_unexpected_one_is_covered():
+def test_the_sentence_of_a_group_stays_and_an_unexpected_one_is_covered():
     """Prevents a sentence worded otherwise from naming the user in clear."""
-    flood = "On 2026-01-01, 30 users each uploaded so much."
-    assert PSEUDONYMS.sentence(flood, "(many users on 2026-01-01)") == flood
+    group = "On 2026-01-01, 30 users each uploaded so much with the same application."
+    assert PSEUDONYMS.sentence(group, "(many users of box/Rclone)") == group
     assert PSEUDONYMS.sentence("Ann did it", "ann@example.com") == PSEUDONYMS.of("Ann did it")
 
 
@@ -107,7 +107,7 @@ NAMES_NOBODY = {
     },
     "shown": {
         *("alert_id", "alert_key", "name", "severity", "actor_class", "population", "scope", "metric", "confidence"),
-        *("parameters", "rules", "folded_into", "verdict", "providers", "case_id", "outgrown_verdict"),
+        *("parameters", "rules", "folded_into", "verdict", "providers", "case_id", "outgrown_verdict", "cause"),
     },
     "revisions": {"alert_id", "state", "name", "severity"},
     "ledger": {"alert_id", "alert_key", "state", "digest"},
