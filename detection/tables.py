@@ -342,6 +342,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_ACTOR[1:],
         ("providers", "VARCHAR[]", "Providers uploaded to"),
         ("first_window_start", "TIMESTAMP", "Start of the opening window, UTC"),
+        ("period_start", "TIMESTAMP", "Start of all that it adds up, UTC: before the opening if a long scale is in it"),
         ("last_window_end", "TIMESTAMP", "End of the last window that folded in, exclusive, UTC"),
         *_AMOUNT,
         _SAVES,

@@ -135,7 +135,7 @@ class PageBuilder:
         parts += [f"{self._is_open(alert)} {self._cases[alert.case_id].model_dump_json()}" for alert in alerts]
         if alerts:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
-            first = day - timedelta(days=SIGNS + USUAL)
+            first = min(alert.since for alert in alerts).date() - timedelta(days=SIGNS + USUAL)
             parts += [self._content(each) for each in days_between(first, last.date())]
         return text_digest(*parts)
 

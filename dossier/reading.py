@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from detection.risk import Networks
 from detection.rule import SEVERITIES
+from detection.scales import scale_days
 from detection.sensitive import Term
 from dossier.evidence import Evidence
 from dossier.queries import WATCHED, count_files, gather, subjects
@@ -42,6 +43,7 @@ class Alert(BaseModel):
     population: str | None
     providers: list[str]
     first_window_start: datetime
+    period_start: datetime | None
     last_window_end: datetime
     files: int
     sized_files: int
@@ -53,7 +55,12 @@ class Alert(BaseModel):
     metric: str | None
     one_in: int | None
     confidence: str | None
+    cause: str | None
     peak_window_start: datetime | None
+    peak_window_end: datetime | None
+    peak_period_start: datetime | None
+    peak_largest_files: int | None
+    peak_largest_bytes: int | None
     peak_files: int | None
     peak_sized_files: int | None
     peak_bytes: int | None
@@ -76,6 +83,16 @@ class Alert(BaseModel):
     outgrown_by: str | None
     outgrown_note: str | None
     outgrown_revision: int | None
+
+    @property
+    def since(self) -> datetime:
+        """Start of all that the alert adds up: its opening window, or the first day of a long scale."""
+        return self.period_start or self.first_window_start
+
+    @property
+    def scale_days(self) -> int | None:
+        """Days of the long scale that its rarest figures are of; None if they are of a test window, or of a group."""
+        return scale_days().get(self.scope) if self.scope and self.users == 1 else None
 
 
 class Case(BaseModel):

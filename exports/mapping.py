@@ -14,6 +14,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from detection.rule import RULE, SEVERITIES
+from detection.scales import create_scales
 from detection.sql import into, load, parsed
 
 __all__ = [
@@ -150,6 +151,7 @@ def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
         day: The day, UTC.
     """
     into(con, "evidences", "export/evidences")
+    create_scales(con)
     into(con, "detection_finding", "export/detection_finding", {"day": day, **_RULE})
     into(con, "alert_rows", "export/alert_rows", {"day": day})
 

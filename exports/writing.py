@@ -120,7 +120,9 @@ class Export:
             "alerts": dependencies(*ALERTS_MADE_BY).digest,
         }
         self.stated: dict[date, str] = dict(con.execute(_STATED).fetchall())
-        self._lasts: dict[date, date] = dict(con.execute(_LASTS).fetchall())
+        self._spans: dict[date, tuple[date, date]] = {
+            day: (first, last) for day, first, last in con.execute(_SPANS).fetchall()
+        }
 
     def made_from(self, day: date, known: Mapping[str, FileRecord]) -> str:
         """Return the digest of all that decides a day's files; another one where somebody deleted or altered some.
@@ -187,7 +189,7 @@ class Export:
         return self._lake.digest(["alerts"], [day], *stated, evidence)
 
     def _days_of_evidence(self, day: date) -> list[date]:
-        return days_between(day, self._lasts[day]) if day in self._lasts else []
+        return days_between(*self._spans[day]) if day in self._spans else []
 
     def _former(self, subject: str, day: date) -> bool:
         """Check whether a file of the layout of earlier versions is left."""
@@ -283,8 +285,11 @@ LEFT JOIN case_alerts c ON c.alert_id = r.alert_id
 GROUP BY 1
 """
 
-_LASTS = """
-SELECT CAST(first_window_start AS DATE), max(CAST(last_window_end AS DATE))
+_SPANS = """
+SELECT
+  CAST(first_window_start AS DATE),
+  min(CAST(coalesce(period_start, first_window_start) AS DATE)),
+  max(CAST(last_window_end AS DATE))
 FROM plain_alerts
 GROUP BY CAST(first_window_start AS DATE)
 """

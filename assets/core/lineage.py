@@ -155,6 +155,7 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "actor_class": "user_hours.actor_class",
             "providers": "user_hours.provider",
             "first_window_start": "detections.window_start",
+            "period_start": "detections.period_start",
             "last_window_end": "detections.window_end",
             **{name: f"user_hours.{name}" for name in ("files", "sized_files", "bytes")},
             **{name: f"user_hours.{name}" for name in ("saves", "estimated_files", "estimated_bytes")},

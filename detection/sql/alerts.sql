@@ -13,6 +13,7 @@ spans AS (
   SELECT
     "user",
     opening,
+    min(period_start) AS period_start,
     max(window_end) AS last_window_end,
     count(DISTINCT window_start) - 1 AS suppressed_count,
     max(window_start) AS last_window_start,
@@ -83,6 +84,7 @@ SELECT
   t.actor_class,
   t.providers,
   s.opening AS first_window_start,
+  s.period_start,
   s.last_window_end,
   t.files,
   t.sized_files,

@@ -2,8 +2,8 @@
 -- Reads: shown.
 SELECT
   alert_id, revision, name, severity, "user", users, array_to_string(providers, '+') AS providers,
-  first_window_start, last_window_end, files, sized_files, bytes, saves, estimated_files, estimated_bytes,
-  metric, score, threshold, one_in, confidence,
+  first_window_start, period_start, last_window_end, files, sized_files, bytes, saves, estimated_files, estimated_bytes,
+  scope, metric, score, threshold, one_in, confidence,
   baseline_files_windows, baseline_files_min, baseline_files_max,
   baseline_bytes_windows, baseline_bytes_min, baseline_bytes_max,
   suppressed_count, last_suppressed_at,

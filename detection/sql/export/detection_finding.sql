@@ -2,7 +2,7 @@
 -- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
 -- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
 -- ledger kept. Findings of one case have the same correlation_uid; a closed alert is in none.
--- Reads: revisions, ledger, reviews, shown, case_alerts, evidences.
+-- Reads: revisions, ledger, reviews, shown, scales, case_alerts, evidences.
 WITH forms AS (
   SELECT
     r.alert_id, r.revision, r.published_at, r.state, r."user", r.first_window_start, r.last_window_end,
@@ -49,6 +49,17 @@ records AS (
     'reviewed' AS state
   FROM reviewed
   WHERE place = 1
+),
+-- A long scale compares its sum without the largest day, as the sums behind its baseline are.
+scaled AS (
+  SELECT
+    s.*,
+    CASE WHEN c.days IS NULL THEN concat($window_hours, 'h') ELSE concat(c.days, 'd') END AS length,
+    CASE WHEN c.days IS NULL THEN concat($window_hours, 'h') ELSE concat(c.days, 'd_without_largest_day') END AS compared,
+    coalesce(s.peak_period_start, s.peak_window_start) AS starts,
+    coalesce(s.peak_window_end, s.peak_window_start + $window_hours * INTERVAL 1 HOUR) AS ends
+  FROM shown s
+  LEFT JOIN scales c ON c.scope = s.scope
 )
 SELECT
   t.activity AS activity_id,
@@ -107,8 +118,10 @@ SELECT
           'anomalies': list_transform(
             list_filter(
               [
-                {'parameter': concat('files_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_files AS VARCHAR)},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_bytes AS VARCHAR)}
+                {'parameter': concat('files_uploaded_', s.length), 'value': CAST(s.peak_files AS VARCHAR)},
+                {'parameter': concat('bytes_uploaded_', s.length), 'value': CAST(s.peak_bytes AS VARCHAR)},
+                {'parameter': concat('files_uploaded_', s.compared), 'value': CAST(s.peak_files - s.peak_largest_files AS VARCHAR)},
+                {'parameter': concat('bytes_uploaded_', s.compared), 'value': CAST(s.peak_bytes - s.peak_largest_bytes AS VARCHAR)}
               ],
               lambda o: o.value IS NOT NULL
             ),
@@ -120,9 +133,9 @@ SELECT
                 {
                   'value': o.value,
                   'timespan': {
-                    'start_time': epoch_us(s.peak_window_start) // 1000,
-                    'end_time': epoch_us(s.peak_window_start + $window_hours * INTERVAL 1 HOUR) // 1000,
-                    'duration_hours': $window_hours,
+                    'start_time': epoch_us(s.starts) // 1000,
+                    'end_time': epoch_us(s.ends) // 1000,
+                    'duration_hours': date_diff('hour', s.starts, s.ends),
                     'type_id': 4,
                     'type': 'Hours'
                   }
@@ -133,12 +146,12 @@ SELECT
           'baselines': list_transform(
             list_filter(
               [
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
+                {'parameter': concat('files_uploaded_', s.compared, '_min'), 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', s.compared, '_mean'), 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', s.compared, '_max'), 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_min'), 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_mean'), 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_max'), 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
               ],
               lambda o: o.value IS NOT NULL AND o.windows > 0
             ),
@@ -157,6 +170,10 @@ SELECT
   {
     'user': t."user",
     'users': s.users,
+    'scope': s.scope,
+    'period_start': epoch_us(s.period_start) // 1000,
+    'largest_day_files': s.peak_largest_files,
+    'largest_day_bytes': s.peak_largest_bytes,
     'files': t.files,
     'sized_files': t.sized_files,
     'bytes': t.bytes,
@@ -171,7 +188,7 @@ SELECT
     'reviewed_by': t.reviewed_by
   } AS unmapped
 FROM records t
-LEFT JOIN shown s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN scaled s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
 LEFT JOIN case_alerts c ON c.alert_id = t.alert_id
 LEFT JOIN evidences e ON e.alert_id = s.alert_id
 WHERE CAST(t.first_window_start AS DATE) = $day

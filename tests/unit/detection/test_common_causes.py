@@ -329,6 +329,7 @@ def test_a_group_costs_the_budget_one_case_in_seven_days(con, days, number, open
     )
     con.execute("CREATE TABLE last_active_scopes AS SELECT 'box' AS scope")
     con.execute('CREATE TABLE past_openings AS SELECT DISTINCT "user", window_start AS opening FROM all_found')
+    con.execute('CREATE TABLE watch_list ("user" VARCHAR)')
     con.execute('CREATE VIEW past_cases AS SELECT "user", opening AS opened FROM past_openings')
     into(con, "single_openings", "single_openings")
     into(con, "accounts", "accounts", bind(Parameters(), DAY + 24 * HOUR))

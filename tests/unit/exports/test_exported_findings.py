@@ -153,3 +153,34 @@ def test_an_alert_without_history_sizes_or_reasons_is_valid():
     assert analysis["baselines"] == []
     assert "bytes" not in found["unmapped"]
     assert "evidences" not in found
+
+
+def test_a_finding_on_a_long_scale_names_its_days():
+    """Prevents thirty days' files under the name of three hours, and the last day alone as their time."""
+    with connect() as con:
+        fill(con, "uploads", [])
+        fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=700)])
+        fill(con, "published", [])
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        fill(con, "reviews", [])
+        day = OPENS.replace(hour=0)
+        peak = {"peak_window_start": day, "peak_window_end": day + 24 * HOUR, "peak_period_start": day - 29 * 24 * HOUR}
+        amounts = {"peak_files": 700, "peak_largest_files": 40, "baseline_files_windows": 3, "baseline_files_sum": 30}
+        shown = {"alert_id": "a", "revision": 1, "user": "ann@example.com", "providers": ["box"], "scope": "month"}
+        shown |= {"first_window_start": day, "last_window_end": day + 24 * HOUR, "period_start": day - 29 * 24 * HOUR}
+        fill(con, "shown", [{**shown, **peak, **amounts}], BESIDE)
+        [found] = findings(con)
+        [row] = con.execute("SELECT scope, period_start FROM alert_rows").fetchall()
+    [analysis] = found["anomaly_analyses"]
+    values = {
+        anomaly["observation_parameter"]: anomaly["observations"][0]["value"] for anomaly in analysis["anomalies"]
+    }
+    assert values == {"files_uploaded_30d": "700", "files_uploaded_30d_without_largest_day": "660"}
+    timespan = analysis["anomalies"][0]["observations"][0]["timespan"]
+    assert timespan["duration_hours"] == 30 * 24
+    assert timespan["end_time"] - timespan["start_time"] == 30 * 24 * 3600 * 1000
+    # What it is compared with are sums without their largest day, too.
+    assert [each["observation_parameter"] for each in analysis["baselines"]] == [
+        "files_uploaded_30d_without_largest_day_mean"
+    ]
+    assert row == ("month", day - 29 * 24 * HOUR)
