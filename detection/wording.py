@@ -15,6 +15,7 @@ __all__ = [
     "Group",
     "Period",
     "Window",
+    "cause_words",
     "group_sentence",
     "known_size",
     "outgrown",
@@ -240,6 +241,14 @@ def _share(c: Common) -> str:
     if c.users_share == c.files_share == 1:
         return f"{c.dimension} {label} (all)"
     return f"{c.dimension} {label} ({100 * c.users_share:.0f} % of the users, {100 * c.files_share:.0f} % of the files)"
+
+
+def cause_words(cause: str) -> str:
+    """Return a group's cause in words, such as ``Box, application Rclone``: the application's name, or its id."""
+    provider, _, app = cause.partition("/")
+    return (
+        f"{title_of(provider)}, application {printable(app)}" if app else f"{title_of(provider)}, no application logged"
+    )
 
 
 def group_sentence(g: Group) -> str:

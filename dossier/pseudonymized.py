@@ -11,6 +11,7 @@ from dossier.evidence import (
     Evidence,
     EvidenceRow,
     Label,
+    Largest,
     Member,
     Moment,
     Other,
@@ -29,6 +30,7 @@ _Row = TypeVar("_Row", bound=EvidenceRow)
 NAMES: Mapping[type[EvidenceRow], tuple[str, ...]] = {
     ProviderId: ("id",),
     Member: ("user", "addresses"),
+    Largest: ("user",),
     Moment: ("user", "ip", "detail"),
     Label: ("examples",),
     # A matched term of the dictionary is part of a name, or all of it.

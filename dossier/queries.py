@@ -82,7 +82,7 @@ def count_files(con: duckdb.DuckDBPyConnection) -> None:
 def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:
     """Return the evidence of each alert in ``subjects``.
 
-    Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
+    Reads the tables ``subjects``, ``shown``, ``largest_members``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
     ``baselines`` (dated by ``day``), ``logged_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
     (see :func:`detection.persons.resolve`). All name users by their persons' keys; the evidence shows their addresses.

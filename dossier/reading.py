@@ -111,7 +111,7 @@ class Case(BaseModel):
 
 
 class Closed(BaseModel):
-    """A closed alert (merged, withdrawn or part of an alert storm) with its last sentence."""
+    """A closed alert (merged, withdrawn or part of a group) with its last sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -154,7 +154,7 @@ def read_cases(con: duckdb.DuckDBPyConnection) -> dict[str, Case]:
 
 
 def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
-    """Return published alerts that are now merged, withdrawn or part of an alert storm, with their last sentence."""
+    """Return published alerts that are now merged, withdrawn or part of a group, with their last sentence."""
     rows = _rows(
         con,
         """

@@ -96,7 +96,7 @@ def open_export(lake: Lake, destination: Destination, now: datetime) -> Iterator
         con.execute("DROP VIEW reviews")
         if pseudonyms := destination.pseudonyms:
             pseudonyms.register(con)
-            for table in ("shown", "ledger", "revisions"):
+            for table in ("shown", "largest_members", "ledger", "revisions"):
                 pseudonyms.cover(con, table, table)
             pseudonyms.cover(con, "reviews", "plain_reviews")
         else:

@@ -25,9 +25,10 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """Add all alerts of the lake to the ledger, and make them readable under their published ids.
 
     Make the temporary tables ``shown`` (the alerts without those in a group, each with its published ``alert_id``,
-    its ``case_id``, its ``revision`` and the review that stands, or that it has outgrown), ``cases``, ``ledger`` and
-    ``revisions`` (columns of ``cases``, ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). The ledger
-    keeps every published alert, and the content of each revision.
+    its ``case_id``, its ``revision`` and the review that stands, or that it has outgrown), ``largest_members`` (the
+    largest users of each group), ``cases``, ``ledger`` and ``revisions`` (columns of ``cases``, ``published`` and
+    ``revisions`` in :data:`detection.tables.TABLES`). The ledger keeps every published alert, and the content of each
+    revision.
 
     Args:
         con: Connection to make the tables in.
@@ -57,6 +58,7 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
         join_alerts(con)
         into(con, "shown", "shown", {"indicators": list(REASONS)})
+        into(con, "largest_members", "largest_members")
         state_cases(con)
         for table, file in (("revisions", "revisions"), ("ledger", "published")):
             _keep(con, table, Path(lake.root) / f"{file}.parquet")

@@ -39,6 +39,8 @@ def _alert(about: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:
         changed["reason"] = pseudonyms.end(about["reason"])
     if about.get("reasons"):
         changed["reasons"] = [each | {"evidence": pseudonyms.of(each["evidence"])} for each in about["reasons"]]
+    if about.get("largest"):
+        changed["largest"] = [each | {"user": pseudonyms.of(each["user"])} for each in about["largest"]]
     for review in ("review", "outgrown_review"):
         if said := about.get(review):
             changed[review] = said | {

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from detection.wording import outgrown
+from detection.wording import cause_words, known_size, outgrown
 from privacy.pseudonyms import TOKEN
 from providers import title_of
 
@@ -54,6 +54,16 @@ def _said(name: str, text: str, longest: int) -> str:
     return harmless(name) if TOKEN.fullmatch(text) else f"{harmless(name)}: {harmless(text, longest)}"
 
 
+def _group(about: Mapping[str, Any]) -> list[str]:
+    """Return the common cause of a group and the largest of its users; nothing about a single user."""
+    cause = about.get("cause") if about.get("users", 1) > 1 else None
+    return [f"Common cause: {harmless(cause_words(cause))}."] * bool(cause) + [
+        f"Largest by {each['by']}: {harmless(each['user'])}, {each['files']:,} file{'' if each['files'] == 1 else 's'}, "
+        f"{known_size(each['files'], each['sized_files'], each['bytes'])}"
+        for each in about.get("largest") or []
+    ]
+
+
 def headline(event: str, about: Mapping[str, Any]) -> str:
     """Return the title of a message."""
     match event.partition("."):
@@ -82,6 +92,7 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
             ]
         case "alert" | "case", _, _:
             lines = [harmless(about["sentence"], 800)]
+            lines += _group(about)
             if former := about.get("outgrown_review"):
                 lines.append(f"Not reviewed: {outgrown(former['verdict'], former['revision'])}.")
             reasons = about["reasons"] or []

@@ -32,6 +32,7 @@ TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
     "shown": ("user", "person", "sentence", "reasons", "reviewed_by", "review_note", "outgrown_by", "outgrown_note"),
+    "largest_members": ("user",),
     "revisions": ("user", "sentence"),
     "ledger": ("user", "person", "reason"),
     "reviews": ("user", "person", "reviewed_by", "note"),

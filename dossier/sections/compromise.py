@@ -62,7 +62,7 @@ def _new(place: Place) -> Text:
 
 
 def _users_in_new(places: Sequence[Place]) -> list[Text]:
-    """Describe what is new for the users of an alert storm, by kind of place."""
+    """Describe what is new for the users of a group, by kind of place."""
     users: dict[str, set[str]] = {}
     for place in places:
         users.setdefault(place.dimension, set()).add(place.user)

@@ -2,7 +2,7 @@
 -- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
 -- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
 -- ledger kept. Findings of one case have the same correlation_uid; a closed alert is in none.
--- Reads: revisions, ledger, reviews, shown, scales, case_alerts, evidences.
+-- Reads: revisions, ledger, reviews, shown, largest_names, scales, case_alerts, evidences.
 WITH forms AS (
   SELECT
     r.alert_id, r.revision, r.published_at, r.state, r."user", r.first_window_start, r.last_window_end,
@@ -170,6 +170,11 @@ SELECT
   {
     'user': t."user",
     'users': s.users,
+    'cause': s.cause,
+    'largest_by_score': l.largest_by_score,
+    'largest_by_files': l.largest_by_files,
+    'largest_by_bytes': l.largest_by_bytes,
+    'population': s.population,
     'scope': s.scope,
     'period_start': epoch_us(s.period_start) // 1000,
     'largest_day_files': s.peak_largest_files,
@@ -189,6 +194,7 @@ SELECT
   } AS unmapped
 FROM records t
 LEFT JOIN scaled s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN largest_names l ON l.alert_id = s.alert_id
 LEFT JOIN case_alerts c ON c.alert_id = t.alert_id
 LEFT JOIN evidences e ON e.alert_id = s.alert_id
 WHERE CAST(t.first_window_start AS DATE) = $day

@@ -102,7 +102,7 @@ def test_every_asset_is_explained(specs):
 
 APART = {
     # Publication and reviews: what people were shown is no partition.
-    *("identity", "revisions", "shown", "persons/alerts", "persons/relabelled"),
+    *("identity", "largest_members", "revisions", "shown", "persons/alerts", "persons/relabelled"),
     # What has been imported stays as it was told apart then.
     "normalise/identities",
     # Of the command classify, and of figures in the metadata.

@@ -52,6 +52,7 @@ BESIDE = (
 def findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The findings of the day, each valid by the schema."""
     con.execute("CREATE TABLE plain_alerts AS FROM shown")
+    con.execute('CREATE TABLE IF NOT EXISTS largest_members (alert_id VARCHAR, largest_by VARCHAR, "user" VARCHAR)')
     con.execute("CREATE TABLE case_alerts AS SELECT 'a' AS alert_id, 'of ann' AS case_id")
     con.execute('CREATE VIEW person_uploads AS SELECT *, "user" AS person FROM uploads')
     largest_uploads(con, OPENS.date())
@@ -184,3 +185,33 @@ def test_a_finding_on_a_long_scale_names_its_days():
         "files_uploaded_30d_without_largest_day_mean"
     ]
     assert row == ("month", day - 29 * 24 * HOUR)
+
+
+def test_a_groups_finding_names_its_cause_and_its_largest_users():
+    """Prevents a receiver from learning of a rollout without those of it that should be looked at."""
+    with connect() as con:
+        fill(con, "uploads", [])
+        fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=60)])
+        fill(con, "published", [])
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        fill(con, "reviews", [])
+        shown = {
+            "alert_id": "a",
+            "revision": 1,
+            "user": "(many users of box/Rclone)",
+            "users": 9,
+            "cause": "box/Rclone",
+        }
+        shown |= {"providers": ["box"], "first_window_start": OPENS, "last_window_end": OPENS + 3 * HOUR}
+        fill(con, "shown", [shown], BESIDE)
+        con.execute(
+            "CREATE TABLE largest_members AS SELECT 'a' AS alert_id, "
+            "unnest(['score', 'files', 'bytes']) AS largest_by, unnest(['ann', 'ben', 'ann']) AS \"user\""
+        )
+        [found] = findings(con)
+        [row] = con.execute(
+            "SELECT cause, largest_by_score, largest_by_files, largest_by_bytes FROM alert_rows"
+        ).fetchall()
+    said = found["unmapped"]
+    assert (said["cause"], said["largest_by_score"], said["largest_by_files"]) == ("box/Rclone", "ann", "ben")
+    assert row == ("box/Rclone", "ann", "ben", "ann")
