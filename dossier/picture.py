@@ -69,8 +69,8 @@ class _Span(NamedTuple):
         first: First day drawn.
         start: First day in the alert's colour.
         title: Title.
-        each: What a bar is of, such as ``in three hours``.
-        before: The period before the start, such as ``the 30 days before``.
+        each: What a bar is of, such as ``a day``.
+        before: The period before the start, in words.
         days: How many days that is.
     """
 

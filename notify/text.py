@@ -57,11 +57,12 @@ def _said(name: str, text: str, longest: int) -> str:
 def _group(about: Mapping[str, Any]) -> list[str]:
     """Return the common cause of a group and the largest of its users; nothing about a single user."""
     cause = about.get("cause") if about.get("users", 1) > 1 else None
-    return [f"Common cause: {harmless(cause_words(cause))}."] * bool(cause) + [
-        f"Largest by {each['by']}: {harmless(each['user'])}, {each['files']:,} file{'' if each['files'] == 1 else 's'}, "
-        f"{known_size(each['files'], each['sized_files'], each['bytes'])}"
-        for each in about.get("largest") or []
-    ]
+    lines = [f"Common cause: {harmless(cause_words(cause))}."] if cause else []
+    for each in about.get("largest") or []:
+        files = f"{each['files']:,} file{'' if each['files'] == 1 else 's'}"
+        known = known_size(each["files"], each["sized_files"], each["bytes"])
+        lines.append(f"Largest by {each['by']}: {harmless(each['user'])}, {files}, {known}")
+    return lines
 
 
 def headline(event: str, about: Mapping[str, Any]) -> str:

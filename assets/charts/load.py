@@ -29,7 +29,7 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
 
     Returns:
         A dictionary with population, day, budget, watched_users, allowed, raised (cases that opened on the day, as
-        charged; an alert storm counts once) and balance (the budget balance after the day).
+        charged; a group counts once) and balance (the budget balance after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
     cursor = con.execute(

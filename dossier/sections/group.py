@@ -100,7 +100,7 @@ def allow_group(
     Args:
         alert: The alert.
         evidence: Its evidence.
-        today: The entries end 14 days from this day.
+        today: The entries end two weeks from this day.
         domains: Mail domains of the organisation; empty if they are not configured.
         names: Real names of the users in the evidence, in its order.
         pseudonymized: Whether the evidence has tokens in their place.

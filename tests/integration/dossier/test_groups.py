@@ -112,7 +112,7 @@ def test_names_in_a_group_are_pseudonyms_where_pages_have_them(tmp_path):
     said = text_of(letter.event, pseudonymized(letter, Pseudonyms(KEY)).about)
     assert token in said
     assert "people.example.net" not in said
-    assert "Largest by score: u1@people.example.net, 1 file, 1 kB" in text_of(letter.event, shown)
+    assert "Largest by score: u1@people.example.net, 1 file, 1.0 kB" in text_of(letter.event, shown)
     assert "Common cause: Box, application Rclone." in said
 
 
