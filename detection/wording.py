@@ -85,7 +85,7 @@ class Period(NamedTuple):
 
 _COMPARED = {
     "people": "user-days in the organisation",
-    "newcomers": "user-days of newcomers",
+    "newcomers": "user-days in the organisation",
     "watch_list": "user-days in the organisation",
     "services": "days of the organisation's service accounts",
 }

@@ -30,8 +30,9 @@ before AS (
   GROUP BY population, cause
 ),
 scored AS (
-  SELECT DISTINCT CASE WHEN population = 'services' THEN 'services' ELSE 'people' END AS population, "user", day, cause
+  SELECT DISTINCT population, "user", day, cause
   FROM past_maxima
+  WHERE population <> 'newcomers'
 ),
 shares AS (
   SELECT
