@@ -22,7 +22,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -30,7 +30,7 @@ import numpy as np
 
 from bench.case_folding import REVIEWERS, Alert, fold, reviewed_at
 from bench.detection_peers import PEERS
-from bench.detection_score import Outcome, Register, judge
+from bench.detection_score import Outcome, Register, judge, verdict_on
 from bench.habits import JUDGING, TUNING, seeds_of
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, user_names, write_hours
 from bench.peer_alerts import alerts, calibrate, held_out
@@ -96,33 +96,22 @@ def measure_one(
 ) -> dict[str, Outcome]:
     """Return what each rule comes to in one organisation."""
     hours = Hours.concat(ordinary, *(theft.rows for theft in thefts))
-    by_user: dict[str, list[Theft]] = defaultdict(list)
-    for theft in thefts:
-        for user in theft.users:
-            by_user[user].append(theft)
-
-    def verdict(user: str, begin: datetime, end: datetime) -> str:
-        hit = any(begin < theft.end and end > theft.start for theft in by_user.get(user, ()))
-        return "confirmed" if hit else "benign"
-
+    register = Register(hours, user_names(len(organisation.actor)))
     review = reviewed_at(setting.reviewer)
     judged = [START + timedelta(days=day) for day in range(HISTORY_DAYS, organisation.days)]
     with connect() as con:
         write_hours(con, organisation, hours)
         watched = user_days(con, judged)
         parameters = Parameters(budget=setting.budget)
-        raised = {OURS: play_rules(con, START, judged[0], judged[-1], parameters, review, verdict)}
+        played = play_rules(con, START, judged[0], judged[-1], parameters, review, verdict_on(thefts, register))
+        # Service accounts have a budget of their own.
+        raised = {OURS: [alert for alert in played if alert.population == "people"]}
         if setting.peers:
             raised |= peer_alerts(con, judged, watched, setting.budget)
-    register = Register(hours, user_names(len(organisation.actor)))
     return {
         name: judge(each, fold(each, review), thefts, register, watched, setting.budget)
         for name, each in raised.items()
     }
-
-
-def _of_people(raised: Sequence[Alert]) -> list[Alert]:
-    return [alert for alert in raised if alert.population == "people"]
 
 
 def peer_alerts(

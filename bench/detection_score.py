@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.case_folding import Alert, Case
 from bench.ordinary_hours import START, Hours
+from bench.played import Verdict
 from bench.thefts import Theft
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "first_alert",
     "judge",
     "share",
+    "verdict_on",
     "wilson",
 ]
 
@@ -166,6 +168,20 @@ def first_alert(raised: Iterable[Alert], theft: Theft, register: Register) -> Al
     return min(hits, key=lambda alert: alert.known, default=None)
 
 
+def verdict_on(thefts: Sequence[Theft], register: Register) -> Verdict:
+    """Return what a careful reviewer says of an alert: confirmed where half of what it is about was stolen."""
+    by_user: dict[str, list[Theft]] = defaultdict(list)
+    for theft in thefts:
+        for user in theft.users:
+            by_user[user].append(theft)
+
+    def verdict(user: str, begin: datetime, end: datetime) -> str:
+        looked_at = Alert(user, begin, end, end)
+        return "confirmed" if any(_is_on(looked_at, theft, register) for theft in by_user[user]) else "benign"
+
+    return verdict
+
+
 def _load(opened: Sequence[Alert | Case], true: set[Any], user_days: Mapping[date, int], budget: float) -> Load:
     watched = sum(user_days.values())
     last: dict[str, datetime] = {}
@@ -203,7 +219,7 @@ def judge(
         user_days: Monitored users of the days judged.
         budget: Alerts per 1000 monitored users and day.
     """
-    raised = [alert for alert in raised if not alert.after_review and alert.population == "people"]
+    raised = [alert for alert in raised if not alert.after_review]
     by_user: dict[str, list[Theft]] = defaultdict(list)
     for theft in thefts:
         for user in theft.users:

@@ -18,14 +18,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from bench.case_folding import Alert, fold, reviewed_at
 from bench.detection import DAYS, HISTORY_DAYS, UPHEAVAL_DAY
-from bench.detection_score import Register, first_alert, share
+from bench.detection_score import Register, first_alert, share, verdict_on
 from bench.evasion_ways import SCALES, WAYS, Way
 from bench.habits import KINDS, TUNING
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, stream, user_names, write_hours
@@ -36,7 +36,6 @@ from detection.parameters import Parameters
 
 _TOGETHER = 40
 """Thefts played at once: more would use up the budget, and be hidden by one another."""
-_PRESENT = "present"
 
 
 @dataclass(frozen=True)
@@ -71,24 +70,14 @@ def _commit(organisation: Organisation, cast: Cast, way: Way, scale: float, rng:
 def _play(
     organisation: Organisation, hours: Hours, thefts: Sequence[Theft], budget: float, reviewer: str
 ) -> Iterator[tuple[Theft, Alert | None, bool]]:
-    by_user: dict[str, list[Theft]] = defaultdict(list)
-    for theft in thefts:
-        for user in theft.users:
-            by_user[user].append(theft)
     whole = Hours.concat(hours, *(theft.rows for theft in thefts))
     register = Register(whole, user_names(len(organisation.actor)))
-
-    def verdict(user: str, begin: datetime, end: datetime) -> str:
-        looked_at = Alert(user, begin, end, end)
-        hit = any(first_alert([looked_at], theft, register) for theft in by_user.get(user, ()))
-        return "confirmed" if hit else "benign"
-
     review = reviewed_at(reviewer)
     judged = START + timedelta(days=HISTORY_DAYS)
     last = START + timedelta(days=DAYS - 1)
     with connect() as con:
         write_hours(con, organisation, whole)
-        raised = play_rules(con, START, judged, last, Parameters(budget=budget), review, verdict)
+        raised = play_rules(con, START, judged, last, Parameters(budget=budget), review, verdict_on(thefts, register))
     opened = {(case.user, case.known) for case in fold(raised, review)}
     for theft in thefts:
         on_user = [alert for alert in raised if alert.user in theft.users]
