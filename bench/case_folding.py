@@ -32,6 +32,7 @@ class Alert:
         scale: Time over which the user was added up.
         metric: What it is about: files, bytes, or empty for either.
         population: People or services.
+        group: Cause that the user has in common with others, whose alert names this one; empty for an alert of its own.
         after_review: Whether this is what came to an alert after its review; it is no alert of its own.
     """
 
@@ -43,7 +44,13 @@ class Alert:
     scale: str = "3 hours"
     metric: str = ""
     population: str = "people"
+    group: str = ""
     after_review: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Return whose case it is: the group's, or the user's."""
+        return self.group or self.user
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ class Case:
     """A person's alerts as one matter.
 
     Attributes:
-        user: Person.
+        user: Person, or cause of a group.
         begin: Start of the first alert's first window.
         end: End of the last alert's last window.
         known: When the first alert was known.
@@ -78,9 +85,9 @@ Review = Callable[[str, datetime], datetime | None]
 def fold(alerts: Iterable[Alert], review: Review) -> list[Case]:
     """Return the cases of alerts, by user and time."""
     cases: list[Case] = []
-    for alert in sorted(alerts, key=lambda each: (each.user, each.known, each.begin)):
+    for alert in sorted(alerts, key=lambda each: (each.subject, each.known, each.begin)):
         last = cases[-1] if cases else None
-        if last and last.user == alert.user and alert.known < last.closes:
+        if last and last.user == alert.subject and alert.known < last.closes:
             escalates = alert.excess - last.excess > _ESCALATES
             cases[-1] = replace(
                 last,
@@ -90,9 +97,9 @@ def fold(alerts: Iterable[Alert], review: Review) -> list[Case]:
             )
         else:
             closes = alert.known + _LONGEST
-            seen = review(alert.user, alert.known)
+            seen = review(alert.subject, alert.known)
             closes = min(closes, seen) if seen else closes
-            cases.append(Case(alert.user, alert.begin, alert.end, alert.known, closes, alert.excess))
+            cases.append(Case(alert.subject, alert.begin, alert.end, alert.known, closes, alert.excess))
     return cases
 
 

@@ -1,6 +1,6 @@
 """Measurement of the detector on made-up organisations that do not flatter it.
 
-Organisations of several kinds are made by seed, without events: 60 days of history, then 90 days that are judged, with
+Organisations of several kinds are made by seed, without events: 100 days of history, then 90 days that are judged, with
 thefts of many classes in them. Days are played in order, alerts feed back, and a reviewer reads them, late or never. By
 rule it says the target, what was realised, the fullest week against its allowance, recall by class and by speed of the
 theft, precision, and repeats: alerts on a user who had one in the 30 days before; each by alert and by case.
@@ -9,7 +9,7 @@ An upheaval (``--upheaval rollout``, ``migration``, ``joiners``, ``month_end``, 
 organisations and thefts, with it and without, the thefts in the 15 days after it.
 
 Choose rules with ``--purpose tuning``, and judge what was chosen with ``--purpose judging``: kinds and seeds differ
-(:mod:`bench.habits`). An organisation takes about 25 seconds of one core, hardly more with 5000 people than with 300.
+(:mod:`bench.habits`). An organisation takes about 30 seconds of one core, hardly more with 5000 people than with 300.
 
 Run: ``python -m bench.detection [--purpose tuning] [--organisations 3] [--people 1500] [--budget 2]
 [--reviewer present] [--upheaval NAME] [--peers] [--json]``
@@ -39,10 +39,11 @@ from bench.thefts import MANNERS, Theft, plan_thefts
 from bench.upheavals import AFTER_DAYS, UPHEAVALS, upset
 from detection.parameters import Parameters
 
-DAYS = 150
-HISTORY_DAYS = 60
-"""Days before those that are judged: what a time scale of 30 days needs to look back on 30 of itself."""
-UPHEAVAL_DAY = 77
+DAYS = 190
+HISTORY_DAYS = 100
+"""Days before those judged: a time scale of 30 days looks back on 30 of itself, and is calibrated on as many."""
+UPHEAVAL_DAY = 119
+"""First day of an upheaval, a Monday."""
 OURS = "uploadwatch"
 HELD_OUT = "budget, held out"
 HINDSIGHT = "budget, in hindsight"

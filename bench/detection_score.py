@@ -225,7 +225,7 @@ def judge(
         for user in theft.users:
             by_user[user].append(theft)
     true_alerts = {alert for alert in raised for theft in by_user[alert.user] if _is_on(alert, theft, register)}
-    known = {(alert.user, alert.known) for alert in true_alerts}
+    known = {(alert.subject, alert.known) for alert in true_alerts}
     true_cases = {
         case for case in cases if any(user == case.user and case.known <= at <= case.closes for user, at in known)
     }

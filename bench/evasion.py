@@ -82,7 +82,7 @@ def _play(
     for theft in thefts:
         on_user = [alert for alert in raised if alert.user in theft.users]
         found = first_alert((alert for alert in on_user if not alert.after_review), theft, register)
-        cases = [alert for alert in on_user if (alert.user, alert.known) in opened]
+        cases = [alert for alert in on_user if (alert.subject, alert.known) in opened]
         yield theft, found, first_alert(cases, theft, register) is not None
 
 

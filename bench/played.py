@@ -111,7 +111,7 @@ def _alerts(
     for user, opening, begin, end, excess, scale, metric, population in rows:
         at = reviewed.get((user, opening))
         key = (user, opening, at is not None and begin >= at)
-        now = Alert(user, begin, end, end, excess, scale, metric, population, key[2])
+        now = Alert(user, begin, end, end, excess, scale, metric, population, after_review=key[2])
         last = raised.get(key)
         if last:
             top = max(last, now, key=lambda each: each.excess)
