@@ -30,6 +30,7 @@ import numpy as np
 
 from bench.case_folding import REVIEWERS, Alert, fold, reviewed_at
 from bench.detection_peers import PEERS
+from bench.detection_report import markdown, report
 from bench.detection_score import Outcome, Register, judge, verdict_on
 from bench.habits import JUDGING, TUNING, seeds_of
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, user_names, write_hours
@@ -171,43 +172,6 @@ def measure(organisations: Sequence[tuple[str, int]], setting: Setting) -> dict[
     }
 
 
-def _percent(part: Mapping[str, Any]) -> str:
-    return "none" if part["share"] is None else f"{part['share']:.2f} ({part['low']:.2f}-{part['high']:.2f})"
-
-
-def report(result: Mapping[str, Any]) -> str:
-    """Format the result: a line per rule by alert and by case, then recall by class and by speed, a column per rule."""
-    rules = result["rules"]
-    lines = [
-        f"{len(result['organisations'])} organisations of {result['people']} people, {result['judged_days']} days "
-        f"judged, reviewer {result['reviewer']}; target {result['target_per_1000']:g} per 1000 monitored users and "
-        "day.",
-        "Worst week: the fullest week against its allowance, median of the organisations (most). Brackets: 95 %.\n",
-        f"{'':4}{'rule':42}{'by':7}{'opened':>7}{'realised':>20}{'worst week':>15}{'precision':>17}{'repeats':>17}"
-        f"{'recall':>17}",
-    ]
-    for number, (name, rule) in enumerate(rules.items(), start=1):
-        for by in ("alerts", "cases") if name.startswith(OURS) else ("alerts",):
-            load = rule[by]
-            low, high = load["realised_range"]
-            head = f"{number:2}  {name:42}" if by == "alerts" else " " * 46
-            lines.append(
-                f"{head}{by:7}{load['opened']:7}"
-                f"{load['realised_per_1000']:7.2f} ({low:5.2f}-{high:5.2f})"
-                f"{load['worst_week']:7.1f} ({load['worst_week_of_all']:5.1f})"
-                f"{_percent(load['precision']):>17}{_percent(load['repeats']):>17}"
-                f"{_percent(rule['recall']['all']) if by == 'alerts' else '':>17}"
-            )
-    for title, key in (("recall by class", "by_class"), ("recall by speed", "by_speed")):
-        lines.append(f"\n{title:24}{'of':>5}" + "".join(f"{number:>7}" for number in range(1, len(rules) + 1)))
-        first = next(iter(rules.values()))["recall"][key]
-        for row, wanted in first.items():
-            cells = "".join(f"{rule['recall'][key][row]['share']:7.2f}" for rule in rules.values())
-            lines.append(f"{row:24}{wanted['of']:5}{cells}")
-    lines += [f"{name} is left out: {reason}" for name, reason in result["left_out"].items() if result["peers"]]
-    return "\n".join(lines)
-
-
 def organisations_for(purpose: str, number: int) -> Iterator[tuple[str, int]]:
     """Return kinds and seeds: each kind of the purpose in turn, with another seed each time."""
     kinds = TUNING if purpose == "tuning" else JUDGING
@@ -227,6 +191,7 @@ def main() -> None:
     parser.add_argument("--density", type=float, default=0.5, help="thefts as a share of the alerts allowed at 2")
     parser.add_argument("--upheaval", choices=UPHEAVALS, default="", help="run with and without it")
     parser.add_argument("--peers", action="store_true", help="other products' rules beside it")
+    parser.add_argument("--markdown", action="store_true", help="print tables for the documentation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     chosen = list(organisations_for(options.purpose, options.organisations))
@@ -236,7 +201,7 @@ def main() -> None:
         options.people, options.budget, options.reviewer, options.density, options.upheaval, options.peers
     )
     result = measure(chosen, setting)
-    print(json.dumps(result) if options.json else report(result))
+    print(json.dumps(result) if options.json else markdown(result) if options.markdown else report(result))
 
 
 if __name__ == "__main__":

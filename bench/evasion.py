@@ -189,6 +189,23 @@ def report(result: Mapping[str, Any], *, sizes: bool = False) -> str:
     return "\n".join(lines)
 
 
+def markdown(result: Mapping[str, Any]) -> str:
+    """Format the result for the documentation: a line per way."""
+    lines = [
+        "| | way | found of all sizes | the usual size: after hours | lost by then | largest size that passes |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for name, way in result["ways"].items():
+        rows = way["sizes"]
+        [usual] = [row for row in rows if row["scale"] == 1]
+        found, tried = (sum(row["found"][key] for row in rows) for key in ("hits", "of"))
+        lines.append(
+            f"| {way['case']} | {name}: {way['what']} | {found} of {tried} | {_when(usual)} | {_size(usual['loss'])} | "
+            f"{_size(way['passes'])} |"
+        )
+    return "\n".join(lines)
+
+
 def _when(row: Mapping[str, Any]) -> str:
     return "silent" if row["hours"] is None else f"{row['hours']:.1f}"
 
@@ -219,11 +236,15 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=2.0, help="alerts per 1000 monitored users and day")
     parser.add_argument("--ways", default="", help="names or cases, with commas between them; empty for all")
     parser.add_argument("--sizes", action="store_true", help="print a line for each size, too")
+    parser.add_argument("--markdown", action="store_true", help="print a table for the documentation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     names = [name.strip() for name in options.ways.split(",") if name.strip()]
     result = measure(options.seed, options.organisations, options.kind, options.people, options.budget, names)
-    print(json.dumps(result) if options.json else report(result, sizes=options.sizes))
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print(markdown(result) if options.markdown else report(result, sizes=options.sizes))
 
 
 if __name__ == "__main__":
