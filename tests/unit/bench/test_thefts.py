@@ -7,12 +7,12 @@ from datetime import datetime, time, timedelta
 import numpy as np
 import pytest
 
-from bench.detection import DAYS, HISTORY_DAYS, UPHEAVAL_DAY
+from bench.detection import DAYS, HISTORY_DAYS, UPHEAVAL_DAY, Setting, prepare
 from bench.evasion_ways import SCALES, WAYS, Way
 from bench.ordinary_hours import START, Hours, make_organisation, user_names, write_hours
 from bench.played import connect
 from bench.thefts import FLOOR_BYTES, FLOOR_FILES, MANNERS, Cast, commit, doing, plan_thefts
-from bench.upheavals import UPHEAVALS, upset
+from bench.upheavals import AFTER_DAYS, UPHEAVALS, upset
 
 EPOCH = datetime.combine(START, time())
 ORGANISATION = make_organisation("agency", 5, 300, DAYS)
@@ -100,6 +100,20 @@ def test_an_upheaval_leaves_thieves_alone(name: str) -> None:
 
     was, now = during(ORGANISATION.hours), during(changed)
     assert max(was / now, now / was) > 1.2
+
+
+@pytest.mark.parametrize("name", UPHEAVALS)
+def test_thefts_follow_an_upheaval(name: str) -> None:
+    """Prevents thefts that an upheaval could not have hidden, and those so long that most of them is far from it."""
+    organisation, thefts = prepare("office", 1, Setting(people=300, upheaval=name))
+    over = EPOCH + timedelta(days=UPHEAVAL_DAY + UPHEAVALS[name].days)
+    assert thefts
+    for theft in thefts:
+        assert over <= theft.start < over + timedelta(days=AFTER_DAYS + 1)
+        assert theft.end - theft.start < timedelta(days=2)
+    again = prepare("office", 1, Setting(people=300, upheaval=name, reviewer="absent", budget=5))[1]
+    assert [theft.users for theft in again] == [theft.users for theft in thefts]
+    assert organisation.days == DAYS
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=lambda way: way.name)
