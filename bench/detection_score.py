@@ -29,6 +29,7 @@ __all__ = [
 
 _Z95 = 1.959964
 _REPEAT = timedelta(days=30)
+_LONG = timedelta(days=2)
 _EPOCH = datetime.combine(START, time())
 _WEEK = 7
 
@@ -147,17 +148,19 @@ def _hours(moment: datetime) -> float:
 
 
 def _is_on(alert: Alert | Case, theft: Theft, register: Register) -> bool:
-    """Return whether half of the files or bytes that the alert is about were stolen.
+    """Return whether half of the files or bytes that the alert is about were stolen; a quarter if it is about days.
 
-    Time alone does not do: in a month of dripping many a thief has an alert for honest work.
+    Time alone does not do: in a month of dripping many a thief has an alert for honest work. The longer a time, the
+    more of that is in it.
     """
     if alert.user not in theft.users or alert.begin >= theft.end or alert.end <= theft.start:
         return False
     inside = theft.stolen & (theft.rows.hour >= _hours(alert.begin)) & (theft.rows.hour < _hours(alert.end))
     inside &= theft.rows.person == int(alert.user.removeprefix("user"))
     files, size = register.uploaded(alert.user, alert.begin, alert.end)
-    of_files = 2 * theft.rows.files[inside].sum() >= max(files, 1)
-    of_bytes = 2 * theft.rows.bytes[inside].sum() >= max(size, 1)
+    times = 2 if alert.end - alert.begin < _LONG else 4
+    of_files = times * theft.rows.files[inside].sum() >= max(files, 1)
+    of_bytes = times * theft.rows.bytes[inside].sum() >= max(size, 1)
     metric = getattr(alert, "metric", "")
     return bool(of_files if metric == "files" else of_bytes if metric == "bytes" else of_files or of_bytes)
 
