@@ -106,7 +106,7 @@ def budget(raised: int, allowed: float) -> Build:
     return build
 
 
-def flood(lake: MadeLake) -> None:
+def group(lake: MadeLake) -> None:
     budget(0, 9)(lake)
     folded = [{"population": "people", "users": 1, "folded_into": "f"}] * 40
     lake.write("alerts", [{"population": "people", "users": 40}, *folded], TODAY - 5 * DAY)
@@ -120,7 +120,7 @@ def allowed_until(expires: str) -> Build:
         start = datetime(2026, 3, 10, 9)
         who = {"user": "ann@example.com", "population": "people"}
         lake.write("detections", [{"scope": "box", **who, "window_start": start, "window_end": start + 3 * HOUR}])
-        lake.write("user_hours", [{"provider": "box", **who, "hour": start, "files": 900}])
+        lake.write("user_hours", [{"provider": "box", **who, "actor_class": "person", "hour": start, "files": 900}])
 
     return build
 
@@ -293,7 +293,7 @@ CASES: list[tuple[str, Build, str, str]] = [
     ("budget_realised", budget(1, 9), "warn", "people: actual 1 alerts"),
     ("budget_realised", budget(4, 0.9), "ok", "people: actual 4 alerts in 10 days, target 1.0"),
     # An alert storm is one alert to read, and one of the budget.
-    ("budget_realised", flood, "warn", "people: actual 1 alerts"),
+    ("budget_realised", group, "warn", "people: actual 1 alerts"),
     ("allow_list", allowed_until("2026-03-10"), "ok", "0 windows of the last 14 days"),
     (
         "allow_list",
