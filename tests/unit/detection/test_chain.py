@@ -145,7 +145,7 @@ def test_nobody_there_raises_nothing():
 
 
 def baselines_of(rows: Sequence[Hour], detected: Sequence[tuple[str, datetime]] = ()) -> list[tuple[object, ...]]:
-    """The baselines and recent sums of the day after the last, where windows of these users and starts were detected."""
+    """Baselines and recent sums of the day after the last, where windows of these users and starts were detected."""
     with connect(threads=1) as con:
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
