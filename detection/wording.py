@@ -239,6 +239,6 @@ def group_sentence(g: Group) -> str:
     common = "; ".join(map(_share, g.common)) or "no provider, app, country or extension"
     return (
         f"On {g.day}, {g.users:,} users each uploaded so much with the same application that an alert would have "
-        f"opened, where {g.usual_users:,.1f} a day are usual: together {_amount(g.files, g.sized_files, g.bytes, g.saves)} to "
-        f"{_where(g.providers)}. In common: {common}."
+        f"opened, where {g.usual_users:,.1f} a day are usual: together "
+        f"{_amount(g.files, g.sized_files, g.bytes, g.saves)} to {_where(g.providers)}. In common: {common}."
     )

@@ -58,7 +58,7 @@ _DESCRIPTIONS = {
         "it: without what an alert reported already, or the allow-list allows."
     ),
     "period_sums": (
-        "The sums of the long scales up to the day, for each user with uploads on it. Of these a baseline on that scale "
+        "The sums of the long scales up to the day, for each user with uploads on it. Of these a baseline on a scale "
         "is made a week or a month later."
     ),
     "causes": (

@@ -240,11 +240,14 @@ def test_order_and_pieces_of_hours_change_no_long_sum(rows: list[Hour], halved: 
     """Prevents sums that depend on the order in which hours were written, or on how they were split."""
     pieces = [
         piece
-        for n, (*who, files, size) in enumerate(rows)
+        for n, (provider, user, population, hour, files, size) in enumerate(rows)
         for piece in (
-            [(*who, files // 2, size and size // 2), (*who, files - files // 2, size and size - size // 2)]
+            [
+                (provider, user, population, hour, files // 2, size and size // 2),
+                (provider, user, population, hour, files - files // 2, size and size - size // 2),
+            ]
             if n in halved
-            else [(*who, files, size)]
+            else [(provider, user, population, hour, files, size)]
         )
     ]
     assert sums_of(pieces) == sums_of(SOME)
