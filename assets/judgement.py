@@ -4,7 +4,7 @@ One asset function for all, since a day's baselines leave out what was detected 
 chain, and each goes through all steps before the next begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 
@@ -113,12 +113,15 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
-        before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
-        before = lake.digest(["causes"], cause_days(day), before, watched_persons(day - DAY))
-        before = lake.digest(["scores"], score_days(day), before)
-        joined = lake.digest(["detections"], case_days(day, parameters), before)
-        past_days = past(day, parameters)
-        return lake.digest(["baselines"], past_days, rules("thresholds", detector), joined)
+        read = {
+            "thresholds": charged_days(day),
+            "causes": cause_days(day),
+            "scores": score_days(day),
+            "detections": case_days(day, parameters),
+            "baselines": past(day, parameters),
+        }
+        watched = watched_persons(day - DAY)
+        return _digest(lake, read, rules("thresholds", detector), str(began()), reviews_digest(lake, day), watched)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
@@ -135,11 +138,10 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         calibrate(con, day, parameters, listed)
 
     def detected_from(day: date) -> str:
-        judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        judged = lake.digest(["causes"], cause_days(day), judged, watched_persons(day))
+        judged = {"thresholds": [day], "baselines": [day], "scores": [*score_days(day), day], "causes": cause_days(day)}
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
-        return lake.digest(["scores"], score_days(day), rules("detections", detector), judged, str(watched), stored)
+        return _digest(lake, judged, rules("detections", detector), str(watched), stored, watched_persons(day))
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
@@ -157,6 +159,11 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         Step({"thresholds": "thresholds"}, calibrated_from, thresholds),
         Step({"detections": "detections", "causes": "causes", "evaluations": "evaluations"}, detected_from, detections),
     ]
+
+
+def _digest(lake: Lake, read: Mapping[str, Sequence[date]], *more: str) -> str:
+    """Return a digest of the days of several tables, and of texts."""
+    return lake.digest([], [], *(lake.digest([table], days) for table, days in read.items()), *more)
 
 
 def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:

@@ -15,7 +15,7 @@ from assets.checks.catalogue import CATALOGUE
 from assets.core.descriptions import described
 from detection.parameters import Parameters
 from detection.rule import RULE
-from detection.wording import FLOOD, Window, sentence, variation
+from detection.wording import COMMON_CAUSE, Window, sentence, variation
 from notify.settings import SEVERITIES
 from notify.text import headline
 from tests.support.memory import connect
@@ -56,7 +56,7 @@ def main() -> None:
     output = {
         "parameters": Parameters().model_dump(),
         "sentence": sentence(window),
-        "names": [shown.name, variation(suspicious=True).name, FLOOD.name],
+        "names": [shown.name, variation(suspicious=True).name, COMMON_CAUSE.name],
         "headline": headline("case.opened", {"name": shown.name, "severity": shown.severity}),
         "severities": SEVERITIES,
         "scored": scored(["box"], halves),
