@@ -40,7 +40,7 @@ def parse_budget(text: str) -> Budget:
         value = 0.0
     if not 0 < value <= _MOST:
         raise ValueError(
-            f"{text!r}: give cases per 1000 users and day, such as 2, or cases a week in all, such as 10/week; above 0 and "
-            f"at most {_MOST:g}"
+            f"{text!r}: give cases per 1000 users and day, such as 2, or cases a week in all, such as 10/week; above 0 "
+            f"and at most {_MOST:g}"
         )
     return Budget(per_week=value) if weekly else Budget(value)
