@@ -4,7 +4,7 @@ One asset function for all, since a day's baselines leave out what was detected 
 chain, and each goes through all steps before the next begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 
@@ -61,33 +61,38 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     return _asset
 
 
+class _Lists:
+    """Operator's lists as they are at the start of a run, and digests of what they mean on a day."""
+
+    def __init__(self, detector: Detector, people: People) -> None:
+        self.entries, self.listed = detector.entries(), detector.listed()
+        self._named = cache(lambda name, first_only: people.named(name, first_only=first_only))
+
+    def allowed(self, day: date) -> str:
+        """Return a digest of the allow-list; empty where no entry applies."""
+        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
+        found = digest(self.entries, day)
+        return found and f"{found}{[self._named(entry.user, True) for entry in self.entries]}"
+
+    def watched(self, day: date) -> str:
+        """Return the persons on the risk list as a text; empty where there are none."""
+        names = listed_on(self.listed, day)
+        return str([self._named(name, False) for name in names]) if names else ""
+
+
 def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: People) -> list[Step]:
-    parameters, entries = detector.parameters, detector.entries()
+    parameters = detector.parameters
+    lists = _Lists(detector, people)
 
     @cache
     def began() -> dict[str, date]:
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
         return first_days(lake, providers)
 
-    @cache
-    def meant() -> str:
-        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
-        return str([people.named(entry.user, first_only=True) for entry in entries])
-
-    @cache
-    def allowed(day: date) -> str:
-        found = digest(entries, day)
-        return found and f"{found}{meant()}"
-
-    listed = detector.listed()
-
-    @cache
-    def watched_persons(day: date) -> str:
-        names = listed_on(listed, day)
-        return str([people.named(name, first_only=False) for name in names]) if names else ""
+    entries, listed = lists.entries, lists.listed
 
     def learned_from(day: date) -> str:
-        before = lake.digest(["period_sums"], period_days(day), str(began()), allowed(day))
+        before = lake.digest(["period_sums"], period_days(day), str(began()), lists.allowed(day))
         tables = ["user_hours", "detections"]
         return lake.digest(tables, past(day, parameters), rules("baselines", detector), before)
 
@@ -102,7 +107,7 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
     def scored_from(day: date) -> str:
         sums = lake.digest(["baselines", "recent_sums"], [day])
         hours = [day, day + DAY]
-        return lake.digest(["user_hours"], hours, rules("scores", detector), sums, str(began()), allowed(day))
+        return lake.digest(["user_hours"], hours, rules("scores", detector), sums, str(began()), lists.allowed(day))
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
@@ -113,12 +118,15 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
-        before = lake.digest(["thresholds"], charged_days(day), str(began()), reviews_digest(lake, day))
-        before = lake.digest(["causes"], cause_days(day), before, watched_persons(day - DAY))
-        before = lake.digest(["scores"], score_days(day), before)
-        joined = lake.digest(["detections"], case_days(day, parameters), before)
-        past_days = past(day, parameters)
-        return lake.digest(["baselines"], past_days, rules("thresholds", detector), joined)
+        read = {
+            "thresholds": charged_days(day),
+            "causes": cause_days(day),
+            "scores": score_days(day),
+            "detections": case_days(day, parameters),
+            "baselines": past(day, parameters),
+        }
+        watched = lists.watched(day - DAY)
+        return _digest(lake, read, rules("thresholds", detector), str(began()), reviews_digest(lake, day), watched)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
@@ -135,11 +143,10 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         calibrate(con, day, parameters, listed)
 
     def detected_from(day: date) -> str:
-        judged = lake.digest(["scores", "thresholds", "baselines"], [day])
-        judged = lake.digest(["causes"], cause_days(day), judged, watched_persons(day))
+        judged = {"thresholds": [day], "baselines": [day], "scores": [*score_days(day), day], "causes": cause_days(day)}
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
-        return lake.digest(["scores"], score_days(day), rules("detections", detector), judged, str(watched), stored)
+        return _digest(lake, judged, rules("detections", detector), str(watched), stored, lists.watched(day))
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
@@ -157,6 +164,11 @@ def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: Peo
         Step({"thresholds": "thresholds"}, calibrated_from, thresholds),
         Step({"detections": "detections", "causes": "causes", "evaluations": "evaluations"}, detected_from, detections),
     ]
+
+
+def _digest(lake: Lake, read: Mapping[str, Sequence[date]], *more: str) -> str:
+    """Return a digest of the days of several tables, and of texts."""
+    return lake.digest([], [], *(lake.digest([table], days) for table, days in read.items()), *more)
 
 
 def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:

@@ -1,6 +1,6 @@
 """Measurement of the detector on made-up organisations that do not flatter it.
 
-Organisations of several kinds are made by seed, without events: 60 days of history, then 90 days that are judged, with
+Organisations of several kinds are made by seed, without events: 100 days of history, then 90 days that are judged, with
 thefts of many classes in them. Days are played in order, alerts feed back, and a reviewer reads them, late or never. By
 rule it says the target, what was realised, the fullest week against its allowance, recall by class and by speed of the
 theft, precision, and repeats: alerts on a user who had one in the 30 days before; each by alert and by case.
@@ -9,7 +9,7 @@ An upheaval (``--upheaval rollout``, ``migration``, ``joiners``, ``month_end``, 
 organisations and thefts, with it and without, the thefts in the 15 days after it.
 
 Choose rules with ``--purpose tuning``, and judge what was chosen with ``--purpose judging``: kinds and seeds differ
-(:mod:`bench.habits`). An organisation takes about 25 seconds of one core, hardly more with 5000 people than with 300.
+(:mod:`bench.habits`). An organisation takes about 30 seconds of one core, hardly more with 5000 people than with 300.
 
 Run: ``python -m bench.detection [--purpose tuning] [--organisations 3] [--people 1500] [--budget 2]
 [--reviewer present] [--upheaval NAME] [--peers] [--json]``
@@ -22,7 +22,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -30,7 +30,8 @@ import numpy as np
 
 from bench.case_folding import REVIEWERS, Alert, fold, reviewed_at
 from bench.detection_peers import PEERS
-from bench.detection_score import Outcome, Register, judge
+from bench.detection_report import markdown, report
+from bench.detection_score import Outcome, Register, judge, verdict_on
 from bench.habits import JUDGING, TUNING, seeds_of
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, user_names, write_hours
 from bench.peer_alerts import alerts, calibrate, held_out
@@ -41,8 +42,9 @@ from detection.parameters import Parameters
 
 DAYS = 190
 HISTORY_DAYS = 100
-"""Days before those that are judged: a time scale of 30 days looks back on 30 of itself, and is calibrated on as many."""
-UPHEAVAL_DAY = 117
+"""Days before those judged: a time scale of 30 days looks back on 30 of itself, and is calibrated on as many."""
+UPHEAVAL_DAY = 119
+"""First day of an upheaval, a Monday."""
 OURS = "uploadwatch"
 HELD_OUT = "budget, held out"
 HINDSIGHT = "budget, in hindsight"
@@ -96,33 +98,22 @@ def measure_one(
 ) -> dict[str, Outcome]:
     """Return what each rule comes to in one organisation."""
     hours = Hours.concat(ordinary, *(theft.rows for theft in thefts))
-    by_user: dict[str, list[Theft]] = defaultdict(list)
-    for theft in thefts:
-        for user in theft.users:
-            by_user[user].append(theft)
-
-    def verdict(user: str, begin: datetime, end: datetime) -> str:
-        hit = any(begin < theft.end and end > theft.start for theft in by_user.get(user, ()))
-        return "confirmed" if hit else "benign"
-
+    register = Register(hours, user_names(len(organisation.actor)))
     review = reviewed_at(setting.reviewer)
     judged = [START + timedelta(days=day) for day in range(HISTORY_DAYS, organisation.days)]
     with connect() as con:
         write_hours(con, organisation, hours)
         watched = user_days(con, judged)
         parameters = Parameters(budget=setting.budget)
-        raised = {OURS: play_rules(con, START, judged[0], judged[-1], parameters, review, verdict)}
+        played = play_rules(con, START, judged[0], judged[-1], parameters, review, verdict_on(thefts, register))
+        # Service accounts have a budget of their own.
+        raised = {OURS: [alert for alert in played if alert.population == "people"]}
         if setting.peers:
             raised |= peer_alerts(con, judged, watched, setting.budget)
-    register = Register(hours, user_names(len(organisation.actor)))
     return {
         name: judge(each, fold(each, review), thefts, register, watched, setting.budget)
         for name, each in raised.items()
     }
-
-
-def _of_people(raised: Sequence[Alert]) -> list[Alert]:
-    return [alert for alert in raised if alert.population == "people"]
 
 
 def peer_alerts(
@@ -181,43 +172,6 @@ def measure(organisations: Sequence[tuple[str, int]], setting: Setting) -> dict[
     }
 
 
-def _percent(part: Mapping[str, Any]) -> str:
-    return "none" if part["share"] is None else f"{part['share']:.2f} ({part['low']:.2f}-{part['high']:.2f})"
-
-
-def report(result: Mapping[str, Any]) -> str:
-    """Format the result: a line per rule by alert and by case, then recall by class and by speed, a column per rule."""
-    rules = result["rules"]
-    lines = [
-        f"{len(result['organisations'])} organisations of {result['people']} people, {result['judged_days']} days "
-        f"judged, reviewer {result['reviewer']}; target {result['target_per_1000']:g} per 1000 monitored users and "
-        "day.",
-        "Worst week: the fullest week against its allowance, median of the organisations (most). Brackets: 95 %.\n",
-        f"{'':4}{'rule':42}{'by':7}{'opened':>7}{'realised':>20}{'worst week':>15}{'precision':>17}{'repeats':>17}"
-        f"{'recall':>17}",
-    ]
-    for number, (name, rule) in enumerate(rules.items(), start=1):
-        for by in ("alerts", "cases") if name.startswith(OURS) else ("alerts",):
-            load = rule[by]
-            low, high = load["realised_range"]
-            head = f"{number:2}  {name:42}" if by == "alerts" else " " * 46
-            lines.append(
-                f"{head}{by:7}{load['opened']:7}"
-                f"{load['realised_per_1000']:7.2f} ({low:5.2f}-{high:5.2f})"
-                f"{load['worst_week']:7.1f} ({load['worst_week_of_all']:5.1f})"
-                f"{_percent(load['precision']):>17}{_percent(load['repeats']):>17}"
-                f"{_percent(rule['recall']['all']) if by == 'alerts' else '':>17}"
-            )
-    for title, key in (("recall by class", "by_class"), ("recall by speed", "by_speed")):
-        lines.append(f"\n{title:24}{'of':>5}" + "".join(f"{number:>7}" for number in range(1, len(rules) + 1)))
-        first = next(iter(rules.values()))["recall"][key]
-        for row, wanted in first.items():
-            cells = "".join(f"{rule['recall'][key][row]['share']:7.2f}" for rule in rules.values())
-            lines.append(f"{row:24}{wanted['of']:5}{cells}")
-    lines += [f"{name} is left out: {reason}" for name, reason in result["left_out"].items() if result["peers"]]
-    return "\n".join(lines)
-
-
 def organisations_for(purpose: str, number: int) -> Iterator[tuple[str, int]]:
     """Return kinds and seeds: each kind of the purpose in turn, with another seed each time."""
     kinds = TUNING if purpose == "tuning" else JUDGING
@@ -237,6 +191,7 @@ def main() -> None:
     parser.add_argument("--density", type=float, default=0.5, help="thefts as a share of the alerts allowed at 2")
     parser.add_argument("--upheaval", choices=UPHEAVALS, default="", help="run with and without it")
     parser.add_argument("--peers", action="store_true", help="other products' rules beside it")
+    parser.add_argument("--markdown", action="store_true", help="print tables for the documentation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     chosen = list(organisations_for(options.purpose, options.organisations))
@@ -246,7 +201,7 @@ def main() -> None:
         options.people, options.budget, options.reviewer, options.density, options.upheaval, options.peers
     )
     result = measure(chosen, setting)
-    print(json.dumps(result) if options.json else report(result))
+    print(json.dumps(result) if options.json else markdown(result) if options.markdown else report(result))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import numpy as np
 
 from bench.case_folding import Alert, Case
 from bench.ordinary_hours import START, Hours
+from bench.played import Verdict
 from bench.thefts import Theft
 
 __all__ = [
@@ -22,11 +23,13 @@ __all__ = [
     "first_alert",
     "judge",
     "share",
+    "verdict_on",
     "wilson",
 ]
 
 _Z95 = 1.959964
 _REPEAT = timedelta(days=30)
+_LONG = timedelta(days=2)
 _EPOCH = datetime.combine(START, time())
 _WEEK = 7
 
@@ -145,17 +148,19 @@ def _hours(moment: datetime) -> float:
 
 
 def _is_on(alert: Alert | Case, theft: Theft, register: Register) -> bool:
-    """Return whether half of the files or bytes that the alert is about were stolen.
+    """Return whether half of the files or bytes that the alert is about were stolen; a quarter if it is about days.
 
-    Time alone does not do: in a month of dripping many a thief has an alert for honest work.
+    Time alone does not do: in a month of dripping many a thief has an alert for honest work. The longer a time, the
+    more of that is in it.
     """
     if alert.user not in theft.users or alert.begin >= theft.end or alert.end <= theft.start:
         return False
     inside = theft.stolen & (theft.rows.hour >= _hours(alert.begin)) & (theft.rows.hour < _hours(alert.end))
     inside &= theft.rows.person == int(alert.user.removeprefix("user"))
     files, size = register.uploaded(alert.user, alert.begin, alert.end)
-    of_files = 2 * theft.rows.files[inside].sum() >= max(files, 1)
-    of_bytes = 2 * theft.rows.bytes[inside].sum() >= max(size, 1)
+    times = 2 if alert.end - alert.begin < _LONG else 4
+    of_files = times * theft.rows.files[inside].sum() >= max(files, 1)
+    of_bytes = times * theft.rows.bytes[inside].sum() >= max(size, 1)
     metric = getattr(alert, "metric", "")
     return bool(of_files if metric == "files" else of_bytes if metric == "bytes" else of_files or of_bytes)
 
@@ -164,6 +169,20 @@ def first_alert(raised: Iterable[Alert], theft: Theft, register: Register) -> Al
     """Return the first alert on a theft, or None where it is silent."""
     hits = [alert for alert in raised if _is_on(alert, theft, register)]
     return min(hits, key=lambda alert: alert.known, default=None)
+
+
+def verdict_on(thefts: Sequence[Theft], register: Register) -> Verdict:
+    """Return what a careful reviewer says of an alert: confirmed where half of what it is about was stolen."""
+    by_user: dict[str, list[Theft]] = defaultdict(list)
+    for theft in thefts:
+        for user in theft.users:
+            by_user[user].append(theft)
+
+    def verdict(user: str, begin: datetime, end: datetime) -> str:
+        looked_at = Alert(user, begin, end, end)
+        return "confirmed" if any(_is_on(looked_at, theft, register) for theft in by_user[user]) else "benign"
+
+    return verdict
 
 
 def _load(opened: Sequence[Alert | Case], true: set[Any], user_days: Mapping[date, int], budget: float) -> Load:
@@ -203,7 +222,7 @@ def judge(
         user_days: Monitored users of the days judged.
         budget: Alerts per 1000 monitored users and day.
     """
-    raised = [alert for alert in raised if not alert.after_review and alert.population == "people"]
+    raised = [alert for alert in raised if not alert.after_review]
     by_user: dict[str, list[Theft]] = defaultdict(list)
     for theft in thefts:
         for user in theft.users:

@@ -18,14 +18,14 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from bench.case_folding import Alert, fold, reviewed_at
 from bench.detection import DAYS, HISTORY_DAYS, UPHEAVAL_DAY
-from bench.detection_score import Register, first_alert, share
+from bench.detection_score import Register, first_alert, share, verdict_on
 from bench.evasion_ways import SCALES, WAYS, Way
 from bench.habits import KINDS, TUNING
 from bench.ordinary_hours import START, Hours, Organisation, make_organisation, stream, user_names, write_hours
@@ -36,7 +36,6 @@ from detection.parameters import Parameters
 
 _TOGETHER = 40
 """Thefts played at once: more would use up the budget, and be hidden by one another."""
-_PRESENT = "present"
 
 
 @dataclass(frozen=True)
@@ -71,29 +70,19 @@ def _commit(organisation: Organisation, cast: Cast, way: Way, scale: float, rng:
 def _play(
     organisation: Organisation, hours: Hours, thefts: Sequence[Theft], budget: float, reviewer: str
 ) -> Iterator[tuple[Theft, Alert | None, bool]]:
-    by_user: dict[str, list[Theft]] = defaultdict(list)
-    for theft in thefts:
-        for user in theft.users:
-            by_user[user].append(theft)
     whole = Hours.concat(hours, *(theft.rows for theft in thefts))
     register = Register(whole, user_names(len(organisation.actor)))
-
-    def verdict(user: str, begin: datetime, end: datetime) -> str:
-        looked_at = Alert(user, begin, end, end)
-        hit = any(first_alert([looked_at], theft, register) for theft in by_user.get(user, ()))
-        return "confirmed" if hit else "benign"
-
     review = reviewed_at(reviewer)
     judged = START + timedelta(days=HISTORY_DAYS)
     last = START + timedelta(days=DAYS - 1)
     with connect() as con:
         write_hours(con, organisation, whole)
-        raised = play_rules(con, START, judged, last, Parameters(budget=budget), review, verdict)
+        raised = play_rules(con, START, judged, last, Parameters(budget=budget), review, verdict_on(thefts, register))
     opened = {(case.user, case.known) for case in fold(raised, review)}
     for theft in thefts:
         on_user = [alert for alert in raised if alert.user in theft.users]
         found = first_alert((alert for alert in on_user if not alert.after_review), theft, register)
-        cases = [alert for alert in on_user if (alert.user, alert.known) in opened]
+        cases = [alert for alert in on_user if (alert.subject, alert.known) in opened]
         yield theft, found, first_alert(cases, theft, register) is not None
 
 
@@ -200,6 +189,23 @@ def report(result: Mapping[str, Any], *, sizes: bool = False) -> str:
     return "\n".join(lines)
 
 
+def markdown(result: Mapping[str, Any]) -> str:
+    """Format the result for the documentation: a line per way."""
+    lines = [
+        "| | way | found of all sizes | the usual size: after hours | lost by then | largest size that passes |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for name, way in result["ways"].items():
+        rows = way["sizes"]
+        [usual] = [row for row in rows if row["scale"] == 1]
+        found, tried = (sum(row["found"][key] for row in rows) for key in ("hits", "of"))
+        lines.append(
+            f"| {way['case']} | {name}: {way['what']} | {found} of {tried} | {_when(usual)} | {_size(usual['loss'])} | "
+            f"{_size(way['passes'])} |"
+        )
+    return "\n".join(lines)
+
+
 def _when(row: Mapping[str, Any]) -> str:
     return "silent" if row["hours"] is None else f"{row['hours']:.1f}"
 
@@ -230,11 +236,15 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=2.0, help="alerts per 1000 monitored users and day")
     parser.add_argument("--ways", default="", help="names or cases, with commas between them; empty for all")
     parser.add_argument("--sizes", action="store_true", help="print a line for each size, too")
+    parser.add_argument("--markdown", action="store_true", help="print a table for the documentation")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     options = parser.parse_args()
     names = [name.strip() for name in options.ways.split(",") if name.strip()]
     result = measure(options.seed, options.organisations, options.kind, options.people, options.budget, names)
-    print(json.dumps(result) if options.json else report(result, sizes=options.sizes))
+    if options.json:
+        print(json.dumps(result))
+    else:
+        print(markdown(result) if options.markdown else report(result, sizes=options.sizes))
 
 
 if __name__ == "__main__":

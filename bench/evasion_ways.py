@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.detection import UPHEAVAL_DAY
-from bench.ordinary_hours import Integers
+from bench.detection import DAYS, UPHEAVAL_DAY
+from bench.ordinary_hours import Integers, month_ends
 from bench.thefts import FLOOR_BYTES, FLOOR_FILES, Doing, doing
 
 __all__ = ["SCALES", "WAYS", "Way"]
@@ -18,8 +18,8 @@ SCALES = (0.25, 0.5, 1.0, 2.0, 4.0)
 _DAY = 24
 _MB = 1_000_000
 _GB = 1_000_000_000
-_MONTH_END = 113
-"""Day of the organisations' calendar that is the third workday before the end of April."""
+_MONTH_END = int(np.nonzero(month_ends(DAYS)[UPHEAVAL_DAY:])[0][0]) + UPHEAVAL_DAY
+_SUNDAY = UPHEAVAL_DAY + 20
 Draw = Callable[[np.random.Generator, int, float], Doing]
 
 
@@ -236,7 +236,7 @@ WAYS: Mapping[str, Way] = {
         Way("habit first", "", "A month of harmless growth, then 2000 files.", _habit, 32),
         Way("as usual", "", "A heavy user's own largest window, daily.", _as_usual, 15, "heavy"),
         Way("month's end", "", "1000 files on the last days of a month.", _once(1000, 2 * _GB), on_day=_MONTH_END),
-        Way("weekend", "", "1000 files on a Sunday.", _once(1000, 2 * _GB), on_day=UPHEAVAL_DAY + 20),
+        Way("weekend", "", "1000 files on a Sunday.", _once(1000, 2 * _GB), on_day=_SUNDAY),
         Way("service account", "", "Added to a nightly job.", _once(2000, 20 * _GB), who="service"),
         Way("dormant account", "", "From an account that was idle for a month.", _once(1000, 2 * _GB), who="dormant"),
     )

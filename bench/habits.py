@@ -58,7 +58,7 @@ class Habits:
     guests: float = 0.05
     services: float = 0.01
     joiners: float = 0.1
-    holidays: tuple[tuple[int, int, float], ...] = ((88, 91, 0.15), (116, 116, 0.2))
+    holidays: tuple[tuple[int, int, float], ...] = ((88, 91, 0.15), (116, 116, 0.2), (140, 140, 0.2))
 
 
 KINDS: Mapping[str, Habits] = {
@@ -82,7 +82,7 @@ KINDS: Mapping[str, Habits] = {
     "school": Habits(
         {"google_workspace": 1.0, "office365": 0.25},
         active=0.12, files=0.6, size=5.9, weekend=0.3, night=0.05, sync=0.01, autosave=0.3, idle=0.45, guests=0.02,
-        joiners=0.25, team_bursts=3.0, holidays=((42, 46, 0.1), (85, 98, 0.08), (137, 141, 0.1)),
+        joiners=0.25, team_bursts=3.0, holidays=((42, 46, 0.1), (85, 98, 0.08), (137, 141, 0.1), (186, 200, 0.1)),
     ),
     # pictures sent from the field in heaps, quiet in between
     "surveyors": Habits(

@@ -27,6 +27,7 @@ __all__ = [
     "Integers",
     "Organisation",
     "make_organisation",
+    "month_ends",
     "stream",
     "user_names",
     "write_hours",
@@ -180,7 +181,8 @@ def _weekdays(days: int, weekend: float) -> Floats:
     return week[(START.weekday() + np.arange(days)) % 7]
 
 
-def _month_ends(days: int) -> Flags:
+def month_ends(days: int) -> Flags:
+    """Return which days are among the last three workdays of a month."""
     dates = np.datetime64(START) + np.arange(days)
     month = dates.astype("datetime64[M]")
     to_come = [(month == each) & (dates > at) & np.is_busday(dates) for each, at in zip(month, dates, strict=True)]
@@ -223,7 +225,7 @@ def _people_hours(rng: np.random.Generator, organisation: Organisation, habits: 
     # Weeks differ: gaps between a person's active days have a long tail.
     weekly = np.exp(0.5 * rng.standard_normal((total, days // 7 + 1)) - 0.125)
     likely *= np.repeat(weekly, 7, axis=1)[:, :days]
-    ends = _month_ends(days)
+    ends = month_ends(days)
     likely[closing] = np.where(ends[None, :], np.maximum(likely[closing], 0.8), likely[closing])
     there = (np.arange(days) >= organisation.joined[:, None]) & (np.arange(days) < organisation.left[:, None])
     there &= (organisation.actor != _CLASSES.index("service"))[:, None]

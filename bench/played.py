@@ -41,8 +41,8 @@ SELECT
     CAST($at AS TIMESTAMP) AS reviewed_at
 """
 
-# A group with a common cause has one alert. It names the user with the highest score, the one with most files and the one
-# with most bytes, so these count as found; the others are shown to nobody at once.
+# A group with a common cause has one alert. It names the user with the highest score, the one with most files and the
+# one with most bytes, so these count as found; the others are shown to nobody at once.
 _FOUND = """
 WITH detected AS (
     SELECT o.opening, d.*

@@ -32,8 +32,8 @@ def fold(
     """Make the temporary table ``alerts`` of the alerts that open at or after ``since``.
 
     Reads the tables ``detections`` (all days, since an alert may follow one that opened long before; those that
-    the allow-list allows are skipped), ``user_hours`` (from ``since`` on; from :data:`LONG_LOOK_BACK` before it, if a long
-    scale found something), ``dated_causes`` (causes with their ``day``, from ``since`` on), and from
+    the allow-list allows are skipped), ``user_hours`` (from ``since`` on, and from :func:`hours_before` it),
+    ``dated_causes`` (causes with their ``day``, from ``since`` on), and from
     :data:`LOOK_BACK` before it ``uploads``, ``activity`` and ``source_days`` (provider, day: days on which its log has
     either). All name the user by the person's key; ``person_labels`` gives the address to show for it. Where
     that is missing, the key is shown. Columns as in :data:`detection.tables.TABLES`, ordered by opening and person.

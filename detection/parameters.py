@@ -24,7 +24,8 @@ class Parameters(BaseModel):
     """Parameters of the detector; the periods are those of its rule, see :mod:`detection.rule`.
 
     Attributes:
-        budget: Alerts per 1000 monitored users and day that the operator is ready to read.
+        budget: Cases per 1000 monitored users and day that the operator is ready to read.
+        weekly_budget: Cases a week in all, on people, in place of that.
         service_budget: The same for service accounts and apps, which are few and compared among themselves.
         watch_list_budget: The same for persons on the operator's risk list, per 1000 of them.
         activation_days: A source raises no alert before this many days of its history exist.
@@ -58,6 +59,7 @@ class Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     budget: float = Field(default=2.0, gt=0, le=1000)
+    weekly_budget: float | None = Field(default=None, gt=0, le=1000)
     service_budget: float = Field(default=20.0, gt=0, le=1000)
     watch_list_budget: float = Field(default=20.0, gt=0, le=1000)
     activation_days: int = Field(default=RULE.periods.activation_days, ge=1)

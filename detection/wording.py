@@ -86,7 +86,7 @@ class Period(NamedTuple):
 
 _COMPARED = {
     "people": "user-days in the organisation",
-    "newcomers": "user-days of newcomers",
+    "newcomers": "user-days in the organisation",
     "watch_list": "user-days in the organisation",
     "services": "days of the organisation's service accounts",
 }
@@ -194,9 +194,9 @@ def _long_sentence(w: Window, p: Period) -> str:
         before += f" ({size(p.before_bytes)})"
     since = "" if days == p.days else ", since what an earlier alert reported"
     return (
-        f"In {days} day{'' if days == 1 else 's'} up to {p.end - timedelta(days=1):%Y-%m-%d}{since}, {printable(w.user)} "
-        f"uploaded {_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}, never more "
-        f"than {largest} on a day; in the {p.days} days before, {before}, and {_rarity(w)}."
+        f"In {days} day{'' if days == 1 else 's'} up to {p.end - timedelta(days=1):%Y-%m-%d}{since}, "
+        f"{printable(w.user)} uploaded {_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}"
+        f"{_estimate(w)}, never more than {largest} on a day; in the {p.days} days before, {before}, and {_rarity(w)}."
     )
 
 
@@ -223,7 +223,7 @@ class Common(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Figures that the sentence of a group names; ``usual_users`` is how many users above the bar are usual on a day."""
+    """Figures that the sentence of a group names; ``usual_users`` is how many with detections are usual on a day."""
 
     day: date
     users: int
@@ -255,7 +255,7 @@ def group_sentence(g: Group) -> str:
     """Describe what the users of a group did together, and what they have in common."""
     common = "; ".join(map(_share, g.common)) or "no provider, app, country or extension"
     return (
-        f"On {g.day}, {g.users:,} users each uploaded so much with the same application that an alert would have opened, "
-        f"where {g.usual_users:,.1f} a day are usual: together {_amount(g.files, g.sized_files, g.bytes, g.saves)} to "
-        f"{_where(g.providers)}. In common: {common}."
+        f"On {g.day}, {g.users:,} users each uploaded so much with the same application that an alert would have "
+        f"opened, where {g.usual_users:,.1f} a day are usual: together "
+        f"{_amount(g.files, g.sized_files, g.bytes, g.saves)} to {_where(g.providers)}. In common: {common}."
     )

@@ -60,8 +60,8 @@ TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
 _LOOKED_BACK = max(BALANCE_DAYS, PERIOD_DAYS, SCORE_DAYS, CAUSE_DAYS, LONG_LOOK_BACK.days)
 LEAST_DAYS = max(TRAINING_DAYS + Parameters().activation_days, _LOOKED_BACK) + REACH.days + 2
 """Minimum for the lake's tables: a run evaluates days again as far back as late events reach. Each of these days needs
-its training days and those of its budget balance and long scales, and the history before must show that the source is past its
-activation."""
+its training days and those of its budget balance and of long scales, and the history before must show that the source
+is past its activation."""
 
 _DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}))")
 

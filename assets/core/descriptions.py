@@ -54,12 +54,12 @@ _DESCRIPTIONS = {
         f"{_PERIODS.training_days} days before the day, per provider and in all, and the same for the organisation."
     ),
     "recent_sums": (
-        "What each user uploaded in the days before the day that a long scale, of seven or thirty days, adds up with it: "
-        "without what an alert reported already, or the allow-list allows."
+        "What each user uploaded in the days before the day that a long scale, of seven or thirty days, adds up with "
+        "it: without what an alert reported already, or the allow-list allows."
     ),
     "period_sums": (
-        "The sums of the long scales up to the day, for each user with uploads on it. Of these a baseline on that scale is "
-        "made a week or a month later."
+        "The sums of the long scales up to the day, for each user with uploads on it. Of these a baseline on a scale "
+        "is made a week or a month later."
     ),
     "causes": (
         "Source and application with which users with detections mainly uploaded, how many they are and how many are "

@@ -97,7 +97,8 @@ class Detector(dg.ConfigurableResource[None]):
     """The detector's settings that an operator chooses; the others keep the values of the reference.
 
     Attributes:
-        budget: Alerts per 1000 monitored users and day.
+        budget: Cases per 1000 monitored users and day.
+        weekly_budget: Cases a week in all, in place of that; None where they depend on the users.
         service_budget: The same for service accounts and apps.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not distinguished.
         reasons_off: Risk indicators that are disabled.
@@ -110,6 +111,7 @@ class Detector(dg.ConfigurableResource[None]):
     """
 
     budget: float = 2.0
+    weekly_budget: float | None = None
     service_budget: float = 20.0
     organisation_domains: list[str] = Field(default_factory=list)
     reasons_off: list[str] = Field(default_factory=list)
@@ -147,7 +149,7 @@ class Detector(dg.ConfigurableResource[None]):
     @property
     def parameters(self) -> Parameters:
         """All parameters of the rules."""
-        return Parameters(budget=self.budget, service_budget=self.service_budget)
+        return Parameters(budget=self.budget, weekly_budget=self.weekly_budget, service_budget=self.service_budget)
 
     def watch(self) -> Watch:
         """Return the operator's risk indicator settings; read the files at each call, so that each run sees changes.

@@ -156,10 +156,10 @@ def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, fl
         parts.append(users[["user", "provider"]].assign(hour=at, files=files, sized_files=files, bytes=sizes))
     every = pd.concat(parts)  # noqa: F841 -- read by the query
     con.execute(
-        """CREATE OR REPLACE TEMP TABLE put_in AS SELECT 'people' AS population, "user", provider,
-        CAST(hour AS TIMESTAMP) AS hour, CAST(files AS BIGINT) AS files, CAST(sized_files AS BIGINT) AS sized_files,
-        CAST(bytes AS BIGINT) AS bytes, CAST(NULL AS BIGINT[]) AS again_files,
-        CAST(NULL AS BIGINT[]) AS again_sized_files FROM every"""
+        f"""CREATE OR REPLACE TEMP TABLE put_in AS {empty("user_hours")}
+        UNION ALL BY NAME SELECT 'people' AS population, "user", provider, CAST(hour AS TIMESTAMP) AS hour,
+        CAST(files AS BIGINT) AS files, CAST(sized_files AS BIGINT) AS sized_files, CAST(bytes AS BIGINT) AS bytes
+        FROM every"""  # noqa: S608 -- our own names
     )
 
 
@@ -333,9 +333,9 @@ def _organisations(options: argparse.Namespace, parameters: Parameters) -> Itera
         with duckdb.connect(config=dict(ENGINE)) as con:
             con.execute("SET enable_progress_bar = FALSE")
             con.execute(
-                """CREATE TABLE hours AS SELECT 'people' AS population, "user", provider,
-                CAST(hour AS TIMESTAMP) AS hour, files, sized_files, bytes, CAST(NULL AS BIGINT[]) AS again_files,
-                CAST(NULL AS BIGINT[]) AS again_sized_files FROM read_parquet($path)""",
+                f"""CREATE TABLE hours AS {empty("user_hours")}
+                UNION ALL BY NAME SELECT 'people' AS population, "user", provider, CAST(hour AS TIMESTAMP) AS hour,
+                files, sized_files, bytes FROM read_parquet($path)""",  # noqa: S608 -- our own names
                 {"path": str(options.user_hours)},
             )
             [(first, last)] = con.execute(

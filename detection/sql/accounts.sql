@@ -6,7 +6,7 @@
 -- opens takes one out: a further alert in an open case is read with it. What the allow-list allows opens none, and a group
 -- with a common cause is one in seven days. What is left is the sum over the last days, as many as ten alerts are allowed
 -- in, but 14 at least and 60 at most: nothing older is carried.
--- Newcomers have $newcomer_share of the people's budget, and a balance of their own; persons on the watch list have a budget
+-- Newcomers have $newcomer_share of the people's budget, and one balance with them; persons on the watch list have a budget
 -- of their own, over them alone.
 WITH populations AS (
   SELECT 'people' AS population, 'people' AS base, CAST($budget AS DOUBLE) AS budget, CAST(1 - $newcomer_share AS DOUBLE) AS share
@@ -49,22 +49,34 @@ grouped AS (
     )
   GROUP BY c.population
 ),
+-- A number of cases a week comes to a budget that depends on the users watched.
+budgets AS (
+  SELECT
+    p.population, p.base, p.share,
+    coalesce(w.users, 0) AS users,
+    CASE
+      WHEN CAST($weekly_budget AS DOUBLE) IS NOT NULL AND p.population IN ('people', 'newcomers') AND w.users > 0
+        THEN CAST($weekly_budget AS DOUBLE) / 7 * 1000 / w.users
+      ELSE p.budget
+    END AS budget
+  FROM populations p
+  LEFT JOIN watched w ON w.population = p.base
+),
 charged AS (
   SELECT
     p.population,
     p.base,
     p.share,
     p.budget,
-    CASE WHEN p.population = 'watch_list' THEN l.users ELSE coalesce(w.users, 0) END AS watched_users,
+    CASE WHEN p.population = 'watch_list' THEN l.users ELSE p.users END AS watched_users,
     coalesce(o.cases, 0) + coalesce(g.cases, 0) AS opened,
     p.share * CASE
       WHEN p.population = 'watch_list' THEN p.budget * l.users / 1000
-      WHEN p.base = 'people' AND w.users > 0 THEN greatest(p.budget * w.users / 1000, 1.0 / 7)
-      ELSE p.budget * coalesce(w.users, 0) / 1000
+      WHEN p.base = 'people' AND p.users > 0 THEN greatest(p.budget * p.users / 1000, 1.0 / 7)
+      ELSE p.budget * p.users / 1000
     END AS allowed
-  FROM populations p
+  FROM budgets p
   CROSS JOIN listed l
-  LEFT JOIN watched w ON w.population = p.base
   LEFT JOIN opened o ON o.population = p.population
   LEFT JOIN grouped g ON g.population = p.population
 ),
@@ -74,13 +86,22 @@ before AS (
   FROM charged_thresholds
   GROUP BY population, day
 ),
-carried AS (
-  SELECT c.population, sum(b.allowed - b.opened) AS balance
+-- People and newcomers have one balance: where one opens more, the other is asked for less.
+purses AS (
+  SELECT
+    CASE WHEN c.population = 'newcomers' THEN 'people' ELSE c.population END AS purse,
+    sum(c.allowed) AS allowed,
+    sum(c.opened) AS opened
   FROM charged c
+  GROUP BY CASE WHEN c.population = 'newcomers' THEN 'people' ELSE c.population END
+),
+carried AS (
+  SELECT p.purse, sum(b.allowed - b.opened) AS balance
+  FROM purses p
   JOIN before b
-    ON b.population = c.population
-    AND date_diff('day', b.day, CAST($day_start AS TIMESTAMP)) < greatest(14, least(60, 10 / greatest(c.allowed, 1.0 / 60)))
-  GROUP BY c.population
+    ON CASE WHEN b.population = 'newcomers' THEN 'people' ELSE b.population END = p.purse
+    AND date_diff('day', b.day, CAST($day_start AS TIMESTAMP)) < greatest(14, least(60, 10 / greatest(p.allowed, 1.0 / 60)))
+  GROUP BY p.purse
 )
 SELECT
   c.population,
@@ -90,7 +111,8 @@ SELECT
   c.watched_users,
   c.opened,
   round(c.allowed, 6) AS allowed,
-  round(c.allowed - c.opened + coalesce(b.balance, 0), 6) AS balance
+  round(p.allowed - p.opened + coalesce(b.balance, 0), 6) AS balance
 FROM charged c
-LEFT JOIN carried b ON b.population = c.population
+JOIN purses p ON p.purse = CASE WHEN c.population = 'newcomers' THEN 'people' ELSE c.population END
+LEFT JOIN carried b ON b.purse = p.purse
 ORDER BY c.population

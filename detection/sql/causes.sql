@@ -1,6 +1,5 @@
 -- Common causes of one day: what users at or above their threshold mainly uploaded with, and how many they are.
--- Reads: detections and thresholds of the day, past_maxima (of the calibration days), past_causes (of the 37 days before,
--- at least).
+-- Reads: detections and thresholds of the day, past_maxima (of the calibration days), past_causes.
 -- A rollout, a migration or a new client brings many users above the threshold at one source with one application. The
 -- users of a cause are compared with what is usual for it (usual_users): a day's mean over the days 37 to 7 before, at least
 -- a quarter of what the budget allows, and its share of that. Where everybody uploads with one application, that is all of
@@ -30,8 +29,9 @@ before AS (
   GROUP BY population, cause
 ),
 scored AS (
-  SELECT DISTINCT CASE WHEN population = 'services' THEN 'services' ELSE 'people' END AS population, "user", day, cause
+  SELECT DISTINCT population, "user", day, cause
   FROM past_maxima
+  WHERE population <> 'newcomers'
 ),
 shares AS (
   SELECT

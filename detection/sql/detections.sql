@@ -13,7 +13,6 @@ WITH rated AS (
       WHEN s.is_newcomer AND l.scope IS NULL THEN 'newcomers'
       ELSE s.population
     END AS population,
-    CASE WHEN s.is_newcomer AND l.scope IS NULL AND w."user" IS NULL THEN 'newcomers' ELSE s.population END AS ranked_in,
     CASE WHEN l.scope IS NULL THEN 'files' ELSE concat_ws('_', 'files', s.scope) END AS files_metric,
     CASE WHEN l.scope IS NULL THEN 'bytes' ELSE concat_ws('_', 'bytes', s.scope) END AS bytes_metric,
     CASE
@@ -46,9 +45,9 @@ above AS (
 levels AS (
   SELECT population, metric, score, 1 AS past FROM past_maxima
   UNION ALL
-  SELECT ranked_in AS population, files_metric AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
+  SELECT base AS population, files_metric AS metric, files_score AS score, 0 AS past FROM above WHERE files_score IS NOT NULL
   UNION ALL
-  SELECT ranked_in AS population, bytes_metric AS metric, bytes_score AS score, 0 AS past FROM above WHERE bytes_score IS NOT NULL
+  SELECT base AS population, bytes_metric AS metric, bytes_score AS score, 0 AS past FROM above WHERE bytes_score IS NOT NULL
 ),
 heights AS (
   SELECT population, metric, score, CAST(sum(past) AS BIGINT) AS past
@@ -67,8 +66,8 @@ rarity AS (
     coalesce(f.at_or_above, 0) AS files_at_or_above,
     coalesce(b.at_or_above, 0) AS bytes_at_or_above
   FROM above a
-  LEFT JOIN counted f ON f.population = a.ranked_in AND f.metric = a.files_metric AND f.score = a.files_score
-  LEFT JOIN counted b ON b.population = a.ranked_in AND b.metric = a.bytes_metric AND b.score = a.bytes_score
+  LEFT JOIN counted f ON f.population = a.base AND f.metric = a.files_metric AND f.score = a.files_score
+  LEFT JOIN counted b ON b.population = a.base AND b.metric = a.bytes_metric AND b.score = a.bytes_score
 ),
 judged AS (
   SELECT

@@ -2,8 +2,8 @@
 -- Reads: past_scores (of the calibration days and, for the long scales, of as many before their lag), scales.
 -- metric: files, bytes, and the same of a long scale, such as files_month. A long sum hardly changes from one day to the
 -- next, so each user has one place in as many days as are summed: that of the highest.
--- population: whose budget and threshold a user-day counts for. On a long scale there are no newcomers: who has uploaded
--- on so many days is none.
+-- population: whose threshold a user-day is calibrated for. Those of newcomers count among people's, too: what they share
+-- is one budget. On a long scale there are no newcomers: who has uploaded on so many days is none.
 WITH rated AS (
   SELECT
     population, "user", CAST(window_start AS DATE) AS day, scope, is_newcomer, cause, allowed_by,
@@ -19,7 +19,8 @@ WITH rated AS (
 ),
 placed AS (
   SELECT
-    CASE WHEN r.is_newcomer AND s.scope IS NULL THEN 'newcomers' ELSE r.population END AS population,
+    r.population,
+    r.is_newcomer AND s.scope IS NULL AS is_newcomer,
     r."user",
     r.day,
     r.cause,
@@ -44,7 +45,12 @@ ranked AS (
     *,
     row_number() OVER (PARTITION BY population, "user", metric, period ORDER BY score DESC, day) AS place
   FROM placed
+),
+highest AS (
+  SELECT population, metric, "user", day, cause, score, is_allowed, is_newcomer
+  FROM ranked
+  WHERE place = 1
 )
-SELECT population, metric, "user", day, cause, score, is_allowed
-FROM ranked
-WHERE place = 1
+SELECT population, metric, "user", day, cause, score, is_allowed FROM highest
+UNION ALL
+SELECT 'newcomers' AS population, metric, "user", day, cause, score, is_allowed FROM highest WHERE is_newcomer

@@ -1,6 +1,7 @@
 -- What each user uploaded in the days before a day that a long scale adds up with it: one row per population, scale and
 -- user.
--- Reads: usual_days, past_detections (those of the training days), allowed_hours, excluded_hours, active_scopes, scales.
+-- Reads: usual_days, user_hours and past_detections (those of the training days), allowed_hours, excluded_hours,
+-- active_scopes, scales.
 -- files, sized_files, bytes: since period_start, at sources past their activation. A detection on a long scale reported
 -- what was uploaded up to its day, so the sum begins after it; the hours of other detections are in no sum. What the
 -- allow-list covers is not in these, either.
@@ -19,22 +20,55 @@ WITH allowed AS (
   WHERE NOT EXISTS (SELECT 1 FROM excluded_hours e WHERE e."user" = h."user" AND e.hour = h.hour)
   GROUP BY h.population, h."user", h.provider, CAST(h.hour AS DATE)
 ),
-daily AS (
+-- Hours that are not usual only since the allow-list allows what another source or application uploaded in them.
+beside AS (
   SELECT
-    d.population, d."user", d.day,
-    CAST(sum(d.day_files) AS BIGINT) AS usual_files,
-    CASE WHEN sum(d.bytes_sum) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(d.bytes_sum) AS BIGINT) END AS usual_bytes,
-    CAST(sum(CASE WHEN a.scope IS NOT NULL THEN d.day_files - coalesce(w.files, 0) END) AS BIGINT) AS files,
-    CAST(sum(CASE WHEN a.scope IS NOT NULL THEN d.day_sized_files - coalesce(w.sized_files, 0) END) AS BIGINT) AS sized_files,
-    CASE
-      WHEN sum(CASE WHEN a.scope IS NOT NULL THEN d.bytes_sum - coalesce(w.bytes, 0) END) > 4611686018427387904 THEN 4611686018427387904
-      ELSE CAST(sum(CASE WHEN a.scope IS NOT NULL THEN d.bytes_sum - coalesce(w.bytes, 0) END) AS BIGINT)
-    END AS bytes
+    h.population, h."user", h.provider, CAST(h.hour AS DATE) AS day,
+    sum(h.files) AS files,
+    sum(h.sized_files) AS sized_files,
+    sum(h.bytes) AS bytes
+  FROM user_hours h
+  JOIN excluded_hours e ON e."user" = h."user" AND e.hour = h.hour AND e.is_reported = 0
+  WHERE
+    h.population IS NOT NULL AND h.hour >= $training_start AND h.hour < $day_start
+    AND NOT EXISTS (
+      SELECT 1
+      FROM allowed_hours a
+      WHERE
+        a.population = h.population AND a."user" = h."user" AND a.provider = h.provider AND a.actor_class = h.actor_class
+        AND a.hour = h.hour AND a.day = CAST(h.hour AS DATE)
+    )
+  GROUP BY h.population, h."user", h.provider, CAST(h.hour AS DATE)
+),
+held AS (
+  SELECT
+    d.population, d."user", d.day, d.scope AS provider,
+    d.day_files AS usual_files,
+    d.bytes_sum AS usual_bytes,
+    d.day_files - coalesce(w.files, 0) AS files,
+    d.day_sized_files - coalesce(w.sized_files, 0) AS sized_files,
+    d.bytes_sum - coalesce(w.bytes, 0) AS bytes
   FROM usual_days d
-  LEFT JOIN active_scopes a ON a.scope = d.scope
   LEFT JOIN allowed w ON w.population = d.population AND w."user" = d."user" AND w.provider = d.scope AND w.day = d.day
   WHERE d.scope <> 'all'
-  GROUP BY d.population, d."user", d.day
+  UNION ALL
+  SELECT population, "user", day, provider, 0 AS usual_files, CAST(NULL AS BIGINT) AS usual_bytes, files, sized_files, bytes
+  FROM beside
+),
+daily AS (
+  SELECT
+    h.population, h."user", h.day,
+    CAST(sum(h.usual_files) AS BIGINT) AS usual_files,
+    CASE WHEN sum(h.usual_bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(h.usual_bytes) AS BIGINT) END AS usual_bytes,
+    CAST(sum(CASE WHEN a.scope IS NOT NULL THEN h.files END) AS BIGINT) AS files,
+    CAST(sum(CASE WHEN a.scope IS NOT NULL THEN h.sized_files END) AS BIGINT) AS sized_files,
+    CASE
+      WHEN sum(CASE WHEN a.scope IS NOT NULL THEN h.bytes END) > 4611686018427387904 THEN 4611686018427387904
+      ELSE CAST(sum(CASE WHEN a.scope IS NOT NULL THEN h.bytes END) AS BIGINT)
+    END AS bytes
+  FROM held h
+  LEFT JOIN active_scopes a ON a.scope = h.provider
+  GROUP BY h.population, h."user", h.day
 ),
 reported AS (
   SELECT d."user", CAST(max(d.window_start) AS DATE) AS day

@@ -28,6 +28,7 @@ wanted AS (
   SELECT
     a.population,
     a.base,
+    a.share,
     a.budget,
     a.watched_users,
     a.opened,
@@ -44,7 +45,7 @@ wanted AS (
   LEFT JOIN days d ON d.population = a.base
 ),
 pushed AS (
-  SELECT *, exp(greatest(-1, least(3, CASE WHEN balance < 0 THEN 3 ELSE 1 END * balance / greatest(sqrt(greatest(expected, 1)), 7 * allowed)))) AS push
+  SELECT *, exp(greatest(-1, least(3, CASE WHEN balance < 0 THEN 3 ELSE 1 END * balance / greatest(sqrt(greatest(expected / share, 1)), 7 * allowed / share)))) AS push
   FROM wanted
 ),
 asked AS (

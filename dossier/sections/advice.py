@@ -34,7 +34,7 @@ _FEW_FILES = Parameters().floor_files
 _FEW_WINDOWS = 5
 _POPULATIONS = {
     "newcomers": "The user is a newcomer, with uploads on fewer than three of the days before. Newcomers have a "
-    "threshold and a budget of their own.",
+    "threshold of their own, and a share of the people's budget.",
     "watch_list": "The user is on your risk list. Persons on it have a threshold and a budget of their own.",
     "services": "A service account or an application: compared with these alone, with a budget of their own.",
 }

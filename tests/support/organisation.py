@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
@@ -11,6 +11,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from detection.allow_list import Entry
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
 from detection.tables import empty
@@ -74,19 +75,31 @@ def played(
     days: int = DAYS,
     parameters: Parameters | None = None,
     first: date = FIRST,
+    entries: Sequence[Entry] = (),
+    apps: Mapping[str, str] | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in which the chain has evaluated all days, see :func:`detection.backtest.play`."""
+    """A connection in which the chain has evaluated all days, see :func:`detection.backtest.play`.
+
+    ``apps`` names the application of some users; that of the others is not logged.
+    """
     with connect(threads=1) as con:
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
         con.register("given", pa.table(columns))
         con.execute(
-            "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
-            "'person' AS actor_class, CAST(NULL AS MAP(VARCHAR, BIGINT)) AS apps, "
-            "CAST(NULL AS MAP(VARCHAR, BIGINT)) AS app_ids, "
-            "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files FROM given"
+            'CREATE TABLE app_of AS SELECT unnest($1) AS "user", unnest($2) AS app',
+            [[*(apps or {})] or ["-"], [*(apps or {}).values()] or ["-"]],
         )
-        con.execute("CREATE TABLE sources AS SELECT 'box' AS provider, CAST(? AS TIMESTAMP) AS first_day", [first])
+        con.execute(
+            "CREATE TABLE hours AS SELECT *, CASE WHEN bytes IS NULL THEN 0 ELSE files END AS sized_files, "
+            "'person' AS actor_class, CASE WHEN app IS NOT NULL THEN MAP {app: files} END AS apps, "
+            "CAST(NULL AS MAP(VARCHAR, BIGINT)) AS app_ids, "
+            "CAST(NULL AS BIGINT[]) AS again_files, CAST(NULL AS BIGINT[]) AS again_sized_files "
+            'FROM given LEFT JOIN app_of USING ("user")'
+        )
+        con.execute(
+            "CREATE TABLE sources AS SELECT DISTINCT provider, CAST(? AS TIMESTAMP) AS first_day FROM given", [first]
+        )
         con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
         for number, review in enumerate(reviews, 1):
             user, opens, ends, verdict, when = review
@@ -94,7 +107,7 @@ def played(
                 "INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?, 'ann', 'as agreed', ?, NULL, NULL)",
                 [number, f"alert {user} {opens}", user, opens, ends, verdict, when],
             )
-        play(con, first, first + timedelta(days=days - 1), parameters or SOON)
+        play(con, first, first + timedelta(days=days - 1), parameters or SOON, entries=entries)
         yield con
 
 

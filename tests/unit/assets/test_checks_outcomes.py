@@ -114,7 +114,7 @@ def allowed_until(expires: str) -> Build:
         start = datetime(2026, 3, 10, 9)
         who = {"user": "ann@example.com", "population": "people"}
         lake.write("detections", [{"scope": "box", **who, "window_start": start, "window_end": start + 3 * HOUR}])
-        lake.write("user_hours", [{"provider": "box", **who, "hour": start, "files": 900}])
+        lake.write("user_hours", [{"provider": "box", **who, "actor_class": "person", "hour": start, "files": 900}])
 
     return build
 

@@ -26,7 +26,8 @@ CREDENTIALS = {
 }
 SETTLED = {
     "thresholds": {"metric", "budget", "opened", "allowed", "balance", "asked", "calibration_days"} | {"confidence"},
-    **dict.fromkeys(("recent_sums", "period_sums"), {"scope"}),
+    "recent_sums": {"scope"},
+    "period_sums": {"scope"},
     "scores": {"allowed_by"},
     "detections": {"parameters", "rules"},
     "alerts": {"name", "severity"},

@@ -61,7 +61,9 @@ def test_an_alert_for_honest_work_finds_no_drip() -> None:
     drip = theft(list(range(100, 700, 3)), files=10, size=10)
     honest = rows(0, [200], 900, 900)
     assert judged([alert(ANN, 199)], [drip], honest).found["burst"] == 0
-    assert judged([alert(ANN, 100, 500)], [drip], honest).found["burst"] == 1
+    # What is about weeks holds weeks of honest work.
+    assert judged([alert(ANN, 100, 500)], [drip], rows(0, [200], 4_000, 4_000)).found["burst"] == 1
+    assert judged([alert(ANN, 100, 500)], [drip], rows(0, [200], 6_000, 6_000)).found["burst"] == 0
     # One huge file of one's own in the same window hides no files that were stolen.
     huge = rows(0, [400], 1, 10**12)
     assert judged([alert(ANN, 399, metric="bytes")], [drip], huge).found["burst"] == 0

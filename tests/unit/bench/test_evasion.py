@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 import numpy as np
 
 from bench.case_folding import Alert
+from bench.detection import DAYS, HISTORY_DAYS
 from bench.evasion import Trial, report, summary
 from bench.evasion_ways import WAYS
 from bench.ordinary_hours import START, make_organisation
@@ -53,6 +54,15 @@ def test_the_report_has_a_line_for_each_way() -> None:
     text = report({**settings, "ways": summary([trial(1, 1), trial(2, None)])}, sizes=True)
     assert "drip" in text
     assert "silent" in text
+
+
+def test_ways_fit_into_the_days_judged() -> None:
+    """Prevents a way that begins before anything is judged, or ends after the last day."""
+    for way in WAYS.values():
+        assert HISTORY_DAYS + 2 + way.days < DAYS
+        if way.on_day is not None:
+            assert HISTORY_DAYS < way.on_day < DAYS - way.days
+    assert (START + timedelta(days=WAYS["weekend"].on_day or 0)).weekday() == 6
 
 
 def test_ways_have_names_of_their_own() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bench import detection
 from bench.case_folding import reviewed_at
+from bench.detection_report import markdown, report
 from bench.ordinary_hours import START, Hours, make_organisation, user_names, write_hours
 from bench.played import connect, play_rules
 from bench.thefts import MANNERS, commit
@@ -51,4 +52,7 @@ def test_the_benches_run_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(detection, "HISTORY_DAYS", 16)
     result = detection.measure([("office", 1)], detection.Setting(people=60, peers=True))
     assert {"uploadwatch", "cumulation, 30 days (budget, held out)"} <= set(result["rules"])
-    assert "recall by class" in detection.report(result)
+    assert "recall by class" in report(result)
+    head, _, *rows = markdown(result).split("\n\n")[0].splitlines()
+    assert {row.count(" | ") for row in rows} == {head.count(" | ")}
+    assert len(rows) == len([name for name in result["rules"] if "hindsight" not in name])

@@ -7,20 +7,21 @@ from datetime import datetime, time, timedelta
 import numpy as np
 import pytest
 
+from bench.detection import DAYS, HISTORY_DAYS, UPHEAVAL_DAY, Setting, prepare
 from bench.evasion_ways import SCALES, WAYS, Way
 from bench.ordinary_hours import START, Hours, make_organisation, user_names, write_hours
 from bench.played import connect
 from bench.thefts import FLOOR_BYTES, FLOOR_FILES, MANNERS, Cast, commit, doing, plan_thefts
-from bench.upheavals import UPHEAVALS, upset
+from bench.upheavals import AFTER_DAYS, UPHEAVALS, upset
 
 EPOCH = datetime.combine(START, time())
-ORGANISATION = make_organisation("agency", 5, 300, 150)
+ORGANISATION = make_organisation("agency", 5, 300, DAYS)
 RNG = np.random.default_rng(0)
 
 
 def test_labels_lie_where_uploads_were_put_in() -> None:
     """Prevents a theft from being looked for on another day, or on an account that did nothing."""
-    thefts = plan_thefts(ORGANISATION, 2 * len(MANNERS), 62, 148)
+    thefts = plan_thefts(ORGANISATION, 2 * len(MANNERS), HISTORY_DAYS + 2, DAYS - 2)
     assert {theft.manner for theft in thefts} == set(MANNERS)
     names = user_names(len(ORGANISATION.actor))
     for theft in thefts:
@@ -37,7 +38,7 @@ def test_labels_lie_where_uploads_were_put_in() -> None:
 
 def test_thefts_are_added_to_ordinary_work() -> None:
     """Prevents thieves whose days hold nothing else, which any rule finds."""
-    [theft] = plan_thefts(ORGANISATION, 1, 62, 148, [MANNERS["burst of 1000 files"]])
+    [theft] = plan_thefts(ORGANISATION, 1, HISTORY_DAYS + 2, DAYS - 2, [MANNERS["burst of 1000 files"]])
     with connect() as con:
         sums = []
         for hours in (ORGANISATION.hours, Hours.concat(ORGANISATION.hours, theft.rows)):
@@ -83,7 +84,8 @@ def test_what_is_hidden_is_lost_and_not_logged() -> None:
 def test_an_upheaval_leaves_thieves_alone(name: str) -> None:
     """Prevents a pair of runs whose thefts differ, so that the difference says nothing about the upheaval."""
     thieves = set(range(0, 40, 2))
-    first = 77
+    first = UPHEAVAL_DAY
+    assert (START + timedelta(days=first)).weekday() == 0
     changed = upset(ORGANISATION, name, thieves, first)
 
     def of_thieves(hours: Hours) -> list[tuple[int, ...]]:
@@ -98,6 +100,20 @@ def test_an_upheaval_leaves_thieves_alone(name: str) -> None:
 
     was, now = during(ORGANISATION.hours), during(changed)
     assert max(was / now, now / was) > 1.2
+
+
+@pytest.mark.parametrize("name", UPHEAVALS)
+def test_thefts_follow_an_upheaval(name: str) -> None:
+    """Prevents thefts that an upheaval could not have hidden, and those so long that most of them is far from it."""
+    organisation, thefts = prepare("office", 1, Setting(people=300, upheaval=name))
+    over = EPOCH + timedelta(days=UPHEAVAL_DAY + UPHEAVALS[name].days)
+    assert thefts
+    for theft in thefts:
+        assert over <= theft.start < over + timedelta(days=AFTER_DAYS + 1)
+        assert theft.end - theft.start < timedelta(days=2)
+    again = prepare("office", 1, Setting(people=300, upheaval=name, reviewer="absent", budget=5))[1]
+    assert [theft.users for theft in again] == [theft.users for theft in thefts]
+    assert organisation.days == DAYS
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=lambda way: way.name)

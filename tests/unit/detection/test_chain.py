@@ -15,7 +15,20 @@ from detection.chain import add_up, learn
 from detection.parameters import Parameters
 from detection.tables import empty
 from tests.support.memory import connect
-from tests.support.organisation import DAYS, FIRST, GB, Hour, at, burst, cases_opened, evaluated, openings, ordinary
+from tests.support.organisation import (
+    DAYS,
+    FIRST,
+    GB,
+    SOON,
+    Hour,
+    at,
+    burst,
+    cases_opened,
+    evaluated,
+    openings,
+    ordinary,
+    played,
+)
 
 pytestmark = pytest.mark.sampled
 
@@ -77,6 +90,29 @@ def test_a_quiet_weekend_is_not_made_up_for_on_monday():
     assert mondays < 2 * (len(opened) - mondays) / 4, (mondays, len(opened))
     asked = budget * people * (days - 19) / 1000
     assert abs(len(opened) - asked) <= 0.15 * asked, (len(opened), asked)
+
+
+def test_a_rollout_raises_no_threshold_for_the_time_after_it():
+    """Prevents twelve users a day with a new client, all one thing, from hiding thefts for the fortnight after it."""
+    days, people = 30, 120
+    calibrated = SOON.model_copy(update={"budget": 10.0, "floor_files": 5, "floor_bytes": 10**6})
+    rows = ordinary(people=people, days=days, tail=1.3)
+    rollout: list[Hour] = [
+        ("box", f"person{12 * day + n:03}@example.com", "people", at(14 + day, 9 + n % 6), 800, None)
+        for day in range(6)
+        for n in range(12)
+    ]
+    named = [user for _, user, *_ in rollout]
+
+    def threshold(more: list[Hour], apps: dict[str, str]) -> float:
+        with played([*rows, *more], days=days, apps=apps, parameters=calibrated) as con:
+            query = "SELECT avg(threshold) FROM played_thresholds WHERE population = 'people' AND metric = 'files'"
+            return float(con.execute(f"{query} AND day >= ?", [at(20).date()]).fetchall()[0][0])
+
+    without = threshold([], {})
+    assert threshold(rollout, dict.fromkeys(named, "Sync")) < without + 0.5
+    # Each with an application of its own: no common cause.
+    assert threshold(rollout, {user: f"App of {user}" for user in named}) > without + 1
 
 
 def test_service_accounts_spend_nothing_of_the_budget_of_people():
@@ -145,7 +181,7 @@ def test_nobody_there_raises_nothing():
 
 
 def baselines_of(rows: Sequence[Hour], detected: Sequence[tuple[str, datetime]] = ()) -> list[tuple[object, ...]]:
-    """The baselines and recent sums of the day after the last, where windows of these users and starts were detected."""
+    """Baselines and recent sums of the day after the last, where windows of these users and starts were detected."""
     with connect(threads=1) as con:
         names = ("provider", "user", "population", "hour", "files", "bytes")
         columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))

@@ -51,7 +51,8 @@ def folded(
         INSERT INTO found_detections
         BY NAME SELECT CASE WHEN "user" LIKE 'service%' THEN 'services' ELSE 'people' END AS population, 'box' AS scope,
           "user", start AS window_start, start AS period_start, start + INTERVAL 3 HOUR AS window_end,
-          concat('box/', CASE WHEN "user" LIKE 'other%' THEN 'Web' ELSE $app END) AS cause, 100 AS files, 100 AS sized_files, 100000000 AS bytes,
+          concat('box/', CASE WHEN "user" LIKE 'other%' THEN 'Web' ELSE $app END) AS cause,
+          100 AS files, 100 AS sized_files, 100000000 AS bytes,
           'files' AS metric, 9.0 AS score, 6.0 AS threshold, 900 AS one_in, 0 AS baseline_files_windows,
           0 AS baseline_bytes_windows, CASE WHEN "user" = $listed THEN 'an entry' END AS allowed_by
         FROM given ORDER BY n
@@ -128,8 +129,9 @@ def test_three_thousand_users_with_one_application_are_one_alert(con):
     assert group["sentence"] == (
         "On 2026-03-01, 3,000 users each uploaded so much with the same application that an alert would have opened, "
         "where 0.2 a day are usual: together 300,000 files (300 GB) to Box. In common: provider Box (all); app Rclone "
-        "(all); country DE (100 % of the users, 50 % of the files); country US (100 % of the users, 50 % of the files); "
-        "extension zip (100 % of the users, 90 % of the files); extension pdf (100 % of the users, 10 % of the files)."
+        "(all); country DE (100 % of the users, 50 % of the files); country US (100 % of the users, 50 % of the files)"
+        "; extension zip (100 % of the users, 90 % of the files)"
+        "; extension pdf (100 % of the users, 10 % of the files)."
     )
 
 
