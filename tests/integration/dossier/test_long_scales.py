@@ -121,6 +121,14 @@ def test_a_page_says_what_its_alert_does_not_compare(tmp_path):
     assert "Of these the alert counts 80 files: not what other alerts reported" in made.pictures[0].description
 
 
+def test_a_page_is_made_again_when_earlier_days_of_a_long_alert_change(tmp_path):
+    """Prevents late events of the days that are added up, or of those before, from never reaching the page."""
+    small = lake(tmp_path)
+    assert small.run(NOW.replace(tzinfo=None)) == 1
+    small.upload(LAST - 42 * DAY, "late.zip")
+    assert small.run(NOW.replace(tzinfo=None) + HOUR) == 1
+
+
 def test_scales_are_those_of_the_detection():
     """Prevents pages and exports that add up other days than the detector."""
     assert dict(scale_days()) == {"week": 7, "month": 30}
