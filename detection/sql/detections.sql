@@ -86,9 +86,8 @@ judged AS (
   JOIN rarity r ON r.population = a.population AND r.scope = a.scope AND r."user" = a."user" AND r.window_start = a.window_start
 )
 SELECT
-  j.population, j.scope, j."user", j.window_start, j.window_end,
-  j.files, j.sized_files, j.bytes,
-  j.period_start, j.largest_files, j.largest_bytes, j.cause,
+  j.population, j.scope, j."user", j.window_start, j.window_end, j.period_start,
+  j.files, j.sized_files, j.bytes, j.largest_files, j.largest_bytes, j.cause,
   j.metric,
   CASE WHEN j.metric = 'files' THEN j.files_score ELSE j.bytes_score END AS score,
   CASE WHEN j.metric = 'files' THEN j.files_threshold ELSE j.bytes_threshold END AS threshold,
