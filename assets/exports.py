@@ -70,7 +70,7 @@ def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) 
         name="exports",
         deps=[
             "alerts",
-            # An alert that opens on the day has its evidence on that day and the two after it, and on the days before it
+            # An alert that opens on the day has its evidence on that day and the two after it, and on the days before
             # that a long scale adds up.
             *(dg.AssetDep([provider, "uploads"], partition_mapping=window(-longest, 2)) for provider in providers),
         ],

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from connectors import ConfigurationError
-from detection.budget import Budget, parse_budget
 from detection.reasons import known
 from exports.files import ExportFormat
 from lake.retention import kept_days
+from orchestration.budget import Budget, parse_budget
 from orchestration.env_file import read_env_file
 
 __all__ = ["Settings", "environment"]

@@ -28,7 +28,7 @@ def detector_with(**changed: object) -> Detector:
 def test_a_setting_makes_those_tables_stale_that_it_decides(setting: str) -> None:
     """Prevents a list of settings beside the code, of which one is forgotten when a query names another."""
     default = getattr(Parameters(), setting)
-    changed = detector_with(**{setting: default + 1})
+    changed = detector_with(**{setting: 10.0 if default is None else default + 1})
     for table in TABLES:
         named = setting in dependencies_of(table).settings
         assert (rules(table, Detector()) != rules(table, changed)) == named, table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detection.budget import Budget, parse_budget
+from orchestration.budget import Budget, parse_budget
 from orchestration.settings import Settings
 
 
