@@ -336,4 +336,5 @@ def test_a_group_costs_the_budget_one_case_in_seven_days(con, days, number, open
     into(con, "single_openings", "single_openings")
     into(con, "accounts", "accounts", bind(Parameters(), DAY + 24 * HOUR))
     [row] = con.execute("SELECT opened, balance FROM accounts WHERE population = 'people'").fetchall()
+    # Newcomers have a tenth of the people's budget, and one balance with them.
     assert row == (opened, pytest.approx(1.0 - opened))
