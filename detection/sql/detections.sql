@@ -82,8 +82,7 @@ judged AS (
 )
 SELECT
   j.population, j.scope, j."user", j.window_start, j.window_end,
-  j.files, j.sized_files, j.bytes,
-  j.period_start, j.largest_files, j.largest_bytes, j.cause,
+  j.period_start, j.files, j.sized_files, j.bytes, j.largest_files, j.largest_bytes, j.cause,
   j.metric,
   CASE WHEN j.metric = 'files' THEN j.files_score ELSE j.bytes_score END AS score,
   CASE WHEN j.metric = 'files' THEN j.files_threshold ELSE j.bytes_threshold END AS threshold,
