@@ -17,6 +17,7 @@ from detection.allow_list import Entry
 from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.tables import empty
+from lake.table_columns import verify_columns
 from tests.support.memory import connect
 from tests.support.organisation import FIRST, GB, SOON, Hour, at, burst, ordinary, played
 
@@ -202,6 +203,13 @@ def test_figures_of_a_long_alert_are_those_of_its_days(organisation):
         assert f"In {days} day{'' if days == 1 else 's'} up to {end - timedelta(days=1):%Y-%m-%d}" in sentence
         assert f"uploaded {files:,} files (sizes unknown) to Box" in sentence
         assert f"never more than {largest:,} files on a day; in the 7 days before, {before:,} file" in sentence
+
+
+def test_the_chains_tables_have_the_declared_columns(organisation):
+    """Prevents a run that evaluates a day and cannot store it, since a column stands in the place of another."""
+    for table in ("baselines", "recent_sums", "scores", "period_sums", "thresholds", "detections", "causes"):
+        organisation.execute(f"CREATE OR REPLACE TEMP VIEW written AS FROM temp.main.{table}")
+        verify_columns(organisation, "written", table)
 
 
 def sums_of(rows: Sequence[Hour], detections: Sequence[tuple[str, str, datetime]] = ()) -> list[list[tuple[Any, ...]]]:
