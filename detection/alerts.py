@@ -46,7 +46,12 @@ def fold(
     """
     create_empty_person_tables(con)
     # Each is read several times; only the hours of the few users with detections are needed.
-    con.execute("CREATE OR REPLACE TEMP TABLE all_detections AS FROM detections WHERE allowed_by IS NULL")
+    con.execute(
+        "CREATE OR REPLACE TEMP TABLE all_detections AS "
+        # Rows of earlier versions have windows alone.
+        "SELECT * REPLACE (coalesce(period_start, window_start) AS period_start) "
+        "FROM detections WHERE allowed_by IS NULL"
+    )
     con.execute(
         "CREATE OR REPLACE TEMP TABLE detected_hours AS "
         'FROM user_hours WHERE population IS NOT NULL AND "user" IN (SELECT d."user" FROM all_detections d)'

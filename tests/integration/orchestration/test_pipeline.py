@@ -225,7 +225,8 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
         read_people(Lake(root=str(lake))).load_into(con)
         view_with_person(con, "person_uploads", "uploads")
         for each in found:
-            of = (each["day"], each["population"])
+            # Newcomers have thresholds of their own, and are compared with all people.
+            of = (each["day"], "services" if each["population"] == "services" else "people")
             # Each file once a day, sized where every save is; bytes are what each save grows beyond those before it.
             volume = con.execute(
                 """
@@ -251,7 +252,7 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
             for metric in ("files", "bytes"):
                 user, everybody = (baselines.get((*of, each["scope"], name)) for name in (each["user"], None))
                 assert each[f"{metric}_score"] == recomputed(each, metric, user, everybody)
-                assert each[f"{metric}_threshold"] == thresholds[*of, metric]
+                assert each[f"{metric}_threshold"] == thresholds[each["day"], each["population"], metric]
 
 
 def test_the_command_prints_the_alerts_as_documented(everything):
@@ -299,9 +300,10 @@ def test_status_tells_the_load_and_what_was_not_watched(everything, tmp_path):
     picture = tmp_path / "load.svg"
     told = command(everything, everything.home.path, "status", "--format", "json", "--plot", str(picture))
     shown = json.loads(told)
-    people = [row for row in shown["load"] if row["population"] == "people"]
+    people = [row for row in shown["load"] if row["population"] in ("people", "newcomers")]
     assert sum(row["raised"] for row in people) == len(everything.alerts)
-    assert people[-1]["allowed"] == pytest.approx(20 * people[-1]["watched_users"] / 1000)
+    last = [row for row in people if row["day"] == people[-1]["day"]]
+    assert sum(row["allowed"] for row in last) == pytest.approx(20 * people[-1]["watched_users"] / 1000)
     states = {row["state"] for row in shown["windows"]}
     assert {"evaluated", "in activation"} <= states
     drawn = read_svg(picture.read_text(encoding="utf-8"))
