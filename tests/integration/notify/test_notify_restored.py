@@ -392,6 +392,9 @@ def published(home: Home) -> set[str]:
         ("restore lake", None),
     ]
 )
+# The restored ledger comes to as many revisions as the one that the deleted outbox knew, with another content.
+@example([("alerts", {}), ("delete outbox", None), ("alerts", {"a": 4}), ("restore lake", None)])
+@example([("alerts", {}), ("delete outbox", None), ("alerts", {"a": 3, "b": 3}), ("restore lake", None)])
 @given(STEPS)
 @settings(max_examples=12)
 def test_channels_know_how_things_stand_whatever_was_restored(steps):
