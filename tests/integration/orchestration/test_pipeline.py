@@ -237,7 +237,9 @@ def test_every_detection_can_be_recomputed_from_the_lake(everything):
             ).fetchone()
             assert volume == (each["files"], each["sized_files"], each["bytes"])
             for metric in ("files", "bytes"):
-                user, everybody = (baselines.get((each["day"], base, each["scope"], name)) for name in (each["user"], None))
+                user, everybody = (
+                    baselines.get((each["day"], base, each["scope"], name)) for name in (each["user"], None)
+                )
                 assert each[f"{metric}_score"] == recomputed(each, metric, user, everybody)
                 assert each[f"{metric}_threshold"] == thresholds[each["day"], each["population"], metric]
 
