@@ -1,6 +1,5 @@
 """``alerts``: detections folded into alerts, with risk indicators and a sentence each."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -16,6 +15,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector
+from common.digests import text_digest
 from detection.alerts import LONG_LOOK_BACK, LOOK_BACK, fold, hours_before, pick_day
 from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
@@ -56,7 +56,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         wanted = range_of(context)
         watch = detector.watch()._replace(confirmed=confirmed_alerts(lake))
         people = detector.people(lake)
-        listed = hashlib.sha256("|".join(row.model_dump_json() for row in watch.risk_list).encode()).hexdigest()
+        listed = text_digest("|".join(row.model_dump_json() for row in watch.risk_list))
         made_by = f"{rules('alerts', detector)}|{listed}|{watch.networks.digest}"
         folded = False
 

@@ -119,7 +119,7 @@ def _budgets(text: str) -> list[float]:
 
 
 def _parameters(budget: float, changed: Sequence[str]) -> Parameters:
-    given = dict(text.split("=", 1) if "=" in text else (text, "") for text in changed)
+    given = {name: value for name, _, value in (text.partition("=") for text in changed)}
     try:
         return Parameters.model_validate({"budget": budget, **given})
     except ValidationError as error:

@@ -39,13 +39,15 @@ def tried(directory: Path | None) -> Iterator[None]:
     found = sorted(directory.rglob("*.sql")) if directory else []
     if directory and not found:
         raise UnknownQueryError(f"{directory} holds no file that ends with .sql")
+    changed = {}
     for path in found:
         name = str(path.relative_to(directory or path).with_suffix(""))
         try:
-            load(name)
+            _packaged(name)
         except FileNotFoundError:
             raise UnknownQueryError(f"{path} replaces no query: there is no detection/sql/{name}.sql") from None
-        _TRIED[name] = path.read_text(encoding="utf-8")
+        changed[name] = path.read_text(encoding="utf-8")
+    _TRIED.update(changed)
     try:
         yield
     finally:

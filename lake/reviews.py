@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from common.digests import text_digest
 from common.errors import MendableError
 from detection.persons import create_empty_person_tables, relabelled
 from detection.sql import into
@@ -43,7 +43,7 @@ def reviews_digest(lake: Lake, day: date) -> str:
         rows = con.execute(
             "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(path), midnight(day)]
         ).fetchall()
-    return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
+    return text_digest(repr(rows)) if rows else ""
 
 
 def confirmed_alerts(lake: Lake) -> list[Confirmed]:

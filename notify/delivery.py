@@ -20,7 +20,7 @@ from notify.channels import Channel, DeliveryError
 from notify.messages import Message, capped
 from notify.outbox import Outbox, Route
 from notify.pseudonymized import pseudonymized
-from notify.witness import Published
+from notify.published import Published
 from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
@@ -80,11 +80,10 @@ def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datet
     with duckdb.connect() as con:
         publish(con, lake, now)
         messages = _messages(con, since)
-        revisions = con.execute("SELECT left(alert_id, 16), revision, state || left(digest, 12) FROM ledger").fetchall()
+        rows = con.execute("SELECT left(alert_id, 16), revision, concat_ws(' ', state, left(digest, 12)) FROM ledger")
+        published = {key: Published(revision, content) for key, revision, content in rows.fetchall()}
     mark = ("alerts", f"{inputs} {since.isoformat()}")
-    return outbox.add(
-        messages, routes, now, mark=mark, published={key: Published(*latest) for key, *latest in revisions}
-    )
+    return outbox.add(messages, routes, now, mark=mark, published=published)
 
 
 def _inputs(lake: Lake) -> str:

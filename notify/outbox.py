@@ -21,7 +21,8 @@ from typing import Any, Protocol
 
 from common.errors import MendableError
 from notify.messages import Known, Message, event_for, key_of
-from notify.witness import Lineage, Published, Witness, witness_of
+from notify.published import Published, as_text, is_whole
+from notify.witness import Lineage, Witness, witness_of
 
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff"]
 
@@ -68,8 +69,8 @@ The content of the last message about an alert is unknown: NULL, which matches a
 _CHANGES, _IDENTITY, _SERIES, _FORGOTTEN, _AHEAD = "changes", "identity", "series", "forgotten", "ahead"
 _PUBLISHED, _LEFT_AT = "published", "left at"
 """Names of the outbox's own values: its count of changes; its identity; the suffix of its keys; why channels may have
-messages that it does not know; that it numbered alerts beyond the ledger; the ledger's revision of each alert, now and
-when a deleted outbox was last used, as JSON."""
+messages that it does not know; that it numbered alerts beyond the ledger; the ledger's revisions as text, now and
+when a deleted outbox was last used."""
 
 
 _DELETED, _RESTORED = "deleted", "restored"
@@ -190,7 +191,7 @@ class Outbox:
                     ahead = _got(database, _AHEAD) is not None
                     published = _got(database, _PUBLISHED)
                 if changes > before:
-                    witness.advance(changes, ahead=ahead, revisions=_revisions(published))
+                    witness.advance(changes, ahead=ahead, published=published)
 
     def add(
         self,
@@ -217,7 +218,7 @@ class Outbox:
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
             # Messages from the deleted outbox have the ledger's numbers, so these show what a channel already got.
-            whole = _is_whole(published or {}, _revisions(_got(database, _LEFT_AT)))
+            whole = is_whole(published or {}, _got(database, _LEFT_AT) or "")
             again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None and whole
             for message in messages:
                 revision, is_new = _entered(database, message)
@@ -235,7 +236,7 @@ class Outbox:
             if mark:
                 _put(database, *mark)
             if published is not None:
-                _put(database, _PUBLISHED, json.dumps(published, sort_keys=True))
+                _put(database, _PUBLISHED, as_text(published))
         return new
 
     def last(self, subject: str) -> str | None:
@@ -347,7 +348,7 @@ def _begun(database: sqlite3.Connection, witness: Witness) -> int:
     lineage = witness.lineage(changes, _got(database, _IDENTITY), empty=not tables)
     if lineage is Lineage.DELETED:
         _forget(database, _RESTORED if witness.ahead else _DELETED)
-        _put(database, _LEFT_AT, json.dumps(witness.revisions, sort_keys=True))
+        _put(database, _LEFT_AT, witness.published)
     elif lineage is Lineage.REPLACED:
         _forget(database, _RESTORED)
     if lineage is not Lineage.SAME:
@@ -413,21 +414,6 @@ def _known(database: sqlite3.Connection, message: Message, route: Route, *, forg
         case=bool(rows),
         escalation=bool(events & {"case.opened", "case.escalated"}),
     )
-
-
-def _revisions(text: str | None) -> dict[str, Published] | None:
-    """Return stored revisions; None where there are none, or an earlier version stored only their number."""
-    found = json.loads(text) if text else None
-    return {key: Published(*latest) for key, latest in found.items()} if isinstance(found, dict) else None
-
-
-def _is_whole(published: Mapping[str, Published], left: Mapping[str, Published] | None) -> bool:
-    """Return whether the ledger has all revisions that it had; one that was restored uses numbers again."""
-    if left is None:
-        return False
-    none = Published(0, "")
-    present = {key: published.get(key, none) for key in left}
-    return all(present[key].revision > was.revision or present[key] == was for key, was in left.items())
 
 
 def _got(database: sqlite3.Connection, name: str) -> str | None:

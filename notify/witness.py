@@ -3,33 +3,25 @@
 An outbox that is restored from a backup does not know what was sent since, and would use the numbers of those messages
 again. A file itself can't show that it is an older copy, so the witness does. Its name counts the changes of the
 outbox, so it is ahead of an older outbox, and it stays beside an outbox that a restore of the whole home brings back.
-It holds the ledger's revision of each alert: a ledger that lacks one of them was restored. The outbox stores the inodes
-of both files, which no restore brings back.
+Its first line says whether the outbox numbers alerts beyond the ledger. The second has the ledger's revisions: a ledger
+that lacks one of them was restored. The outbox stores the inodes of both files, which no restore brings back.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any, NamedTuple
 
-__all__ = ["Lineage", "Published", "Witness", "witness_of"]
+__all__ = ["Lineage", "Witness", "witness_of"]
 
 # Names of earlier versions had the number of the ledger's revisions, too.
 _NAME = re.compile(r"at-(?P<changes>\d+)(?:-\d+)?-(?P<token>[0-9a-f]{8})")
-
-
-class Published(NamedTuple):
-    """Latest revision of an alert in the ledger, and a digest of its content."""
-
-    revision: int
-    content: str
+_AHEAD = "ahead"
 
 
 class Lineage(Enum):
@@ -89,38 +81,41 @@ class Witness:
     @property
     def ahead(self) -> bool:
         """Return whether a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
-        return len(self._found) > 1 or any(_read(witness).ahead for witness in self._found)
+        return len(self._found) > 1 or any(_lines(witness)[0] for witness in self._found)
 
     @property
-    def revisions(self) -> Mapping[str, Published] | None:
-        """Return the ledger's revision of each alert when the outbox was last used; None if unknown."""
-        return _read(next(iter(self._found))).revisions if len(self._found) == 1 else None
+    def published(self) -> str:
+        """Return the ledger's revisions when the outbox was last used, as text; empty if unknown."""
+        return _lines(next(iter(self._found)))[1] if len(self._found) == 1 else ""
 
     def renew(self, changes: int) -> None:
         """Create a witness of the outbox as it is now, and remove all others."""
-        content = _Content(self.ahead, self.revisions)
+        content = _text(ahead=self.ahead, published=self.published)
         witness = self._named(changes, secrets.token_hex(4))
         # Created first, so that it gets no inode that the outbox may know, and a crash leaves at least one witness.
         witness.touch(0o600)
-        witness.write_text(content.text, encoding="utf-8")
+        witness.write_text(content, encoding="utf-8")
         for old in self._found:
             old.unlink(missing_ok=True)
         self._found = {witness: changes}
 
-    def advance(self, changes: int, *, ahead: bool, revisions: Mapping[str, Published] | None) -> None:
+    def advance(self, changes: int, *, ahead: bool, published: str | None) -> None:
         """Record committed changes, and the relation of the outbox to the ledger.
 
         Args:
             changes: The outbox's own count.
             ahead: Whether the outbox numbers alerts beyond the ledger.
-            revisions: The ledger's revision of each alert; None if the outbox has not seen it yet.
+            published: The ledger's revisions as text; None if the outbox has not seen it yet.
         """
         [witness] = self._found
-        known = _read(witness)
-        now = _Content(ahead or known.ahead, known.revisions if revisions is None else revisions)
-        if now != known:
-            # In place, since the outbox knows the inode. A crash leaves a text that says nothing, and so the worst.
-            witness.write_text(now.text, encoding="utf-8")
+        content = _text(ahead=ahead or self.ahead, published=self.published if published is None else published)
+        # In the same file, since the outbox knows its inode, and without emptying it: a crash must not leave a witness
+        # that knows of nothing.
+        with witness.open("r+", encoding="utf-8") as file:
+            if file.read() != content:
+                file.seek(0)
+                file.write(content)
+                file.truncate()
         # One rename: a crash leaves the old number or the new.
         witness.rename(self._named(changes, witness.name.rpartition("-")[2]))
 
@@ -128,25 +123,14 @@ class Witness:
         return self._path.with_name(f"{self._path.name}.at-{changes}-{token}")
 
 
-class _Content(NamedTuple):
-    ahead: bool
-    revisions: Mapping[str, Published] | None
-
-    @property
-    def text(self) -> str:
-        return json.dumps({"ahead": self.ahead, "revisions": self.revisions}, sort_keys=True)
+def _text(*, ahead: bool, published: str) -> str:
+    return f"{_AHEAD if ahead else ''}\n{published}"
 
 
-def _read(witness: Path) -> _Content:
-    """Return what a witness says; of one that can't be read, the worst. Earlier versions wrote one word, or nothing."""
-    text = witness.read_text(encoding="utf-8")
-    try:
-        content: Mapping[str, Any] = json.loads(text) if text else {"ahead": False, "revisions": None}
-        found: Mapping[str, Any] | None = content["revisions"]
-        known = None if found is None else {key: Published(*latest) for key, latest in found.items()}
-        return _Content(bool(content["ahead"]), known)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return _Content(ahead=True, revisions=None)
+def _lines(witness: Path) -> tuple[str, str]:
+    """Return both lines of a witness; of an earlier version's, which had no second, that is empty."""
+    first, _, second = witness.read_text(encoding="utf-8", errors="replace").partition("\n")
+    return first, second
 
 
 @contextmanager

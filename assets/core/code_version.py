@@ -5,12 +5,12 @@ One place for both, so that the partitions that Dagster shows as stale are those
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from assets.core.partitions import settings
 from assets.core.resources import Detector
+from common.digests import text_digest
 from detection.alerts import fold, hours_before, pick_day
 from detection.cases import join_alerts, pick_cases, state_cases
 from detection.chain import calibrate, detect, learn, score
@@ -100,4 +100,4 @@ def code_version(table: str, detector: Detector, provider: str = "") -> str | No
     """Return a short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
     if table == "audit_events":
         return None
-    return hashlib.sha256(rules(table, detector, provider).encode()).hexdigest()[:12]
+    return text_digest(rules(table, detector, provider))[:12]

@@ -19,7 +19,6 @@ from assets.core import refresh
 from assets.core.code_version import MADE_BY, dependencies_of
 from assets.core.refresh import Step
 from detection.dependencies import ROOT
-from detection.sql import load
 from providers import PROVIDERS
 from tests.support.damaged_home import made_home
 
@@ -60,8 +59,6 @@ class Recorder:
                 name = code.co_qualname.partition(".")[0]
                 self.functions[table].add(f"{module.removesuffix('.__init__')}.{name}")
 
-        # Texts are kept: each table is to load its own.
-        load.cache_clear()
         sys.setprofile(note)
         try:
             yield
