@@ -50,7 +50,8 @@ def lake(
             sized_files=1,
             cause=cause,
         )
-    group: dict[str, Any] = {"alert_id": GROUP, "name": "Massive upload to SaaS service: common cause", "severity": "Informational"}
+    group: dict[str, Any] = {"alert_id": GROUP, "name": "Massive upload to SaaS service: common cause"}
+    group |= {"severity": "Informational"}
     group |= {"user": f"(many users of {cause})", "users": users, "providers": ["box"], "cause": cause}
     group |= {"first_window_start": OPENS, "last_window_end": OPENS + 3 * HOUR, "period_start": OPENS, "files": 15}
     group |= {"sized_files": 6, "bytes": 10**9 + 6000, "estimated_files": 0, "suppressed_count": 5, "reasons": []}
