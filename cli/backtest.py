@@ -33,6 +33,7 @@ from lake.days import days_between
 from lake.people import read_people
 from lake.reviews import view_reviews
 from lake.store import Lake
+from orchestration.budget import Budget, parse_budget
 from orchestration.settings import Settings, environment
 from providers import PROVIDERS
 
@@ -58,7 +59,8 @@ def backtest(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     home: HomeOption = HOME,
     budget: Annotated[
-        str, typer.Option(help="Alerts per 1000 monitored users and day; several separated by commas.")
+        str,
+        typer.Option(help="Cases per 1000 monitored users and day, or 10/week in all; several separated by commas."),
     ] = "2",
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
@@ -83,7 +85,7 @@ def backtest(
 
     Says which cases would come and go. Nothing in the home is changed, and nobody is notified.
     """
-    tries = [_parameters(each, set_ or []) for each in _budgets(budget)]
+    tries = [(each, _parameters(each, set_ or [])) for each in _budgets(budget)]
     if plot and not labels:
         raise typer.BadParameter("a picture of recall needs labels: give --labels too")
     start, end = first.date(), last.date()
@@ -92,15 +94,16 @@ def backtest(
     lake = lake_of(home)
     kept = _stored(lake, start, end)
     if against is Against.CURRENT:
-        kept = _spans(_replay(lake, start, end, Parameters(budget=Settings.read(environment()).budget.per_1000)).alerts)
+        present = Settings.read(environment()).budget
+        kept = _spans(_replay(lake, start, end, present, _parameters(present, [])).alerts)
     try:
         with tried(rules):
-            replays = [_replay(lake, start, end, each) for each in tries]
+            replays = [_replay(lake, start, end, *each) for each in tries]
     except (UnknownQueryError, duckdb.Error) as error:
         raise CommandError(f"--rules can't be tried: {error}") from error
     found = [_figures(each, kept, labels) for each in replays]
     if plot:
-        points = [(each["budget"], each["recall"], each["precision"]) for each in found]
+        points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
         plot.write_text(budget_plot(points), encoding="utf-8")
     if format_ is Format.JSON:
         write_json({"from": str(start), "to": str(end), "budgets": found})
@@ -108,20 +111,17 @@ def backtest(
         _show(start, end, found)
 
 
-def _budgets(text: str) -> list[float]:
+def _budgets(text: str) -> list[Budget]:
     try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}: give numbers, such as 2 or 1,2,5", param_hint="--budget") from None
-    if not all(0 < each <= 1000 for each in found):
-        raise typer.BadParameter(f"{text!r}: a budget is above 0 and at most 1000", param_hint="--budget")
-    return found
+        return [parse_budget(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
-def _parameters(budget: float, changed: Sequence[str]) -> Parameters:
+def _parameters(budget: Budget, changed: Sequence[str]) -> Parameters:
     given = {name: value for name, _, value in (text.partition("=") for text in changed)}
     try:
-        return Parameters.model_validate({"budget": budget, **given})
+        return Parameters.model_validate({"budget": budget.per_1000, "weekly_budget": budget.per_week, **given})
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         names = ", ".join(Parameters.model_fields)
@@ -131,7 +131,7 @@ def _parameters(budget: float, changed: Sequence[str]) -> Parameters:
 class Replayed(NamedTuple):
     """Outcome of a replay: alerts that open in the time asked for, and its load."""
 
-    parameters: Parameters
+    budget: Budget
     alerts: list[Raised]
     watched_user_days: int
     allowed: float
@@ -142,7 +142,7 @@ Span = tuple[str, datetime, datetime]
 """User, first and last time of an alert, UTC without zone."""
 
 
-def _replay(lake: Lake, start: date, end: date, parameters: Parameters) -> Replayed:
+def _replay(lake: Lake, start: date, end: date, budget: Budget, parameters: Parameters) -> Replayed:
     began = first_days(lake, tuple(PROVIDERS))
     if not began:
         raise CommandError(f"{lake.root} holds no audit events, so there is nothing to replay. Run a backfill first.")
@@ -150,7 +150,7 @@ def _replay(lake: Lake, start: date, end: date, parameters: Parameters) -> Repla
     with (
         duckdb.connect() as con,
         Progress(
-            TextColumn(f"budget {parameters.budget:g}"),
+            TextColumn(f"budget {budget}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -185,7 +185,7 @@ def _replay(lake: Lake, start: date, end: date, parameters: Parameters) -> Repla
             "FROM played_thresholds WHERE metric = 'files' AND population = 'people' AND day > ?",
             [start],
         ).fetchall()
-    return Replayed(parameters, alerts, int(users), float(allowed), int(cases))
+    return Replayed(budget, alerts, int(users), float(allowed), int(cases))
 
 
 def _stored(lake: Lake, start: date, end: date) -> list[Span]:
@@ -205,12 +205,13 @@ def _figures(replayed: Replayed, kept: Sequence[Span], labels: Path | None) -> d
     alerts, users = replayed.alerts, replayed.watched_user_days
     people = [alert for alert in alerts if alert.population != "services"]
     return {
-        "budget": replayed.parameters.budget,
+        "budget": str(replayed.budget),
         "alerts": len(alerts),
         "cases": replayed.cases,
         "by_services": len(alerts) - len(people),
         "watched_user_days": users,
         "allowed": round(replayed.allowed, 2),
+        "target_per_1000": round(1000 * replayed.allowed / users, 3) if users else 0.0,
         "realised_per_1000": round(1000 * replayed.cases / users, 3) if users else None,
         "top_users": [
             {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
@@ -279,7 +280,7 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
     for each in found:
         actual = each["realised_per_1000"]
         table.add_row(
-            f"{each['budget']:g}",
+            each["budget"],
             "-" if actual is None else f"{actual:.2f}",
             str(each["alerts"]),
             str(each["by_services"]),
@@ -290,7 +291,7 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
     out.print(table)
     for each in found:
         users = ", ".join(f"{escape(user['user'])} ({user['alerts']})" for user in each["top_users"])
-        out.print(f"[bold]Budget {each['budget']:g}[/], most alerts: {users or 'none'}")
+        out.print(f"[bold]Budget {each['budget']}[/], most alerts: {users or 'none'}")
         for sign, title in (("come", "Would come"), ("go", "Would go")):
             named = [f"{escape(case['user'])} ({case['opened'][:10]})" for case in each[sign]]
             if named:

@@ -54,7 +54,7 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
         "backtest",
         *span,
         "--budget",
-        "2,50",
+        "2,1/week",
         "--labels",
         str(labels),
         "--plot",
@@ -63,7 +63,7 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     )
     assert said.status == 0, said.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
-    assert [row[0] for row in rows] == ["2", "50"]
+    assert [row[0] for row in rows] == ["2", "1/week"]
     for _, _, alerts, by_services, come, go, recall, precision in rows:
         assert (alerts, by_services, come, go, recall, precision) == ("1", "0", "+1", "-0", "0.50", "1.00")
     assert "most alerts: u0@example.com (1)" in said.out
@@ -101,7 +101,7 @@ def test_a_changed_rule_runs_beside_the_present_one(home: Path, tmp_path: Path) 
     [
         (("--set", "floor_flies=3"), "floor_flies"),
         (("--set", "floor_files"), "NAME=VALUE"),
-        (("--budget", "0"), "a budget is above 0"),
+        (("--budget", "0"), "above 0"),
         (("--plot", "recall.svg"), "needs labels"),
         (("--plot", "recall.png"), ".svg"),
         (("--to", "2026-01-01"), "is after"),
