@@ -41,7 +41,7 @@ __all__ = ["backtest"]
 
 _LEAD = timedelta(days=120)
 """History evaluated before the first day of the backtest, for training, calibration and a settled budget balance: the
-sums over 30 days look back on 30 of themselves, and are calibrated on as many."""
+longest sums look back on as many sums before them, and are calibrated on as many again."""
 _NAMED = 20
 """Cases that are named among those that would come or go; JSON has all."""
 _TOP = 10
