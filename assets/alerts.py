@@ -1,6 +1,5 @@
 """``alerts``: detections folded into alerts, with risk indicators and a sentence each."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date
 from functools import cache
@@ -14,7 +13,8 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Detector, Engine
-from detection.alerts import LOOK_BACK, fold, pick_day
+from common.digests import text_digest
+from detection.alerts import LONG_LOOK_BACK, LOOK_BACK, fold, hours_before, pick_day
 from lake.coverage import create_source_days
 from lake.days import DAY, TRAINING_DAYS, days_between, midnight
 from lake.reviews import confirmed_alerts
@@ -35,8 +35,8 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         name="alerts",
         deps=[
             dg.AssetDep("detections", partition_mapping=window(-1, 1)),
-            dg.AssetDep("user_hours", partition_mapping=window(0, 2)),
-            dg.AssetDep("thresholds", partition_mapping=window(0, 1)),
+            dg.AssetDep("user_hours", partition_mapping=window(-LONG_LOOK_BACK.days, 2)),
+            dg.AssetDep("causes"),
             *(
                 dg.AssetDep(table.split("/"), partition_mapping=window(-LOOK_BACK.days, 2))
                 for provider in providers
@@ -56,7 +56,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         wanted = range_of(context)
         watch = detector.watch()._replace(confirmed=confirmed_alerts(lake))
         people = detector.people(lake)
-        listed = hashlib.sha256("|".join(row.model_dump_json() for row in watch.risk_list).encode()).hexdigest()
+        listed = text_digest("|".join(row.model_dump_json() for row in watch.risk_list))
         made_by = f"{rules('alerts', detector)}|{listed}|{watch.networks.digest}"
         folded = False
 
@@ -74,11 +74,10 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 return detected()
             after = days_between(day, day + 2 * DAY)
             seen = days_between(day - LOOK_BACK, after[-1])
-            explained = lake.digest(
-                [*uploads, *activity], seen, lake.digest(["user_hours"], after), people.digest(seen)
-            )
+            added_up = lake.digest(["user_hours"], days_between(day - LONG_LOOK_BACK, after[-1]))
+            explained = lake.digest([*uploads, *activity], seen, added_up, people.digest(seen))
             earlier = [said for said in watch.confirmed if day - 8 * DAY <= said.first_window_start.date() <= day]
-            return lake.digest(["thresholds"], after, detected(), explained, repr(earlier))
+            return lake.digest(["causes"], after, detected(), explained, repr(earlier))
 
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             nonlocal folded
@@ -91,12 +90,13 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 people.view(con, lake, "keyed_detections", ["detections"], found)
                 # Few rows from many files, which every day queries.
                 con.execute("CREATE OR REPLACE TEMP TABLE detections AS FROM keyed_detections")
-                lake.view(con, "user_hours", ["user_hours"], days_between(since, last))
+                earlier = hours_before(con, midnight(since))
+                lake.view(con, "user_hours", ["user_hours"], days_between(since - earlier, last))
                 # If a source's data are lost, an alert shows less of it, but is kept.
                 people.view(con, lake, "uploads", uploads, days_between(since - LOOK_BACK, last), lost_too=True)
                 people.view(con, lake, "activity", activity, days_between(since - LOOK_BACK, last), lost_too=True)
                 create_source_days(con, lake, sources, days_between(since - LOOK_BACK, last))
-                lake.view(con, "dated_thresholds", ["thresholds"], days_between(since, last), dated=True)
+                lake.view(con, "dated_causes", ["causes"], days_between(since, last), dated=True)
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
             pick_day(con, day)

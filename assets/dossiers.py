@@ -12,6 +12,7 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Detector, Engine, Pages
 from common.clock import Clock
+from detection.scales import scale_days
 from dossier.page_builder import Made, PageBuilder, is_switched
 from dossier.queries import SIGNS, USUAL, WATCHED
 from lake.home import dossier_url
@@ -27,7 +28,8 @@ _REACH = timedelta(days=WATCHED + 3)
 def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """Return the asset of the alerts' pages."""
     # Pages also read up to WATCHED later days. They are left out here: with them no page would ever be up to date.
-    before = window(-SIGNS - USUAL, 2)
+    longest = max(scale_days().values())
+    before = window(-SIGNS - USUAL - longest, 2)
 
     @dg.asset(
         name="dossiers",

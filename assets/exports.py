@@ -14,6 +14,7 @@ from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Engine
 from common.clock import Clock
+from detection.scales import scale_days
 from exports.files import CLASSES, Destination
 from exports.formats import ExportFormat
 from exports.mapping import json_line
@@ -64,13 +65,15 @@ class Exporter(dg.ConfigurableResource[None]):
 
 def exports(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     """The asset of exported files."""
+    longest = max(scale_days().values())
 
     @dg.asset(
         name="exports",
         deps=[
             "alerts",
-            # An alert that opens on the day has its evidence on that day and the two after it.
-            *(dg.AssetDep([provider, "uploads"], partition_mapping=window(0, 2)) for provider in providers),
+            # An alert that opens on the day has its evidence on that day and the two after it, and on the days before
+            # that a long scale adds up.
+            *(dg.AssetDep([provider, "uploads"], partition_mapping=window(-longest, 2)) for provider in providers),
         ],
         partitions_def=partitions,
         backfill_policy=SINGLE_RUN,

@@ -1,10 +1,10 @@
-"""``baselines`` to ``detections``: what is usual, how unusual a window is, from when it counts, and what is over it.
+"""``baselines`` to ``causes``: what is usual, how unusual a window is, what is over the threshold, and why.
 
 One asset function for all, since a day's baselines leave out what was detected on the days before: the days are a
 chain, and each goes through all steps before the next begins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
 
@@ -19,8 +19,9 @@ from assets.core.resources import Detector, Engine
 from detection.allow_list import digest
 from detection.chain import add_up, calibrate, detect, learn, score
 from detection.dependencies import dependencies
+from detection.watch_list import listed_on
 from lake.coverage import create_evaluations, create_sources, evaluations, first_days
-from lake.days import DAY, TRAINING_DAYS, past
+from lake.days import DAY, TRAINING_DAYS, case_days, cause_days, charged_days, past, period_days, score_days
 from lake.people import People
 from lake.reviews import reviews_digest, view_reviews
 from lake.sources import known_sources
@@ -34,9 +35,12 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     hours = dg.AssetDep("user_hours", partition_mapping=window(-TRAINING_DAYS, 1))
     deps: dict[str, list[dg.AssetDep | str]] = {
         "baselines": [hours],
-        "scores": [hours, "baselines"],
+        "recent_sums": [hours],
+        "scores": [hours, "baselines", "recent_sums"],
+        "period_sums": [hours, "recent_sums"],
         "thresholds": ["scores", "baselines"],
         "detections": [hours, "scores", "thresholds", "baselines"],
+        "causes": ["detections", "thresholds"],
         "evaluations": [hours, "scores", "thresholds", "baselines"],
     }
 
@@ -56,83 +60,114 @@ def judgement(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]
     return _asset
 
 
+class _Lists:
+    """Operator's lists as they are at the start of a run, and digests of what they mean on a day."""
+
+    def __init__(self, detector: Detector, people: People) -> None:
+        self.entries, self.listed = detector.entries(), detector.listed()
+        self._named = cache(lambda name, first_only: people.named(name, first_only=first_only))
+
+    def allowed(self, day: date) -> str:
+        """Return a digest of the allow-list; empty where no entry applies."""
+        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
+        found = digest(self.entries, day)
+        return found and f"{found}{[self._named(entry.user, True) for entry in self.entries]}"
+
+    def watched(self, day: date) -> str:
+        """Return the persons on the risk list as a text; empty where there are none."""
+        names = listed_on(self.listed, day)
+        return str([self._named(name, False) for name in names]) if names else ""
+
+
 def _steps(lake: Lake, providers: Sequence[str], detector: Detector, people: People) -> list[Step]:
-    parameters, entries = detector.parameters, detector.entries()
+    parameters = detector.parameters
+    lists = _Lists(detector, people)
 
     @cache
     def began() -> dict[str, date]:
         # Not before its turn has come: a run that overlaps may land earlier days meanwhile.
         return first_days(lake, providers)
 
-    @cache
-    def meant() -> str:
-        # Whom the entries mean: an address that somebody gets, or got, may make it another person.
-        return str([people.named(entry.user, first_only=True) for entry in entries])
+    entries, listed = lists.entries, lists.listed
 
     def learned_from(day: date) -> str:
+        before = lake.digest(["period_sums"], period_days(day), str(began()), lists.allowed(day))
         tables = ["user_hours", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("baselines", detector), reviews_digest(lake, day))
+        return lake.digest(tables, past(day, parameters), rules("baselines", detector), before)
 
     def baselines(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         view_sums(con, lake, past(day, parameters))
         people.view(con, lake, "past_detections", ["detections"], past(day, parameters))
-        view_reviews(con, lake)
-        learn(con, day, parameters)
+        people.view(con, lake, "past_period_sums", ["period_sums"], period_days(day), dated=True)
+        create_sources(con, began())
+        learn(con, day, parameters, entries)
 
     def scored_from(day: date) -> str:
-        judged = lake.digest(["baselines"], [day])
-        return lake.digest(["user_hours"], [day, day + DAY], rules("scores", detector), judged, str(began()))
+        sums = lake.digest(["baselines", "recent_sums"], [day])
+        hours = [day, day + DAY]
+        return lake.digest(["user_hours"], hours, rules("scores", detector), sums, str(began()), lists.allowed(day))
 
     def scores(con: duckdb.DuckDBPyConnection, day: date) -> None:
+        people.load_into(con)
         lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
-        lake.view(con, "baselines", ["baselines"], [day])
+        for table in ("baselines", "recent_sums"):
+            lake.view(con, table, [table], [day])
         create_sources(con, began())
-        score(con, day, parameters)
+        score(con, day, parameters, entries)
 
     def calibrated_from(day: date) -> str:
-        before = lake.digest(["thresholds"], [day - DAY], str(began()), reviews_digest(lake, day))
-        tables = ["scores", "baselines", "detections"]
-        return lake.digest(tables, past(day, parameters), rules("thresholds", detector), before)
+        read = {
+            "thresholds": charged_days(day),
+            "causes": cause_days(day),
+            "scores": score_days(day),
+            "detections": case_days(day, parameters),
+            "baselines": past(day, parameters),
+        }
+        watched = lists.watched(day - DAY)
+        return _digest(lake, read, rules("thresholds", detector), str(began()), reviews_digest(lake, day), watched)
 
     def thresholds(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
-        for table in ("scores", "baselines", "detections"):
+        people.view(con, lake, "past_scores", ["scores"], score_days(day))
+        for table in ("baselines", "detections"):
             people.view(con, lake, f"past_{table}", [table], past(day, parameters))
-        for table in ("baselines", "thresholds"):
-            lake.view(con, f"last_{table}", [table], [day - DAY])
+        people.view(con, lake, "case_detections", ["detections"], case_days(day, parameters))
+        lake.view(con, "last_baselines", ["baselines"], [day - DAY])
+        lake.view(con, "charged_thresholds", ["thresholds"], charged_days(day), dated=True)
+        lake.view(con, "past_thresholds", ["thresholds"], past(day, parameters))
+        lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         view_reviews(con, lake)
         create_sources(con, began())
-        calibrate(con, day, parameters)
+        calibrate(con, day, parameters, listed)
 
     def detected_from(day: date) -> str:
-        judged = lake.digest(["scores", "thresholds", "baselines"], [day])
+        judged = {"thresholds": [day], "baselines": [day], "scores": [*score_days(day), day], "causes": cause_days(day)}
         watched = evaluations(lake, providers, began(), day, parameters)
         stored = parameters.model_dump_json() + rules("evaluations", detector)
-        allowed = digest(entries, day)
-        if allowed:
-            # The apps of the hours count then, which nothing else of these inputs tells of.
-            allowed = lake.digest(["user_hours"], [day, day + DAY], allowed, meant())
-        return lake.digest(
-            ["scores"], past(day, parameters), rules("detections", detector), judged, str(watched), stored, allowed
-        )
+        return _digest(lake, judged, rules("detections", detector), str(watched), stored, lists.watched(day))
 
     def detections(con: duckdb.DuckDBPyConnection, day: date) -> None:
         people.load_into(con)
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [day])
-        people.view(con, lake, "past_scores", ["scores"], past(day, parameters))
-        lake.view(con, "user_hours", ["user_hours"], [day, day + DAY])
+        people.view(con, lake, "past_scores", ["scores"], score_days(day))
+        lake.view(con, "past_causes", ["causes"], cause_days(day), dated=True)
         create_sources(con, began())
-        detect(con, day, parameters, entries)
+        detect(con, day, parameters, listed)
         create_evaluations(con, evaluations(lake, providers, began(), day, parameters))
 
     return [
-        Step({"baselines": "baselines"}, learned_from, baselines),
-        Step({"scores": "scores"}, scored_from, scores),
+        Step({"baselines": "baselines", "recent_sums": "recent_sums"}, learned_from, baselines),
+        Step({"scores": "scores", "period_sums": "period_sums"}, scored_from, scores),
         Step({"thresholds": "thresholds"}, calibrated_from, thresholds),
-        Step({"detections": "detections", "evaluations": "evaluations"}, detected_from, detections),
+        Step({"detections": "detections", "causes": "causes", "evaluations": "evaluations"}, detected_from, detections),
     ]
+
+
+def _digest(lake: Lake, read: Mapping[str, Sequence[date]], *more: str) -> str:
+    """Return a digest of the days of several tables, and of texts."""
+    return lake.digest([], [], *(lake.digest([table], days) for table, days in read.items()), *more)
 
 
 def view_sums(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date]) -> None:

@@ -1,151 +1,246 @@
-"""Grouping of a rule's candidates into alerts, and comparison of alerts with the labels of a workload.
-
-Belongs here: what all rules share, so that none is scored by another measure: one alert per user in 24 hours, the
-strength from which a budget is met, matching, intervals. The rules are ``bench.detection_peers`` and
-``bench.detection.ours``.
-"""
+"""Comparison of alerts with thefts: what was found, how late, how often in vain, and how evenly over the weeks."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from math import inf, sqrt
-from typing import NamedTuple
+from datetime import date, datetime, time, timedelta
+from math import sqrt
+from typing import Any
 
-from sandbox.workload.format import Label
+import numpy as np
 
-__all__ = ["Alert", "Candidate", "Outcome", "alerts", "calibrate", "held_out", "judge", "wilson"]
+from bench.case_folding import Alert, Case
+from bench.ordinary_hours import START, Hours
+from bench.played import Verdict
+from bench.thefts import Theft
+
+__all__ = [
+    "Load",
+    "Outcome",
+    "Register",
+    "first_alert",
+    "judge",
+    "share",
+    "verdict_on",
+    "wilson",
+]
 
 _Z95 = 1.959964
-_TRAINING = timedelta(days=30)
-_DEDUPLICATION = timedelta(days=1)
+_REPEAT = timedelta(days=30)
+_LONG = timedelta(days=2)
+_EPOCH = datetime.combine(START, time())
+_WEEK = 7
 
 
-class Candidate(NamedTuple):
-    """Something a rule looked at, and how strongly it would fire.
+@dataclass
+class Load:
+    """Alerts, or cases, that somebody has to read; they add up over organisations.
 
     Attributes:
-        user: User of the possible alert.
-        begin: Start of the time that was tested, UTC without zone.
-        end: Its end, exclusive.
-        strength: The rule's own number, compared with its threshold; larger is stranger.
+        opened: How many.
+        true: Those on a theft.
+        repeats: Those on a user who had one in the 30 days before.
+        worst_weeks: The fullest week of each organisation, as a multiple of what the budget allows for it.
+        rates: Realised by organisation.
+        user_days: Monitored users, summed over the days.
     """
 
-    user: str
-    begin: datetime
-    end: datetime
-    strength: float
+    opened: int = 0
+    true: int = 0
+    repeats: int = 0
+    worst_weeks: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    user_days: int = 0
 
+    def __add__(self, other: Load) -> Load:
+        return Load(
+            self.opened + other.opened,
+            self.true + other.true,
+            self.repeats + other.repeats,
+            self.worst_weeks + other.worst_weeks,
+            self.rates + other.rates,
+            self.user_days + other.user_days,
+        )
 
-class Alert(NamedTuple):
-    """All that a rule fires on for one user within a day of the first, as one alert."""
-
-    user: str
-    begin: datetime
-    end: datetime
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is reported."""
+        return {
+            "opened": self.opened,
+            "realised_per_1000": round(1000 * self.opened / self.user_days, 2) if self.user_days else None,
+            "realised_range": [round(min(self.rates, default=0), 2), round(max(self.rates, default=0), 2)],
+            "worst_week": round(float(np.median(self.worst_weeks)), 2) if self.worst_weeks else None,
+            "worst_week_of_all": round(max(self.worst_weeks, default=0), 2),
+            "precision": share(self.true, self.opened),
+            "repeats": share(self.repeats, self.opened),
+        }
 
 
 @dataclass
 class Outcome:
-    """Counts of one rule at one setting; they add up over workloads.
+    """What one rule came to at one setting; outcomes add up over organisations.
 
     Attributes:
-        alerts: Alerts, one per user in 24 hours.
-        true: Those on a harmful labelled incident.
-        user_days: Monitored users, summed over the days.
-        wanted: Harmful incidents that an alert is expected for, by scenario.
-        found: Those with an alert, by scenario; an incident counts once, however many alerts lie on it.
+        alerts: Its alerts.
+        cases: Its cases.
+        wanted: Thefts by class.
+        found: Those with an alert on them, by class.
+        wanted_at: Thefts by speed.
+        found_at: Those found, by speed.
+        hours: Hours from the start of each theft that was found to its first alert, by class.
     """
 
-    alerts: int = 0
-    true: int = 0
-    user_days: int = 0
+    alerts: Load = field(default_factory=Load)
+    cases: Load = field(default_factory=Load)
     wanted: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
+    wanted_at: Counter[str] = field(default_factory=Counter)
+    found_at: Counter[str] = field(default_factory=Counter)
+    hours: dict[str, list[float]] = field(default_factory=dict)
 
     def __add__(self, other: Outcome) -> Outcome:
+        names = {**self.hours, **other.hours}
         return Outcome(
             self.alerts + other.alerts,
-            self.true + other.true,
-            self.user_days + other.user_days,
+            self.cases + other.cases,
             self.wanted + other.wanted,
             self.found + other.found,
+            self.wanted_at + other.wanted_at,
+            self.found_at + other.found_at,
+            {name: [*self.hours.get(name, []), *other.hours.get(name, [])] for name in names},
         )
 
-    @property
-    def realised_per_1000(self) -> float:
-        """Return the alerts per 1000 monitored users and day."""
-        return 1000 * self.alerts / self.user_days if self.user_days else 0.0
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is reported."""
+        return {
+            "alerts": self.alerts.as_dict(),
+            "cases": self.cases.as_dict(),
+            "recall": {
+                "all": share(self.found.total(), self.wanted.total()),
+                "by_class": {name: share(self.found[name], count) for name, count in sorted(self.wanted.items())},
+                "by_speed": {name: share(self.found_at[name], count) for name, count in sorted(self.wanted_at.items())},
+            },
+            "median_hours": {name: round(float(np.median(taken)), 1) for name, taken in sorted(self.hours.items())},
+        }
 
 
-def alerts(candidates: Iterable[Candidate], least: float) -> list[Alert]:
-    """Return the alerts that a person would read for the candidates that reach a strength, by user and time.
+class Register:
+    """What each user uploaded until each hour, to say how much of an alert's uploads are stolen."""
 
-    As in the products, candidates of a user that begin within a day of the first fold into one alert.
+    def __init__(self, hours: Hours, names: Sequence[str]) -> None:
+        order = np.lexsort((hours.hour, hours.person))
+        person, self._hour = hours.person[order], hours.hour[order]
+        self._files = np.concatenate([[0], np.cumsum(hours.files[order])])
+        self._bytes = np.concatenate([[0], np.cumsum(np.maximum(hours.bytes[order], 0), dtype=np.float64)])
+        bounds = np.searchsorted(person, np.arange(len(names) + 1))
+        self._bounds = {name: (int(bounds[n]), int(bounds[n + 1])) for n, name in enumerate(names)}
+
+    def uploaded(self, user: str, begin: datetime, end: datetime) -> tuple[float, float]:
+        """Return a user's files and bytes between two times."""
+        low, high = self._bounds[user]
+        first, last = low + np.searchsorted(self._hour[low:high], [_hours(begin), _hours(end)])
+        return float(self._files[last] - self._files[first]), float(self._bytes[last] - self._bytes[first])
+
+
+def _hours(moment: datetime) -> float:
+    return (moment - _EPOCH) / timedelta(hours=1)
+
+
+def _is_on(alert: Alert | Case, theft: Theft, register: Register) -> bool:
+    """Return whether half of the files or bytes that the alert is about were stolen; a quarter if it is about days.
+
+    Time alone does not do: in a month of dripping many a thief has an alert for honest work. The longer a time, the
+    more of that is in it.
     """
-    firing = sorted(candidate for candidate in candidates if candidate.strength >= least)
-    raised: list[Alert] = []
-    for user, begin, end, _ in firing:
-        last = raised[-1] if raised else None
-        if last and last.user == user and begin < last.begin + _DEDUPLICATION:
-            raised[-1] = Alert(user, last.begin, max(last.end, end))
-        else:
-            raised.append(Alert(user, begin, end))
-    return raised
+    if alert.user not in theft.users or alert.begin >= theft.end or alert.end <= theft.start:
+        return False
+    inside = theft.stolen & (theft.rows.hour >= _hours(alert.begin)) & (theft.rows.hour < _hours(alert.end))
+    inside &= theft.rows.person == int(alert.user.removeprefix("user"))
+    files, size = register.uploaded(alert.user, alert.begin, alert.end)
+    times = 2 if alert.end - alert.begin < _LONG else 4
+    of_files = times * theft.rows.files[inside].sum() >= max(files, 1)
+    of_bytes = times * theft.rows.bytes[inside].sum() >= max(size, 1)
+    metric = getattr(alert, "metric", "")
+    return bool(of_files if metric == "files" else of_bytes if metric == "bytes" else of_files or of_bytes)
 
 
-def calibrate(candidates: Sequence[Candidate], allowed: int) -> float:
-    """Return the lowest strength with at most `allowed` alerts; infinite if there is none.
-
-    Equal strengths count together, so that a rule with whole numbers stays within the budget, too.
-    """
-    # A lower strength never makes fewer alerts: folding covers times with as few days as can be.
-    strengths = sorted({candidate.strength for candidate in candidates}, reverse=True)
-    fits = bisect_right(strengths, allowed, key=lambda least: len(alerts(candidates, least)))
-    return strengths[fits - 1] if fits else inf
+def first_alert(raised: Iterable[Alert], theft: Theft, register: Register) -> Alert | None:
+    """Return the first alert on a theft, or None where it is silent."""
+    hits = [alert for alert in raised if _is_on(alert, theft, register)]
+    return min(hits, key=lambda alert: alert.known, default=None)
 
 
-def held_out(
-    candidates: Sequence[Candidate], user_days: Mapping[date, int], days: Iterable[date], budget: float
-) -> list[Alert]:
-    """Return the alerts of days whose thresholds are calibrated only on the 30 days before each.
+def verdict_on(thefts: Sequence[Theft], register: Register) -> Verdict:
+    """Return what a careful reviewer says of an alert: confirmed where half of what it is about was stolen."""
+    by_user: dict[str, list[Theft]] = defaultdict(list)
+    for theft in thefts:
+        for user in theft.users:
+            by_user[user].append(theft)
+
+    def verdict(user: str, begin: datetime, end: datetime) -> str:
+        looked_at = Alert(user, begin, end, end)
+        return "confirmed" if any(_is_on(looked_at, theft, register) for theft in by_user[user]) else "benign"
+
+    return verdict
+
+
+def _load(opened: Sequence[Alert | Case], true: set[Any], user_days: Mapping[date, int], budget: float) -> Load:
+    watched = sum(user_days.values())
+    last: dict[str, datetime] = {}
+    repeats = 0
+    for each in sorted(opened, key=lambda each: each.known):
+        repeats += each.user in last and each.known - last[each.user] <= _REPEAT
+        last[each.user] = each.known
+    first = min(user_days)
+    weeks: Counter[int] = Counter((each.known.date() - first).days // _WEEK for each in opened)
+    allowed: dict[int, float] = defaultdict(float)
+    for day, users in user_days.items():
+        allowed[(day - first).days // _WEEK] += max(budget * users / 1000, 1 / _WEEK)
+    # A last week of few days would be full by chance.
+    whole = len(user_days) // _WEEK
+    worst = max((weeks[week] / allowed[week] for week in range(whole)), default=0.0)
+    rate = 1000 * len(opened) / watched if watched else 0.0
+    return Load(len(opened), len(true), repeats, [worst], [rate], watched)
+
+
+def judge(
+    raised: Sequence[Alert],
+    cases: Sequence[Case],
+    thefts: Sequence[Theft],
+    register: Register,
+    user_days: Mapping[date, int],
+    budget: float,
+) -> Outcome:
+    """Compare the alerts and cases of one organisation with its thefts.
 
     Args:
-        candidates: Of the days to evaluate and of those to learn from.
-        user_days: Monitored users by day; days without are not learnt from.
-        days: Days to evaluate.
+        raised: Alerts of the days judged.
+        cases: The same as cases.
+        thefts: Thefts.
+        register: What everybody uploaded.
+        user_days: Monitored users of the days judged.
         budget: Alerts per 1000 monitored users and day.
     """
-    of_day: dict[date, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        of_day[candidate.begin.date()].append(candidate)
-    firing: list[Candidate] = []
-    for day in days:
-        past = [before for before in user_days if timedelta(0) < day - before <= _TRAINING]
-        allowed = int(budget * sum(user_days[before] for before in past) / 1000)
-        least = calibrate([candidate for before in past for candidate in of_day[before]], allowed)
-        firing += [candidate for candidate in of_day[day] if candidate.strength >= least]
-    return alerts(firing, -inf)
-
-
-def judge(raised: Sequence[Alert], labels: Iterable[Label], user_days: int) -> Outcome:
-    """Compare alerts with labels: an alert is on an incident if it is on its user and their times overlap."""
-    true: set[Alert] = set()
-    outcome = Outcome(alerts=len(raised), user_days=user_days)
-    for label in labels:
-        if not label.malicious:
-            continue
-        users = set(label.users.split("+"))
-        start, end = label.start.replace(tzinfo=None), label.end.replace(tzinfo=None)
-        hits = [alert for alert in raised if alert.user in users and alert.begin <= end and alert.end > start]
-        true.update(hits)
-        if label.expected in {"alert", "suspicious"}:
-            outcome.wanted[label.scenario] += 1
-            outcome.found[label.scenario] += bool(hits)
-    outcome.true = len(true)
+    raised = [alert for alert in raised if not alert.after_review]
+    by_user: dict[str, list[Theft]] = defaultdict(list)
+    for theft in thefts:
+        for user in theft.users:
+            by_user[user].append(theft)
+    true_alerts = {alert for alert in raised for theft in by_user[alert.user] if _is_on(alert, theft, register)}
+    known = {(alert.subject, alert.known) for alert in true_alerts}
+    true_cases = {
+        case for case in cases if any(user == case.user and case.known <= at <= case.closes for user, at in known)
+    }
+    outcome = Outcome(_load(raised, true_alerts, user_days, budget), _load(cases, true_cases, user_days, budget))
+    for theft in thefts:
+        found = first_alert((alert for alert in true_alerts if alert.user in theft.users), theft, register)
+        outcome.wanted[theft.manner] += 1
+        outcome.wanted_at[theft.speed] += 1
+        outcome.found[theft.manner] += found is not None
+        outcome.found_at[theft.speed] += found is not None
+        if found:
+            outcome.hours.setdefault(theft.manner, []).append((found.known - theft.start) / timedelta(hours=1))
     return outcome
 
 
@@ -153,7 +248,19 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     """Return Wilson's interval of a share at 95 %; 0 to 1 without trials."""
     if not trials:
         return 0.0, 1.0
-    share, weight = hits / trials, _Z95**2 / trials
-    middle = (share + weight / 2) / (1 + weight)
-    reach = _Z95 / (1 + weight) * sqrt(share * (1 - share) / trials + weight / trials / 4)
+    rate, weight = hits / trials, _Z95**2 / trials
+    middle = (rate + weight / 2) / (1 + weight)
+    reach = _Z95 / (1 + weight) * sqrt(rate * (1 - rate) / trials + weight / trials / 4)
     return max(0.0, middle - reach), min(1.0, middle + reach)
+
+
+def share(hits: int, trials: int) -> dict[str, Any]:
+    """Return a share with Wilson's interval, for a report."""
+    low, high = wilson(hits, trials)
+    return {
+        "hits": hits,
+        "of": trials,
+        "share": round(hits / trials, 3) if trials else None,
+        "low": round(low, 3),
+        "high": round(high, 3),
+    }

@@ -38,6 +38,7 @@ from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
 from lake.coverage import create_sources
+from lake.days import case_days, charged_days
 from lake.store import Lake
 
 DAY = date(2026, 3, 4)
@@ -130,7 +131,8 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     create_sources(con, sources)
     for table in ("reviews", "detections", "thresholds"):
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
-    con.execute("CREATE TEMP VIEW past_detections AS FROM no_detections")
+    for table in ("past_detections", "case_detections"):
+        con.execute(f"CREATE TEMP VIEW {table} AS FROM no_detections")
     view_sums(con, lake, _training())
     learn(con, DAY, _PARAMETERS)
     lake.write(con, "baselines", "baselines", _training()[0], "generated")
@@ -147,7 +149,8 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     lake.view(con, "past_scores", ["scores"], _training())
     lake.view(con, "past_baselines", ["baselines"], _training())
     lake.view(con, "last_baselines", ["baselines"], [DAY - _ONE])
-    con.execute("CREATE TEMP VIEW last_thresholds AS FROM no_thresholds")
+    con.execute("CREATE TEMP VIEW past_thresholds AS FROM no_thresholds")
+    con.execute(f"CREATE TEMP VIEW charged_thresholds AS {empty('thresholds', dated=True)}")
     calibrate(con, DAY, _PARAMETERS)
     con.execute("DROP TABLE scores")
     # Only alerts read one_in of past detections, so it need not match past scores.
@@ -191,17 +194,17 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         score(con, DAY, _PARAMETERS)
 
     def thresholds(con: duckdb.DuckDBPyConnection) -> None:
-        for table in ("scores", "baselines", "detections"):
+        for table in ("scores", "baselines", "thresholds", "detections"):
             lake.view(con, f"past_{table}", [table], _training())
-        for table in ("baselines", "thresholds"):
-            lake.view(con, f"last_{table}", [table], [DAY - _ONE])
+        lake.view(con, "case_detections", ["detections"], case_days(DAY, _PARAMETERS))
+        lake.view(con, "last_baselines", ["baselines"], [DAY - _ONE])
+        lake.view(con, "charged_thresholds", ["thresholds"], charged_days(DAY), dated=True)
         calibrate(con, DAY, _PARAMETERS)
 
     def detections(con: duckdb.DuckDBPyConnection) -> None:
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [DAY])
         lake.view(con, "past_scores", ["scores"], _training())
-        lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
         detect(con, DAY, _PARAMETERS)
 
     def alerts(con: duckdb.DuckDBPyConnection) -> None:

@@ -7,17 +7,17 @@ from typing import Annotated
 import duckdb
 import typer
 
+from cli.named import find_named
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from common.clock import Clock
-from common.errors import CommandError
 from detection.geoip import read_geography
 from detection.risk import read_networks
 from detection.sensitive import read_terms
 from dossier.layout import PSEUDONYMS
 from dossier.page import page_of
 from dossier.pseudonymized import pseudonymize_closed, pseudonymize_evidence
-from dossier.reading import read_alerts, read_closed, read_evidence
+from dossier.reading import read_alerts, read_cases, read_closed, read_evidence
 from dossier.terminal import closed_in_terminal, page_in_terminal
 from lake.ledger import publish
 from orchestration.pseudonymity import pseudonyms_of
@@ -27,13 +27,13 @@ __all__ = ["alert"]
 
 
 def alert(
-    alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
+    alert: Annotated[str, typer.Argument(help="The id of an alert or a case, or enough of its beginning.")],
     home: HomeOption = HOME,
     format_: Annotated[
         Format, typer.Option("--format", help="table, or json: the evidence as one object.")
     ] = Format.TABLE,
 ) -> None:
-    """Show the logged evidence of an alert: signs of compromise, sensitive files, permission, types, what followed."""
+    """Show the evidence of an alert, or of a case's first one: five answers, and what else its case has."""
     lake = lake_of(home)
     values = environment()
     settings, pseudonyms = Settings.read(values), pseudonyms_of(values)
@@ -42,18 +42,16 @@ def alert(
         publish(con, lake, now)
         shown = {each.alert_id: each for each in read_alerts(con)}
         closed = {each.alert_id: each for each in read_closed(con)}
-        found = [each for each in (*shown, *closed) if alert and each.startswith(alert.lower())]
-        if len(found) != 1:
-            raise CommandError(
-                f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
-                "Take it from `uploadwatch alerts --format json`."
-            )
-        if found[0] in closed:
-            gone = closed[found[0]]
+        named = find_named(con, alert)
+        # Of a case, its first alert: the page names the others.
+        wanted = named.alert_id or named.alert_ids[0]
+        if wanted in closed:
+            gone = closed[wanted]
             said = (pseudonymize_closed(gone, pseudonyms), PSEUDONYMS) if pseudonyms else (gone, "")
             terminal().print(closed_in_terminal(*said), highlight=False)
             return
-        about = shown[found[0]]
+        about = shown[wanted]
+        case = read_cases(con)[about.case_id]
         terms = read_terms(settings.sensitive)
         networks = read_networks(settings.networks, read_geography(settings.geoip_country, settings.geoip_asn))
         evidence = read_evidence(con, lake, [about], now=now, networks=networks, terms=terms)[about.alert_id]
@@ -61,5 +59,5 @@ def alert(
         shown_evidence = pseudonymize_evidence(evidence, pseudonyms) if pseudonyms else evidence
         write_json(shown_evidence.model_dump_json(indent=1))
     else:
-        page = page_of(about, evidence, domains=settings.domains, now=now, pseudonyms=pseudonyms)
+        page = page_of(about, evidence, domains=settings.domains, now=now, case=case, pseudonyms=pseudonyms)
         terminal().print(page_in_terminal(page), highlight=False)

@@ -1,16 +1,18 @@
-"""``uploadwatch backtest``: alerts that other budgets would have raised over a home's history."""
+"""``uploadwatch backtest``: cases that other budgets, settings or rules would have raised over a home's history."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import duckdb
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -23,21 +25,33 @@ from common.errors import CommandError
 from detection.allow_list import read
 from detection.backtest import Raised, play, raised
 from detection.parameters import Parameters
+from detection.risk import read_risk_list
 from detection.rule import RULE
-from detection.sql import into
+from detection.sql import UnknownQueryError, into, tried
 from lake.coverage import create_sources, first_days
 from lake.days import days_between
 from lake.people import read_people
 from lake.reviews import view_reviews
 from lake.store import Lake
+from orchestration.budget import Budget, parse_budget
 from orchestration.settings import Settings, environment
 from providers import PROVIDERS
 
 __all__ = ["backtest"]
 
-_LEAD = timedelta(days=90)
-"""History evaluated before the first day of the backtest, for training, calibration and a settled budget balance."""
+_LEAD = timedelta(days=120)
+"""History evaluated before the first day of the backtest, for training, calibration and a settled budget balance: the
+longest sums look back on as many sums before them, and are calibrated on as many again."""
+_NAMED = 20
+"""Cases that are named among those that would come or go; JSON has all."""
 _TOP = 10
+
+
+class Against(StrEnum):
+    """What a backtest compares with."""
+
+    STORED = "stored"
+    CURRENT = "current"
 
 
 def backtest(
@@ -45,7 +59,8 @@ def backtest(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     home: HomeOption = HOME,
     budget: Annotated[
-        str, typer.Option(help="Alerts per 1000 monitored users and day; several separated by commas.")
+        str,
+        typer.Option(help="Cases per 1000 monitored users and day, or 10/week in all; several separated by commas."),
     ] = "2",
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
@@ -53,22 +68,42 @@ def backtest(
     plot: Annotated[
         Path | None, typer.Option(help="Picture of budget against recall, SVG; needs labels.", callback=svg_file)
     ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Setting of the detector to try, NAME=VALUE; may be repeated.")
+    ] = None,
+    rules: Annotated[
+        Path | None,
+        typer.Option(help="Directory of changed queries, named as in detection/sql.", exists=True, file_okay=False),
+    ] = None,
+    against: Annotated[
+        Against,
+        typer.Option(help="Compare with the stored alerts, or with a replay of the present rules and settings."),
+    ] = Against.STORED,
     format_: Annotated[Format, typer.Option("--format", help="table, or json: one object.")] = Format.TABLE,
 ) -> None:
-    """Replay budgets over stored history and compare with the alerts: load, top users, changes, and recall with labels.
+    """Replay budgets, settings or rules over stored history: load, top users, changes, and recall with labels.
 
-    Nothing in the home is changed.
+    Says which cases would come and go. Nothing in the home is changed, and nobody is notified.
     """
-    budgets = _budgets(budget)
+    tries = [(each, _parameters(each, set_ or [])) for each in _budgets(budget)]
     if plot and not labels:
         raise typer.BadParameter("a picture of recall needs labels: give --labels too")
     start, end = first.date(), last.date()
     if start > end:
         raise typer.BadParameter(f"--from {start} is after --to {end}")
     lake = lake_of(home)
-    found = [_figures(lake, start, end, each, labels) for each in budgets]
+    kept = _stored(lake, start, end)
+    if against is Against.CURRENT:
+        present = Settings.read(environment()).budget
+        kept = _spans(_replay(lake, start, end, present, _parameters(present, [])).alerts)
+    try:
+        with tried(rules):
+            replays = [_replay(lake, start, end, *each) for each in tries]
+    except (UnknownQueryError, duckdb.Error) as error:
+        raise CommandError(f"--rules can't be tried: {error}") from error
+    found = [_figures(each, kept, labels) for each in replays]
     if plot:
-        points = [(each["budget"], each["recall"], each["precision"]) for each in found]
+        points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
         plot.write_text(budget_plot(points), encoding="utf-8")
     if format_ is Format.JSON:
         write_json({"from": str(start), "to": str(end), "budgets": found})
@@ -76,17 +111,38 @@ def backtest(
         _show(start, end, found)
 
 
-def _budgets(text: str) -> list[float]:
+def _budgets(text: str) -> list[Budget]:
     try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise typer.BadParameter(f"{text!r}: give numbers, such as 2 or 1,2,5", param_hint="--budget") from None
-    if not all(0 < each <= 1000 for each in found):
-        raise typer.BadParameter(f"{text!r}: a budget is above 0 and at most 1000", param_hint="--budget")
-    return found
+        return [parse_budget(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
-def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | None) -> dict[str, Any]:
+def _parameters(budget: Budget, changed: Sequence[str]) -> Parameters:
+    given = {name: value for name, _, value in (text.partition("=") for text in changed)}
+    try:
+        return Parameters.model_validate({"budget": budget.per_1000, "weekly_budget": budget.per_week, **given})
+    except ValidationError as error:
+        what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        names = ", ".join(Parameters.model_fields)
+        raise typer.BadParameter(f"{what}. Write NAME=VALUE; settings are {names}", param_hint="--set") from None
+
+
+class Replayed(NamedTuple):
+    """Outcome of a replay: alerts that open in the time asked for, and its load."""
+
+    budget: Budget
+    alerts: list[Raised]
+    watched_user_days: int
+    allowed: float
+    cases: int
+
+
+Span = tuple[str, datetime, datetime]
+"""User, first and last time of an alert, UTC without zone."""
+
+
+def _replay(lake: Lake, start: date, end: date, budget: Budget, parameters: Parameters) -> Replayed:
     began = first_days(lake, tuple(PROVIDERS))
     if not began:
         raise CommandError(f"{lake.root} holds no audit events, so there is nothing to replay. Run a backfill first.")
@@ -94,7 +150,7 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
     with (
         duckdb.connect() as con,
         Progress(
-            TextColumn(f"budget {budget:g}"),
+            TextColumn(f"budget {budget}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -103,7 +159,6 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         ) as bar,
     ):
         task = bar.add_task("", total=(end - first).days + 1)
-        parameters = Parameters(budget=budget)
         training = timedelta(days=parameters.training_days)
         known = read_people(lake)
         known.load_into(con)
@@ -111,43 +166,82 @@ def _figures(lake: Lake, start: date, end: date, budget: float, labels: Path | N
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
         create_sources(con, began)
-        allow_list = Settings.read(environment()).allow_list
-        entries = read(allow_list) if allow_list else []
-        play(con, first, end, parameters, entries=entries, passed=lambda _day: bar.update(task, advance=1))
+        settings = Settings.read(environment())
+        entries = read(settings.allow_list) if settings.allow_list else []
+        listed = read_risk_list(settings.risk_list) if settings.risk_list else []
+        play(
+            con,
+            first,
+            end,
+            parameters,
+            entries=entries,
+            listed=listed,
+            passed=lambda _day: bar.update(task, advance=1),
+        )
         shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
         alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
-        [(users, allowed)] = con.execute(
-            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0) FROM played_thresholds "
-            "WHERE metric = 'files' AND population = 'people' AND day > ?",
+        [(users, allowed, cases)] = con.execute(
+            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0), coalesce(sum(opened), 0) "
+            "FROM played_thresholds WHERE metric = 'files' AND population = 'people' AND day > ?",
             [start],
         ).fetchall()
+    return Replayed(budget, alerts, int(users), float(allowed), int(cases))
+
+
+def _stored(lake: Lake, start: date, end: date) -> list[Span]:
+    with duckdb.connect() as con:
+        read_people(lake).load_into(con)
         lake.view(con, "stored_alerts", ["alerts"], days_between(start, end))
         into(con, "alerts", "persons/alerts")
-        kept = con.execute('SELECT "user", first_window_start, last_window_end FROM alerts').fetchall()
-    people = [alert for alert in alerts if alert.population == "people"]
+        query = 'SELECT "user", first_window_start, last_window_end FROM alerts WHERE folded_into IS NULL'
+        return con.execute(query).fetchall()
+
+
+def _spans(alerts: Iterable[Raised]) -> list[Span]:
+    return [(alert.user, alert.first_window_start, alert.last_window_end) for alert in alerts]
+
+
+def _figures(replayed: Replayed, kept: Sequence[Span], labels: Path | None) -> dict[str, Any]:
+    alerts, users = replayed.alerts, replayed.watched_user_days
+    people = [alert for alert in alerts if alert.population != "services"]
     return {
-        "budget": budget,
+        "budget": str(replayed.budget),
         "alerts": len(alerts),
+        "cases": replayed.cases,
         "by_services": len(alerts) - len(people),
-        "watched_user_days": int(users),
-        "allowed": round(allowed, 2),
-        "realised_per_1000": round(1000 * len(people) / users, 3) if users else None,
+        "watched_user_days": users,
+        "allowed": round(replayed.allowed, 2),
+        "target_per_1000": round(1000 * replayed.allowed / users, 3) if users else 0.0,
+        "realised_per_1000": round(1000 * replayed.cases / users, 3) if users else None,
         "top_users": [
             {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
         ],
-        **_changes(alerts, kept),
+        **_changes(_spans(alerts), kept),
         **(_labelled(alerts, labels) if labels else {}),
     }
 
 
-def _changes(alerts: Sequence[Raised], kept: Sequence[tuple[str, datetime, datetime]]) -> dict[str, Any]:
-    def meet(alert: Raised, other: tuple[str, datetime, datetime]) -> bool:
-        return alert.user == other[0] and alert.first_window_start < other[2] and alert.last_window_end > other[1]
+def _changes(alerts: Sequence[Span], kept: Sequence[Span]) -> dict[str, Any]:
+    def meet(one: Span, other: Span) -> bool:
+        return one[0] == other[0] and one[1] < other[2] and one[2] > other[1]
 
-    return {
-        "would_come": sum(not any(meet(alert, other) for other in kept) for alert in alerts),
-        "would_go": sum(not any(meet(alert, other) for alert in alerts) for other in kept),
-    }
+    come = [alert for alert in alerts if not any(meet(alert, other) for other in kept)]
+    go = [other for other in kept if not any(meet(alert, other) for alert in alerts)]
+    return {"would_come": len(come), "would_go": len(go), "come": _cases(come), "go": _cases(go)}
+
+
+def _cases(alerts: Sequence[Span]) -> list[dict[str, Any]]:
+    """Return alerts by case, without reviews: a person's within a case's period of the first."""
+    period = timedelta(days=RULE.periods.case_days)
+    cases: list[dict[str, Any]] = []
+    last: Span | None = None
+    for alert in sorted(alerts):
+        if last and alert[0] == last[0] and alert[1] < last[1] + period:
+            cases[-1]["alerts"] += 1
+            continue
+        last = alert
+        cases.append({"user": alert[0], "opened": alert[1].replace(tzinfo=UTC).isoformat(), "alerts": 1})
+    return cases
 
 
 def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
@@ -186,7 +280,7 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
     for each in found:
         actual = each["realised_per_1000"]
         table.add_row(
-            f"{each['budget']:g}",
+            each["budget"],
             "-" if actual is None else f"{actual:.2f}",
             str(each["alerts"]),
             str(each["by_services"]),
@@ -197,7 +291,12 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
     out.print(table)
     for each in found:
         users = ", ".join(f"{escape(user['user'])} ({user['alerts']})" for user in each["top_users"])
-        out.print(f"[bold]Budget {each['budget']:g}[/], most alerts: {users or 'none'}")
+        out.print(f"[bold]Budget {each['budget']}[/], most alerts: {users or 'none'}")
+        for sign, title in (("come", "Would come"), ("go", "Would go")):
+            named = [f"{escape(case['user'])} ({case['opened'][:10]})" for case in each[sign]]
+            if named:
+                more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+                out.print(f"  {title}: {', '.join(named[:_NAMED])}{more}")
         for name, seen in each.get("scenarios", {}).items():
             hours = seen["median_hours_to_detect"]
             when = f", {hours:g} h after its first event" if hours is not None else ""

@@ -1,4 +1,4 @@
-"""``uploadwatch review``: a person's verdict on an alert, which changes the baseline from the next day."""
+"""``uploadwatch review``: a person's verdict on an alert or a case, which changes thresholds from the next day."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import duckdb
 import typer
 from rich.markup import escape
 
+from cli.named import Named, find_named
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
@@ -20,27 +21,39 @@ __all__ = ["review"]
 
 
 def review(
-    alert: Annotated[str, typer.Argument(help="The alert's alert_id, or enough of its beginning.")],
+    alert: Annotated[str, typer.Argument(help="The id of an alert or a case, or enough of its beginning.")],
     by: Annotated[str, typer.Option(help="Name of the reviewer.")],
     note: Annotated[str, typer.Option(help="Why.")],
     benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
+    revision: Annotated[
+        int | None, typer.Option(help="Revision of the alert that you read; the present one otherwise.", min=1)
+    ] = None,
     home: HomeOption = HOME,
 ) -> None:
-    """Mark an alert as benign or confirmed; the latest review counts, all are kept.
+    """Mark an alert, or all alerts of a case, as benign or confirmed; the latest review counts, all are kept.
 
-    From the next day, the baseline includes the windows of a benign alert. Those of a confirmed alert are left out of
-    both baseline and calibration.
+    A verdict is about the revision that was read: if the alert grows afterwards, it is not reviewed any more. A review
+    permits nothing: the same amount alerts again. To permit it, add an entry to the allow-list. From the next day on, a
+    confirmed alert does not count in the calibration of thresholds.
     """
     lake = lake_of(home)
     verdict = "benign" if benign else "confirmed"
     now = Clock(fixed=Settings.read(environment()).now).now()
     with duckdb.connect() as con:
         publish(con, lake, now)
-        found = con.execute("SELECT alert_id FROM ledger WHERE starts_with(alert_id, ?)", [alert.lower()]).fetchall()
-        if len(found) != 1 or not alert:
-            raise CommandError(
-                f"{len(found)} alerts have an alert_id that begins with {alert!r}. "
-                "Take it from `uploadwatch alerts --format json`."
-            )
-        add_review(con, lake, found[0][0], verdict=verdict, by=by, note=note, now=now)
-    terminal().print(f"{found[0][0]} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
+        named = find_named(con, alert)
+        if named.alert_id is None and revision is not None:
+            raise CommandError("A case has no revision: review it without --revision, or one of its alerts.")
+        reviewed = [named.alert_id] if named.alert_id else _unreviewed(con, named)
+        for alert_id in reviewed:
+            add_review(con, lake, alert_id, verdict=verdict, by=by, note=note, now=now, revision=revision)
+    out = terminal()
+    for alert_id in reviewed:
+        out.print(f"{alert_id} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
+
+
+def _unreviewed(con: duckdb.DuckDBPyConnection, case: Named) -> list[str]:
+    """Return the alerts of a case without a verdict that stands; all, if each has one that may be changed."""
+    rows = con.execute("SELECT alert_id FROM shown WHERE case_id = ? AND verdict IS NULL", [case.case_id]).fetchall()
+    missing = {alert_id for (alert_id,) in rows}
+    return [alert_id for alert_id in case.alert_ids if alert_id in missing or not missing]

@@ -52,16 +52,19 @@ def status(
     with duckdb.connect() as con:
         load = load_of_days(con, lake, judged)
         windows = _windows(con, lake, judged, sources, now)
+        cases = _cases(con, lake)
     if plot and judged:
         plot.write_text(load_plot(load), encoding="utf-8")
     if format_ is Format.JSON:
-        report = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows}
+        report = {"sources": [source.as_json() for source in sources], "load": load, "windows": windows, "cases": cases}
         write_json(report | {"allow_list": _weak_entries(settings, now.date())})
         return
     if not judged:
         out.print("Nothing is evaluated yet: no run has finished.")
     else:
         _show(out, judged, load, pending)
+        counted = ", ".join(f"{number} {state}" for state, number in cases.items())
+        out.print(f"Cases of all days, as of the last run: {counted or 'none'}.", highlight=False)
     for activation in pending:
         out.print(activation.line, markup=False, highlight=False)
     for row in windows:
@@ -72,6 +75,15 @@ def status(
             f"({row['first_window_start']:%Y-%m-%d %H:%M} to {row['last_window_start']:%Y-%m-%d %H:%M} UTC)",
             markup=False,
         )
+
+
+def _cases(con: duckdb.DuckDBPyConnection, lake: Lake) -> dict[str, int]:
+    """Count the stored cases by state, those to review first."""
+    lake.view(con, "cases", ["cases"], lake.days("cases"))
+    rows = con.execute(
+        "SELECT state, count(*) FROM cases GROUP BY state ORDER BY state = 'reviewed', state DESC"
+    ).fetchall()
+    return dict(rows)
 
 
 def _weak_entries(settings: Settings, today: date) -> list[str]:

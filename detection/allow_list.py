@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import tomllib
@@ -15,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator, model_validator
 
+from common.digests import text_digest
 from common.errors import MendableError
 from detection.operator_values import ProviderName
 from detection.persons import create_empty_person_tables, named
@@ -155,7 +155,7 @@ def digest(entries: Iterable[Entry], day: date) -> str:
     holding = {
         (entry.user, entry.provider, entry.app, entry.app_id, entry.said) for entry in entries if day <= entry.expires
     }
-    return hashlib.sha256(json.dumps(sorted(map(list, holding), key=repr)).encode()).hexdigest() if holding else ""
+    return text_digest(json.dumps(sorted(map(list, holding), key=repr))) if holding else ""
 
 
 def allow(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry], *, expired: bool = False) -> None:

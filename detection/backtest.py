@@ -9,8 +9,20 @@ from typing import NamedTuple
 import duckdb
 
 from detection.allow_list import Entry
-from detection.chain import add_up, calibrate, detect, learn, score
+from detection.chain import (
+    BALANCE_DAYS,
+    CAUSE_DAYS,
+    PERIOD_DAYS,
+    SCORE_DAYS,
+    add_up,
+    calibrate,
+    cases_from,
+    detect,
+    learn,
+    score,
+)
 from detection.parameters import Parameters, bind
+from detection.risk import ListedUser
 from detection.sql import into
 from detection.tables import empty
 
@@ -31,8 +43,10 @@ class Raised(NamedTuple):
     score: float
 
 
-_KEPT = {"baselines": 'SELECT * FROM baselines WHERE "user" IS NULL', "scores": "FROM scores"}
-_KEPT |= {table: f"FROM {table}" for table in ("thresholds", "detections")}
+_KEPT = {"baselines": 'SELECT * FROM baselines WHERE "user" IS NULL', "period_sums": "FROM period_sums"}
+_KEPT |= {table: f"FROM {table}" for table in ("scores", "thresholds", "detections", "causes")}
+_DAYS_BEFORE = {"period_sums": PERIOD_DAYS, "scores": SCORE_DAYS, "causes": CAUSE_DAYS}
+"""Days before a day that are read, where they are not the training days."""
 
 
 def play(
@@ -42,6 +56,7 @@ def play(
     parameters: Parameters,
     *,
     entries: Sequence[Entry] = (),
+    listed: Sequence[ListedUser] = (),
     passed: Callable[[date], None] = lambda _day: None,
 ) -> None:
     """Evaluate each day from ``first`` to ``last`` and fold what is found.
@@ -57,6 +72,7 @@ def play(
         last: Last day evaluated.
         parameters: Settings to try.
         entries: The allow-list to try.
+        listed: The risk list to try.
         passed: Called with each day once it is evaluated.
     """
     for table in _KEPT:
@@ -64,7 +80,7 @@ def play(
     add_up(con, "hours")
     day = first
     while day <= last:
-        _judge(con, day, parameters, entries)
+        _judge(con, day, parameters, entries, listed)
         for table, kept in _KEPT.items():
             con.execute(f"INSERT INTO played_{table} BY NAME SELECT *, CAST(? AS DATE) AS day FROM ({kept})", [day])  # noqa: S608 -- our own names
         passed(day)
@@ -98,16 +114,26 @@ def raised(con: duckdb.DuckDBPyConnection, first: date) -> list[Raised]:
     ]
 
 
-def _judge(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, entries: Sequence[Entry]) -> None:
+def _judge(
+    con: duckdb.DuckDBPyConnection,
+    day: date,
+    parameters: Parameters,
+    entries: Sequence[Entry],
+    listed: Sequence[ListedUser],
+) -> None:
     training = day - timedelta(days=parameters.training_days)
     _view(con, "user_hours", "hours", f"hour >= '{training}' AND hour < '{day + 2 * _DAY}'")
     for table in _KEPT:
-        _view(con, f"past_{table}", f"played_{table}", f"day >= '{training}' AND day < '{day}'")
+        before = day - timedelta(days=_DAYS_BEFORE.get(table, parameters.training_days))
+        _view(con, f"past_{table}", f"played_{table}", f"day >= '{before}' AND day < '{day}'")
         _view(con, f"last_{table}", f"played_{table}", f"day = '{day - _DAY}'")
-    learn(con, day, parameters)
-    score(con, day, parameters)
-    calibrate(con, day, parameters)
-    detect(con, day, parameters, entries)
+    joined = cases_from(day, parameters)
+    _view(con, "case_detections", "played_detections", f"day >= '{joined}' AND day < '{day}'")
+    _view(con, "charged_thresholds", "played_thresholds", f"day >= '{day - BALANCE_DAYS * _DAY}' AND day < '{day}'")
+    learn(con, day, parameters, entries)
+    score(con, day, parameters, entries)
+    calibrate(con, day, parameters, listed)
+    detect(con, day, parameters, listed)
 
 
 def _view(con: duckdb.DuckDBPyConnection, name: str, table: str, condition: str) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from common.digests import text_digest
 from detection.definitions import (
     Definition,
     attributes_of,
@@ -77,7 +78,7 @@ class Dependencies:
     def digest(self) -> str:
         """Return a short digest of everything but the settings' values."""
         text = repr([sorted(part.items()) for part in (self.definitions, self.files, self.rule)])
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return text_digest(text)[:12]
 
 
 def dependencies(*functions: Callable[..., object], provider: str = "", root: Path = ROOT) -> Dependencies:

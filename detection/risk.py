@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 import re
 from collections import defaultdict
@@ -16,6 +15,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field, field_validator, model_validator
 
+from common.digests import text_digest
 from detection.addresses import IpAddress, parse
 from detection.geoip import Geography
 from detection.operator_files import OperatorFileError, Row, read_rows
@@ -197,7 +197,7 @@ class Networks:
             (kind, sorted((key, sorted(found)) for key, found in by.items()), sorted(self._systems[kind]))
             for kind, by in self._by_prefix.items()
         ]
-        return hashlib.sha256(repr((kinds, self._geography.digest)).encode()).hexdigest()
+        return text_digest(repr((kinds, self._geography.digest)))
 
     def find(self, ip: str) -> Address:
         """Return what is known of an address; None where the text is no address.

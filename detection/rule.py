@@ -72,6 +72,7 @@ class Periods(_Part):
         training_days: How far back a baseline and the calibration of thresholds look.
         test_window_hours: Length of the sliding window that is compared with the baseline.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
+        case_days: A person's alerts form one case until it is reviewed, and for this long at most.
         quiet_days: Days without activity after which an account is dormant; an account younger than this is new.
     """
 
@@ -79,6 +80,7 @@ class Periods(_Part):
     training_days: int = Field(ge=1, le=365)
     test_window_hours: int = Field(ge=1, le=_HOURS)
     deduplication_hours: int = Field(ge=1, le=_HOURS * 30)
+    case_days: int = Field(ge=1, le=30)
     quiet_days: int = Field(ge=1, le=365)
 
     @model_validator(mode="after")
@@ -117,7 +119,7 @@ class _Variations(_Part):
     """Variations of the alert."""
 
     suspicious_user: Variation
-    flood: Variation
+    common_cause: Variation
 
 
 class _Entry(_Part):
@@ -192,7 +194,7 @@ class Rule(_Part):
     @property
     def severities(self) -> tuple[Severity, ...]:
         """Return the severities that an alert of this rule can have, lowest first."""
-        used = {self.severity, self.variations.suspicious_user.severity, self.variations.flood.severity}
+        used = {self.severity, self.variations.suspicious_user.severity, self.variations.common_cause.severity}
         return tuple(severity for severity in SEVERITIES if severity in used)
 
     @property

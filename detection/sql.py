@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 import duckdb
 
-__all__ = ["ENGINE", "into", "load", "nested", "parameters_in", "parsed"]
+__all__ = ["ENGINE", "UnknownQueryError", "into", "load", "nested", "parameters_in", "parsed", "tried"]
 
 ENGINE: dict[str, str | int] = {"checkpoint_threshold": "1TB"}
 """Settings of an in-memory DuckDB connection for the queries: a checkpoint saves nothing there, but can stop a query
@@ -19,9 +21,41 @@ for up to three seconds."""
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 
 
-@cache
+_TRIED: dict[str, str] = {}
+"""Texts of changed queries that are tried out, by name."""
+
+
+class UnknownQueryError(ValueError):
+    """Error of a changed query that replaces none; says which."""
+
+
+@contextmanager
+def tried(directory: Path | None) -> Iterator[None]:
+    """Use the queries of a directory in place of those of the same path below ``detection/sql``.
+
+    Raises:
+        UnknownQueryError: A file of the directory replaces no query, or there is none.
+    """
+    found = sorted(directory.rglob("*.sql")) if directory else []
+    if directory and not found:
+        raise UnknownQueryError(f"{directory} holds no file that ends with .sql")
+    changed = {}
+    for path in found:
+        name = str(path.relative_to(directory or path).with_suffix(""))
+        try:
+            _packaged(name)
+        except FileNotFoundError:
+            raise UnknownQueryError(f"{path} replaces no query: there is no detection/sql/{name}.sql") from None
+        changed[name] = path.read_text(encoding="utf-8")
+    _TRIED.update(changed)
+    try:
+        yield
+    finally:
+        _TRIED.clear()
+
+
 def load(name: str) -> str:
-    """Return the text of ``detection/sql/<name>.sql``.
+    """Return the text of ``detection/sql/<name>.sql``, or of the query that is :func:`tried` in its place.
 
     Args:
         name: Path below ``detection/sql`` without the suffix, such as ``scores`` or ``normalise/box``.
@@ -29,6 +63,11 @@ def load(name: str) -> str:
     Raises:
         FileNotFoundError: There is no such query.
     """
+    return _TRIED.get(name) or _packaged(name)
+
+
+@cache
+def _packaged(name: str) -> str:
     return files("detection").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
 
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from detection.rule import RULE, Variation
 from providers import title_of
 
 __all__ = [
-    "FLOOD",
+    "COMMON_CAUSE",
     "Common",
-    "Flood",
+    "Group",
+    "Period",
     "Window",
-    "flood_sentence",
+    "cause_words",
+    "group_sentence",
     "known_size",
+    "outgrown",
     "printable",
     "sentence",
     "size",
     "variation",
 ]
 
-FLOOD = RULE.variations.flood
-"""Name of the single alert that stands for a whole day on which too many opened."""
+COMMON_CAUSE = RULE.variations.common_cause
+"""Name of the alert that stands for all users with a common cause on a day."""
 
 
 def variation(*, suspicious: bool) -> Variation:
@@ -59,7 +62,34 @@ class Window(NamedTuple):
     saves: int = 0
 
 
-_COMPARED = {"people": "user-days in the organisation", "services": "days of the organisation's service accounts"}
+class Period(NamedTuple):
+    """Days that a long scale adds up, in place of a window: a file counts once a day.
+
+    Attributes:
+        start: Start of the first day, UTC.
+        end: End of the last, exclusive.
+        days: Days of the scale. Fewer are added up where an earlier alert reported what came before.
+        largest_files: Files on the largest day.
+        largest_bytes: Bytes on the day with most.
+        before_files: Files in as many days of the scale before the start.
+        before_bytes: Bytes likewise; None where no size is known.
+    """
+
+    start: datetime
+    end: datetime
+    days: int
+    largest_files: int
+    largest_bytes: int | None
+    before_files: int
+    before_bytes: int | None
+
+
+_COMPARED = {
+    "people": "user-days in the organisation",
+    "newcomers": "user-days in the organisation",
+    "watch_list": "user-days in the organisation",
+    "services": "days of the organisation's service accounts",
+}
 """Days that each population is compared with."""
 _FEWEST = 2
 """Fewest days from which a rarity is computed; a source has fewer at first."""
@@ -138,8 +168,15 @@ def _where(providers: Sequence[str]) -> str:
     return " and ".join(title_of(provider) for provider in providers)
 
 
-def sentence(w: Window) -> str:
-    """Return one sentence: what, in which window, the average and the most before, and how rare it is."""
+def sentence(w: Window, period: Period | None = None) -> str:
+    """Return one sentence: what, in which window, the average and the most before, and how rare it is.
+
+    Args:
+        w: The window's figures; of a long scale, those of the days that it adds up.
+        period: These days, and what to compare them with; None for a test window.
+    """
+    if period is not None:
+        return _long_sentence(w, period)
     return (
         f"In the {RULE.periods.test_window} from {w.start:%Y-%m-%d %H:%M} UTC, {printable(w.user)} uploaded "
         f"{_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}{_estimate(w)}; {_usual(w)}, and "
@@ -147,8 +184,30 @@ def sentence(w: Window) -> str:
     )
 
 
+def _long_sentence(w: Window, p: Period) -> str:
+    days = (p.end - p.start).days
+    largest = f"{p.largest_files:,} file{'' if p.largest_files == 1 else 's'}"
+    if p.largest_bytes:
+        largest += f" and {size(p.largest_bytes)}"
+    before = f"{p.before_files:,} file{'' if p.before_files == 1 else 's'}" if p.before_files else "none"
+    if p.before_files and p.before_bytes is not None:
+        before += f" ({size(p.before_bytes)})"
+    since = "" if days == p.days else ", since what an earlier alert reported"
+    return (
+        f"In {days} day{'' if days == 1 else 's'} up to {p.end - timedelta(days=1):%Y-%m-%d}{since}, "
+        f"{printable(w.user)} uploaded {_amount(w.files, w.sized_files, w.bytes, w.saves)} to {_where(w.providers)}"
+        f"{_estimate(w)}, never more than {largest} on a day; in the {p.days} days before, {before}, and {_rarity(w)}."
+    )
+
+
+def outgrown(verdict: str, revision: int | None) -> str:
+    """Return the words for a review that no longer stands, since its alert grew after that revision."""
+    at = "" if revision is None else f" at revision {revision}"
+    return f"reviewed as {verdict}{at}; has grown since"
+
+
 class Common(NamedTuple):
-    """Property that users of a flood share.
+    """Property that users of a group share.
 
     Attributes:
         dimension: provider, app, country or extension.
@@ -163,12 +222,12 @@ class Common(NamedTuple):
     files_share: float
 
 
-class Flood(NamedTuple):
-    """Figures that the sentence of a flood names; ``allowed`` is the budget's allowance for the day, in alerts."""
+class Group(NamedTuple):
+    """Figures that the sentence of a group names; ``usual_users`` is how many with detections are usual on a day."""
 
     day: date
     users: int
-    allowed: float
+    usual_users: float
     providers: Sequence[str]
     files: int
     sized_files: int
@@ -184,11 +243,19 @@ def _share(c: Common) -> str:
     return f"{c.dimension} {label} ({100 * c.users_share:.0f} % of the users, {100 * c.files_share:.0f} % of the files)"
 
 
-def flood_sentence(f: Flood) -> str:
-    """Describe what the users of a flood did together, and what they have in common."""
-    common = "; ".join(map(_share, f.common)) or "no provider, app, country or extension"
+def cause_words(cause: str) -> str:
+    """Return a group's cause in words, such as ``Box, application Rclone``: the application's name, or its id."""
+    provider, _, app = cause.partition("/")
     return (
-        f"On {f.day}, {f.users:,} users each uploaded so much that an alert would have opened, where the budget allows "
-        f"{f.allowed:,.1f} a day: together {_amount(f.files, f.sized_files, f.bytes, f.saves)} to "
-        f"{_where(f.providers)}. In common: {common}."
+        f"{title_of(provider)}, application {printable(app)}" if app else f"{title_of(provider)}, no application logged"
+    )
+
+
+def group_sentence(g: Group) -> str:
+    """Describe what the users of a group did together, and what they have in common."""
+    common = "; ".join(map(_share, g.common)) or "no provider, app, country or extension"
+    return (
+        f"On {g.day}, {g.users:,} users each uploaded so much with the same application that an alert would have "
+        f"opened, where {g.usual_users:,.1f} a day are usual: together "
+        f"{_amount(g.files, g.sized_files, g.bytes, g.saves)} to {_where(g.providers)}. In common: {common}."
     )

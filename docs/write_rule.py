@@ -23,7 +23,10 @@ def _rows() -> Iterator[tuple[str, str]]:
     yield "Id", f"`{RULE.id}`"
     yield "Severity", RULE.severity
     yield "Variation", f"{suspicious.name}, severity {suspicious.severity}: replaces name and severity on the one alert"
-    yield "[Flood](#alert-storms)", f"{RULE.variations.flood.name}, severity {RULE.variations.flood.severity}"
+    yield (
+        "[Common cause](#common-causes)",
+        f"{RULE.variations.common_cause.name}, severity {RULE.variations.common_cause.severity}",
+    )
     yield "Meaning", RULE.description
     yield "Attacker's goal", RULE.goal
     yield "Data sources", f"any one of {', '.join(map(title_of, RULE.data_sources))}"
@@ -32,6 +35,10 @@ def _rows() -> Iterator[tuple[str, str]]:
     yield "Training period", f"{periods.training_days} days: how far back a baseline looks"
     yield "Test window", f"{periods.test_window}: the stretch that is compared with the baseline; it slides by one hour"
     yield "Deduplication period", f"{periods.deduplication}: further windows of the user fold into the alert"
+    yield (
+        "Case period",
+        f"{periods.case_days} days at most, or until a review: further alerts of the user join the case",
+    )
     yield "Investigation steps", "; ".join(RULE.investigation_steps.values())
     yield "Risk indicators", ", ".join(f"`{name}`" for name in RULE.risk_indicators)
     for attack in RULE.attacks:

@@ -7,7 +7,19 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Amount", "Day", "Destination", "Evidence", "EvidenceRow", "Moment", "OtherAlert", "Place", "Step", "Type"]
+__all__ = [
+    "Amount",
+    "Day",
+    "Destination",
+    "Evidence",
+    "EvidenceRow",
+    "Largest",
+    "Moment",
+    "OtherAlert",
+    "Place",
+    "Step",
+    "Type",
+]
 
 
 class EvidenceRow(BaseModel):
@@ -160,11 +172,17 @@ class Destination(Amount):
 
 
 class App(EvidenceRow):
-    """An application that files were uploaded with; ``app_id`` is the provider's id of it, if all events have one."""
+    """An application that files were uploaded with.
+
+    Attributes:
+        app_id: The provider's id of it, if all events have this one.
+        app_ids: All ids that events under this name have; None if none has one.
+    """
 
     provider: str
     app: str | None
     app_id: str | None
+    app_ids: list[str] | None = None
     files: int
     earlier_files: int
     earlier_days: int
@@ -220,10 +238,20 @@ class OtherAlert(Amount):
     verdict: str | None
 
 
+class Largest(Amount):
+    """The largest user of a group by one measure; ``distance`` is that of the score above its threshold."""
+
+    largest_by: Literal["score", "files", "bytes"]
+    member: str
+    user: str
+    distance: float | None
+
+
 class Evidence(EvidenceRow):
     """Evidence for the page of one alert, besides the alert itself."""
 
     users: list[Member] = Field(default_factory=list)
+    largest: list[Largest] = Field(default_factory=list)
     month: list[Day] = Field(default_factory=list)
     organisation: list[Step] = Field(default_factory=list)
     signs: list[Sign] = Field(default_factory=list)

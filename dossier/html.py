@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from detection.wording import outgrown
 from dossier import layout as words
 from dossier.page import ATTACK, Page
-from dossier.reading import Alert, Closed
+from dossier.reading import Alert, Case, Closed
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
-__all__ = ["IndexRow", "render_closed", "render_index", "render_page"]
+__all__ = ["IndexCase", "IndexRow", "render_closed", "render_index", "render_page"]
 
 
 class IndexRow(NamedTuple):
@@ -34,6 +35,29 @@ class IndexRow(NamedTuple):
     alert: Alert
     sentence: words.Text
     answers: Sequence[tuple[str, str]]
+
+    @property
+    def outgrown(self) -> str:
+        """Words for the review that the alert has outgrown; empty if there is none."""
+        verdict = self.alert.outgrown_verdict
+        return outgrown(verdict, self.alert.outgrown_revision) if verdict else ""
+
+
+class IndexCase(NamedTuple):
+    """A case of the index.
+
+    Attributes:
+        case: The case.
+        rows: Its alerts, in order.
+    """
+
+    case: Case
+    rows: Sequence[IndexRow]
+
+    @property
+    def number(self) -> int:
+        """Number of its alerts that the index lists."""
+        return len(self.rows)
 
 
 _PACKAGE = files("dossier")
@@ -92,13 +116,13 @@ def render_closed(closed: Closed, as_of: datetime, notice: str) -> str:
     )
 
 
-def render_index(rows: Sequence[IndexRow], older: int, as_of: datetime, notice: str) -> str:
-    """Return the index of the pages, newest alert first.
+def render_index(cases: Sequence[IndexCase], older: int, as_of: datetime, notice: str) -> str:
+    """Return the index of the pages, case by case in the given order.
 
     Args:
-        rows: Alerts that it lists.
+        cases: Cases that it lists.
         older: Number of older alerts that it leaves out.
         as_of: When the pages were last refreshed, UTC.
         notice: Notice that names are pseudonyms; empty if they are real names.
     """
-    return _environment().get_template("index.html").render(rows=rows, older=older, as_of=as_of, notice=notice)
+    return _environment().get_template("index.html").render(cases=cases, older=older, as_of=as_of, notice=notice)

@@ -6,16 +6,18 @@ from datetime import datetime
 from typing import NamedTuple
 
 from detection.rule import RULE
-from detection.wording import printable
+from detection.wording import outgrown, printable
 from dossier.evidence import Evidence
-from dossier.layout import PSEUDONYMS, QUESTIONS, Outside, Passage, Section, Table, Text, amount, text
+from dossier.layout import PSEUDONYMS, QUESTIONS, Outside, Passage, Section, Table, Text, count, moment, text
 from dossier.picture import Picture, pictures
 from dossier.pseudonymized import pseudonymize_alert, pseudonymize_evidence
-from dossier.reading import Alert, watched_until
-from dossier.sections.advice import Link, allow_entry, causes, links, query, reviews
+from dossier.reading import Alert, Case, watched_until
+from dossier.sections.advice import Link, allow_entry, causes, links, population_text, query, reviews
 from dossier.sections.aftermath import afterwards
+from dossier.sections.case import case_text
 from dossier.sections.compromise import compromise, timeline
 from dossier.sections.content import sensitive, types
+from dossier.sections.group import allow_group, cause_text, largest, users
 from dossier.sections.permission import authorised, ownerships
 from privacy.pseudonyms import Pseudonyms
 
@@ -33,10 +35,12 @@ class Page(NamedTuple):
 
     Attributes:
         alert: The alert.
+        case: What its case is, and which alerts it has besides; empty if it is unknown.
         sections: The answers, in the order of the rule's investigation steps.
         pictures: The two halves of the picture, without those that have no figures.
         timeline: Events in order.
-        users: Users of an alert storm; None for other alerts.
+        facts: Sentences about the alert beside its own: its common cause, what it adds up, and with whom it compares.
+        groups: Largest users and users of a group; none for other alerts.
         links: Consoles of the providers.
         causes: Common false positives of such an alert.
         reviews: Commands to review it.
@@ -47,10 +51,12 @@ class Page(NamedTuple):
     """
 
     alert: Alert
+    case: Text
     sections: list[Section]
     pictures: list[Picture]
     timeline: Table
-    users: Table | None
+    facts: list[Text]
+    groups: list[Table]
     links: list[Link]
     causes: list[str]
     reviews: list[str]
@@ -68,6 +74,16 @@ class Page(NamedTuple):
     def review_note(self) -> Outside:
         """Reason that the reviewer gave."""
         return Passage(self.alert.review_note or "")
+
+    @property
+    def outgrown(self) -> Text:
+        """Notice that the alert grew after its review; empty if it did not."""
+        alert = self.alert
+        if not alert.outgrown_verdict:
+            return ()
+        said = outgrown(alert.outgrown_verdict, alert.outgrown_revision)
+        by, note = Outside(alert.outgrown_by or ""), Passage(alert.outgrown_note or "")
+        return text(f"Not reviewed: {said}. So said ", by, ": ", note)
 
     @property
     def sentence(self) -> Text:
@@ -88,6 +104,7 @@ def page_of(
     *,
     domains: list[str],
     now: datetime,
+    case: Case | None = None,
     pseudonyms: Pseudonyms | None = None,
 ) -> Page:
     """Return the page of an alert.
@@ -97,10 +114,13 @@ def page_of(
         evidence: Its evidence.
         domains: Mail domains of the organisation; empty if they are not configured.
         now: UTC with zone.
+        case: Its case.
         pseudonyms: Maker of tokens for names; None leaves names unchanged.
     """
     whose = ownerships(alert, evidence, domains)
     pseudonymized = pseudonyms is not None
+    is_group = alert.users > 1
+    names = [member.user for member in evidence.users]
     if pseudonyms:
         alert, evidence = pseudonymize_alert(alert, pseudonyms), pseudonymize_evidence(evidence, pseudonyms)
     answers = [
@@ -112,33 +132,33 @@ def page_of(
     ]
     return Page(
         alert,
+        case_text(case, alert) if case else (),
         sorted(answers, key=lambda section: list(QUESTIONS).index(section.key)),
         pictures(alert, evidence),
         timeline(alert, evidence),
-        _users(alert, evidence) if alert.users > 1 else None,
+        _facts(alert, evidence),
+        [largest(evidence), users(alert, evidence)] if is_group else [],
         links(alert, evidence, pseudonymized=pseudonymized),
         causes(alert, evidence),
-        reviews(alert),
-        allow_entry(alert, evidence, now.date(), pseudonymized=pseudonymized),
+        reviews(alert, case),
+        allow_group(alert, evidence, now.date(), domains=domains, names=names, pseudonymized=pseudonymized)
+        if is_group
+        else allow_entry(alert, evidence, now.date(), pseudonymized=pseudonymized),
         query(alert),
         now.replace(tzinfo=None),
         PSEUDONYMS if pseudonymized else "",
     )
 
 
-def _users(alert: Alert, evidence: Evidence) -> Table:
-    rows = [
-        (
-            text(Outside(member.user)),
-            text(amount(member.files, member.sized_files, member.bytes)),
-            text(f"1 in {member.one_in:,} user-days" if member.one_in else "–"),
+def _facts(alert: Alert, evidence: Evidence) -> list[Text]:
+    facts = [cause_text(alert, evidence)] if alert.users > 1 else []
+    if alert.since < alert.first_window_start:
+        facts.append(
+            text(
+                f"It counts all uploads since {moment(alert.since)} UTC: {count(alert.files, 'file')} in all, with "
+                "those that other alerts reported."
+            )
         )
-        for member in evidence.users
-    ]
-    left_out = alert.users - len(rows)
-    return Table(
-        "Users of the alert storm",
-        ("User", "Amount", "Rarity"),
-        rows,
-        f"{left_out:,} with fewer files left out." if left_out else "",
-    )
+    if population := population_text(alert):
+        facts.append(text(population))
+    return [fact for fact in facts if fact]

@@ -18,12 +18,12 @@ from detection.risk import Networks
 from detection.sensitive import Term
 from detection.tables import arrow_schema
 from dossier.evidence import Evidence
-from dossier.html import IndexRow, render_closed, render_index, render_page
+from dossier.html import IndexCase, IndexRow, render_closed, render_index, render_page
 from dossier.layout import PSEUDONYMS, QUESTIONS
 from dossier.page import page_of, sentence_of
 from dossier.pseudonymized import pseudonymize_alert, pseudonymize_closed
 from dossier.queries import SIGNS, USUAL
-from dossier.reading import Alert, Closed, read_alerts, read_closed, read_evidence, watched_until
+from dossier.reading import Alert, Closed, read_alerts, read_cases, read_closed, read_evidence, watched_until
 from lake.days import days_between
 from lake.home import INDEX, dossier_path, pages_directory
 from lake.ledger import publish
@@ -90,6 +90,7 @@ class PageBuilder:
         self._names = _names(pseudonyms)
         given = [str(self._domains), networks.digest, text_digest(repr(list(terms))), self._names]
         self._said = "|".join([dependencies(*MADE_BY).digest, *given])
+        self._cases = read_cases(con)
         self._alerts: dict[date, list[Alert]] = defaultdict(list)
         for alert in read_alerts(con):
             self._alerts[alert.first_window_start.date()].append(alert)
@@ -131,10 +132,10 @@ class PageBuilder:
         parts = [self._said, *(each.model_dump_json() for each in (*alerts, *closed))]
         # Somebody may have deleted a page that a row exists for.
         parts += [each.alert_id for each in alerts if each.alert_id in self._rows and not self._exists(each)]
-        parts += [str(self._is_open(alert)) for alert in alerts]
+        parts += [f"{self._is_open(alert)} {self._cases[alert.case_id].model_dump_json()}" for alert in alerts]
         if alerts:
             last = max(max(watched_until(alert, self._now), alert.last_window_end) for alert in alerts)
-            first = day - timedelta(days=SIGNS + USUAL)
+            first = min(alert.since for alert in alerts).date() - timedelta(days=SIGNS + USUAL)
             parts += [self._content(each) for each in days_between(first, last.date())]
         return text_digest(*parts)
 
@@ -149,11 +150,15 @@ class PageBuilder:
         rows, made = [], []
         for alert in self._alerts.get(day, []):
             evidence = self._evidence[alert.alert_id]
-            said = [self._said, alert.model_dump_json(), evidence.model_dump_json(), str(self._is_open(alert))]
+            case = self._cases[alert.case_id]
+            said = [self._said, alert.model_dump_json(), evidence.model_dump_json(), case.model_dump_json()]
+            said.append(str(self._is_open(alert)))
             row = self._kept(alert.alert_id, text_digest(*said))
             made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
             if row is None:
-                page = page_of(alert, evidence, domains=self._domains, now=self._now, pseudonyms=self._pseudonyms)
+                page = page_of(
+                    alert, evidence, domains=self._domains, now=self._now, case=case, pseudonyms=self._pseudonyms
+                )
                 found = [section.found for section in page.sections]
                 row = self._write(alert.alert_id, "open", alert.revision, render_page(page), found, text_digest(*said))
             rows.append(row)
@@ -188,18 +193,30 @@ class PageBuilder:
 
     def index(self) -> None:
         """Rebuild the index, with the time of this check of the pages; call it after all pages are made."""
-        alerts = [alert for day in sorted(self._alerts, reverse=True) for alert in reversed(self._alerts[day])]
-        listed = [alert for alert in alerts if alerts[0].first_window_start - alert.first_window_start <= _LISTED]
-        rows = [
-            IndexRow(alert, sentence_of(self._shown(alert)), list(zip(QUESTIONS.values(), row.found, strict=True)))
-            for alert in listed
-            if (row := self._rows.get(alert.alert_id)) and row.state == "open"
-        ]
+        alerts = {alert.alert_id: alert for day in self._alerts.values() for alert in day}
+        since = max((alert.first_window_start - _LISTED for alert in alerts.values()), default=datetime.min)  # noqa: DTZ901 -- as in the tables
+        listed = []
+        for case in self._cases.values():
+            members = [alerts[alert_id] for alert_id in case.alert_ids]
+            rows = [
+                self._index_row(each) for each in members if each.first_window_start >= since and self._has_page(each)
+            ]
+            if rows:
+                listed.append(IndexCase(case, rows))
+        older = len(alerts) - sum(each.number for each in listed)
         replace_text(
             pages_directory(self._lake) / INDEX,
-            render_index(rows, len(alerts) - len(rows), self._now.replace(tzinfo=None), self._notice),
+            render_index(listed, older, self._now.replace(tzinfo=None), self._notice),
         )
         replace_text(_state(self._lake), self._names)
+
+    def _has_page(self, alert: Alert) -> bool:
+        row = self._rows.get(alert.alert_id)
+        return row is not None and row.state == "open"
+
+    def _index_row(self, alert: Alert) -> IndexRow:
+        answers = list(zip(QUESTIONS.values(), self._rows[alert.alert_id].found, strict=True))
+        return IndexRow(alert, sentence_of(self._shown(alert)), answers)
 
     def _shown(self, alert: Alert) -> Alert:
         return pseudonymize_alert(alert, self._pseudonyms) if self._pseudonyms else alert

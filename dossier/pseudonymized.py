@@ -11,6 +11,7 @@ from dossier.evidence import (
     Evidence,
     EvidenceRow,
     Label,
+    Largest,
     Member,
     Moment,
     Other,
@@ -29,6 +30,7 @@ _Row = TypeVar("_Row", bound=EvidenceRow)
 NAMES: Mapping[type[EvidenceRow], tuple[str, ...]] = {
     ProviderId: ("id",),
     Member: ("user", "addresses"),
+    Largest: ("user",),
     Moment: ("user", "ip", "detail"),
     Label: ("examples",),
     # A matched term of the dictionary is part of a name, or all of it.
@@ -79,6 +81,8 @@ def pseudonymize_alert(alert: Alert, pseudonyms: Pseudonyms) -> Alert:
             "reasons": [each | {"evidence": pseudonyms.of(each["evidence"])} for each in alert.reasons],
             "reviewed_by": _token(alert.reviewed_by, pseudonyms),
             "review_note": _token(alert.review_note, pseudonyms),
+            "outgrown_by": _token(alert.outgrown_by, pseudonyms),
+            "outgrown_note": _token(alert.outgrown_note, pseudonyms),
         }
     )
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from detection.risk import Networks
 from detection.rule import RULE
 from detection.saves import saved_files
+from detection.scales import create_scales
 from detection.sensitive import Term, terms_table
 from detection.sql import into
 from detection.user_agents import MARK
@@ -61,6 +62,7 @@ def subjects(con: duckdb.DuckDBPyConnection, wanted: Mapping[str, datetime]) -> 
     rows = [{"alert_id": alert, "until": until} for alert, until in wanted.items()]
     schema = pa.schema([("alert_id", pa.string()), ("until", pa.timestamp("us"))])
     con.register("wanted", pa.Table.from_pylist(rows, schema=schema))
+    create_scales(con)
     into(con, "subjects", "dossier/subjects", _BOUND)
     con.unregister("wanted")
     [(first, last)] = con.execute("SELECT min(usual_from), max(until) FROM subjects").fetchall()
@@ -80,7 +82,7 @@ def count_files(con: duckdb.DuckDBPyConnection) -> None:
 def gather(con: duckdb.DuckDBPyConnection, *, networks: Networks, terms: Sequence[Term]) -> dict[str, Evidence]:
     """Return the evidence of each alert in ``subjects``.
 
-    Reads the tables ``subjects``, ``shown``, those of :func:`count_files`, ``uploads`` and
+    Reads the tables ``subjects``, ``shown``, ``largest_members``, those of :func:`count_files`, ``uploads`` and
     ``activity`` (of the subjects' users; of activity that on the alerts' files, too), ``user_hours``, ``evaluations``,
     ``baselines`` (dated by ``day``), ``logged_kinds`` (provider, day, kind), and ``person_names`` and ``person_labels``
     (see :func:`detection.persons.resolve`). All name users by their persons' keys; the evidence shows their addresses.

@@ -10,6 +10,8 @@ import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from detection.risk import Networks
+from detection.rule import SEVERITIES
+from detection.scales import scale_days
 from detection.sensitive import Term
 from dossier.evidence import Evidence
 from dossier.queries import WATCHED, count_files, gather, subjects
@@ -18,7 +20,7 @@ from lake.people import read_people
 from lake.store import Lake
 from providers import PROVIDERS
 
-__all__ = ["Alert", "Closed", "read_alerts", "read_closed", "read_evidence", "watched_until"]
+__all__ = ["Alert", "Case", "Closed", "read_alerts", "read_cases", "read_closed", "read_evidence", "watched_until"]
 
 _UPLOADS = (
     'provider, event_key, asset, time, user_id, "user", actor_class, file_id, file_name, extension, folder, owner, '
@@ -41,6 +43,7 @@ class Alert(BaseModel):
     population: str | None
     providers: list[str]
     first_window_start: datetime
+    period_start: datetime | None
     last_window_end: datetime
     files: int
     sized_files: int
@@ -52,7 +55,12 @@ class Alert(BaseModel):
     metric: str | None
     one_in: int | None
     confidence: str | None
+    cause: str | None
     peak_window_start: datetime | None
+    peak_window_end: datetime | None
+    peak_period_start: datetime | None
+    peak_largest_files: int | None
+    peak_largest_bytes: int | None
     peak_files: int | None
     peak_sized_files: int | None
     peak_bytes: int | None
@@ -70,10 +78,40 @@ class Alert(BaseModel):
     reviewed_by: str | None
     review_note: str | None
     reviewed_at: datetime | None
+    case_id: str
+    outgrown_verdict: str | None
+    outgrown_by: str | None
+    outgrown_note: str | None
+    outgrown_revision: int | None
+
+    @property
+    def since(self) -> datetime:
+        """Start of all that the alert adds up: its opening window, or the first day of a long scale."""
+        return self.period_start or self.first_window_start
+
+    @property
+    def scale_days(self) -> int | None:
+        """Days of the long scale that its rarest figures are of; None if they are of a test window, or of a group."""
+        return scale_days().get(self.scope) if self.scope and self.users == 1 else None
+
+
+class Case(BaseModel):
+    """A case, see ``cases`` in :data:`detection.tables.TABLES`; times are UTC without zone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    case_id: str
+    state: str
+    severity: str
+    opened_at: datetime
+    closes_at: datetime
+    alert_ids: list[str]
+    escalations: int
+    one_in: int | None
 
 
 class Closed(BaseModel):
-    """A closed alert (merged, withdrawn or part of an alert storm) with its last sentence."""
+    """A closed alert (merged, withdrawn or part of a group) with its last sentence."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -99,21 +137,24 @@ def read_alerts(con: duckdb.DuckDBPyConnection) -> list[Alert]:
     Args:
         con: Connection in which they are published, see :func:`lake.ledger.publish`.
     """
-    rows = _rows(
-        con,
-        """
-        SELECT s.*, r.reviewed_at
-        FROM shown s
-        LEFT JOIN (SELECT alert_id, max(reviewed_at) AS reviewed_at FROM reviews GROUP BY alert_id) r
-          ON r.alert_id = s.alert_id
-        ORDER BY s.first_window_start, s."user"
-        """,
-    )
+    rows = _rows(con, 'FROM shown ORDER BY first_window_start, "user"')
     return [Alert.model_validate(row) for row in rows]
 
 
+def read_cases(con: duckdb.DuckDBPyConnection) -> dict[str, Case]:
+    """Return all cases by their id; those to read first come first: unreviewed, then severe, then rare.
+
+    Args:
+        con: Connection in which their alerts are published, see :func:`lake.ledger.publish`.
+    """
+    rows = _rows(con, "FROM cases ORDER BY opened_at DESC, case_id")
+    found = [Case.model_validate(row) for row in rows]
+    found.sort(key=lambda case: (case.state == "reviewed", -SEVERITIES.index(case.severity), -(case.one_in or 0)))
+    return {case.case_id: case for case in found}
+
+
 def read_closed(con: duckdb.DuckDBPyConnection) -> list[Closed]:
-    """Return published alerts that are now merged, withdrawn or part of an alert storm, with their last sentence."""
+    """Return published alerts that are now merged, withdrawn or part of a group, with their last sentence."""
     rows = _rows(
         con,
         """

@@ -82,11 +82,15 @@ def page_in_terminal(page: Page) -> RenderableType:
     ]
     if page.notice:
         shown.append(RichText(page.notice))
+    shown += map(_said, page.facts)
+    if page.case:
+        shown.append(_said(page.case))
+    if page.outgrown:
+        shown.append(_said(page.outgrown))
     if alert.verdict:
         shown.append(_said((f"{alert.verdict.capitalize()}, says ", page.reviewer, ": ", page.review_note)))
     shown += [RichText(picture.description) for picture in page.pictures]
-    if page.users:
-        shown.append(_table(page.users))
+    shown += map(_table, page.groups)
     for number, section in enumerate(page.sections, 1):
         shown += _section(number, section)
     shown += [Rule("Timeline", align="left"), _table(page.timeline), Rule("What to do", align="left")]

@@ -14,6 +14,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from detection.rule import RULE, SEVERITIES
+from detection.scales import create_scales
 from detection.sql import into, load, parsed
 
 __all__ = [
@@ -141,15 +142,17 @@ def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
 def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
     """Make the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
 
-    Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``ledger``, ``revisions`` and ``reviews`` (as
-    :func:`lake.ledger.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the days of
-    these alerts.
+    Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``largest_members``, ``ledger``, ``revisions`` and
+    ``reviews`` (as :func:`lake.ledger.publish` makes them), and ``ocsf_uploads``, what :func:`map_uploads` makes of the
+    days of these alerts.
 
     Args:
         con: Connection in which these exist.
         day: The day, UTC.
     """
     into(con, "evidences", "export/evidences")
+    create_scales(con)
+    into(con, "largest_names", "export/largest_names")
     into(con, "detection_finding", "export/detection_finding", {"day": day, **_RULE})
     into(con, "alert_rows", "export/alert_rows", {"day": day})
 

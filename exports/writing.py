@@ -97,7 +97,7 @@ def open_export(lake: Lake, destination: Destination, now: datetime) -> Iterator
         con.execute("DROP VIEW reviews")
         if pseudonyms := destination.pseudonyms:
             pseudonyms.register(con)
-            for table in ("shown", "ledger", "revisions"):
+            for table in ("shown", "largest_members", "ledger", "revisions"):
                 pseudonyms.cover(con, table, table)
             pseudonyms.cover(con, "reviews", "plain_reviews")
         else:
@@ -109,7 +109,7 @@ class Export:
     """An export to one place; see :func:`open_export`.
 
     Attributes:
-        stated: By day, a digest of the statements about each alert that opens on it: revisions, end and reviews.
+        stated: By day, a digest of the statements about each alert that opens on it: revisions, end, reviews, case.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, lake: Lake, destination: Destination) -> None:
@@ -121,7 +121,9 @@ class Export:
             "alerts": dependencies(*ALERTS_MADE_BY).digest,
         }
         self.stated: dict[date, str] = dict(con.execute(_STATED).fetchall())
-        self._lasts: dict[date, date] = dict(con.execute(_LASTS).fetchall())
+        self._spans: dict[date, tuple[date, date]] = {
+            day: (first, last) for day, first, last in con.execute(_SPANS).fetchall()
+        }
 
     def made_from(self, day: date, known: Mapping[str, FileRecord]) -> str:
         """Return the digest of all that decides a day's files; another one where somebody deleted or altered some.
@@ -188,7 +190,7 @@ class Export:
         return self._lake.digest(["alerts"], [day], *stated, evidence)
 
     def _days_of_evidence(self, day: date) -> list[date]:
-        return days_between(day, self._lasts[day]) if day in self._lasts else []
+        return days_between(*self._spans[day]) if day in self._spans else []
 
     def _former(self, subject: str, day: date) -> bool:
         """Check whether a file of the layout of earlier versions is left."""
@@ -269,22 +271,26 @@ _STATED = """
 WITH reviewed AS (
   SELECT
     alert_id,
-    string_agg(concat_ws('|', review, verdict, note, reviewed_by), ';' ORDER BY review) AS text
+    string_agg(concat_ws('|', review, verdict, note, reviewed_by, revision), ';' ORDER BY review) AS text
   FROM reviews
   GROUP BY alert_id
 )
 SELECT
   CAST(r.first_window_start AS DATE),
-  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, l."user", v.text), ';'
+  sha256(string_agg(concat_ws('|', r.alert_id, r.revision, r.state, l.reason, l."user", v.text, c.case_id), ';'
     ORDER BY r.alert_id, r.revision))
 FROM revisions r
 LEFT JOIN ledger l ON l.alert_id = r.alert_id
 LEFT JOIN reviewed v ON v.alert_id = r.alert_id
+LEFT JOIN case_alerts c ON c.alert_id = r.alert_id
 GROUP BY 1
 """
 
-_LASTS = """
-SELECT CAST(first_window_start AS DATE), max(CAST(last_window_end AS DATE))
+_SPANS = """
+SELECT
+  CAST(first_window_start AS DATE),
+  min(CAST(coalesce(period_start, first_window_start) AS DATE)),
+  max(CAST(last_window_end AS DATE))
 FROM plain_alerts
 GROUP BY CAST(first_window_start AS DATE)
 """

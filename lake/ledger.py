@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from detection.cases import join_alerts, state_cases
 from detection.persons import relabelled
 from detection.reasons import REASONS, known_only
 from detection.sql import into
@@ -23,10 +24,11 @@ __all__ = ["publish"]
 def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
     """Add all alerts of the lake to the ledger, and make them readable under their published ids.
 
-    Make the temporary tables ``shown`` (the alerts without those in a flood, each with its published ``alert_id``,
-    its ``revision`` and the latest ``verdict``, ``reviewed_by`` and ``review_note``), ``ledger`` and ``revisions``
-    (columns of ``published`` and ``revisions`` in :data:`detection.tables.TABLES`). The ledger keeps every published
-    alert, and the content of each revision.
+    Make the temporary tables ``shown`` (the alerts without those in a group, each with its published ``alert_id``,
+    its ``case_id``, its ``revision`` and the review that stands, or that it has outgrown), ``largest_members`` (the
+    largest users of each group), ``cases``, ``ledger`` and ``revisions`` (columns of ``cases``, ``published`` and
+    ``revisions`` in :data:`detection.tables.TABLES`). The ledger keeps every published alert, and the content of each
+    revision.
 
     Args:
         con: Connection to make the tables in.
@@ -52,8 +54,11 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         view_reviews(con, lake)
         into(con, "ledger", "identity")
         _log_unknown_indicators(con)
-        into(con, "shown", "shown", {"indicators": list(REASONS)})
         into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
+        join_alerts(con)
+        into(con, "shown", "shown", {"indicators": list(REASONS)})
+        into(con, "largest_members", "largest_members")
+        state_cases(con)
         for table, file in (("revisions", "revisions"), ("ledger", "published")):
             _keep(con, table, Path(lake.root) / f"{file}.parquet")
 

@@ -11,7 +11,6 @@ A lost or damaged manifest is read from its copy, or else rebuilt from the files
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
@@ -25,6 +24,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from common.digests import text_digest
 from lake.durable import directory_lock, file_digest, read_content, replace_text
 from lake.manifest_entries import (
     SUFFIX,
@@ -206,7 +206,7 @@ class Manifest:
     def _write(self) -> None:
         entries = {name: _sorted(getattr(self, name)) for name in ("slices", "late", "imported")}
         text = json.dumps({"of": _place(self.path), **entries}, default=datetime.isoformat, indent=1)
-        signed = f'{_SIGNED}{hashlib.sha256(text.encode()).hexdigest()}",{text.removeprefix("{")}'
+        signed = f'{_SIGNED}{text_digest(text)}",{text.removeprefix("{")}'
         for path in (self.path, self.copy):
             replace_text(path, signed)
 
@@ -325,7 +325,7 @@ class Manifest:
     @property
     def digest(self) -> str:
         """Return a digest of the files' content."""
-        return hashlib.sha256("|".join(f"{name}:{sha}" for name, sha in self._held()).encode()).hexdigest()
+        return text_digest("|".join(f"{name}:{sha}" for name, sha in self._held()))
 
     def damaged(self) -> dict[str, str]:
         """Verify every file with events; return the faults of damaged ones by file name."""
@@ -387,7 +387,7 @@ def _entries_of(path: Path) -> _Entries | None:
         return None
     # Earlier versions wrote no digest.
     digest, _, rest = text.removeprefix(_SIGNED).partition('",')
-    whole = not text.startswith(_SIGNED) or hashlib.sha256(f"{{{rest}".encode()).hexdigest() == digest
+    whole = not text.startswith(_SIGNED) or text_digest(f"{{{rest}") == digest
     return entries if whole and entries.of in ("", _place(path)) else None
 
 

@@ -5,7 +5,6 @@ The result is stored in ``persons.parquet``, beside the tables, for readers. It 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from common.digests import text_digest
 from detection.dependencies import dependencies
 from detection.persons import TABLES, MappedAccount, create_empty_person_tables, named, rekeyed, resolve, view_by_person
 from detection.sql import ENGINE
@@ -83,7 +83,7 @@ class People:
     def digest(self, days: Iterable[date]) -> str:
         """Return a digest of the persons of these days' accounts and of the rules, for input digests."""
         text = "".join(f"{day} {self._by_day.get(day, '')}\n" for day in days)
-        return hashlib.sha256(f"{_rules()}\n{text}".encode()).hexdigest()
+        return text_digest(f"{_rules()}\n{text}")
 
     def load_into(self, con: duckdb.DuckDBPyConnection) -> None:
         """Create the tables of :func:`detection.persons.resolve` in a connection."""
@@ -149,9 +149,9 @@ def find_people(lake: Lake, *, organisation_domains: Sequence[str], mapped: Sequ
         organisation_domains: Mail domains whose addresses join accounts of different providers.
         mapped: Rows of the operator's file of persons.
     """
-    given = hashlib.sha256(repr((_rules(), sorted(organisation_domains), list(mapped))).encode()).hexdigest()
+    given = text_digest(repr((_rules(), sorted(organisation_domains), list(mapped))))
     days = {table: lake.days(table) for table in IDENTITIES}
-    made_from = hashlib.sha256("".join(lake.digest([table], days[table], given) for table in days).encode()).hexdigest()
+    made_from = text_digest("".join(lake.digest([table], days[table], given) for table in days))
     kept = read_people(lake)
     if kept.made_from == made_from:
         _record(people_file(lake))

@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from detection.alerts import LONG_LOOK_BACK
+from detection.chain import BALANCE_DAYS, CAUSE_DAYS, PERIOD_DAYS, SCORE_DAYS
 from detection.parameters import Parameters
 from lake.days import DAY, REACH, TRAINING_DAYS, midnight
 from lake.home import dossier_path
@@ -40,20 +42,26 @@ _OF_ALL = (
     "typical_sizes",
     "user_hours",
     "day_sums",
+    "recent_sums",
+    "period_sums",
     "baselines",
     "scores",
     "thresholds",
     "detections",
+    "causes",
     "evaluations",
     "alerts",
+    "cases",
     DOSSIERS,
 )
 TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
 """Tables for which a number of days may be set."""
 
-LEAST_DAYS = TRAINING_DAYS + Parameters().activation_days + REACH.days + 2
-"""Minimum for the lake's tables: a run evaluates days again as far back as late events reach, each of these days needs
-its training days, and the history before must show that the source is past its activation."""
+_LOOKED_BACK = max(BALANCE_DAYS, PERIOD_DAYS, SCORE_DAYS, CAUSE_DAYS, LONG_LOOK_BACK.days)
+LEAST_DAYS = max(TRAINING_DAYS + Parameters().activation_days, _LOOKED_BACK) + REACH.days + 2
+"""Minimum for the lake's tables: a run evaluates days again as far back as late events reach. Each of these days needs
+its training days and those of its budget balance and of long scales, and the history before must show that the source
+is past its activation."""
 
 _DAY = re.compile(r"(?:day=(\d{4})-(\d{2})-(\d{2})|eventDay=(\d{4})(\d{2})(\d{2}))")
 

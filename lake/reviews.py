@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 
+from common.digests import text_digest
 from common.errors import MendableError
 from detection.persons import create_empty_person_tables, relabelled
 from detection.sql import into
@@ -43,7 +43,7 @@ def reviews_digest(lake: Lake, day: date) -> str:
         rows = con.execute(
             "SELECT * FROM read_parquet(?) WHERE reviewed_at < ? ORDER BY review", [str(path), midnight(day)]
         ).fetchall()
-    return hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
+    return text_digest(repr(rows)) if rows else ""
 
 
 def confirmed_alerts(lake: Lake) -> list[Confirmed]:
@@ -62,38 +62,58 @@ def confirmed_alerts(lake: Lake) -> list[Confirmed]:
 
 
 def add_review(
-    con: duckdb.DuckDBPyConnection, lake: Lake, alert_id: str, *, verdict: str, by: str, note: str, now: datetime
+    con: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    alert_id: str,
+    *,
+    verdict: str,
+    by: str,
+    note: str,
+    now: datetime,
+    revision: int | None = None,
 ) -> None:
-    """Add a review of a published alert; a review of a flood is added to each alert folded into it.
+    """Add a review of a published alert; a review of a group's alert is added to each alert folded into it.
 
     Args:
-        con: Connection in which ``ledger`` holds the published alerts, see :func:`lake.ledger.publish`.
+        con: Connection in which ``ledger`` and ``revisions`` hold the published alerts, see
+            :func:`lake.ledger.publish`.
         lake: Lake with the reviews.
         alert_id: The alert.
         verdict: benign or confirmed.
         by: Reviewer.
         note: Reason.
         now: Present time, UTC.
+        revision: Revision that the reviewer read; None for the present one. The verdict covers no more than it says.
 
     Raises:
-        MendableError: The alert does not exist.
+        MendableError: The alert or its revision does not exist.
     """
     # Two people may review at once, and both reviews are kept.
     with lake.alone():
         view_reviews(con, lake)
         said = con.execute(
             """
-            SELECT (SELECT count(*) FROM reviews) + row_number() OVER (ORDER BY alert_id <> $about, alert_id),
-              alert_id, "user", first_window_start, last_window_end, $verdict, $by, $note, $now, person
-            FROM ledger
-            WHERE alert_id = $about OR (state = 'folded' AND reason = concat('part of alert ', $about))
+            SELECT (SELECT count(*) FROM reviews) + row_number() OVER (ORDER BY l.alert_id <> $about, l.alert_id),
+              l.alert_id, l."user", coalesce(r.first_window_start, l.first_window_start),
+              coalesce(r.last_window_end, l.last_window_end), $verdict, $by, $note, $now, l.person,
+              coalesce(r.revision, l.revision)
+            FROM ledger l
+            LEFT JOIN revisions r ON r.alert_id = l.alert_id AND l.alert_id = $about AND r.revision = $revision
+            WHERE l.alert_id = $about OR (l.state = 'folded' AND l.reason = concat('part of alert ', $about))
             ORDER BY 1
             """,
-            {"verdict": verdict, "by": by, "note": note, "now": now.replace(tzinfo=None), "about": alert_id},
+            {
+                **{"verdict": verdict, "by": by, "note": note, "now": now.replace(tzinfo=None)},
+                **{"about": alert_id, "revision": revision},
+            },
         ).fetchall()
         if not said:
             raise MendableError(f"there is no alert {alert_id}: take its alert_id from `uploadwatch alerts`")
+        if revision is not None and said[0][-1] != revision:
+            raise MendableError(
+                f"alert {alert_id} has no revision {revision}, the latest is {said[0][-1]}: read it again"
+            )
         con.execute("CREATE OR REPLACE TEMP TABLE all_reviews AS SELECT * FROM reviews")
-        con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
+        con.executemany("INSERT INTO all_reviews VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", said)
         verify_columns(con, "all_reviews", "reviews")
         write_kept(_path(lake), lambda temporary: con.table("all_reviews").write_parquet(str(temporary)))

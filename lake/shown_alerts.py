@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -49,7 +50,7 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
     """Return published alerts in the form of :func:`read_alerts`.
 
     Args:
-        con: Connection with ``shown``, see :func:`lake.ledger.publish`.
+        con: Connection with ``shown`` and ``largest_members``, see :func:`lake.ledger.publish`.
         since: Only alerts whose last window ended at this time or later, UTC without zone; None for all.
     """
     cursor = con.execute(
@@ -57,8 +58,14 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
         'ORDER BY first_window_start, "user"',
         [since],
     )
-    names = [column[0] for column in cursor.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    rows = _rows(cursor)
+    cases = {row["case_id"]: _case(row) for row in _rows(con.execute("FROM cases"))}
+    largest: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in _rows(con.execute("FROM largest_members")):
+        largest[row["alert_id"]].append(
+            {"by": row["largest_by"], "alert_id": row["member"], "user": row["user"]}
+            | {"files": row["files"], "sized_files": row["sized_files"], "bytes": row["bytes"]}
+        )
     return [
         {
             "alert_id": row["alert_id"],
@@ -67,7 +74,10 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             "user": row["user"],
             "users": row["users"],
             "providers": row["providers"],
+            "cause": row["cause"],
+            "largest": largest[row["alert_id"]],
             "first_window_start": utc(row["first_window_start"]),
+            "period_start": utc(row["period_start"] or row["first_window_start"]),
             "last_window_end": utc(row["last_window_end"]),
             "files": row["files"],
             "sized_files": row["sized_files"],
@@ -75,6 +85,8 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             "saves": row["saves"],
             "estimated_files": row["estimated_files"],
             "estimated_bytes": row["estimated_bytes"],
+            "population": row["population"],
+            "scope": row["scope"],
             "score": row["score"],
             "one_in": row["one_in"],
             "baseline": {"files": _baseline(row, "files"), "bytes": _baseline(row, "bytes")},
@@ -84,11 +96,43 @@ def shown_alerts(con: duckdb.DuckDBPyConnection, since: datetime | None = None) 
             "review": {"verdict": row["verdict"], "by": row["reviewed_by"], "note": row["review_note"]}
             if row["verdict"]
             else None,
+            "outgrown_review": {
+                "verdict": row["outgrown_verdict"],
+                "by": row["outgrown_by"],
+                "note": row["outgrown_note"],
+                "revision": row["outgrown_revision"],
+            }
+            if row["outgrown_verdict"]
+            else None,
+            "case": cases[row["case_id"]],
+            "escalates": row["escalates"],
             "suppressed_count": row["suppressed_count"],
             "last_suppressed_at": utc(row["last_suppressed_at"]),
         }
         for row in rows
     ]
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    names = [column[0] for column in cursor.description or []]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _case(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "case_id": row["case_id"],
+        "state": row["state"],
+        "severity": row["severity"],
+        "opened_at": utc(row["opened_at"]),
+        "closes_at": utc(row["closes_at"]),
+        "alert_ids": row["alert_ids"],
+        "escalations": row["escalations"],
+        "opening_distance": row["opening_distance"],
+        "largest_distance": row["largest_distance"],
+        "one_in": row["one_in"],
+        "files": row["files"],
+        "bytes": row["bytes"],
+    }
 
 
 def read_suppressed(lake: Lake) -> dict[str, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 
 import duckdb
 
+from common.digests import text_digest
 from detection.tables import TABLES, empty
 
 __all__ = ["TableColumnsError", "declared_digest", "verify_columns"]
@@ -41,7 +41,7 @@ def _described(con: duckdb.DuckDBPyConnection, relation: str) -> tuple[tuple[str
 def declared_digest(kind: str) -> str:
     """Return a digest of the names and types of a kind of table, in order."""
     text = "\0".join(f"{column.name} {column.type}" for column in TABLES[kind])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return text_digest(text)[:16]
 
 
 def verify_columns(con: duckdb.DuckDBPyConnection, relation: str, table: str) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import duckdb
 
+from common.digests import text_digest
 from detection.persons import TABLES as PERSON_TABLES
 from detection.sql import load, nested
 from detection.tables import TABLES, empty
@@ -32,7 +32,7 @@ def build_warehouse(lake: Lake) -> bool:
         Whether it was written.
     """
     views = _views(lake)
-    digest = hashlib.sha256(repr(sorted(views.items())).encode()).hexdigest()
+    digest = text_digest(repr(sorted(views.items())))
     path = warehouse_path(lake)
     if _made_for(path) == digest:
         return False

@@ -84,7 +84,12 @@ def payload(letter: Letter, now: datetime) -> bytes:
         "sent_at": now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
     }
     if letter.about:
-        body[letter.event.partition(".")[0]] = letter.about
+        about = dict(letter.about)
+        subject = letter.event.partition(".")[0]
+        if subject == "case":
+            body["case"] = about.pop("case")
+            subject = "alert"
+        body[subject] = about
     return msgspec.json.encode(body)
 
 
@@ -197,7 +202,7 @@ class _Apprise:
 def _tone(event: str) -> apprise.NotifyType:
     if event in ("run.failed", "source.failing", "feed.stale"):
         return apprise.NotifyType.FAILURE
-    return apprise.NotifyType.WARNING if event in ("alert.new", "alert.changed") else apprise.NotifyType.INFO
+    return apprise.NotifyType.WARNING if event.startswith("case.") else apprise.NotifyType.INFO
 
 
 def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -20,6 +20,7 @@ from notify.channels import Channel, DeliveryError
 from notify.messages import Message, capped
 from notify.outbox import Outbox, Route, outbox_of
 from notify.pseudonymized import pseudonymized
+from notify.published import Published
 from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Delivered", "alone", "deliver", "enter_alerts", "outbox_of"]
@@ -74,9 +75,10 @@ def enter_alerts(outbox: Outbox, lake: Lake, routes: Sequence[Route], now: datet
     with duckdb.connect() as con:
         publish(con, lake, now)
         messages = _messages(con, since)
-        [(published,)] = con.execute("SELECT coalesce(sum(revision), 0) FROM ledger").fetchall()
+        rows = con.execute("SELECT left(alert_id, 16), revision, concat_ws(' ', state, left(digest, 12)) FROM ledger")
+        published = {key: Published(revision, content) for key, revision, content in rows.fetchall()}
     mark = ("alerts", f"{inputs} {since.isoformat()}")
-    return outbox.add(messages, routes, now, mark=mark, published=int(published))
+    return outbox.add(messages, routes, now, mark=mark, published=published)
 
 
 def _inputs(lake: Lake) -> str:
@@ -105,8 +107,10 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
     messages = []
     for alert_id, revision, user, start, end, state, reason, content, opened, name, severity in rows:
         if state == "open":
-            event, about = "alert.changed", shown[alert_id]
+            event, about = "case.updated", shown[alert_id]
+            case = about["case"]["alert_ids"]
         else:
+            case = []
             event, about = (
                 "alert.withdrawn",
                 {
@@ -121,7 +125,13 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
                     "reason": reason,
                 },
             )
-        messages.append(Message(event, alert_id, revision, user, capped(about), about["severity"], content, opened))
+        messages.append(
+            Message(
+                *(event, alert_id, revision, user, capped(about), about["severity"], content, opened),
+                case=tuple(case),
+                escalates=about.get("escalates", False),
+            )
+        )
     return messages
 
 

@@ -11,6 +11,7 @@ from detection.rule import SEVERITIES
 
 __all__ = [
     "EVENTS",
+    "Known",
     "Message",
     "capped",
     "event_for",
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 EVENTS = (
-    *("alert.new", "alert.changed", "alert.withdrawn", "run.failed"),
+    *("case.opened", "case.updated", "case.escalated", "alert.withdrawn", "run.failed"),
     *("source.failing", "source.recovered", "feed.stale", "feed.fresh", "test"),
 )
 _LONGEST = 2000
@@ -34,7 +35,8 @@ class Message:
     """A message to send.
 
     Attributes:
-        event: One of :data:`EVENTS`. Whether an alert that is not withdrawn is new depends on the channel.
+        event: One of :data:`EVENTS`. Whether an alert that is not withdrawn opens its case, updates it or escalates it
+            depends on what the channel knows, see :func:`event_for`.
         subject: What it is about: an ``alert_id``, ``run-<id>``, ``feed-<provider>``, ``source-<provider>``.
         revision: Lowest number of this form, from 1. The outbox takes a higher one if it used the number before.
         line: Messages of one line are delivered in order: the user of an alert, else the subject.
@@ -43,6 +45,8 @@ class Message:
         content: Digest of the content. A message equal to the last one about the subject is not entered again.
             Empty if the revision alone identifies the form.
         opened: Whether the alert was ever open. If it never was, no channel was notified of it.
+        case: The alerts of the alert's case; whoever was notified of one of them knows the case.
+        escalates: Whether the alert escalates its case.
     """
 
     event: str
@@ -53,6 +57,29 @@ class Message:
     severity: str | None = None
     content: str = ""
     opened: bool = True
+    case: tuple[str, ...] = ()
+    escalates: bool = False
+
+    @property
+    def is_about_alert(self) -> bool:
+        """Whether an alert is its subject; the ledger numbers its forms."""
+        return self.event.startswith(("alert.", "case."))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a channel was notified of before a message.
+
+    Attributes:
+        alert: Whether of its alert. Then it gets all later forms, so that it does not keep an outdated one. None if
+            this is unknown.
+        case: Whether of any alert of its case.
+        escalation: Whether it knows already that the alert escalates its case, or knows the case by this alert.
+    """
+
+    alert: bool | None
+    case: bool = False
+    escalation: bool = False
 
 
 def key_of(subject: str, revision: int, series: str = "") -> str:
@@ -66,22 +93,24 @@ def key_of(subject: str, revision: int, series: str = "") -> str:
     return f"{subject}-{revision}-{series}" if series else f"{subject}-{revision}"
 
 
-def event_for(message: Message, least: str, *, notified: bool | None) -> str | None:
+def event_for(message: Message, least: str, known: Known) -> str | None:
     """Return the event under which one channel gets a message; None if it does not get it.
 
     Args:
         message: The message.
         least: The channel's lowest severity.
-        notified: Whether the channel was notified of the alert before. Then it gets all later forms, so that it does
-            not keep an outdated one. None if this is unknown.
+        known: What the channel was notified of before.
     """
-    if notified or not message.event.startswith("alert."):
+    if not message.is_about_alert:
         return message.event
-    if SEVERITIES.index(message.severity or SEVERITIES[0]) < SEVERITIES.index(least):
+    is_severe = SEVERITIES.index(message.severity or SEVERITIES[0]) >= SEVERITIES.index(least)
+    if not (known.alert or is_severe):
         return None
     if message.event == "alert.withdrawn":
-        return message.event if notified is None else None
-    return "alert.new"
+        return None if known.alert is False else message.event
+    if not (known.alert or known.case):
+        return "case.opened"
+    return "case.escalated" if message.escalates and not known.escalation else "case.updated"
 
 
 def run_failed(run: str, job: str, days: Sequence[str], steps: Mapping[str, str]) -> Message:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.errors import MendableError
-from notify.messages import Message, event_for, key_of
+from notify.messages import Known, Message, event_for, key_of
+from notify.published import Published, as_text, is_whole
 from notify.witness import Lineage, Witness, witness_of
 
 __all__ = ["ATTEMPTS", "Letter", "Outbox", "OutboxError", "Route", "Waiting", "backoff", "outbox_of"]
@@ -68,7 +69,7 @@ The content of the last message about an alert is unknown: NULL, which matches a
 _CHANGES, _IDENTITY, _SERIES, _FORGOTTEN, _AHEAD = "changes", "identity", "series", "forgotten", "ahead"
 _PUBLISHED, _LEFT_AT = "published", "left at"
 """Names of the outbox's own values: its count of changes; its identity; the suffix of its keys; why channels may have
-messages that it does not know; that it numbered alerts beyond the ledger; the ledger's number of revisions, now and
+messages that it does not know; that it numbered alerts beyond the ledger; the ledger's revisions as text, now and
 when a deleted outbox was last used."""
 
 
@@ -111,7 +112,7 @@ class Waiting:
 
     Attributes:
         channel: Name of the channel.
-        event: Its event, such as ``alert.new``.
+        event: Its event, such as ``case.opened``.
         key: Its idempotency key.
         line: Line of messages within which it keeps its order.
         state: pending or parked.
@@ -190,7 +191,7 @@ class Outbox:
                     ahead = _got(database, _AHEAD) is not None
                     published = _got(database, _PUBLISHED)
                 if changes > before:
-                    witness.advance(changes, ahead=ahead, published=None if published is None else int(published))
+                    witness.advance(changes, ahead=ahead, published=published)
 
     def add(
         self,
@@ -199,7 +200,7 @@ class Outbox:
         now: datetime,
         *,
         mark: tuple[str, str] | None = None,
-        published: int | None = None,
+        published: Mapping[str, Published] | None = None,
     ) -> int:
         """Enter messages for their channels; skip those equal to the last message about their subject.
 
@@ -208,7 +209,7 @@ class Outbox:
             routes: The channels.
             now: The present.
             mark: A name and a value to store with them, see :meth:`mark`; records that all present alerts were entered.
-            published: The ledger's number of revisions; None if the messages are not about its alerts.
+            published: The ledger's revision of each alert; None if the messages are not about its alerts.
 
         Returns:
             How many were new.
@@ -217,13 +218,12 @@ class Outbox:
         with self._changing() as database:
             series, forgotten = _got(database, _SERIES) or "", _got(database, _FORGOTTEN)
             # Messages from the deleted outbox have the ledger's numbers, so these show what a channel already got.
-            # A ledger with fewer revisions than then was restored, and uses numbers again.
-            whole = published is not None and published >= int(_got(database, _LEFT_AT) or 0)
+            whole = is_whole(published or {}, _got(database, _LEFT_AT) or "")
             again = forgotten == _DELETED and mark is not None and _got(database, mark[0]) is None and whole
             for message in messages:
                 revision, is_new = _entered(database, message)
                 ending = series
-                if message.event.startswith("alert."):
+                if message.is_about_alert:
                     ending = "" if again else series
                     if ending or revision > message.revision:
                         _put(database, _AHEAD, "")
@@ -236,7 +236,7 @@ class Outbox:
             if mark:
                 _put(database, *mark)
             if published is not None:
-                _put(database, _PUBLISHED, str(published))
+                _put(database, _PUBLISHED, as_text(published))
         return new
 
     def last(self, subject: str) -> str | None:
@@ -348,7 +348,7 @@ def _begun(database: sqlite3.Connection, witness: Witness) -> int:
     lineage = witness.lineage(changes, _got(database, _IDENTITY), empty=not tables)
     if lineage is Lineage.DELETED:
         _forget(database, _RESTORED if witness.ahead else _DELETED)
-        _put(database, _LEFT_AT, str(witness.published))
+        _put(database, _LEFT_AT, witness.published)
     elif lineage is Lineage.REPLACED:
         _forget(database, _RESTORED)
     if lineage is not Lineage.SAME:
@@ -385,11 +385,7 @@ def _entered(database: sqlite3.Connection, message: Message) -> tuple[int, bool]
 def _post(
     database: sqlite3.Connection, message: Message, route: Route, series: str, now: datetime, *, forgotten: bool
 ) -> None:
-    before = database.execute(
-        "SELECT 1 FROM letters WHERE channel = ? AND subject = ?", (route.name, message.subject)
-    ).fetchone()
-    notified = True if before else None if forgotten and message.opened else False
-    event = event_for(message, route.severity, notified=notified)
+    event = event_for(message, route.severity, _known(database, message, route, forgotten=forgotten))
     if event is None:
         return
     about = dict(message.about)
@@ -402,6 +398,21 @@ def _post(
             *(route.name, message.subject, message.revision, message.line, event),
             *(json.dumps(about, ensure_ascii=False), _text(now), series),
         ),
+    )
+
+
+def _known(database: sqlite3.Connection, message: Message, route: Route, *, forgotten: bool) -> Known:
+    """Return what a channel was notified of before a message; an erased message still shows its subject and event."""
+    subjects = tuple({message.subject, *message.case})
+    rows = database.execute(
+        f"SELECT subject, event FROM letters WHERE channel = ? AND subject IN ({', '.join('?' * len(subjects))})",  # noqa: S608 -- placeholders alone
+        (route.name, *subjects),
+    ).fetchall()
+    events = {event for subject, event in rows if subject == message.subject}
+    return Known(
+        alert=True if events else None if forgotten and message.opened else False,
+        case=bool(rows),
+        escalation=bool(events & {"case.opened", "case.escalated"}),
     )
 
 

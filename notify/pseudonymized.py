@@ -18,7 +18,7 @@ def pseudonymized(letter: Letter, pseudonyms: Pseudonyms) -> Letter:
     apply to messages that waited through a change.
     """
     match letter.event.partition(".")[0]:
-        case "alert":
+        case "alert" | "case":
             return replace(letter, about=_alert(dict(letter.about), pseudonyms))
         case "run":
             # A step's error may quote a row.
@@ -39,9 +39,11 @@ def _alert(about: dict[str, Any], pseudonyms: Pseudonyms) -> dict[str, Any]:
         changed["reason"] = pseudonyms.end(about["reason"])
     if about.get("reasons"):
         changed["reasons"] = [each | {"evidence": pseudonyms.of(each["evidence"])} for each in about["reasons"]]
-    if about.get("review"):
-        said = about["review"]
-        changed["review"] = said | {
-            part: pseudonyms.of(said[part]) for part in ("by", "note") if said[part] is not None
-        }
+    if about.get("largest"):
+        changed["largest"] = [each | {"user": pseudonyms.of(each["user"])} for each in about["largest"]]
+    for review in ("review", "outgrown_review"):
+        if said := about.get(review):
+            changed[review] = said | {
+                part: pseudonyms.of(said[part]) for part in ("by", "note") if said[part] is not None
+            }
     return about | changed

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from detection.wording import cause_words, known_size, outgrown
 from privacy.pseudonyms import TOKEN
 from providers import title_of
 
@@ -21,6 +22,8 @@ _MENTION = re.compile(r"@(?=(?:everyone|here|channel|all|team|room)\b)", re.IGNO
 _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _LINK_DOT = re.compile(r"(?<=\w)\.(?=[^\W\d_])")
 _REASONS = 5
+_PREFIX = 12
+"""Length of a case's id as it is shown; commands accept it."""
 _LONGEST = 1700
 """Longest text: Discord accepts 2000 characters, the fewest of the usual channels."""
 
@@ -51,12 +54,23 @@ def _said(name: str, text: str, longest: int) -> str:
     return harmless(name) if TOKEN.fullmatch(text) else f"{harmless(name)}: {harmless(text, longest)}"
 
 
+def _group(about: Mapping[str, Any]) -> list[str]:
+    """Return the common cause of a group and the largest of its users; nothing about a single user."""
+    cause = about.get("cause") if about.get("users", 1) > 1 else None
+    lines = [f"Common cause: {harmless(cause_words(cause))}."] if cause else []
+    for each in about.get("largest") or []:
+        files = f"{each['files']:,} file{'' if each['files'] == 1 else 's'}"
+        known = known_size(each["files"], each["sized_files"], each["bytes"])
+        lines.append(f"Largest by {each['by']}: {harmless(each['user'])}, {files}, {known}")
+    return lines
+
+
 def headline(event: str, about: Mapping[str, Any]) -> str:
     """Return the title of a message."""
     match event.partition("."):
-        case "alert", _, what:
+        case "alert" | "case", _, what:
             name = f"{about['name']} ({about['severity']})"
-            return harmless(name if what == "new" else f"{what.capitalize()}: {name}", 150)
+            return harmless(name if what in ("new", "opened") else f"{what.capitalize()}: {name}", 150)
         case "run", _, _:
             return "uploadwatch: a run failed"
         case "source", _, what:
@@ -77,8 +91,11 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
                 f"User {harmless(about['user'])}, from {about['first_window_start']}: no longer an alert "
                 f"({harmless(about['state'])}: {harmless(about['reason'])})."
             ]
-        case "alert", _, _:
+        case "alert" | "case", _, _:
             lines = [harmless(about["sentence"], 800)]
+            lines += _group(about)
+            if former := about.get("outgrown_review"):
+                lines.append(f"Not reviewed: {outgrown(former['verdict'], former['revision'])}.")
             reasons = about["reasons"] or []
             lines += [_said(each["name"], each["evidence"], 120) for each in reasons[:_REASONS]]
             if len(reasons) > _REASONS:
@@ -98,6 +115,9 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
             lines = [harmless(about["reason"])]
         case _:
             lines = ["If you can read this, uploadwatch reaches this channel."]
+    if case := about.get("case"):
+        place = case["alert_ids"].index(about["alert_id"]) + 1
+        lines.append(f"Case {case['case_id'][:_PREFIX]}, {case['state']}: alert {place} of {len(case['alert_ids'])}")
     if "alert_id" in about:
         lines.append(f"Alert {about['alert_id']}, revision {about['revision']}")
     return "\n".join(lines)[:_LONGEST]

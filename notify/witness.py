@@ -3,8 +3,8 @@
 An outbox that is restored from a backup does not know what was sent since, and would use the numbers of those messages
 again. A file itself can't show that it is an older copy, so the witness does. Its name counts the changes of the
 outbox, so it is ahead of an older outbox, and it stays beside an outbox that a restore of the whole home brings back.
-The name also counts the revisions of the ledger: a ledger with fewer was restored. The outbox stores the inodes of both
-files, which no restore brings back.
+Its first line says whether the outbox numbers alerts beyond the ledger. The second has the ledger's revisions: a ledger
+that lacks one of them was restored. The outbox stores the inodes of both files, which no restore brings back.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 
 __all__ = ["Lineage", "Witness", "witness_of"]
 
-_NAME = re.compile(r"at-(?P<changes>\d+)(?:-(?P<published>\d+))?-(?P<token>[0-9a-f]{8})")
+# Names of earlier versions had the number of the ledger's revisions, too.
+_NAME = re.compile(r"at-(?P<changes>\d+)(?:-\d+)?-(?P<token>[0-9a-f]{8})")
 _AHEAD = "ahead"
 
 
@@ -80,42 +81,56 @@ class Witness:
     @property
     def ahead(self) -> bool:
         """Return whether a lost outbox numbered alerts beyond the ledger's numbers, or was restored."""
-        return len(self._found) > 1 or any(witness.read_text(encoding="utf-8") == _AHEAD for witness in self._found)
+        return len(self._found) > 1 or any(_lines(witness)[0] for witness in self._found)
 
     @property
-    def published(self) -> int:
-        """Return the ledger's number of revisions when the outbox was last used; 0 if unknown."""
-        names = (_NAME.search(witness.name) for witness in self._found)
-        return max((int(name["published"] or 0) for name in names if name), default=0)
+    def published(self) -> str:
+        """Return the ledger's revisions when the outbox was last used, as text; empty if unknown."""
+        return _lines(next(iter(self._found)))[1] if len(self._found) == 1 else ""
 
     def renew(self, changes: int) -> None:
         """Create a witness of the outbox as it is now, and remove all others."""
-        witness = self._named(changes, self.published, secrets.token_hex(4))
+        content = _text(ahead=self.ahead, published=self.published)
+        witness = self._named(changes, secrets.token_hex(4))
         # Created first, so that it gets no inode that the outbox may know, and a crash leaves at least one witness.
         witness.touch(0o600)
-        if self.ahead:
-            witness.write_text(_AHEAD, encoding="utf-8")
+        witness.write_text(content, encoding="utf-8")
         for old in self._found:
             old.unlink(missing_ok=True)
         self._found = {witness: changes}
 
-    def advance(self, changes: int, *, ahead: bool, published: int | None) -> None:
+    def advance(self, changes: int, *, ahead: bool, published: str | None) -> None:
         """Record committed changes, and the relation of the outbox to the ledger.
 
         Args:
             changes: The outbox's own count.
             ahead: Whether the outbox numbers alerts beyond the ledger.
-            published: The ledger's number of revisions; None if the outbox has not seen it yet.
+            published: The ledger's revisions as text; None if the outbox has not seen it yet.
         """
         [witness] = self._found
-        if ahead and not witness.stat().st_size:
-            witness.write_text(_AHEAD, encoding="utf-8")
-        known = self.published if published is None else published
-        # One rename: a crash leaves the old numbers or the new.
-        witness.rename(self._named(changes, known, witness.name.rpartition("-")[2]))
+        content = _text(ahead=ahead or self.ahead, published=self.published if published is None else published)
+        # In the same file, since the outbox knows its inode, and without emptying it: a crash must not leave a witness
+        # that knows of nothing.
+        with witness.open("r+", encoding="utf-8") as file:
+            if file.read() != content:
+                file.seek(0)
+                file.write(content)
+                file.truncate()
+        # One rename: a crash leaves the old number or the new.
+        witness.rename(self._named(changes, witness.name.rpartition("-")[2]))
 
-    def _named(self, changes: int, published: int, token: str) -> Path:
-        return self._path.with_name(f"{self._path.name}.at-{changes}-{published}-{token}")
+    def _named(self, changes: int, token: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.at-{changes}-{token}")
+
+
+def _text(*, ahead: bool, published: str) -> str:
+    return f"{_AHEAD if ahead else ''}\n{published}"
+
+
+def _lines(witness: Path) -> tuple[str, str]:
+    """Return both lines of a witness; of an earlier version's, which had no second, that is empty."""
+    first, _, second = witness.read_text(encoding="utf-8", errors="replace").partition("\n")
+    return first, second
 
 
 @contextmanager

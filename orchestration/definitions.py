@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.alerts import alerts
 from assets.audit_events import audit_events
+from assets.cases import cases
 from assets.checks import Traits, asset_checks
 from assets.core.descriptions import explained
 from assets.core.host_faults import with_sentences
@@ -126,6 +127,7 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
         assets.append(user_hours(providers, partitions))
         assets.append(judgement(providers, partitions))
         assets.append(alerts(providers, partitions))
+        assets.append(cases(partitions))
         assets.append(dossiers(providers, partitions))
         if settings.export_formats:
             assets.append(exports(providers, partitions))

@@ -58,7 +58,8 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
         "clock": ClockResource(fixed=settings.now),
         "pulls": Pulls(),
         "detector": Detector(
-            budget=settings.budget,
+            budget=settings.budget.per_1000,
+            weekly_budget=settings.budget.per_week,
             service_budget=settings.service_budget,
             organisation_domains=settings.domains,
             reasons_off=settings.off,

@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from connectors import ConfigurationError
 from detection.reasons import known
 from exports.formats import ExportFormat
 from lake.retention import kept_days
+from orchestration.budget import Budget, parse_budget
 from orchestration.env_file import environment
 
 __all__ = ["Settings", "environment"]
 
 _PREFIX = "UPLOADWATCH_"
+
+
+def _budget(value: object) -> object:
+    return parse_budget(value) if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -28,7 +34,7 @@ class Settings(BaseModel):
         start_date: First day of the partitions (``UPLOADWATCH_START_DATE``).
         end_date: Day after the last one, for a replay of past days (``UPLOADWATCH_END_DATE``).
         now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
-        budget: Alerts per 1000 monitored users and day (``UPLOADWATCH_BUDGET``).
+        budget: Cases per 1000 monitored users and day, or a week in all (``UPLOADWATCH_BUDGET``).
         service_budget: The same for service accounts and apps (``UPLOADWATCH_SERVICE_BUDGET``).
         size_minutes: Longest time that a run may look up sizes of one provider (``UPLOADWATCH_SIZE_MINUTES``).
         allow_list: TOML file of uploads that raise no alert, see :mod:`detection.allow_list`
@@ -61,7 +67,7 @@ class Settings(BaseModel):
     start_date: date = date(2026, 1, 1)
     end_date: date | None = None
     now: str = ""
-    budget: float = Field(default=2.0, gt=0, le=1000)
+    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()
     service_budget: float = Field(default=20.0, gt=0, le=1000)
     size_minutes: float = Field(default=5.0, gt=0, le=240)
     allow_list: Path | None = None

@@ -31,15 +31,16 @@ TOKEN = re.compile(PREFIX + "[A-Za-z0-9_-]+")
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "uploads": ("user", "user_id", "file_name", "folder", "owner", "ip"),
-    "shown": ("user", "person", "sentence", "reasons", "reviewed_by", "review_note"),
+    "shown": ("user", "person", "sentence", "reasons", "reviewed_by", "review_note", "outgrown_by", "outgrown_note"),
+    "largest_members": ("user",),
     "revisions": ("user", "sentence"),
     "ledger": ("user", "person", "reason"),
     "reviews": ("user", "person", "reviewed_by", "note"),
 }
 """Columns of each table that name a person, or hold free text."""
 
-_FLOOD = "(many users on "
-"""Prefix of the user of a flood's alert; its sentence names nobody."""
+_GROUP = "(many users of "
+"""Prefix of the user of a group's alert; its sentence names nobody."""
 _ALLOWED = "allowed by"
 _KEPT = 100_000
 _SIZES = (32, 48, 64)
@@ -112,7 +113,7 @@ class Pseudonyms:
         named = printable(user)
         if named in sentence:
             return sentence.replace(named, self.of(user))
-        return sentence if user.startswith(_FLOOD) else self.of(sentence)
+        return sentence if user.startswith(_GROUP) else self.of(sentence)
 
     def end(self, reason: str) -> str:
         """Return why an alert is no longer shown; an allow-list entry names people, so it is pseudonymized."""

@@ -25,23 +25,16 @@ def load_of_days(con: duckdb.DuckDBPyConnection, lake: Lake, days: Sequence[date
         days: Days wanted, ascending.
 
     Returns:
-        A dictionary with population, day, budget, watched_users, allowed, raised (alerts that open on the day; an
-        alert storm counts once) and balance (the budget balance after the day).
+        A dictionary with population, day, budget, watched_users, allowed, raised (cases that opened on the day, as
+        charged; a group counts once) and balance (the budget balance after the day).
     """
     lake.view(con, "settled", ["thresholds"], [day + timedelta(days=1) for day in days], dated=True)
-    lake.view(con, "opened", ["alerts"], days, dated=True)
     cursor = con.execute(
         """
-        WITH raised AS (
-          SELECT population, day, count(*) AS alerts FROM opened WHERE folded_into IS NULL GROUP BY population, day
-        )
-        SELECT
-          s.population, s.day - INTERVAL 1 DAY AS day, s.budget, s.watched_users, s.allowed,
-          coalesce(r.alerts, 0) AS raised, s.balance
-        FROM settled s
-        LEFT JOIN raised r ON r.population = s.population AND r.day = s.day - INTERVAL 1 DAY
-        WHERE s.metric = 'files'
-        ORDER BY s.population, s.day
+        SELECT population, day - INTERVAL 1 DAY AS day, budget, watched_users, allowed, opened AS raised, balance
+        FROM settled
+        WHERE metric = 'files'
+        ORDER BY population, day
         """
     )
     names = [column[0] for column in cursor.description or []]

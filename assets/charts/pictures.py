@@ -14,6 +14,7 @@ from assets.charts.load import load_of_days
 from assets.charts.small_plots import alert_plot, coverage_plot, hours_plot
 from assets.core.preview import cell
 from detection.rule import RULE
+from detection.scales import scale_days
 from lake.days import days_between
 from lake.store import Lake
 
@@ -21,7 +22,8 @@ __all__ = ["alert_pictures", "coverage_picture", "hours_picture", "load_metadata
 
 _MOST = 2
 """Most alerts of a day that are drawn, the rarest first: the event log keeps every picture for good."""
-_MONTH = timedelta(days=RULE.periods.training_days)
+_DAY = timedelta(days=1)
+_MONTH = RULE.periods.training_days * _DAY
 _PLAIN = "/:;,='"
 """Characters of an SVG that have no meaning in Markdown or in a URL."""
 
@@ -57,7 +59,7 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
     """
     alerts = con.execute(
         """
-        SELECT "user", person, first_window_start, last_window_end
+        SELECT "user", person, scope, first_window_start, last_window_end, peak_period_start, peak_window_end
         FROM day_alerts
         WHERE users = 1 AND folded_into IS NULL
         ORDER BY one_in DESC, person
@@ -67,9 +69,13 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
     ).fetchall()
     if not alerts:
         return {}
-    lake.view(con, "month", ["user_hours"], days_between(day - _MONTH, day + 2 * timedelta(days=1)))
+    scales = [scale_days()[scope] for _, _, scope, *_ in alerts if scope in scale_days()]
+    before = max([_MONTH, *(2 * days * _DAY for days in scales)])
+    lake.view(con, "month", ["user_hours"], days_between(day - before, day + 2 * _DAY))
     shown = []
-    for user, person, start, end in alerts:
+    for user, person, scope, opens, ends, period_start, peak_end in alerts:
+        days = scale_days().get(scope)
+        start, end = (period_start, peak_end) if days else (opens, ends)
         hours = con.execute(
             """
             SELECT hour, CAST(sum(files) AS BIGINT), sum(bytes)
@@ -80,7 +86,7 @@ def alert_pictures(con: duckdb.DuckDBPyConnection, lake: Lake, day: date) -> Map
             """,
             {"person": person},
         ).fetchall()
-        shown.append(f"{cell(user)}\n\n{markdown('alert', alert_plot(hours, start, end))}")
+        shown.append(f"{cell(user)}\n\n{markdown('alert', alert_plot(hours, start, end, scale_days=days))}")
     return {"alerts against the users' month": dg.MetadataValue.md("\n\n".join(shown))}
 
 

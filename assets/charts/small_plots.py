@@ -39,31 +39,38 @@ def coverage_plot(rows: Sequence[tuple[int, str, int]]) -> str:
     return _stacked("files by hour, UTC, and where their size is from", rows, _SOURCES)
 
 
-def alert_plot(hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime) -> str:
+def alert_plot(
+    hours: Sequence[tuple[datetime, int, int | None]], start: datetime, end: datetime, *, scale_days: int | None = None
+) -> str:
     """Plot a user's uploads in windows of a month, the alert's windows in red: files above, MB below.
+
+    Of a long scale, plot the total of each day: those added up in red, and as many of the scale before.
 
     Args:
         hours: Start of the hour, files, and bytes where a size is known.
         start: Start of the alert, UTC without zone.
         end: Its end, exclusive.
+        scale_days: Days of its long scale; None for a test window.
     """
+    window, month = (_DAY, scale_days * _DAY) if scale_days else (_WINDOW, _MONTH)
     windows: dict[datetime, tuple[float, float]] = {}
     for hour, files, size in hours:
         # Align the windows so that one begins with the alert.
-        begin = start + (hour - start) // _WINDOW * _WINDOW
+        begin = start + (hour - start) // window * window
         before = windows.get(begin, (0.0, 0.0))
         windows[begin] = (before[0] + files, before[1] + (size or 0) / 1e6)
     # Show a whole month even for a user without other uploads.
-    first, last = start - _MONTH, max([end, *windows]) + _DAY
+    first, last = start - month, max([end, *windows]) + _DAY
     weeks = [first.replace(hour=0, minute=0) + n * _DAY for n in range(1, (last - first).days + 1, 7)]
     below = [((day - first) / (last - first), f"{day:%d %b}") for day in weeks]
-    chart = Chart(f"in {RULE.periods.test_window}, UTC; the alert in red", height=100, panels=2)
+    each = "a day" if scale_days else RULE.periods.test_window
+    chart = Chart(f"in {each}, UTC; the alert in red", height=100, panels=2)
     for place, (panel, name) in enumerate(zip(chart.panels, ("files", "MB"), strict=True)):
         top = math.log10(1 + max((sums[place] for sums in windows.values()), default=0)) or 1.0
         usual: list[tuple[float, float, float]] = []
         alert: list[tuple[float, float, float]] = []
         for begin, sums in sorted(windows.items()):
-            left, right = ((time - first) / (last - first) for time in (begin, begin + _WINDOW))
+            left, right = ((time - first) / (last - first) for time in (begin, begin + window))
             if sums[place] and left >= 0:
                 (alert if start <= begin < end else usual).append((left, right, math.log10(1 + sums[place]) / top))
         panel.bars(usual, BLUE)

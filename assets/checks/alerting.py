@@ -11,10 +11,10 @@ from assets.charts.load import load_of_days
 from assets.checks.findings import Finding, Outcome, Scene
 from assets.core.preview import cell
 from assets.core.severities import ERROR, WARN
-from detection.allow_list import AllowListError, Entry, allow
+from detection.allow_list import AllowListError, Entry
+from detection.chain import cover, mark
 from detection.persons import named
 from detection.rule import RULE
-from detection.sql import into
 from lake.days import DAY, REACH, TRAINING_DAYS, days_between
 from lake.health import read_health
 from lake.shown_alerts import suppressed
@@ -59,7 +59,7 @@ def deduplicated(scene: Scene) -> Outcome:
 
 
 def budget_realised(scene: Scene) -> Outcome:
-    """Check that the number of alerts in a month is close to the target."""
+    """Check that the number of cases in a month is close to the target."""
     last = scene.days[-1] - DAY
     load = load_of_days(scene.con, scene.lake, days_between(last - _MONTH + DAY, last))
     findings, summary = [], []
@@ -67,7 +67,7 @@ def budget_realised(scene: Scene) -> Outcome:
     for population in dict.fromkeys(row["population"] for row in load):
         rows = [row for row in load if row["population"] == population]
         raised, allowed = sum(row["raised"] for row in rows), sum(row["allowed"] for row in rows)
-        said = f"{population}: actual {raised} alerts in {len(rows)} days, target {allowed:.1f}"
+        said = f"{population}: actual {raised} cases in {len(rows)} days, target {allowed:.1f}"
         summary.append(said)
         metadata |= {
             f"{population}: raised": dg.MetadataValue.int(raised),
@@ -138,7 +138,7 @@ def allow_list(scene: Scene) -> Outcome:
     scene.lake.view(scene.con, "user_hours", ["user_hours"], [*days, today + DAY])
     counts = suppressed(scene.con)
     scene.con.execute(
-        "CREATE OR REPLACE TEMP VIEW found AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
+        "CREATE OR REPLACE TEMP VIEW scored AS SELECT * EXCLUDE (allowed_by) FROM detections WHERE allowed_by IS NULL"
     )
     scene.detector.people(scene.lake).load_into(scene.con)
     findings = []
@@ -146,8 +146,8 @@ def allow_list(scene: Scene) -> Outcome:
         if entry.expires >= today:
             findings += [Finding(WARN, each) for each in (entry.weakness, _ambiguity(scene, entry)) if each]
             continue
-        allow(scene.con, [entry], expired=True)
-        into(scene.con, "would_be", "allowed", scene.detector.parameters.model_dump())
+        cover(scene.con, [entry], expired=True)
+        mark(scene.con, "would_be", scene.detector.parameters)
         [(windows,)] = scene.con.execute(
             'SELECT count(DISTINCT ("user", window_start)) FROM would_be WHERE allowed_by IS NOT NULL'
         ).fetchall()

@@ -152,7 +152,7 @@ CATALOGUE = (
         "budget_realised",
         "alerts",
         False,
-        f"The actual alerts of the last {TRAINING_DAYS} days are close to the target. More than 1.5 times the target, "
+        f"The actual cases of the last {TRAINING_DAYS} days are close to the target. More than 1.5 times the target, "
         "or less than a third of it, warns; more than three times fails. Differences below five alerts count as "
         "chance.",
         "See `uploadwatch status` for the days, and `uploadwatch backtest` for what another budget would have raised",

@@ -5,13 +5,14 @@ One place for both, so that the partitions that Dagster shows as stale are those
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from assets.core.partitions import settings
 from assets.core.resources import Detector
-from detection.alerts import fold, pick_day
+from common.digests import text_digest
+from detection.alerts import fold, hours_before, pick_day
+from detection.cases import join_alerts, pick_cases, state_cases
 from detection.chain import calibrate, detect, learn, score
 from detection.dependencies import ROOT, Dependencies, dependencies
 from detection.geoip import read_geography
@@ -23,7 +24,7 @@ from detection.sizes import ask, find_open, measure, merge_answers, size_uploads
 from dossier.page_builder import MADE_BY as PAGES
 from exports.writing import ALERTS_MADE_BY as EXPORTED_ALERTS
 from lake.coverage import create_source_days, evaluations
-from lake.days import past
+from lake.days import case_days, cause_days, charged_days, past, period_days, score_days
 from lake.people import KEYED_BY, PERSONS_VIEWED_BY
 from lake.raw_days import span_of
 from lake.reviews import view_reviews
@@ -37,12 +38,22 @@ MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
     "measured_sizes": (measure,),
     "typical_sizes": (weigh, past),
     "user_hours": (count_saves, resolve, *PERSONS_VIEWED_BY),
-    "baselines": (learn, past, view_reviews, *KEYED_BY),
-    "scores": (score,),
-    "thresholds": (calibrate, past, view_reviews, *KEYED_BY),
-    "detections": (detect, past, *KEYED_BY),
+    **dict.fromkeys(("baselines", "recent_sums"), (learn, past, period_days, *KEYED_BY)),
+    **dict.fromkeys(("scores", "period_sums"), (score,)),
+    "thresholds": (calibrate, case_days, cause_days, charged_days, past, score_days, view_reviews, *KEYED_BY),
+    **dict.fromkeys(("detections", "causes"), (detect, cause_days, score_days, *KEYED_BY)),
     "evaluations": (evaluations,),
-    "alerts": (fold, pick_day, *KEYED_BY, *PERSONS_VIEWED_BY, read_networks, read_geography, create_source_days),
+    "alerts": (
+        fold,
+        hours_before,
+        pick_day,
+        *KEYED_BY,
+        *PERSONS_VIEWED_BY,
+        read_networks,
+        read_geography,
+        create_source_days,
+    ),
+    "cases": (join_alerts, state_cases, pick_cases),
     "dossiers": (*PAGES, read_networks, read_geography),
     "exports": EXPORTED_ALERTS,
 }
@@ -89,4 +100,4 @@ def code_version(table: str, detector: Detector, provider: str = "") -> str | No
     """Return a short digest of :func:`rules` for Dagster; None for audit events, which no rule makes."""
     if table == "audit_events":
         return None
-    return hashlib.sha256(rules(table, detector, provider).encode()).hexdigest()[:12]
+    return text_digest(rules(table, detector, provider))[:12]

@@ -53,20 +53,36 @@ _DESCRIPTIONS = {
         f"What each user normally uploads in an active {_PERIODS.test_window_adjective} window, over the "
         f"{_PERIODS.training_days} days before the day, per provider and in all, and the same for the organisation."
     ),
+    "recent_sums": (
+        "What each user uploaded in the days before the day that a long scale, of seven or thirty days, adds up with "
+        "it: without what an alert reported already, or the allow-list allows."
+    ),
+    "period_sums": (
+        "The sums of the long scales up to the day, for each user with uploads on it. Of these a baseline on a scale "
+        "is made a week or a month later."
+    ),
+    "causes": (
+        "Source and application with which users with detections mainly uploaded, how many they are and how many are "
+        "usual. Where many more are, one alert stands for all."
+    ),
     "scores": (
         f"Windows of {_PERIODS.test_window} that start on the day, sliding by the hour, above the floor of "
-        f"{Parameters().floor_files} files or {size(Parameters().floor_bytes)}, with a score of how "
-        "unusual each is for its user and the organisation."
+        f"{Parameters().floor_files} files or {size(Parameters().floor_bytes)}, and sums over "
+        "seven and thirty days up to the day, with a score of how unusual each is for its user and the organisation."
     ),
     "thresholds": (
         "Scores from which a window is a detection, calibrated so that the last "
         f"{_PERIODS.training_days} days would have met the target."
     ),
-    "detections": "Windows at or over their threshold, with the baseline and how rare they are.",
+    "detections": "Windows and long sums at or over their threshold, with the baseline and how rare they are.",
     "evaluations": "For every provider and window: whether it was evaluated, and why not.",
     "alerts": (
         f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
         f"of the same user within {_PERIODS.deduplication} fold into it."
+    ),
+    "cases": (
+        "What people read and close: the alerts of a person from the first one until it is reviewed, within "
+        f"{_PERIODS.case_days} days. The budget counts cases. One row per case, on the day of its first alert."
     ),
     "exports": (
         "Uploads and alerts of the day as files for other systems: OCSF as JSON lines or Parquet, and CSV. One row per "
@@ -82,7 +98,7 @@ _BADGE = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=_PERIODS.test_window_hours), warn_window=timedelta(hours=1)
 )
 """Freshness badge; poll runs start every 15 minutes, and after a test window without one, whole windows are missing."""
-_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "dossiers": "alerts", "exports": "alerts"}
+_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "cases": "alerts", "dossiers": "alerts", "exports": "alerts"}
 """Groups of tables that belong to no provider; all others are in the group of the detection."""
 _KINDS = {
     "audit_events": {"python", "json"},

@@ -70,8 +70,40 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "scope": "user_hours.provider",
             "users": "user_hours.user",
+            "active_days": "user_hours.hour",
             "history_days": "user_hours.hour",
             **_WINDOWS,
+        },
+    ),
+    "recent_sums": (
+        "user_hours",
+        {
+            "scope": "",
+            "period_start": "user_hours.hour detections.window_start",
+            **{
+                f"{which}{metric}": f"user_hours.{metric}"
+                for which in ("largest_", "usual_", "largest_usual_")
+                for metric in _METRICS
+            },
+        },
+    ),
+    "period_sums": (
+        "user_hours",
+        {
+            "scope": "",
+            "files": "user_hours.files recent_sums.usual_files recent_sums.largest_usual_files",
+            "bytes": "user_hours.bytes recent_sums.usual_bytes recent_sums.largest_usual_bytes",
+            "m_files": "user_hours.files recent_sums.usual_files recent_sums.largest_usual_files",
+            "m_bytes": "user_hours.bytes recent_sums.usual_bytes recent_sums.largest_usual_bytes",
+        },
+    ),
+    "causes": (
+        "detections",
+        {
+            "users": "detections.user",
+            "week_users": "detections.user",
+            "usual_users": "detections.user thresholds.allowed",
+            "is_common": "detections.user thresholds.allowed",
         },
     ),
     "scores": (
@@ -79,6 +111,11 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
         {
             "scope": "user_hours.provider",
             "window_start": "user_hours.hour",
+            "period_start": "user_hours.hour recent_sums.period_start",
+            "largest_files": "user_hours.files recent_sums.largest_files",
+            "largest_bytes": "user_hours.bytes recent_sums.largest_bytes",
+            "is_newcomer": "baselines.active_days",
+            "cause": "user_hours.provider user_hours.apps user_hours.app_ids",
             "baseline_windows": "baselines.files_windows",
             **{
                 f"{metric}_score": f"user_hours.{metric} baselines.{metric}_centre baselines.{metric}_spread "
@@ -118,10 +155,17 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "actor_class": "user_hours.actor_class",
             "providers": "user_hours.provider",
             "first_window_start": "detections.window_start",
+            "period_start": "detections.period_start",
             "last_window_end": "detections.window_end",
             **{name: f"user_hours.{name}" for name in ("files", "sized_files", "bytes")},
             **{name: f"user_hours.{name}" for name in ("saves", "estimated_files", "estimated_bytes")},
             "peak_window_start": "detections.window_start",
+            "peak_window_end": "detections.window_end",
+            "peak_period_start": "detections.period_start",
+            "peak_largest_files": "detections.largest_files",
+            "peak_largest_bytes": "detections.largest_bytes",
+            "before_files": "user_hours.files",
+            "before_bytes": "user_hours.bytes",
             **{f"peak_{name}": f"detections.{name}" for name in ("files", "sized_files", "bytes")},
             **{f"peak_{name}": f"user_hours.{name}" for name in ("saves", "estimated_files", "estimated_bytes")},
             "suppressed_count": "detections.window_start",
@@ -133,6 +177,18 @@ SOURCES: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "users": "detections.user",
             "folded_into": "detections.user detections.window_start",
             "person": "detections.user",
+        },
+    ),
+    "cases": (
+        "alerts",
+        {
+            "case_id": "alerts.alert_id",
+            "opened_at": "alerts.first_window_start",
+            "closes_at": "alerts.first_window_start",
+            "last_alert_at": "alerts.first_window_start",
+            "alerts": "alerts.alert_id",
+            "alert_ids": "alerts.alert_id",
+            **dict.fromkeys(("escalations", "opening_distance", "largest_distance"), "alerts.score alerts.threshold"),
         },
     ),
 }

@@ -27,6 +27,7 @@ _COLUMNS = {
     "thresholds": ("population", "metric", "threshold", "budget", "opened", "allowed", "balance"),
     "detections": ("window_start", "user", "scope", "files", "bytes", "score", "one_in"),
     "evaluations": ("scope", "window_start", "state", "reason"),
+    "cases": ("opened_at", "user", "state", "severity", "alerts", "files", "bytes", "one_in"),
     "alerts": ("first_window_start", "user", "severity", "files", "bytes", "one_in"),
 }
 """The most informative columns; other tables have no preview."""

@@ -15,7 +15,7 @@ from detection import allow_list as allow_lists
 from detection.geoip import read_geography
 from detection.parameters import Parameters
 from detection.persons import MappedAccount, read_persons
-from detection.risk import Networks, read_networks, read_risk_list
+from detection.risk import ListedUser, Networks, read_networks, read_risk_list
 from detection.sensitive import Term, read_terms
 from detection.sql import ENGINE
 from detection.suspicion import Watch
@@ -115,7 +115,8 @@ class Detector(dg.ConfigurableResource[None]):
     """The detector's settings that an operator chooses; the others keep the values of the reference.
 
     Attributes:
-        budget: Alerts per 1000 monitored users and day.
+        budget: Cases per 1000 monitored users and day.
+        weekly_budget: Cases a week in all, in place of that; None where they depend on the users.
         service_budget: The same for service accounts and apps.
         organisation_domains: Mail domains of the organisation; users of others are guests. Empty: not distinguished.
         reasons_off: Risk indicators that are disabled.
@@ -128,6 +129,7 @@ class Detector(dg.ConfigurableResource[None]):
     """
 
     budget: float = 2.0
+    weekly_budget: float | None = None
     service_budget: float = 20.0
     organisation_domains: list[str] = Field(default_factory=list)
     reasons_off: list[str] = Field(default_factory=list)
@@ -165,7 +167,7 @@ class Detector(dg.ConfigurableResource[None]):
     @property
     def parameters(self) -> Parameters:
         """All parameters of the rules."""
-        return Parameters(budget=self.budget, service_budget=self.service_budget)
+        return Parameters(budget=self.budget, weekly_budget=self.weekly_budget, service_budget=self.service_budget)
 
     def watch(self) -> Watch:
         """Return the operator's risk indicator settings; read the files at each call, so that each run sees changes.
@@ -175,9 +177,17 @@ class Detector(dg.ConfigurableResource[None]):
         """
         return Watch(
             off=self.reasons_off,
-            risk_list=read_risk_list(Path(self.risk_list)) if self.risk_list else [],
+            risk_list=self.listed(),
             networks=self.known_networks(),
         )
+
+    def listed(self) -> list[ListedUser]:
+        """Read the operator's risk list as it is now.
+
+        Raises:
+            detection.operator_files.OperatorFileError: The file can't be used; says what to do.
+        """
+        return read_risk_list(Path(self.risk_list)) if self.risk_list else []
 
     def known_networks(self) -> Networks:
         """Read the operator's files of networks and countries as they are now.

@@ -21,6 +21,8 @@ __all__ = ["Difference", "State", "differences", "state_of"]
 
 _MOMENTS = {
     "file_sizes": {"checked_at"},
+    # Ids come from what was published first, and a review is about the revision that was there then.
+    "cases": {"case_id", "alert_ids", "state", "verdict", "reviewed_by", "reviewed_at", "closes_at"},
     "dossiers": {"made_at", "revision", "alert_id", "path", "sha256", "evidence"},
     "exports": {"made_from", "content", "sha256", "size", "modified_ns"},
 }

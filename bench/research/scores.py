@@ -29,8 +29,8 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from bench.detection import START, user_days, workload
-from bench.detection_score import Alert, Outcome, judge, wilson
+from bench.detection_score import wilson
+from bench.research.labelled import START, Outcome, Raised, judge, user_days, workload
 from detection.chain import add_up, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
@@ -156,10 +156,10 @@ def _inject(con: duckdb.DuckDBPyConnection, day: date, history: pd.DataFrame, fl
         parts.append(users[["user", "provider"]].assign(hour=at, files=files, sized_files=files, bytes=sizes))
     every = pd.concat(parts)  # noqa: F841 -- read by the query
     con.execute(
-        """CREATE OR REPLACE TEMP TABLE put_in AS SELECT 'people' AS population, "user", provider,
-        CAST(hour AS TIMESTAMP) AS hour, CAST(files AS BIGINT) AS files, CAST(sized_files AS BIGINT) AS sized_files,
-        CAST(bytes AS BIGINT) AS bytes, CAST(NULL AS BIGINT[]) AS again_files,
-        CAST(NULL AS BIGINT[]) AS again_sized_files FROM every"""
+        f"""CREATE OR REPLACE TEMP TABLE put_in AS {empty("user_hours")}
+        UNION ALL BY NAME SELECT 'people' AS population, "user", provider, CAST(hour AS TIMESTAMP) AS hour,
+        CAST(files AS BIGINT) AS files, CAST(sized_files AS BIGINT) AS sized_files, CAST(bytes AS BIGINT) AS bytes
+        FROM every"""  # noqa: S608 -- our own names
     )
 
 
@@ -263,12 +263,12 @@ def _above(table: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.Series[bo
     return (table["files"] >= thresholds["files"]) | (table["bytes"] >= thresholds["bytes"])
 
 
-def _raised(table: pd.DataFrame) -> list[Alert]:
+def _raised(table: pd.DataFrame) -> list[Raised]:
     first: dict[tuple[Any, Any], Any] = {}
     for user, day, start in zip(table["user"], table["day"], table["window_start"].dt.to_pydatetime(), strict=True):
         begin, end = first.get((user, day), (start, start))
         first[user, day] = (min(begin, start), max(end, start))
-    return [Alert(user, begin, end + timedelta(hours=3)) for (user, _), (begin, end) in first.items()]
+    return [Raised(user, begin, end + timedelta(hours=3)) for (user, _), (begin, end) in first.items()]
 
 
 @dataclass
@@ -333,9 +333,9 @@ def _organisations(options: argparse.Namespace, parameters: Parameters) -> Itera
         with duckdb.connect(config=dict(ENGINE)) as con:
             con.execute("SET enable_progress_bar = FALSE")
             con.execute(
-                """CREATE TABLE hours AS SELECT 'people' AS population, "user", provider,
-                CAST(hour AS TIMESTAMP) AS hour, files, sized_files, bytes, CAST(NULL AS BIGINT[]) AS again_files,
-                CAST(NULL AS BIGINT[]) AS again_sized_files FROM read_parquet($path)""",
+                f"""CREATE TABLE hours AS {empty("user_hours")}
+                UNION ALL BY NAME SELECT 'people' AS population, "user", provider, CAST(hour AS TIMESTAMP) AS hour,
+                files, sized_files, bytes FROM read_parquet($path)""",  # noqa: S608 -- our own names
                 {"path": str(options.user_hours)},
             )
             [(first, last)] = con.execute(

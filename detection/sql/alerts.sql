@@ -1,7 +1,8 @@
 -- Alerts: one row per opening, with the totals of all detections folded into it and the figures of its rarest window.
--- Reads: openings, all_detections, covered, detected_hours. Only alerts that open at or after $since.
+-- Reads: openings, all_detections, covered, detected_hours, scales. Only alerts that open at or after $since.
 -- files, sized_files, bytes, saves and the estimates are sums over the distinct hours of the alert's windows; peak_*
--- are those of the window that is rarest in the organisation; its baseline explains the alert.
+-- are those of the window, or of the long scale's days, that is rarest in the organisation; its baseline explains the
+-- alert. before_*: the user's uploads on as many days before those of a long scale.
 WITH folded AS (
   SELECT o.opening, d.*
   FROM openings o
@@ -12,9 +13,11 @@ spans AS (
   SELECT
     "user",
     opening,
+    min(period_start) AS period_start,
     max(window_end) AS last_window_end,
     count(DISTINCT window_start) - 1 AS suppressed_count,
-    max(window_start) AS last_window_start
+    max(window_start) AS last_window_start,
+    min(CASE WHEN window_start = opening THEN cause END) AS cause
   FROM folded
   GROUP BY "user", opening
 ),
@@ -53,9 +56,25 @@ peak_extras AS (
   FROM peaks p
   JOIN detected_hours h
     ON h."user" = p."user"
-    AND h.hour >= p.window_start
+    AND h.hour >= p.period_start
     AND h.hour < p.window_end
-    AND (p.scope = 'all' OR h.provider = p.scope)
+    AND (p.scope IN ('all', 'week', 'month') OR h.provider = p.scope)
+  WHERE p.place = 1
+  GROUP BY p."user", p.opening
+),
+-- As many days before those that a long scale adds up, to compare with.
+peak_before AS (
+  SELECT
+    p."user",
+    p.opening,
+    CAST(coalesce(sum(h.files), 0) AS BIGINT) AS files,
+    CASE WHEN sum(h.bytes) > 4611686018427387904 THEN 4611686018427387904 ELSE CAST(sum(h.bytes) AS BIGINT) END AS bytes
+  FROM peaks p
+  JOIN scales s ON s.scope = p.scope
+  LEFT JOIN detected_hours h
+    ON h."user" = p."user"
+    AND h.hour >= p.period_start - s.days * INTERVAL 1 DAY
+    AND h.hour < p.period_start
   WHERE p.place = 1
   GROUP BY p."user", p.opening
 )
@@ -65,6 +84,7 @@ SELECT
   t.actor_class,
   t.providers,
   s.opening AS first_window_start,
+  s.period_start,
   s.last_window_end,
   t.files,
   t.sized_files,
@@ -81,7 +101,14 @@ SELECT
   p.confidence,
   p.parameters,
   p.rules,
+  s.cause,
   p.window_start AS peak_window_start,
+  p.window_end AS peak_window_end,
+  p.period_start AS peak_period_start,
+  p.largest_files AS peak_largest_files,
+  p.largest_bytes AS peak_largest_bytes,
+  b.files AS before_files,
+  b.bytes AS before_bytes,
   p.files AS peak_files,
   p.sized_files AS peak_sized_files,
   p.bytes AS peak_bytes,
@@ -96,4 +123,5 @@ FROM spans s
 JOIN peaks p ON p."user" = s."user" AND p.opening = s.opening AND p.place = 1
 JOIN totals t ON t."user" = s."user" AND t.opening = s.opening
 JOIN peak_extras e ON e."user" = s."user" AND e.opening = s.opening
+LEFT JOIN peak_before b ON b."user" = s."user" AND b.opening = s.opening
 ORDER BY s.opening, s."user"

@@ -1,36 +1,29 @@
--- Detections with the entry of the allow-list that covers what their window holds, or NULL.
--- Reads: found (detections), user_hours of their hours, allow_list.
--- An hour at a provider is covered by an entry for its user if the entry names no app, or all its saves were by that app; the
--- id of an app decides where the entry has one, since many choose their names themselves. A
--- window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
--- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back.
-WITH held AS (
+-- Scored windows with the entry of the allow-list that covers what they hold, or NULL.
+-- Reads: scored, user_hours of the day and the next, allow_list, allowed_hours (of the same), scales.
+-- A window is allowed if all its hours are covered. In the scope of all providers, what no entry covers may stay below
+-- both floors: a few files elsewhere would else raise the alert that the entry is there to keep back. What is covered is
+-- in no long sum.
+WITH listed AS (
+  SELECT DISTINCT "user" FROM allow_list
+),
+held AS (
   SELECT
     f.population, f.scope, f."user", f.window_start,
-    h.provider, h.actor_class, h.hour, h.bytes,
+    h.bytes,
     h.files + coalesce(h.again_files[1], 0) AS files,
-    min(e.allowed_by) AS allowed_by
-  FROM found f
+    a.allowed_by
+  FROM scored f
+  JOIN listed l ON l."user" = f."user"
   JOIN user_hours h
     ON h."user" = f."user"
     AND h.population = f.population
     AND h.hour >= f.window_start
-    AND h.hour < f.window_end
+    AND h.hour < f.window_start + $window_hours * INTERVAL 1 HOUR
     AND (f.scope = 'all' OR h.provider = f.scope)
-  LEFT JOIN allow_list e
-    ON e."user" = h."user"
-    AND (e.provider IS NULL OR e.provider = h.provider)
-    AND (
-      e.app IS NULL
-      OR (h.apps[e.app] >= h.files AND length(list_filter(map_values(h.apps), lambda n: n > 0)) = 1)
-    )
-    AND (
-      e.app_id IS NULL
-      OR (h.app_ids[e.app_id] >= h.files AND length(list_filter(map_values(h.app_ids), lambda n: n > 0)) = 1)
-    )
-    AND CAST(f.window_start AS DATE) >= e.first_day
-    AND CAST(f.window_start AS DATE) <= e.last_day
-  GROUP BY f.population, f.scope, f."user", f.window_start, h.provider, h.actor_class, h.hour, h.files, h.again_files, h.bytes
+  LEFT JOIN allowed_hours a
+    ON a.population = h.population AND a."user" = h."user" AND a.provider = h.provider AND a.actor_class = h.actor_class
+    AND a.hour = h.hour AND a.day = CAST(f.window_start AS DATE)
+  WHERE f.scope NOT IN (SELECT scope FROM scales)
 ),
 covered AS (
   SELECT
@@ -47,7 +40,7 @@ SELECT
     WHEN c.other_files = 0 THEN c.allowed_by
     WHEN f.scope = 'all' AND c.other_files < $floor_files AND c.other_bytes < $floor_bytes THEN c.allowed_by
   END AS allowed_by
-FROM found f
+FROM scored f
 LEFT JOIN covered c
   ON c.population = f.population AND c.scope = f.scope AND c."user" = f."user" AND c.window_start = f.window_start
 ORDER BY f."user", f.window_start, f.scope

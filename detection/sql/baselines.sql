@@ -1,5 +1,6 @@
 -- Baselines for one day: the organisation's row ("user" is NULL) and one row per user, for each population and scope.
--- Reads: user_sums, of all users.
+-- Reads: user_sums, of all users; scales.
+-- history_days counts what there is to compare with: a long sum's history begins as many days later, and ends before it.
 -- A user's centre and spread are shrunk towards the organisation's with the weight of $prior_windows windows.
 -- Within-user sums of squares are in whole numbers: S2 - S1 * S1 / n, rounded to the nearest.
 WITH organisation_sums AS (
@@ -43,10 +44,11 @@ organisation AS (
 )
 SELECT
   population,
-  scope,
+  o.scope,
   CAST(NULL AS VARCHAR) AS "user",
   users,
-  date_diff('day', first_day, CAST($day_start AS TIMESTAMP)) AS history_days,
+  CAST(NULL AS BIGINT) AS active_days,
+  date_diff('day', first_day, CAST($day_start AS TIMESTAMP)) - coalesce(s.days, 0) AS history_days,
   files_windows, files_s1, files_s2, files_min, files_sum, files_max,
   bytes_windows, bytes_s1, bytes_s2, bytes_min, bytes_sum, bytes_max,
   files_mean AS files_centre,
@@ -57,14 +59,16 @@ SELECT
   CASE WHEN bytes_windows > 0 THEN bytes_sd END AS bytes_spread,
   CASE WHEN bytes_windows > 0 THEN sqrt(bytes_within * bytes_within + bytes_sd * bytes_sd / $prior_windows) END AS bytes_newcomer_spread,
   bytes_maxima / 10000.0 / nullif(bytes_users, 0) AS bytes_max_centre
-FROM organisation
+FROM organisation o
+LEFT JOIN scales s ON s.scope = o.scope
 UNION ALL
 SELECT
   u.population,
   u.scope,
   u."user",
   1 AS users,
-  date_diff('day', u.first_day, CAST($day_start AS TIMESTAMP)) AS history_days,
+  u.active_days,
+  date_diff('day', u.first_day, CAST($day_start AS TIMESTAMP)) - coalesce(s.days, 0) AS history_days,
   u.files_windows, u.files_s1, u.files_s2, u.files_min, u.files_sum, u.files_max,
   u.bytes_windows, u.bytes_s1, u.bytes_s2, u.bytes_min, u.bytes_sum, u.bytes_max,
   (u.files_s1 / 10000.0 + $prior_windows * o.files_mean) / (u.files_windows + $prior_windows) AS files_centre,
@@ -85,4 +89,5 @@ SELECT
   CAST(NULL AS DOUBLE) AS bytes_max_centre
 FROM user_sums u
 JOIN organisation o ON o.population = u.population AND o.scope = u.scope
+LEFT JOIN scales s ON s.scope = u.scope
 ORDER BY population, scope, "user" NULLS FIRST

@@ -1,9 +1,9 @@
--- Properties that most users of a flood, or most of their files, have in common.
--- Reads: flooded, covered. Shares of files count the files that each hour saved; a file saved by two apps counts for
+-- Properties that most users of a group, or most of their files, have in common.
+-- Reads: grouped, covered. Shares of files count the files that each hour saved; a file saved by two apps counts for
 -- both.
 WITH hours AS (
   SELECT f.folded_into, c.provider, c."user", c.saved_files AS files, c.extensions, c.countries, c.apps
-  FROM flooded f
+  FROM grouped f
   JOIN covered c ON c."user" = f."user" AND c.opening = f.first_window_start
 ),
 totals AS (
@@ -39,5 +39,5 @@ SELECT
   1.0 * s.files / t.files AS files_share
 FROM shared s
 JOIN totals t ON t.folded_into = s.folded_into
-WHERE s.users >= $flood_share * t.users OR s.files >= $flood_share * t.files
+WHERE s.users >= $common_share * t.users OR s.files >= $common_share * t.files
 ORDER BY s.folded_into, s.place, files_share DESC, users_share DESC, s.label

@@ -1,5 +1,5 @@
--- The hours of each alert's windows, each once. An alert's totals, and the properties that a flood shares, are sums
--- over them.
+-- The hours of each alert's windows, and of the days that its long scales add up, each once. An alert's totals, and the
+-- properties that a group shares, are sums over them.
 -- Reads: openings, all_detections, detected_hours. Only alerts that open at or after $since.
 -- A file counts once a day: in its first hour, or if that is not one of the alert's, in an hour where the last earlier
 -- hour that saved it is not one of the alert's. saved_files: files that the hour saved, whether they count in it or
@@ -10,9 +10,9 @@ WITH keys AS (
   JOIN all_detections d ON d."user" = o."user" AND d.window_start >= o.opening AND d.window_start < o.closes
   JOIN detected_hours h
     ON h."user" = d."user"
-    AND h.hour >= d.window_start
+    AND h.hour >= d.period_start
     AND h.hour < d.window_end
-    AND (d.scope = 'all' OR h.provider = d.scope)
+    AND (d.scope IN ('all', 'week', 'month') OR h.provider = d.scope)
   WHERE o.opening >= $since
 ),
 held AS (

@@ -3,7 +3,7 @@
 -- An alert that contains a published opening, or else overlaps the published time range, keeps the published id. It
 -- gets a new revision if its content changed or it was closed meanwhile. A published alert whose id an earlier alert
 -- took is closed as merged; one without detections of its own is closed as withdrawn, unless the alerts of its day are
--- lost. An alert in a flood is marked as folded and keeps its id for when it is single again.
+-- lost. A group's id is a function of its cause and day, and so is never that of another. An alert in a group is marked as folded and keeps its id for when it is single again.
 -- alert_key is the id that the alert would have without the ledger.
 WITH stated AS (
   SELECT
@@ -26,7 +26,10 @@ pairs AS (
   FROM published p
   JOIN stated a
     ON a.who = coalesce(p.person, p."user")
-    AND (a.first_window_start < p.last_window_end AND a.last_window_end > p.first_window_start OR a.users > 1)
+    AND CASE
+      WHEN a.users > 1 THEN a.alert_key = p.alert_id
+      ELSE a.first_window_start < p.last_window_end AND a.last_window_end > p.first_window_start
+    END
   WHERE p.state IN ('open', 'folded') OR p.alert_id = a.alert_key
 ),
 matched AS (

@@ -1,13 +1,5 @@
--- Alerts as shown, without those in a flood: with their published ids, their revision and the latest review.
--- Reads: alerts, ledger, reviews. A risk indicator not in $indicators was written by another version.
-WITH latest AS (
-  SELECT alert_id, verdict, reviewed_by, note
-  FROM (
-    SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
-    FROM reviews
-  ) AS ranked
-  WHERE place = 1
-)
+-- Alerts as shown, without those in a group: with their published ids, their case, their revision and their review.
+-- Reads: alerts, ledger, standing, case_alerts. A risk indicator not in $indicators was written by another version.
 SELECT
   l.alert_id,
   a.* EXCLUDE (alert_id) REPLACE (
@@ -16,11 +8,19 @@ SELECT
   ),
   l.alert_key,
   l.revision,
-  v.verdict,
-  v.reviewed_by,
-  v.note AS review_note
+  c.case_id,
+  c.escalates,
+  CASE WHEN NOT v.outgrown THEN v.verdict END AS verdict,
+  CASE WHEN NOT v.outgrown THEN v.reviewed_by END AS reviewed_by,
+  CASE WHEN NOT v.outgrown THEN v.note END AS review_note,
+  CASE WHEN NOT v.outgrown THEN v.reviewed_at END AS reviewed_at,
+  CASE WHEN v.outgrown THEN v.verdict END AS outgrown_verdict,
+  CASE WHEN v.outgrown THEN v.reviewed_by END AS outgrown_by,
+  CASE WHEN v.outgrown THEN v.note END AS outgrown_note,
+  CASE WHEN v.outgrown THEN v.revision END AS outgrown_revision
 FROM alerts a
 JOIN ledger l ON l.alert_key = a.alert_id
-LEFT JOIN latest v ON v.alert_id = l.alert_id
+LEFT JOIN standing v ON v.alert_id = l.alert_id
+LEFT JOIN case_alerts c ON c.alert_id = l.alert_id
 WHERE a.folded_into IS NULL
 ORDER BY a.first_window_start, l."user"

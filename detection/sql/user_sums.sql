@@ -1,19 +1,31 @@
--- Input of the baselines: each user's sums over the active windows of the training days.
--- Reads: day_sums of the training days, partial_days, partial_sums (their sums without the excluded hours).
+-- Input of the baselines: each user's sums over the active windows of the training days, and over the long sums of as
+-- many days, up to the day before the present sum begins.
+-- Reads: usual_days, past_period_sums (of the days that the long scales look back), scales.
 WITH days AS (
-  SELECT d.*
-  FROM day_sums d
-  WHERE
-    d.day >= CAST($training_start AS DATE) AND d.day < CAST($day_start AS DATE)
-    -- With a left join whose right side is empty, DuckDB 2.0.1 assumes that sums of the left side are not above zero.
-    AND NOT EXISTS (SELECT 1 FROM partial_days p WHERE p."user" = d."user" AND p.day = d.day)
+  SELECT
+    population, scope, "user", day,
+    files_windows, files_s1, files_s2, files_min, files_sum, files_max,
+    bytes_windows, bytes_s1, bytes_s2, bytes_min, bytes_sum, bytes_max
+  FROM usual_days
   UNION ALL
-  SELECT * FROM partial_sums
+  SELECT
+    p.population, p.scope, p."user", p.day,
+    1 AS files_windows, p.m_files AS files_s1, p.m_files * p.m_files AS files_s2,
+    p.files AS files_min, p.files AS files_sum, p.files AS files_max,
+    CASE WHEN p.bytes IS NOT NULL THEN 1 ELSE 0 END AS bytes_windows,
+    coalesce(p.m_bytes, 0) AS bytes_s1, coalesce(p.m_bytes * p.m_bytes, 0) AS bytes_s2,
+    p.bytes AS bytes_min, p.bytes AS bytes_sum, p.bytes AS bytes_max
+  FROM past_period_sums p
+  JOIN scales s ON s.scope = p.scope
+  WHERE
+    date_diff('day', p.day, CAST($day_start AS DATE)) >= s.days
+    AND date_diff('day', p.day, CAST($day_start AS DATE)) < s.days + $training_days
 )
 SELECT
   population,
   scope,
   "user",
+  count(DISTINCT day) AS active_days,
   min(day) AS first_day,
   CAST(sum(files_windows) AS BIGINT) AS files_windows,
   CAST(sum(files_s1) AS BIGINT) AS files_s1,

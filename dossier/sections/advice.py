@@ -11,16 +11,35 @@ from detection.parameters import Parameters
 from detection.rule import RULE, FalsePositive
 from detection.user_agents import is_derived
 from dossier.evidence import Evidence
-from dossier.reading import Alert
+from dossier.reading import Alert, Case
 from providers import PROVIDERS
 
-__all__ = ["Link", "allow_entry", "causes", "links", "query", "reviews"]
+__all__ = [
+    "NO_NAME",
+    "PREFIX",
+    "Link",
+    "allow_entry",
+    "causes",
+    "links",
+    "population_text",
+    "query",
+    "reviews",
+    "toml_text",
+]
 
 _ALLOWED_FOR = timedelta(days=90)
+NO_NAME = "# A token allows nothing: put in its place what `uploadwatch reveal` says of it."
 _MANY = 0.8
 _FEW_FILES = Parameters().floor_files
-_PREFIX = 12
-"""Length of an alert_id's prefix that names the alert: `uploadwatch review` refuses one that several begin with."""
+_FEW_WINDOWS = 5
+_POPULATIONS = {
+    "newcomers": "The user is a newcomer, with uploads on fewer than three of the days before. Newcomers have a "
+    "threshold of their own, and a share of the people's budget.",
+    "watch_list": "The user is on your risk list. Persons on it have a threshold and a budget of their own.",
+    "services": "A service account or an application: compared with these alone, with a budget of their own.",
+}
+PREFIX = 12
+"""Length of an id's prefix that names an alert or a case: `uploadwatch review` refuses one that several begin with."""
 _CAMERA = {"jpg", "jpeg", "png", "heic", "cr2", "nef", "arw", "mp4", "mov", "wav", "tif", "tiff", "pdf"}
 _BACKUP = {"zip", "7z", "gz", "tgz", "tar", "rar", "bak", "sql", "dump", "parquet", "csv", "vbk"}
 
@@ -52,13 +71,13 @@ def links(alert: Alert, evidence: Evidence, *, pseudonymized: bool) -> list[Link
     return sorted(set(found))
 
 
-def _toml(value: str) -> str:
+def toml_text(value: str) -> str:
     """Quote a text for TOML: JSON's escapes, and TOML's for the one control character that JSON does not escape."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def allow_entry(alert: Alert, evidence: Evidence, today: date, *, pseudonymized: bool) -> str:
-    """Return an allow-list entry for this alert; the person responsible fills in owner and reason.
+    """Return an allow-list entry for the alert of one user; the person responsible fills in owner and reason.
 
     Args:
         alert: The alert.
@@ -66,35 +85,36 @@ def allow_entry(alert: Alert, evidence: Evidence, today: date, *, pseudonymized:
         today: The entry ends 90 days from this day.
         pseudonymized: Whether the user is a token, in whose place the reader has to put the name.
     """
-    if alert.users > 1:
-        domains = {member.user.rpartition("@")[2] for member in evidence.users if "@" in member.user}
-        user = f"*@{domains.pop()}" if len(domains) == 1 else "WHOSE UPLOADS@example.com"
-    else:
-        user = alert.user
-    lines = ["[[allow]]", f"user = {_toml(user)}"]
-    if pseudonymized and alert.users == 1:
-        lines.insert(1, "# A token allows nothing: put in its place what `uploadwatch reveal` says of it.")
+    lines = ["[[allow]]", f"user = {toml_text(alert.user)}"]
+    if pseudonymized:
+        lines.insert(1, NO_NAME)
     if len(alert.providers) == 1:
-        lines.append(f"provider = {_toml(alert.providers[0])}")
+        lines.append(f"provider = {toml_text(alert.providers[0])}")
     apps = {(app.app, app.app_id) for app in evidence.apps}
     app, app_id = apps.pop() if len(apps) == 1 else (None, None)
-    if app and is_derived(app) and alert.users == 1:
+    if app and is_derived(app):
         lines.append("# Whoever uploads chooses the user agent: a thief's may be the same.")
-    # A user agent alone is not to hide everybody of a domain.
-    if app and (alert.users == 1 or not is_derived(app)):
-        lines.append(f"app = {_toml(app)}")
+    if app:
+        lines.append(f"app = {toml_text(app)}")
     if app_id:
-        lines.append(f"app_id = {_toml(app_id)}")
+        lines.append(f"app_id = {toml_text(app_id)}")
     elif app and not is_derived(app):
         lines.append("# The log has no id of the application, so any application of this name is allowed.")
     lines += ['owner = "WHO ANSWERS FOR IT"', 'reason = "WHY IT IS RIGHT"', f"expires = {today + _ALLOWED_FOR}"]
     return "\n".join(lines)
 
 
-def reviews(alert: Alert) -> list[str]:
-    """Return the commands that review the alert as benign or confirmed."""
+def reviews(alert: Alert, case: Case | None) -> list[str]:
+    """Return the commands that review the alert as benign or confirmed, and those for its whole case.
+
+    An alert is reviewed at the revision that the page shows: what comes after it was not read.
+    """
+    about = [f"{alert.alert_id[:PREFIX]} --revision {alert.revision}"]
+    if case and len(case.alert_ids) > 1:
+        about.append(case.case_id[:PREFIX])
     return [
-        f'uploadwatch review {alert.alert_id[:_PREFIX]} {verdict} --by "YOUR NAME" --note "WHY"'
+        f'uploadwatch review {each} {verdict} --by "YOUR NAME" --note "WHY"'
+        for each in about
         for verdict in ("--benign", "--confirmed")
     ]
 
@@ -105,7 +125,8 @@ def query(alert: Alert) -> str:
         'SELECT u.time, u.provider, u."user", u.folder, u.file_name, u.bytes, u.size_source, u.app, u.ip, u.event_key',
         "FROM uploads u",
         "JOIN alerts a",
-        "  ON a.person = u.person AND u.time >= a.first_window_start AND u.time < a.last_window_end",
+        "  ON a.person = u.person AND u.time >= coalesce(a.period_start, a.first_window_start)",
+        "  AND u.time < a.last_window_end",
         "  AND list_contains(a.providers, u.provider)",
         "JOIN published p ON p.alert_key IN (a.alert_id, a.folded_into)",
         f"WHERE p.alert_id = '{alert.alert_id}'",
@@ -114,18 +135,28 @@ def query(alert: Alert) -> str:
     return "\n".join(lines)
 
 
+def population_text(alert: Alert) -> str:
+    """Say with whom the alert's user is compared, and whose budget it counts for; empty for people in general."""
+    return _POPULATIONS.get(alert.population or "", "") if alert.users == 1 else ""
+
+
+def _has_little_history(alert: Alert) -> bool:
+    windows = alert.baseline_files_windows
+    return windows is not None and windows < _FEW_WINDOWS and not alert.scale_days
+
+
 def causes(alert: Alert, evidence: Evidence) -> list[str]:
     """List common false positives of an alert with this pattern, each with how to recognise it."""
     total = sum(row.files for row in evidence.types) or 1
     first = evidence.types[0] if evidence.types else None
     found: list[FalsePositive] = []
     if alert.users > 1:
-        found.append("migration")
+        found += ["migration", "new_client"]
     if alert.actor_class in ("service", "app"):
         found.append("service_job")
-    if any(not app.earlier_files for app in evidence.apps):
+    if alert.users == 1 and any(not app.earlier_files for app in evidence.apps):
         found.append("new_client")
-    if alert.baseline_files_windows is not None and alert.baseline_files_windows < 5 and alert.users == 1:
+    if alert.users == 1 and (alert.population == "newcomers" or _has_little_history(alert)):
         found.append("newcomer")
     if first and first.files >= _MANY * total and first.extension in _CAMERA:
         found.append("recordings")

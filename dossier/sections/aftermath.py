@@ -51,15 +51,19 @@ def afterwards(alert: Alert, evidence: Evidence, until: datetime) -> Section:
             "most."
         )
     )
-    days = max(1, (until - alert.first_window_start).days)
+    days = max(1, (until - alert.since).days)
     unusual = any(map(_counts, later)) or bool(evidence.others) or any(_unusual(row, days) for row in conduct.values())
     return Section(
         "afterwards",
         "look" if unusual else "calm",
         sentence_case(joined(found)) if found else text("Nothing but sign-ins and uploads since, if anything."),
         [state],
-        [table for table in (_conduct(evidence), _others(evidence), _alerts(evidence.other_alerts)) if table.rows],
-        [*gaps(evidence, alert.first_window_start, until), *limits("afterwards", alert.providers)],
+        [
+            table
+            for table in (_conduct(alert, evidence), _others(evidence), _alerts(evidence.other_alerts))
+            if table.rows
+        ],
+        [*gaps(evidence, alert.since, until), *limits("afterwards", alert.providers)],
     )
 
 
@@ -87,7 +91,8 @@ def _unusual(row: Conduct, days: int) -> bool:
     return row.number >= least and USUAL * row.number > 2 * row.usual * days
 
 
-def _conduct(evidence: Evidence) -> Table:
+def _conduct(alert: Alert, evidence: Evidence) -> Table:
+    since = "opening" if alert.since == alert.first_window_start else "first day added up"
     rows = [
         (
             text(KINDS.get(row.kind, (row.kind, row.kind))[1]),
@@ -101,13 +106,14 @@ def _conduct(evidence: Evidence) -> Table:
     ]
     columns = (
         "What",
-        "# since the opening",
+        f"# since the {since}",
         "# of the alert's files",
         f"# in {USUAL} days before",
         "first (UTC)",
         "last (UTC)",
     )
-    return Table("What the account did since the alert opened", columns, rows, "Uploads: those after the alert's end.")
+    caption = f"What the account did since the alert's {since}"
+    return Table(caption, columns, rows, "Uploads: those after the alert's end.")
 
 
 def _others(evidence: Evidence) -> Table:

@@ -44,6 +44,11 @@ _LISTED = {
 _PHASES = {"before": "before", "during": "during the alert", "after": "after"}
 
 
+def _days(alert: Alert) -> int:
+    """Return how many days before the alert's opening its signs count from."""
+    return SIGNS + (alert.first_window_start - alert.since).days
+
+
 def _whose(alert: Alert, user: str) -> Text:
     return text(" (", Outside(user), ")") if alert.users > 1 else ()
 
@@ -57,7 +62,7 @@ def _new(place: Place) -> Text:
 
 
 def _users_in_new(places: Sequence[Place]) -> list[Text]:
-    """Describe what is new for the users of an alert storm, by kind of place."""
+    """Describe what is new for the users of a group, by kind of place."""
     users: dict[str, set[str]] = {}
     for place in places:
         users.setdefault(place.dimension, set()).add(place.user)
@@ -91,23 +96,23 @@ def compromise(alert: Alert, evidence: Evidence) -> Section:
     ]
     points.append(
         text(
-            f"{count(succeeded, 'sign-in')} and {count(failed, *KINDS['sign_in_failed'])} from {SIGNS} days before the "
-            "alert to its end."
+            f"{count(succeeded, 'sign-in')} and {count(failed, *KINDS['sign_in_failed'])} from {_days(alert)} days "
+            "before the alert to its end."
         )
     )
     seen = any(sign.number for sign in evidence.signs)
-    answer = joined(found) if found else text(f"Nothing unusual in the {SIGNS} days before.")
+    answer = joined(found) if found else text(f"Nothing unusual in the {_days(alert)} days before.")
     if not found and not seen:
-        answer = text(f"No sign-in of the account is on record in the {SIGNS} days before.")
+        answer = text(f"No sign-in of the account is on record in the {_days(alert)} days before.")
     return Section(
         "compromise",
         "look" if found else "calm" if seen else "unknown",
         sentence_case(answer),
         points,
-        [_signs(evidence), _places(alert, evidence)],
+        [_signs(alert, evidence), _places(alert, evidence)],
         [
             *_no_sign_ins(alert, evidence, seen=seen),
-            *gaps(evidence, alert.first_window_start - timedelta(days=SIGNS), alert.last_window_end),
+            *gaps(evidence, alert.since - timedelta(days=SIGNS), alert.last_window_end),
             *limits("signs", alert.providers),
         ],
     )
@@ -126,18 +131,19 @@ def _no_sign_ins(alert: Alert, evidence: Evidence, *, seen: bool) -> list[str]:
     return found
 
 
-def _signs(evidence: Evidence) -> Table:
+def _signs(alert: Alert, evidence: Evidence) -> Table:
+    days = _days(alert)
     rows = [
         (
             text(KINDS[sign.kind][1]),
             text(f"{sign.number:,}"),
-            text(f"{sign.usual * SIGNS / USUAL:.1f}"),
+            text(f"{sign.usual * days / USUAL:.1f}"),
             text(moment(sign.first_time)),
             text(moment(sign.last_time)),
         )
         for sign in evidence.signs
     ]
-    columns = ("What", f"# in the {SIGNS} days", f"# usual in {SIGNS} days", "first (UTC)", "last (UTC)")
+    columns = ("What", f"# in the {days} days", f"# usual in {days} days", "first (UTC)", "last (UTC)")
     return Table("Sign-ins and changes of the account", columns, rows, f"Usual: of the {USUAL} days before those.")
 
 
@@ -155,7 +161,7 @@ def _places(alert: Alert, evidence: Evidence) -> Table:
     ]
     return Table(
         "Where from and with what",
-        ("Place", "What", f"# events in the {SIGNS} days", "days seen before", "first in these days (UTC)"),
+        ("Place", "What", f"# events in the {_days(alert)} days", "days seen before", "first in these days (UTC)"),
         rows,
         f"{count(left_out, 'further one')} left out." if left_out else "",
     )
@@ -177,7 +183,7 @@ def timeline(alert: Alert, evidence: Evidence) -> Table:
     left_out = evidence.timeline[0].of_rows - len(rows) if rows else 0
     note = f"{count(left_out, 'row')} of lesser weight or farther away left out." if left_out else ""
     columns = ("From (UTC)", "When", "What", "Where and with what", "Said")
-    return Table(f"Timeline from {SIGNS} days before the alert", columns, rows, note)
+    return Table(f"Timeline from {_days(alert)} days before the alert", columns, rows, note)
 
 
 def _from(row: Moment, *, new_country: bool) -> Text:

@@ -15,7 +15,7 @@ from assets.checks.catalogue import CATALOGUE
 from assets.core.descriptions import described
 from detection.parameters import Parameters
 from detection.rule import RULE
-from detection.wording import FLOOD, Window, sentence, variation
+from detection.wording import COMMON_CAUSE, Window, sentence, variation
 from notify.settings import SEVERITIES
 from notify.text import headline
 from tests.support.memory import connect
@@ -42,8 +42,7 @@ def _finding() -> dict[str, Any]:
         ends = {"first_window_start": exported.OPENS, "last_window_end": exported.OPENS + timedelta(hours=3)}
         shown = {**said, **ends, "alert_id": "a", "revision": 1, "providers": ["box"], "peak_files": 9}
         shown |= {"peak_window_start": exported.OPENS, "user": "ann@example.com", "reasons": []}
-        columns = "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR"
-        exported.fill(con, "shown", [shown], columns)
+        exported.fill(con, "shown", [shown], exported.BESIDE)
         return exported.findings(con)[0]
 
 
@@ -57,8 +56,8 @@ def main() -> None:
     output = {
         "parameters": Parameters().model_dump(),
         "sentence": sentence(window),
-        "names": [shown.name, variation(suspicious=True).name, FLOOD.name],
-        "headline": headline("alert.new", {"name": shown.name, "severity": shown.severity}),
+        "names": [shown.name, variation(suspicious=True).name, COMMON_CAUSE.name],
+        "headline": headline("case.opened", {"name": shown.name, "severity": shown.severity}),
         "severities": SEVERITIES,
         "scored": scored(["box"], halves),
         "page": _page(),

@@ -33,6 +33,8 @@ class Made:
     severity: str = "Informational"
     folded_into: str | None = None
     reason: str = "on the list"
+    score: float = 9.0
+    files: int = 1
 
 
 def write_alerts(home: Path, *alerts: Made) -> Lake:
@@ -47,8 +49,8 @@ def write_alerts(home: Path, *alerts: Made) -> Lake:
                     end = alert.opens + alert.hours * HOUR
                     con.execute(
                         'INSERT INTO made (alert_id, name, severity, "user", users, providers, first_window_start, '
-                        "last_window_end, files, suppressed_count, sentence, folded_into, reasons) VALUES "
-                        "(?, 'Massive upload to SaaS service', ?, ?, 1, ['box'], ?, ?, 1, 0, ?, ?, "
+                        "last_window_end, files, suppressed_count, sentence, folded_into, score, threshold, reasons) "
+                        "VALUES (?, 'Massive upload to SaaS service', ?, ?, 1, ['box'], ?, ?, ?, 0, ?, ?, ?, 7, "
                         "[{'name': 'risk_list', 'strength': 'strong', 'evidence': ?}])",
                         [
                             alert.key,
@@ -56,8 +58,10 @@ def write_alerts(home: Path, *alerts: Made) -> Lake:
                             alert.user,
                             alert.opens,
                             end,
+                            alert.files,
                             f"{alert.user} until {end}",
                             alert.folded_into,
+                            alert.score,
                             alert.reason,
                         ],
                     )

@@ -5,6 +5,7 @@ WITH used AS (
   SELECT
     alert_id, provider, app,
     CASE WHEN count(DISTINCT app_id) = 1 AND count(app_id) = count(*) THEN min(app_id) END AS app_id,
+    list(DISTINCT app_id ORDER BY app_id) FILTER (WHERE app_id IS NOT NULL) AS app_ids,
     count(DISTINCT concat("user", '|', day, '|', file)) AS files
   FROM alert_saves
   GROUP BY alert_id, provider, app
@@ -20,6 +21,7 @@ SELECT
   u.provider,
   u.app,
   u.app_id,
+  u.app_ids,
   u.files,
   coalesce(e.files, 0) AS earlier_files,
   coalesce(e.days, 0) AS earlier_days

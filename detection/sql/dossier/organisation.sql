@@ -1,4 +1,5 @@
--- Distribution of the users' largest windows in the training days before: number of users by half decades of files, and
+-- Distribution of the users' largest windows in the training days before, or of a long scale their largest sums without
+-- the largest day: number of users by half decades of files, and
 -- of bytes, in the alert's scope and population. A step is twice the common logarithm, rounded down.
 -- Reads: subjects, baselines (dated by day).
 WITH largest AS (

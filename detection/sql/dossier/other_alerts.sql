@@ -5,7 +5,7 @@ SELECT DISTINCT
   o.alert_id AS other,
   o.name,
   o.first_window_start AS time,
-  o.first_window_start >= s.opens AS is_later,
+  o.first_window_start >= s.opened AS is_later,
   o.files,
   o.sized_files,
   o.bytes,

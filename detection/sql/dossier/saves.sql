@@ -1,5 +1,5 @@
--- The saves of each alert: the uploads that its detections counted, with the file of each, and its growth beyond the
--- largest earlier version of the day.
+-- The saves of each alert: the uploads that its detections counted, on a long scale those of the days added up at all
+-- sources; with the file of each, and its growth beyond the largest earlier version of the day.
 -- Reads: subjects, saved_files, detections.
 WITH named AS (
   SELECT
@@ -52,9 +52,9 @@ WHERE
     WHERE
       d."user" = u."user"
       AND d.allowed_by IS NULL
-      AND d.window_start >= s.opens
+      AND d.window_start >= s.opened
       AND d.window_end <= s.ends
-      AND u.time >= d.window_start
+      AND u.time >= coalesce(d.period_start, d.window_start)
       AND u.time < d.window_end
-      AND (d.scope = 'all' OR d.scope = u.provider)
+      AND (d.scope IN ('all', 'week', 'month') OR d.scope = u.provider)
   )

@@ -1,4 +1,4 @@
--- The users of each alert; for a flood, those with the most files.
+-- The users of each alert; for a group, those with the most files.
 -- Reads: subjects, alert_files, person_names (present and former addresses of the user).
 WITH ids AS (
   SELECT alert_id, "user", list(DISTINCT struct_pack(provider := provider, id := user_id)) AS ids

@@ -11,7 +11,7 @@ WITH saved AS (
   FROM plain_alerts a
   JOIN person_uploads u
     ON u.person = coalesce(a.person, a."user")
-    AND u.time >= a.first_window_start
+    AND u.time >= coalesce(a.period_start, a.first_window_start)
     AND u.time < a.last_window_end
     AND list_contains(a.providers, u.provider)
   WHERE CAST(a.first_window_start AS DATE) = $day

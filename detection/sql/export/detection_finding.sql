@@ -1,8 +1,8 @@
 -- Alerts that open on the day as OCSF Detection Finding (class 2004): one row per published revision, and one per
 -- review. The first revision is a Create, later ones are Updates of the same finding; merged, withdrawn and reviewed
 -- alerts are a Close. Baseline and evidence are those of the current revision; earlier revisions have only what the
--- ledger kept.
--- Reads: revisions, ledger, reviews, shown, evidences.
+-- ledger kept. Findings of one case have the same correlation_uid; a closed alert is in none.
+-- Reads: revisions, ledger, reviews, shown, largest_names, scales, case_alerts, evidences.
 WITH forms AS (
   SELECT
     r.alert_id, r.revision, r.published_at, r.state, r."user", r.first_window_start, r.last_window_end,
@@ -22,7 +22,9 @@ reviewed AS (
     v.review, v.verdict, v.note, v.reviewed_by, v.reviewed_at,
     row_number() OVER (PARTITION BY v.review ORDER BY f.revision DESC) AS place
   FROM reviews v
-  JOIN forms f ON f.alert_id = v.alert_id AND f.published_at <= v.reviewed_at
+  JOIN forms f
+    ON f.alert_id = v.alert_id
+    AND (f.revision = v.revision OR (v.revision IS NULL AND f.published_at <= v.reviewed_at))
 ),
 records AS (
   SELECT
@@ -47,6 +49,17 @@ records AS (
     'reviewed' AS state
   FROM reviewed
   WHERE place = 1
+),
+-- A long scale compares its sum without the largest day, as the sums behind its baseline are.
+scaled AS (
+  SELECT
+    s.*,
+    CASE WHEN c.days IS NULL THEN concat($window_hours, 'h') ELSE concat(c.days, 'd') END AS length,
+    CASE WHEN c.days IS NULL THEN concat($window_hours, 'h') ELSE concat(c.days, 'd_without_largest_day') END AS compared,
+    coalesce(s.peak_period_start, s.peak_window_start) AS starts,
+    coalesce(s.peak_window_end, s.peak_window_start + $window_hours * INTERVAL 1 HOUR) AS ends
+  FROM shown s
+  LEFT JOIN scales c ON c.scope = s.scope
 )
 SELECT
   t.activity AS activity_id,
@@ -73,6 +86,7 @@ SELECT
     'version': '1.8.0',
     'product': {'name': 'uploadwatch', 'vendor_name': 'uploadwatch'},
     'uid': t.uid,
+    'correlation_uid': c.case_id,
     'logged_time': epoch_us(t.occurred_at) // 1000,
     'sequence': t.revision
   } AS metadata,
@@ -104,8 +118,10 @@ SELECT
           'anomalies': list_transform(
             list_filter(
               [
-                {'parameter': concat('files_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_files AS VARCHAR)},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h'), 'value': CAST(s.peak_bytes AS VARCHAR)}
+                {'parameter': concat('files_uploaded_', s.length), 'value': CAST(s.peak_files AS VARCHAR)},
+                {'parameter': concat('bytes_uploaded_', s.length), 'value': CAST(s.peak_bytes AS VARCHAR)},
+                {'parameter': concat('files_uploaded_', s.compared), 'value': CAST(s.peak_files - s.peak_largest_files AS VARCHAR)},
+                {'parameter': concat('bytes_uploaded_', s.compared), 'value': CAST(s.peak_bytes - s.peak_largest_bytes AS VARCHAR)}
               ],
               lambda o: o.value IS NOT NULL
             ),
@@ -117,9 +133,9 @@ SELECT
                 {
                   'value': o.value,
                   'timespan': {
-                    'start_time': epoch_us(s.peak_window_start) // 1000,
-                    'end_time': epoch_us(s.peak_window_start + $window_hours * INTERVAL 1 HOUR) // 1000,
-                    'duration_hours': $window_hours,
+                    'start_time': epoch_us(s.starts) // 1000,
+                    'end_time': epoch_us(s.ends) // 1000,
+                    'duration_hours': date_diff('hour', s.starts, s.ends),
                     'type_id': 4,
                     'type': 'Hours'
                   }
@@ -130,12 +146,12 @@ SELECT
           'baselines': list_transform(
             list_filter(
               [
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('files_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_min'), 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_mean'), 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
-                {'parameter': concat('bytes_uploaded_', $window_hours, 'h_max'), 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
+                {'parameter': concat('files_uploaded_', s.compared, '_min'), 'value': CAST(s.baseline_files_min AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', s.compared, '_mean'), 'value': CAST(round(s.baseline_files_sum / s.baseline_files_windows, 1) AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('files_uploaded_', s.compared, '_max'), 'value': CAST(s.baseline_files_max AS VARCHAR), 'windows': s.baseline_files_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_min'), 'value': CAST(s.baseline_bytes_min AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_mean'), 'value': CAST(round(s.baseline_bytes_sum / s.baseline_bytes_windows, 1) AS VARCHAR), 'windows': s.baseline_bytes_windows},
+                {'parameter': concat('bytes_uploaded_', s.compared, '_max'), 'value': CAST(s.baseline_bytes_max AS VARCHAR), 'windows': s.baseline_bytes_windows}
               ],
               lambda o: o.value IS NOT NULL AND o.windows > 0
             ),
@@ -154,6 +170,15 @@ SELECT
   {
     'user': t."user",
     'users': s.users,
+    'cause': s.cause,
+    'largest_by_score': l.largest_by_score,
+    'largest_by_files': l.largest_by_files,
+    'largest_by_bytes': l.largest_by_bytes,
+    'population': s.population,
+    'scope': s.scope,
+    'period_start': epoch_us(s.period_start) // 1000,
+    'largest_day_files': s.peak_largest_files,
+    'largest_day_bytes': s.peak_largest_bytes,
     'files': t.files,
     'sized_files': t.sized_files,
     'bytes': t.bytes,
@@ -168,7 +193,9 @@ SELECT
     'reviewed_by': t.reviewed_by
   } AS unmapped
 FROM records t
-LEFT JOIN shown s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN scaled s ON s.alert_id = t.alert_id AND s.revision = t.revision AND t.state = 'open'
+LEFT JOIN largest_names l ON l.alert_id = s.alert_id
+LEFT JOIN case_alerts c ON c.alert_id = t.alert_id
 LEFT JOIN evidences e ON e.alert_id = s.alert_id
 WHERE CAST(t.first_window_start AS DATE) = $day
 ORDER BY t.first_window_start, t.alert_id, t.occurred_at, t.uid

@@ -1,5 +1,5 @@
 -- Alerts of the lake with the persons' present keys, and the present addresses, also in their sentences.
--- Reads: stored_alerts, person_keys, person_labels. Rows of earlier versions have no person; a flood has none.
+-- Reads: stored_alerts, person_keys, person_labels. Rows of earlier versions have no person; a group has none.
 SELECT
   s.* REPLACE (
     coalesce(l.label, s."user") AS "user",

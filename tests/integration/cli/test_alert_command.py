@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -40,6 +41,22 @@ def test_the_evidence_comes_as_one_object(home):
     """Prevents a script from having to read the terminal's tables."""
     shown = CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home), "--format", "json"])
     assert sum(row["files"] for row in json.loads(shown.output)["types"]) == 61
+
+
+def test_an_alert_says_its_case_and_a_case_its_alerts(tmp_path, monkeypatch):
+    """Prevents an analyst from closing an alert without seeing what else its case holds."""
+    monkeypatch.setenv("UPLOADWATCH_NOW", "2026-02-22T09:00:00Z")
+    small = ordinary(tmp_path)
+    second = {"alert_id": "e" * 64, "first_window_start": OPENS + timedelta(hours=9)}
+    small.alert(files=70, **second, last_window_end=OPENS + timedelta(hours=12))
+    small.write()
+    listed = CliRunner().invoke(app, ["alerts", "--home", str(tmp_path), "--format", "json"])
+    case = json.loads(listed.output)[0]["case"]["case_id"][:12]
+    for named, place, other in (("e" * 64, 2, ALERT_ID), (case, 1, "e" * 64)):
+        shown = CliRunner().invoke(app, ["alert", named, "--home", str(tmp_path)], env={"COLUMNS": "300"}).output
+        assert f"Case {case}, open: alert {place} of 2, since 2026-02-20 10:00 UTC. Its other alerts: {other}" in shown
+        assert f"uploadwatch review {case} --benign" in shown
+        assert "--revision 1 --benign" in shown
 
 
 def test_an_alert_that_does_not_exist_is_said(home):

@@ -71,7 +71,7 @@ def test_texts_follow(changed: dict[str, Any]):
     assert changed["names"][0] == "Bulk upload"
     assert changed["headline"] == "Bulk upload (Medium)"
     assert changed["severities"] == ["Informational", "Low", "Medium"]
-    assert "alerts of the last 20 days" in changed["checks"]["budget_realised"]
+    assert "cases of the last 20 days" in changed["checks"]["budget_realised"]
     assert "deduplication period of two days" in changed["checks"]["deduplicated"]
     assert "four-hour window, over the 20 days before" in changed["assets"]["baselines"]
     assert "Windows of four hours" in changed["assets"]["scores"]

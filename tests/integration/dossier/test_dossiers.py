@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -53,6 +54,38 @@ def test_a_page_answers_the_five_questions_and_is_found(small):
     [observation] = [event.event_specific_data.asset_observation for event in events]
     assert observation.asset_key.path == ["alerts"]
     assert f"(https://alerts.example.com/pages/{ALERT_ID}.html)" in observation.metadata["pages"].value
+
+
+def test_the_index_begins_with_what_is_to_be_read(small):
+    """Prevents a severe case that nobody looked at from standing below what is reviewed, or what only came later."""
+    people = {"a": "2026-02-20 16:00", "b": "2026-02-20 17:00", "c": "2026-02-20 11:00", "d": "2026-02-20 12:00"}
+    for key, opens in people.items():
+        start = datetime.fromisoformat(opens)
+        low = {"severity": "Low", "name": "Massive upload to SaaS service by suspicious user"} if key == "d" else {}
+        row = {"alert_id": key * 64, "user": f"{key}@example.com", "one_in": 5000 if key == "c" else 10, **low}
+        small.alert(files=70, **row, first_window_start=start, last_window_end=start + timedelta(hours=3))
+    small.run(NOW)
+    review(small, NOW + timedelta(hours=1))
+    small.run(NOW + timedelta(hours=2))
+    index = (small.pages / "index.html").read_text(encoding="utf-8")
+    order = re.findall(r'href="([0-9a-f]{64})[.]html"', index)
+    assert order == ["d" * 64, "c" * 64, "b" * 64, "a" * 64, ALERT_ID]
+    assert "5 cases with 5 alerts; 4 not reviewed." in index
+
+
+def test_a_page_says_that_its_alert_has_grown_since_the_review(small):
+    """Prevents a page that goes on to say benign of what was uploaded after the verdict."""
+    small.run(NOW)
+    review(small, NOW + timedelta(hours=1))
+    small.clear("alerts", DAY)
+    small.alert(files=4000, last_window_end=OPENS + timedelta(hours=9))
+    assert small.run(NOW + timedelta(hours=2)) == 1
+    assert "Not reviewed: reviewed as benign at revision 1; has grown since. So said Bea: moved her archive" in (
+        small.words()
+    )
+    assert "reviewed: benign" not in small.words()
+    assert ", reopened: alert 1 of 1, since 2026-02-20 10:00 UTC." in small.words()
+    assert "--revision 2 --benign" in small.page()
 
 
 def test_nothing_is_made_anew_where_nothing_changed(small):

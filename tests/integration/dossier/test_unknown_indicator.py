@@ -40,8 +40,8 @@ def test_alerts_and_notifications_leave_it_out(small: SmallLake, caplog: pytest.
         [alert] = read_alerts(lake, NOW)
         assert read_alerts(lake, NOW) == [alert]
     assert alert["reasons"] == [KNOWN]
-    assert "first_country" in text_of("alert.new", alert)
-    assert FUTURE["name"] not in text_of("alert.new", alert)
+    assert "first_country" in text_of("case.opened", alert)
+    assert FUTURE["name"] not in text_of("case.opened", alert)
     assert len([record for record in caplog.records if FUTURE["name"] in record.getMessage()]) == 1
 
 

@@ -129,9 +129,9 @@ def home(tmp_path: Path, soc: Receiver) -> Path:
 FIRST = [Made("a1", "ann", NOON - 48 * HOUR), Made("a2", "ann", NOON), Made("b1", "ben", NOON)]
 LATER = [Made("a1", "ann", NOON - 48 * HOUR), Made("a2", "ann", NOON, hours=5), Made("c1", "cy", NOON)]
 TOLD = {
-    "ann": [("a1-1", "alert.new"), ("a2-1", "alert.new"), ("a2-2", "alert.changed")],
-    "ben": [("b1-1", "alert.new"), ("b1-2", "alert.withdrawn")],
-    "cy": [("c1-1", "alert.new")],
+    "ann": [("a1-1", "case.opened"), ("a2-1", "case.updated"), ("a2-2", "case.updated")],
+    "ben": [("b1-1", "case.opened"), ("b1-2", "alert.withdrawn")],
+    "cy": [("c1-1", "case.opened")],
 }
 
 

@@ -18,17 +18,19 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from lake.ledger import publish
+from lake.reviews import add_review
 from notify.channels import open_channel
 from notify.delivery import Delivered, deliver, enter_alerts, outbox_of
 from notify.messages import EVENTS, feed_message, run_failed, source_message, trial_message
 from notify.outbox import ATTEMPTS
 from notify.settings import read_channels
+from notify.text import text_of
 from tests.support.memory import connect
 from tests.support.notified import HOUR, NOON, NOW, PATH, SECRET, Made, Receiver, receiver, write_alerts
 from tests.support.sandbox_server import ROOT
 from tests.support.scripted_server import Answer, scripted
 
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 ANN, BEN = Made("a", "ann@example.com", NOON), Made("b", "ben@example.com", NOON)
 DOCS = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
 
@@ -53,11 +55,11 @@ def test_an_alert_is_told_when_it_comes_up_changes_goes_and_comes_back(tmp_path:
     for alerts in ([ANN, BEN], [ANN, BEN], [Made("a", ANN.user, NOON, hours=5), BEN], [BEN], [ANN, BEN]):
         play(tmp_path, soc.variables, *alerts)
     assert soc.received() == [
-        ("a-1", "alert.new"),
-        ("b-1", "alert.new"),
-        ("a-2", "alert.changed"),
+        ("a-1", "case.opened"),
+        ("b-1", "case.opened"),
+        ("a-2", "case.updated"),
         ("a-3", "alert.withdrawn"),
-        ("a-4", "alert.changed"),
+        ("a-4", "case.updated"),
     ]
     assert len(soc.server.asked) == 5
     assert soc.bodies()["a-3"]["alert"] == {
@@ -73,20 +75,78 @@ def test_an_alert_is_told_when_it_comes_up_changes_goes_and_comes_back(tmp_path:
     }
 
 
+def test_what_comes_within_a_case_is_told_as_the_case_going_on(tmp_path: Path, soc: Receiver):
+    """Prevents one person's week from arriving as so many new alerts, and a theft among them as one more."""
+    first = Made("a", ANN.user, NOON - 3 * DAY, score=8)
+    second, worse = Made("b", ANN.user, NOON - 2 * DAY, score=9), Made("c", ANN.user, NOON - DAY, score=14)
+    known: list[Made] = []
+    for alert in (first, second, worse):
+        known.append(alert)
+        play(tmp_path, soc.variables, *known)
+    play(
+        tmp_path,
+        soc.variables,
+        first,
+        second,
+        Made("c", ANN.user, NOON - DAY, hours=5, score=14),
+        Made("ben", BEN.user, NOON),
+    )
+    assert soc.received() == [
+        ("a-1", "case.opened"),
+        ("b-1", "case.updated"),
+        ("c-1", "case.escalated"),
+        ("c-2", "case.updated"),
+        ("ben-1", "case.opened"),
+    ]
+    bodies = soc.bodies()
+    cases = [bodies[key]["case"]["case_id"] for key in ("a-1", "b-1", "c-1", "c-2")]
+    assert len({*cases, bodies["ben-1"]["case"]["case_id"]}) == 2
+    assert bodies["c-1"]["case"]["alert_ids"] == ["a", "b", "c"]
+    assert (bodies["c-1"]["alert"]["alert_id"], bodies["c-1"]["case"]["escalations"]) == ("c", 1)
+
+
+def test_a_channel_for_the_severe_learns_of_a_case_with_its_first_severe_alert(tmp_path: Path):
+    """Prevents a channel from being told that a case is updated, of which it never heard."""
+    with receiver() as soc:
+        to = soc.variables | {"UPLOADWATCH_NOTIFY_SOC_SEVERITY": "Low"}
+        first = Made("a", ANN.user, NOON - 2 * DAY)
+        play(tmp_path, to, first)
+        play(tmp_path, to, first, Made("b", ANN.user, NOON - DAY, severity="Low", score=20))
+        play(tmp_path, to, first, Made("b", ANN.user, NOON - DAY, severity="Low", score=20, hours=4))
+        assert soc.received() == [("b-1", "case.opened"), ("b-2", "case.updated")]
+
+
+def test_an_alert_that_grew_after_its_review_is_told_as_not_reviewed(tmp_path: Path, soc: Receiver):
+    """Prevents 100 GB within the day of a decoy from arriving as an alert that somebody found benign."""
+    play(tmp_path, soc.variables, ANN)
+    with connect() as con:
+        lake = write_alerts(tmp_path, ANN)
+        publish(con, lake, NOON)
+        add_review(con, lake, "a", verdict="benign", by="bea", note="a move", now=NOON + 4 * HOUR)
+    play(tmp_path, soc.variables, Made("a", ANN.user, NOON, hours=9, files=4000))
+    assert soc.received() == [("a-1", "case.opened"), ("a-2", "case.updated")]
+    body = soc.bodies()["a-2"]
+    assert (body["alert"]["review"], body["case"]["state"]) == (None, "reopened")
+    assert body["alert"]["outgrown_review"] == {"verdict": "benign", "by": "bea", "note": "a move", "revision": 1}
+    about = body["alert"] | {"case": body["case"]}
+    assert "Not reviewed: reviewed as benign at revision 1; has grown since." in text_of("case.updated", about)
+    assert f"Case {body['case']['case_id'][:12]}, reopened: alert 1 of 1" in text_of("case.updated", about)
+
+
 def test_what_a_command_published_is_told_all_the_same(tmp_path: Path, soc: Receiver):
     """Prevents an alert that somebody saw in a terminal from never reaching those who watch the channel."""
     lake = write_alerts(tmp_path, ANN)
     with connect() as con:
         publish(con, lake, NOW)
     play(tmp_path, soc.variables, Made("a", ANN.user, NOON, hours=5))
-    assert soc.received() == [("a-2", "alert.new")]
+    assert soc.received() == [("a-2", "case.opened")]
 
 
 def test_an_alert_under_another_key_is_told_under_its_published_id(tmp_path: Path, soc: Receiver):
     """Prevents late data that moves an opening from being told as a second alert."""
     play(tmp_path, soc.variables, ANN)
     play(tmp_path, soc.variables, Made("moved", ANN.user, NOON - HOUR, hours=4))
-    assert soc.received() == [("a-1", "alert.new"), ("a-2", "alert.changed")]
+    assert soc.received() == [("a-1", "case.opened"), ("a-2", "case.updated")]
 
 
 def test_a_flood_withdraws_the_alerts_that_it_takes(tmp_path: Path, soc: Receiver):
@@ -95,7 +155,7 @@ def test_a_flood_withdraws_the_alerts_that_it_takes(tmp_path: Path, soc: Receive
     many = "(many users on 2026-03-01)"
     folded = [Made(each.key, each.user, NOON, folded_into="f") for each in (ANN, BEN)]
     play(tmp_path, soc.variables, *folded, Made("f", many, NOON))
-    assert sorted(soc.received()) == [("a-1", "alert.new"), ("a-2", "alert.withdrawn"), ("f-1", "alert.new")]
+    assert sorted(soc.received()) == [("a-1", "case.opened"), ("a-2", "alert.withdrawn"), ("f-1", "case.opened")]
     assert soc.bodies()["a-2"]["alert"]["reason"] == "part of alert f"
 
 
@@ -103,7 +163,7 @@ def test_a_backfill_does_not_tell_what_is_old(tmp_path: Path, soc: Receiver):
     """Prevents a year of history from arriving in a channel at once, and old alerts from being told again."""
     history = [Made(f"h{n}", "ann@example.com", NOON - timedelta(days=n)) for n in (5, 9, 20, 58)]
     play(tmp_path, soc.variables, *history)
-    assert soc.received() == [("h5-1", "alert.new")]
+    assert soc.received() == [("h5-1", "case.opened")]
     again = [Made(each.key, each.user, each.opens, hours=4) for each in history]
     play(tmp_path, soc.variables, *again, now=NOW + timedelta(days=3))
     assert len(soc.server.asked) == 1
@@ -122,7 +182,8 @@ def every_kind(tmp_path_factory) -> Receiver:
     home = tmp_path_factory.mktemp("every")
     with receiver() as soc:
         channels = [open_channel(settings) for settings in read_channels(soc.variables)]
-        for alerts in ([ANN], [Made("a", ANN.user, NOON, hours=5)], []):
+        worse = Made("c", ANN.user, NOON + 20 * HOUR, score=20)
+        for alerts in ([ANN], [Made("a", ANN.user, NOON, hours=5)], [ANN, worse], []):
             play(home, soc.variables, *alerts)
         others = [
             run_failed("0-1", "watch_uploads", ["2026-03-01", "2026-03-02"], {"box__uploads": "ValueError: no"}),
@@ -273,4 +334,4 @@ def test_what_was_given_up_is_listed_with_its_reason_and_put_back(tmp_path: Path
         for name, value in soc.variables.items():
             monkeypatch.setenv(name, value)
         assert run("notify") == (0, "0 alerts new or changed; 1 messages sent, 0 not taken\n")
-    assert soc.received() == [("a-1", "alert.new")]
+    assert soc.received() == [("a-1", "case.opened")]

@@ -72,7 +72,7 @@ def test_the_sensor_tells_alerts(tmp_path, tick, soc):
     write_alerts(tmp_path, Made("a", "ann", NOON))
     assert tick(NOW) == "1 entered, 1 sent, 0 failed; 0 pending, 0 parked."
     assert tick(NOW) == "0 entered, 0 sent, 0 failed; 0 pending, 0 parked."
-    assert soc.received() == [("a-1", "alert.new")]
+    assert soc.received() == [("a-1", "case.opened")]
 
 
 def test_two_rounds_never_work_at_once(tmp_path, tick, soc):

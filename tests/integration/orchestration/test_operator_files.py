@@ -29,7 +29,14 @@ def home(tmp_path) -> Path:
     lake = Lake(root=str(tmp_path / "lake"))
     end = NINE + timedelta(hours=3)
     user = {"user": "ann@example.com", "provider": "box", "actor_class": "person"}
-    window = {"scope": "box", "window_start": NINE, "window_end": end, "metric": "files", "one_in": 900}
+    window = {
+        "scope": "box",
+        "window_start": NINE,
+        "period_start": NINE,
+        "window_end": end,
+        "metric": "files",
+        "one_in": 900,
+    }
     score = {"score": 9.0, "threshold": 5.0}
     amount = {"files": 80, "sized_files": 0}
     write(
@@ -132,7 +139,8 @@ def test_a_review_that_confirms_an_alert_speaks_for_the_next_one(home, monkeypat
     """Prevents a second burst from being called suspicious by the detector's word alone, or by nobody's."""
     lake = Lake(root=str(home / "lake"))
     earlier = NINE - timedelta(hours=30)
-    window = {"scope": "box", "window_start": earlier, "window_end": earlier + timedelta(hours=3), "metric": "files"}
+    window = {"scope": "box", "window_start": earlier, "period_start": earlier, "metric": "files"}
+    window |= {"window_end": earlier + timedelta(hours=3)}
     amount = {"files": 90, "sized_files": 0, "score": 9.0, "threshold": 5.0, "one_in": 900}
     whose = {"user": "ann@example.com", "population": "people"}
     hour = {"provider": "box", "actor_class": "person", "hour": earlier, "files": 90, "sized_files": 0}

@@ -331,7 +331,14 @@ def test_status_says_little_of_what_was_not_evaluated_and_nothing_of_what_is_to_
     """Prevents a line for each hour, and hours still to come from looking missed."""
     small = SmallLake(tmp_path)
     day = datetime(2026, 3, 2)
-    threshold = {"population": "people", "metric": "files", "budget": 2.0, "watched_users": 0, "allowed": 0.0}
+    threshold = {
+        "population": "people",
+        "metric": "files",
+        "budget": 2.0,
+        "watched_users": 0,
+        "allowed": 0.0,
+        "opened": 0,
+    }
     small.add("thresholds", day.date(), threshold | {"balance": 0.0})
     small.add("thresholds", day.date() + timedelta(days=1), threshold | {"balance": 0.0})
     for hour in range(24):

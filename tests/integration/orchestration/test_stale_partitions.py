@@ -21,7 +21,10 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()
 DAYS = [DAY - timedelta(days=ago) for ago in (1, 0)]
 KEYS = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
-MADE = ("user_hours", "baselines", "scores", "thresholds", "detections", "evaluations", "alerts")
+MADE = (
+    *("user_hours", "baselines", "recent_sums", "scores", "period_sums", "thresholds", "detections", "causes"),
+    *("evaluations", "alerts"),
+)
 
 
 class Deployment:
@@ -114,7 +117,8 @@ def test_a_changed_setting_makes_stale_what_depends_on_it(deployment):
     """Prevents a new budget from making a month of baselines look out of date; detections store all settings."""
     deployment.settings = {**KEYS, "UPLOADWATCH_BUDGET": "5"}
     changed = "has a new code version"
-    assert set(deployment.stale()) == {f"thresholds: {changed}", f"detections: {changed}"}
+    made = {"thresholds", "detections", "causes"}
+    assert set(deployment.stale()) == {f"{table}: {changed}" for table in made}
 
 
 def test_sums_of_days_are_made_where_they_are_missing_or_of_other_hours(deployment):

@@ -28,7 +28,7 @@ def detector_with(**changed: object) -> Detector:
 def test_a_setting_makes_those_tables_stale_that_it_decides(setting: str) -> None:
     """Prevents a list of settings beside the code, of which one is forgotten when a query names another."""
     default = getattr(Parameters(), setting)
-    changed = detector_with(**{setting: default + 1})
+    changed = detector_with(**{setting: 10.0 if default is None else default + 1})
     for table in TABLES:
         named = setting in dependencies_of(table).settings
         assert (rules(table, Detector()) != rules(table, changed)) == named, table
@@ -68,7 +68,8 @@ def copy(tmp_path: Path) -> Path:
 
 OF_BOX = {name for name in READ if name.startswith("box/")}
 OF_OFFICE365 = {name for name in READ if name.startswith("office365/")}
-OF_TRAINING = {"typical_sizes", "baselines", "thresholds", "detections"}
+OF_TRAINING = {"typical_sizes", "baselines", "recent_sums", "thresholds"}
+FOUND = {"detections", "causes"}
 PAGES_TOO = {"alerts", "dossiers"}
 RULE = "detection/rules/massive_upload.toml"
 CHANGES = [
@@ -91,7 +92,7 @@ CHANGES = [
     ("detection/geoip.py", 'record.get("country_code"', 'record.get("country_iso"', PAGES_TOO),
     ("detection/account_groups.py", "def join_if_free(", "def join_if_free(  ", set()),
     ("detection/account_groups.py", "return self", "return (self) if True else self", {"user_hours", "dossiers"}),
-    ("detection/sql/scores.sql", "SELECT", "SELECT ", {"scores", "detections"}),
+    ("detection/sql/scores.sql", "SELECT", "SELECT ", {"scores", "period_sums"} | FOUND),
     ("detection/sql/persons/keyed.sql", "SELECT", "SELECT ", READ | {"user_hours", "alerts", "dossiers", "exports"}),
     ("detection/sql/reasons/travel.sql", "SELECT", "SELECT ", {"alerts"}),
     ("detection/sql/normalise/box.sql", "SELECT", "SELECT ", OF_BOX),

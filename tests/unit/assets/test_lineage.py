@@ -26,11 +26,15 @@ CREDENTIALS = {
 }
 SETTLED = {
     "thresholds": {"metric", "budget", "opened", "allowed", "balance", "asked", "calibration_days"} | {"confidence"},
-    "detections": {"parameters", "rules", "allowed_by"},
+    "recent_sums": {"scope"},
+    "period_sums": {"scope"},
+    "scores": {"allowed_by"},
+    "detections": {"parameters", "rules"},
     "alerts": {"name", "severity"},
+    "cases": {"state", "verdict", "reviewed_by", "reviewed_at"},
     "file_sizes": {"state", "bytes", "modified_at", "checked_at"},
 }
-"""Columns that settings, or the provider's answers, decide and no column does."""
+"""Columns that settings, reviews or the provider's answers decide, and no column does."""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +103,7 @@ def test_every_asset_is_explained(specs):
 
 APART = {
     # Publication and reviews: what people were shown is no partition.
-    *("identity", "revisions", "shown", "persons/alerts", "persons/relabelled"),
+    *("identity", "largest_members", "revisions", "shown", "persons/alerts", "persons/relabelled"),
     # What has been imported stays as it was told apart then.
     "normalise/identities",
     # Of the command classify, and of figures in the metadata.

@@ -32,6 +32,20 @@ def test_the_alert_is_red_where_it_was_and_the_month_before_is_not() -> None:
     assert {"files", "MB", "in three hours, UTC; the alert in red", "23 Feb"} <= set(drawn.texts)
 
 
+def test_the_days_of_a_long_scale_are_red_and_as_many_before_are_not() -> None:
+    """Prevents a theft over a week from being drawn as three hours of its last day."""
+    days = [
+        (START.replace(hour=0) + timedelta(days=day, hours=hour), 5, None) for day in range(-9, 7) for hour in (3, 9)
+    ]
+    start = START.replace(hour=0)
+    drawn = read_svg(alert_plot(days, start, start + timedelta(days=7), scale_days=7))
+    [red], [usual] = drawn.bars(ALERT), drawn.bars(BLUE)
+    assert max(usual.columns()) < min(red.columns())
+    # Each day is one bar, and those nine days before are out of the picture.
+    assert len(red.columns()) == len(usual.columns())
+    assert "in a day, UTC; the alert in red" in drawn.texts
+
+
 def test_uploads_of_which_no_size_is_known_are_drawn_by_files_alone() -> None:
     """Prevents unknown sizes from being drawn as bytes."""
     known = read_svg(alert_plot([(START, 900, 10**9)], START, START + timedelta(hours=3)))

@@ -44,10 +44,12 @@ def test_raw_events_and_reviews_are_compared() -> None:
 
 def test_what_the_receiver_was_told_is_followed(tmp_path: Path) -> None:
     """Prevents the same from being told twice, or an alert that stands from being withdrawn, without a word."""
-    calm = state_of(tmp_path, {"a-1": message("alert.new", "ten files")})
-    again = state_of(tmp_path, {"a-1": message("alert.new", "ten files"), "a-2": message("alert.changed", "ten files")})
+    calm = state_of(tmp_path, {"a-1": message("case.opened", "ten files")})
+    again = state_of(
+        tmp_path, {"a-1": message("case.opened", "ten files"), "a-2": message("case.updated", "ten files")}
+    )
     withdrawn = state_of(
-        tmp_path, {**{"a-1": message("alert.new", "ten files")}, "a-2": message("alert.withdrawn", "")}
+        tmp_path, {**{"a-1": message("case.opened", "ten files")}, "a-2": message("alert.withdrawn", "")}
     )
     never = state_of(tmp_path, {})
     assert kinds(calm, again) == ["doubled"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,7 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
         "backtest",
         *span,
         "--budget",
-        "2,50",
+        "2,1/week",
         "--labels",
         str(labels),
         "--plot",
@@ -61,7 +63,7 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     )
     assert said.status == 0, said.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
-    assert [row[0] for row in rows] == ["2", "50"]
+    assert [row[0] for row in rows] == ["2", "1/week"]
     for _, _, alerts, by_services, come, go, recall, precision in rows:
         assert (alerts, by_services, come, go, recall, precision) == ("1", "0", "+1", "-0", "0.50", "1.00")
     assert "most alerts: u0@example.com (1)" in said.out
@@ -70,10 +72,36 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     assert picture.read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_a_changed_rule_runs_beside_the_present_one(home: Path, tmp_path: Path) -> None:
+    """Prevents a rule from being changed without anybody knowing whom it finds no more, and whom it finds."""
+    span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    same = say("backtest", *span, "--against", "current", "--format", "json")
+    assert same.status == 0, same.err
+    [found] = json.loads(same.out)["budgets"]
+    assert (found["come"], found["go"]) == ([], [])
+
+    floors = ("--set", "floor_files=1000", "--set", "floor_bytes=1000000000000")
+    higher = say("backtest", *span, "--against", "current", *floors)
+    assert "Would go: u0@example.com" in " ".join(higher.out.split())
+
+    text = files("detection").joinpath("sql", "detections.sql").read_text(encoding="utf-8")
+    (tmp_path / "detections.sql").write_text(text.replace("WHERE files_above OR bytes_above", "WHERE FALSE"))
+    none = say("backtest", *span, "--against", "current", "--rules", str(tmp_path), "--format", "json")
+    [found] = json.loads(none.out)["budgets"]
+    assert [case["user"] for case in found["go"]] == ["u0@example.com"]
+
+    (tmp_path / "detection.sql").write_text("SELECT 1")
+    refused = say("backtest", *span, "--rules", str(tmp_path))
+    assert refused.status == 1
+    assert "there is no detection/sql/detection.sql" in " ".join(refused.err.split())
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--budget", "0"), "a budget is above 0"),
+        (("--set", "floor_flies=3"), "floor_flies"),
+        (("--set", "floor_files"), "NAME=VALUE"),
+        (("--budget", "0"), "above 0"),
         (("--plot", "recall.svg"), "needs labels"),
         (("--plot", "recall.png"), ".svg"),
         (("--to", "2026-01-01"), "is after"),

@@ -28,6 +28,8 @@ def alert(user: str, day: int, severity: str = "Informational") -> dict[str, obj
         "bytes": None,
         "sentence": "In three hours [link=http://evil.example]click[/link] uploaded 3 files.",
         "review": None,
+        "outgrown_review": {"verdict": "benign", "by": "[red]x[/red]", "note": "", "revision": 2},
+        "case": {"case_id": f"c{day}", "state": "reopened", "opened_at": f"2026-01-{day:02}T10:00:00Z"},
         "reasons": [{"name": "first_country", "strength": "weak", "evidence": "[red]x[/red]"}],
         "suppressed_count": 1,
     }

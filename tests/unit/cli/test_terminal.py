@@ -105,6 +105,8 @@ def test_alerts_are_harmless() -> None:
     """Prevents a sentence of an alert, which names a user, from running in the terminal."""
     alert = {"severity": "Low", "sentence": EVIL, "reasons": [{"name": "x", "evidence": EVIL}], "suppressed_count": 0}
     alert |= {"first_window_start": "2026-02-01T10:00:00Z", "review": {"verdict": "benign", "by": EVIL, "note": EVIL}}
+    alert |= {"outgrown_review": {"verdict": "benign", "by": EVIL, "note": EVIL, "revision": 1}}
+    alert |= {"case": {"case_id": "c", "state": "open", "opened_at": "2026-02-01T10:00:00Z"}}
     assert not HARMFUL.search(shown(alert_table([alert], {EVIL: 2})))
 
 

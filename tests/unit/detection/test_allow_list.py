@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from detection.allow_list import AllowListError, Entry, allow, digest, read
+from detection.allow_list import AllowListError, Entry, digest, read
 from detection.backtest import play
-from detection.parameters import Parameters
+from detection.chain import cover, mark
+from detection.parameters import Parameters, bind
 from detection.persons import create_empty_person_tables
 from detection.sql import into
 from detection.tables import empty
@@ -63,12 +64,11 @@ def allowed(
             "('box:8', 'box', 'box:8', 'ann@example.com', FALSE)"
         )
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
-        con.execute(f"CREATE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute(f"CREATE TABLE scores AS {empty('scores')}")
+        con.execute("CREATE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM scores")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) '
-            "VALUES ('people', ?, 'ann@example.com', ?, ?)",
-            [scope, at, at + 3 * HOUR],
+            "INSERT INTO scored (population, scope, \"user\", window_start) VALUES ('people', ?, 'ann@example.com', ?)",
+            [scope, at],
         )
         for provider, app, other, files in hours:
             con.execute(
@@ -76,8 +76,8 @@ def allowed(
                 "VALUES (?, 'ann@example.com', 'person', 'people', ?, 900, 1000, MAP {?: 900 - ?, ?: ?}, MAP {?: 900})",
                 [provider, at + HOUR, app, files, other, files, app_id],
             )
-        allow(con, entries, expired=expired)
-        into(con, "judged", "allowed", Parameters().model_dump())
+        cover(con, entries, expired=expired)
+        mark(con, "judged", Parameters())
         [(found,)] = con.execute("SELECT allowed_by FROM judged").fetchall()
     return found
 
@@ -203,20 +203,20 @@ def test_a_few_files_elsewhere_leave_a_window_of_all_providers_allowed(files: in
     """Prevents the scope of all providers from raising what the entry for one of them keeps back."""
     with connect() as con:
         con.execute(f"CREATE TABLE user_hours AS {empty('user_hours')}")
-        con.execute(f"CREATE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute(f"CREATE TABLE scores AS {empty('scores')}")
+        con.execute("CREATE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM scores")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) '
-            "VALUES ('people', 'all', 'ann@example.com', ?, ?)",
-            [NOON, NOON + 3 * HOUR],
+            'INSERT INTO scored (population, scope, "user", window_start) '
+            "VALUES ('people', 'all', 'ann@example.com', ?)",
+            [NOON],
         )
         con.executemany(
-            'INSERT INTO user_hours (provider, "user", population, hour, files) '
-            "VALUES (?, 'ann@example.com', 'people', ?, ?)",
+            'INSERT INTO user_hours (provider, "user", actor_class, population, hour, files) '
+            "VALUES (?, 'ann@example.com', 'person', 'people', ?, ?)",
             [["box", NOON, 900], ["dropbox", NOON, files]],
         )
-        allow(con, [entry(provider="box")])
-        into(con, "judged", "allowed", Parameters().model_dump())
+        cover(con, [entry(provider="box")])
+        mark(con, "judged", Parameters())
         [(found,)] = con.execute("SELECT allowed_by IS NOT NULL FROM judged").fetchall()
     assert found == marked
 
@@ -262,7 +262,7 @@ def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
                 f'SELECT "user", opening FROM openings WHERE "user" IN {named} ORDER BY 1'
             ).fetchall(),
             "opened": con.execute(
-                "SELECT DISTINCT opened FROM played_thresholds WHERE day = ? AND population = 'people'",
+                "SELECT sum(opened) FROM played_thresholds WHERE day = ? AND metric = 'files'",
                 [DAY + timedelta(days=1)],
             ).fetchall(),
             "usual": con.execute(
@@ -283,24 +283,35 @@ def test_what_is_allowed_stays_a_detection_but_opens_nothing_and_costs_nothing()
 
 
 def test_what_is_allowed_is_left_out_of_the_calibration():
-    """Prevents a migration that somebody answers for from raising the bar for everybody else."""
+    """Prevents a rollout that somebody answers for from raising the bar for others, alerted or not."""
     with connect() as con:
-        for table in ("scores", "detections"):
+        for table in ("scores", "detections", "thresholds"):
             con.execute(f"CREATE TABLE past_{table} AS {empty(table)}")
+        con.execute(f"CREATE TABLE past_causes AS {empty('causes', dated=True)}")
         con.executemany(
-            "INSERT INTO past_scores (population, \"user\", window_start, files_score) VALUES ('people', ?, ?, 9)",
-            [["ann@example.com", NOON], ["ann@example.com", NOON + 24 * HOUR], ["ben@example.com", NOON]],
+            'INSERT INTO past_scores (population, "user", window_start, files_score, allowed_by) '
+            "VALUES ('people', ?, ?, 9, ?)",
+            [
+                ["ann@example.com", NOON, "an entry"],
+                ["ann@example.com", NOON + 24 * HOUR, None],
+                ["ben@example.com", NOON, None],
+                ["eve@example.com", NOON, "an entry"],
+            ],
         )
         con.executemany(
-            'INSERT INTO past_detections (population, "user", window_start, files_threshold, allowed_by) '
-            "VALUES ('people', ?, ?, 6, ?)",
-            [["ann@example.com", NOON, "an entry"], ["ben@example.com", NOON, None]],
+            "INSERT INTO past_detections (population, \"user\", window_start) VALUES ('people', ?, ?)",
+            [["ann@example.com", NOON], ["ben@example.com", NOON]],
+        )
+        con.executemany(
+            "INSERT INTO past_thresholds (population, metric, threshold) VALUES ('people', 'files', ?)",
+            [[5], [6], [12]],
         )
         con.execute(
             'CREATE TABLE verdicts ("user" VARCHAR, first_window_start TIMESTAMP, last_window_end TIMESTAMP, '
             "verdict VARCHAR)"
         )
-        into(con, "past_maxima", "past_maxima")
-        into(con, "calibration", "calibration")
-        found = con.execute('SELECT "user", day, files_score FROM calibration ORDER BY 1, 2').fetchall()
-    assert found == [("ann@example.com", datetime(2026, 3, 2), 9.0), ("ben@example.com", datetime(2026, 3, 1), 7.0)]
+        bound = bind(Parameters(), NOON.replace(hour=0) + 72 * HOUR)
+        for query in ("scales", "past_maxima", "calibration"):
+            into(con, query, query, bound)
+        found = con.execute("SELECT \"user\", day, score FROM calibration WHERE metric = 'files' ORDER BY 1").fetchall()
+    assert found == [("ann@example.com", date(2026, 3, 2), 9.0), ("ben@example.com", date(2026, 3, 1), 7.0)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.chain import add_up
+from detection.allow_list import Entry
+from detection.chain import add_up, cover, mark
 from detection.parameters import Parameters, bind
 from detection.saves import count_saves
 from detection.sql import into
@@ -22,6 +23,7 @@ MIDNIGHT = datetime(2026, 3, 4)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 USER = "ann@example.com"
 MB, GB = 10**6, 10**9
+LISTED = {"owner": "o@example.com", "reason": "sync", "expires": date(2100, 1, 1)}
 Save = tuple[str | None, timedelta, int | None]
 
 
@@ -62,7 +64,11 @@ def windows(con: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int, int | N
         "VALUES ('people', 'box', 90, -1, 1, 1, -1, 1, 1)"
     )
     con.execute("CREATE OR REPLACE TABLE active_scopes AS SELECT 'box' AS scope")
-    into(con, "scores", "scores", {**bind(Parameters(), MIDNIGHT), "floor_files": 0, "floor_bytes": 0})
+    cover(con, [])
+    con.execute(f"CREATE OR REPLACE TABLE recent_sums AS {empty('recent_sums')}")
+    bound = {**bind(Parameters(), MIDNIGHT), "floor_files": 0, "floor_bytes": 0}
+    for query in ("scales", "period_totals", "scores"):
+        into(con, query, query, bound)
     rows = con.execute("SELECT window_start, files, sized_files, bytes FROM scores").fetchall()
     return {int((start - MIDNIGHT) / HOUR): tuple(figures) for start, *figures in rows}
 
@@ -155,18 +161,13 @@ def test_apps_of_an_hour_are_those_of_every_save(con: duckdb.DuckDBPyConnection,
     for apps, allowed in ((["Sync", "Sync"], True), (["Sync", "Web"], False), (["Sync", None], False)):
         make(con, [{**save("a", HOUR + n * MINUTE), by: app} for n, app in enumerate(apps)])
         con.execute(f"CREATE OR REPLACE TABLE detections AS {empty('detections')}")
-        con.execute("CREATE OR REPLACE TABLE found AS SELECT * EXCLUDE (allowed_by) FROM detections")
+        con.execute("CREATE OR REPLACE TABLE scored AS SELECT * EXCLUDE (allowed_by) FROM detections")
         con.execute(
-            'INSERT INTO found (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
+            'INSERT INTO scored (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
             ["people", "box", USER, MIDNIGHT + HOUR, MIDNIGHT + 4 * HOUR],
         )
-        con.execute(
-            "CREATE OR REPLACE TABLE allow_list AS SELECT ? AS user, NULL AS domain, NULL AS provider, "
-            "nullif(?, '') AS app, nullif(?, '') AS app_id, 'entry' AS allowed_by, "
-            "DATE '2000-01-01' AS first_day, DATE '2100-01-01' AS last_day",
-            [USER, "Sync" if by == "app" else "", "Sync" if by == "app_id" else ""],
-        )
-        into(con, "judged", "allowed", Parameters().model_dump())
+        cover(con, [Entry.model_validate({"user": USER, by: "Sync", **LISTED})])
+        mark(con, "judged", Parameters())
         [(found,)] = con.execute("SELECT allowed_by IS NOT NULL FROM judged").fetchall()
         assert found == allowed, apps
 
@@ -177,8 +178,9 @@ def totals(con: duckdb.DuckDBPyConnection, starts: Sequence[int]) -> tuple[Any, 
     for hour in starts:
         start = MIDNIGHT + hour * HOUR
         con.execute(
-            'INSERT INTO all_detections (population, scope, "user", window_start, window_end) VALUES (?, ?, ?, ?, ?)',
-            ["people", "box", USER, start, start + 3 * HOUR],
+            'INSERT INTO all_detections (population, scope, "user", window_start, period_start, window_end) '
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            ["people", "box", USER, start, start, start + 3 * HOUR],
         )
     con.execute("CREATE OR REPLACE TABLE detected_hours AS FROM user_hours")
     con.execute(

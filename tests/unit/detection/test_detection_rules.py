@@ -16,15 +16,15 @@ def test_a_source_in_activation_raises_nothing_through_the_scope_of_all():
         ("dropbox", "new@example.com", hour, 1, 10),
         ("google_workspace", "new@example.com", hour, 5_000, 10),
     ]
-    assert scored(["box", "dropbox", "all"], rows) == [("google_workspace", "new@example.com", 5_000)]
-    assert ("all", "new@example.com", 5_002) in scored(["box", "dropbox", "google_workspace", "all"], rows)
+    assert scored(["box", "dropbox"], rows) == [("google_workspace", "new@example.com", 5_000)]
+    assert ("all", "new@example.com", 5_002) in scored(["box", "dropbox", "google_workspace"], rows)
 
 
 def test_halves_at_two_providers_add_up_and_an_idle_user_changes_nothing():
     """Prevents a burst that is split over providers from staying below every floor."""
     hour = DAY + timedelta(hours=9)
     rows = [("box", "two@example.com", hour, 40, 10), ("dropbox", "two@example.com", hour, 40, 10)]
-    assert scored(["box", "dropbox", "all"], rows) == [("all", "two@example.com", 80)]
+    assert scored(["box", "dropbox"], rows) == [("all", "two@example.com", 80)]
 
 
 def test_the_sentence_says_what_is_not_known():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ import msgspec
 import pytest
 import zstandard
 
-from detection.chain import add_up
+from detection.chain import add_up, learn, score
 from detection.normalise import identities_of_files, normalise, outcomes
 from detection.normalise.sampling import create_sample
+from detection.parameters import Parameters
 from detection.saves import count_saves
-from detection.sql import into
+from detection.tables import empty
 from history.importing import import_history
 from history.staging import Span
 from lake.store import Lake
@@ -185,14 +186,18 @@ def test_sums_of_hostile_sizes_stop_at_a_bound(tmp_path):
         con.execute("INSERT INTO user_hours FROM user_hours")
         add_up(con, "user_hours")
         assert set(con.execute("SELECT bytes_sum, bytes_max FROM day_sums").fetchall()) == {(LARGEST, LARGEST)}
-        con.execute("CREATE OR REPLACE TEMP TABLE partial_sums AS SELECT * FROM day_sums WHERE FALSE")
-        con.execute('CREATE OR REPLACE TEMP TABLE partial_days AS SELECT "user", day FROM day_sums WHERE FALSE')
+        con.execute(f"CREATE TABLE past_detections AS {empty('detections')}")
         con.execute("INSERT INTO day_sums SELECT * REPLACE (day - 1 AS day) FROM day_sums")
-        into(con, "user_sums", "user_sums", {"training_start": date(2025, 12, 1), "day_start": date(2026, 1, 6)})
-        assert set(con.execute("SELECT bytes_sum FROM user_sums").fetchall()) == {(LARGEST,)}
-        parameters = {"day_start": date(2026, 1, 6), "prior_windows": 20, "least_spread": 0.1}
-        into(con, "baselines", "baselines", parameters)
+        con.execute("CREATE TABLE sources AS SELECT 'office365' AS provider, TIMESTAMP '2025-01-01' AS first_day")
+        con.execute(f"CREATE TABLE past_period_sums AS {empty('period_sums', dated=True)}")
+        parameters, last = Parameters(), con.execute("SELECT max(day) FROM day_sums").fetchall()[0][0]
+        learn(con, last + timedelta(days=1), parameters)
         assert con.execute("SELECT max(bytes_sum) FROM baselines").fetchall() == [(LARGEST,)]
+        assert set(con.execute("SELECT bytes, usual_bytes FROM recent_sums").fetchall()) == {(LARGEST, LARGEST)}
+        con.execute("INSERT INTO user_hours SELECT * REPLACE (hour + INTERVAL 1 DAY AS hour) FROM user_hours")
+        score(con, last + timedelta(days=1), parameters)
+        assert set(con.execute("SELECT bytes FROM period_totals").fetchall()) == {(LARGEST,)}
+        assert set(con.execute("SELECT bytes FROM period_sums").fetchall()) == {(LARGEST,)}
 
 
 @pytest.mark.parametrize("shape", ["list", "object", "keys", "same key", "elements"])

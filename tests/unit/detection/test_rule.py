@@ -134,7 +134,7 @@ def _uids() -> set[str]:
 
 
 def _names() -> set[str]:
-    return {RULE.name, RULE.variations.suspicious_user.name, RULE.variations.flood.name}
+    return {RULE.name, RULE.variations.suspicious_user.name, RULE.variations.common_cause.name}
 
 
 FACTS: dict[str, tuple[str, Callable[[], set[str]]]] = {
@@ -151,7 +151,7 @@ FACTS: dict[str, tuple[str, Callable[[], set[str]]]] = {
         lambda: {RULE.periods.deduplication},
     ),
     "techniques": (r"\b(TA\d{4}|T\d{4}\.\d{3})\b", _uids),
-    "names": (r"(Massive upload to SaaS service(?: by suspicious user|: flood)?)", _names),
+    "names": (r"(Massive upload to SaaS service(?: by suspicious user|: common cause)?)", _names),
     "severities": (r"[Ss]everity:? `?(Informational|Low|Medium|High|Critical)\b", lambda: {*RULE.severities}),
 }
 

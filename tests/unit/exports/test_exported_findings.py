@@ -42,9 +42,18 @@ def revision(alert_id: str, number: int, state: str, **more: Any) -> dict[str, A
     }
 
 
+BESIDE = (
+    "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR case_id:VARCHAR outgrown_verdict:VARCHAR "
+    "outgrown_revision:BIGINT"
+)
+"""Columns of ``shown`` beside those of alerts."""
+
+
 def findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The findings of the day, each valid by the schema."""
     con.execute("CREATE TABLE plain_alerts AS FROM shown")
+    con.execute('CREATE TABLE IF NOT EXISTS largest_members (alert_id VARCHAR, largest_by VARCHAR, "user" VARCHAR)')
+    con.execute("CREATE TABLE case_alerts AS SELECT 'a' AS alert_id, 'of ann' AS case_id")
     con.execute('CREATE VIEW person_uploads AS SELECT *, "user" AS person FROM uploads')
     largest_uploads(con, OPENS.date())
     map_uploads(con, "ocsf_uploads")
@@ -89,7 +98,7 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
         con.execute("ALTER TABLE published RENAME TO ledger")
         review = {"review": 1, "alert_id": "a", "verdict": "confirmed", "note": "theft", "reviewed_by": "eve"}
         fill(con, "reviews", [{**review, "reviewed_at": OPENS + 60 * HOUR}])
-        fill(con, "shown", [], "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR")
+        fill(con, "shown", [], BESIDE)
         found = findings(con)
     told = [(f["finding_info"]["uid"], f["activity_id"], f["status_id"], f.get("status_detail")) for f in found]
     assert told == [
@@ -104,6 +113,8 @@ def test_a_finding_is_created_updated_reviewed_and_closed():
     assert found[1]["count"] == 3
     assert found[2]["comment"] == "theft"
     assert len({f["metadata"]["uid"] for f in found}) == 5
+    # The folded one is in no case of its own.
+    assert [f["metadata"].get("correlation_uid") for f in found] == ["of ann"] * 4 + [None]
     times = [f["finding_info"]["modified_time"] for f in found[:4]]
     assert times == sorted(times)
     assert {f["finding_info"]["created_time"] for f in found[:4]} == {times[0]}
@@ -135,7 +146,7 @@ def test_an_alert_without_history_sizes_or_reasons_is_valid():
                     "baseline_bytes_windows": 0,
                 }
             ],
-            "revision:BIGINT verdict:VARCHAR reviewed_by:VARCHAR review_note:VARCHAR",
+            BESIDE,
         )
         [found] = findings(con)
     [analysis] = found["anomaly_analyses"]
@@ -143,3 +154,64 @@ def test_an_alert_without_history_sizes_or_reasons_is_valid():
     assert analysis["baselines"] == []
     assert "bytes" not in found["unmapped"]
     assert "evidences" not in found
+
+
+def test_a_finding_on_a_long_scale_names_its_days():
+    """Prevents thirty days' files under the name of three hours, and the last day alone as their time."""
+    with connect() as con:
+        fill(con, "uploads", [])
+        fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=700)])
+        fill(con, "published", [])
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        fill(con, "reviews", [])
+        day = OPENS.replace(hour=0)
+        peak = {"peak_window_start": day, "peak_window_end": day + 24 * HOUR, "peak_period_start": day - 29 * 24 * HOUR}
+        amounts = {"peak_files": 700, "peak_largest_files": 40, "baseline_files_windows": 3, "baseline_files_sum": 30}
+        shown = {"alert_id": "a", "revision": 1, "user": "ann@example.com", "providers": ["box"], "scope": "month"}
+        shown |= {"first_window_start": day, "last_window_end": day + 24 * HOUR, "period_start": day - 29 * 24 * HOUR}
+        fill(con, "shown", [{**shown, **peak, **amounts}], BESIDE)
+        [found] = findings(con)
+        [row] = con.execute("SELECT scope, period_start FROM alert_rows").fetchall()
+    [analysis] = found["anomaly_analyses"]
+    values = {
+        anomaly["observation_parameter"]: anomaly["observations"][0]["value"] for anomaly in analysis["anomalies"]
+    }
+    assert values == {"files_uploaded_30d": "700", "files_uploaded_30d_without_largest_day": "660"}
+    timespan = analysis["anomalies"][0]["observations"][0]["timespan"]
+    assert timespan["duration_hours"] == 30 * 24
+    assert timespan["end_time"] - timespan["start_time"] == 30 * 24 * 3600 * 1000
+    # What it is compared with are sums without their largest day, too.
+    assert [each["observation_parameter"] for each in analysis["baselines"]] == [
+        "files_uploaded_30d_without_largest_day_mean"
+    ]
+    assert row == ("month", day - 29 * 24 * HOUR)
+
+
+def test_a_groups_finding_names_its_cause_and_its_largest_users():
+    """Prevents a receiver from learning of a rollout without those of it that should be looked at."""
+    with connect() as con:
+        fill(con, "uploads", [])
+        fill(con, "revisions", [revision("a", 1, "open", name="n", severity="Low", sentence="s", files=60)])
+        fill(con, "published", [])
+        con.execute("ALTER TABLE published RENAME TO ledger")
+        fill(con, "reviews", [])
+        shown = {
+            "alert_id": "a",
+            "revision": 1,
+            "user": "(many users of box/Rclone)",
+            "users": 9,
+            "cause": "box/Rclone",
+        }
+        shown |= {"providers": ["box"], "first_window_start": OPENS, "last_window_end": OPENS + 3 * HOUR}
+        fill(con, "shown", [shown], BESIDE)
+        con.execute(
+            "CREATE TABLE largest_members AS SELECT 'a' AS alert_id, "
+            "unnest(['score', 'files', 'bytes']) AS largest_by, unnest(['ann', 'ben', 'ann']) AS \"user\""
+        )
+        [found] = findings(con)
+        [row] = con.execute(
+            "SELECT cause, largest_by_score, largest_by_files, largest_by_bytes FROM alert_rows"
+        ).fetchall()
+    said = found["unmapped"]
+    assert (said["cause"], said["largest_by_score"], said["largest_by_files"]) == ("box/Rclone", "ann", "ben")
+    assert row == ("box/Rclone", "ann", "ben", "ann")

@@ -122,7 +122,7 @@ def test_what_baselines_need_cannot_be_removed(text):
 
 def test_the_least_number_of_days_is_what_runs_read():
     """Prevents a later change of reach or training that makes the least number of days too small."""
-    assert LEAST_DAYS == 30 + 14 + 14 + 2
+    assert LEAST_DAYS == 60 + 14 + 2
     assert kept_days(f"uploads={LEAST_DAYS}, exports=1") == {"uploads": LEAST_DAYS, "exports": 1}
     assert kept_days("") == {}
 
@@ -139,17 +139,17 @@ def test_the_command_and_the_job_do_the_same(lake, tmp_path):
     home = tmp_path
     variables = {
         "UPLOADWATCH_HOME": str(home),
-        "UPLOADWATCH_RETENTION": "uploads=60",
+        "UPLOADWATCH_RETENTION": "uploads=80",
         "UPLOADWATCH_NOW": "2026-06-30T12:00Z",
     }
     shown = CliRunner().invoke(app, ["retention", "--dry-run", "--home", str(home)], env=variables)
     assert "box/uploads" in shown.stdout
-    assert "2026-05-01" in shown.stdout
+    assert "2026-04-11" in shown.stdout
     assert len(lake.days("box/uploads")) == 100
     job = build_defs(variables).resolve_job_def("retention")
     with dg.DagsterInstance.ephemeral() as instance:
         assert job.execute_in_process(instance=instance).success
-    assert len(lake.days("box/uploads")) == 60
+    assert len(lake.days("box/uploads")) == 80
     assert (
         "Nothing is past its retention"
         in CliRunner().invoke(app, ["retention", "--home", str(home)], env=variables).stdout

@@ -57,7 +57,7 @@ def test_what_is_wrong_is_named_without_its_value(variables, named, caplog, capf
     [channel] = map(open_channel, read_channels({f"{N}{name}": value for name, value in variables.items()}))
     assert f"{N}{named}" in channel.fault
     with pytest.raises(DeliveryError, match=f"{N}{named}") as error:
-        channel.send(Letter(1, "a", 1, "alert.new", {}, 0), datetime(2026, 1, 5, tzinfo=UTC))
+        channel.send(Letter(1, "a", 1, "case.opened", {}, 0), datetime(2026, 1, 5, tzinfo=UTC))
     assert "hidden" not in f"{channel.fault}{error.value}{caplog.text}{capfd.readouterr()}"
 
 

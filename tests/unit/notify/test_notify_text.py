@@ -61,7 +61,7 @@ def _about(text: str) -> dict[str, object]:
     return {"name": text, "severity": "Low", "sentence": text, "reasons": reasons, **figures, **closed}
 
 
-@pytest.mark.parametrize("event", ["alert.new", "alert.changed", "alert.withdrawn"])
+@pytest.mark.parametrize("event", ["case.opened", "case.updated", "alert.withdrawn"])
 def test_a_whole_message_is_short_and_harmless(event):
     """Prevents a long evidence from making a message that a channel refuses, for ever."""
     about = _about("<!channel> " * 5000)

@@ -60,7 +60,7 @@ class Scripted:
             raise Died
 
 
-def alert(subject: str, revision: int = 1, *, user: str = "ann", severity: str = "Low", event: str = "alert.changed"):
+def alert(subject: str, revision: int = 1, *, user: str = "ann", severity: str = "Low", event: str = "case.updated"):
     return Message(event, subject, revision, user, {"alert_id": subject}, severity)
 
 
@@ -149,17 +149,17 @@ def test_routing_by_severity(outbox):
     outbox.add(told, [every, grave], NOW)
     deliver(outbox, [every, grave], lambda: NOW)
     assert dict(zip(grave.taken, grave.events, strict=True)) == {
-        "a-2": "alert.new",
-        "a-3": "alert.changed",
+        "a-2": "case.opened",
+        "a-3": "case.updated",
         "a-4": "alert.withdrawn",
         "run-1-1": "run.failed",
     }
     assert dict(zip(every.taken, every.events, strict=True)) == {
-        "a-1": "alert.new",
-        "a-2": "alert.changed",
-        "a-3": "alert.changed",
+        "a-1": "case.opened",
+        "a-2": "case.updated",
+        "a-3": "case.updated",
         "a-4": "alert.withdrawn",
-        "b-1": "alert.new",
+        "b-1": "case.opened",
         "b-2": "alert.withdrawn",
         "run-1-1": "run.failed",
     }

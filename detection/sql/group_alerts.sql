@@ -1,8 +1,8 @@
--- The summary alert of each flood: sums over the alerts that are folded into it.
--- Reads: flooded, single_alerts. Columns of a single user's rarest window stay NULL.
+-- The alert of each group with a common cause: sums over the alerts that are folded into it.
+-- Reads: grouped, single_alerts. Columns of a single user's rarest window stay NULL.
 WITH folded AS (
-  SELECT f.folded_into, f.day, f.allowed, s.*
-  FROM flooded f
+  SELECT f.folded_into, f.day, f.usual_users, s.*
+  FROM grouped f
   JOIN single_alerts s ON s.alert_id = f.alert_id
 ),
 places AS (
@@ -14,11 +14,13 @@ sums AS (
   SELECT
     folded_into,
     day,
-    allowed,
+    cause,
+    usual_users,
     count(*) AS users,
     CASE WHEN count(DISTINCT actor_class) = 1 THEN min(actor_class) END AS actor_class,
     CASE WHEN count(DISTINCT population) = 1 THEN min(population) END AS population,
     min(first_window_start) AS first_window_start,
+    min(period_start) AS period_start,
     max(last_window_end) AS last_window_end,
     CAST(sum(files) AS BIGINT) AS files,
     CAST(sum(sized_files) AS BIGINT) AS sized_files,
@@ -29,14 +31,15 @@ sums AS (
     CAST(sum(suppressed_count + 1) - 1 AS BIGINT) AS suppressed_count,
     max(coalesce(last_suppressed_at, first_window_start)) AS last_suppressed_at
   FROM folded
-  GROUP BY folded_into, day, allowed
+  GROUP BY folded_into, day, cause, usual_users
 )
 SELECT
   s.folded_into AS alert_id,
-  concat('(many users on ', CAST(s.day AS VARCHAR), ')') AS "user",
+  concat('(many users of ', s.cause, ')') AS "user",
   s.actor_class,
   p.providers,
   s.first_window_start,
+  s.period_start,
   s.last_window_end,
   s.files,
   s.sized_files,
@@ -49,7 +52,8 @@ SELECT
   s.last_suppressed_at,
   s.users,
   s.day,
-  s.allowed
+  s.cause,
+  s.usual_users
 FROM sums s
 JOIN places p ON p.folded_into = s.folded_into
 ORDER BY s.first_window_start
