@@ -1,6 +1,5 @@
 """``cases``: alerts of a person joined until somebody reviews them; what people read, and what the budget counts."""
 
-import hashlib
 from datetime import date
 from functools import cache
 
@@ -13,6 +12,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
 from assets.core.resources import Clock, Detector
+from common.digests import text_digest
 from detection.cases import pick_cases
 from detection.rule import RULE
 from lake.ledger import publish
@@ -57,7 +57,7 @@ def cases(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
                 if note and day not in wanted and not lake.parts("alerts", [day]):
                     # Retention removed its alerts, which does not make the case one that never was.
                     return note.made_from
-                return hashlib.sha256(f"{made_by}|{contents().get(day, '')}".encode()).hexdigest()
+                return text_digest(made_by, contents().get(day, ""))
 
             def compute(own: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
                 own.register("told", pick_cases(con, day))

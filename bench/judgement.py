@@ -4,9 +4,10 @@ A lake is generated: 30 days of user-hours, the day and the one after it, four p
 drawn by a hash so that every run has the same rows. The results of the days before are computed by the rules themselves
 where that is cheap: the sums of all days but the last; their scores by this day's baselines, which also stand for the
 baselines of the days before; one threshold for all of them, calibrated on these scores; and the windows over it as
-their detections. Then a separate process evaluates the day as the assets do, from the lake into the lake, and folds its
-alerts. Uploads and activity are empty, so that folding is measured without the signs of a suspicious user; the maps of
-user-hours, which nothing here reads, are empty, too.
+their detections and their causes. The sums over seven and thirty days of one day stand for those of sixty, and scores
+of the first of the thirty days for those of the fifteen before. Then a separate process evaluates the day as the assets
+do, from the lake into the lake, and folds its alerts. Uploads and activity are empty, so that folding is measured
+without the signs of a suspicious user; the maps of user-hours, which name the apps, are empty, too.
 
 Run: ``python -m bench.judgement [--users N] [--days N] [--rows-per-day N] [--memory GB] [--json]``
 """
@@ -21,7 +22,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import date, datetime, timedelta
 from datetime import time as clock
@@ -32,19 +33,21 @@ from typing import Any
 import duckdb
 
 from assets.judgement import view_sums
-from detection.alerts import fold
+from detection.alerts import fold, hours_before
 from detection.chain import calibrate, detect, learn, score
 from detection.parameters import Parameters
 from detection.sql import ENGINE
 from detection.tables import empty
 from lake.coverage import create_sources
-from lake.days import case_days, charged_days
+from lake.days import case_days, cause_days, charged_days, days_between, period_days, score_days
 from lake.store import Lake
 
 DAY = date(2026, 3, 4)
 PROVIDERS = ("box", "dropbox", "google_workspace", "office365")
 _ONE = timedelta(days=1)
 _PARAMETERS = Parameters()
+_BESIDE = {"baselines": ["recent_sums"], "scores": ["period_sums"], "detections": ["causes"]}
+"""Tables that a step makes beside the one that is named after it."""
 _SPAWN = multiprocessing.get_context("spawn")
 
 # A person works at ten hours from a start of their own, on three days of five, and uploads in a share of these hours
@@ -133,20 +136,29 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         con.execute(f"CREATE TEMP TABLE {'' if table == 'reviews' else 'no_'}{table} AS {empty(table)}")
     for table in ("past_detections", "case_detections"):
         con.execute(f"CREATE TEMP VIEW {table} AS FROM no_detections")
+    con.execute(f"CREATE TEMP VIEW past_causes AS {empty('causes', dated=True)}")
+    con.execute(f"CREATE TEMP TABLE past_period_sums AS {empty('period_sums', dated=True)}")
+    view_sums(con, lake, _training())
+    last = DAY - _ONE
+    learn(con, DAY, _PARAMETERS)
+    # Until there are sums to compare with, baselines have no long scale.
+    lake.view(con, "user_hours", ["user_hours"], [last, DAY])
+    score(con, last, _PARAMETERS)
+    lake.write(con, "period_sums", "period_sums", last, "generated")
+    _repeat(lake, "period_sums", last, period_days(DAY))
+    con.execute("DROP TABLE past_period_sums")
+    lake.view(con, "past_period_sums", ["period_sums"], period_days(DAY), dated=True)
     view_sums(con, lake, _training())
     learn(con, DAY, _PARAMETERS)
-    lake.write(con, "baselines", "baselines", _training()[0], "generated")
-    first = lake.part("baselines", _training()[0])
+    for table in ("baselines", "recent_sums"):
+        lake.write(con, table, table, last, "generated")
+    _repeat(lake, "baselines", last, _training())
     for day in _training():
         lake.view(con, "user_hours", ["user_hours"], [day, day + _ONE])
         score(con, day, _PARAMETERS)
         lake.write(con, "scores", "scores", day, "generated")
-        if day != _training()[0]:
-            for path in (first, first.with_suffix(".json")):
-                target = lake.directory("baselines", day) / path.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.link(path, target)
-    lake.view(con, "past_scores", ["scores"], _training())
+    _repeat(lake, "scores", _training()[0], score_days(DAY))
+    lake.view(con, "past_scores", ["scores"], score_days(DAY))
     lake.view(con, "past_baselines", ["baselines"], _training())
     lake.view(con, "last_baselines", ["baselines"], [DAY - _ONE])
     con.execute("CREATE TEMP VIEW past_thresholds AS FROM no_thresholds")
@@ -158,8 +170,19 @@ def _past(con: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     for day in _training():
         lake.view(con, "scores", ["scores"], [day])
         detect(con, day, _PARAMETERS)
-        lake.write(con, "detections", "detections", day, "generated")
-        lake.write(con, "thresholds", "thresholds", day, "generated")
+        for table in ("detections", "thresholds", "causes"):
+            lake.write(con, table, table, day, "generated")
+
+
+def _repeat(lake: Lake, table: str, of: date, days: Sequence[date]) -> None:
+    """Let a day of a table stand for all those that it is missing on."""
+    part = lake.part(table, of)
+    for day in days:
+        for path in (part, part.with_suffix(".json")):
+            target = lake.directory(table, day) / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if not target.exists() and not lake.parts(table, [day]):
+                os.link(path, target)
 
 
 @contextmanager
@@ -186,16 +209,20 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
     def baselines(con: duckdb.DuckDBPyConnection) -> None:
         view_sums(con, lake, _training())
         lake.view(con, "past_detections", ["detections"], _training())
+        lake.view(con, "past_period_sums", ["period_sums"], period_days(DAY), dated=True)
         learn(con, DAY, _PARAMETERS)
 
     def scores(con: duckdb.DuckDBPyConnection) -> None:
         lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
-        lake.view(con, "baselines", ["baselines"], [DAY])
+        for table in ("baselines", "recent_sums"):
+            lake.view(con, table, [table], [DAY])
         score(con, DAY, _PARAMETERS)
 
     def thresholds(con: duckdb.DuckDBPyConnection) -> None:
-        for table in ("scores", "baselines", "thresholds", "detections"):
+        for table in ("baselines", "thresholds", "detections"):
             lake.view(con, f"past_{table}", [table], _training())
+        lake.view(con, "past_scores", ["scores"], score_days(DAY))
+        lake.view(con, "past_causes", ["causes"], cause_days(DAY), dated=True)
         lake.view(con, "case_detections", ["detections"], case_days(DAY, _PARAMETERS))
         lake.view(con, "last_baselines", ["baselines"], [DAY - _ONE])
         lake.view(con, "charged_thresholds", ["thresholds"], charged_days(DAY), dated=True)
@@ -204,17 +231,19 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
     def detections(con: duckdb.DuckDBPyConnection) -> None:
         for table in ("scores", "thresholds", "baselines"):
             lake.view(con, table, [table], [DAY])
-        lake.view(con, "past_scores", ["scores"], _training())
+        lake.view(con, "past_scores", ["scores"], score_days(DAY))
+        lake.view(con, "past_causes", ["causes"], cause_days(DAY), dated=True)
         detect(con, DAY, _PARAMETERS)
 
     def alerts(con: duckdb.DuckDBPyConnection) -> None:
         lake.view(con, "detections", ["detections"], [*_training(), DAY])
-        lake.view(con, "user_hours", ["user_hours"], [DAY, DAY + _ONE])
-        lake.view(con, "dated_thresholds", ["thresholds"], [DAY, DAY + _ONE], dated=True)
+        since = datetime.combine(DAY, clock())
+        lake.view(con, "user_hours", ["user_hours"], days_between(DAY - hours_before(con, since), DAY + _ONE))
+        lake.view(con, "dated_causes", ["causes"], [DAY, DAY + _ONE], dated=True)
         for table in ("uploads", "activity"):
             con.execute(f"CREATE TEMP VIEW {table} AS {empty(table)}")
         con.execute("CREATE TEMP TABLE source_days (provider VARCHAR, day DATE)")
-        fold(con, _PARAMETERS, since=datetime.combine(DAY, clock()))
+        fold(con, _PARAMETERS, since=since)
 
     ways: dict[str, Callable[[duckdb.DuckDBPyConnection], None]] = {
         "baselines": baselines,
@@ -231,6 +260,8 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
             create_sources(con, sources)
             compute(con)
             rows[name] = lake.write(con, name, name, DAY, "judged")[0].rows
+            for beside in _BESIDE.get(name, ()):
+                lake.write(con, beside, beside, DAY, "judged")
     answer.send({"steps": steps, "rows": rows})
 
 
