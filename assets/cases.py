@@ -5,13 +5,13 @@ from functools import cache
 
 import dagster as dg
 import duckdb
-from dagster_duckdb import DuckDBResource
 
 from assets.core.code_version import rules
 from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh
-from assets.core.resources import Clock, Detector
+from assets.core.resources import Detector, Engine
+from common.clock import Clock
 from common.digests import text_digest
 from detection.cases import pick_cases
 from detection.rule import RULE
@@ -35,7 +35,11 @@ def cases(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         **described(_TABLE),
     )
     def _asset(
-        context: dg.AssetExecutionContext, lake: Lake, engine: DuckDBResource, clock: Clock, detector: Detector
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: Engine,
+        clock: dg.ResourceParam[Clock],
+        detector: Detector,
     ) -> None:
         wanted = range_of(context)
         made_by = rules(_TABLE, detector)
