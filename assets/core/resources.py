@@ -1,12 +1,12 @@
 """Resources of the assets: the clock, the engine, the provider's connector, the detector's settings, the pages."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-import duckdb
+from dagster_duckdb import DuckDBResource
 from pydantic import Field, PrivateAttr
 
 from common.clock import Clock
@@ -55,27 +55,21 @@ class ClockResource(dg.ConfigurableResource[Clock]):
         return Clock(fixed=self.fixed)
 
 
-class Engine(dg.ConfigurableResource[None]):
+class Engine(DuckDBResource):
     """DuckDB in memory, one database for all steps of a run's process: opening one takes longer than most queries.
 
     Each connection sees its own temporary tables and views. Create nothing else with it: what is not temporary,
     including Python functions, would be visible to every other step.
 
     Attributes:
-        database: Name of the database in memory.
         home: Directory of the deployment, in which it spills what exceeds its share of the memory. Empty: DuckDB's own
             limit and directory.
     """
 
     home: str = ""
     database: str = ":memory:uploadwatch"
+    connection_config: dict[str, Any] = Field(default_factory=lambda: dict(ENGINE))
     _held: ExitStack = PrivateAttr(default_factory=ExitStack)
-
-    @contextmanager
-    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a connection to the database, and close it at the end."""
-        with duckdb.connect(self.database, config=dict(ENGINE)) as con:
-            yield con
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Hold the database open until the run ends, since it closes with its last connection; limit its memory."""
