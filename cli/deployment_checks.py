@@ -17,16 +17,15 @@ from detection.risk import read_networks, read_risk_list
 from detection.sensitive import read_terms
 from lake.home import REPLAY_NOTE
 from notify.settings import channel_variables, read_channels
-from orchestration.env_file import ENV_FILE
-from orchestration.pseudonymity import KEY, pseudonyms_of
+from orchestration.pseudonymity import pseudonyms_of
 from orchestration.schedules import SCHEDULES
-from orchestration.settings import Settings
+from orchestration.settings import PREFIX, Settings
+from orchestration.variables import deployment_table
 from providers import PROVIDERS
 
 __all__ = ["examine_deployment"]
 
-_PREFIX = "UPLOADWATCH_"
-_OTHERS = (ENV_FILE, KEY, "UPLOADWATCH_CODE_HOST", "UPLOADWATCH_CODE_PORT", "UPLOADWATCH_SANDBOX_URL")
+_OF_THE_SANDBOX = f"{PREFIX}SANDBOX_URL"
 
 
 def examine_deployment(values: Mapping[str, str]) -> list[Finding]:
@@ -50,13 +49,13 @@ def _finding(check: str, state: State, found: str, to_do: str = "") -> Finding:
 
 def _variables(values: Mapping[str, str]) -> Iterator[tuple[State, str, str]]:
     """Find variables that nothing reads, as misspelt ones are."""
-    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields} | {*_OTHERS, *channel_variables(values)}
+    known = {variable.name for variable in deployment_table()} | {_OF_THE_SANDBOX, *channel_variables(values)}
     of_providers = {name for provider in PROVIDERS for name in variables(provider)}
     prefixes = {f"{name.partition('_')[0]}_" for name in of_providers}
     odd = sorted(
         name
         for name in values
-        if (name.startswith(_PREFIX) and not name.startswith(f"{_PREFIX}TEST_") and name not in known)
+        if (name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_") and name not in known)
         or (name.startswith(tuple(prefixes)) and name not in of_providers and get_close_matches(name, of_providers))
     )
     for name in odd:

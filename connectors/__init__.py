@@ -19,7 +19,7 @@ from connectors.core.errors import (
 )
 from connectors.core.rate_limits import Limiter, Limits
 from connectors.core.types import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
-from connectors.registry import build, configured, horizons, misconfigured, recovers_sizes, variables
+from connectors.registry import build, configured, horizons, misconfigured, recovers_sizes, setting_fields, variables
 
 __all__ = [
     "AccessError",
@@ -46,5 +46,6 @@ __all__ = [
     "horizons",
     "misconfigured",
     "recovers_sizes",
+    "setting_fields",
     "variables",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import cast
 
+from pydantic.fields import FieldInfo
+
 from connectors.core.errors import ConfigurationError
 from connectors.core.rate_limits import Limits
 from connectors.core.settings import ProviderSettings
@@ -13,7 +15,7 @@ from connectors.core.types import Connector
 from connectors.parts import part
 from providers import PROVIDERS
 
-__all__ = ["build", "configured", "horizons", "misconfigured", "recovers_sizes", "variables"]
+__all__ = ["build", "configured", "horizons", "misconfigured", "recovers_sizes", "setting_fields", "variables"]
 
 _SETTINGS = {name: cast(type[ProviderSettings], part("settings", name)) for name in PROVIDERS}
 _Make = Callable[[ProviderSettings, Callable[[], datetime], Limits], Connector]
@@ -22,6 +24,11 @@ _Make = Callable[[ProviderSettings, Callable[[], datetime], Limits], Connector]
 def variables(provider: str) -> list[str]:
     """Return the names of a provider's environment variables, the required ones first."""
     return _SETTINGS[provider].variables()
+
+
+def setting_fields(provider: str) -> dict[str, FieldInfo]:
+    """Return a provider's settings by their environment variables, in the order of their declaration."""
+    return {field.alias or "": field for field in _SETTINGS[provider].model_fields.values()}
 
 
 def configured(environment: Mapping[str, str]) -> list[str]:

@@ -22,12 +22,22 @@ from lake.kept import LEDGER, intact, write_kept
 from lake.store import Lake
 from providers import PROVIDERS
 
-__all__ = ["EXPORTS", "LEAST_DAYS", "TABLES", "Old", "by_table", "find_old", "kept_days", "remove_old"]
+__all__ = [
+    "EXPORTS",
+    "LEAST_DAYS",
+    "PROVIDER_TABLES",
+    "TABLES",
+    "Old",
+    "by_table",
+    "find_old",
+    "kept_days",
+    "remove_old",
+]
 
 EXPORTS = "exports"
 DOSSIERS = "dossiers"
 _NAMES = "identities"
-_OF_PROVIDERS = (
+PROVIDER_TABLES = (
     "audit_events",
     "logged_uploads",
     "file_sizes",
@@ -38,6 +48,7 @@ _OF_PROVIDERS = (
     "ignored",
     "counts",
 )
+"""Tables that each provider has."""
 _OF_ALL = (
     "typical_sizes",
     "user_hours",
@@ -54,7 +65,7 @@ _OF_ALL = (
     "cases",
     DOSSIERS,
 )
-TABLES = (*_OF_PROVIDERS, *_OF_ALL, _NAMES, EXPORTS)
+TABLES = (*PROVIDER_TABLES, *_OF_ALL, _NAMES, EXPORTS)
 """Tables for which a number of days may be set."""
 
 _LOOKED_BACK = max(BALANCE_DAYS, PERIOD_DAYS, SCORE_DAYS, CAUSE_DAYS, LONG_LOOK_BACK.days)
@@ -137,7 +148,7 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
         if table == "alerts":
             # Before the partitions: an alert in the ledger without a partition would be closed as withdrawn.
             yield from _old_rows(lake, first)
-        names = [f"{provider}/{table}" for provider in PROVIDERS] if table in _OF_PROVIDERS else [table]
+        names = [f"{provider}/{table}" for provider in PROVIDERS] if table in PROVIDER_TABLES else [table]
         for name in names:
             for day in lake.landed_days(name):
                 if day < first:

@@ -14,12 +14,33 @@ from pydantic import SecretStr
 from connectors import ConfigurationError
 from detection.rule import RULE
 
-__all__ = ["SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
+__all__ = ["CHANNEL_VARIABLES", "SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
 
 SEVERITIES = RULE.severities
 """Severities of alerts, the lowest first."""
 
 _PREFIX = "UPLOADWATCH_NOTIFY_"
+CHANNEL_VARIABLES = (
+    (
+        f"{_PREFIX}<CHANNEL>_URL",
+        "",
+        "an apprise URL, or the address of a signed webhook. A secret",
+        "slack://TokenA/TokenB/TokenC",
+    ),
+    (
+        f"{_PREFIX}<CHANNEL>_SECRET",
+        "",
+        "makes it a signed webhook: `whsec_` and the Base64 of 24 to 64 random bytes. A secret",
+        "",
+    ),
+    (
+        f"{_PREFIX}<CHANNEL>_SEVERITY",
+        SEVERITIES[0],
+        f"minimum severity of the alerts that go there: {' or '.join(SEVERITIES)}",
+        SEVERITIES[-1],
+    ),
+)
+"""Name, default, meaning and example of each variable of a channel."""
 _VARIABLE = re.compile(rf"{_PREFIX}(?P<channel>[A-Z0-9]+(?:_[A-Z0-9]+)*)_(?P<part>URL|SECRET|SEVERITY)")
 _OTHERS = {f"{_PREFIX}MAX_AGE_DAYS"}
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")

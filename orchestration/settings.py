@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from connectors import ConfigurationError
 from detection.reasons import known
@@ -17,9 +17,10 @@ from lake.retention import kept_days
 from orchestration.budget import Budget, parse_budget
 from orchestration.env_file import environment
 
-__all__ = ["Settings", "environment"]
+__all__ = ["PREFIX", "Settings", "environment"]
 
-_PREFIX = "UPLOADWATCH_"
+PREFIX = "UPLOADWATCH_"
+"""Beginning of every variable of the deployment."""
 
 
 def _budget(value: object) -> object:
@@ -29,64 +30,145 @@ def _budget(value: object) -> object:
 class Settings(BaseModel):
     """Operator's settings, apart from the providers' credentials.
 
-    Attributes:
-        home: Directory of the deployment (``UPLOADWATCH_HOME``).
-        start_date: First day of the partitions (``UPLOADWATCH_START_DATE``).
-        end_date: Day after the last one, for a replay of past days (``UPLOADWATCH_END_DATE``).
-        now: Fixed time for replays of history, ISO 8601 (``UPLOADWATCH_NOW``).
-        budget: Cases per 1000 monitored users and day, or a week in all (``UPLOADWATCH_BUDGET``).
-        service_budget: The same for service accounts and apps (``UPLOADWATCH_SERVICE_BUDGET``).
-        size_minutes: Longest time that a run may look up sizes of one provider (``UPLOADWATCH_SIZE_MINUTES``).
-        allow_list: TOML file of uploads that raise no alert, see :mod:`detection.allow_list`
-            (``UPLOADWATCH_ALLOW_LIST``).
-        organisation_domains: Mail domains of the organisation, separated by commas
-            (``UPLOADWATCH_ORGANISATION_DOMAINS``).
-        reasons_off: Disabled risk indicators, separated by commas (``UPLOADWATCH_REASONS_OFF``).
-        risk_list: File of users to watch, CSV or Parquet (``UPLOADWATCH_RISK_LIST``).
-        networks: File of networks of Tor, of hosting providers and of the organisation's own, CSV or Parquet
-            (``UPLOADWATCH_NETWORKS``).
-        geoip_country: Database of the countries of addresses, in MaxMind's format (``UPLOADWATCH_GEOIP_COUNTRY``).
-        geoip_asn: The same of autonomous systems (``UPLOADWATCH_GEOIP_ASN``).
-        persons: File that maps accounts to persons, CSV or Parquet, see :mod:`detection.persons`
-            (``UPLOADWATCH_PERSONS``).
-        exports: Formats of the exported files, separated by commas; empty for none (``UPLOADWATCH_EXPORTS``).
-        security_lake_region: AWS region of the Security Lake (``UPLOADWATCH_SECURITY_LAKE_REGION``).
-        security_lake_account: AWS account of exported records, or a name for sources outside AWS
-            (``UPLOADWATCH_SECURITY_LAKE_ACCOUNT``).
-        retention: Days that tables are kept, such as ``audit_events=90,uploads=400`` (``UPLOADWATCH_RETENTION``).
-        pseudonyms: Whether tokens replace names in everything that leaves the lake (``UPLOADWATCH_PSEUDONYMS``).
-        notify_max_age_days: Age in days from which alerts are no longer notified
-            (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
-        sensitive: File of words and extensions of what may be sensitive, CSV or Parquet (``UPLOADWATCH_SENSITIVE``).
-        pages_url: Address under which the pages of alerts are served (``UPLOADWATCH_PAGES_URL``).
+    Each is read from the variable of its name, in capitals, after ``UPLOADWATCH_``. The descriptions and examples are
+    those of ``docs/configuration.md``, which is written from them; links are relative to that page.
     """
 
     model_config = ConfigDict(frozen=True)
 
-    home: Path = Path(".uploadwatch")
-    start_date: date = date(2026, 1, 1)
-    end_date: date | None = None
-    now: str = ""
-    budget: Annotated[Budget, BeforeValidator(_budget)] = Budget()
-    service_budget: float = Field(default=20.0, gt=0, le=1000)
-    size_minutes: float = Field(default=5.0, gt=0, le=240)
-    allow_list: Path | None = None
-    organisation_domains: str = ""
-    reasons_off: str = ""
-    risk_list: Path | None = None
-    networks: Path | None = None
-    geoip_country: Path | None = None
-    geoip_asn: Path | None = None
-    persons: Path | None = None
-    exports: str = ""
-    security_lake_region: str = Field(default="", pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$")
-    security_lake_account: str = Field(default="external", pattern=r"^[A-Za-z0-9_-]+$")
-    pseudonyms: bool = False
-    retention: str = ""
+    home: Path = Field(
+        default=Path(".uploadwatch"), description="directory of the lake", examples=["/var/lib/uploadwatch"]
+    )
+    start_date: date = Field(
+        default=date(2026, 1, 1), description="first day of the partitions", examples=["2026-03-01"]
+    )
+    end_date: date | None = Field(
+        default=None,
+        description="day after the last partition, for a closed period of history",
+        examples=["2026-04-01"],
+    )
+    now: str = Field(
+        default="",
+        description="fixed time for replays of history, ISO 8601",
+        examples=["2026-03-31T12:00:00+00:00"],
+    )
+    budget: Annotated[Budget, BeforeValidator(_budget)] = Field(
+        default=Budget(),
+        description="cases per 1000 monitored users and day; or cases a week in all, such as `10/week`: with 1,000 "
+        "users that is 1.4 per 1000 and day. See [tune.md](tune.md#the-budget)",
+        examples=["10/week"],
+    )
+    service_budget: float = Field(
+        default=20.0,
+        gt=0,
+        le=1000,
+        description="the same for service accounts and apps: with 50 of them, one a day",
+        examples=["5"],
+    )
+    size_minutes: float = Field(
+        default=5.0,
+        gt=0,
+        le=240,
+        description="minutes per run for looking up sizes of one provider's files",
+        examples=["10"],
+    )
+    allow_list: Path | None = Field(
+        default=None,
+        description="TOML file of uploads that raise no alert, see [tune.md](tune.md#allow-list)",
+        examples=["/etc/uploadwatch/allow.toml"],
+    )
+    organisation_domains: str = Field(
+        default="",
+        description="your mail domains, separated by commas: users of other domains are guests, and only these domains "
+        "join accounts of several providers: [identity.md](identity.md)",
+        examples=["example.com,example.org"],
+    )
+    reasons_off: str = Field(
+        default="",
+        description="risk indicators that do not count, separated by commas: [alerts.md](alerts.md#risk-indicators)",
+        examples=["off_hours,first_app"],
+    )
+    risk_list: Path | None = Field(
+        default=None,
+        description="file of users to watch, CSV or Parquet: [alerts.md](alerts.md#your-risk-list)",
+        examples=["/etc/uploadwatch/risk.csv"],
+    )
+    networks: Path | None = Field(
+        default=None,
+        description="file of networks of Tor, of hosting providers and of your own (VPN, proxy), CSV or Parquet: "
+        "[alerts.md](alerts.md#your-file-of-networks)",
+        examples=["/etc/uploadwatch/networks.csv"],
+    )
+    geoip_country: Path | None = Field(
+        default=None,
+        description="database of the countries of addresses, in MaxMind's format (`.mmdb`): "
+        "[alerts.md](alerts.md#your-databases-of-places)",
+        examples=["/etc/uploadwatch/country.mmdb"],
+    )
+    geoip_asn: Path | None = Field(
+        default=None, description="the same of autonomous systems", examples=["/etc/uploadwatch/asn.mmdb"]
+    )
+    persons: Path | None = Field(
+        default=None,
+        description="file that assigns accounts to persons, CSV or Parquet: "
+        "[identity.md](identity.md#the-file-of-persons)",
+        examples=["/etc/uploadwatch/persons.csv"],
+    )
+    exports: str = Field(
+        default="",
+        description=f"files for other systems, of these formats, separated by commas: "
+        f"{', '.join(f'`{each}`' for each in ExportFormat)}; see [exports.md](exports.md)",
+        examples=["ocsf-json,csv"],
+    )
+    security_lake_region: str = Field(
+        default="",
+        pattern=r"^([a-z]{2}(-[a-z]+)+-\d)?$",
+        description="AWS region in the path of `ocsf-parquet`, which needs it",
+        examples=["eu-central-1"],
+    )
+    security_lake_account: str = Field(
+        default="external",
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="AWS account in the same path, or a name for data from outside AWS",
+        examples=["123456789012"],
+    )
+    pseudonyms: bool = Field(
+        default=False,
+        description="tokens in place of names in everything that leaves the lake (exports, pages, notifications): "
+        "[privacy.md](privacy.md#pseudonyms)",
+        examples=["true"],
+    )
+    retention: str = Field(
+        default="",
+        description="days that tables are kept; others are kept indefinitely: [privacy.md](privacy.md#retention)",
+        examples=["audit_events=90,uploads=400"],
+    )
     # Office 365 keeps seven days, so with every provider an outage of that length can be caught up.
-    notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
-    sensitive: Path | None = None
-    pages_url: str = ""
+    notify_max_age_days: float = Field(
+        default=7.0,
+        gt=0,
+        le=366,
+        description="alerts that ended longer ago, such as those of a backfill, are not notified",
+        examples=["2"],
+    )
+    sensitive: Path | None = Field(
+        default=None,
+        description="dictionary of sensitive words, CSV or Parquet, in place of the one shipped: "
+        "[analyst.md](analyst.md#your-dictionary)",
+        examples=["/etc/uploadwatch/sensitive.csv"],
+    )
+    pages_url: str = Field(
+        default="",
+        description="address under which `UPLOADWATCH_HOME/pages` is served, for links to the pages of alerts; empty "
+        "for `file:` addresses",
+        examples=["https://alerts.example.com/pages"],
+    )
+    docs_url: str = Field(
+        default="",
+        description="address under which this documentation is served, for links from checks to their runbooks; empty "
+        "for the path in the repository: [operations.md](operations.md#serve-the-documentation)",
+        examples=["https://docs.example.com/uploadwatch"],
+    )
 
     @field_validator("retention")
     @classmethod
@@ -113,12 +195,13 @@ class Settings(BaseModel):
         """Formats of the exported files."""
         return [name for name in self.exports.split(",") if name]
 
-    @field_validator("pages_url")
+    @field_validator("pages_url", "docs_url")
     @classmethod
-    def _address(cls, value: str) -> str:
+    def _address(cls, value: str, info: ValidationInfo) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment):
-            raise ValueError("it is no address of a directory; write it as https://alerts.example.com/pages")
+            example = "".join(map(str, cls.model_fields[info.field_name or ""].examples or ()))
+            raise ValueError(f"it is no address of a directory; write it as {example}")
         return value.rstrip("/")
 
     @field_validator("reasons_off")
@@ -143,11 +226,11 @@ class Settings(BaseModel):
         Raises:
             ConfigurationError: A variable has a value that cannot be used; the message names it.
         """
-        given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{_PREFIX}{name.upper()}")}
+        given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{PREFIX}{name.upper()}")}
         try:
             return cls.model_validate(given)
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigurationError(
-                f"{_PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
+                f"{PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
             ) from error

@@ -130,7 +130,7 @@ def described(table: str, provider: str | None = None) -> Description:
         if provider and PROVIDERS[provider].publication_days
         else "The day is the day of the event."
     )
-    text = _DESCRIPTIONS[table].format(provider=title_of(provider or ""), day=day)
+    text = _DESCRIPTIONS[table].format(provider=title_of(provider) if provider else "a provider", day=day)
     columns = [dg.TableColumn(column.name, column.type, column.description) for column in TABLES.get(table, ())]
     if table == "audit_events" and provider:
         layout = PROVIDERS[provider].layout

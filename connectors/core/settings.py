@@ -11,7 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Ty
 
 from connectors.core.errors import ConfigurationError
 
-__all__ = ["Count", "Hours", "ProviderSettings", "Url"]
+__all__ = ["LATENESS", "OVERLAP", "RATE", "SLICES", "TOKEN_URL", "Count", "Hours", "ProviderSettings", "Url"]
+
+# Descriptions of settings that several providers have. All descriptions are those of docs/configuration.md, which is
+# written from them.
+LATENESS = "allowed lateness: hours after its end from which a slice is final, see [lateness](#lateness)"
+OVERLAP = "lookback: every poll run pulls slices again that ended within so many hours"
+RATE = "requests in any minute, by all runs together, see [quotas](#quotas)"
+SLICES = "slices pulled at once"
+TOKEN_URL = "token endpoint"  # noqa: S105 -- no secret
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -31,7 +39,7 @@ Hours = Annotated[int, Field(ge=1, le=24 * 30)]
 
 
 class ProviderSettings(BaseModel):
-    """Settings of one provider; every field's alias is its environment variable.
+    """Settings of one provider; every field's alias is its environment variable, and its description says what it is.
 
     Attributes:
         lateness_hours: Hours after its end from which the events of a slice are final.
