@@ -10,6 +10,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import range_of
 from assets.core.pull_checks import pull_check, pulled
 from assets.core.resources import Source
+from assets.core.runbooks import Runbooks
 from assets.core.seam import fault_of, worst_kind
 from assets.core.side_by_side import Patience, Pulls, Watch
 from assets.core.source_pull import PullReport, pull_source
@@ -41,7 +42,7 @@ class PullConfig(dg.Config):
 
 
 def audit_events(
-    provider: str, partitions: dg.PartitionsDefinition[str], *, sources: Sequence[str]
+    provider: str, partitions: dg.PartitionsDefinition[str], *, sources: Sequence[str], runbooks: Runbooks
 ) -> dg.AssetsDefinition:
     """Return the asset of one provider's raw audit events.
 
@@ -49,6 +50,7 @@ def audit_events(
         provider: Name of the provider.
         partitions: Days.
         sources: All configured providers: their pulls start together.
+        runbooks: Where the runbooks are.
     """
     table = f"{provider}/audit_events"
 
@@ -58,7 +60,7 @@ def audit_events(
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=provider,
         required_resource_keys={"lake", "clock", "pulls", *(f"{source}_source" for source in sources)},
-        check_specs=[pull_check(provider, "audit_events")],
+        check_specs=[pull_check(provider, "audit_events", runbooks)],
         **described("audit_events", provider),
     )
     # Dagster accepts only the bare class: its type parameter is for a returned value, and a lake table returns none.
@@ -84,7 +86,7 @@ def audit_events(
             context.log_event(
                 dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
             )
-        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", report.faults)])
+        return dg.MaterializeResult(check_results=[pulled(provider, "audit_events", report.faults, runbooks)])
 
     return _asset
 

@@ -13,6 +13,7 @@ from assets.core.descriptions import described
 from assets.core.partitions import SINGLE_RUN, range_of, window
 from assets.core.refresh import Step, refresh, touched_days
 from assets.core.resources import Engine
+from assets.core.runbooks import Runbooks
 from common.clock import Clock
 from detection.scales import scale_days
 from exports.files import CLASSES, Destination
@@ -25,7 +26,10 @@ from lake.damage import DamagedError
 from lake.store import Lake, quoted
 from privacy.pseudonyms import Pseudonyms
 
-__all__ = ["Exporter", "exports", "valid_exports"]
+__all__ = ["VALID", "Exporter", "exports", "valid_exports"]
+
+VALID = "ocsf_valid"
+"""Name of the check of every exported row."""
 
 _CHECKED_ROWS = 200_000
 """Rows of the files that are checked together: a check costs a little, and each row memory."""
@@ -169,13 +173,14 @@ class _File(NamedTuple):
     record: FileRecord | None
 
 
-def valid_exports() -> dg.AssetChecksDefinition:
-    """The check of every exported row against the OCSF schema."""
+def valid_exports(runbooks: Runbooks) -> dg.AssetChecksDefinition:
+    """Return the check of every exported row against the OCSF schema."""
 
     @dg.asset_check(
-        name="ocsf_valid",
+        name=VALID,
         asset="exports",
         description=f"Every row of the OCSF files is valid by the schema of OCSF {VERSION}.",
+        metadata=runbooks.metadata(VALID),
     )
     def _check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: Engine, exporter: Exporter
@@ -208,10 +213,10 @@ def valid_exports() -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=not faults,
             description=f"{listed}. Do not deliver these files; materialise exports of these days again, and report it "
-            "if it stays."
+            f"if it stays. {runbooks.sentence(VALID)}"
             if faults
             else f"all {seen['rows']:,} rows are valid OCSF {VERSION}",
-            metadata=seen,
+            metadata={**seen, **(runbooks.metadata(VALID) if faults else {})},
         )
 
     return _check

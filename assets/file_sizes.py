@@ -14,6 +14,7 @@ from assets.core.partitions import SINGLE_RUN, range_of
 from assets.core.pull_checks import pull_check, pulled
 from assets.core.refresh import READ_BACK, touched_days
 from assets.core.resources import Detector, Engine, Source
+from assets.core.runbooks import Runbooks
 from assets.core.seam import Fault, fault_of, worst_kind
 from common.clock import Clock
 from connectors import FileQuestion, FileSize, StoppedError
@@ -35,13 +36,16 @@ _BREAKER, _BREAKER_FAILURES = timedelta(seconds=20), 3
 _STATES = ("open", "refused within a day", "too fresh", "nobody to ask as")
 
 
-def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budget: timedelta) -> dg.AssetsDefinition:
+def file_sizes(
+    provider: str, partitions: dg.PartitionsDefinition[str], *, budget: timedelta, runbooks: Runbooks
+) -> dg.AssetsDefinition:
     """Return the asset of one provider's recovered sizes: a cache by file and version, per day of the upload.
 
     Args:
         provider: Name of the provider.
         partitions: Days.
         budget: Longest time that a run may look up sizes; the next run continues.
+        runbooks: Where the runbooks are.
     """
 
     @dg.asset(
@@ -51,7 +55,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
         backfill_policy=SINGLE_RUN,
         pool=provider,
         required_resource_keys={"lake", "clock", "engine", "detector", f"{provider}_source"},
-        check_specs=[pull_check(provider, "file_sizes")],
+        check_specs=[pull_check(provider, "file_sizes", runbooks)],
         **described("file_sizes", provider),
     )
     # Dagster accepts only the bare class: its type parameter is for a returned value, and a lake table returns none.
@@ -68,7 +72,7 @@ def file_sizes(provider: str, partitions: dg.PartitionsDefinition[str], *, budge
             fault.log(context.log)
         problem = " ".join(dict.fromkeys(fault.problem for fault in faults))
         record(lake, provider, "sizes", problem, now=clock.now(), kind=worst_kind(faults))
-        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", faults)])
+        return dg.MaterializeResult(check_results=[pulled(provider, "file_sizes", faults, runbooks)])
 
     return _asset
 

@@ -22,6 +22,7 @@ import dagster as dg
 import duckdb
 
 from assets.core.resources import Engine
+from assets.core.runbooks import Runbooks
 from assets.exports import Exporter, exports, valid_exports
 from common.clock import Clock
 from detection.tables import empty
@@ -83,7 +84,7 @@ class _Home:
         partitions = dg.DailyPartitionsDefinition(start_date="2026-01-01", end_date="2026-06-01")
         job = dg.Definitions(
             assets=[exports(["box"], partitions)],
-            asset_checks=[valid_exports()],
+            asset_checks=[valid_exports(Runbooks())],
             jobs=[dg.define_asset_job("exporting", executor_def=dg.in_process_executor)],
             resources={
                 "lake": self._lake,

@@ -14,6 +14,7 @@ from assets.cases import cases
 from assets.checks import Traits, asset_checks
 from assets.core.descriptions import explained
 from assets.core.host_faults import with_sentences
+from assets.core.runbooks import Runbooks
 from assets.dossiers import dossiers
 from assets.exports import exports, valid_exports
 from assets.file_sizes import file_sizes
@@ -77,15 +78,17 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     clock = (resource_overrides or {}).get("clock") or Clock(fixed=settings.now)
     job, verifying = pull_job(), verify_job()
     reach = {provider: horizons(provider, values) for provider in providers}
-    checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
+    traits = {name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers}
+    runbooks = Runbooks(settings.docs_url)
+    checks = asset_checks(traits, runbooks)
     if settings.export_formats:
-        checks.append(valid_exports())
+        checks.append(valid_exports(runbooks))
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
         assets=[
             with_sentences(each)
             for each in explained(
-                _assets(settings, providers, recovering),
+                _assets(settings, providers, recovering, runbooks),
                 used["detector"],
                 running=not settings.now and not settings.end_date,
             )
@@ -106,7 +109,9 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     )
 
 
-def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[str]) -> list[dg.AssetsDefinition]:
+def _assets(
+    settings: Settings, providers: Sequence[str], recovering: Sequence[str], runbooks: Runbooks
+) -> list[dg.AssetsDefinition]:
     """Return the assets of each provider, and those of all providers together."""
     partitions = dg.DailyPartitionsDefinition(
         start_date=settings.start_date.isoformat(),
@@ -116,10 +121,11 @@ def _assets(settings: Settings, providers: Sequence[str], recovering: Sequence[s
     assets: list[dg.AssetsDefinition] = []
     for provider in providers:
         sizes = provider in recovering
-        assets.append(audit_events(provider, partitions, sources=providers))
+        assets.append(audit_events(provider, partitions, sources=providers, runbooks=runbooks))
         assets.append(normalised(provider, partitions))
         if sizes:
-            assets.append(file_sizes(provider, partitions, budget=timedelta(minutes=settings.size_minutes)))
+            budget = timedelta(minutes=settings.size_minutes)
+            assets.append(file_sizes(provider, partitions, budget=budget, runbooks=runbooks))
         assets.append(sized_uploads(provider, partitions, sizes=sizes))
     if recovering:
         assets.append(typical_sizes(providers, recovering, partitions))

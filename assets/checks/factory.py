@@ -10,7 +10,8 @@ from assets.checks.catalogue import CATALOGUE, Check
 from assets.checks.findings import Finding, Outcome, Scene, Traits
 from assets.core.partitions import range_of
 from assets.core.resources import Detector, Engine
-from assets.core.severities import ERROR, RUNBOOKS, WARN
+from assets.core.runbooks import Runbooks
+from assets.core.severities import ERROR, WARN
 from common.clock import Clock
 from lake.damage import DamagedError
 from lake.store import Lake
@@ -20,11 +21,12 @@ __all__ = ["asset_checks"]
 _NO_TRAITS = Traits(lateness=timedelta(), overlap=timedelta(), recovers_sizes=False)
 
 
-def asset_checks(traits: Mapping[str, Traits]) -> list[dg.AssetChecksDefinition]:
+def asset_checks(traits: Mapping[str, Traits], runbooks: Runbooks) -> list[dg.AssetChecksDefinition]:
     """Return the checks of all assets.
 
     Args:
         traits: Traits of each configured provider; without any there are no checks.
+        runbooks: Where the runbooks are.
     """
     if not traits:
         return []
@@ -32,13 +34,17 @@ def asset_checks(traits: Mapping[str, Traits]) -> list[dg.AssetChecksDefinition]
     for (table, per_provider), checks in groupby(CATALOGUE, key=lambda check: (check.table, check.per_provider)):
         of_table = list(checks)
         if per_provider:
-            found += [_of_asset(of_table, [provider, table], provider, known) for provider, known in traits.items()]
+            found += [
+                _of_asset(of_table, [provider, table], provider, known, runbooks) for provider, known in traits.items()
+            ]
         else:
-            found.append(_of_asset(of_table, [table], "", _NO_TRAITS))
+            found.append(_of_asset(of_table, [table], "", _NO_TRAITS, runbooks))
     return found
 
 
-def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, traits: Traits) -> dg.AssetChecksDefinition:
+def _of_asset(
+    checks: Sequence[Check], path: Sequence[str], provider: str, traits: Traits, runbooks: Runbooks
+) -> dg.AssetChecksDefinition:
     key = dg.AssetKey(path)
 
     @dg.multi_asset_check(
@@ -49,7 +55,7 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
                 asset=key,
                 description=check.description,
                 blocking=check.blocking,
-                metadata={"what to do": check.remedy, "runbook": f"{RUNBOOKS}#{check.name}"},
+                metadata={"what to do": check.remedy, **runbooks.metadata(check.name)},
             )
             for check in checks
         ],
@@ -69,7 +75,7 @@ def _of_asset(checks: Sequence[Check], path: Sequence[str], provider: str, trait
             scene = Scene(lake, con, now, days, detector, provider, traits)
             for check in checks:
                 if check.name in wanted:
-                    yield _look(check, scene).result(check.name, key, check.remedy)
+                    yield _look(check, scene).result(check.name, key, check.remedy, runbooks)
 
     return _checks
 

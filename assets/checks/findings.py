@@ -11,7 +11,8 @@ import dagster as dg
 import duckdb
 
 from assets.core.resources import Detector
-from assets.core.severities import ERROR, RUNBOOKS
+from assets.core.runbooks import Runbooks
+from assets.core.severities import ERROR
 from lake.store import Lake
 
 __all__ = ["Finding", "Outcome", "Scene", "Traits"]
@@ -79,25 +80,26 @@ class Outcome:
     metadata: Mapping[str, dg.MetadataValue] = field(default_factory=dict)
     remedy: str = ""
 
-    def result(self, name: str, asset_key: dg.AssetKey, remedy: str) -> dg.AssetCheckResult:
+    def result(self, name: str, asset_key: dg.AssetKey, remedy: str, runbooks: Runbooks) -> dg.AssetCheckResult:
         """Return the result for Dagster: the worst severity, what is wrong, what to do and where to read more.
 
         Args:
             name: Name of the check.
             asset_key: The asset that was checked.
             remedy: The check's own remedy.
+            runbooks: Where to read more.
         """
         # The worst comes first.
         ordered = sorted(self.findings, key=lambda finding: finding.severity != ERROR)
         said = "; ".join(finding.text for finding in ordered[:_SAID])
         more = f" and {len(ordered) - _SAID} more" if len(ordered) > _SAID else ""
         todo = (self.remedy or remedy).rstrip(".")
-        text = f"{said}{more}. {todo}. See {name} in {RUNBOOKS}." if ordered else self.well
+        text = f"{said}{more}. {todo}. {runbooks.sentence(name)}" if ordered else self.well
         return dg.AssetCheckResult(
             check_name=name,
             asset_key=asset_key,
             passed=not ordered,
             severity=ordered[0].severity if ordered else ERROR,
             description=text,
-            metadata=self.metadata,
+            metadata={**self.metadata, **(runbooks.metadata(name) if ordered else {})},
         )

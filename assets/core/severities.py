@@ -1,9 +1,8 @@
-"""Severities of failing checks, and the path of the runbooks."""
+"""Severities of failing checks."""
 
 import dagster as dg
 
-__all__ = ["ERROR", "RUNBOOKS", "WARN"]
+__all__ = ["ERROR", "WARN"]
 
 WARN = dg.AssetCheckSeverity.WARN
 ERROR = dg.AssetCheckSeverity.ERROR
-RUNBOOKS = "docs/runbooks.md"

@@ -13,6 +13,7 @@ import pyarrow as pa
 from assets.checks import CATALOGUE, Traits
 from assets.checks.findings import Scene
 from assets.core.resources import Detector
+from assets.core.runbooks import Runbooks
 from connectors import Gap, Page
 from detection.tables import TABLES
 from lake.landing import land
@@ -78,6 +79,6 @@ class MadeLake:
         provider = "box" if check.per_provider else ""
         detector = Detector(allow_list=str(self.allow_list) if self.allow_list.exists() else "")
         outcome = check.look(Scene(self.lake, self._con, now, days, detector, provider, traits))
-        result = outcome.result(name, dg.AssetKey("made"), check.remedy)
+        result = outcome.result(name, dg.AssetKey("made"), check.remedy, Runbooks())
         said = result.description or ""
         return "ok" if result.passed else result.severity.value.lower(), said

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pytest
 
 from assets.core.resources import Engine
+from assets.core.runbooks import Runbooks
 from assets.exports import Exporter, exports, valid_exports
 from common.clock import Clock
 from detection.tables import TABLES, empty
@@ -149,7 +150,7 @@ class Deployment:
         partitions = dg.DailyPartitionsDefinition(start_date=FIRST.isoformat(), end_date="2026-06-01")
         definitions = dg.Definitions(
             assets=[exports(["box"], partitions)],
-            asset_checks=[valid_exports()],
+            asset_checks=[valid_exports(Runbooks())],
             jobs=[
                 dg.define_asset_job(
                     "exporting",
