@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
-.PHONY: demo ui test coverage lint clean
+.PHONY: demo ui test coverage lint docs clean
 
 demo: .venv/runtime
 	$(BIN)/uploadwatch demo
@@ -23,6 +23,10 @@ lint: .venv/development
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 
+# Nothing is loaded from another host; the notice about a future version of MkDocs is switched off.
+docs: .venv/development
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .venv/runtime: requirements.lock requirements-build.lock pyproject.toml
 	sh .ci/venv $(PYTHON) requirements.lock
 	touch $@
@@ -32,4 +36,4 @@ lint: .venv/development
 	touch $@ .venv/runtime
 
 clean:
-	rm -rf .venv .uploadwatch .coverage*
+	rm -rf .venv .uploadwatch site .coverage*
