@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 from typing import Any, cast
 
+import duckdb
 import typer.main
 
 from cli.app import app
 from detection.reasons import REASONS
+from detection.tables import empty
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("bench/**/*.md")])
@@ -62,3 +64,13 @@ def test_every_risk_indicator_is_documented() -> None:
     lines = [line for line in table.splitlines() if line.startswith("| `")]
     rows = [[cell.strip(" `") for cell in line.split("|")[1:4]] for line in lines]
     assert sorted(rows) == sorted([name, reason.strength, reason.about] for name, reason in REASONS.items())
+
+
+def test_queries_of_uploads_run() -> None:
+    """Prevents a query for users that names a column which the tables do not have."""
+    [query] = re.findall(
+        r"^```sql\n(.*?)^```", (ROOT / "docs" / "coming-from.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    with duckdb.connect() as con:
+        con.execute(f"CREATE VIEW uploads AS SELECT *, DATE '2026-03-01' AS day FROM ({empty('uploads')})")
+        assert con.execute(query).fetchall() == []
