@@ -12,10 +12,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.diagram import layered
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 _APART = "sandbox"
 _PROVIDER = "box"
+_API = "<provider>"
 
 
 def rooms() -> list[str]:
@@ -59,15 +65,9 @@ def _reduced(edges: Mapping[str, set[str]]) -> Iterator[tuple[str, str]]:
                 yield start, end
 
 
-def _diagram_of_rooms() -> Iterator[str]:
+def _diagram_of_rooms() -> str:
     known = rooms()
-    yield "```mermaid"
-    yield "flowchart TB"
-    for room in known:
-        yield f'    {room}["{room}"]'
-    for start, end in _reduced({room: _imported(room, known) for room in known}):
-        yield f"    {start} --> {end}"
-    yield "```"
+    return layered({room: room for room in known}, _reduced({room: _imported(room, known) for room in known}))
 
 
 def _table_of_rooms() -> Iterator[str]:
@@ -79,7 +79,7 @@ def _table_of_rooms() -> Iterator[str]:
         yield f"| `{room}/` | {first} |"
 
 
-def _diagram_of_assets() -> Iterator[str]:
+def _diagram_of_assets() -> str:
     import dagster as dg  # noqa: PLC0415 -- the other diagrams need no Dagster
 
     from orchestration.definitions import build_defs  # noqa: PLC0415
@@ -89,35 +89,32 @@ def _diagram_of_assets() -> Iterator[str]:
     keys = sorted(graph.materializable_asset_keys)
 
     def name(key: dg.AssetKey) -> str:
-        return key.to_user_string().replace("/", "__")
+        return key.to_user_string().replace(_PROVIDER, _API, 1)
 
-    yield "```mermaid"
-    yield "flowchart LR"
-    yield '    api(["audit API of a provider"]) --> ' + f"{_PROVIDER}__audit_events"
-    for key in keys:
-        yield f'    {name(key)}["{key.to_user_string().replace(_PROVIDER, "#lt;provider#gt;", 1)}"]'
     edges = {name(key): {name(parent) for parent in graph.get(key).parent_keys} for key in keys}
-    for end, start in _reduced(edges):
-        yield f"    {start} --> {end}"
-    yield "```"
+    first = [(_API, f"{_API}/audit_events")]
+    labels = {_API: "API of a provider", **{name(key): name(key).replace(f"{_API}/", "") for key in keys}}
+    return layered(labels, [*first, *((start, end) for end, start in _reduced(edges))])
 
 
 def page() -> str:
-    """Return the page with all diagrams as the code has them."""
-    parts = {"rooms": _diagram_of_rooms(), "table": _table_of_rooms(), "assets": _diagram_of_assets()}
+    """Return the page with the table of rooms as the code has it."""
+    block = "\n".join(["<!-- table -->", *_table_of_rooms(), "<!-- end of table -->"])
     text = PAGE.read_text(encoding="utf-8")
-    for name, lines in parts.items():
-        begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        block = "\n".join([begin, *lines, end])
-        text = re.sub(f"{begin}.*?{end}", lambda _, block=block: block, text, flags=re.DOTALL)
-    return text
+    return re.sub("<!-- table -->.*?<!-- end of table -->", lambda _: block, text, flags=re.DOTALL)
+
+
+def files() -> dict[Path, str]:
+    """Return the text of the page and of its pictures as the code has them."""
+    images = ROOT / "docs" / "images"
+    return {PAGE: page(), images / "rooms.svg": _diagram_of_rooms(), images / "assets.svg": _diagram_of_assets()}
 
 
 def main() -> None:
     """Write the page."""
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

@@ -74,6 +74,13 @@ def test_lists_and_tables_are_such(site: Path) -> None:
         assert not [text for text in paragraphs if re.search(r"^(- |\|)", text, re.MULTILINE)], path
 
 
+def test_a_link_has_the_title_of_its_page(site: Path) -> None:
+    """Prevents a site that speaks of files, which its readers do not see."""
+    text = (site / "configuration" / "index.html").read_text(encoding="utf-8")
+    assert '<a href="../doctor/">The doctor</a>' in text
+    assert not re.search(r"<a [^>]*>[\w/-]+\.md</a>", text)
+
+
 def test_every_check_links_to_its_runbook(site: Path, tmp_path: Path) -> None:
     """Prevents a failing check whose link leads to the top of a page, or nowhere."""
     values = {"UPLOADWATCH_HOME": str(tmp_path), "UPLOADWATCH_EXPORTS": "csv", "UPLOADWATCH_DOCS_URL": f"{BASE}/"}
