@@ -22,11 +22,10 @@ NESTED = re.compile(r"\b(?:metadata|finding_info|unmapped|actor|file|src_endpoin
 def paths(name: str, kind: DuckDBPyType) -> Iterator[str]:
     """Yield the path of an attribute and of those in it; ``[]`` stands for the elements of a list."""
     yield name
-    if kind.id == "list":
-        yield from paths(f"{name}[]", kind.children[0][1])
-    elif kind.id == "struct":
+    if kind.id in ("list", "struct"):
         for child, of in kind.children:
-            yield from paths(f"{name}.{child}", of)
+            if isinstance(of, DuckDBPyType):
+                yield from paths(f"{name}[]" if kind.id == "list" else f"{name}.{child}", of)
 
 
 def of_table(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
