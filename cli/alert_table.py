@@ -85,7 +85,7 @@ def _indicators(members: Case) -> str:
 
 def _review(members: Case) -> str:
     """Return whether the case is open, or how its alerts were reviewed."""
-    state = members[0]["case"]["state"]
+    state: str = members[0]["case"]["state"]
     if state == "reopened":
         return "[bold red]reopened[/]"
     if state != "reviewed":
