@@ -59,6 +59,8 @@ class Settings(BaseModel):
             (``UPLOADWATCH_NOTIFY_MAX_AGE_DAYS``).
         sensitive: File of words and extensions of what may be sensitive, CSV or Parquet (``UPLOADWATCH_SENSITIVE``).
         pages_url: Address under which the pages of alerts are served (``UPLOADWATCH_PAGES_URL``).
+        schedules_on: Whether schedules run from the start, until somebody stops one in the UI
+            (``UPLOADWATCH_SCHEDULES_ON``).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +89,7 @@ class Settings(BaseModel):
     notify_max_age_days: float = Field(default=7.0, gt=0, le=366)
     sensitive: Path | None = None
     pages_url: str = ""
+    schedules_on: bool = False
 
     @field_validator("retention")
     @classmethod
