@@ -4,11 +4,11 @@ Each way is tried at several sizes, by accounts of their own, on organisations i
 is there go on. By way and size it says whether it is found or silent, after how long, what was gone by then, and which
 size passes. Ways that need the whole organisation (a rollout, a migration) are played in one.
 
-A way is *found* by an alert of which half of the files or bytes are stolen; what comes to an alert that was reviewed
-before does not count, since nobody looks at it again, but it opens a case (*found as case*).
+A way is *found* by an alert of which half of the files or bytes are stolen. What comes to an alert that was reviewed
+before counts if it opens a case again, since nobody looks at it otherwise.
 
 Run: ``python -m bench.evasion --seed N [--organisations 1] [--kind office] [--people 1500] [--ways T2,T7] [--sizes]
-[--json]``. An organisation takes about three minutes of one core.
+[--json]``. An organisation takes about five minutes of one core.
 """
 
 from __future__ import annotations
@@ -47,14 +47,12 @@ class Trial:
         scale: Size, relative to the way's usual one.
         theft: What was stolen.
         found: Its first alert, if any.
-        as_case: Whether a case was opened on it.
     """
 
     way: str
     scale: float
     theft: Theft
     found: Alert | None
-    as_case: bool
 
 
 def _commit(organisation: Organisation, cast: Cast, way: Way, scale: float, rng: np.random.Generator) -> Theft:
@@ -69,7 +67,7 @@ def _commit(organisation: Organisation, cast: Cast, way: Way, scale: float, rng:
 
 def _play(
     organisation: Organisation, hours: Hours, thefts: Sequence[Theft], budget: float, reviewer: str
-) -> Iterator[tuple[Theft, Alert | None, bool]]:
+) -> Iterator[tuple[Theft, Alert | None]]:
     whole = Hours.concat(hours, *(theft.rows for theft in thefts))
     register = Register(whole, user_names(len(organisation.actor)))
     review = reviewed_at(reviewer)
@@ -80,10 +78,8 @@ def _play(
         raised = play_rules(con, START, judged, last, Parameters(budget=budget), review, verdict_on(thefts, register))
     opened = {(case.user, case.known) for case in fold(raised, review)}
     for theft in thefts:
-        on_user = [alert for alert in raised if alert.user in theft.users]
-        found = first_alert((alert for alert in on_user if not alert.after_review), theft, register)
-        cases = [alert for alert in on_user if (alert.subject, alert.known) in opened]
-        yield theft, found, first_alert(cases, theft, register) is not None
+        seen = (alert for alert in raised if not alert.after_review or (alert.subject, alert.known) in opened)
+        yield theft, first_alert((alert for alert in seen if alert.user in theft.users), theft, register)
 
 
 def try_ways(kind: str, seed: int, people: int, ways: Sequence[Way], budget: float) -> list[Trial]:
@@ -105,8 +101,8 @@ def try_ways(kind: str, seed: int, people: int, ways: Sequence[Way], budget: flo
             if upheaval:
                 hours = upset(organisation, upheaval, cast.taken, UPHEAVAL_DAY)
             played = _play(organisation, hours, thefts, budget, reviewer)
-            for (way, scale), (theft, found, as_case) in zip(mine, played, strict=True):
-                trials.append(Trial(way.name, scale, theft, found, as_case))
+            for (way, scale), (theft, found) in zip(mine, played, strict=True):
+                trials.append(Trial(way.name, scale, theft, found))
     return trials
 
 
@@ -145,7 +141,6 @@ def summary(trials: Sequence[Trial], ways: Mapping[str, Way] = WAYS) -> dict[str
                     "scale": scale,
                     "size": size,
                     "found": share(len(found), len(tried)),
-                    "found_as_case": share(sum(trial.as_case for trial in tried), len(tried)),
                     "hours": round(float(np.median(taken)), 1) if taken else None,
                     "loss": _amount(map(_gone, tried)),
                 }
@@ -169,15 +164,14 @@ def report(result: Mapping[str, Any], *, sizes: bool = False) -> str:
         f"{result['organisations']} organisation(s) of {result['people']} people, kind {result['kind']}, budget "
         f"{result['budget']:g}. Sizes x{SCALES[0]:g} to x{SCALES[-1]:g} of the usual one; hours and loss are the usual "
         "one's.\n",
-        f"{'case':5}{'way':26}{'found':>7}{'as case':>8}{'hours':>9}{'lost':>29}{'passes':>29}",
+        f"{'case':5}{'way':26}{'found':>7}{'hours':>9}{'lost':>29}{'passes':>29}",
     ]
     for name, way in result["ways"].items():
         rows = way["sizes"]
         [usual] = [row for row in rows if row["scale"] == 1]
         found, tried = (sum(row["found"][key] for row in rows) for key in ("hits", "of"))
-        as_case = sum(row["found_as_case"]["hits"] for row in rows)
         lines.append(
-            f"{way['case']:5}{name:26}{f'{found}/{tried}':>7}{f'{as_case}/{tried}':>8}"
+            f"{way['case']:5}{name:26}{f'{found}/{tried}':>7}"
             f"{_when(usual):>9}{_size(usual['loss']):>29}{_size(way['passes']):>29}"
         )
         if sizes:

@@ -1,76 +1,94 @@
-"""Alerts as a table for the terminal, case by case."""
+"""Cases as a table for the terminal, a line each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from rich.markup import escape
 from rich.table import Table
 
-from detection.rule import RULE, SEVERITIES
-from detection.wording import outgrown, size
+from cli.case_queue import Case
+from detection.rule import RULE
+from detection.wording import size
 
-__all__ = ["SHORT", "alert_table"]
+__all__ = ["case_table"]
 
-SHORT = 12
-"""Length of a case's id as it is shown; any beginning that is unique is accepted."""
+_SHORT = 8
+"""Length of a case's id as it is shown, unless two begin alike; any beginning that is unique is accepted."""
 
 
-def alert_table(
-    alerts: Sequence[dict[str, Any]], allowed: Mapping[str, int] | None = None, activation: Sequence[str] = ()
+def case_table(
+    cases: Sequence[Case],
+    *,
+    left_out: int = 0,
+    allowed: Mapping[str, int] | None = None,
+    activation: Sequence[str] = (),
 ) -> Table:
-    """Return alerts as a table for the terminal; names from outside are shown as text, never parsed as markup.
+    """Return cases as a table for the terminal; names from outside are shown as text, never parsed as markup.
 
     Args:
-        alerts: From :func:`lake.shown_alerts.read_alerts`.
+        cases: From :func:`cli.case_queue.cases_of`.
+        left_out: Further cases that were asked for, but are more than the limit.
         allowed: From :func:`lake.shown_alerts.read_suppressed`; shown below the table.
         activation: Why sources cannot raise an alert yet, a line each; likewise.
     """
-    below = [escape(line) for line in activation]
+    below = [f"{left_out:,} further cases: raise --limit"] if left_out else []
+    below += [escape(line) for line in activation]
     below += [
         f"{windows:,} windows suppressed by the allow-list: {escape(entry)}"
         for entry, windows in (allowed or {}).items()
     ]
-    first = {alert["case"]["case_id"]: alert["case"]["opened_at"] for alert in alerts}
-    in_order = sorted(alerts, key=lambda each: (first[each["case"]["case_id"]], each["case"]["case_id"]))
-    cases = [list(group) for _, group in groupby(in_order, key=lambda each: each["case"]["case_id"])]
-    title = "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
-    if len(cases) < len(alerts):
+    alerts = sum(len(members) for members in cases)
+    title = "1 alert" if alerts == 1 else f"{alerts} alerts"
+    if len(cases) < alerts:
         title += f" in {len(cases)} case{'' if len(cases) == 1 else 's'}"
-    table = Table(title=title, show_lines=True, expand=True, caption="\n".join(below) or None, caption_justify="left")
-    table.add_column("Case, opened (UTC)", no_wrap=True)
-    table.add_column("Severity", no_wrap=True)
+    table = Table(title=title, box=None, expand=True, caption="\n".join(below) or None, caption_justify="left")
+    for name in ("Case", "Opened (UTC)", "Severity"):
+        table.add_column(name, no_wrap=True)
     # Wrap a long name instead of cutting it: a cut name could be somebody else's.
-    table.add_column("What, and why", overflow="fold")
+    table.add_column("User", overflow="fold", ratio=3)
+    for name in ("Files", "Size", "One in"):
+        table.add_column(name, no_wrap=True, justify="right")
+    table.add_column("Risk indicators", no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column("Review", no_wrap=True)
+    length = _unique_length([members[0]["case"]["case_id"] for members in cases])
     for members in cases:
         case = members[0]["case"]
-        severity = max((each["severity"] for each in members), key=SEVERITIES.index)
-        state = case["state"] if case["state"] != "reopened" else "[bold red]reopened[/]"
-        opened = case["opened_at"][:16].replace("T", " ")
+        severity = case["severity"]
         table.add_row(
-            f"{opened}\n[dim]{case['case_id'][:SHORT]}[/]\n{state}",
+            f"[bold]{case['case_id'][:length]}[/]",
+            case["opened_at"][:16].replace("T", " "),
             severity if severity == RULE.severity else f"[bold red]{severity}[/]",
-            "\n".join(line for alert in members for line in _lines(alert, several=len(members) > 1)),
+            ", ".join(dict.fromkeys(escape(alert["user"]) for alert in members)),
+            f"{case['files']:,}",
+            "unknown" if case["bytes"] is None else size(case["bytes"]),
+            f"{case['one_in']:,}" if case["one_in"] else "",
+            _indicators(members),
+            _review(members),
         )
     return table
 
 
-def _lines(alert: dict[str, Any], *, several: bool) -> Iterator[str]:
-    """Yield what the table says of an alert, line by line."""
-    yield ("- " if several else "") + escape(alert["sentence"])
-    for reason in alert["reasons"]:
-        yield f"[yellow]{escape(reason['name'])}[/]: {escape(reason['evidence'])}"
-    if alert["suppressed_count"]:
-        amount = size(alert["bytes"]) if alert["bytes"] is not None else "sizes unknown"
-        windows = "window" if alert["suppressed_count"] == 1 else "windows"
-        yield (
-            f"[dim]{alert['suppressed_count']} further {windows} folded in; "
-            f"{alert['files']:,} files in all ({amount})[/]"
-        )
-    if review := alert["review"]:
-        yield f"[green]{review['verdict']}[/], says {escape(review['by'])}: {escape(review['note'])}"
-    if former := alert["outgrown_review"]:
-        said = outgrown(former["verdict"], former["revision"])
-        yield f"[bold red]{said}[/] (said {escape(former['by'])}: {escape(former['note'])})"
+def _unique_length(ids: Sequence[str]) -> int:
+    length = _SHORT
+    while len({each[:length] for each in ids}) < len(set(ids)):
+        length += 1
+    return length
+
+
+def _indicators(members: Case) -> str:
+    """Return the names of the risk indicators, the strong ones first."""
+    found = {reason["name"]: reason["strength"] for alert in members for reason in alert["reasons"]}
+    names = sorted(found, key=lambda name: found[name] != "strong")
+    return ", ".join(f"[yellow]{escape(name)}[/]" for name in names)
+
+
+def _review(members: Case) -> str:
+    """Return whether the case is open, or how its alerts were reviewed."""
+    state: str = members[0]["case"]["state"]
+    if state == "reopened":
+        return "[bold red]reopened[/]"
+    if state != "reviewed":
+        return state
+    verdicts = dict.fromkeys(alert["review"]["verdict"] for alert in members if alert["review"])
+    return f"[green]{', '.join(verdicts)}[/]"

@@ -1,10 +1,12 @@
-"""``uploadwatch alerts``: the alerts of a home."""
+"""``uploadwatch alerts``: the queue of cases, a line each."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from cli.alert_table import alert_table
+from cli.alert_table import case_table
+from cli.case_queue import Order, cases_of, pick_cases
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from common.clock import Clock
@@ -17,9 +19,23 @@ __all__ = ["alerts"]
 
 def alerts(
     home: HomeOption = HOME,
-    format_: Annotated[Format, typer.Option("--format", help="table, or json: one array.")] = Format.TABLE,
+    user: Annotated[str, typer.Option(help="Only cases of users whose name contains this.")] = "",
+    since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only cases with uploads on this day, UTC, or later.")
+    ] = None,
+    only_open: Annotated[bool, typer.Option("--open", help="Only cases that are not reviewed, or reopened.")] = False,
+    sort: Annotated[
+        Order, typer.Option(help="queue: unreviewed first, then by severity, then by rarity.")
+    ] = Order.QUEUE,
+    limit: Annotated[int | None, typer.Option(min=1, help="Most cases to print.")] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="table: a line for each case; json: one array of alerts.")
+    ] = Format.TABLE,
 ) -> None:
-    """Print the alerts of a home, below the problems of the sources (with json on standard error)."""
+    """Print the cases of a home in the order to read them, below the problems of the sources.
+
+    `uploadwatch alert ID` prints one of them whole. With json, problems of sources are on standard error.
+    """
     lake = lake_of(home)
     values = environment()
     now = Clock(fixed=Settings.read(values).now).now()
@@ -29,9 +45,12 @@ def alerts(
     if lost := lake.lost_days("alerts"):
         said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run computes them again."
         above.print(said, markup=False, highlight=False, soft_wrap=True)
-    found = read_alerts(lake, now)
+    every = cases_of(read_alerts(lake, now), sort)
+    found = pick_cases(every, user=user, since=since.date() if since else None, only_open=only_open)
+    picked = found[:limit]
     if format_ is Format.JSON:
-        write_json(found)
-    else:
-        pending = [activation.line for activation in activations(lake, values, now.date())]
-        terminal().print(alert_table(found, read_suppressed(lake), pending))
+        write_json([alert for members in picked for alert in members])
+        return
+    pending = [activation.line for activation in activations(lake, values, now.date())]
+    left_out = len(found) - len(picked)
+    terminal().print(case_table(picked, left_out=left_out, allowed=read_suppressed(lake), activation=pending))

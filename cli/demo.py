@@ -14,7 +14,8 @@ import typer
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.alert_table import alert_table
+from cli.alert_table import case_table
+from cli.case_queue import cases_of
 from cli.incident_score import score
 from cli.options import HOME, HomeOption, called, known_providers, pages_address
 from cli.replay import SANDBOX, Home, play, sandbox
@@ -202,7 +203,7 @@ def demo(
     last = _DEMO_START + timedelta(days=days - 1)
     _replay(Home(home), workload, _DEMO_START, last, list(PROVIDERS), {})
     found = _alerts(home)
-    out.print(alert_table(found))
+    out.print(case_table(cases_of(found)))
     result = score(found, workload.with_suffix(".labels.csv"), providers=tuple(PROVIDERS), last=last)
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")

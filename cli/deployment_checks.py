@@ -135,8 +135,13 @@ def _schedules(values: Mapping[str, str]) -> tuple[State, str, str]:
     except Exception as error:  # noqa: BLE001 -- whatever the storage raises
         said = " ".join(str(error).split()) or type(error).__name__
         return State.FAILURE, f"Dagster's records can't be read: {said}", "See DAGSTER_HOME and its dagster.yaml."
-    running = {state.instigator_name for state in states if state.is_running}
-    off = [name for name in SCHEDULES if name not in running]
+    switched = {state.instigator_name: state.is_running for state in states}
+    from_start = Settings.read(values).schedules_on
+    off = [name for name in SCHEDULES if not switched.get(name, from_start)]
     if off:
-        return State.WARNING, f"off: {', '.join(off)}", "Switch them on in the UI, under Automation."
+        return (
+            State.WARNING,
+            f"off: {', '.join(off)}",
+            "Switch them on in the UI, under Automation, or set UPLOADWATCH_SCHEDULES_ON.",
+        )
     return State.OK, f"on: {', '.join(SCHEDULES)}", ""

@@ -21,7 +21,9 @@ __all__ = ["review"]
 
 
 def review(
-    alert: Annotated[str, typer.Argument(help="The id of an alert or a case, or enough of its beginning.")],
+    ids: Annotated[
+        list[str], typer.Argument(help="The ids of alerts or cases, or enough of their beginnings.", metavar="ID...")
+    ],
     by: Annotated[str, typer.Option(help="Name of the reviewer.")],
     note: Annotated[str, typer.Option(help="Why.")],
     benign: Annotated[bool, typer.Option("--benign/--confirmed", help="Ordinary work, or an incident.")],
@@ -30,7 +32,7 @@ def review(
     ] = None,
     home: HomeOption = HOME,
 ) -> None:
-    """Mark an alert, or all alerts of a case, as benign or confirmed; the latest review counts, all are kept.
+    """Mark alerts, or all alerts of cases, as benign or confirmed; the latest review counts, all are kept.
 
     A verdict is about the revision that was read: if the alert grows afterwards, it is not reviewed any more. A review
     permits nothing: the same amount alerts again. To permit it, add an entry to the allow-list. From the next day on, a
@@ -41,10 +43,11 @@ def review(
     now = Clock(fixed=Settings.read(environment()).now).now()
     with duckdb.connect() as con:
         publish(con, lake, now)
-        named = find_named(con, alert)
-        if named.alert_id is None and revision is not None:
-            raise CommandError("A case has no revision: review it without --revision, or one of its alerts.")
-        reviewed = [named.alert_id] if named.alert_id else _unreviewed(con, named)
+        # All or none: nobody remembers which of ten ids came before the one that was mistyped.
+        named = [find_named(con, each) for each in ids]
+        if revision is not None and (len(named) > 1 or named[0].alert_id is None):
+            raise CommandError("--revision is about one alert: give its id alone, not a case or several.")
+        reviewed = list(dict.fromkeys(alert for each in named for alert in _alerts(con, each)))
         for alert_id in reviewed:
             add_review(con, lake, alert_id, verdict=verdict, by=by, note=note, now=now, revision=revision)
     out = terminal()
@@ -52,8 +55,10 @@ def review(
         out.print(f"{alert_id} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
 
 
-def _unreviewed(con: duckdb.DuckDBPyConnection, case: Named) -> list[str]:
-    """Return the alerts of a case without a verdict that stands; all, if each has one that may be changed."""
+def _alerts(con: duckdb.DuckDBPyConnection, case: Named) -> list[str]:
+    """Return the alert, or those of a case without a verdict that stands; all, if each has one that may be changed."""
+    if case.alert_id:
+        return [case.alert_id]
     rows = con.execute("SELECT alert_id FROM shown WHERE case_id = ? AND verdict IS NULL", [case.case_id]).fetchall()
     missing = {alert_id for (alert_id,) in rows}
     return [alert_id for alert_id in case.alert_ids if alert_id in missing or not missing]

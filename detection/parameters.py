@@ -82,7 +82,7 @@ class Parameters(BaseModel):
     week_floor_bytes: int = Field(default=500_000_000, ge=1)
     month_floor_files: int = Field(default=500, ge=1)
     month_floor_bytes: int = Field(default=1_000_000_000, ge=1)
-    long_weight: float = Field(default=0.03, gt=0, le=1)
+    long_weight: float = Field(default=0.06, gt=0, le=1)
     newcomer_share: float = Field(default=0.1, gt=0, lt=1)
     newcomer_files: int = Field(default=5000, ge=1)
     newcomer_bytes: int = Field(default=50_000_000_000, ge=1)

@@ -13,8 +13,6 @@ from detection.risk import ListedUser
 
 __all__ = ["create_watch_list", "listed_on"]
 
-_SCHEMA = pa.schema([("user", pa.string())])
-
 
 def listed_on(listed: Sequence[ListedUser], day: date) -> list[str]:
     """Return the names on the list that apply on a day, in order."""
@@ -33,6 +31,9 @@ def create_watch_list(con: duckdb.DuckDBPyConnection, listed: Sequence[ListedUse
     """
     create_empty_person_tables(con)
     persons = {person for name in listed_on(listed, day) for person in named(con, name, first_only=False)}
-    con.register("listed_persons", pa.Table.from_pylist([{"user": key} for key in sorted(persons)], schema=_SCHEMA))
+    con.register(
+        "listed_persons",
+        pa.Table.from_pylist([{"user": key} for key in sorted(persons)], schema=pa.schema([("user", pa.string())])),
+    )
     con.execute("CREATE OR REPLACE TEMP TABLE watch_list AS FROM listed_persons")
     con.unregister("listed_persons")

@@ -31,7 +31,7 @@ from orchestration.env_file import check_working_directory
 from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
-from orchestration.schedules import pull_job, schedules, verify_job, verify_schedule
+from orchestration.schedules import default_status, pull_job, schedules, verify_job, verify_schedule
 from orchestration.sensors import notification_sensors
 from orchestration.settings import Settings, environment
 from orchestration.storage.dead_runs import dead_runs_sensor
@@ -76,7 +76,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     recovering = [provider for provider in providers if recovers_sizes(provider, values)]
     used = {**resources(settings, values, providers), **(resource_overrides or {})}
     clock = (resource_overrides or {}).get("clock") or Clock(fixed=settings.now)
-    job, verifying = pull_job(), verify_job()
+    job, verifying, status = pull_job(), verify_job(), default_status(settings)
     reach = {provider: horizons(provider, values) for provider in providers}
     traits = {name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers}
     runbooks = Runbooks(settings.docs_url)
@@ -97,11 +97,15 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         jobs=[*([job, verifying] if providers else []), *cleaning],
         schedules=[
             *(
-                [*schedules(job, clock, reach, settings), run_retention_schedule, verify_schedule(verifying)]
+                [
+                    *schedules(job, clock, reach, settings),
+                    run_retention_schedule(status),
+                    verify_schedule(verifying, status),
+                ]
                 if providers
                 else []
             ),
-            *(retention_schedule(each) for each in cleaning),
+            *(retention_schedule(each, status) for each in cleaning),
         ],
         sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,

@@ -31,11 +31,17 @@ def retention_job(keep: Mapping[str, int]) -> Any:
     return _job
 
 
-def retention_schedule(job: Any) -> dg.ScheduleDefinition:
-    """Return the schedule that runs the job once a day, after the late-data re-pull."""
+def retention_schedule(job: Any, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Return the schedule that runs the job once a day, after the late-data re-pull.
+
+    Args:
+        job: The job.
+        status: Whether it runs until somebody switches it in the UI.
+    """
     return dg.ScheduleDefinition(
         name="retention",
         job=job,
         cron_schedule="10 6 * * *",
         description="Removes days that are older than UPLOADWATCH_RETENTION allows.",
+        default_status=status,
     )

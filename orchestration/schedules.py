@@ -18,6 +18,7 @@ __all__ = [
     "SCHEDULES",
     "UNFINISHED",
     "Job",
+    "default_status",
     "pull_job",
     "range_tags",
     "run_config",
@@ -34,7 +35,7 @@ _INTACT = dg.AssetCheckKey(dg.AssetKey("alerts"), INTACT)
 LOCATION = "uploadwatch"
 """Name of the code location, as `workspace.yaml` and the units in `deploy` have it."""
 SCHEDULES = ("poll", "late_data", "verify", "remove_old_runs")
-"""Schedules that a deployment needs; they are off at first."""
+"""Schedules that a deployment needs; unless UPLOADWATCH_SCHEDULES_ON says otherwise, they are off at first."""
 
 _DAY = timedelta(days=1)
 _LEAST_LATE_DATA_DAYS = 3
@@ -69,6 +70,11 @@ def run_config(providers: Iterable[str], *, late_data: bool) -> dg.RunConfig:
     return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers})
 
 
+def default_status(settings: Settings) -> dg.DefaultScheduleStatus:
+    """Return whether schedules run that nobody has switched in the UI."""
+    return dg.DefaultScheduleStatus.RUNNING if settings.schedules_on else dg.DefaultScheduleStatus.STOPPED
+
+
 def pull_job() -> Job:
     """Return the job over all assets and checks."""
     return dg.define_asset_job(
@@ -87,10 +93,19 @@ def verify_job() -> Job:
     )
 
 
-def verify_schedule(job: Job) -> dg.ScheduleDefinition:
-    """Return the schedule that runs the job once a day."""
+def verify_schedule(job: Job, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Return the schedule that runs the job once a day.
+
+    Args:
+        job: The job.
+        status: Whether it runs until somebody switches it in the UI.
+    """
     return dg.ScheduleDefinition(
-        name="verify", job=job, cron_schedule="50 5 * * *", description="Looks for damaged files once a day."
+        name="verify",
+        job=job,
+        cron_schedule="50 5 * * *",
+        description="Looks for damaged files once a day.",
+        default_status=status,
     )
 
 
@@ -103,12 +118,12 @@ def schedules(
         job: The job.
         clock: Returns the present time.
         horizons: Allowed lateness and lookback of each configured provider.
-        settings: First and last day of the partitions.
+        settings: First and last day of the partitions, and whether schedules run until somebody switches them.
     """
-    dead = DeadRuns(settings.home)
+    dead, status = DeadRuns(settings.home), default_status(settings)
 
     def schedule(name: str, cron: str, *, days: int, late_data: bool, description: str) -> dg.ScheduleDefinition:
-        @dg.schedule(name=name, job=job, cron_schedule=cron, description=description)
+        @dg.schedule(name=name, job=job, cron_schedule=cron, description=description, default_status=status)
         def _schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
             today = clock.now().date()
             first = max(today - timedelta(days=days), settings.start_date)

@@ -169,6 +169,12 @@ class Settings(BaseModel):
         "for the path in the repository: [operations.md](operations.md#serve-the-documentation)",
         examples=["https://docs.example.com/uploadwatch"],
     )
+    schedules_on: bool = Field(
+        default=False,
+        description="`true`: schedules run from the start; without it, switch them on in the UI. What somebody switches "
+        "in the UI stays so",
+        examples=["true"],
+    )
 
     @field_validator("retention")
     @classmethod

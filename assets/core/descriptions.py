@@ -98,8 +98,18 @@ _BADGE = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=_PERIODS.test_window_hours), warn_window=timedelta(hours=1)
 )
 """Freshness badge; poll runs start every 15 minutes, and after a test window without one, whole windows are missing."""
-_GROUPS = {"typical_sizes": "sizes", "alerts": "alerts", "cases": "alerts", "dossiers": "alerts", "exports": "alerts"}
-"""Groups of tables that belong to no provider; all others are in the group of the detection."""
+_STAGES = {
+    "collect": ("audit_events",),
+    # Sizes are looked up for the uploads of the log, so that they come after them.
+    "normalise": ("logged_uploads", "file_sizes", "typical_sizes", "uploads", "activity", "rejects", "user_hours"),
+    "baseline": ("baselines", "recent_sums", "period_sums"),
+    "detect": ("scores", "thresholds", "detections", "causes", "evaluations", "alerts"),
+    "respond": ("cases", "dossiers", "exports"),
+}
+"""Tables by stage, in the order of the lineage: none reads one of a later stage, so that no arrow leads back."""
+_GROUP = {table: stage for stage, tables in _STAGES.items() for table in tables}
+_IMPERSONAL = {"typical_sizes", "thresholds", "causes", "evaluations"}
+"""Tables that name nobody; all others are tagged."""
 _KINDS = {
     "audit_events": {"python", "json"},
     "file_sizes": {"python", "parquet"},
@@ -113,6 +123,7 @@ class Description(TypedDict):
 
     description: str
     group_name: str
+    tags: dict[str, str]
     kinds: set[str]
     owners: list[str]
     metadata: dict[str, dg.TableSchema]
@@ -138,7 +149,8 @@ def described(table: str, provider: str | None = None) -> Description:
         columns = [dg.TableColumn(path, "JSON", f"Read as {name}") for name, path in read.items()]
     return {
         "description": text,
-        "group_name": provider or _GROUPS.get(table, "detection"),
+        "group_name": _GROUP[table],
+        "tags": {} if table in _IMPERSONAL else {"pii": "true"},
         "kinds": _KINDS.get(table, {"duckdb", "parquet"}),
         "owners": [_OWNER],
         "metadata": {"dagster/column_schema": dg.TableSchema(columns=columns)},

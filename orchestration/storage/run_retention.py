@@ -92,10 +92,16 @@ def _job() -> None:
     _remove()
 
 
-run_retention_schedule = dg.ScheduleDefinition(
-    name="remove_old_runs",
-    job=_job,
-    cron_schedule="20 5 * * *",
-    description="Keeps Dagster's storage from growing without end.",
-)
-"""Schedule that runs the job once a day."""
+def run_retention_schedule(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+    """Return the schedule that runs the job once a day.
+
+    Args:
+        status: Whether it runs until somebody switches it in the UI.
+    """
+    return dg.ScheduleDefinition(
+        name="remove_old_runs",
+        job=_job,
+        cron_schedule="20 5 * * *",
+        description="Keeps Dagster's storage from growing without end.",
+        default_status=status,
+    )

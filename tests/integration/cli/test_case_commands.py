@@ -49,7 +49,7 @@ def test_alerts_are_listed_by_case(published: Published):
     assert "3 alerts in 2 cases" in shown
     case = case_of(published, FIRST.key)
     assert case["alert_ids"] == [FIRST.key, SECOND.key]
-    assert shown.count(case["case_id"][:12]) == 1
+    assert shown.count(case["case_id"][:8]) == 1
 
 
 def test_a_case_is_reviewed_by_its_id(published: Published):
@@ -59,6 +59,16 @@ def test_a_case_is_reviewed_by_its_id(published: Published):
     verdicts = {alert["alert_id"]: alert["review"] and alert["review"]["verdict"] for alert in listed(published)}
     assert verdicts == {FIRST.key: "benign", SECOND.key: "benign", "c" * 64: None}
     assert case_of(published, FIRST.key)["state"] == "reviewed"
+
+
+def test_several_are_reviewed_at_once_or_none(published: Published):
+    """Prevents ten commands for ten cases, and a mistyped id after which nobody knows which were reviewed."""
+    mistyped = run(published, "review", FIRST.key, "nonesuch", "--benign", "--by", "bea", "--note", "asked")
+    assert isinstance(mistyped.exception, CommandError)
+    assert not any(alert["review"] for alert in listed(published))
+    done = run(published, "review", "c" * 64, FIRST.key, "--benign", "--by", "bea", "--note", "asked")
+    assert done.exit_code == 0
+    assert {alert["alert_id"] for alert in listed(published) if alert["review"]} == {"c" * 64, FIRST.key}
 
 
 def test_a_review_of_a_case_leaves_the_verdicts_that_stand(published: Published):
@@ -76,7 +86,7 @@ def test_an_outgrown_review_is_said_and_does_not_count(published: Published):
     [grown, _] = listed(published)
     assert (grown["review"], grown["case"]["state"]) == (None, "reopened")
     assert (grown["outgrown_review"]["verdict"], grown["outgrown_review"]["revision"]) == ("benign", 1)
-    assert "reviewed as benign at revision 1; has grown since" in " ".join(run(published, "alerts").output.split())
+    assert "reopened" in run(published, "alerts").output
 
 
 def test_a_verdict_can_name_the_revision_that_was_read(published: Published):

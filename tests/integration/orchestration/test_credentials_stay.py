@@ -45,7 +45,7 @@ for number, plan in enumerate(json.loads(sys.argv[1])):
     faults = os.environ["UPLOADWATCH_SANDBOX_URL"] + "/_sandbox/faults"
     requests.put(faults, json=plan, timeout=30).raise_for_status()
     home = os.path.join(os.environ["HOMES"], str(number))
-    asking = dg.AssetSelection.groups("box", "dropbox", "google_workspace", "office365")
+    asking = dg.AssetSelection.key_prefixes("box", "dropbox", "google_workspace", "office365")
     job = dg.define_asset_job("ask", selection=asking, executor_def=dg.in_process_executor)
     defs = dg.Definitions.merge(build_defs({**os.environ, "UPLOADWATCH_HOME": home}), dg.Definitions(jobs=[job]))
     with dg.DagsterInstance.get() as instance:

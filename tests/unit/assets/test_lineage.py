@@ -83,6 +83,28 @@ def test_lineage_leads_along_the_graph(specs):
                 assert dep.asset_key in read, f"{name}.{column} is made from {dep.asset_key}, which it does not read"
 
 
+STAGES = ["collect", "normalise", "baseline", "detect", "respond"]
+
+
+def test_the_graph_reads_from_left_to_right(specs):
+    """Prevents groups with arrows in both directions, which the UI draws as a heap of grey boxes."""
+    for spec in specs.values():
+        for dep in spec.deps:
+            read = specs[dep.asset_key.to_user_string()]
+            assert STAGES.index(read.group_name) <= STAGES.index(spec.group_name), (read.key, spec.key)
+    assert {spec.group_name for spec in specs.values()} == {*STAGES}
+
+
+def test_tables_that_name_people_are_tagged(specs):
+    """Prevents a table of addresses that no filter for personal data finds in the catalog."""
+    for spec in specs.values():
+        table = spec.key.path[-1]
+        named = {column.name for column in TABLES.get(table, ())} & {"user", "actor_key", "address", "file_name"}
+        if named or table in {"audit_events", "exports", "dossiers"}:
+            assert spec.tags.get("pii") == "true", (table, named)
+    assert "pii" not in specs["thresholds"].tags
+
+
 def test_every_asset_is_explained(specs):
     """Prevents an asset without a description, an owner, a kind, a version of its rules, or a way to its code."""
     for name, spec in specs.items():

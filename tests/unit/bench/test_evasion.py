@@ -25,9 +25,9 @@ def theft(files: int) -> Theft:
 def trial(scale: float, found_after: float | None) -> Trial:
     stolen = theft(int(100 * scale))
     if found_after is None:
-        return Trial("drip", scale, stolen, None, as_case=False)
+        return Trial("drip", scale, stolen, None)
     known = stolen.start + timedelta(hours=found_after)
-    return Trial("drip", scale, stolen, Alert(stolen.users[0], stolen.start, known, known), as_case=True)
+    return Trial("drip", scale, stolen, Alert(stolen.users[0], stolen.start, known, known))
 
 
 def test_the_largest_silent_size_passes_and_loss_is_what_was_gone() -> None:

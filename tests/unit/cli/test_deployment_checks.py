@@ -80,6 +80,22 @@ def test_schedules_that_are_off_are_named(tmp_path: Path, monkeypatch: pytest.Mo
     }
 
 
+def test_schedules_can_be_on_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a deployment that is code alone, until somebody opens the UI."""
+    storage = tmp_path / "dagster"
+    storage.mkdir()
+    (storage / "dagster.yaml").write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+    given = {"DAGSTER_HOME": str(storage), "UPLOADWATCH_SCHEDULES_ON": "true"}
+    assert examined(tmp_path, **given)["schedules"].state is State.OK
+    for name, value in BOX.items():
+        monkeypatch.setenv(name, value)
+    kept = {**BOX, "UPLOADWATCH_SCHEDULES_ON": "true", "UPLOADWATCH_RETENTION": "uploads=90"}
+    defs = build_defs({"UPLOADWATCH_HOME": str(tmp_path / "home"), **kept})
+    schedules = [schedule for schedule in defs.schedules or [] if isinstance(schedule, dg.ScheduleDefinition)]
+    assert {schedule.name for schedule in schedules} == {*SCHEDULES, "retention"}
+    assert {schedule.default_status for schedule in schedules} == {dg.DefaultScheduleStatus.RUNNING}
+
+
 def test_what_a_replay_made_is_not_shown_as_an_organisation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Prevents the demo's alerts from being taken for one's own, in a terminal with the providers' variables."""
     (tmp_path / "lake").mkdir()

@@ -75,5 +75,5 @@ def test_every_command_is_where_the_list_says() -> None:
 def test_the_help_says_what_a_command_does() -> None:
     """Prevents a list of commands without a word on each."""
     shown = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
-    assert "Print the alerts of a home" in shown
+    assert "Print the cases of a home" in shown
     assert "Check what each configured provider needs" in shown

@@ -16,7 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from cli.alert_table import alert_table
+from cli.alert_table import case_table
+from cli.case_queue import cases_of
 from cli.terminal import LogHandler, Terminal, harmless, write_json
 from privacy.pseudonyms import Pseudonyms
 from tests.support.command import say
@@ -102,12 +103,12 @@ def test_an_error_is_harmless(tmp_path: Path) -> None:
 
 
 def test_alerts_are_harmless() -> None:
-    """Prevents a sentence of an alert, which names a user, from running in the terminal."""
-    alert = {"severity": "Low", "sentence": EVIL, "reasons": [{"name": "x", "evidence": EVIL}], "suppressed_count": 0}
-    alert |= {"first_window_start": "2026-02-01T10:00:00Z", "review": {"verdict": "benign", "by": EVIL, "note": EVIL}}
-    alert |= {"outgrown_review": {"verdict": "benign", "by": EVIL, "note": EVIL, "revision": 1}}
-    alert |= {"case": {"case_id": "c", "state": "open", "opened_at": "2026-02-01T10:00:00Z"}}
-    assert not HARMFUL.search(shown(alert_table([alert], {EVIL: 2})))
+    """Prevents the name of a user from running in the terminal."""
+    alert: dict[str, Any] = {"user": EVIL, "reasons": [{"name": EVIL, "strength": "weak", "evidence": EVIL}]}
+    alert |= {"review": {"verdict": "benign", "by": EVIL, "note": EVIL}}
+    alert |= {"case": {"case_id": EVIL, "state": "reviewed", "severity": "Low", "opened_at": "2026-02-01T10:00:00Z"}}
+    alert["case"] |= {"one_in": 7, "files": 3, "bytes": None}
+    assert not HARMFUL.search(shown(case_table(cases_of([alert]), allowed={EVIL: 2}, activation=[EVIL])))
 
 
 @pytest.mark.parametrize(
