@@ -171,8 +171,8 @@ class Settings(BaseModel):
     )
     schedules_on: bool = Field(
         default=False,
-        description="`true`: schedules run from the start; without it, switch them on in the UI. What somebody switches "
-        "in the UI stays so",
+        description="`true`: schedules run from the start; without it, switch them on in the UI. What somebody "
+        "switches in the UI stays so",
         examples=["true"],
     )
 
