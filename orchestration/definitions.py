@@ -27,6 +27,7 @@ from lake.home import REPLAY_NOTE
 from notify.channels import open_channel
 from notify.settings import read_channels
 from orchestration.env_file import check_working_directory
+from orchestration.logs import run_loggers
 from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
@@ -94,7 +95,11 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         jobs=[*([job, verifying] if providers else []), *cleaning],
         schedules=[
             *(
-                [*schedules(job, clock, reach, settings), run_retention_schedule, verify_schedule(verifying)]
+                [
+                    *schedules(job, clock, reach, settings, run_loggers(values)),
+                    run_retention_schedule,
+                    verify_schedule(verifying),
+                ]
                 if providers
                 else []
             ),
@@ -103,6 +108,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,
         executor=leased_executor(settings.home),
+        loggers=run_loggers(values) or None,
     )
 
 

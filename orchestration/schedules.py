@@ -59,14 +59,18 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def run_config(providers: Iterable[str], *, late_data: bool) -> dg.RunConfig:
+def run_config(providers: Iterable[str], *, late_data: bool, loggers: Iterable[str] = ()) -> dg.RunConfig:
     """Return the configuration of a run.
 
     Args:
         providers: Configured providers.
         late_data: Whether the run pulls again all slices that are not final.
+        loggers: Loggers to use in place of Dagster's own: it uses those alone that the configuration of a run names.
     """
-    return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers})
+    return dg.RunConfig(
+        ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers},
+        loggers={name: {} for name in loggers} or None,
+    )
 
 
 def pull_job() -> Job:
@@ -95,7 +99,11 @@ def verify_schedule(job: Job) -> dg.ScheduleDefinition:
 
 
 def schedules(
-    job: Job, clock: Clock, horizons: Mapping[str, tuple[timedelta, timedelta]], settings: Settings
+    job: Job,
+    clock: Clock,
+    horizons: Mapping[str, tuple[timedelta, timedelta]],
+    settings: Settings,
+    loggers: Iterable[str] = (),
 ) -> list[dg.ScheduleDefinition]:
     """Return the schedules of poll runs and of late-data re-pulls over one job.
 
@@ -104,6 +112,7 @@ def schedules(
         clock: Returns the present time.
         horizons: Allowed lateness and lookback of each configured provider.
         settings: First and last day of the partitions.
+        loggers: Loggers of the runs, see :func:`run_config`.
     """
     dead = DeadRuns(settings.home)
 
@@ -123,7 +132,7 @@ def schedules(
                 return dg.SkipReason(f"The last run of `{name}` has not finished.")
             return dg.RunRequest(
                 tags={**range_tags(first, last), "dagster/max_runtime": _LONGEST},
-                run_config=run_config(horizons, late_data=late_data),
+                run_config=run_config(horizons, late_data=late_data, loggers=loggers),
             )
 
         return _schedule
