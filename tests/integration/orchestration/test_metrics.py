@@ -25,7 +25,8 @@ from bench.chaos.damages import DAMAGES
 from common.clock import Clock
 from orchestration.monitoring.catalogue import METRICS
 from orchestration.monitoring.collector import HomeCollector, registry_of
-from tests.support.monitored_home import monitored_home, variables
+from tests.support.monitored_home import finished_run, monitored_home, variables
+from tests.support.production import DEPLOY, database, needs_postgres
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 Labels = frozenset[tuple[str, str]]
@@ -205,6 +206,29 @@ def test_a_run_storage_that_hangs_delays_nothing(made: Path) -> None:
     assert broken(found) == {("runs", "")}
     assert time.perf_counter() - began < 20
     assert found["uploadwatch_source_state"]
+
+
+@needs_postgres
+def test_runs_are_read_from_postgres(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Prevents metrics that only a home with SQLite has, and a password in the log when the database is gone."""
+    home = monitored_home(tmp_path / "home", runs=False)
+    with database() as values:
+        for name, value_ in values.items():
+            monkeypatch.setenv(name, value_)
+        finished_run(home, settings=(DEPLOY / "dagster.yaml").read_text(encoding="utf-8"))
+        collector = HomeCollector(home, variables(home), Clock())
+        collector.start()
+        registry = registry_of(collector)
+        found = parsed(generate_latest(registry).decode())
+        assert not broken(found)
+        assert value(found, "uploadwatch_last_run_success", job="watch_uploads", schedule="poll") == 1
+    found = parsed(generate_latest(registry).decode())
+    assert broken(found) == {("runs", "")}
+    assert "run storage" in caplog.text
+    assert values["DAGSTER_PG_PASSWORD"] not in caplog.text
+    assert not list((home / "dagster").glob("**/*.db"))
 
 
 def test_the_command_prints_once(made: Path) -> None:
