@@ -81,6 +81,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     checks = asset_checks({name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers})
     if settings.export_formats:
         checks.append(valid_exports())
+    loggers = run_loggers(values)
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
         assets=[
@@ -96,19 +97,19 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         schedules=[
             *(
                 [
-                    *schedules(job, clock, reach, settings, run_loggers(values)),
-                    run_retention_schedule,
-                    verify_schedule(verifying),
+                    *schedules(job, clock, reach, settings, loggers),
+                    run_retention_schedule(loggers),
+                    verify_schedule(verifying, loggers),
                 ]
                 if providers
                 else []
             ),
-            *(retention_schedule(each) for each in cleaning),
+            *(retention_schedule(each, loggers) for each in cleaning),
         ],
         sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,
         executor=leased_executor(settings.home),
-        loggers=run_loggers(values) or None,
+        loggers=loggers or None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from common.errors import ConfigurationError
 from providers import PROVIDERS
 
-__all__ = ["CONSOLE", "LOG_FORMAT", "JsonFormatter", "LogFormat", "log_format", "run_loggers"]
+__all__ = ["CONSOLE", "LOG_FORMAT", "JsonFormatter", "LogFormat", "log_format", "logger_config", "run_loggers"]
 
 LOG_FORMAT = "UPLOADWATCH_LOG_FORMAT"
 CONSOLE = "console"
@@ -86,3 +86,9 @@ def run_loggers(values: Mapping[str, str]) -> dict[str, Any]:
 
     said = "Logger that writes one JSON object a line to standard error."
     return {CONSOLE: dg.LoggerDefinition(_json, dg.colored_console_logger.config_schema, said)}
+
+
+def logger_config(loggers: Iterable[str]) -> dict[str, Any]:
+    """Return the part of a run's configuration that names its loggers: Dagster uses no others than those."""
+    named: dict[str, dict[str, Any]] = {name: {} for name in loggers}
+    return {"loggers": named} if named else {}

@@ -9,6 +9,7 @@ import dagster as dg
 from assets.audit_events import PullConfig
 from assets.checks import INTACT
 from common.clock import Clock
+from orchestration.logs import logger_config
 from orchestration.settings import Settings
 from orchestration.storage.dead_runs import DeadRuns
 
@@ -65,12 +66,10 @@ def run_config(providers: Iterable[str], *, late_data: bool, loggers: Iterable[s
     Args:
         providers: Configured providers.
         late_data: Whether the run pulls again all slices that are not final.
-        loggers: Loggers to use in place of Dagster's own: it uses those alone that the configuration of a run names.
+        loggers: Loggers to use in place of Dagster's own.
     """
-    return dg.RunConfig(
-        ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers},
-        loggers={name: {} for name in loggers} or None,
-    )
+    ops = {f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers}
+    return dg.RunConfig(ops=ops, **logger_config(loggers))
 
 
 def pull_job() -> Job:
@@ -91,10 +90,14 @@ def verify_job() -> Job:
     )
 
 
-def verify_schedule(job: Job) -> dg.ScheduleDefinition:
+def verify_schedule(job: Job, loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
     """Return the schedule that runs the job once a day."""
     return dg.ScheduleDefinition(
-        name="verify", job=job, cron_schedule="50 5 * * *", description="Looks for damaged files once a day."
+        name="verify",
+        job=job,
+        cron_schedule="50 5 * * *",
+        run_config=logger_config(loggers),
+        description="Looks for damaged files once a day.",
     )
 
 

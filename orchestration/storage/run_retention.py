@@ -5,11 +5,13 @@ of an asset's day: that it exists, its rows and the run that made it. So a run i
 made a day of an asset. Once a day is final, that is one of its late-data re-pulls. The lake is not touched.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
 
+from orchestration.logs import logger_config
 from orchestration.storage.dagster_internals import AssetCheckExecutionsTable as Evaluations
 from orchestration.storage.dagster_internals import SqlEventLogStorage
 
@@ -92,10 +94,12 @@ def _job() -> None:
     _remove()
 
 
-run_retention_schedule = dg.ScheduleDefinition(
-    name="remove_old_runs",
-    job=_job,
-    cron_schedule="20 5 * * *",
-    description="Keeps Dagster's storage from growing without end.",
-)
-"""Schedule that runs the job once a day."""
+def run_retention_schedule(loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
+    """Return the schedule that runs the job once a day."""
+    return dg.ScheduleDefinition(
+        name="remove_old_runs",
+        job=_job,
+        cron_schedule="20 5 * * *",
+        run_config=logger_config(loggers),
+        description="Keeps Dagster's storage from growing without end.",
+    )

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from common.errors import ConfigurationError
 from orchestration.definitions import build_defs
 from orchestration.logs import CONSOLE, LOG_FORMAT, JsonFormatter, LogFormat, log_format, run_loggers
-from orchestration.schedules import JOB, run_config
+from orchestration.schedules import run_config
 from tests.support.command import say
 
 JSON = {LOG_FORMAT: "json"}
@@ -76,21 +77,27 @@ def test_a_run_writes_a_line_with_run_and_provider(capfd: pytest.CaptureFixture[
     assert "box" in {line.get("provider") for line in failed}
 
 
-def test_scheduled_runs_use_it_only_where_it_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("values", "loggers"), [({}, []), (JSON, [CONSOLE])], ids=["text", "json"])
+def test_scheduled_runs_use_it_where_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: dict[str, str], loggers: list[str]
+) -> None:
     """Prevents runs that cannot start, since their configuration names a logger that is not defined."""
     for name, value in {**BOX, "DAGSTER_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
-    for values, loggers in ((BOX, []), (BOX | JSON, [CONSOLE])):
-        defs = build_defs({**values, "UPLOADWATCH_HOME": str(tmp_path), "UPLOADWATCH_START_DATE": "2026-01-01"})
-        with (
-            dg.DagsterInstance.get() as instance,
-            dg.build_schedule_context(instance=instance, repository_def=defs.get_repository_def()) as context,
-        ):
-            [request] = defs.resolve_schedule_def("poll").evaluate_tick(context).run_requests or []
-        assert sorted(request.run_config.get("loggers") or {}) == loggers
-        job = defs.resolve_job_def(JOB)
-        assert dg.validate_run_config(job, request.run_config)
-        assert "hidden-secret" not in str(request)
+    own = {"UPLOADWATCH_HOME": str(tmp_path), "UPLOADWATCH_RETENTION": "uploads=400"}
+    repository = build_defs({**BOX, **own, **values}).get_repository_def()
+    with dg.DagsterInstance.get() as instance:
+        for schedule in repository.schedule_defs:
+            with dg.build_schedule_context(
+                instance=instance, repository_def=repository, scheduled_execution_time=datetime.now(UTC)
+            ) as context:
+                [request] = schedule.evaluate_tick(context).run_requests or []
+            assert sorted(request.run_config.get("loggers") or {}) == loggers, schedule.name
+            assert dg.validate_run_config(repository.get_job(schedule.job_name), request.run_config)
+            assert "hidden-secret" not in str(request)
+    assert {"poll", "late_data", "verify", "remove_old_runs", "retention"} == {
+        each.name for each in repository.schedule_defs
+    }
 
 
 def test_a_command_reports_errors_in_json(tmp_path: Path) -> None:
