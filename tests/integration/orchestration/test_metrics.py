@@ -165,7 +165,7 @@ def test_a_scrape_changes_nothing(made: Path, tmp_path: Path) -> None:
 @settings(max_examples=30)
 @given(data=st.data())
 def test_a_scrape_never_fails(made: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """Prevents one damaged file from hiding everything else that is wrong."""
+    """Prevents one damaged file from hiding everything else that is wrong, and a repair beside a run."""
     home = tmp_path_factory.mktemp("damaged") / "home"
     shutil.copytree(made, home)
     names = sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file())
@@ -174,8 +174,11 @@ def test_a_scrape_never_fails(made: Path, tmp_path_factory: pytest.TempPathFacto
     for name, act in data.draw(st.lists(damage, min_size=1, max_size=6, unique_by=lambda each: each[0])):
         if (home / name).is_file() and (home / name).stat().st_size:
             act(home / name)
+    # Dagster opens its own database for writing.
+    before = {name: file for name, file in files(home).items() if not name.startswith("dagster/")}
     try:
         found = scraped(home)
+        assert {name: file for name, file in files(home).items() if not name.startswith("dagster/")} == before
         assert found["uploadwatch_build_info"]
         assert ("disk", "") not in broken(found)
         assert found["uploadwatch_filesystem_free_bytes"]
