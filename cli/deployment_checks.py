@@ -18,6 +18,8 @@ from detection.sensitive import read_terms
 from lake.home import REPLAY_NOTE
 from notify.settings import channel_variables, read_channels
 from orchestration.env_file import ENV_FILE
+from orchestration.logs import LOG_FORMAT
+from orchestration.monitoring.heartbeat import HEARTBEAT_URL
 from orchestration.pseudonymity import KEY, pseudonyms_of
 from orchestration.schedules import SCHEDULES
 from orchestration.settings import Settings
@@ -26,7 +28,10 @@ from providers import PROVIDERS
 __all__ = ["examine_deployment"]
 
 _PREFIX = "UPLOADWATCH_"
-_OTHERS = (ENV_FILE, KEY, "UPLOADWATCH_CODE_HOST", "UPLOADWATCH_CODE_PORT", "UPLOADWATCH_SANDBOX_URL")
+_OTHERS = (
+    *(ENV_FILE, KEY, HEARTBEAT_URL, LOG_FORMAT),
+    *("UPLOADWATCH_CODE_HOST", "UPLOADWATCH_CODE_PORT", "UPLOADWATCH_SANDBOX_URL"),
+)
 
 
 def examine_deployment(values: Mapping[str, str]) -> list[Finding]:
