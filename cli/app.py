@@ -13,6 +13,7 @@ from cli.commands import Commands
 from cli.terminal import LogHandler, terminal
 from common.errors import MendableError
 from orchestration.env_file import environment
+from orchestration.logs import JsonFormatter, LogFormat, log_format
 from orchestration.private import write_privately
 
 __all__ = ["app", "main"]
@@ -50,14 +51,22 @@ def main() -> None:
         SystemExit: The exit status: 0, 1 after an error, 2 after wrong arguments.
     """
     logging.lastResort = LogHandler(logging.WARNING)
+    as_json: LogHandler | None = None
     try:
         write_privately()
         os.environ.update(environment())
+        if log_format(os.environ) is LogFormat.JSON:
+            logging.lastResort = as_json = LogHandler(logging.WARNING, JsonFormatter())
         app()
     except Exception as error:
         from rich.markup import escape  # noqa: PLC0415 -- only after an error
 
         said = _said(error)
+        if as_json:
+            caught = None if said else (type(error), error, error.__traceback__)
+            message = said or "The program failed."
+            as_json.handle(logging.LogRecord("uploadwatch", logging.ERROR, __file__, 0, message, None, caught))
+            raise SystemExit(1) from error
         # A provider's error text may look like markup.
         shown = f"[bold red]Error:[/] {escape(said)}" if said else escape(_traceback(error))
         terminal(stderr=True).print(shown, highlight=False, soft_wrap=not said)

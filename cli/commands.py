@@ -45,6 +45,8 @@ _COMMANDS = {
     "backfill": _Place("backfill", "backfill"),
     "notify": _Place("notify", "notify"),
     "outbox": _Place("outbox", "outbox", reads=True),
+    "metrics": _Place("metrics", "metrics"),
+    "heartbeat": _Place("heartbeat", "heartbeat"),
     "export": _Place("export", "export"),
     "reveal": _Place("reveal", "reveal"),
     "forget": _Place("forget", "forget"),

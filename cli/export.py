@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,7 @@ from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
 from exports.files import Destination
-from exports.formats import ExportFormat
+from exports.formats import ExportFormat, Subject
 from exports.writing import open_export
 from lake.days import days_between
 from orchestration.pseudonymity import pseudonyms_of
@@ -28,6 +29,7 @@ def export(
     last: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day.")],
     out: Annotated[Path, typer.Option(help="Directory to write to.", file_okay=False)],
     format_: Annotated[list[ExportFormat], typer.Option("--format", help="What to write; may be repeated.")],
+    only: Annotated[Subject | None, typer.Option(help="Leave the others out.")] = None,
     home: HomeOption = HOME,
 ) -> None:
     """Write uploads and alerts of these days as OCSF (JSON lines or Parquet) or CSV, and publish the alerts."""
@@ -44,15 +46,19 @@ def export(
         account=settings.security_lake_account,
         pseudonyms=pseudonyms_of(values),
     )
-    total = {"uploads": 0, "findings": 0, "alerts": 0}
+    total = Counter[str]()
+    subjects = [only] if only else [*Subject]
     days = days_between(first.date(), last.date())
     with open_export(lake, destination, Clock(fixed=settings.now).now()) as opened:
         for day in track(days, description="days", console=terminal(stderr=True), transient=True):
-            rows = opened.day(day).rows
-            total = {name: count + rows[name] for name, count in total.items()}
+            total.update(opened.day(day, subjects=subjects).rows)
+    counted = {
+        Subject.UPLOADS: f"{total['uploads']:,} uploads",
+        Subject.ALERTS: f"{total['alerts']:,} alerts in {total['findings']:,} findings",
+    }
     terminal().print(
-        f"{total['uploads']:,} uploads, and {total['alerts']:,} alerts in {total['findings']:,} findings, of "
-        f"{len(days)} day{'' if len(days) == 1 else 's'} in {out}",
+        f"{', and '.join(counted[subject] for subject in subjects)}, of {len(days)} day{'' if len(days) == 1 else 's'} "
+        f"in {out}",
         highlight=False,
         soft_wrap=True,
     )

@@ -18,7 +18,7 @@ from rich.segment import Segment
 
 from common.terminal_mark import OWN_MARK
 
-__all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list"]
+__all__ = ["LogHandler", "Terminal", "harmless", "terminal", "write_json", "write_json_list", "write_plain"]
 
 _TURNING = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 """Characters that change the direction of text."""
@@ -49,6 +49,11 @@ def terminal(*, stderr: bool = False) -> Terminal:
     return Terminal(stderr=stderr, emoji=False)
 
 
+def write_plain(text: str) -> None:
+    """Write a text for other programs to standard output, neither wrapped nor styled."""
+    sys.stdout.write(harmless(text))
+
+
 def write_json(value: Any) -> None:
     """Write a value as JSON to standard output, with characters that control a terminal escaped.
 
@@ -75,11 +80,17 @@ def _escaped(text: str) -> str:
 
 
 class LogHandler(logging.StreamHandler[Any]):
-    """Handler of log records that no other handler takes; writes them to standard error."""
+    """Handler of log records that no other handler takes; writes them to standard error.
 
-    def __init__(self, level: int) -> None:
+    Args:
+        level: Level of the records.
+        formatter: Formats them; None for the message alone.
+    """
+
+    def __init__(self, level: int, formatter: logging.Formatter | None = None) -> None:
         super().__init__()
         self.setLevel(level)
+        self.setFormatter(formatter)
 
     def format(self, record: logging.LogRecord) -> str:
         """Format as usual, with harmful characters stripped."""

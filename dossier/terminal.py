@@ -99,7 +99,7 @@ def page_in_terminal(page: Page) -> RenderableType:
     shown += [RichText(command) for command in page.reviews]
     shown.append(_said(("Allow it:\n",)))
     shown += [_said((Outside(line),)) for line in page.allow.splitlines()]
-    shown.append(RichText("All its uploads, in DuckDB on warehouse.duckdb:\n" + page.query))
+    shown.append(RichText("All its uploads, in the home with duckdb warehouse.duckdb:\n" + page.query))
     shown.append(RichText(f"Alert {alert.alert_id}, revision {alert.revision}. As of {moment(page.as_of)} UTC."))
     return Group(*shown)
 

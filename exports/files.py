@@ -29,7 +29,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from exports.formats import ExportFormat
+from exports.formats import ExportFormat, Subject
 from exports.mapping import Piece, csv_header, csv_line, json_line
 from lake.durable import file_digest
 from lake.store import Lake, replacing
@@ -49,12 +49,12 @@ GROUP_ROWS = 100_000
 
 
 SUBJECTS = {
-    "uploads": {
+    Subject.UPLOADS: {
         ExportFormat.OCSF_JSON: "file_hosting",
         ExportFormat.OCSF_PARQUET: "file_hosting",
         ExportFormat.CSV: "uploads",
     },
-    "alerts": {
+    Subject.ALERTS: {
         ExportFormat.OCSF_JSON: "detection_finding",
         ExportFormat.OCSF_PARQUET: "detection_finding",
         ExportFormat.CSV: "alerts",
@@ -115,7 +115,7 @@ class Destination:
 
     def outputs(self, subject: str) -> dict[ExportFormat, str]:
         """Return the tables of a subject by format, of the formats that are written."""
-        return {kind: table for kind, table in SUBJECTS[subject].items() if kind in self.formats}
+        return {kind: table for kind, table in SUBJECTS[Subject(subject)].items() if kind in self.formats}
 
     def lacks(self, day: date) -> bool:
         """Check whether one of the formats has no file of a day, which has rows for each of them."""

@@ -7,7 +7,7 @@ new one. Which parts there are, and what is in them, follows from the rows alone
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -143,7 +143,9 @@ class Export:
     def _stated(self, day: date) -> str:
         return text_digest(*self._rules.values(), self._destination.settings, self.stated.get(day, ""))[:16]
 
-    def day(self, day: date, known: Mapping[str, FileRecord] | None = None) -> Exported:
+    def day(
+        self, day: date, known: Mapping[str, FileRecord] | None = None, subjects: Container[str] = SUBJECTS
+    ) -> Exported:
         """Bring all files of a day up to date: of its uploads, and of the alerts that open on it.
 
         Parts that hold what they held are left alone, unless somebody deleted or altered them.
@@ -152,6 +154,7 @@ class Export:
             day: The day, UTC.
             known: Its files as they were recorded, by name. None: nothing was, so that all are made; those that come
                 out the same are left alone.
+            subjects: Keys of :data:`exports.files.SUBJECTS`; the files of others are left alone.
 
         Raises:
             OSError: A file can't be written.
@@ -164,6 +167,8 @@ class Export:
             ("uploads", self._uploads_from(day), self._upload_rows),
             ("alerts", self._alerts_from(day), self._alert_rows),
         ):
+            if subject not in subjects:
+                continue
             before = {name: record for name, record in (known or {}).items() if record.subject == subject}
             if self._is_up_to_date(subject, day, made_from, before):
                 files += before.values()

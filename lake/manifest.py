@@ -66,7 +66,7 @@ _verified: dict[str, tuple[tuple[int, ...], str]] = {}
 
 
 class Manifest:
-    """Manifest of one day, safe for any number of threads and processes.
+    """Manifest of one day, safe for any number of threads and processes; without ``heal`` it locks and writes nothing.
 
     Attributes:
         directory: Directory of the partition.
@@ -75,13 +75,13 @@ class Manifest:
         imported: Files of imported events by file name.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, heal: bool = True) -> None:
         self.directory = directory
         self.slices: dict[str, Slice] = {}
         self.late: dict[str, Late] = {}
         self.imported: dict[str, Imported] = {}
         self._lock = threading.Lock()
-        if not self._read() and directory.is_dir():
+        if not self._read() and heal and directory.is_dir():
             with self._lock, directory_lock(directory):
                 self._heal()
 

@@ -1,12 +1,20 @@
-"""Views over the lake in ``warehouse.duckdb``, for SQL queries by people."""
+"""Views over the lake in ``warehouse.duckdb``, for SQL queries by people.
+
+Paths in it are relative to the home. DuckDB looks for them in its working directory, or where ``file_search_path``
+says: a home that was copied or moved shows its own lake, or nothing.
+"""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from common.digests import text_digest
+from common.errors import MendableError
 from detection.persons import TABLES as PERSON_TABLES
 from detection.sql import load, nested
 from detection.tables import TABLES, empty
@@ -14,19 +22,21 @@ from lake.kept import LEDGER
 from lake.people import people_file
 from lake.store import Lake, quoted, replacing
 
-__all__ = ["build_warehouse", "warehouse_path"]
+__all__ = ["build_warehouse", "open_warehouse", "warehouse_path"]
+
+_NAME = "warehouse.duckdb"
 
 
 def warehouse_path(lake: Lake) -> Path:
     """Return the file, beside the lake."""
-    return Path(lake.root).absolute().parent / "warehouse.duckdb"
+    return Path(lake.root).absolute().parent / _NAME
 
 
 def build_warehouse(lake: Lake) -> bool:
     """Write the file, unless the existing one has the same views.
 
     It only holds views, one for each kind of table with a partition: over all providers, with the partition as ``day``.
-    It replaces the old file by a rename, so that open readers of the old file are not interrupted.
+    Columns have comments. It replaces the old file by a rename, which interrupts nobody who reads the old one.
 
     Returns:
         Whether it was written.
@@ -39,34 +49,80 @@ def build_warehouse(lake: Lake) -> bool:
     with replacing(path) as temporary:
         # DuckDB must create the file itself; it rejects an empty one.
         temporary.unlink()
-        with duckdb.connect(str(temporary)) as con:
+        with duckdb.connect(str(temporary)) as con, _found_from(con, path.parent):
             for name, query in views.items():
                 con.execute(f'CREATE VIEW "{name}" AS {query}')
+                _comment(con, name)
             con.execute(f"CREATE VIEW about AS SELECT '{digest}' AS made_for")
     return True
 
 
+@contextmanager
+def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the views of a home for reading, from whatever working directory.
+
+    ``con.sql("FROM alerts").df()`` gives a data frame of pandas.
+
+    Args:
+        home: Directory of the deployment.
+
+    Raises:
+        MendableError: No run has written the file yet.
+    """
+    path = home / _NAME
+    if not path.exists():
+        raise MendableError(f"{path} does not exist. A run writes it: start one, or see whether this is the home.")
+    with duckdb.connect(str(path), read_only=True) as con, _found_from(con, home.absolute()):
+        yield con
+
+
+@contextmanager
+def _found_from(con: duckdb.DuckDBPyConnection, home: Path) -> Iterator[None]:
+    """Let the views of a connection find their files."""
+    # The setting is a list with commas between, which a path may have: a link has none.
+    with tempfile.TemporaryDirectory(prefix="uploadwatch-") as directory:
+        link = Path(directory) / "home"
+        link.symlink_to(home, target_is_directory=True)
+        con.execute("SET file_search_path = ?", [str(link)])
+        yield
+
+
 def _views(lake: Lake) -> dict[str, str]:
-    root = Path(lake.root).absolute()
+    root = Path(lake.root)
     views = {}
     for kind, columns in TABLES.items():
         if kind in LEDGER:
             path = root / f"{kind}.parquet"
-            if path.exists():
-                files = f"read_parquet('{quoted(path)}', union_by_name = true)"
-                views[kind] = f"{empty(kind)} UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608 -- our own paths
+            files = f"SELECT * FROM read_parquet('{_inside(lake, path)}', union_by_name = true)"  # noqa: S608 -- our own paths
+            views[kind] = f"{empty(kind)} UNION ALL BY NAME {files}" if path.exists() else empty(kind)
             continue
         patterns = [f"{place}{kind}/day=*/part.parquet" for place in ("", "*/")]
         found = [pattern for pattern in patterns if next(root.glob(pattern), None)]
         if found:
             dated = "day" not in {column.name for column in columns}
             hive = "hive_partitioning = true, hive_types = {'day': DATE}" if dated else "hive_partitioning = false"
-            paths = ", ".join(f"'{quoted(root / pattern)}'" for pattern in found)
+            paths = ", ".join(f"'{_inside(lake, root / pattern)}'" for pattern in found)
             rows = f"SELECT * FROM read_parquet([{paths}], {hive}, union_by_name = true)"  # noqa: S608 -- our own paths
             views[kind] = f"{empty(kind, dated=dated)} UNION ALL BY NAME {rows}"
     by_person = _by_person(lake, views)
     # Views that others read come first.
     return {**by_person, **views, **by_person}
+
+
+def _inside(lake: Lake, path: Path) -> str:
+    """Return a path relative to the home, for a string in SQL."""
+    return quoted(path.relative_to(Path(lake.root).parent))
+
+
+def _comment(con: duckdb.DuckDBPyConnection, view: str) -> None:
+    """Explain the columns of a view in the words of the catalog."""
+    present = {name for name, *_ in con.execute(f'DESCRIBE "{view}"').fetchall()}
+    for column in TABLES.get(view, ()):
+        if column.name in present:
+            said = column.description.replace("'", "''")
+            con.execute(f"""COMMENT ON COLUMN "{view}"."{column.name}" IS '{said}'""")
+    if "day" in present and view not in LEDGER:
+        con.execute(f"""COMMENT ON COLUMN "{view}".day IS 'Day of the partition, UTC'""")
 
 
 def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
@@ -75,7 +131,7 @@ def _by_person(lake: Lake, views: dict[str, str]) -> dict[str, str]:
     found = {}
     for name, columns in PERSON_TABLES.items():
         typed = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in columns.items())
-        known = f"FROM read_parquet('{quoted(path)}') WHERE kind = '{name}'" if path.exists() else ""
+        known = f"FROM read_parquet('{_inside(lake, path)}') WHERE kind = '{name}'" if path.exists() else ""
         found[name] = f"SELECT {', '.join(columns)} {known}" if known else f"SELECT {typed} WHERE FALSE"
     for kind in ("uploads", "activity"):
         if kind in views:

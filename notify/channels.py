@@ -5,10 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -19,15 +16,13 @@ import msgspec
 import requests
 
 from connectors import ConfigurationError
-from connectors.core.retries import retry_after
 from notify.outbox import Letter
+from notify.quiet_http import UnansweredError, quiet, request
 from notify.settings import ChannelSettings, signing_key
 from notify.text import headline, text_of
 
 __all__ = ["Channel", "DeliveryError", "open_channel", "payload"]
 
-_TIMEOUTS = (5.0, 10.0)
-"""Seconds allowed for connecting, and until the answer begins."""
 _SHORTEST_SECRET = 4
 
 
@@ -127,28 +122,11 @@ class _Webhook:
             "webhook-signature": f"v1,{base64.b64encode(signature).decode()}",
         }
         try:
-            with (
-                _quiet(),
-                self._session.post(
-                    self._url,
-                    data=body,
-                    headers=headers,
-                    timeout=_TIMEOUTS,
-                    allow_redirects=False,
-                    stream=True,
-                    auth=_as_is,
-                ) as answer,
-            ):
-                status, wait = answer.status_code, retry_after(answer)
-        except requests.Timeout:
-            raise DeliveryError("no answer in time") from None
-        except requests.exceptions.SSLError:
-            raise DeliveryError("its TLS certificate was refused") from None
-        except requests.RequestException as error:
-            # The error's text contains the address, which may be a secret.
-            raise DeliveryError(f"it cannot be reached ({type(error).__name__})") from None
-        if status // 100 != 2:
-            raise DeliveryError(f"it answered with status {status}", wait)
+            answer = request(self._session, "POST", self._url, headers=headers, data=body)
+        except UnansweredError as error:
+            raise DeliveryError(str(error)) from None
+        if answer.status // 100 != 2:
+            raise DeliveryError(f"it answered with status {answer.status}", answer.wait)
 
 
 class _Apprise:
@@ -171,7 +149,7 @@ class _Apprise:
             http_redirects=False,
             storage_mode=apprise.PersistentStoreMode.MEMORY,
         )
-        with _quiet():
+        with quiet():
             service = apprise.Apprise.instantiate(url, asset=asset)
         if service is None:
             variable = f"UPLOADWATCH_NOTIFY_{self.name.upper()}"
@@ -183,7 +161,7 @@ class _Apprise:
         self._service.add(service)
 
     def send(self, letter: Letter, now: datetime) -> None:
-        with _quiet() as said:
+        with quiet() as said:
             taken = self._service.notify(
                 title=headline(letter.event, letter.about),
                 body=text_of(letter.event, letter.about),
@@ -203,37 +181,3 @@ def _tone(event: str) -> apprise.NotifyType:
     if event in ("run.failed", "source.failing", "feed.stale"):
         return apprise.NotifyType.FAILURE
     return apprise.NotifyType.WARNING if event.startswith("case.") else apprise.NotifyType.INFO
-
-
-def _as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return the request unchanged, so that ``requests`` does not send credentials from ``.netrc``."""
-    return request
-
-
-class _Kept(logging.Handler):
-    """Log handler that keeps warnings."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.said: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
-
-
-@contextmanager
-def _quiet() -> Iterator[list[str]]:
-    """Keep messages of apprise and the HTTP client out of every log: they contain URLs. Yield apprise's warnings."""
-    kept = _Kept()
-    loggers = [logging.getLogger(name) for name in ("apprise", "urllib3")]
-    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
-    for logger in loggers:
-        logger.handlers = [kept if logger.name == "apprise" else logging.NullHandler()]
-        logger.propagate = False
-        logger.setLevel(logging.WARNING)
-    try:
-        yield kept.said
-    finally:
-        for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
-            logger.handlers, logger.propagate = handlers, propagate
-            logger.setLevel(level)

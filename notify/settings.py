@@ -14,7 +14,15 @@ from pydantic import SecretStr
 from connectors import ConfigurationError
 from detection.rule import RULE
 
-__all__ = ["CHANNEL_VARIABLES", "SEVERITIES", "ChannelSettings", "channel_variables", "read_channels", "signing_key"]
+__all__ = [
+    "CHANNEL_VARIABLES",
+    "SEVERITIES",
+    "ChannelSettings",
+    "channel_variables",
+    "check_address",
+    "read_channels",
+    "signing_key",
+]
 
 SEVERITIES = RULE.severities
 """Severities of alerts, the lowest first."""
@@ -110,7 +118,7 @@ def _channel(name: str, given: Mapping[str, str]) -> ChannelSettings:
     if severity is None:
         raise ConfigurationError(f"{variable}_SEVERITY cannot be used: give one of {', '.join(SEVERITIES)}.")
     if "SECRET" in given:
-        _check_address(f"{variable}_URL", given["URL"])
+        check_address(f"{variable}_URL", given["URL"], "alerts name people")
         try:
             signing_key(given["SECRET"])
         except ValueError as error:
@@ -119,7 +127,17 @@ def _channel(name: str, given: Mapping[str, str]) -> ChannelSettings:
     return ChannelSettings(name.lower(), SecretStr(given["URL"]), secret, severity)
 
 
-def _check_address(variable: str, text: str) -> None:
+def check_address(variable: str, text: str, why: str) -> None:
+    """Refuse what is not an https address; http is for this machine only.
+
+    Args:
+        variable: Name of the variable.
+        text: Its value, which the message does not repeat.
+        why: Why only https will do.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
     try:
         url = urlsplit(text)
         host = url.hostname
@@ -127,12 +145,11 @@ def _check_address(variable: str, text: str) -> None:
         host = None
     if not host or url.scheme not in ("https", "http") or "@" in url.netloc or url.fragment:
         raise ConfigurationError(
-            f"{variable} cannot be used: a webhook's address is https://host/path, without user and password."
+            f"{variable} cannot be used: write it as https://host/path, without user and password."
         )
     if url.scheme == "http" and host not in _LOOPBACK:
         raise ConfigurationError(
-            f"{variable} cannot be used: give an https address, since alerts name people (http is for this machine "
-            "only)."
+            f"{variable} cannot be used: give an https address, since {why} (http is for this machine only)."
         )
 
 

@@ -28,6 +28,7 @@ from lake.home import REPLAY_NOTE
 from notify.channels import open_channel
 from notify.settings import read_channels
 from orchestration.env_file import check_working_directory
+from orchestration.logs import run_loggers
 from orchestration.private import write_privately
 from orchestration.resources import resources
 from orchestration.retention import retention_job, retention_schedule
@@ -83,6 +84,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     checks = asset_checks(traits, runbooks)
     if settings.export_formats:
         checks.append(valid_exports(runbooks))
+    loggers = run_loggers(values)
     cleaning = [retention_job(settings.kept_days)] if settings.kept_days else []
     return dg.Definitions(
         assets=[
@@ -98,18 +100,19 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
         schedules=[
             *(
                 [
-                    *schedules(job, clock, reach, settings),
-                    run_retention_schedule(status),
-                    verify_schedule(verifying, status),
+                    *schedules(job, clock, reach, settings, loggers),
+                    run_retention_schedule(status, loggers),
+                    verify_schedule(verifying, status, loggers),
                 ]
                 if providers
                 else []
             ),
-            *(retention_schedule(each, status) for each in cleaning),
+            *(retention_schedule(each, status, loggers) for each in cleaning),
         ],
         sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,
         executor=leased_executor(settings.home),
+        loggers=loggers or None,
     )
 
 

@@ -9,6 +9,7 @@ import dagster as dg
 from assets.audit_events import PullConfig
 from assets.checks import INTACT
 from common.clock import Clock
+from orchestration.logs import logger_config
 from orchestration.settings import Settings
 from orchestration.storage.dead_runs import DeadRuns
 
@@ -60,14 +61,16 @@ def range_tags(first: date, last: date) -> dict[str, str]:
     }
 
 
-def run_config(providers: Iterable[str], *, late_data: bool) -> dg.RunConfig:
+def run_config(providers: Iterable[str], *, late_data: bool, loggers: Iterable[str] = ()) -> dg.RunConfig:
     """Return the configuration of a run.
 
     Args:
         providers: Configured providers.
         late_data: Whether the run pulls again all slices that are not final.
+        loggers: Loggers to use in place of Dagster's own.
     """
-    return dg.RunConfig(ops={f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers})
+    ops = {f"{provider}__audit_events": PullConfig(late_data=late_data) for provider in providers}
+    return dg.RunConfig(ops=ops, **logger_config(loggers))
 
 
 def default_status(settings: Settings) -> dg.DefaultScheduleStatus:
@@ -93,24 +96,30 @@ def verify_job() -> Job:
     )
 
 
-def verify_schedule(job: Job, status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+def verify_schedule(job: Job, status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
     """Return the schedule that runs the job once a day.
 
     Args:
         job: The job.
         status: Whether it runs until somebody switches it in the UI.
+        loggers: Loggers of its runs, see :func:`run_config`.
     """
     return dg.ScheduleDefinition(
         name="verify",
         job=job,
         cron_schedule="50 5 * * *",
+        run_config=logger_config(loggers),
         description="Looks for damaged files once a day.",
         default_status=status,
     )
 
 
 def schedules(
-    job: Job, clock: Clock, horizons: Mapping[str, tuple[timedelta, timedelta]], settings: Settings
+    job: Job,
+    clock: Clock,
+    horizons: Mapping[str, tuple[timedelta, timedelta]],
+    settings: Settings,
+    loggers: Iterable[str] = (),
 ) -> list[dg.ScheduleDefinition]:
     """Return the schedules of poll runs and of late-data re-pulls over one job.
 
@@ -119,6 +128,7 @@ def schedules(
         clock: Returns the present time.
         horizons: Allowed lateness and lookback of each configured provider.
         settings: First and last day of the partitions, and whether schedules run until somebody switches them.
+        loggers: Loggers of the runs, see :func:`run_config`.
     """
     dead, status = DeadRuns(settings.home), default_status(settings)
 
@@ -138,7 +148,7 @@ def schedules(
                 return dg.SkipReason(f"The last run of `{name}` has not finished.")
             return dg.RunRequest(
                 tags={**range_tags(first, last), "dagster/max_runtime": _LONGEST},
-                run_config=run_config(horizons, late_data=late_data),
+                run_config=run_config(horizons, late_data=late_data, loggers=loggers),
             )
 
         return _schedule

@@ -10,6 +10,8 @@ from pydantic.fields import FieldInfo
 from connectors import setting_fields
 from notify.settings import CHANNEL_VARIABLES
 from orchestration.env_file import ENV_FILE
+from orchestration.logs import LOG_FORMAT
+from orchestration.monitoring.heartbeat import HEARTBEAT_URL
 from orchestration.pseudonymity import KEY
 from orchestration.settings import PREFIX, Settings
 
@@ -48,6 +50,19 @@ OTHERS = (
         "/etc/uploadwatch/uploadwatch.env",
     ),
     Variable(KEY, "", "secret: 32, 48 or 64 bytes in Base64, the key of the [tokens](privacy.md#pseudonyms)"),
+    Variable(
+        HEARTBEAT_URL,
+        "",
+        "secret: address that `uploadwatch heartbeat` calls while all is well: "
+        "[monitoring.md](monitoring.md#be-told-when-it-stops)",
+    ),
+    Variable(
+        LOG_FORMAT,
+        "text",
+        "log lines of commands and scheduled runs: `text`, or one JSON object a line, `json`: "
+        "[monitoring.md](monitoring.md#collect-the-logs)",
+        "json",
+    ),
     Variable(
         f"{PREFIX}CODE_HOST",
         "",

@@ -13,6 +13,9 @@ from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY
 # assets and checks differently from others.
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS, JobFailureData, RunFailureReason
 from dagster._core.execution.api import execute_run
+
+# The run storage alone, without an instance: opening one makes the directories and databases of all its storages.
+from dagster._core.instance.ref import InstanceRef
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 # The event log on SQLite is subclassed, to store a batch in one transaction and to keep its databases open. Evaluations
@@ -30,6 +33,7 @@ __all__ = [
     "AssetCheckExecutionsTable",
     "ConfigurableClassData",
     "InMemoryJob",
+    "InstanceRef",
     "JobFailureData",
     "RegisteredCodeLocationOrigin",
     "RemoteRepositoryOrigin",

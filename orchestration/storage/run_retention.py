@@ -5,11 +5,13 @@ of an asset's day: that it exists, its rows and the run that made it. So a run i
 made a day of an asset. Once a day is final, that is one of its late-data re-pulls. The lake is not touched.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
 
+from orchestration.logs import logger_config
 from orchestration.storage.dagster_internals import AssetCheckExecutionsTable as Evaluations
 from orchestration.storage.dagster_internals import SqlEventLogStorage
 
@@ -92,16 +94,18 @@ def _job() -> None:
     _remove()
 
 
-def run_retention_schedule(status: dg.DefaultScheduleStatus) -> dg.ScheduleDefinition:
+def run_retention_schedule(status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
     """Return the schedule that runs the job once a day.
 
     Args:
         status: Whether it runs until somebody switches it in the UI.
+        loggers: Loggers of its runs.
     """
     return dg.ScheduleDefinition(
         name="remove_old_runs",
         job=_job,
         cron_schedule="20 5 * * *",
+        run_config=logger_config(loggers),
         description="Keeps Dagster's storage from growing without end.",
         default_status=status,
     )

@@ -70,8 +70,11 @@ def test_no_page_loads_from_another_host(site: Path) -> None:
 def test_lists_and_tables_are_such(site: Path) -> None:
     """Prevents a list or a table that is text on the site, since no empty line is before it."""
     for path in site.rglob("*.html"):
-        paragraphs = re.findall(r"<p>(.*?)</p>", path.read_text(encoding="utf-8"), re.DOTALL)
-        assert not [text for text in paragraphs if re.search(r"^(- |\|)", text, re.MULTILINE)], path
+        text = path.read_text(encoding="utf-8")
+        paragraphs = re.findall(r"<p>(.*?)</p>", text, re.DOTALL)
+        assert not [each for each in paragraphs if re.search(r"^(- |\|)", each, re.MULTILINE)], path
+        # A block of code within a list that is not indented by four ends the list.
+        assert not re.search(r"<code>\n", text), path
 
 
 def test_a_link_has_the_title_of_its_page(site: Path) -> None:

@@ -19,7 +19,7 @@ from dossier.page import page_of
 from dossier.reading import read_alerts, read_evidence
 from lake.ledger import publish
 from lake.reviews import add_review
-from lake.warehouse import build_warehouse, warehouse_path
+from lake.warehouse import build_warehouse, open_warehouse
 from tests.support.memory import connect
 from tests.support.mmdb import country_database
 from tests.support.small_lake import ALERT_ID, OPENS, USER, SmallLake, ordinary
@@ -190,7 +190,7 @@ def test_the_query_gives_the_alerts_uploads(small):
     """Prevents a query on the page that does not run, or gives other rows."""
     evidence, _, page = gathered(small)
     build_warehouse(small.lake)
-    with duckdb.connect(str(warehouse_path(small.lake)), read_only=True) as con:
+    with open_warehouse(Path(small.lake.root).parent) as con:
         rows = con.execute(page.query).fetchall()
     assert len(rows) == sum(row.files for row in evidence.types) == 60
 

@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from detection.risk import Networks
@@ -14,7 +13,7 @@ from detection.scales import scale_days
 from dossier.page import Page, page_of
 from dossier.reading import read_alerts, read_evidence
 from lake.ledger import publish
-from lake.warehouse import build_warehouse, warehouse_path
+from lake.warehouse import build_warehouse, open_warehouse
 from tests.support.memory import connect
 from tests.support.small_lake import ALERT_ID, USER, SmallLake
 
@@ -85,7 +84,7 @@ def test_the_lists_of_a_long_alert_hold_all_that_it_adds_up(tmp_path):
     assert {row.provider for row in evidence.destinations} == {"box", "dropbox"}
     assert [row.earlier_files for row in evidence.destinations] == [0, 0]
     build_warehouse(small.lake)
-    with duckdb.connect(str(warehouse_path(small.lake)), read_only=True) as con:
+    with open_warehouse(Path(small.lake.root).parent) as con:
         assert len(con.execute(made.query).fetchall()) == 88
 
 

@@ -24,6 +24,7 @@ USED = {
         "dagster._core.events.JobFailureData",
         "dagster._core.events.RunFailureReason",
         "dagster._core.execution.api.execute_run",
+        "dagster._core.instance.ref.InstanceRef",
         "dagster._core.remote_origin.RegisteredCodeLocationOrigin",
         "dagster._core.remote_origin.RemoteRepositoryOrigin",
         "dagster._core.storage.event_log.SqlEventLogStorage",
@@ -93,6 +94,7 @@ def test_each_private_name_is_there(name: str) -> None:
     [
         (internals.execute_run, "job dagster_run instance raise_on_error"),
         (internals.InMemoryJob, "job_def"),
+        (internals.InstanceRef.from_dir, "base_dir config_dir config_filename overrides"),
         (internals.RemoteRepositoryOrigin.get_job_origin, "self job_name"),
         (internals.JobFailureData, "error failure_reason first_step_failure_event"),
         (STORAGE, "base_dir inst_data"),

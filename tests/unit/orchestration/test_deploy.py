@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
 
 
-@pytest.mark.parametrize(("unit", "secrets"), [("code", True), ("daemon", False), ("webserver", False)])
+@pytest.mark.parametrize(
+    ("unit", "secrets"),
+    [("code", True), ("daemon", False), ("webserver", False), ("metrics", False), ("heartbeat", False)],
+)
 def test_only_the_code_server_knows_the_secrets(unit: str, *, secrets: bool) -> None:
     """Prevents secrets in processes that do not need them, and files that others can read."""
     lines = (DEPLOY / "systemd" / f"uploadwatch-{unit}.service").read_text(encoding="utf-8").splitlines()
@@ -53,7 +56,18 @@ def test_the_image_is_built_from_what_is_packaged_alone() -> None:
     assert "deploy/*.env" in lines
 
 
-@pytest.mark.parametrize("service", ["code", "daemon", "webserver"])
+def test_only_the_heartbeat_knows_its_address() -> None:
+    """Prevents the address, with which anybody can silence the alarm, from being known to more than needs it."""
+    for unit in (DEPLOY / "systemd").glob("*.service"):
+        lines = unit.read_text(encoding="utf-8").splitlines()
+        known = "EnvironmentFile=/etc/uploadwatch/heartbeat.env" in lines
+        assert known is (unit.stem == "uploadwatch-heartbeat")
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]
+    assert [name for name, found in services.items() if "heartbeat.env" in found.get("env_file", "")] == ["heartbeat"]
+    assert "UPLOADWATCH_HEARTBEAT_URL=\n" in (DEPLOY / "heartbeat.env.example").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("service", ["code", "daemon", "webserver", "metrics", "heartbeat"])
 def test_containers_may_change_nothing_but_their_volume(service: str) -> None:
     """Prevents a container that can rewrite the product, or holds rights that it never needs."""
     found = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"][service]
@@ -63,4 +77,5 @@ def test_containers_may_change_nothing_but_their_volume(service: str) -> None:
     recipe = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     assert "\nUSER 10001:10001\n" in recipe
     assert "HEALTHCHECK" in recipe
-    assert service == "code" or found["healthcheck"]["test"][0] == "CMD"
+    # The others would have the image's, which is the code server's.
+    assert service == "code" or found["healthcheck"].get("disable") or found["healthcheck"]["test"][0] == "CMD"

@@ -1,0 +1,1 @@
+"""What operators watch: metrics, the heartbeat, and what both read. Imports no Dagster before it reads the runs."""
