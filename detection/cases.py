@@ -47,5 +47,5 @@ def state_cases(con: duckdb.DuckDBPyConnection) -> None:
 
 def pick_cases(con: duckdb.DuckDBPyConnection, day: date) -> pa.Table:
     """Return the rows of ``cases`` that opened on a day, by opening."""
-    picked = con.execute("FROM cases WHERE CAST(opened_at AS DATE) = ? ORDER BY opened_at, case_id", [day])
-    return picked.to_arrow_table()
+    query = "FROM cases WHERE CAST(opened_at AS DATE) = ? ORDER BY opened_at, case_id"
+    return con.sql(query, params=[day]).to_arrow_table()

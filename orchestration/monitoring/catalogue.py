@@ -53,7 +53,7 @@ METRICS = {
         _SOURCE,
     ),
     "uploadwatch_source_missing_seconds": Metric(
-        "Time of the last 14 days whose audit events are missing, as the check `gaps` counts it.", _SOURCE
+        "Time whose audit events are missing, on the days and by the count of the check `gaps`.", _SOURCE
     ),
     "uploadwatch_source_quarantined_events": Metric("Events in quarantine: they could not be read.", _SOURCE),
     "uploadwatch_open_cases": Metric("Cases that are open or reopened, as of the last run.", ("severity",)),

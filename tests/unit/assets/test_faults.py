@@ -120,12 +120,12 @@ def test_a_failed_step_says_what_to_do(tmp_path: Path, *, streaming: bool) -> No
         return dg.MaterializeResult()
 
     @dg.asset(name="table")
-    def at_once(context: dg.AssetExecutionContext, lake: Lake) -> dg.MaterializeResult:
+    def at_once(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.MaterializeResult:
         context.log.info("writes to %s", lake.root)
         return write()
 
     @dg.asset(name="table")
-    def in_turn(context: dg.AssetExecutionContext, lake: Lake):
+    def in_turn(context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake]):
         context.log.info("writes to %s", lake.root)
         yield write()
 
