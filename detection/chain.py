@@ -16,7 +16,7 @@ from detection.dependencies import dependencies
 from detection.parameters import Parameters, bind
 from detection.risk import ListedUser
 from detection.rule import RULE
-from detection.sql import into
+from detection.sql import into, load
 from detection.watch_list import create_watch_list
 
 __all__ = [
@@ -96,13 +96,14 @@ def learn(con: duckdb.DuckDBPyConnection, day: date, parameters: Parameters, ent
     for query in _NOT_USUAL:
         into(con, query, query, bound)
     add_up(con, "partial_hours", table="partial_sums", window_hours=parameters.window_hours)
-    into(con, "usual_days", "usual_days", bound)
-    into(con, "user_sums", "user_sums", bound)
+    # Read twice from the files: in memory they would be most of what a day's evaluation needs.
+    usual_days = {"usual_days": load("usual_days")}
+    into(con, "user_sums", "user_sums", bound, given=usual_days)
     into(con, "baselines", "baselines", bound)
     activate(con, day, parameters)
     cover(con, entries)
-    into(con, "recent_sums", "recent_sums", bound)
-    for table in ("partial_hours", "partial_sums", "usual_days", "user_sums"):
+    into(con, "recent_sums", "recent_sums", bound, given=usual_days)
+    for table in ("partial_hours", "partial_sums", "user_sums"):
         con.execute(f"DROP TABLE {table}")
 
 

@@ -64,7 +64,7 @@ class Parameters(BaseModel):
     watch_list_budget: float = Field(default=20.0, gt=0, le=1000)
     activation_days: int = Field(default=RULE.periods.activation_days, ge=1)
     warm_up_days: int = Field(default=7, ge=1)
-    training_days: int = Field(default=RULE.periods.training_days, ge=1)
+    training_days: int = Field(default=RULE.periods.training_days, ge=1, le=60)
     window_hours: int = Field(default=RULE.periods.test_window_hours, ge=1)
     deduplication_hours: int = Field(default=RULE.periods.deduplication_hours, ge=1)
     case_days: int = Field(default=RULE.periods.case_days, ge=1)

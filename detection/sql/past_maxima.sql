@@ -4,53 +4,54 @@
 -- next, so each user has one place in as many days as are summed: that of the highest.
 -- population: whose threshold a user-day is calibrated for. Those of newcomers count among people's, too: what they share
 -- is one budget. On a long scale there are no newcomers: who has uploaded on so many days is none.
-WITH rated AS (
-  SELECT
-    population, "user", CAST(window_start AS DATE) AS day, scope, is_newcomer, cause, allowed_by,
-    'files' AS kind, files_score AS score
-  FROM past_scores
-  WHERE files_score IS NOT NULL
-  UNION ALL
-  SELECT
-    population, "user", CAST(window_start AS DATE) AS day, scope, is_newcomer, cause, allowed_by,
-    'bytes' AS kind, bytes_score AS score
-  FROM past_scores
-  WHERE bytes_score IS NOT NULL
-),
-placed AS (
+-- Windows are reduced to user-days before anything else: there are ten of them for each.
+WITH daily AS (
   SELECT
     r.population,
-    r.is_newcomer AND s.scope IS NULL AS is_newcomer,
     r."user",
-    r.day,
-    r.cause,
-    max(CASE WHEN r.allowed_by IS NOT NULL THEN 1 ELSE 0 END) OVER (PARTITION BY r.population, r."user", r.day, s.scope) AS is_allowed,
-    r.score,
-    CASE WHEN s.scope IS NULL THEN r.kind ELSE concat_ws('_', r.kind, s.scope) END AS metric,
-    CASE
-      WHEN s.scope IS NULL THEN date_diff('day', r.day, CAST($day_start AS DATE))
-      ELSE CAST(floor((date_diff('day', r.day, CAST($day_start AS DATE)) - s.lag - 1) / (1.0 * s.days)) AS BIGINT)
-    END AS period
-  FROM rated r
+    CAST(r.window_start AS DATE) AS day,
+    s.scope,
+    CAST(floor((date_diff('day', CAST(r.window_start AS DATE), CAST($day_start AS DATE)) - s.lag - 1) / (1.0 * s.days)) AS BIGINT) AS period,
+    min(r.cause) AS cause,
+    max(CASE WHEN r.allowed_by IS NOT NULL THEN 1 ELSE 0 END) AS is_allowed,
+    max(CASE WHEN r.is_newcomer AND s.scope IS NULL THEN 1 ELSE 0 END) AS is_newcomer,
+    max(r.files_score) AS files_score,
+    max(r.bytes_score) AS bytes_score
+  FROM past_scores r
   LEFT JOIN scales s ON s.scope = r.scope
   WHERE
-    (s.scope IS NULL AND r.day >= CAST($training_start AS DATE))
+    (s.scope IS NULL AND r.window_start >= $training_start)
     OR (
-      date_diff('day', r.day, CAST($day_start AS DATE)) > s.lag
-      AND date_diff('day', r.day, CAST($day_start AS DATE)) <= s.lag + $training_days
+      date_diff('day', CAST(r.window_start AS DATE), CAST($day_start AS DATE)) > s.lag
+      AND date_diff('day', CAST(r.window_start AS DATE), CAST($day_start AS DATE)) <= s.lag + $training_days
     )
+  GROUP BY r.population, r."user", CAST(r.window_start AS DATE), s.scope, s.lag, s.days
+),
+rated AS (
+  SELECT population, "user", day, scope, period, cause, is_allowed, is_newcomer, 'files' AS kind, files_score AS score
+  FROM daily
+  WHERE files_score IS NOT NULL
+  UNION ALL
+  SELECT population, "user", day, scope, period, cause, is_allowed, is_newcomer, 'bytes' AS kind, bytes_score AS score
+  FROM daily
+  WHERE bytes_score IS NOT NULL
 ),
 ranked AS (
   SELECT
     *,
-    row_number() OVER (PARTITION BY population, "user", metric, period ORDER BY score DESC, day) AS place
-  FROM placed
+    row_number() OVER (PARTITION BY population, "user", scope, kind, period ORDER BY score DESC, day) AS place
+  FROM rated
+  WHERE scope IS NOT NULL
 ),
 highest AS (
-  SELECT population, metric, "user", day, cause, score, is_allowed, is_newcomer
+  SELECT population, kind AS metric, "user", day, cause, score, is_allowed, is_newcomer
+  FROM rated
+  WHERE scope IS NULL
+  UNION ALL
+  SELECT population, concat_ws('_', kind, scope) AS metric, "user", day, cause, score, is_allowed, is_newcomer
   FROM ranked
   WHERE place = 1
 )
 SELECT population, metric, "user", day, cause, score, is_allowed FROM highest
 UNION ALL
-SELECT 'newcomers' AS population, metric, "user", day, cause, score, is_allowed FROM highest WHERE is_newcomer
+SELECT 'newcomers' AS population, metric, "user", day, cause, score, is_allowed FROM highest WHERE is_newcomer = 1
