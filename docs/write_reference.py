@@ -101,9 +101,9 @@ def _settings(page: str) -> str:
     for name, variables in parts.items():
         begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
         block = "\n".join([begin, "", *_rows(variables), "", end])
-        page, found = re.subn(f"{begin}.*?{end}", lambda _, block=block: block, page, flags=re.DOTALL)
-        if not found:
+        if begin not in page or end not in page:
             raise ValueError(f"{_SETTINGS.name} has no place for {name}: add the lines {begin} and {end}.")
+        page = page.partition(begin)[0] + block + page.partition(end)[2]
     return page
 
 
