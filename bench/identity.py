@@ -22,7 +22,7 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from cli.incident_score import score
+from cli.incident_score import read_labels, score
 from cli.replay import Home, play, sandbox
 from lake.shown_alerts import read_alerts
 from lake.store import Lake
@@ -120,7 +120,7 @@ def run(folder: Path, *, seed: int, people: int, days: int, changing: bool) -> d
     alerts = [
         {**alert, "user": users.get(alert["user"], alert["user"])} for alert in read_alerts(lake, datetime.now(UTC))
     ]
-    result = score(alerts, labels_path(workload), providers=tuple(PROVIDERS))
+    result = score(alerts, read_labels(labels_path(workload)), providers=tuple(PROVIDERS))
     several = {user for address, user in users.items() if address != user}
     return {
         "events": table.num_rows,

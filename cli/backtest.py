@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,8 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from assets.charts.budget_plots import budget_plot
-from cli.incident_score import Score, score
+from cli.incident_score import Score, read_labels, score
 from cli.options import HOME, Format, HomeOption, lake_of, svg_file
+from cli.review_labels import review_labels
 from cli.terminal import terminal, write_json
 from common.errors import CommandError
 from detection.allow_list import read
@@ -65,6 +66,10 @@ def backtest(
     labels: Annotated[
         Path | None, typer.Option(help="Labelled incidents, CSV, for recall and precision.", exists=True)
     ] = None,
+    reviews: Annotated[
+        bool,
+        typer.Option("--reviews", help="Take the reviews of the home as labels, too: confirmed ones are incidents."),
+    ] = False,
     plot: Annotated[
         Path | None, typer.Option(help="Picture of budget against recall, SVG; needs labels.", callback=svg_file)
     ] = None,
@@ -86,8 +91,8 @@ def backtest(
     Says which cases would come and go. Nothing in the home is changed, and nobody is notified.
     """
     tries = [(each, _parameters(each, set_ or [])) for each in _budgets(budget)]
-    if plot and not labels:
-        raise typer.BadParameter("a picture of recall needs labels: give --labels too")
+    if plot and not (labels or reviews):
+        raise typer.BadParameter("a picture of recall needs labels: give --labels or --reviews too")
     start, end = first.date(), last.date()
     if start > end:
         raise typer.BadParameter(f"--from {start} is after --to {end}")
@@ -101,7 +106,8 @@ def backtest(
             replays = [_replay(lake, start, end, *each) for each in tries]
     except (UnknownQueryError, duckdb.Error) as error:
         raise CommandError(f"--rules can't be tried: {error}") from error
-    found = [_figures(each, kept, labels) for each in replays]
+    wanted = [*(read_labels(labels) if labels else []), *(review_labels(lake, start, end) if reviews else [])]
+    found = [_figures(each, kept, wanted) for each in replays]
     if plot:
         points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
         plot.write_text(budget_plot(points), encoding="utf-8")
@@ -201,7 +207,7 @@ def _spans(alerts: Iterable[Raised]) -> list[Span]:
     return [(alert.user, alert.first_window_start, alert.last_window_end) for alert in alerts]
 
 
-def _figures(replayed: Replayed, kept: Sequence[Span], labels: Path | None) -> dict[str, Any]:
+def _figures(replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     alerts, users = replayed.alerts, replayed.watched_user_days
     people = [alert for alert in alerts if alert.population != "services"]
     return {
@@ -244,7 +250,7 @@ def _cases(alerts: Sequence[Span]) -> list[dict[str, Any]]:
     return cases
 
 
-def _labelled(alerts: Sequence[Raised], labels: Path) -> dict[str, Any]:
+def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     def as_shown(alert: Raised) -> dict[str, Any]:
         return {
             "alert_id": f"{alert.user}|{alert.first_window_start}",

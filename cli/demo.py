@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.alert_table import case_table
 from cli.case_queue import cases_of
-from cli.incident_score import score
+from cli.incident_score import read_labels, score
 from cli.options import HOME, HomeOption, called, known_providers, pages_address
 from cli.replay import SANDBOX, Home, play, sandbox
 from cli.terminal import terminal
@@ -204,7 +204,7 @@ def demo(
     _replay(Home(home), workload, _DEMO_START, last, list(PROVIDERS), {})
     found = _alerts(home)
     out.print(case_table(cases_of(found)))
-    result = score(found, workload.with_suffix(".labels.csv"), providers=tuple(PROVIDERS), last=last)
+    result = score(found, read_labels(workload.with_suffix(".labels.csv")), providers=tuple(PROVIDERS), last=last)
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")
     out.print(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from detection.rule import RULE
 
-__all__ = ["Score", "score"]
+__all__ = ["Score", "read_labels", "score"]
 
 _WINDOW = timedelta(hours=RULE.periods.test_window_hours)
 
@@ -43,22 +43,33 @@ def _time(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
 
 
-def score(alerts: Sequence[dict[str, Any]], labels: Path, *, providers: Sequence[str], last: date = date.max) -> Score:
-    """Compare alerts with the labels beside a workload.
+def read_labels(path: Path) -> list[dict[str, str]]:
+    """Read labels: CSV with the columns scenario, malicious, expected, users, providers, start and end."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def score(
+    alerts: Sequence[dict[str, Any]],
+    labels: Sequence[Mapping[str, str]],
+    *,
+    providers: Sequence[str],
+    last: date = date.max,
+) -> Score:
+    """Compare alerts with labels.
 
     Args:
         alerts: From :func:`lake.shown_alerts.read_alerts`.
-        labels: CSV with the columns scenario, malicious, expected, users, providers, start and end.
+        labels: From :func:`read_labels`, or reviews in that form.
         providers: Monitored providers; incidents on others only are left out.
         last: Last day that was replayed; incidents that ended later are left out.
     """
-    with labels.open(encoding="utf-8", newline="") as file:
-        rows = [
-            row
-            for row in csv.DictReader(file)
-            if set(row["providers"].split("+")) & set(providers)
-            and (_time(row["end"]).date() <= last or row["expected"] == "quiet")
-        ]
+    rows = [
+        row
+        for row in labels
+        if set(row["providers"].split("+")) & set(providers)
+        and (_time(row["end"]).date() <= last or row["expected"] == "quiet")
+    ]
     explained: dict[str, bool] = {}
     wanted: dict[str, int] = {}
     found: dict[str, int] = {}

@@ -77,7 +77,7 @@ _DESCRIPTIONS = {
     "detections": "Windows and long sums at or over their threshold, with the baseline and how rare they are.",
     "evaluations": "For every provider and window: whether it was evaluated, and why not.",
     "alerts": (
-        f"**{RULE.name}.** {RULE.description} One row per alert, on the day of its opening window; further detections "
+        f"{RULE.name}: {RULE.description} One row per alert, on the day of its opening window; further detections "
         f"of the same user within {_PERIODS.deduplication} fold into it."
     ),
     "cases": (

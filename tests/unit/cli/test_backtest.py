@@ -6,8 +6,11 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from detection.tables import empty
+from lake.kept import write_kept
 from tests.support.command import say
 from tests.support.made_lake import DAY, HOUR, NOW, TODAY, MadeLake
 
@@ -94,6 +97,25 @@ def test_a_changed_rule_runs_beside_the_present_one(home: Path, tmp_path: Path) 
     refused = say("backtest", *span, "--rules", str(tmp_path))
     assert refused.status == 1
     assert "there is no detection/sql/detection.sql" in " ".join(refused.err.split())
+
+
+def test_reviews_are_labels(home: Path) -> None:
+    """Prevents an operator from having to write by hand, as labels, what the reviews of the home say already."""
+    opened = f"TIMESTAMP '{BURST.isoformat()} 10:00:00'"
+    said = f"""
+    SELECT {{n}} AS review, {{n}} || 'a' AS alert_id, '{{user}}@example.com' AS "user", '{{verdict}}' AS verdict,
+      'bea' AS reviewed_by, '' AS note, TIMESTAMP '{TODAY.isoformat()} 09:00:00' AS reviewed_at,
+      {opened} AS first_window_start, {opened} + INTERVAL 3 HOUR AS last_window_end
+    """
+    with duckdb.connect() as con:
+        con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
+        for n, user, verdict in ((1, "u0", "confirmed"), (2, "u5", "confirmed"), (3, "u6", "benign")):
+            con.execute(f"INSERT INTO reviews BY NAME {said.format(n=n, user=user, verdict=verdict)}")
+        write_kept(home / "lake" / "reviews.parquet", lambda path: con.table("reviews").write_parquet(str(path)))
+    span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    [found] = json.loads(say("backtest", *span, "--reviews", "--format", "json").out)["budgets"]
+    assert (found["recall"], found["precision"]) == (0.5, 1.0)
+    assert found["scenarios"]["reviewed as confirmed"]["wanted"] == 2
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.alert_table import case_table
 from cli.case_queue import Order, cases_of, pick_cases
-from cli.incident_score import score
+from cli.incident_score import read_labels, score
 
 LABELS = """incident_id,scenario,malicious,expected,users,providers,start,end,note
 a-1,bulk,true,alert,ann@example.com,box,2026-02-01T10:00:00Z,2026-02-01T11:00:00Z,
@@ -56,7 +56,7 @@ def test_alerts_are_scored_against_the_labels(tmp_path: Path):
         alert("ben@example.com", 20),
         alert("dee@example.com", 3),
     ]
-    result = score(alerts, labels, providers=["box", "dropbox"])
+    result = score(alerts, read_labels(labels), providers=["box", "dropbox"])
     assert result.wanted == {"bulk": 2}
     assert result.found == {"bulk": 2}
     assert (result.suspicious, result.as_suspicious) == (1, 1)
