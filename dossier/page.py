@@ -159,6 +159,13 @@ def _facts(alert: Alert, evidence: Evidence) -> list[Text]:
                 "those that other alerts reported."
             )
         )
+    elif alert.peak_window_start and alert.users == 1 and alert.peak_window_start > alert.first_window_start:
+        facts.append(
+            text(
+                f"It opened with a window from {moment(alert.first_window_start)} UTC on. The sentence is about the "
+                "rarest one."
+            )
+        )
     if population := population_text(alert):
         facts.append(text(population))
     return [fact for fact in facts if fact]
