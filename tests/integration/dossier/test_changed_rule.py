@@ -75,7 +75,7 @@ def test_texts_follow(changed: dict[str, Any]):
     assert "deduplication period of two days" in changed["checks"]["deduplicated"]
     assert "four-hour window, over the 20 days before" in changed["assets"]["baselines"]
     assert "Windows of four hours" in changed["assets"]["scores"]
-    assert changed["assets"]["alerts"].startswith("**Bulk upload.** Somebody put")
+    assert changed["assets"]["alerts"].startswith("Bulk upload: Somebody put")
 
 
 def test_the_page_follows(changed: dict[str, Any]):
