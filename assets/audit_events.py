@@ -82,7 +82,7 @@ def audit_events(
         for day in days:
             _attach(context, manifests[day], sum(piece.start.date() == day for piece in report.slices))
         for day in sorted(set(report.late) - set(days)):
-            metadata = {"dagster/row_count": manifests[day].events, "late events": report.late[day]}
+            metadata = {"dagster/partition_row_count": manifests[day].events, "late events": report.late[day]}
             context.log_event(
                 dg.AssetMaterialization([provider, "audit_events"], partition=day.isoformat(), metadata=metadata)
             )
@@ -145,7 +145,7 @@ def _attach(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: i
     """Attach a day's metadata."""
     context.add_asset_metadata(
         {
-            "dagster/row_count": manifest.events,
+            "dagster/partition_row_count": manifest.events,
             "slices": len(manifest.slices),
             "slices pulled": pulled_now,
             "late events": sum(piece.events for piece in manifest.late.values()),

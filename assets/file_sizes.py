@@ -121,7 +121,7 @@ def _look_up(
             note = lake.note(table, day)
             context.add_asset_metadata(
                 {
-                    "dagster/row_count": note.rows if note else 0,
+                    "dagster/partition_row_count": note.rows if note else 0,
                     "looked up": cache.looked_up.get(day, 0),
                     **_left(con, day),
                 },

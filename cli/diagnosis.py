@@ -57,7 +57,8 @@ def _table(findings: Sequence[Finding]) -> Table:
     table.add_column("Provider", no_wrap=True)
     table.add_column("Check", no_wrap=True)
     table.add_column("", no_wrap=True)
-    table.add_column("Found, and what to do")
+    # Wrap the name of a variable that somebody is to set, instead of cutting it.
+    table.add_column("Found, and what to do", overflow="fold")
     for provider, group in groupby(findings, key=lambda finding: finding.provider):
         for number, finding in enumerate(group):
             lines = escape(finding.found) + (f"\n[italic]{escape(finding.to_do)}[/]" if finding.to_do else "")

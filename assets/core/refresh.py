@@ -214,7 +214,7 @@ def _report(
     for table, note in notes.items():
         if table not in known:
             continue
-        rows = {"dagster/row_count": dg.MetadataValue.int(note.rows)} if note else {}
+        rows = {"dagster/partition_row_count": dg.MetadataValue.int(note.rows)} if note else {}
         metadata = {**rows, **extra}
         if provenance is None:
             context.add_asset_metadata(metadata, asset_key=known[table], partition_key=day.isoformat())

@@ -38,7 +38,7 @@ def refused(day: Provider, home: Path, calm: Pulled, *faults: Fault, sliced: boo
     day.play()
     assert set(day.pull(home).events) == set(calm.events)
     assert noon.failure.startswith(f"{day.provider}: ")
-    assert noon.metadata["dagster/row_count"] == sum(noon.events.values())
+    assert noon.metadata["dagster/partition_row_count"] == sum(noon.events.values())
     return noon.failure
 
 

@@ -12,6 +12,7 @@ from cli.options import lake_of
 from connectors.doctor import Finding, State
 from orchestration.definitions import build_defs
 from orchestration.schedules import SCHEDULES
+from tests.support.command import say
 
 BOX = {"BOX_CLIENT_ID": "a", "BOX_CLIENT_SECRET": "b", "BOX_ENTERPRISE_ID": "1"}
 
@@ -104,3 +105,11 @@ def test_what_a_replay_made_is_not_shown_as_an_organisation(tmp_path: Path, caps
     (tmp_path / "replay.json").write_text("{}", encoding="utf-8")
     lake_of(tmp_path)
     assert "made-up history" in capsys.readouterr().err
+
+
+def test_the_doctor_shows_the_name_of_a_variable_whole(tmp_path: Path) -> None:
+    """Prevents `OFFICE365_REQUESTS_PER_MIN…` where somebody is told to set or correct it."""
+    variable = f"UPLOADWATCH_{'MISSPELT_' * 6}NAME"
+    said = say("doctor", values={"COLUMNS": "80", "UPLOADWATCH_HOME": str(tmp_path), variable: "1"})
+    lines = [line.split("│")[4].strip() for line in said.out.splitlines() if line.count("│") == 5]
+    assert variable in "".join(lines)
