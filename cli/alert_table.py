@@ -15,11 +15,15 @@ __all__ = ["case_table"]
 
 _SHORT = 8
 """Length of a case's id as it is shown, unless two begin alike; any beginning that is unique is accepted."""
+_WIDE = 120
+"""Columns of a terminal from which risk indicators and the time of day have a place beside the user."""
+_LEAST_USER = 16
 
 
 def case_table(
     cases: Sequence[Case],
     *,
+    width: int,
     left_out: int = 0,
     allowed: Mapping[str, int] | None = None,
     activation: Sequence[str] = (),
@@ -28,6 +32,7 @@ def case_table(
 
     Args:
         cases: From :func:`cli.case_queue.cases_of`.
+        width: Columns of the terminal.
         left_out: Further cases that were asked for, but are more than the limit.
         allowed: From :func:`lake.shown_alerts.read_suppressed`; shown below the table.
         activation: Why sources cannot raise an alert yet, a line each; likewise.
@@ -42,29 +47,31 @@ def case_table(
     title = "1 alert" if alerts == 1 else f"{alerts} alerts"
     if len(cases) < alerts:
         title += f" in {len(cases)} case{'' if len(cases) == 1 else 's'}"
-    table = Table(title=title, box=None, expand=True, caption="\n".join(below) or None, caption_justify="left")
-    for name in ("Case", "Opened (UTC)", "Severity"):
+    is_wide = width >= _WIDE
+    table = Table(title=title, box=None, caption="\n".join(below) or None, caption_justify="left")
+    for name in ("Case", "Opened (UTC)" if is_wide else "Opened", "Severity"):
         table.add_column(name, no_wrap=True)
     # Wrap a long name instead of cutting it: a cut name could be somebody else's.
-    table.add_column("User", overflow="fold", ratio=3)
+    table.add_column("User", overflow="fold", min_width=_LEAST_USER)
     for name in ("Files", "Size", "One in"):
         table.add_column(name, no_wrap=True, justify="right")
-    table.add_column("Risk indicators", no_wrap=True, overflow="ellipsis", ratio=2)
     table.add_column("Review", no_wrap=True)
+    if is_wide:
+        table.add_column("Risk indicators", no_wrap=True, overflow="ellipsis")
     length = _unique_length([members[0]["case"]["case_id"] for members in cases])
     for members in cases:
         case = members[0]["case"]
         severity = case["severity"]
         table.add_row(
             f"[bold]{case['case_id'][:length]}[/]",
-            case["opened_at"][:16].replace("T", " "),
+            case["opened_at"][: 16 if is_wide else 10].replace("T", " "),
             severity if severity == RULE.severity else f"[bold red]{severity}[/]",
             ", ".join(dict.fromkeys(escape(alert["user"]) for alert in members)),
             f"{case['files']:,}",
             "unknown" if case["bytes"] is None else size(case["bytes"]),
             f"{case['one_in']:,}" if case["one_in"] else "",
-            _indicators(members),
             _review(members),
+            *([_indicators(members)] if is_wide else []),
         )
     return table
 

@@ -53,4 +53,5 @@ def alerts(
         return
     pending = [activation.line for activation in activations(lake, values, now.date())]
     left_out = len(found) - len(picked)
-    terminal().print(case_table(picked, left_out=left_out, allowed=read_suppressed(lake), activation=pending))
+    out, suppressed = terminal(), read_suppressed(lake)
+    out.print(case_table(picked, width=out.width, left_out=left_out, allowed=suppressed, activation=pending))

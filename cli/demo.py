@@ -203,7 +203,7 @@ def demo(
     last = _DEMO_START + timedelta(days=days - 1)
     _replay(Home(home), workload, _DEMO_START, last, list(PROVIDERS), {})
     found = _alerts(home)
-    out.print(case_table(cases_of(found)))
+    out.print(case_table(cases_of(found), width=out.width))
     result = score(found, read_labels(workload.with_suffix(".labels.csv")), providers=tuple(PROVIDERS), last=last)
     for scenario, wanted in sorted(result.wanted.items()):
         out.print(f"  {scenario.replace('_', ' ')}: {result.found[scenario]} of {wanted}")

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from cli.alert_table import case_table
@@ -66,15 +67,16 @@ def test_alerts_are_scored_against_the_labels(tmp_path: Path):
 def test_markup_in_names_is_shown_as_text():
     """Prevents a file or user name with terminal markup from styling, hiding or linking the analyst's screen."""
     console = Console(width=160, record=True)
-    console.print(case_table(cases_of([alert("[link=http://evil.example]ann[/link]", 1)])))
+    console.print(case_table(cases_of([alert("[link=http://evil.example]ann[/link]", 1)]), width=160))
     assert "[link=http://evil.example]ann[/link]" in console.export_text()
 
 
-def test_a_long_name_is_shown_whole():
-    """Prevents a service account of which the screen tells the first half only."""
-    console = Console(width=100, record=True)
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_a_long_name_is_shown_whole(width: int):
+    """Prevents a service account of which the screen tells the first half only, or a user without a column."""
+    console = Console(width=width, record=True)
     name = "automationuser_1834521_kq7mpz2xtb@boxdevedition.com"
-    console.print(case_table(cases_of([alert(name, 1)])))
+    console.print(case_table(cases_of([alert(name, 1)]), width=width))
     text = console.export_text().splitlines()
     [heading] = [line for line in text if "User" in line]
     begin, end = heading.index("User"), heading.index("Files")
@@ -115,5 +117,5 @@ def test_ids_that_begin_alike_are_shown_longer():
     for number, each in enumerate(found):
         each["case"] |= {"case_id": f"abcdefghij{number}"}
     console = Console(width=160, record=True)
-    console.print(case_table(cases_of(found)))
+    console.print(case_table(cases_of(found), width=160))
     assert "abcdefghij0" in console.export_text()

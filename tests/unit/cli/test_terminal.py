@@ -108,7 +108,7 @@ def test_alerts_are_harmless() -> None:
     alert |= {"review": {"verdict": "benign", "by": EVIL, "note": EVIL}}
     alert |= {"case": {"case_id": EVIL, "state": "reviewed", "severity": "Low", "opened_at": "2026-02-01T10:00:00Z"}}
     alert["case"] |= {"one_in": 7, "files": 3, "bytes": None}
-    assert not HARMFUL.search(shown(case_table(cases_of([alert]), allowed={EVIL: 2}, activation=[EVIL])))
+    assert not HARMFUL.search(shown(case_table(cases_of([alert]), width=160, allowed={EVIL: 2}, activation=[EVIL])))
 
 
 @pytest.mark.parametrize(
