@@ -71,16 +71,18 @@ def test_markup_in_names_is_shown_as_text():
     assert "[link=http://evil.example]ann[/link]" in console.export_text()
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("width", [80, 100, 119, 120, 130, 160, 240])
 def test_a_long_name_is_shown_whole(width: int):
     """Prevents a service account of which the screen tells the first half only, or a user without a column."""
     console = Console(width=width, record=True)
     name = "automationuser_1834521_kq7mpz2xtb@boxdevedition.com"
-    console.print(case_table(cases_of([alert(name, 1)]), width=width))
+    many = [{"name": f"indicator_{number}", "strength": "weak", "evidence": ""} for number in range(12)]
+    console.print(case_table(cases_of([alert(name, 1) | {"reasons": many}]), width=width))
     text = console.export_text().splitlines()
     [heading] = [line for line in text if "User" in line]
     begin, end = heading.index("User"), heading.index("Files")
     assert name in "".join(line[begin:end].strip().split(" ")[0] for line in text[2:])
+    assert any(line.strip().startswith("c01f0000 ") for line in text)
 
 
 def test_the_queue_begins_with_what_to_read_first():
