@@ -60,4 +60,4 @@ def alert(
         write_json(shown_evidence.model_dump_json(indent=1))
     else:
         page = page_of(about, evidence, domains=settings.domains, now=now, case=case, pseudonyms=pseudonyms)
-        terminal().print(page_in_terminal(page), highlight=False)
+        terminal().print(page_in_terminal(page), highlight=False, crop=False)

@@ -38,7 +38,7 @@ def outbox(
     known = {each.name: each.fault and f"{each.fault} " for each in read_channels(values)}
     table = Table(title=", ".join(f"{count} {state}" for state, count in counts.items()), expand=True)
     for title in ("Channel", "Event", "About", "State", "Attempts", "Next (UTC)", "Why"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for each in waiting:
         gone = known.get(each.channel, "no channel of this name is configured. ")
         table.add_row(

@@ -69,10 +69,12 @@ def ui(
             out.print(f"{home} holds a replay of made-up history, with a sandbox for the providers.", soft_wrap=True)
         else:
             place = _organisation(home)
-            out.print(
-                f"{home} is watched while this runs. Schedules are off until you switch them on under Automation.",
-                soft_wrap=True,
+            schedules = (
+                "Schedules that nobody stopped run"
+                if Settings.read(environment()).schedules_on
+                else "Schedules are off until you switch them on"
             )
+            out.print(f"{home} is watched while this runs. {schedules}: see Automation.", soft_wrap=True)
         _serve(place, port, stack)
 
 

@@ -96,12 +96,20 @@ def page_in_terminal(page: Page) -> RenderableType:
     shown += [Rule("Timeline", align="left"), _table(page.timeline), Rule("What to do", align="left")]
     shown += _points([RichText(cause) for cause in page.causes])
     shown += [RichText(f"{link.title}: {link.url}") for link in page.links]
-    shown += [RichText(command) for command in page.reviews]
+    shown += map(_copied, page.reviews)
     shown.append(_said(("Allow it:\n",)))
-    shown += [_said((Outside(line),)) for line in page.allow.splitlines()]
-    shown.append(RichText("All its uploads, in the home with duckdb warehouse.duckdb:\n" + page.query))
+    shown += [_copied(line) for line in page.allow.splitlines()]
+    shown.append(RichText("All its uploads, in the home with duckdb warehouse.duckdb:"))
+    shown += map(_copied, page.query.splitlines())
     shown.append(RichText(f"Alert {alert.alert_id}, revision {alert.revision}. As of {moment(page.as_of)} UTC."))
     return Group(*shown)
+
+
+def _copied(line: str) -> RichText:
+    """Return a line that people paste: it is not wrapped, which would make two commands or broken TOML of it."""
+    said = _said((Outside(line),))
+    said.no_wrap, said.overflow = True, "ignore"
+    return said
 
 
 def closed_in_terminal(closed: Closed, notice: str = "") -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
@@ -86,3 +87,11 @@ def test_the_address_of_the_pages_is_that_of_the_setting(home, monkeypatch):
     monkeypatch.setenv("UPLOADWATCH_PAGES_URL", "javascript:alert(1)")
     with pytest.raises(ConfigurationError, match="UPLOADWATCH_PAGES_URL"):
         pages_address(home)
+
+
+def test_what_is_to_be_pasted_is_not_wrapped(home):
+    """Prevents an allow-list entry that is broken TOML once it is pasted, and half a review command."""
+    shown = CliRunner().invoke(app, ["alert", ALERT_ID, "--home", str(home)], env={"COLUMNS": "60"}).output
+    entry = shown[shown.index("[[allow]]") : shown.index("All its uploads")]
+    assert len(tomllib.loads(entry)["allow"]) == 1
+    assert sum(line.endswith('--note "WHY"') for line in shown.splitlines()) == 2
