@@ -17,7 +17,9 @@ _SHORT = 8
 """Length of a case's id as it is shown, unless two begin alike; any beginning that is unique is accepted."""
 _WIDE = 120
 """Columns of a terminal from which risk indicators and the time of day have a place beside the user."""
-_LEAST_USER, _REST = 16, 104
+_LEAST_USER = 16
+_BESIDE_INDICATORS = 104
+"""Columns of a wide terminal for all but the risk indicators, which would else take them from the user."""
 
 
 def case_table(
@@ -57,7 +59,7 @@ def case_table(
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("Review", no_wrap=True)
     if is_wide:
-        table.add_column("Risk indicators", no_wrap=True, overflow="ellipsis", max_width=width - _REST)
+        table.add_column("Risk indicators", no_wrap=True, overflow="ellipsis", max_width=width - _BESIDE_INDICATORS)
     length = _unique_length([members[0]["case"]["case_id"] for members in cases])
     for members in cases:
         case = members[0]["case"]

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from cli.alert_table import case_table
-from cli.case_queue import Order, cases_of, pick_cases
+from cli.case_queue import Order, cases_of, filter_cases
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from common.clock import Clock
@@ -46,7 +46,7 @@ def alerts(
         said = f"The alerts of {len(lost)} days, the last {lost[-1]}, are missing: the next run computes them again."
         above.print(said, markup=False, highlight=False, soft_wrap=True)
     every = cases_of(read_alerts(lake, now), sort)
-    found = pick_cases(every, user=user, since=since.date() if since else None, only_open=only_open)
+    found = filter_cases(every, user=user, since=since.date() if since else None, only_open=only_open)
     picked = found[:limit]
     if format_ is Format.JSON:
         write_json([alert for members in picked for alert in members])

@@ -49,7 +49,7 @@ _TOP = 10
 
 
 class Against(StrEnum):
-    """What a backtest compares with."""
+    """Alerts that a backtest compares with."""
 
     STORED = "stored"
     CURRENT = "current"
@@ -90,7 +90,8 @@ def backtest(
 
     Says which cases would come and go. Nothing in the home is changed, and nobody is notified.
     """
-    tries = [(each, _parameters(each, set_ or [])) for each in _budgets(budget)]
+    settings = Settings.read(environment())
+    tries = [(each, _parameters(each, settings, set_ or [])) for each in _budgets(budget)]
     if plot and not (labels or reviews):
         raise typer.BadParameter("a picture of recall needs labels: give --labels or --reviews too")
     start, end = first.date(), last.date()
@@ -99,12 +100,13 @@ def backtest(
     lake = lake_of(home)
     kept = _stored(lake, start, end)
     if against is Against.CURRENT:
-        present = Settings.read(environment()).budget
-        kept = _spans(_replay(lake, start, end, present, _parameters(present, [])).alerts)
+        kept = _spans(_replay(lake, start, end, settings.budget, _parameters(settings.budget, settings, [])).alerts)
     try:
         with tried(rules):
             replays = [_replay(lake, start, end, *each) for each in tries]
     except (UnknownQueryError, duckdb.Error) as error:
+        if rules is None:
+            raise
         raise CommandError(f"--rules can't be tried: {error}") from error
     wanted = [*(read_labels(labels) if labels else []), *(review_labels(lake, start, end) if reviews else [])]
     found = [_figures(each, kept, wanted) for each in replays]
@@ -124,10 +126,12 @@ def _budgets(text: str) -> list[Budget]:
         raise typer.BadParameter(str(error), param_hint="--budget") from None
 
 
-def _parameters(budget: Budget, changed: Sequence[str]) -> Parameters:
+def _parameters(budget: Budget, settings: Settings, changed: Sequence[str]) -> Parameters:
+    """Return the detector's settings as the deployment has them, with another budget and what is to be tried."""
+    present = {"service_budget": settings.service_budget, "budget": budget.per_1000, "weekly_budget": budget.per_week}
     given = {name: value for name, _, value in (text.partition("=") for text in changed)}
     try:
-        return Parameters.model_validate({"budget": budget.per_1000, "weekly_budget": budget.per_week, **given})
+        return Parameters.model_validate(present | given)
     except ValidationError as error:
         what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         names = ", ".join(Parameters.model_fields)

@@ -8,9 +8,9 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from detection.rule import SEVERITIES
+from detection.cases import queue_key
 
-__all__ = ["Order", "cases_of", "pick_cases"]
+__all__ = ["Order", "cases_of", "filter_cases"]
 
 Case = list[dict[str, Any]]
 """Alerts of one case, in order of time."""
@@ -26,15 +26,10 @@ class Order(StrEnum):
     BYTES = "bytes"
 
 
-def _rarity(case: Mapping[str, Any]) -> int:
-    return case["one_in"] or 0
-
-
 _KEYS: dict[Order, Callable[[Mapping[str, Any]], Any]] = {
-    # Of ten alerts read in this order most are harmful; ordered by time it is half of them.
-    Order.QUEUE: lambda case: (case["state"] != "reviewed", SEVERITIES.index(case["severity"]), _rarity(case)),
+    Order.QUEUE: lambda case: queue_key(case["state"], case["severity"], case["one_in"]),
     Order.NEWEST: lambda case: case["opened_at"],
-    Order.RARITY: _rarity,
+    Order.RARITY: lambda case: case["one_in"] or 0,
     Order.FILES: lambda case: case["files"],
     # A case without a known size is below all that have one.
     Order.BYTES: lambda case: -1 if case["bytes"] is None else case["bytes"],
@@ -57,7 +52,7 @@ def cases_of(alerts: Sequence[dict[str, Any]], order: Order = Order.QUEUE) -> li
     )
 
 
-def pick_cases(
+def filter_cases(
     cases: Sequence[Case], *, user: str = "", since: date | None = None, only_open: bool = False
 ) -> list[Case]:
     """Return those of the cases that are asked for, whole.

@@ -12,7 +12,7 @@ __all__ = ["Named", "find_named"]
 
 
 class Named(NamedTuple):
-    """What an id means.
+    """Meaning of an id.
 
     Attributes:
         alert_id: The alert; None if a case was named.

@@ -40,7 +40,7 @@ _PAUSE_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class _Place:
-    """What Dagster is started on.
+    """Storage, directory and variables that Dagster is started on.
 
     Attributes:
         storage: ``DAGSTER_HOME``.

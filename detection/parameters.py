@@ -30,7 +30,8 @@ class Parameters(BaseModel):
         watch_list_budget: The same for persons on the operator's risk list, per 1000 of them.
         activation_days: A source raises no alert before this many days of its history exist.
         warm_up_days: Days of history that a scope needs before anything is scored, even for calibration.
-        training_days: How far back a baseline and the calibration of thresholds look.
+        training_days: How far back a baseline and the calibration of thresholds look. A user's active days are
+            counted as bits of one number, so at most sixty.
         window_hours: Length of a test window, which slides by the hour and divides the day.
         deduplication_hours: Detections that start within this time of an alert's opening fold into it.
         case_days: A person's alerts form one case until it is reviewed, and for this long at most.

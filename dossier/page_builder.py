@@ -59,7 +59,16 @@ class _Row(NamedTuple):
     made_at: datetime
 
 
-MADE_BY = (read_evidence, page_of, pseudonymize_alert, pseudonymize_closed, render_page, render_closed, watched_until)
+MADE_BY = (
+    Alert,
+    read_evidence,
+    page_of,
+    pseudonymize_alert,
+    pseudonymize_closed,
+    render_page,
+    render_closed,
+    watched_until,
+)
 """The functions that make a page of an alert and the tables."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
+from detection.cases import queue_key
 from detection.risk import Networks
-from detection.rule import SEVERITIES
 from detection.scales import scale_days
 from detection.sensitive import Term
 from dossier.evidence import Evidence
@@ -149,7 +149,7 @@ def read_cases(con: duckdb.DuckDBPyConnection) -> dict[str, Case]:
     """
     rows = _rows(con, "FROM cases ORDER BY opened_at DESC, case_id")
     found = [Case.model_validate(row) for row in rows]
-    found.sort(key=lambda case: (case.state == "reviewed", -SEVERITIES.index(case.severity), -(case.one_in or 0)))
+    found.sort(key=lambda case: queue_key(case.state, case.severity, case.one_in), reverse=True)
     return {case.case_id: case for case in found}
 
 

@@ -113,9 +113,9 @@ class Destination:
         names = (name for name in _names(directory) if name.startswith((".part-", "part-")))
         return [directory / name for name in sorted(names) if name[0] == "." or name.endswith(f".{_SUFFIXES[kind]}")]
 
-    def outputs(self, subject: str) -> dict[ExportFormat, str]:
+    def outputs(self, subject: Subject) -> dict[ExportFormat, str]:
         """Return the tables of a subject by format, of the formats that are written."""
-        return {kind: table for kind, table in SUBJECTS[Subject(subject)].items() if kind in self.formats}
+        return {kind: table for kind, table in SUBJECTS[subject].items() if kind in self.formats}
 
     def lacks(self, day: date) -> bool:
         """Check whether one of the formats has no file of a day, which has rows for each of them."""

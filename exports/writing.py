@@ -7,7 +7,7 @@ new one. Which parts there are, and what is in them, follows from the rows alone
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,7 +19,7 @@ from common.digests import text_digest
 from detection.dependencies import dependencies
 from detection.persons import view_with_person
 from exports.files import SUBJECTS, Destination, write_pieces
-from exports.formats import ExportFormat
+from exports.formats import ExportFormat, Subject
 from exports.mapping import (
     Piece,
     largest_uploads,
@@ -144,7 +144,7 @@ class Export:
         return text_digest(*self._rules.values(), self._destination.settings, self.stated.get(day, ""))[:16]
 
     def day(
-        self, day: date, known: Mapping[str, FileRecord] | None = None, subjects: Container[str] = SUBJECTS
+        self, day: date, known: Mapping[str, FileRecord] | None = None, subjects: Collection[Subject] = tuple(Subject)
     ) -> Exported:
         """Bring all files of a day up to date: of its uploads, and of the alerts that open on it.
 
@@ -154,7 +154,7 @@ class Export:
             day: The day, UTC.
             known: Its files as they were recorded, by name. None: nothing was, so that all are made; those that come
                 out the same are left alone.
-            subjects: Keys of :data:`exports.files.SUBJECTS`; the files of others are left alone.
+            subjects: What to export; the files of others are left alone.
 
         Raises:
             OSError: A file can't be written.
@@ -164,8 +164,8 @@ class Export:
         files: list[FileRecord] = []
         done = 0
         for subject, made_from, rows in (
-            ("uploads", self._uploads_from(day), self._upload_rows),
-            ("alerts", self._alerts_from(day), self._alert_rows),
+            (Subject.UPLOADS, self._uploads_from(day), self._upload_rows),
+            (Subject.ALERTS, self._alerts_from(day), self._alert_rows),
         ):
             if subject not in subjects:
                 continue
@@ -197,12 +197,12 @@ class Export:
     def _days_of_evidence(self, day: date) -> list[date]:
         return days_between(*self._spans[day]) if day in self._spans else []
 
-    def _former(self, subject: str, day: date) -> bool:
+    def _former(self, subject: Subject, day: date) -> bool:
         """Check whether a file of the layout of earlier versions is left."""
         outputs = self._destination.outputs(subject).items()
         return any(self._destination.former_path(kind, table, day).exists() for kind, table in outputs)
 
-    def _is_up_to_date(self, subject: str, day: date, made_from: str, before: Mapping[str, FileRecord]) -> bool:
+    def _is_up_to_date(self, subject: Subject, day: date, made_from: str, before: Mapping[str, FileRecord]) -> bool:
         """Check that all files are as they were written, and made from the same; without a file it is not known."""
         return (
             bool(before)
@@ -231,13 +231,13 @@ class Export:
 
         found = _parts(con, "plain_uploads", "time")
         # The relations are called as the tables in the paths.
-        named = {kind: (table, table) for kind, table in self._destination.outputs("uploads").items()}
+        named = {kind: (table, table) for kind, table in self._destination.outputs(Subject.UPLOADS).items()}
         return {"uploads": sum(piece.rows for piece in found)}, [Source(found, self._rules["uploads"], load, named)]
 
     def _alert_rows(self, day: date) -> tuple[dict[str, int], list[Source]]:
         con = self._con
         if day not in self.stated:
-            outputs = {kind: (table, "") for kind, table in self._destination.outputs("alerts").items()}
+            outputs = {kind: (table, "") for kind, table in self._destination.outputs(Subject.ALERTS).items()}
             nothing = Source([], self._rules["alerts"], lambda _: None, outputs)
             return {"findings": 0, "alerts": 0}, [nothing]
         self._lake.view(con, "days_uploads", self._tables or ["uploads"], self._days_of_evidence(day))
@@ -250,7 +250,7 @@ class Export:
         map_uploads(con, "ocsf_uploads")
         map_alerts(con, day)
         counted, sources = {}, []
-        wanted = self._destination.outputs("alerts").items()
+        wanted = self._destination.outputs(Subject.ALERTS).items()
         for name, table, time, kinds in (
             ("findings", "detection_finding", "make_timestamp(time * 1000)", {_JSON, _PARQUET}),
             ("alerts", "alert_rows", "first_window_start", {_CSV}),

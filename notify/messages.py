@@ -68,7 +68,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Known:
-    """What a channel was notified of before a message.
+    """Earlier notifications of a channel about the subject of a message.
 
     Attributes:
         alert: Whether of its alert. Then it gets all later forms, so that it does not keep an outdated one. None if

@@ -31,13 +31,13 @@ from orchestration.env_file import check_working_directory
 from orchestration.logs import run_loggers
 from orchestration.private import write_privately
 from orchestration.resources import resources
-from orchestration.retention import retention_job, retention_schedule
-from orchestration.schedules import default_status, pull_job, schedules, verify_job, verify_schedule
+from orchestration.retention import retention_job
+from orchestration.schedules import daily_schedule, default_status, pull_job, schedules, verify_job
 from orchestration.sensors import notification_sensors
 from orchestration.settings import Settings, environment
 from orchestration.storage.dead_runs import dead_runs_sensor
 from orchestration.storage.executor import leased_executor
-from orchestration.storage.run_retention import run_retention_schedule
+from orchestration.storage.run_retention import run_retention_job
 
 __all__ = ["build_defs"]
 from orchestration.completeness import check
@@ -101,13 +101,17 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
             *(
                 [
                     *schedules(job, clock, reach, settings, loggers),
-                    run_retention_schedule(status, loggers),
-                    verify_schedule(verifying, status, loggers),
+                    daily_schedule(run_retention_job, "20 5 * * *", "Keeps Dagster's storage small.", status, loggers),
+                    daily_schedule(verifying, "50 5 * * *", "Looks for damaged files.", status, loggers),
                 ]
                 if providers
                 else []
             ),
-            *(retention_schedule(each, status, loggers) for each in cleaning),
+            # After the late-data re-pull.
+            *(
+                daily_schedule(each, "10 6 * * *", "Removes what UPLOADWATCH_RETENTION does not keep.", status, loggers)
+                for each in cleaning
+            ),
         ],
         sensors=[dead_runs_sensor(settings.home), *(notification_sensors(providers) if "notifier" in used else [])],
         resources=used,

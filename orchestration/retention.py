@@ -1,15 +1,14 @@
 """The daily job that removes the days of each table that are past their retention."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from lake.retention import by_table, remove_old
-from orchestration.logs import logger_config
 
-__all__ = ["retention_job", "retention_schedule"]
+__all__ = ["retention_job"]
 
 
 def retention_job(keep: Mapping[str, int]) -> Any:
@@ -30,23 +29,3 @@ def retention_job(keep: Mapping[str, int]) -> Any:
         _remove()
 
     return _job
-
-
-def retention_schedule(
-    job: Any, status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()
-) -> dg.ScheduleDefinition:
-    """Return the schedule that runs the job once a day, after the late-data re-pull.
-
-    Args:
-        job: The job.
-        status: Whether it runs until somebody switches it in the UI.
-        loggers: Loggers of its runs, by name.
-    """
-    return dg.ScheduleDefinition(
-        name="retention",
-        job=job,
-        cron_schedule="10 6 * * *",
-        run_config=logger_config(loggers),
-        description="Removes days that are older than UPLOADWATCH_RETENTION allows.",
-        default_status=status,
-    )

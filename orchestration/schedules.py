@@ -19,13 +19,13 @@ __all__ = [
     "SCHEDULES",
     "UNFINISHED",
     "Job",
+    "daily_schedule",
     "default_status",
     "pull_job",
     "range_tags",
     "run_config",
     "schedules",
     "verify_job",
-    "verify_schedule",
 ]
 
 Job = Any
@@ -96,20 +96,24 @@ def verify_job() -> Job:
     )
 
 
-def verify_schedule(job: Job, status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
-    """Return the schedule that runs the job once a day.
+def daily_schedule(
+    job: Job, cron: str, description: str, status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()
+) -> dg.ScheduleDefinition:
+    """Return a schedule with the name of its job, which it runs once a day.
 
     Args:
         job: The job.
+        cron: Time of the day, UTC, as a cron expression.
+        description: What it is for.
         status: Whether it runs until somebody switches it in the UI.
         loggers: Loggers of its runs, see :func:`run_config`.
     """
     return dg.ScheduleDefinition(
-        name="verify",
+        name=job.name,
         job=job,
-        cron_schedule="50 5 * * *",
+        cron_schedule=cron,
         run_config=logger_config(loggers),
-        description="Looks for damaged files once a day.",
+        description=description,
         default_status=status,
     )
 

@@ -1,1 +1,1 @@
-"""What operators watch: metrics, the heartbeat, and what both read. Imports no Dagster before it reads the runs."""
+"""Metrics and the heartbeat, and the reading that both need. No Dagster is imported before the runs are read."""

@@ -16,6 +16,7 @@ import requests
 from common.errors import ConfigurationError, MendableError
 from detection.sql import ENGINE
 from lake.days import DAY
+from lake.silence import SILENCE_WEEKS
 from lake.source_status import OVERDUE, State
 from lake.store import Lake
 from notify.quiet_http import UnansweredError, request
@@ -106,8 +107,11 @@ def _of_data(lake: Lake, values: Mapping[str, str], now: datetime) -> Iterator[s
             if found and found.length <= silence_limit(found, provider, values, lost=True):
                 return
             silent += [found.length] if found else []
-    newest = f"are {min(silent) / timedelta(hours=1):.0f} hours old" if silent else "are weeks old"
-    yield f"All sources are silent for longer than usual: the newest events {newest}. See `uploadwatch status`."
+    if silent:
+        newest = f"the newest events are {min(silent) / timedelta(hours=1):.0f} hours old"
+    else:
+        newest = f"the last {SILENCE_WEEKS} weeks have no events"
+    yield f"All sources are silent for longer than usual: {newest}. See `uploadwatch status`."
 
 
 def ping(url: str) -> None:

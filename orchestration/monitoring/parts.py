@@ -29,7 +29,7 @@ __all__ = ["HOME_PARTS", "SOURCE_PARTS", "Scene", "run_samples"]
 
 @dataclass(frozen=True)
 class Scene:
-    """What the parts read.
+    """Inputs of the parts.
 
     Attributes:
         home: Directory of the deployment.

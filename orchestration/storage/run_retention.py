@@ -5,17 +5,15 @@ of an asset's day: that it exists, its rows and the run that made it. So a run i
 made a day of an asset. Once a day is final, that is one of its late-data re-pulls. The lake is not touched.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
 
-from orchestration.logs import logger_config
 from orchestration.storage.dagster_internals import AssetCheckExecutionsTable as Evaluations
 from orchestration.storage.dagster_internals import SqlEventLogStorage
 
-__all__ = ["remove_old_runs", "run_retention_schedule"]
+__all__ = ["remove_old_runs", "run_retention_job"]
 
 _AT_ONCE = 500
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -90,22 +88,6 @@ def _remove(context: dg.OpExecutionContext, config: RunRetentionConfig) -> None:
     description="Removes runs older than 30 days from Dagster's storage, except those that last made a day of an "
     "asset. The lake is not touched.",
 )
-def _job() -> None:
+def run_retention_job() -> None:
+    """Remove old runs."""
     _remove()
-
-
-def run_retention_schedule(status: dg.DefaultScheduleStatus, loggers: Iterable[str] = ()) -> dg.ScheduleDefinition:
-    """Return the schedule that runs the job once a day.
-
-    Args:
-        status: Whether it runs until somebody switches it in the UI.
-        loggers: Loggers of its runs.
-    """
-    return dg.ScheduleDefinition(
-        name="remove_old_runs",
-        job=_job,
-        cron_schedule="20 5 * * *",
-        run_config=logger_config(loggers),
-        description="Keeps Dagster's storage from growing without end.",
-        default_status=status,
-    )

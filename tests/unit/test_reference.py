@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PRODUCT = ("assets", "cli", "common", "connectors", "deploy", "dossier", "exports", "lake", "notify", "orchestration")
 NAME = re.compile(r"\bUPLOADWATCH_[A-Z][A-Z_]*[A-Z]\b")
 NOT_SETTINGS = {"UPLOADWATCH_SANDBOX_URL", "UPLOADWATCH_VERSION"}
-"""What the sandbox sets for its clients, and an argument of the image's build."""
+"""Variables that the sandbox sets for its clients, and an argument of the image's build."""
 
 
 def test_the_reference_is_that_of_the_code() -> None:

@@ -24,7 +24,7 @@ FETCHED = re.compile(r"""(?:url\(|@import )\s*["']?(?:https?:)?//""")
 
 
 class Page(HTMLParser):
-    """What a page loads, and its anchors."""
+    """Anchors of a page, and all that it loads."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from detection.backtest import play
+from detection.parameters import Parameters
 from detection.tables import empty
 from lake.kept import write_kept
 from tests.support.command import say
@@ -97,6 +100,22 @@ def test_a_changed_rule_runs_beside_the_present_one(home: Path, tmp_path: Path) 
     refused = say("backtest", *span, "--rules", str(tmp_path))
     assert refused.status == 1
     assert "there is no detection/sql/detection.sql" in " ".join(refused.err.split())
+
+
+def test_the_present_settings_are_those_of_the_deployment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prevents a replay of the present from running with the default of a budget that the deployment sets."""
+    played: list[Parameters] = []
+
+    def noted(con: object, first: date, last: date, parameters: Parameters, **_rest: object) -> None:
+        played.append(parameters)
+        play(con, first, last, parameters)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("cli.backtest.play", noted)
+    span = ("--from", (TODAY - DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    values = {"UPLOADWATCH_SERVICE_BUDGET": "3", "UPLOADWATCH_BUDGET": "4/week"}
+    done = say("backtest", *span, "--against", "current", "--budget", "5", values=values)
+    assert done.status == 0, done.err
+    assert [(each.service_budget, each.budget, each.weekly_budget) for each in played] == [(3, 2, 4), (3, 5, None)]
 
 
 def test_reviews_are_labels(home: Path) -> None:

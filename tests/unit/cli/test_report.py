@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from cli.alert_table import case_table
-from cli.case_queue import Order, cases_of, pick_cases
+from cli.case_queue import Order, cases_of, filter_cases
 from cli.incident_score import read_labels, score
 
 LABELS = """incident_id,scenario,malicious,expected,users,providers,start,end,note
@@ -107,10 +107,10 @@ def test_cases_are_picked_whole():
     other = alert("ben@example.com", 2)
     other["case"] |= {"state": "reviewed"}
     cases = cases_of([first, other, later])
-    assert pick_cases(cases, user="ANN") == [[first, later]]
-    assert pick_cases(cases, since=date(2026, 2, 3)) == [[first, later]]
-    assert pick_cases(cases, only_open=True) == [[first, later]]
-    assert len(pick_cases(cases)) == 2
+    assert filter_cases(cases, user="ANN") == [[first, later]]
+    assert filter_cases(cases, since=date(2026, 2, 3)) == [[first, later]]
+    assert filter_cases(cases, only_open=True) == [[first, later]]
+    assert len(filter_cases(cases)) == 2
 
 
 def test_ids_that_begin_alike_are_shown_longer():

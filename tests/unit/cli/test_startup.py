@@ -1,4 +1,4 @@
-"""What commands load before they answer, and commands that are not imported before they are run."""
+"""Modules that commands load before they answer, and commands that are imported only to be run."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from orchestration.storage.run_retention import remove_old_runs, run_retention_schedule
+from orchestration.storage.run_retention import remove_old_runs, run_retention_job
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2026-01-05", end_date="2026-01-08")
 
@@ -65,7 +65,7 @@ def test_the_job_keeps_what_is_younger_than_it_is_told(instance):
     """Prevents a job that counts days from somewhere else than its own time."""
     made(instance, "2026-01-05")
     made(instance, "2026-01-05")
-    job = run_retention_schedule(dg.DefaultScheduleStatus.STOPPED).job
+    job = run_retention_job
     assert job.execute_in_process(instance=instance).success
     assert instance.get_runs_count() == 3
     config = {"ops": {"remove": {"config": {"days": -1}}}}
