@@ -14,7 +14,7 @@ from tests.support.sampled import PARTS, VARIABLE, choose, deselect
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the `sampled` marker, and choose the part before the run starts other processes."""
-    config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case, or module, in four")
+    config.addinivalue_line("markers", "sampled: takes long, so that a run takes one case, or module, in six")
     choose()
     # How long an example takes says something of the machine alone.
     settings.register_profile("suite", deadline=None)

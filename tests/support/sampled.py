@@ -1,6 +1,6 @@
-"""Long tests in turns: of the tests marked ``sampled`` a run takes one case in four, a different part each day.
+"""Long tests in turns: of the tests marked ``sampled`` a run takes one case in six, a different part each day.
 
-``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 3, or ``all``; without it the day decides. All run within four days.
+``UPLOADWATCH_TEST_SAMPLE`` names the part, 0 to 5, or ``all``; without it the day decides. All run within six days.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 __all__ = ["PARTS", "VARIABLE", "choose", "deselect", "taken"]
 
-PARTS = 4
+PARTS = 6
 VARIABLE = "UPLOADWATCH_TEST_SAMPLE"
 
 

@@ -25,6 +25,8 @@ from connectors import Page, build
 from tests.support.faulty import NOW, PROVIDERS, Fault, rows
 from tests.support.sandbox_server import SCOPES, Client, serving
 
+pytestmark = pytest.mark.sampled
+
 DAY = datetime(2026, 1, 5, tzinfo=UTC)
 NEXT = DAY + timedelta(days=1)
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.sampled("module")
+
 ROOT = Path(__file__).resolve().parents[3]
 CHANGES = {
     'id = "massive_upload"': 'id = "bulk_upload"',

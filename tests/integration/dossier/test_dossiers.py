@@ -16,6 +16,8 @@ from tests.support.memory import connect
 from tests.support.older_lake import write_as_before
 from tests.support.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
 
+pytestmark = pytest.mark.sampled
+
 NOW = datetime(2026, 2, 21, 9)
 
 

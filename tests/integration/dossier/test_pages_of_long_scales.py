@@ -17,6 +17,8 @@ from lake.warehouse import build_warehouse, open_warehouse
 from tests.support.memory import connect
 from tests.support.small_lake import ALERT_ID, USER, SmallLake
 
+pytestmark = pytest.mark.sampled
+
 NOW = datetime(2026, 2, 21, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

@@ -34,6 +34,8 @@ from tests.support.memory import connect
 from tests.support.notified import receiver
 from tests.support.small_lake import ALERT_ID, DAY, OPENS, SmallLake
 
+pytestmark = pytest.mark.sampled
+
 KEY = base64.b64encode(bytes(range(64))).decode()
 OTHER = base64.b64encode(bytes(range(1, 65))).decode()
 PSEUDONYMS = Pseudonyms(KEY)

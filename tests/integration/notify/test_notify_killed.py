@@ -18,6 +18,8 @@ from tests.support.notified import HOUR, NOON, NOW, Made, Receiver, receiver, wr
 from tests.support.sandbox_server import ROOT
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.sampled
+
 NURSERY = """
 import json, os, signal, sys
 from datetime import datetime, timedelta

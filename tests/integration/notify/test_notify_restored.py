@@ -26,6 +26,8 @@ from notify.settings import read_channels
 from tests.support.memory import connect
 from tests.support.notified import NOON, NOW, Made, Receiver, receiver, write_alerts
 
+pytestmark = pytest.mark.sampled
+
 WEEK = timedelta(days=7)
 DAYS = timedelta(days=1)
 

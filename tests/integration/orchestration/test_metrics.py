@@ -162,6 +162,7 @@ def test_a_scrape_changes_nothing(made: Path, tmp_path: Path) -> None:
     assert files(home) == before
 
 
+@pytest.mark.sampled
 @settings(max_examples=30)
 @given(data=st.data())
 def test_a_scrape_never_fails(made: Path, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:

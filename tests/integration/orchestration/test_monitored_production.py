@@ -15,6 +15,8 @@ from orchestration.monitoring.collector import HomeCollector, registry_of
 from orchestration.monitoring.heartbeat import faults
 from tests.support.production import producing
 
+pytestmark = pytest.mark.sampled
+
 
 def test_a_scheduled_run_is_seen_by_all_that_watches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a schedule's run that the heartbeat takes for none, and a setting that runs do not get."""

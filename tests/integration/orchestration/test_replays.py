@@ -12,6 +12,8 @@ from cli.replay import Home
 from tests.support.command import say
 from tests.support.pipeline import FIRST, write
 
+pytestmark = pytest.mark.sampled
+
 
 @pytest.fixture
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

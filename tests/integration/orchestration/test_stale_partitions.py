@@ -17,6 +17,8 @@ from lake.store import Lake
 from orchestration.definitions import build_defs
 from tests.support.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = NOW.date()
 DAYS = [DAY - timedelta(days=ago) for ago in (1, 0)]

@@ -15,6 +15,8 @@ from detection.dependencies import ROOT, dependencies
 from detection.parameters import Parameters, settings_of
 from providers import PROVIDERS
 
+pytestmark = pytest.mark.sampled
+
 TABLES = tuple(MADE_BY)
 OF_PROVIDER = ("logged_uploads", "activity", "rejects", "file_sizes", "uploads", "measured_sizes")
 READ = {f"{provider}/{table}" for provider in PROVIDERS for table in OF_PROVIDER[:3]}

@@ -15,6 +15,8 @@ from bench.played import connect, play_rules
 from bench.thefts import MANNERS, commit
 from detection.parameters import Parameters
 
+pytestmark = pytest.mark.sampled
+
 DAYS = 24
 
 

@@ -17,6 +17,8 @@ from lake.kept import write_kept
 from tests.support.command import say
 from tests.support.made_lake import DAY, HOUR, NOW, TODAY, MadeLake
 
+pytestmark = pytest.mark.sampled
+
 BURST = TODAY - DAY
 LABELS = """scenario,malicious,expected,users,providers,start,end
 bulk_copy,true,alert,u0@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:00

@@ -271,6 +271,7 @@ def played(entries: list[Entry]) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
+@pytest.mark.sampled
 def test_what_is_allowed_stays_a_detection_but_opens_nothing_and_costs_nothing():
     """Prevents a deletion in the name of the allow-list, a budget charged for it, and a baseline of it."""
     without, listed = played([]), played([entry()])

@@ -128,6 +128,7 @@ def charged(rows: Sequence[Hour], days: int, reviews: Sequence[Review] = ()) -> 
     return [opened for _, opened in found]
 
 
+@pytest.mark.sampled
 def test_the_budget_is_charged_by_case():
     """Prevents a person who alerts on three days from costing three alerts, though one case is read."""
     rows = [*ordinary(), *(burst(USER, at(day)) for day in (7, 9, 11))]

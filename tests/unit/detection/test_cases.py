@@ -193,6 +193,7 @@ def older_layout(path: Path) -> None:
 offsets = st.lists(st.integers(0, 24 * 20), min_size=1, max_size=6, unique_by=lambda hour: hour // 24)
 
 
+@pytest.mark.sampled
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(offsets, st.randoms())
 def test_cases_do_not_depend_on_the_order_in_which_alerts_came(tmp_path_factory, offsets, random):

@@ -239,6 +239,7 @@ def test_further_saves_of_counted_files_add_saves_alone_and_bytes_never_fall(sav
             assert grown >= size
 
 
+@pytest.mark.sampled
 @settings(max_examples=40, deadline=None)
 @given(saves_, st.randoms(use_true_random=False))
 def test_order_of_saves_changes_nothing_and_windows_count_distinct_files(saves, random) -> None:

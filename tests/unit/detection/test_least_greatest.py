@@ -36,6 +36,7 @@ def organisation() -> list[Hour]:
     return [*rows, burst("person003@example.com", at(12))]
 
 
+@pytest.mark.sampled
 def test_null_means_the_same_to_every_engine(organisation: list[Hour], monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a score that is not known from becoming the other argument on one engine, and NULL on another."""
     usual = evaluated(organisation)

@@ -146,6 +146,7 @@ def test_two_versions_of_one_record_count_as_the_larger(con: duckdb.DuckDBPyConn
     assert con.execute("SELECT left_bytes FROM uploads").fetchall() == [(1,)]
 
 
+@pytest.mark.sampled
 def test_big_files_and_thousands_of_tiny_saves_leave_the_big_versions(con: duckdb.DuckDBPyConnection) -> None:
     """Prevents ten gigabytes from counting as a few megabytes since tiny saves of the same files followed at once."""
     big, tiny = 1_250_000_000, 20_000
@@ -329,6 +330,7 @@ answers_ = st.lists(
 )
 
 
+@pytest.mark.sampled
 @settings(max_examples=60)
 @given(answers_, st.integers(0, 12), st.randoms())
 def test_answers_in_any_order_pieces_and_repeats_give_the_same_size(told, cut, random) -> None:

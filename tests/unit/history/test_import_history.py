@@ -24,6 +24,8 @@ from lake.store import Lake
 from tests.support.made_export import ANSWERS, DAYS, HOUR, NOW, RECORDS, bring, lake_at, lines, purview, record
 from tests.support.memory import connect
 
+pytestmark = pytest.mark.sampled
+
 
 def test_importing_again_changes_nothing(tmp_path: Path):
     """Prevents doubled events and days that are computed anew each time a command is repeated."""

@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from cli.app import app
 from tests.support.event_shapes import events
 
+pytestmark = pytest.mark.sampled
+
 LINES = "\n".join(map(json.dumps, events("office365")))
 PAGE = '<html>\n<head><title>\n Sign in to your account</title><script>$Config={"a":1,"b":[2]};</script></head></html>'
 

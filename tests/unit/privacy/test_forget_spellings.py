@@ -171,6 +171,7 @@ DELIMITERS = st.sampled_from(
 )
 
 
+@pytest.mark.sampled
 @settings(max_examples=300)
 @given(local=LOCALS, domain=DOMAINS, written=WRITTEN, before=DELIMITERS, after=DELIMITERS)
 def test_any_address_in_any_spelling_between_any_delimiters(local, domain, written, before, after):
