@@ -12,8 +12,6 @@ from lake.manifest_entries import GapEntry, of_uploads
 __all__ = ["Missing", "missing"]
 
 _HOUR = timedelta(hours=1)
-_SHORTEST = timedelta(minutes=1)
-"""Least length of a time range that a provider no longer keeps; a lost blob is a gap of one second."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +57,7 @@ def missing(manifests: Sequence[Manifest], now: datetime) -> Missing:
 
 def _is_too_old(gap: GapEntry, began: datetime) -> bool:
     """Check whether a gap lies before the first hour that was given; a unit that failed there is another gap."""
-    start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
-    return "unit" not in gap and end - start >= _SHORTEST and end <= began
+    return "unit" not in gap and "lost" not in gap and datetime.fromisoformat(gap["end"]) <= began
 
 
 def _first_given(manifests: Sequence[Manifest]) -> datetime | None:

@@ -170,6 +170,8 @@ def _gap_entry(gap: Gap, *, now: datetime) -> GapEntry:
         entry["uploads"] = False
     if not gap.final:
         entry |= {"unit": gap.unit, "attempts": 1, "since": now.isoformat(), "asked_at": now.isoformat()}
+    elif gap.unit:
+        entry["lost"] = gap.unit
     return entry
 
 

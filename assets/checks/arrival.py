@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from statistics import median_high, median_low
 
@@ -106,16 +107,24 @@ def _gap_text(provider: str, gap: GapEntry) -> str:
     return f"{provider} gave nothing from {gap['start']} to {gap['end']}: {gap['cause']}{asked}"
 
 
+def _is_given(causes: Mapping[datetime, str], day: date, hours: int) -> bool:
+    """Check whether the provider gave the first hours of a day, by the causes of its gaps."""
+    midnight = datetime.combine(day, time(), UTC)
+    return all(causes.get(midnight + hour * _HOUR, "not pulled") == "" for hour in range(hours))
+
+
 def volume(scene: Scene) -> Outcome:
     """Check that user-hours with uploads, and with activity, are as many as on the same weekday before.
 
     A user counts once in an hour, however much they upload: bursts are for the detector. A day in progress is compared
-    with the same hours of the days before.
+    with the same hours of the days before. Days before count if the provider gave all these hours: an hour that it no
+    longer keeps has no events, too.
     """
     before = {day: [day - week * 7 * _DAY for week in range(1, _WEEKS + 1)] for day in scene.days}
     table = f"{scene.provider}/counts"
     wanted = sorted({*scene.days, *(past for days in before.values() for past in days)})
     known = {day for day in wanted if scene.lake.part(table, day).exists()}
+    given = {day: Manifest(scene.lake.directory(f"{scene.provider}/audit_events", day)).seen for day in known}
     scene.lake.view(scene.con, "counts", [table], wanted)
     counts: dict[tuple[date, str], list[tuple[int, int]]] = {}
     for kind, hour, events in scene.con.execute(
@@ -132,7 +141,7 @@ def volume(scene: Scene) -> Outcome:
         # In a day in progress, compare only hours whose events should mostly have arrived.
         over = (scene.now - scene.traits.overlap - datetime.combine(day, time())) // _HOUR
         hours = min(24, over)
-        past = [each for each in before[day] if each in known]
+        past = [each for each in before[day] if each in known and _is_given(given[each], each, hours)]
         if day not in known or hours < 1 or len(past) < 2:
             continue
         for kind in ("uploads", "activity"):

@@ -154,7 +154,7 @@ class Office365Connector:
         elif kind in CONTENT_TYPES:
             start, end, oldest = gap.start, gap.end, self.present() and self._oldest()
             if start < oldest:
-                yield Gap(start, min(end, oldest), _CAUSE, unit=kind, uploads=kind == FILES)
+                yield Gap(start, min(end, oldest), _CAUSE, uploads=kind == FILES)
                 start = oldest
             if start < end:
                 self._subscribe()

@@ -64,7 +64,7 @@ class MadeLake:
                 rows.append({"kind": kind, "name": text, "events": events, "known": known})
         self.write("box/counts", rows, day)
 
-    def land(self, day: date, events: int, *, hours: float = 24, gap: tuple[int, int] | None = None) -> None:
+    def land(self, day: date, events: int, *, hours: float = 24, gap: tuple[float, float] | None = None) -> None:
         """Land raw events of a day in one slice that starts at midnight, with a gap between two of its hours."""
         start = datetime.combine(day, datetime.min.time(), UTC)
         lost = [Gap(start + gap[0] * HOUR, start + gap[1] * HOUR, "content 7 has expired")] if gap else []

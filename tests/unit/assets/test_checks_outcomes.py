@@ -28,6 +28,7 @@ def weeks(lake: MadeLake, *, until: datetime = NOW, each: int = 60) -> None:
             field={"event_id": 1000, "source.item_id": 700, "_source.etag": 400},
             sample={"events": 1000},
         )
+        lake.land(day, 1)
         day += DAY
 
 
@@ -45,6 +46,19 @@ def today(**counts: dict[object, int]) -> Build:
     def build(lake: MadeLake) -> None:
         weeks(lake)
         lake.counts(TODAY, **counts)
+
+    return build
+
+
+def not_given(*gap: float) -> Build:
+    """Four weeks of which the provider gave nothing, between two hours, in the first two."""
+
+    def build(lake: MadeLake) -> None:
+        weeks(lake)
+        for ago in (21, 28):
+            lake.counts(TODAY - ago * DAY)
+            lake.land(TODAY - ago * DAY, 0, gap=gap)
+        lake.counts(TODAY, uploads={9: 30, 10: 20})
 
     return build
 
@@ -76,7 +90,7 @@ def sized(**files: int) -> Build:
     )
 
 
-def landed(*days: tuple[int, float, tuple[int, int] | None]) -> Build:
+def landed(*days: tuple[int, float, tuple[float, float] | None]) -> Build:
     def build(lake: MadeLake) -> None:
         for ago, hours, gap in days:
             lake.land(TODAY - ago * DAY, 1, hours=hours, gap=gap)
@@ -175,6 +189,7 @@ CASES: list[tuple[str, Build, str, str]] = [
         "warn",
         "box gave nothing from 2026-03-09T09:00:00+00:00 to 2026-03-09T10:00:00+00:00: content 7 has expired",
     ),
+    ("gaps", landed((1, 24, (0, 0.001)), (0, 12, None)), "ok", "box gives nothing before 2026-03-09 01:00 UTC any more"),
     ("gaps", landed((1, 24, None), (0, 6, None)), "warn", "not pulled from 2026-03-10 06:00 to 2026-03-10 11:00 UTC"),
     ("gaps", landed((4, 9, None)), "error", "not pulled from 2026-03-06 09:00 to 2026-03-10 11:00 UTC. Materialise"),
     ("fresh", silent_since(NOW - HOUR), "ok", "of the hour from 2026-03-10 11:00 UTC"),
@@ -194,6 +209,9 @@ CASES: list[tuple[str, Build, str, str]] = [
     ),
     ("volume", today(uploads={9: 700}), "warn", "where 180 are usual"),
     ("volume", today(uploads={}), "error", "box had 0 user-hours with uploads on Tuesday 2026-03-10"),
+    # Days that the provider no longer gives say nothing of what is usual; hours of the evening don't concern a morning.
+    ("volume", not_given(0, 24), "warn", "where 180 are usual"),
+    ("volume", not_given(18, 24), "ok", "no two such weekdays"),
     # Two of four weeks with nothing, and one with far too much, do not say what is usual.
     ("volume", after_an_odd_week, "ok", "no two such weekdays"),
     ("unique_events", uploads({"event_key": "e1"}, {"event_key": "e2"}), "ok", "every event is there once"),
