@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -65,10 +66,12 @@ def ui(
     out = terminal()
     with ExitStack() as stack:
         if noted := Home(home).variables():
+            stack.enter_context(_alone(home, port))
             place = stack.enter_context(_replayed(Home(home), noted))
             out.print(f"{home} holds a replay of made-up history, with a sandbox for the providers.", soft_wrap=True)
         else:
             place = _organisation(home)
+            stack.enter_context(_alone(home, port))
             schedules = (
                 "Schedules that nobody stopped run"
                 if Settings.read(environment()).schedules_on
@@ -172,6 +175,26 @@ def _serve(place: _Place, port: int, stack: ExitStack) -> None:
         pass
     finally:
         _end(started)
+
+
+@contextmanager
+def _alone(home: Path, port: int) -> Iterator[None]:
+    """Keep a second UI from a home: its daemon would start each schedule's run a second time.
+
+    Raises:
+        CommandError: Another process serves it; the message has its address.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".ui").open("a+", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            raise CommandError(f"{home} is served already: use http://127.0.0.1:{held.read()}, or end it.") from None
+        held.truncate(0)
+        held.write(str(port))
+        held.flush()
+        yield
 
 
 def _refuse_taken(port: int) -> None:

@@ -35,20 +35,32 @@ def served(url: str) -> bool:
         return False
 
 
+def ui(home: Path, port: int) -> list[str]:
+    """Return the command that serves a home."""
+    command = [sys.executable, "-c", "from cli.app import main; main()", "ui"]
+    return [*command, "--port", str(port), "--home", str(home)]
+
+
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The UI's address, as `make ui` serves it."""
+def home_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home as the demo leaves it."""
     folder = tmp_path_factory.mktemp("ui")
     events = burst("box", "one@example.com", moment(4, 10), files=700, minutes=50)
     workload = write(folder / "workload.parquet", events, days=DAYS, people=30)
     home = watch(workload, folder / "home", days=DAYS, providers=["box", "dropbox"], kept=True, detector=Quick())
     assert home.of("one@example.com")
+    return home.home.path
+
+
+@pytest.fixture(scope="module")
+def address(home_path: Path) -> Iterator[str]:
+    """The UI's address, as `make ui` serves it."""
+    folder = home_path.parent
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", "from cli.app import main; main()", "ui", "--port", str(port)]
     with (folder / "ui.log").open("wb") as log:
-        process = subprocess.Popen([*command, "--home", str(home.home.path)], stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(ui(home_path, port), stdout=log, stderr=subprocess.STDOUT)
     try:
         wait_until(
             lambda: served(f"http://127.0.0.1:{port}/server_info"),
@@ -96,6 +108,13 @@ def test_checks_say_what_they_found(browser_page: Page) -> None:
     browser_page.goto("/assets/box/uploads?view=checks")
     browser_page.get_by_text("rows_conserved", exact=True).first.click()
     expect(browser_page.get_by_text("events are accounted for")).to_be_visible(timeout=PATIENCE)
+
+
+def test_a_second_ui_over_one_home_is_refused_with_the_address_of_the_first(address: str, home_path: Path) -> None:
+    """Prevents a second daemon, which starts each schedule's run a second time."""
+    done = subprocess.run(ui(home_path, 0), capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
+    assert done.returncode == 1
+    assert f"is served already: use {address}," in " ".join(done.stderr.split())
 
 
 _IS_DRAWN = """(image) => {

@@ -50,14 +50,14 @@ def today(**counts: dict[object, int]) -> Build:
     return build
 
 
-def not_given(*gap: float) -> Build:
+def not_given(start: float, end: float) -> Build:
     """Four weeks of which the provider gave nothing, between two hours, in the first two."""
 
     def build(lake: MadeLake) -> None:
         weeks(lake)
         for ago in (21, 28):
             lake.counts(TODAY - ago * DAY)
-            lake.land(TODAY - ago * DAY, 0, gap=gap)
+            lake.land(TODAY - ago * DAY, 0, gap=(start, end))
         lake.counts(TODAY, uploads={9: 30, 10: 20})
 
     return build
@@ -189,7 +189,12 @@ CASES: list[tuple[str, Build, str, str]] = [
         "warn",
         "box gave nothing from 2026-03-09T09:00:00+00:00 to 2026-03-09T10:00:00+00:00: content 7 has expired",
     ),
-    ("gaps", landed((1, 24, (0, 0.001)), (0, 12, None)), "ok", "box gives nothing before 2026-03-09 01:00 UTC any more"),
+    (
+        "gaps",
+        landed((1, 24, (0, 0.001)), (0, 12, None)),
+        "ok",
+        "box gives nothing before 2026-03-09 01:00 UTC any more",
+    ),
     ("gaps", landed((1, 24, None), (0, 6, None)), "warn", "not pulled from 2026-03-10 06:00 to 2026-03-10 11:00 UTC"),
     ("gaps", landed((4, 9, None)), "error", "not pulled from 2026-03-06 09:00 to 2026-03-10 11:00 UTC. Materialise"),
     ("fresh", silent_since(NOW - HOUR), "ok", "of the hour from 2026-03-10 11:00 UTC"),
