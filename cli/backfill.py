@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -116,17 +117,24 @@ def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
 
 @contextmanager
 def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps: int) -> Iterator[None]:
-    """Show a progress bar of the run's steps, read from the event log."""
+    """Show the run's steps, read from the event log, and the requests that sources have to be sent again.
+
+    A terminal shows a bar; a file or pipe gets a line for each step.
+    """
     bar = Progress(
         TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=out
     )
     task = bar.add_task("steps", total=steps)
     over = threading.Event()
+    # Dagster's own handler of these records writes to the run's log alone.
+    requests, shown = logging.getLogger("connectors"), _Shown(out)
 
     def follow() -> None:
         under_way: dict[str, None] = {}
         cursor = None
-        while not over.wait(_LOOK_SECONDS):
+        last = False
+        while not last:
+            last = over.wait(_LOOK_SECONDS)
             # Read new records only: the steps' statistics would read every materialisation of the run each time.
             new = instance.get_records_for_run(run_id, cursor, of_type={dg.DagsterEventType.STEP_START, *_ENDS})
             cursor = new.cursor
@@ -135,6 +143,9 @@ def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps:
                 if event.event_type in _ENDS:
                     under_way.pop(str(event.step_key), None)
                     bar.advance(task)
+                    if not out.is_terminal:
+                        kind = event.event_type.value.removeprefix("STEP_").lower()
+                        _print(out, f"{bar.tasks[task].completed:.0f} of {steps} steps: {event.step_key} {kind}")
                 else:
                     under_way[str(event.step_key)] = None
             bar.update(task, description=", ".join(under_way) or "steps")
@@ -142,9 +153,27 @@ def _progress(out: Console, instance: dg.DagsterInstance, run_id: str, *, steps:
     follower = threading.Thread(target=follow, daemon=True)
     with bar:
         follower.start()
+        requests.addHandler(shown)
         try:
             yield
         finally:
+            requests.removeHandler(shown)
             over.set()
             follower.join()
         bar.update(task, completed=steps, description="steps")
+
+
+class _Shown(logging.Handler):
+    """Handler of log records that prints warnings above a progress bar."""
+
+    def __init__(self, out: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._out = out
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message."""
+        _print(self._out, record.getMessage())
+
+
+def _print(out: Console, text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -136,6 +136,21 @@ def test_a_source_that_refuses_is_told_by_the_exit_status(stand_in: Sandbox, tmp
     assert list((tmp_path / "lake" / "dropbox" / "audit_events").glob("day=*"))
 
 
+def test_what_a_source_keeps_waiting_for_is_shown(tmp_path: Path) -> None:
+    """Prevents minutes without a word while a provider throttles, and an empty log of a backfill without a terminal."""
+    workload = write(tmp_path / "workload.parquet", [], days=DAYS, people=10)
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"api": "box", "kind": "throttled", "retry_after": 1, "times": 1}]', encoding="utf-8")
+    with sandbox(workload, tmp_path / "sandbox", now=moment(DAYS, 0), faults=faults) as throttling:
+        values = deployed(tmp_path / "home", throttling)
+        done = say("backfill", "--from", FIRST.isoformat(), "--to", FIRST.isoformat(), values=values)
+    assert done.status == 0, done.err
+    assert "attempt 1 of" in done.out
+    assert "429" in done.out
+    assert "box__audit_events success" in done.out
+    assert "alerts success" in done.out
+
+
 def test_a_run_that_fails_is_seen_by_the_sensor_and_says_why(stand_in: Sandbox, tmp_path: Path) -> None:
     """Prevents a failed backfill that nobody is told of, and one that only says where the reason may be looked up."""
     allow_list = tmp_path / "allow.toml"
