@@ -20,7 +20,8 @@ def write_deployment(
 ) -> None:
     """Write the files of a production deployment: Dagster's settings, systemd units, containers, example variables.
 
-    Nothing is written if a file there differs, unless --replace is given. Files of your own stay.
+    The documentation of this version, whose pages messages name, is written to its folder docs. Nothing is written if a
+    file there differs, unless --replace is given. Files of your own stay.
     """
     texts = {directory / name: text for name, text in deployment_files().items()}
     changed = [path for path, text in texts.items() if path.exists() and path.read_text(encoding="utf-8") != text]
@@ -37,4 +38,4 @@ def write_deployment(
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
-    terminal().print(f"{len(texts)} files written to {directory}; docs/operations.md says what to do next.")
+    terminal().print(f"{len(texts)} files written to {directory}; {directory / 'docs/operations.md'} says what to do next.")

@@ -1,4 +1,4 @@
-"""Files of a deployment that come with the package: Dagster's settings, its workspace, units and containers.
+"""Files that come with the package: Dagster's settings, its workspace, units, containers, and the documentation.
 
 In a checkout, ``shipped/`` holds links to the files at the top, so that each is there once; a wheel has copies.
 """
@@ -18,8 +18,12 @@ def shipped_text(name: str) -> str:
 
 
 def deployment_files() -> dict[str, str]:
-    """Return the texts of the files of a production deployment, by their path below its directory."""
-    root = _SHIPPED / "deploy"
+    """Return the texts of the files of a production deployment, by their path below its directory.
+
+    The documentation is in ``docs``: messages name its pages.
+    """
+    root, docs = _SHIPPED / "deploy", _SHIPPED / "docs"
     # In a checkout, there may be filled-in variables: secrets.
-    found = sorted(path for path in root.rglob("*") if path.is_file() and path.suffix != ".env")
-    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in found}
+    found = {path.relative_to(root): path for path in root.rglob("*") if path.is_file() and path.suffix != ".env"}
+    found |= {path.relative_to(_SHIPPED): path for path in (*docs.glob("*.md"), *docs.glob("providers/*.md"))}
+    return {name.as_posix(): path.read_text(encoding="utf-8") for name, path in sorted(found.items())}

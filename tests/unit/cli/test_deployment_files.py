@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def tracked(*patterns: str) -> dict[str, str]:
-    """Return the texts of the files that the repository holds below `deploy/`."""
+    """Return the texts of the tracked files that match."""
     listed = subprocess.run(
         ["git", "ls-files", *patterns], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
@@ -24,10 +24,14 @@ def tracked(*patterns: str) -> dict[str, str]:
 
 
 def test_a_deployment_starts_from_the_files_of_the_repository(tmp_path: Path) -> None:
-    """Prevents a server without a checkout from having no units, and files of another version."""
+    """Prevents a server without a checkout from having no units or no page that a message names."""
     write_deployment(tmp_path / "deploy")
-    made = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*") if path.is_file()}
-    assert {name: path.read_text(encoding="utf-8") for name, path in made.items()} == tracked("deploy")
+    made = {path.relative_to(tmp_path / "deploy"): path for path in tmp_path.rglob("*") if path.is_file()}
+    expected = {
+        **{name.removeprefix("deploy/"): text for name, text in tracked("deploy").items()},
+        **tracked("docs/*.md", ":!docs/decisions"),
+    }
+    assert {name.as_posix(): path.read_text(encoding="utf-8") for name, path in made.items()} == expected
     assert {path.stat().st_mode & 0o777 for path in made.values()} == {0o644}
 
 
