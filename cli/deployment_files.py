@@ -38,4 +38,5 @@ def write_deployment(
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
         path.chmod(0o644)
-    terminal().print(f"{len(texts)} files written to {directory}; {directory / 'docs/operations.md'} says what to do next.")
+    guide = directory / "docs" / "operations.md"
+    terminal().print(f"{len(texts)} files written to {directory}; {guide} says what to do next.", soft_wrap=True)

@@ -10,8 +10,8 @@ __all__ = ["SUFFIX", "GapEntry", "Imported", "Late", "Piece", "Slice", "hours_be
 
 GapEntry = dict[str, Any]
 """Gap in the form of the manifest: start, end (ISO 8601) and cause; ``uploads`` is present, and False, if no uploads
-are missing; a gap that is requested again also has ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO 8601); a unit
-that the provider no longer has is ``lost``."""
+are missing; a gap that is requested again also has ``unit``, ``attempts``, ``since`` and ``asked_at`` (ISO 8601); a
+unit that the provider no longer has is ``lost``."""
 
 SUFFIX = ".ndjson.zst"
 """Suffix of a raw file's name."""
