@@ -16,10 +16,10 @@ def test_every_case_is_in_one_part() -> None:
 def test_the_cases_of_a_test_are_spread() -> None:
     """Prevents a day without any case of a test that has many."""
     for part in range(PARTS):
-        assert sum(taken(["a::one"] * 8, str(part))) == 2
+        assert sum(taken(["a::one"] * 2 * PARTS, str(part))) == 2
 
 
 def test_a_module_stays_together() -> None:
     """Prevents a test that follows on another from being run without it."""
     parts = [taken(["a"] * 3, str(part)) for part in range(PARTS)]
-    assert sorted(map(sum, parts)) == [0, 0, 0, 3]
+    assert sorted(map(sum, parts)) == [0] * (PARTS - 1) + [3]
