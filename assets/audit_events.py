@@ -17,6 +17,7 @@ from assets.core.source_pull import PullReport, pull_source
 from common.clock import Clock
 from lake.health import read_health, record
 from lake.manifest import Manifest
+from lake.manifest_entries import Slice
 from lake.store import Lake
 
 __all__ = ["PullConfig", "audit_events"]
@@ -80,7 +81,7 @@ def audit_events(
         record(lake, provider, "pull", problem, now=clock.now(), kind=worst_kind(report.faults), skew=report.skew)
         manifests = {day: Manifest(lake.directory(table, day)) for day in sorted({*days, *report.late})}
         for day in days:
-            _attach(context, manifests[day], sum(piece.start.date() == day for piece in report.slices))
+            _attach(context, manifests[day], [piece for piece in report.slices if piece.start.date() == day])
         for day in sorted(set(report.late) - set(days)):
             metadata = {"dagster/partition_row_count": manifests[day].events, "late events": report.late[day]}
             context.log_event(
@@ -141,13 +142,14 @@ def _log(context: dg.AssetExecutionContext, provider: str, report: PullReport) -
         fault.log(context.log)
 
 
-def _attach(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: int) -> None:
+def _attach(context: dg.AssetExecutionContext, manifest: Manifest, pulled_now: Sequence[Slice]) -> None:
     """Attach a day's metadata."""
     context.add_asset_metadata(
         {
             "dagster/partition_row_count": manifest.events,
             "slices": len(manifest.slices),
-            "slices pulled": pulled_now,
+            "slices pulled": len(pulled_now),
+            "events pulled": sum(piece.events for piece in pulled_now),
             "late events": sum(piece.events for piece in manifest.late.values()),
             "imported events": sum(piece.events for piece in manifest.imported.values()),
             "gaps": [f"{gap['start']} to {gap['end']}: {gap['cause']}" for gap in manifest.gaps[:20]],

@@ -15,7 +15,7 @@ from assets.core.source_steps import SourceSeam
 from common.clock import Clock
 from detection.normalise import normalise
 from lake.damage import DamagedError
-from lake.raw_days import manifests_of, raw_files
+from lake.raw_days import manifests_of, raw_events, raw_files
 from lake.store import Lake
 
 __all__ = ["normalised", "read_again"]
@@ -96,7 +96,9 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
             _compute(con, lake, provider, day, detector.organisation_domains)
             ignored = con.execute("SELECT reason, events FROM ignored ORDER BY reason").fetchall()
-            return {"ignored": dg.MetadataValue.json(dict(ignored))}
+            # More than the day has: files of other days may hold events of it.
+            read = dg.MetadataValue.int(raw_events(lake, provider, day))
+            return {"ignored": dg.MetadataValue.json(dict(ignored)), "events read": read}
 
         refresh(
             context,

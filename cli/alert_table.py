@@ -8,13 +8,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.case_queue import Case
+from cli.named import SHOWN_ID
 from detection.rule import RULE
 from detection.wording import size
 
 __all__ = ["case_table"]
 
-_SHORT = 8
-"""Length of a case's id as it is shown, unless two begin alike; any beginning that is unique is accepted."""
 _WIDE = 120
 """Columns of a terminal from which risk indicators and the time of day have a place beside the user."""
 _LEAST_USER = 16
@@ -79,7 +78,7 @@ def case_table(
 
 
 def _unique_length(ids: Sequence[str]) -> int:
-    length = _SHORT
+    length = SHOWN_ID
     while len({each[:length] for each in ids}) < len(set(ids)):
         length += 1
     return length

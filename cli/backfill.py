@@ -104,14 +104,21 @@ def _causes(result: dg.JobExecutionResult) -> str:
 
 
 def _within(settings: Settings, first: date, last: date) -> tuple[date, date]:
-    """Return the days after checking that they have partitions."""
+    """Return the days after checking that they have partitions.
+
+    Raises:
+        typer.BadParameter: They have none; the message names the option.
+    """
     today = Clock(fixed=settings.now).now().date()
     latest = min(today, settings.end_date - timedelta(days=1)) if settings.end_date else today
-    if not settings.start_date <= first <= last <= latest:
-        raise ConfigurationError(
-            f"{first} to {last} is no range of the days from {settings.start_date} to {latest}. "
-            "Choose days among them, or set UPLOADWATCH_START_DATE to begin earlier."
-        )
+    if last < first:
+        raise typer.BadParameter(f"{first} is after --to {last}. Swap them.", param_hint="--from")
+    if first < settings.start_date:
+        advice = f"Begin with {settings.start_date}, or set UPLOADWATCH_START_DATE to begin earlier"
+        raise typer.BadParameter(f"{first} is before the deployment's first day. {advice}.", param_hint="--from")
+    if last > latest:
+        what = "in the future" if last > today else "after UPLOADWATCH_END_DATE"
+        raise typer.BadParameter(f"{last} is {what}. The last day is {latest}.", param_hint="--to")
     return first, last
 
 

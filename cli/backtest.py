@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import duckdb
 import typer
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -133,9 +135,18 @@ def _parameters(budget: Budget, settings: Settings, changed: Sequence[str]) -> P
     try:
         return Parameters.model_validate(present | given)
     except ValidationError as error:
-        what = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        what = "; ".join(_wrong(str(each["loc"][0]) if each["loc"] else "", each) for each in error.errors())
         names = ", ".join(Parameters.model_fields)
-        raise typer.BadParameter(f"{what}. Write NAME=VALUE; settings are {names}", param_hint="--set") from None
+        raise typer.BadParameter(f"{what}. Write NAME=VALUE; settings are {names}.", param_hint="--set") from None
+
+
+def _wrong(name: str, error: ErrorDetails) -> str:
+    """Describe what is wrong with a setting that was to be tried."""
+    if name not in Parameters.model_fields:
+        like = get_close_matches(name, Parameters.model_fields, n=1)
+        return f"there is no setting {name!r}" + (f" (did you mean {like[0]}?)" if like else "")
+    message = error["msg"].removeprefix("Input ")
+    return f"{name}: {error['input']!r} {message}"
 
 
 class Replayed(NamedTuple):

@@ -79,7 +79,7 @@ def _show(provider: str, report: ImportReport, last: date) -> None:
         first = min(report.landed)
         out.print(f"{len(report.landed)} days from {first} to {max(report.landed)} have new events. Now run:")
         out.print(
-            f"  dagster asset materialize --select '*' --partition-range {first}...{last} -m orchestration.definitions",
+            f"  uploadwatch backfill --from {first} --to {last}",
             markup=False,
             highlight=False,
             soft_wrap=True,

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import duckdb
 import typer
-from rich.markup import escape
 
-from cli.named import Named, find_named
+from cli.named import SHOWN_ID, Named, find_named
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
@@ -50,9 +49,11 @@ def review(
         reviewed = list(dict.fromkeys(alert for each in named for alert in _alerts(con, each)))
         for alert_id in reviewed:
             add_review(con, lake, alert_id, verdict=verdict, by=by, note=note, now=now, revision=revision)
+        users = dict(con.execute('SELECT alert_id, "user" FROM ledger').fetchall())
     out = terminal()
     for alert_id in reviewed:
-        out.print(f"{alert_id} is {verdict}, says {escape(by)}: {escape(note)}", highlight=False)
+        said = f"Alert {alert_id[:SHOWN_ID]} of {users[alert_id]} is {verdict}, says {by}: {note}"
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
 
 
 def _alerts(con: duckdb.DuckDBPyConnection, case: Named) -> list[str]:

@@ -108,4 +108,6 @@ def test_an_id_that_several_share_is_refused(published: Published):
     listed(published)
     refused = review(published, "")
     assert isinstance(refused.exception, CommandError)
-    assert "alerts or cases have an id that begins with ''" in str(refused.exception)
+    said = str(refused.exception)
+    assert "alerts and cases have an id that begins with ''" in said
+    assert f"alert {FIRST.key[:8]} of {FIRST.user} on " in said, "each is named, so that the next try is the right one"

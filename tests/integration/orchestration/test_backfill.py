@@ -99,17 +99,18 @@ def test_a_backfill_that_was_stopped_goes_on_where_it_was(stand_in: Sandbox, tmp
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        ("2026-01-04", "2026-01-06", "UPLOADWATCH_START_DATE"),
-        ("2026-01-06", "2026-02-01", "2026-01-08"),
-        ("2026-01-08", "2026-01-06", "no range of the days"),
+        ("2026-01-04", "2026-01-06", "--from: 2026-01-04 is before the deployment's first day. Begin with 2026-01-05"),
+        ("2026-01-06", "2026-01-09", "--to: 2026-01-09 is after UPLOADWATCH_END_DATE. The last day is 2026-01-08"),
+        ("2026-01-06", "2026-02-01", "--to: 2026-02-01 is in the future. The last day is 2026-01-08"),
+        ("2026-01-08", "2026-01-06", "--from: 2026-01-08 is after --to 2026-01-06. Swap them"),
     ],
 )
 def test_days_that_are_no_partitions_are_refused(stand_in: Sandbox, tmp_path: Path, first: str, last: str, said: str):
     """Prevents a traceback of Dagster's, or a run over nothing, where a day was mistyped."""
     values = deployed(tmp_path, stand_in)
     done = say("backfill", "--from", first, "--to", last, values=values)
-    assert done.status == 1
-    assert said in " ".join(done.err.split())
+    assert done.status == 2
+    assert said in " ".join(done.err.replace("│", " ").split())
 
 
 def test_a_run_that_would_be_forgotten_is_refused(

@@ -320,9 +320,10 @@ def test_a_review_is_kept_and_names_its_alert(everything, tmp_path):
     shutil.copytree(everything.home.path / "lake", home / "lake")
     alert = everything.alerts[0]["alert_id"]
     said = ("--by", "ann", "--note", "[b]as agreed[/b]")
-    assert "[b]as agreed[/b]" in command(everything, home, "review", alert[:12], "--benign", *said)
+    reviewed = command(everything, home, "review", alert[:12], "--benign", *said)
+    assert f"Alert {alert[:8]} of {everything.alerts[0]['user']} is benign, says ann: [b]as agreed[/b]" in reviewed
     assert "confirmed" in command(everything, home, "review", alert, "--confirmed", *said)
-    assert "0 alerts or cases have" in command(everything, home, "review", "nonesuch", "--benign", *said)
+    assert "No alert or case has an id" in command(everything, home, "review", "nonesuch", "--benign", *said)
     with connect() as con:
         rows = con.execute(
             "SELECT review, alert_id, verdict, reviewed_by FROM read_parquet(?) ORDER BY review",

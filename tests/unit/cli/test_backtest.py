@@ -142,7 +142,7 @@ def test_reviews_are_labels(home: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("--set", "floor_flies=3"), "floor_flies"),
+        (("--set", "floor_flies=3"), "there is no setting 'floor_flies' (did you mean floor_files?)"),
         (("--set", "floor_files"), "NAME=VALUE"),
         (("--budget", "0"), "above 0"),
         (("--plot", "recall.svg"), "needs labels"),
