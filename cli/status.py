@@ -1,4 +1,4 @@
-"""``uploadwatch status``: state of the sources, target and actual alerts, and windows that were not evaluated."""
+"""``uploadwatch status``: state of the sources, target and actual cases, and windows that were not evaluated."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from orchestration.settings import Settings, environment
 from providers import title_of
 
 __all__ = ["status"]
+
+_WATCH_LIST = "watch_list"
 
 
 def status(
@@ -62,7 +64,7 @@ def status(
     if not judged:
         out.print("Nothing is evaluated yet: no run has finished.")
     else:
-        _show(out, judged, load, pending)
+        _show(out, judged, load, pending, has_risk_list=settings.risk_list is not None)
         counted = ", ".join(f"{number} {state}" for state, number in cases.items())
         out.print(f"Cases of all days, as of the last run: {counted or 'none'}.", highlight=False)
     for activation in pending:
@@ -129,19 +131,28 @@ def _windows(
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _show(out: Console, judged: Sequence[date], load: list[dict[str, Any]], pending: Sequence[Activation]) -> None:
+def _show(
+    out: Console,
+    judged: Sequence[date],
+    load: list[dict[str, Any]],
+    pending: Sequence[Activation],
+    *,
+    has_risk_list: bool,
+) -> None:
     until = min((each.until for each in pending if each.until), default=None)
-    nobody = f"No monitored users yet: activation ends on {until}" if until else "No monitored users"
     for population in dict.fromkeys(row["population"] for row in load):
         rows = [row for row in load if row["population"] == population]
         allowed, raised = sum(row["allowed"] for row in rows), sum(row["raised"] for row in rows)
         users = sum(row["watched_users"] for row in rows)
-        actual = f"actual {1000 * raised / users:.2f}; balance {rows[-1]['balance']:+.1f}" if users else nobody
+        if users:
+            actual = f"; actual {1000 * raised / users:.2f}; balance {rows[-1]['balance']:+.1f}"
+        else:
+            actual = f". {_nobody(population, until, has_risk_list=has_risk_list)}"
         out.print(
-            f"[bold]{population}[/] from {judged[0]} to {judged[-1]}: {raised} alerts, {allowed:.1f} allowed; "
-            f"target {rows[-1]['budget']:g} per 1000 and day{'; ' if users else '. '}{actual}."
+            f"[bold]{population}[/] from {judged[0]} to {judged[-1]}: {raised} case{'' if raised == 1 else 's'}, "
+            f"{allowed:.1f} allowed; target {rows[-1]['budget']:g} per 1000 and day{actual}."
         )
-    table = Table(title="Days with alerts or an allowance")
+    table = Table(title="Days with cases or an allowance")
     for title in ("Day", "Population", "Monitored users", "Allowed", "Raised", "Balance"):
         table.add_column(title, justify="right")
     for row in load:
@@ -154,3 +165,14 @@ def _show(out: Console, judged: Sequence[date], load: list[dict[str, Any]], pend
             )
             table.add_row(str(row["day"]), row["population"], *figures)
     out.print(table)
+
+
+def _nobody(population: str, until: date | None, *, has_risk_list: bool) -> str:
+    """Say why a population has no monitored users."""
+    if population == _WATCH_LIST and not has_risk_list:
+        return "No monitored users: UPLOADWATCH_RISK_LIST names no file"
+    if until:
+        return f"No monitored users yet: activation ends on {until}"
+    if population == _WATCH_LIST:
+        return "No monitored users: nobody on the risk list uploaded"
+    return "No monitored users: no such user uploaded"

@@ -339,8 +339,10 @@ def test_status_says_little_of_what_was_not_evaluated_and_nothing_of_what_is_to_
         "allowed": 0.0,
         "opened": 0,
     }
-    small.add("thresholds", day.date(), threshold | {"balance": 0.0})
-    small.add("thresholds", day.date() + timedelta(days=1), threshold | {"balance": 0.0})
+    for population in ("people", "watch_list"):
+        row = threshold | {"population": population, "balance": 0.0}
+        small.add("thresholds", day.date(), row)
+        small.add("thresholds", day.date() + timedelta(days=1), row)
     for hour in range(24):
         start = day + timedelta(hours=hour)
         row = {"scope": "box", "window_start": start, "state": "evaluated", "reason": None}
@@ -352,11 +354,15 @@ def test_status_says_little_of_what_was_not_evaluated_and_nothing_of_what_is_to_
     record(small.write(), "box", "pull", "", now=datetime(2026, 3, 2, 11, 40, tzinfo=UTC))
     landed(small.lake, "box", date(2026, 2, 25))
     values = {"UPLOADWATCH_NOW": "2026-03-02T11:55:00+00:00", "COLUMNS": "200", **BOX}
-    shown = say("status", "--home", str(tmp_path), values=values).out
+    said = say("status", "--home", str(tmp_path), values=values)
+    assert said.status == 0, said.err
+    shown = said.out
     lines = [line for line in shown.splitlines() if "not evaluated" in line]
     assert lines == [
         "Box: 2 windows not evaluated: gap: content 2 has expired; other causes: 1 (2026-03-02 02:00 to "
         "2026-03-02 03:00 UTC)",
         "Box: 4 windows not evaluated: audit events not pulled (2026-03-02 05:00 to 2026-03-02 08:00 UTC)",
     ]
-    assert "No monitored users yet: activation ends on 2026-03-11." in shown
+    people, watch_list = (line for line in shown.splitlines() if "per 1000" in line)
+    assert people.endswith("No monitored users yet: activation ends on 2026-03-11.")
+    assert watch_list.endswith("No monitored users: UPLOADWATCH_RISK_LIST names no file.")
