@@ -64,10 +64,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
         def detected() -> str:
             return lake.digest(["detections"], lake.days("detections"), made_by, people.labels)
 
-        def made_from(day: date) -> str | None:
-            if day in wanted:
-                # Always compute the days of the range, for their metadata in the UI.
-                return None
+        def made_from(day: date) -> str:
             note = lake.note("detections", day)
             if note is not None and not note.rows:
                 # Without a detection no alert opens, so the look-behind does not matter.
@@ -79,7 +76,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
             earlier = [said for said in watch.confirmed if day - 8 * DAY <= said.first_window_start.date() <= day]
             return lake.digest(["causes"], after, detected(), explained, repr(earlier))
 
-        def compute(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+        def compute(con: duckdb.DuckDBPyConnection, day: date) -> None:
             nonlocal folded
             if not folded:
                 # Days ascend, and the first that is computed is the earliest that changes.
@@ -100,6 +97,10 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 fold(con, detector.parameters, since=midnight(since), watch=watch)
                 folded = True
             pick_day(con, day)
+
+        def describe(con: duckdb.DuckDBPyConnection, day: date) -> dict[str, dg.MetadataValue]:
+            lake.view(con, "day_alerts", ["alerts"], [day])
+            lake.view(con, "detections", ["detections"], [day])
             sentences = con.execute("SELECT name, sentence FROM day_alerts WHERE folded_into IS NULL").fetchall()
             metadata: dict[str, dg.MetadataValue] = {
                 "alerts": dg.MetadataValue.json([f"{name}: {text}" for name, text in sentences[:20]]),
@@ -108,14 +109,12 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 "reasons_off": dg.MetadataValue.json(list(watch.off)),
                 **_suppressed_metadata(con, day),
             }
-            if day in wanted and len(wanted) <= _FEW_DAYS:
+            if len(wanted) <= _FEW_DAYS:
                 metadata |= alert_pictures(con, lake, day)
-            if day in wanted:
-                # A picture is large: a hundred poll runs a day would fill the event log with the same one.
-                picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "poll"
-                month = days_between(day - TRAINING_DAYS * DAY, day - DAY)
-                metadata |= load_metadata(con, lake, month, picture=picture)
-            return metadata
+            # A picture is large: a hundred poll runs a day would fill the event log with the same one.
+            picture = day == wanted[-1] and context.run.tags.get("dagster/schedule_name") != "poll"
+            month = days_between(day - TRAINING_DAYS * DAY, day - DAY)
+            return metadata | load_metadata(con, lake, month, picture=picture)
 
         refresh(
             context,
@@ -125,6 +124,7 @@ def alerts(providers: Sequence[str], partitions: dg.PartitionsDefinition[str]) -
                 outputs={"day_alerts": "alerts"},
                 made_from=made_from,
                 compute=compute,
+                describe=describe,
             ),
             upstream=["detections"],
         )

@@ -57,15 +57,17 @@ class Step:
 
     Attributes:
         outputs: Table of the lake by the relation that ``compute`` makes; the first decides whether a day exists.
-        made_from: Input digest of a day; None if it is unknown before computing.
+        made_from: Input digest of a day.
         compute: Makes the relations of one day and returns the day's metadata.
         picture: Makes a picture of the day, as metadata, from the relations that ``compute`` makes.
+        describe: Returns metadata of a day of the run's range from stored tables, whether the day was computed or not.
     """
 
     outputs: Mapping[str, str]
-    made_from: Callable[[date], str | None]
+    made_from: Callable[[date], str]
     compute: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue] | None]
     picture: Callable[[duckdb.DuckDBPyConnection], Mapping[str, dg.MetadataValue]] | None = None
+    describe: Callable[[duckdb.DuckDBPyConnection, date], Mapping[str, dg.MetadataValue]] | None = None
 
 
 def refresh(
@@ -119,9 +121,12 @@ def refresh(
         ):
             in_range = wanted[0] <= day <= wanted[-1]
             computed += any(each.computed for each in made)
-            for each in made:
-                if in_range or each.renewed:
-                    _report(context, each.notes, day, each.extra, None if in_range else provenance)
+            for step, each in zip(steps, made, strict=False):
+                if in_range:
+                    described = step.describe(opened, day) if step.describe else {}
+                    _report(context, each.notes, day, {**each.extra, **described}, None)
+                elif each.computed:
+                    _report(context, each.notes, day, each.extra, provenance)
         for step in steps:
             _show(context, lake, opened, step, wanted[-1])
     context.log.info("%d of %d days computed, the others were up to date", computed, len(days))
@@ -167,22 +172,17 @@ class _Made:
     notes: Mapping[str, Note | None]
     extra: Mapping[str, dg.MetadataValue]
     computed: bool
-    renewed: bool
-    """True if rows, inputs or rules differ from the last report."""
 
 
 def _bring_up_to_date(con: duckdb.DuckDBPyConnection, lake: Lake, step: Step, day: date) -> _Made:
     digest = step.made_from(day)
     notes = {table: lake.note(table, day) for table in step.outputs.values()}
-    if digest is not None and all(note is not None and note.made_from == digest for note in notes.values()):
-        return _Made(notes, {}, computed=False, renewed=False)
+    if all(note is not None and note.made_from == digest for note in notes.values()):
+        return _Made(notes, {}, computed=False)
     extra = step.compute(con, day) or {}
-    # If the inputs are unknown beforehand, only the content shows whether anything is new.
-    renewed = digest is not None
     for relation, table in step.outputs.items():
-        notes[table], differs = lake.write(con, relation, table, day, digest or "")
-        renewed = renewed or differs
-    return _Made(notes, extra, computed=True, renewed=renewed)
+        notes[table], _ = lake.write(con, relation, table, day, digest)
+    return _Made(notes, extra, computed=True)
 
 
 def _show(context: dg.AssetExecutionContext, lake: Lake, con: duckdb.DuckDBPyConnection, step: Step, day: date) -> None:
