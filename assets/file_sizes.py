@@ -116,7 +116,8 @@ def _look_up(
         for day in days:
             if not lake.part(table, day).exists():
                 cache.write(day, [])
-        _find_open(con, lake, provider, range_of(context), now=clock.now(), floor_files=floor)
+        if questions:
+            _find_open(con, lake, provider, range_of(context), now=clock.now(), floor_files=floor)
         for day in range_of(context):
             note = lake.note(table, day)
             context.add_asset_metadata(
