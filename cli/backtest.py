@@ -111,14 +111,16 @@ def backtest(
             raise
         raise CommandError(f"--rules can't be tried: {error}") from error
     wanted = [*(read_labels(labels) if labels else []), *(review_labels(lake, start, end) if reviews else [])]
-    found = [_figures(each, kept, wanted) for each in replays]
+    # Reviews say nothing of alerts that nobody read; labels say of all others that they are false.
+    found = [_figures(each, kept, wanted, days=(end - start).days + 1, complete=labels is not None) for each in replays]
+    notes = _not_evaluated(lake, start, end, tries[0][1].activation_days)
     if plot:
         points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
         plot.write_text(budget_plot(points), encoding="utf-8")
     if format_ is Format.JSON:
-        write_json({"from": str(start), "to": str(end), "budgets": found})
+        write_json({"from": str(start), "to": str(end), "notes": notes, "budgets": found})
     else:
-        _show(start, end, found)
+        _show(start, end, found, notes)
 
 
 def _budgets(text: str) -> list[Budget]:
@@ -209,6 +211,20 @@ def _replay(lake: Lake, start: date, end: date, budget: Budget, parameters: Para
     return Replayed(budget, alerts, int(users), float(allowed), int(cases))
 
 
+def _not_evaluated(lake: Lake, start: date, end: date, activation_days: int) -> list[str]:
+    """Return a sentence for each part of the time asked for that has no evaluated windows."""
+    first = min(first_days(lake, tuple(PROVIDERS)).values()) + timedelta(days=activation_days)
+    last = max(lake.days("user_hours"), default=first)
+    notes = []
+    if start < first:
+        until = min(end, first - timedelta(days=1))
+        notes.append(f"{start} to {until} has no alerts: sources were in activation until {first}.")
+    if end > last:
+        begin = max(start, last + timedelta(days=1))
+        notes.append(f"{begin} to {end} has no alerts: the home has no uploads after {last}.")
+    return notes
+
+
 def _stored(lake: Lake, start: date, end: date) -> list[Span]:
     with duckdb.connect() as con:
         read_people(lake).load_into(con)
@@ -222,7 +238,9 @@ def _spans(alerts: Iterable[Raised]) -> list[Span]:
     return [(alert.user, alert.first_window_start, alert.last_window_end) for alert in alerts]
 
 
-def _figures(replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _figures(
+    replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[str, str]], *, days: int, complete: bool
+) -> dict[str, Any]:
     alerts, users = replayed.alerts, replayed.watched_user_days
     people = [alert for alert in alerts if alert.population != "services"]
     return {
@@ -234,11 +252,12 @@ def _figures(replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[
         "allowed": round(replayed.allowed, 2),
         "target_per_1000": round(1000 * replayed.allowed / users, 3) if users else 0.0,
         "realised_per_1000": round(1000 * replayed.cases / users, 3) if users else None,
+        "realised_per_week": round(7 * replayed.cases / days, 3) if replayed.budget.per_week else None,
         "top_users": [
             {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
         ],
         **_changes(_spans(alerts), kept),
-        **(_labelled(alerts, labels) if labels else {}),
+        **(_labelled(alerts, labels, complete=complete) if labels else {}),
     }
 
 
@@ -265,7 +284,7 @@ def _cases(alerts: Sequence[Span]) -> list[dict[str, Any]]:
     return cases
 
 
-def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]], *, complete: bool) -> dict[str, Any]:
     def as_shown(alert: Raised) -> dict[str, Any]:
         return {
             "alert_id": f"{alert.user}|{alert.first_window_start}",
@@ -276,10 +295,12 @@ def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]]) -> 
         }
 
     result: Score = score([as_shown(alert) for alert in alerts], labels, providers=tuple(PROVIDERS))
-    false = result.look_alikes + result.unlabelled
+    labelled = len(alerts) - (0 if complete else result.unlabelled)
+    false = result.look_alikes + (result.unlabelled if complete else 0)
     return {
         "recall": round(sum(result.found.values()) / max(1, sum(result.wanted.values())), 3),
-        "precision": round((len(alerts) - false) / len(alerts), 3) if alerts else None,
+        "precision": round((labelled - false) / labelled, 3) if labelled else None,
+        "labelled_alerts": labelled,
         "scenarios": {
             name: {
                 "wanted": wanted,
@@ -293,16 +314,20 @@ def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]]) -> 
     }
 
 
-def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
+def _show(start: date, end: date, found: Sequence[dict[str, Any]], notes: Sequence[str]) -> None:
     out = terminal()
+    for note in notes:
+        out.print(note, highlight=False)
     table = Table(title=f"Backtest from {start} to {end}")
-    for title in ("Target", "Actual", "Alerts", "by services", "Would come", "Would go", "Recall", "Precision"):
+    for title in ("Target", "Actual", "Cases", "Alerts", "by services", "Come", "Go", "Recall", "Precision"):
         table.add_column(title, justify="right")
     for each in found:
-        actual = each["realised_per_1000"]
+        by_day, by_week = each["realised_per_1000"], each["realised_per_week"]
+        actual = "-" if by_day is None else f"{by_day:.2f}"
         table.add_row(
             each["budget"],
-            "-" if actual is None else f"{actual:.2f}",
+            actual if by_week is None else f"{by_week:.1f}/week",
+            str(each["cases"]),
             str(each["alerts"]),
             str(each["by_services"]),
             f"+{each['would_come']}",
@@ -310,7 +335,15 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]]) -> None:
             *("-" if each.get(name) is None else f"{each[name]:.2f}" for name in ("recall", "precision")),
         )
     out.print(table)
+    out.print(
+        "Target and actual are cases of people for 1000 monitored users and day, or a week. A case is a person's "
+        f"alerts within {RULE.periods.case_days} days; alerts are those of all populations.",
+        highlight=False,
+    )
     for each in found:
+        if "labelled_alerts" in each and each["labelled_alerts"] < each["alerts"]:
+            read = f"{each['labelled_alerts']} of {each['alerts']} alerts"
+            out.print(f"Precision at {each['budget']} is of the {read} that were reviewed.", highlight=False)
         users = ", ".join(f"{escape(user['user'])} ({user['alerts']})" for user in each["top_users"])
         out.print(f"[bold]Budget {each['budget']}[/], most alerts: {users or 'none'}")
         for sign, title in (("come", "Would come"), ("go", "Would go")):

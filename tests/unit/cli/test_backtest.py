@@ -72,8 +72,9 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     assert said.status == 0, said.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.out.splitlines() if "│" in line]
     assert [row[0] for row in rows] == ["2", "1/week"]
-    for _, _, alerts, by_services, come, go, recall, precision in rows:
-        assert (alerts, by_services, come, go, recall, precision) == ("1", "0", "+1", "-0", "0.50", "1.00")
+    for _, _, cases, alerts, by_services, come, go, recall, precision in rows:
+        assert (cases, alerts, by_services, come, go, recall, precision) == ("1", "1", "0", "+1", "-0", "0.50", "1.00")
+    assert rows[1][1] == "1.8/week", "in the unit of the budget: one case in four days"
     assert "most alerts: u0@example.com (1)" in said.out
     assert "bulk copy: 1 of 1" in said.out
     assert "slow drip: 0 of 1" in said.out
@@ -120,8 +121,8 @@ def test_the_present_settings_are_those_of_the_deployment(home: Path, monkeypatc
     assert [(each.service_budget, each.budget, each.weekly_budget) for each in played] == [(3, 2, 4), (3, 5, None)]
 
 
-def test_reviews_are_labels(home: Path) -> None:
-    """Prevents an operator from having to write by hand, as labels, what the reviews of the home say already."""
+def reviewed(home: Path, *verdicts: tuple[str, str]) -> None:
+    """Write reviews of alerts of the burst's time, by user and verdict."""
     opened = f"TIMESTAMP '{BURST.isoformat()} 10:00:00'"
     said = f"""
     SELECT {{n}} AS review, {{n}} || 'a' AS alert_id, '{{user}}@example.com' AS "user", '{{verdict}}' AS verdict,
@@ -130,12 +131,17 @@ def test_reviews_are_labels(home: Path) -> None:
     """
     with duckdb.connect() as con:
         con.execute(f"CREATE TABLE reviews AS {empty('reviews')}")
-        for n, user, verdict in ((1, "u0", "confirmed"), (2, "u5", "confirmed"), (3, "u6", "benign")):
+        for n, (user, verdict) in enumerate(verdicts, 1):
             con.execute(f"INSERT INTO reviews BY NAME {said.format(n=n, user=user, verdict=verdict)}")
         write_kept(home / "lake" / "reviews.parquet", lambda path: con.table("reviews").write_parquet(str(path)))
+
+
+def test_reviews_are_labels(home: Path) -> None:
+    """Prevents an operator from having to write by hand, as labels, what the reviews of the home say already."""
+    reviewed(home, ("u0", "confirmed"), ("u5", "confirmed"), ("u6", "benign"))
     span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
     [found] = json.loads(say("backtest", *span, "--reviews", "--format", "json").out)["budgets"]
-    assert (found["recall"], found["precision"]) == (0.5, 1.0)
+    assert (found["recall"], found["precision"], found["labelled_alerts"]) == (0.5, 1.0, 1)
     assert found["scenarios"]["reviewed as confirmed"]["wanted"] == 2
 
 
@@ -156,3 +162,21 @@ def test_what_can_not_be_played_is_refused(home: Path, given: tuple[str, ...], s
     refused = say("backtest", *span, *given)
     assert refused.status == 2
     assert said in " ".join(refused.err.replace("│", " ").split())
+
+
+def test_alerts_that_nobody_read_are_not_false(home: Path) -> None:
+    """Prevents a precision that falls with every alert that waits for its review."""
+    span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
+    reviewed(home, ("u5", "confirmed"))
+    [found] = json.loads(say("backtest", *span, "--reviews", "--format", "json").out)["budgets"]
+    assert (found["alerts"], found["labelled_alerts"], found["precision"]) == (1, 0, None)
+    assert "is of the 0 of 1 alerts that were reviewed" in " ".join(say("backtest", *span, "--reviews").out.split())
+
+
+def test_days_that_were_not_evaluated_are_named_with_the_reason(home: Path) -> None:
+    """Prevents a table of zeros over days of which nothing is known."""
+    span = ("--from", (TODAY - 40 * DAY).isoformat(), "--to", (TODAY + 5 * DAY).isoformat(), "--home", str(home))
+    said = " ".join(say("backtest", *span).out.split())
+    began = TODAY - 40 * DAY
+    assert f"{began} to {began + 13 * DAY} has no alerts: sources were in activation until {began + 14 * DAY}." in said
+    assert f"{TODAY + DAY} to {TODAY + 5 * DAY} has no alerts: the home has no uploads after {TODAY}." in said
