@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from assets.checks import READ
 from assets.core.pull_checks import PULLED
+from cli.dagster_records import open_records
 from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
@@ -64,7 +64,7 @@ def backfill(
     os.environ.update({name: value for name, value in values.items() if name not in os.environ})
     job = build_defs(values).resolve_job_def(JOB)
     out = terminal()
-    with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
+    with open_records(values) as instance:
         DeadRuns(settings.home).end(instance)
         run_id = str(uuid4())
         with _progress(out, instance, run_id, steps=len(job.graph.node_dict)):

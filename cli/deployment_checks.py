@@ -127,11 +127,13 @@ def _channels(values: Mapping[str, str], settings: Settings) -> Iterator[tuple[S
 
 
 def _schedules(values: Mapping[str, str]) -> tuple[State, str, str]:
-    import dagster as dg  # noqa: PLC0415 -- only where there is an instance
+    from cli.dagster_records import open_records  # noqa: PLC0415 -- imports Dagster
 
     try:
-        with dg.DagsterInstance.from_config(str(Path(values["DAGSTER_HOME"]).absolute())) as instance:
+        with open_records(values) as instance:
             states = instance.all_instigator_state()
+    except MendableError as error:
+        return State.WARNING, "off: Dagster has no records yet", str(error)
     except Exception as error:  # noqa: BLE001 -- whatever the storage raises
         said = " ".join(str(error).split()) or type(error).__name__
         return State.FAILURE, f"Dagster's records can't be read: {said}", "See DAGSTER_HOME and its dagster.yaml."

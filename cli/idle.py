@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from cli.dagster_records import open_records
 from common.errors import CommandError
 from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings
@@ -18,10 +19,10 @@ def refuse_while_running(values: Mapping[str, str]) -> None:
     """Refuse to go on while Dagster has an unfinished run, which would write back what it has read.
 
     Raises:
-        CommandError: There is such a run.
+        CommandError: There is such a run, or Dagster's records can't be found.
     """
     if values.get("DAGSTER_HOME"):
-        with dg.DagsterInstance.get() as instance:
+        with open_records(values) as instance:
             DeadRuns(Settings.read(values).home).end(instance)
             if instance.get_runs_count(dg.RunsFilter(statuses=UNFINISHED)):
                 raise CommandError(

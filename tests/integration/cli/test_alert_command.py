@@ -64,7 +64,7 @@ def test_an_alert_that_does_not_exist_is_said(home):
     """Prevents a traceback, or somebody else's alert, for a mistyped id."""
     shown = CliRunner().invoke(app, ["alert", "zz", "--home", str(home)])
     assert isinstance(shown.exception, CommandError)
-    assert "0 alerts" in str(shown.exception)
+    assert "No alert or case" in str(shown.exception)
 
 
 def test_a_withdrawn_alert_says_so_in_the_terminal(home):

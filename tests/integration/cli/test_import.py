@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from lake.manifest import Manifest
+from orchestration.shipped_files import shipped_text
 from tests.support.memory import connect
 from tests.support.pipeline import FIRST, Watched, burst, moment, watch, write
 
@@ -80,6 +81,7 @@ def deployment(tmp_path: Path, pulled: Watched, monkeypatch: pytest.MonkeyPatch)
         "DAGSTER_HOME": str(tmp_path / "dagster"),
     }
     (tmp_path / "dagster").mkdir()
+    (tmp_path / "dagster" / "dagster.yaml").write_text(shipped_text("dagster.yaml"), encoding="utf-8")
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return tmp_path / "home"
@@ -92,11 +94,11 @@ def test_an_export_gives_the_uploads_that_the_api_would_have_given(tmp_path: Pat
     file = str(export(tmp_path / "export.csv", rows))
     result = CliRunner().invoke(app, ["import", "--provider", "office365", file])
     assert result.exit_code == 0, result.output
-    (command,) = [line for line in result.output.splitlines() if line.strip().startswith("dagster ")]
-    run = subprocess.run(
-        [sys.executable, "-m", *shlex.split(command)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stderr[-3000:]
+    (command,) = [line for line in result.output.splitlines() if line.strip().startswith("uploadwatch ")]
+    program = [sys.executable, "-c", "from cli.app import main; main()", *shlex.split(command)[1:]]
+    run = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+    # The API does not answer here: what was imported is computed, and the exit status says that not all was pulled.
+    assert "The rest is done." in " ".join(run.stderr.split()), run.stdout + run.stderr
     for table in ("uploads", "activity"):
         found, wanted = rows_of(deployment, table), rows_of(pulled.home.path, table)
         # Not compared as wholes: their difference in words would take minutes.

@@ -81,6 +81,22 @@ def test_schedules_that_are_off_are_named(tmp_path: Path, monkeypatch: pytest.Mo
     }
 
 
+@pytest.mark.parametrize("made", [False, True])
+def test_on_the_first_day_dagsters_records_are_still_to_be_made(tmp_path: Path, made: bool) -> None:
+    """Prevents a failure of Dagster's own, or a storage without our settings, before the UI was started once."""
+    storage = tmp_path / "dagster"
+    if made:
+        storage.mkdir()
+    found = examined(tmp_path, DAGSTER_HOME=str(storage))["schedules"]
+    assert (found.state, found.found) == (State.WARNING, "off: Dagster has no records yet")
+    assert "`uploadwatch ui`" in found.to_do
+    assert storage.exists() is made
+    values = {**BOX, "DAGSTER_HOME": str(storage), "UPLOADWATCH_HOME": str(tmp_path / "home")}
+    done = say("backfill", "--from", "2026-03-01", "--to", "2026-03-01", values=values)
+    assert done.status == 1
+    assert "holds no dagster.yaml" in " ".join(done.err.split())
+
+
 def test_schedules_can_be_on_from_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prevents a deployment that is code alone, until somebody opens the UI."""
     storage = tmp_path / "dagster"
