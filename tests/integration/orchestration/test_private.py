@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -52,6 +53,9 @@ def test_whatever_the_umask_others_read_nothing(tmp_path: Path, umask: int) -> N
         # As an operator does before the first run.
         (home / "dagster").mkdir(parents=True, mode=0o700)
         home.chmod(0o700)
+        settings = home / "dagster" / "dagster.yaml"
+        shutil.copy(tmp_path / "elsewhere" / "dagster" / "dagster.yaml", settings)
+        settings.chmod(0o600)
         for command in (("backfill", *days), ("outbox",), ("alerts",)):
             subprocess.run([*COMMAND, *command], env=values, umask=umask, check=True, capture_output=True)
     assert (home / "outbox.db").exists()
