@@ -186,7 +186,7 @@ def _finish(table: pd.DataFrame) -> pd.DataFrame:
     ignored = len(table) - len(useful)
     if not len(activity) or not ignored:
         raise RuntimeError("the events are not as mixed as they should be")
-    nothing = dict.fromkeys(("visibility", "country", "site_id", "list_id"))
+    nothing = dict.fromkeys(("visibility", "country", "app_id", "site_id", "list_id"))
     return uploads.assign(provider="box", asset=0, **nothing)[_UPLOADS]
 
 

@@ -156,7 +156,7 @@ def find_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:
                         # Before the partition, since only the partition lists them.
                         yield from _old_pages(lake, day)
                     path = lake.directory(name, day)
-                    yield Old(name, day, path, None, sum(file.stat().st_size for file in path.iterdir()))
+                    yield Old(name, day, path, None, sum(file.stat().st_size for file in path.rglob("*")))
 
 
 def remove_old(lake: Lake, keep: Mapping[str, int], today: date) -> Iterator[Old]:

@@ -42,7 +42,7 @@ from lake.kept import intact, write_kept
 from lake.made_days import enter_made_day, forget_made_day, forget_made_tables, is_day, read_made_days
 from lake.table_columns import declared_digest, verify_columns
 
-__all__ = ["Lake", "Note", "quoted", "replace_text", "replacing"]
+__all__ = ["Lake", "Note", "file_has", "quoted", "replace_text", "replacing"]
 
 
 @dataclass(frozen=True)
@@ -189,11 +189,11 @@ class Lake:
         if note is None:
             missing = not part.exists()
             return ("it is missing" if day in self.made_days(table) else "") if missing else _fault_without_note(part)
-        if not deep or _has_content(part, note.content):
+        if not deep or file_has(part, note.content):
             return ""
         # Another run may have replaced the partition meanwhile.
         again = self.note(table, day)
-        replaced = again not in (None, note) and _has_content(part, again.content if again else "")
+        replaced = again not in (None, note) and file_has(part, again.content if again else "")
         return "" if replaced else _CHANGED
 
     def digest(self, tables: Sequence[str], days: Iterable[date], *also: str) -> str:
@@ -343,7 +343,8 @@ _read: dict[str, tuple[tuple[int, ...], str]] = {}
 """Verified digests of partitions, by path and the file's identity on disk, since a run reads each many times."""
 
 
-def _has_content(path: Path, content: str) -> bool:
+def file_has(path: Path, content: str) -> bool:
+    """Return whether a file has this SHA-256; one that did not change since is not read again by this process."""
     try:
         stat = path.stat()
     except FileNotFoundError:

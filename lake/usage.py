@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lake.made_days import is_day
+from lake.parsed_events import PARSED
 from lake.store import Lake
 
 __all__ = ["OTHER", "TableSizes"]
@@ -61,9 +62,12 @@ def _directories(path: str, relative: str) -> Iterator[tuple[str, str]]:
         return
     for entry in below:
         inner = f"{relative}/{entry.name}" if relative else entry.name
-        # A partition holds no directories.
+        # A partition holds no directories but for what was parsed of raw events.
         if entry.name.startswith("day="):
             yield entry.path, inner
+            parsed = f"{entry.path}/{PARSED}"
+            if relative.endswith("/audit_events") and os.path.isdir(parsed):  # noqa: PTH112 -- thousands of directories
+                yield parsed, inner
         else:
             yield from _directories(entry.path, inner)
 

@@ -22,6 +22,7 @@ from lake.health import damaged_health
 from lake.kept import LEDGER, copy_of, restore, state_of
 from lake.manifest import Manifest
 from lake.manifest_entries import Piece
+from lake.parsed_events import damaged_parsed
 from lake.raw_days import lost_raw_days
 from lake.salvage import salvage
 from lake.store import KEPT_TABLES, Lake
@@ -98,6 +99,15 @@ def _raw(lake: Lake, provider: str) -> Iterator[Problem]:
         pieces = {piece.file: piece for piece in manifest.pieces}
         for name, cause in manifest.damaged().items():
             yield _raw_problem(manifest, pieces[name], cause)
+        for path in damaged_parsed(directory):
+            yield Problem(
+                "damaged",
+                path,
+                "it is not what was written",
+                "nothing: what was parsed of the raw events is only there to save time",
+                "the next run that reads the day removes it, or --repair does now",
+                partial(_remove, path, "removed; a run that needs it makes it again"),
+            )
         for path in manifest.unlisted():
             yield Problem(
                 "left over",

@@ -16,7 +16,7 @@ from detection.cases import join_alerts, pick_cases, state_cases
 from detection.chain import calibrate, detect, learn, score
 from detection.dependencies import ROOT, Dependencies, dependencies
 from detection.geoip import read_geography
-from detection.normalise import normalise
+from detection.normalise import normalise, normalise_parsed, parse
 from detection.persons import resolve
 from detection.risk import read_networks
 from detection.saves import count_saves
@@ -32,7 +32,7 @@ from lake.reviews import view_reviews
 __all__ = ["MADE_BY", "code_version", "dependencies_of", "rules"]
 
 MADE_BY: Mapping[str, tuple[Callable[..., object], ...]] = {
-    **dict.fromkeys(("logged_uploads", "activity", "rejects"), (normalise, span_of)),
+    **dict.fromkeys(("logged_uploads", "activity", "rejects"), (normalise, normalise_parsed, parse, span_of)),
     "file_sizes": (find_open, ask, merge_answers),
     "uploads": (size_uploads,),
     "measured_sizes": (measure,),

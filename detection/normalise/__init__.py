@@ -5,13 +5,15 @@ What does not: which events count, which field means what, and how a user is nam
 """
 
 from detection.normalise.identity import has_ids, identities_of_files, identities_of_lines
-from detection.normalise.pipeline import normalise, outcomes, outcomes_of_lines
+from detection.normalise.pipeline import normalise, normalise_parsed, outcomes, outcomes_of_lines, parse
 
 __all__ = [
     "has_ids",
     "identities_of_files",
     "identities_of_lines",
     "normalise",
+    "normalise_parsed",
     "outcomes",
     "outcomes_of_lines",
+    "parse",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import duckdb
@@ -16,7 +16,7 @@ from detection.sql import into, load, parsed
 from detection.user_agents import MARK
 from providers import PROVIDERS
 
-__all__ = ["normalise", "outcomes", "outcomes_of_lines"]
+__all__ = ["normalise", "normalise_parsed", "outcomes", "outcomes_of_lines", "parse"]
 
 _TABLES = ("rejects", "ignored", "counts")
 _VIEWS = ("uploads", "activity")
@@ -57,6 +57,67 @@ def normalise(
         duckdb.Error: A file cannot be read at all.
     """
     _prepare(con, provider, day, raw_files, organisation_domains)
+    _finish(con, provider, day, raw_files)
+
+
+def parse(
+    con: duckdb.DuckDBPyConnection, provider: str, *, raw_files: Sequence[str], organisation_domains: Sequence[str]
+) -> None:
+    """Make the temporary table ``parsed_events``: the events of files, from which :func:`normalise_parsed` goes on.
+
+    Its rows depend on their own file alone, not on the other files or the day. ``file_hash`` is ``hash(file)``.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`providers.PROVIDERS`.
+        raw_files: Landed events, as for :func:`normalise`.
+        organisation_domains: As for :func:`normalise`.
+
+    Raises:
+        duckdb.Error: A file cannot be read at all.
+    """
+    con.execute("SET TimeZone = 'UTC'")
+    create_operations(con, provider)
+    _read(con, provider, raw_files, _parameters(provider, None, organisation_domains), whole=True)
+    read_clients(con)
+    if PROVIDERS[provider].layout.without_id:
+        _work_over(con, "normalise/numbered")
+    con.execute("DROP TABLE IF EXISTS parsed_events")
+    con.execute("ALTER TABLE events RENAME TO parsed_events")
+    _clear(con)
+
+
+def normalise_parsed(
+    con: duckdb.DuckDBPyConnection, provider: str, *, day: date, parsed_files: Sequence[str], raw_files: Sequence[str]
+) -> None:
+    """Make what :func:`normalise` makes, of events that were parsed before.
+
+    Args:
+        con: Connection; its time zone is set to UTC.
+        provider: One of :data:`providers.PROVIDERS`.
+        day: Day of the events, UTC.
+        parsed_files: Parquet files of rows of :func:`parse`, at least one.
+        raw_files: The files that they were parsed from; only the first lines of the newest are read, as a sample.
+
+    Raises:
+        duckdb.Error: A file cannot be read at all.
+    """
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET VARIABLE parsed_files = $files", {"files": list(parsed_files)})
+    given = {"parsed": "SELECT * FROM read_parquet(getvariable('parsed_files'))"}
+    query = "normalise/of_day"
+    # Saves are worked over, and put in order afterwards.
+    in_order = not PROVIDERS[provider].layout.saves_apart
+    if in_order:
+        given["unordered"] = load(query)
+        query = "normalise/ordered"
+    into(con, "events", query, {"day": day}, given=given)
+    _settle(con, provider, in_order=in_order)
+    _finish(con, provider, day, raw_files)
+
+
+def _finish(con: duckdb.DuckDBPyConnection, provider: str, day: date, raw_files: Sequence[str]) -> None:
+    """Make the tables of a day from its events."""
     create_sample(con, raw_files)
     bound = {"day": day, "read_fields": read_fields(PROVIDERS[provider].layout)}
     for table in _TABLES:
@@ -126,12 +187,7 @@ def _prepare(
     if provider not in PROVIDERS:
         raise ValueError(f"unknown provider {provider!r}: expected one of {', '.join(PROVIDERS)}")
     con.execute("SET TimeZone = 'UTC'")
-    parameters: dict[str, object] = {
-        "provider": provider,
-        "day": day,
-        "organisation_domains": [domain.lower() for domain in organisation_domains],
-        "derived_mark": MARK,
-    }
+    parameters = _parameters(provider, day, organisation_domains)
     layout = PROVIDERS[provider].layout
     create_operations(con, provider)
     if lines is None:
@@ -141,38 +197,72 @@ def _prepare(
         _classify(con, provider, "events", raw_of_lines(layout, lines), parameters, in_order=in_order)
     read_clients(con)
     if layout.without_id:
-        _work_over(con, {"unordered": load("normalise/numbered")})
+        _work_over(con, "normalise/ordered", {"unordered": load("normalise/numbered")})
         in_order = True
+    _settle(con, provider, in_order=in_order)
+
+
+def _parameters(provider: str, day: date | None, organisation_domains: Sequence[str]) -> dict[str, object]:
+    return {
+        "provider": provider,
+        "day": day,
+        "organisation_domains": [domain.lower() for domain in organisation_domains],
+        "derived_mark": MARK,
+    }
+
+
+def _settle(con: duckdb.DuckDBPyConnection, provider: str, *, in_order: bool) -> None:
+    """Count each event once, and make the views of uploads and activity."""
     for table in ("repeated", "alerts_again"):
         into(con, table, f"normalise/{table}")
     (repeated,) = con.execute("SELECT EXISTS (FROM repeated) OR EXISTS (FROM alerts_again)").fetchall()[0]
-    if repeated or layout.saves_apart or not in_order:
-        _work_over(con, {"pairs": load("normalise/pairs"), "unordered": load("normalise/settled")})
+    if repeated or PROVIDERS[provider].layout.saves_apart or not in_order:
+        _work_over(
+            con,
+            "normalise/ordered",
+            {"pairs": load("normalise/pairs"), "unordered": load("normalise/settled")},
+        )
     for view in _VIEWS:
         con.execute(parsed(f"CREATE OR REPLACE TEMP VIEW {view} AS {load(f'normalise/{view}')}"))
 
 
-def _work_over(con: duckdb.DuckDBPyConnection, given: Mapping[str, str]) -> None:
-    """Rebuild ``events`` with queries that read it, one after the other."""
-    into(con, "events_again", "normalise/ordered", given=given)
+def _work_over(con: duckdb.DuckDBPyConnection, query: str, given: Mapping[str, str] | None = None) -> None:
+    """Rebuild ``events`` with a query that reads it."""
+    into(con, "events_again", query, given=given)
     con.execute("DROP TABLE events")
     con.execute("ALTER TABLE events_again RENAME TO events")
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection, provider: str, raw_files: Sequence[str], parameters: dict[str, object]
+    con: duckdb.DuckDBPyConnection,
+    provider: str,
+    raw_files: Sequence[str],
+    parameters: dict[str, object],
+    *,
+    whole: bool = False,
 ) -> bool:
     """Make the table ``events``; use a slower way of reading only for files that need it.
+
+    Args:
+        con: Connection.
+        provider: Provider of the events.
+        raw_files: The files.
+        parameters: Values to bind.
+        whole: Whether the events of all days are kept as they were parsed, in no order.
 
     Returns:
         Whether the events are in order; they are not, if they are rewritten afterwards anyway.
     """
     layout = PROVIDERS[provider].layout
-    in_order = not (layout.without_id or layout.saves_apart)
+    in_order = not (layout.without_id or layout.saves_apart or whole)
     usual, overlong = list(raw_files), list[str]()
+
+    def classify(table: str, raw: str, *, ordered: bool = False) -> None:
+        _classify(con, provider, table, raw, parameters, in_order=ordered, whole=whole)
+
     while True:
         try:
-            _classify(con, provider, "events", raw_of_files(con, layout, usual), parameters, in_order=in_order)
+            classify("events", raw_of_files(con, layout, usual), ordered=in_order)
             break
         except duckdb.InvalidInputException as error:
             found = _with_overlong_line(error, usual)
@@ -181,7 +271,7 @@ def _read(
             overlong += found
             usual = [file for file in usual if file not in found]
     if overlong:
-        _read_again(con, provider, raw_by_line(con, layout, overlong), parameters)
+        _read_again(con, raw_by_line(con, layout, overlong), classify)
         in_order = False
     for read in (raw_by_text, raw_by_line):
         unsure = con.execute(
@@ -194,14 +284,14 @@ def _read(
         if not unsure:
             break
         files = [file for (file,) in unsure]
-        _read_again(con, provider, read(con, layout, files), parameters)
+        _read_again(con, read(con, layout, files), classify)
         in_order = False
     return in_order
 
 
-def _read_again(con: duckdb.DuckDBPyConnection, provider: str, raw: str, parameters: dict[str, object]) -> None:
+def _read_again(con: duckdb.DuckDBPyConnection, raw: str, classify: Callable[[str, str], None]) -> None:
     """Replace the rows of some files in ``events`` with the result of another way of reading them."""
-    _classify(con, provider, "events_again", raw, parameters, in_order=False)
+    classify("events_again", raw)
     con.execute("DELETE FROM events WHERE file_hash IN (SELECT file_hash FROM events_again)")
     con.execute("INSERT INTO events SELECT * FROM events_again")
 
@@ -220,13 +310,18 @@ def _classify(
     parameters: dict[str, object],
     *,
     in_order: bool,
+    whole: bool = False,
 ) -> None:
     organisation = "SELECT CAST($organisation_domains AS VARCHAR []) AS domains"
     given = {"organisation": organisation, "raw": raw, "classified": load(f"normalise/{provider}")}
-    query = "normalise/events"
+    # Each query reads the one before, by this name.
+    queries = [("parsed", "normalise/events")]
+    if not whole:
+        queries.append(("unordered", "normalise/of_day"))
     if in_order:
-        given["unordered"] = load(query)
-        query = "normalise/ordered"
+        queries.append(("", "normalise/ordered"))
+    *before, (_, query) = queries
+    given |= {name: load(each) for name, each in before}
     # The order of the lines does not matter here, and keeping it takes a third of the time.
     (kept,) = con.execute("SELECT current_setting('preserve_insertion_order')").fetchall()[0]
     con.execute("SET preserve_insertion_order = FALSE")

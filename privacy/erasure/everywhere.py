@@ -17,6 +17,7 @@ from detection.sql import ENGINE
 from lake.damage import DamagedError
 from lake.engine import sweep
 from lake.manifest import Manifest
+from lake.parsed_events import PARSED, drop_parsed
 from lake.raw_days import days_read_from
 from lake.scratch import live_scratch, sweep_scratch
 from lake.store import Lake
@@ -96,7 +97,7 @@ def forget(
 
 
 def _sweep(lake: Lake, found: Findings, *, write: bool) -> None:
-    """Remove leftovers of killed commands and DuckDB."""
+    """Remove leftovers of killed commands and DuckDB, and parsed events, which runs make again."""
     for _ in sweep_scratch(Path(lake.root), write=write):
         found.removed["leftovers"].add(1, 0)
     for path in live_scratch(Path(lake.root)):
@@ -104,6 +105,8 @@ def _sweep(lake: Lake, found: Findings, *, write: bool) -> None:
     home = Path(lake.root).parent
     if write:
         sweep(home)
+        for provider in PROVIDERS:
+            drop_parsed(lake, provider)
     for name in _WAREHOUSE:
         path = home / name
         if path.is_symlink() or not path.exists():
@@ -177,7 +180,7 @@ def _read_again(
 
 
 def _files(lake: Lake, found: Findings) -> Iterator[Path]:
-    """Yield all files of the home except landed raw events and the plan."""
+    """Yield all files of the home except landed raw events, what was parsed of them, and the plan."""
     root = Path(lake.root)
     home = root.parent.resolve()
 
@@ -191,7 +194,7 @@ def _files(lake: Lake, found: Findings) -> Iterator[Path]:
             directories[:] = sorted(
                 each
                 for each in directories
-                if place / each not in skipped and not (place == root.parent and each in _MADE_UP)
+                if place / each not in skipped and each != PARSED and not (place == root.parent and each in _MADE_UP)
             )
             for path in (place / each for each in sorted([*directories, *files])):
                 if path.is_symlink():

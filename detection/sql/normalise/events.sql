@@ -1,5 +1,5 @@
--- Rules common to all providers: day, user, key and size. One row for each file of
--- an upload and for every other line; `counted` marks one row of each line. Without a day, all days are read.
+-- Rules common to all providers: user, key and size, whatever the day. One row for each file of an upload and for every
+-- other line; `counted` marks one row of each line.
 -- E-mail addresses become lower case. Every expression here runs on every event, so cheap expressions matter.
 WITH timed AS (
     SELECT
@@ -82,12 +82,8 @@ checked AS (
 decided AS (
     SELECT
         *,
-        -- An unreadable event belongs to the day on which it was published, where that is known.
-        rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE) AS is_rejected,
         CASE
-            WHEN rejected_because IS NOT NULL AND coalesce(publication_day = CAST($day AS DATE), TRUE)
-                THEN rejected_because
-            WHEN rejected_because IS NOT NULL OR CAST(time AS DATE) <> CAST($day AS DATE) THEN 'another day'
+            WHEN rejected_because IS NOT NULL THEN rejected_because
             WHEN kind IS NOT NULL THEN NULL
             WHEN ignored_because IS NOT NULL THEN ignored_because
             WHEN meaning = 'copy' THEN 'copy on the server: no new bytes'
@@ -108,13 +104,14 @@ SELECT
     $provider AS provider,
     -- With NULL the line is an upload or, where it brings no content, activity.
     reason,
-    is_rejected,
+    rejected_because IS NOT NULL AS is_rejected,
+    publication_day,
     -- Lines that this way of reading could not read in full, so that a slower one must.
-    coalesce(reason <> 'another day', TRUE) AND CASE
+    CASE
         WHEN by_text THEN event IS NULL AND unreadable IS NULL
-        ELSE is_rejected OR doubtful OR coalesce(event_id, '') = ''
+        ELSE rejected_because IS NOT NULL OR doubtful OR coalesce(event_id, '') = ''
     END AS unsure,
-    CASE WHEN is_rejected THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
+    CASE WHEN rejected_because IS NOT NULL THEN left(coalesce(CAST(event AS VARCHAR), unreadable), 4000) END AS event,
     hash(file) AS file_hash,
     counted,
     CASE
