@@ -7,6 +7,7 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.checks.findings import Finding, Outcome, Scene
+from assets.checks.passed import once_per_content
 from assets.core.preview import cell
 from assets.core.severities import ERROR, WARN
 from assets.sizes import coverage
@@ -40,6 +41,7 @@ def read(scene: Scene) -> Outcome:
     )
 
 
+@once_per_content("uploads")
 def unique_events(scene: Scene) -> Outcome:
     """Check that each file of an event is stored only once."""
     _view(scene, "uploads")
@@ -63,6 +65,11 @@ def unique_events(scene: Scene) -> Outcome:
     )
 
 
+def _landed(scene: Scene) -> list[int]:
+    return [raw_events(scene.lake, scene.provider, day) for day in scene.days]
+
+
+@once_per_content("uploads", "activity", "rejects", "ignored", also=lambda scene: str(_landed(scene)))
 def rows_conserved(scene: Scene) -> Outcome:
     """Check that each landed event is accounted for."""
     for table in ("uploads", "activity", "ignored"):
@@ -88,8 +95,7 @@ def rows_conserved(scene: Scene) -> Outcome:
     )
     findings = []
     total = 0
-    for day in scene.days:
-        landed = raw_events(scene.lake, scene.provider, day)
+    for day, landed in zip(scene.days, _landed(scene), strict=True):
         read = accounted.get(day, 0)
         total += landed
         if landed != read:
@@ -185,6 +191,7 @@ def _named(counts: dict[str, int]) -> str:
     return ", ".join(f"{cell(name)} ({events:,})" for name, events in list(counts.items())[:10]) + more
 
 
+@once_per_content("uploads", also=lambda scene: str(scene.traits.recovers_sizes))
 def size_coverage(scene: Scene) -> Outcome:
     """Check that enough uploads have a measured size."""
     _view(scene, "uploads")
