@@ -40,6 +40,8 @@ _BIG_DAY = 5
 """Day of many uploads, after the activation of the quick detector."""
 _BEGIN_HOUR = 10
 """The peak of the organisation's day."""
+_BEFORE = 12
+"""Runs before those that count."""
 
 
 def _run(values: Mapping[str, str], providers: Sequence[str], now: datetime) -> dg.ExecuteInProcessResult:
@@ -85,12 +87,12 @@ def measure_runs(provider: str, people: int, runs: int, folder: Path) -> dict[st
         _play(home, stand_in, workload, today - _DAY, providers=[provider])
         values = deployment(home, stand_in, FIRST, today, providers=[provider], settings={})
         before: dict[str, int] = {}
-        for n in range(-1, runs):
+        for n in range(-_BEFORE, runs):
             now = moment(_HISTORY_DAYS, _BEGIN_HOUR) + n * _QUARTER
             stand_in.set_clock(now)
             result = _run(values, [provider], now)
             held = _metadata(result, f"{provider}/audit_events", "dagster/partition_row_count")
-            # The first run pulls the day's hours so far.
+            # Those before land the day's hours so far, and leave slices that are due again as usual.
             if n >= 0:
                 new += sum(held.values()) - sum(before.get(day, 0) for day in held)
                 pulled += sum(_metadata(result, f"{provider}/audit_events", "events pulled").values())

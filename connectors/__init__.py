@@ -18,10 +18,12 @@ from connectors.core.errors import (
     UnavailableError,
 )
 from connectors.core.rate_limits import Limiter, Limits
+from connectors.core.time_ranges import SLICE, slice_start
 from connectors.core.types import Connector, FileQuestion, FileSize, Gap, Page, Recovering, Streaming, Timekeeping
 from connectors.registry import build, configured, horizons, misconfigured, recovers_sizes, setting_fields, variables
 
 __all__ = [
+    "SLICE",
     "AccessError",
     "AnswerError",
     "ConfigurationError",
@@ -47,5 +49,6 @@ __all__ = [
     "misconfigured",
     "recovers_sizes",
     "setting_fields",
+    "slice_start",
     "variables",
 ]

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from connectors import SLICE
 from lake.manifest import Manifest
-from lake.manifest_entries import GapEntry, of_uploads
+from lake.manifest_entries import GapEntry, of_uploads, slices_between
 
 __all__ = ["Missing", "missing"]
 
@@ -20,7 +21,7 @@ class Missing:
 
     Attributes:
         gaps: Gaps that no pull or import filled, without those older than the provider keeps.
-        not_pulled: Ranges of full hours without a slice or an import.
+        not_pulled: Ranges of time without a slice or an import.
         too_old: Number of gaps older than the provider keeps: nobody can recover them.
         began: Start of the first hour that was given completely; None if there is none.
     """
@@ -65,22 +66,15 @@ def _first_given(manifests: Sequence[Manifest]) -> datetime | None:
 
 
 def _not_pulled(manifests: Sequence[Manifest], now: datetime) -> list[tuple[datetime, datetime]]:
-    """Return ranges of full hours without a slice or import, after the first covered hour; skip the latest hour."""
-    pulled: set[datetime] = set()
-    for manifest in manifests:
-        pulled |= manifest.imported_hours
-        for piece in manifest.slices.values():
-            hours = int((piece.end - piece.start) / _HOUR)
-            pulled |= {piece.start + n * _HOUR for n in range(hours)}
+    """Return ranges of time without a slice or import, after the first that has one; skip the latest hour."""
+    pulled = {start for manifest in manifests for start in manifest.pulled}
     if not pulled:
         return []
     found: list[tuple[datetime, datetime]] = []
-    hour = min(pulled)
-    while hour + 2 * _HOUR <= now:
-        if hour not in pulled:
-            if found and found[-1][1] == hour:
-                found[-1] = (found[-1][0], hour + _HOUR)
+    for start in slices_between(min(pulled), now - _HOUR):
+        if start not in pulled:
+            if found and found[-1][1] == start:
+                found[-1] = (found[-1][0], start + SLICE)
             else:
-                found.append((hour, hour + _HOUR))
-        hour += _HOUR
+                found.append((start, start + SLICE))
     return found

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import zstandard
 
-from connectors import Gap, Page
+from connectors import SLICE, Gap, Page
 from lake.durable import file_digest, move_durably, replacing
 from lake.manifest import Manifest
-from lake.manifest_entries import GapEntry, Imported, Late, Piece, Slice
+from lake.manifest_entries import GapEntry, Imported, Late, Piece, Slice, slices_between
 from lake.raw_events import holds_all
 
 __all__ = ["GapAgain", "compressing", "due", "land", "land_import", "land_late", "land_recovered"]
@@ -28,6 +28,7 @@ _LEVEL = 1
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 _HOURS = 24
+_SOONEST, _LATER = timedelta(minutes=8), 4
 
 
 def due(
@@ -43,8 +44,8 @@ def due(
 ) -> list[tuple[datetime, datetime]]:
     """Return the slices of a day that must be pulled: new ones, and those that are not final.
 
-    A past day that was never pulled is one slice, or a few; a day in progress is pulled by the hour, so that a poll run
-    requests only what is new.
+    A past day that was never pulled is one slice, or a few; of a day in progress an hour that is over is one, and the
+    present hour is pulled by quarters, so that a poll run requests only what is new.
 
     Args:
         manifest: What has landed.
@@ -52,8 +53,8 @@ def due(
         now: The provider's time. A slice with a later pull time was pulled with a wrong clock, and is not final.
         lateness: A slice pulled this long after its end is final.
         retention: Landed or imported events older than this are not pulled again: the provider would return fewer.
-        again: Slices that ended longer ago than this are not pulled again, unless they were pulled before their end;
-            None: pull all that are not final.
+        again: How late events usually are: slices are pulled again until then, see :func:`_comes_again`, and always if
+            they were pulled before their end; None: pull all that are not final.
         pieces: Slices into which a past day that was never pulled is split; 24 at most.
         damaged: Files of slices to pull again whatever their age, while the provider keeps their events.
 
@@ -64,21 +65,41 @@ def due(
     if midnight >= now:
         return []
     found = []
-    hours = [midnight + _HOUR * n for n in range(_HOURS)]
-    uncovered = set(hours) - {hour for hour in manifest.imported_hours if hour < now - retention}
+    whole = slices_between(midnight, midnight + _DAY)
+    kept = {hour for hour in manifest.imported_hours if hour < now - retention}
+    uncovered = {start for start in whole if start.replace(minute=0) not in kept}
     for piece in manifest.slices.values():
-        uncovered -= {hour for hour in hours if piece.start <= hour < piece.end}
+        uncovered -= set(slices_between(piece.start, piece.end))
         kept_by_provider = piece.start > now - retention
         unsure = piece.pulled_at < piece.end or piece.pulled_at > now or piece.file in damaged
         final = piece.pulled_at >= piece.end + lateness
-        recent = again is None or piece.end + again > now
+        recent = again is None or _comes_again(piece, now, again)
         if kept_by_provider and (unsure or (not final and recent)):
             found.append((piece.start, piece.end))
-    if len(uncovered) == _HOURS and now >= midnight + _DAY:
+    if len(uncovered) == len(whole) and now >= midnight + _DAY:
         pieces = min(pieces, _HOURS)
         bounds = [midnight + _HOUR * (_HOURS * n // pieces) for n in range(pieces + 1)]
         return list(pairwise(bounds))
-    return sorted(found + [(hour, hour + _HOUR) for hour in uncovered if hour < now])
+    for hour in (midnight + _HOUR * n for n in range(_HOURS)):
+        parts = [start for start in slices_between(hour, hour + _HOUR) if start in uncovered and start < now]
+        if len(parts) * SLICE == _HOUR and hour + _HOUR <= now:
+            found.append((hour, hour + _HOUR))
+        else:
+            found += [(start, start + SLICE) for start in parts]
+    return sorted(found)
+
+
+def _comes_again(piece: Slice, now: datetime, again: timedelta) -> bool:
+    """Return whether a slice that was pulled after its end is due again for late events.
+
+    Most come soon, so the first time is half an hour after the end, then four times as long, and at last once events
+    are usually in. To pull it each time would be many times as much as what is new.
+    """
+    before = piece.pulled_at - piece.end
+    if before >= again:
+        return False
+    following = _LATER * max(before, _SOONEST)
+    return now - piece.end >= (following if 2 * following <= again else again)
 
 
 def land(

@@ -33,9 +33,9 @@ from lake.manifest_entries import (
     Late,
     Piece,
     Slice,
-    hours_between,
     of_uploads,
-    touched_hours,
+    slices_between,
+    touched_slices,
 )
 from lake.raw_lines import RawFileError, lines_digest
 
@@ -296,12 +296,12 @@ class Manifest:
     @property
     def gaps(self) -> list[GapEntry]:
         """Return the gaps that no pull or import filled: start, end and cause."""
-        imported = self.imported_hours
+        imported = self._imported_slices
         return [
             gap
             for name in sorted(self.slices)
             for gap in self.slices[name].gaps
-            if not touched_hours(gap, self.slices[name]) <= imported
+            if not touched_slices(gap, self.slices[name]) <= imported
         ]
 
     @property
@@ -310,12 +310,28 @@ class Manifest:
 
         A gap that cannot contain uploads does not count here.
         """
-        found: dict[datetime, str] = {}
+        found: dict[datetime, list[str]] = {}
         for piece in self.slices.values():
-            for hour in hours_between(piece.start, min(piece.end, piece.pulled_at)):
-                causes = [gap["cause"] for gap in piece.gaps if of_uploads(gap) and hour in touched_hours(gap, piece)]
-                found[hour] = "; ".join(causes)
-        return {**found, **dict.fromkeys(self.imported_hours, "")}
+            causes = [(gap["cause"], touched_slices(gap, piece)) for gap in piece.gaps if of_uploads(gap)]
+            for start in slices_between(piece.start, min(piece.end, piece.pulled_at)):
+                found[start] = [cause for cause, touched in causes if start in touched]
+        found |= {start: [] for start in self._imported_slices}
+        parts = {hour: slices_between(hour, hour + _HOUR) for hour in {start.replace(minute=0) for start in found}}
+        return {
+            hour: "; ".join(dict.fromkeys(cause for start in starts for cause in found[start]))
+            for hour, starts in sorted(parts.items())
+            if all(start in found for start in starts)
+        }
+
+    @property
+    def pulled(self) -> set[datetime]:
+        """Return the starts of the shortest slices that were pulled, be it before their end, or imported."""
+        slices = (slices_between(piece.start, piece.end) for piece in self.slices.values())
+        return {start for starts in slices for start in starts} | self._imported_slices
+
+    @property
+    def _imported_slices(self) -> set[datetime]:
+        return {start for hour in self.imported_hours for start in slices_between(hour, hour + _HOUR)}
 
     @property
     def files(self) -> list[str]:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Self
 
-__all__ = ["SUFFIX", "GapEntry", "Imported", "Late", "Piece", "Slice", "hours_between", "of_uploads", "touched_hours"]
+from connectors import SLICE
+
+__all__ = [
+    "SUFFIX",
+    "GapEntry",
+    "Imported",
+    "Late",
+    "Piece",
+    "Slice",
+    "of_uploads",
+    "slices_between",
+    "touched_slices",
+]
 
 GapEntry = dict[str, Any]
 """Gap in the form of the manifest: start, end (ISO 8601) and cause; ``uploads`` is present, and False, if no uploads
@@ -15,7 +27,6 @@ unit that the provider no longer has is ``lost``."""
 
 SUFFIX = ".ndjson.zst"
 """Suffix of a raw file's name."""
-_HOUR = timedelta(hours=1)
 
 
 def _name(*parts: str) -> str:
@@ -113,7 +124,7 @@ class Imported:
     @property
     def hours(self) -> set[datetime]:
         """Return the starts of the hours in its time range."""
-        return set(hours_between(self.start, self.end))
+        return {start for start in slices_between(self.start, self.end) if not start.minute}
 
     def holding(self, sha256: str, events: int, stored: str) -> Self:
         """Return the entry of the same hours with other content."""
@@ -127,9 +138,9 @@ def bounds(start: datetime, end: datetime) -> str:
     return f"{start:%H%M}-{'2400' if end.date() > start.date() else f'{end:%H%M}'}"
 
 
-def hours_between(start: datetime, end: datetime) -> list[datetime]:
-    """Return the starts of the full hours between two times."""
-    return [start + n * _HOUR for n in range((end - start) // _HOUR)]
+def slices_between(start: datetime, end: datetime) -> list[datetime]:
+    """Return the starts of the full shortest slices between two times."""
+    return [start + n * SLICE for n in range((end - start) // SLICE)]
 
 
 def of_uploads(gap: GapEntry) -> bool:
@@ -137,7 +148,7 @@ def of_uploads(gap: GapEntry) -> bool:
     return bool(gap.get("uploads", True))
 
 
-def touched_hours(gap: GapEntry, piece: Slice) -> set[datetime]:
-    """Return the starts of the slice's hours that the gap touches."""
+def touched_slices(gap: GapEntry, piece: Slice) -> set[datetime]:
+    """Return the starts of the shortest slices within a slice that the gap touches."""
     start, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
-    return {hour for hour in hours_between(piece.start, piece.end) if start < hour + _HOUR and end > hour}
+    return {each for each in slices_between(piece.start, piece.end) if start < each + SLICE and end > each}

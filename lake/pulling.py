@@ -26,13 +26,12 @@ from connectors import (
 from lake.durable import read_content, replace_text
 from lake.landing import GapAgain, land, land_late, land_recovered
 from lake.manifest import Manifest
-from lake.manifest_entries import Slice, of_uploads
+from lake.manifest_entries import Slice, of_uploads, slices_between
 
 __all__ = ["Pulled", "ask_again", "land_stream", "open_gaps", "pull"]
 
 _FAILURES = 3
 """Failed slices after which a pull stops: each slice has its own retries, so the provider is down."""
-_HOUR = timedelta(hours=1)
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=15), timedelta(hours=12)
 """Delay before an open gap is requested again; it doubles with each attempt, up to the longest."""
 logger = logging.getLogger(__name__)
@@ -53,9 +52,9 @@ class Pulled:
     halted: bool = False
 
     @property
-    def hours(self) -> set[datetime]:
-        """Return the starts of the hours in the slices, UTC."""
-        return {piece.start + n * _HOUR for piece in self.slices for n in range(int((piece.end - piece.start) / _HOUR))}
+    def starts(self) -> set[datetime]:
+        """Return the starts of the shortest slices in the slices, UTC."""
+        return {start for piece in self.slices for start in slices_between(piece.start, piece.end)}
 
 
 def pull(
@@ -125,20 +124,20 @@ def land_stream(
     stream: Streaming,
     position: Path,
     manifests: Callable[[date], Manifest | None],
-    hours: set[datetime],
+    pulled: set[datetime],
     *,
     now: datetime,
     progress: Callable[[], None] = lambda: None,
 ) -> tuple[dict[date, int], int]:
     """Continue reading a provider's stream from its position, and land the late events.
 
-    An event is late if its hour was not pulled just now, so that only the stream has it.
+    An event is late if its slice was not pulled just now, so that only the stream may have it.
 
     Args:
         stream: The provider.
         position: File of the position to continue from; replaced once the events before it have landed.
         manifests: Returns the manifest of a day; None for a day that is not kept.
-        hours: Starts of the hours that were pulled just now, UTC.
+        pulled: Starts of the shortest slices that were pulled just now, UTC.
         now: The provider's time.
         progress: Called for each answer.
 
@@ -152,7 +151,7 @@ def land_stream(
     lost = 0
     for pages, following in stream.streamed(_position_in(position)):
         progress()
-        for day, lines in _by_day(pages, hours, now).items():
+        for day, lines in _by_day(pages, pulled, now).items():
             manifest = manifests(day)
             if manifest is None:
                 lost += lines.count(b"\n")
@@ -171,12 +170,12 @@ def _position_in(position: Path) -> str:
     return text if text.isprintable() else ""
 
 
-def _by_day(pages: Mapping[datetime | None, Page], hours: set[datetime], now: datetime) -> dict[date, bytes]:
-    """Return the events of hours that were not pulled; those without a time go to today, and are rejected there."""
+def _by_day(pages: Mapping[datetime | None, Page], pulled: set[datetime], now: datetime) -> dict[date, bytes]:
+    """Return the events of slices that were not pulled; those without a time go to today, and are rejected there."""
     days: dict[date, bytes] = {}
-    for hour, page in pages.items():
-        if hour not in hours:
-            day = (hour or now).astimezone(UTC).date()
+    for start, page in pages.items():
+        if start not in pulled:
+            day = (start or now).astimezone(UTC).date()
             days[day] = days.get(day, b"") + page.lines
     return days
 

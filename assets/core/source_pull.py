@@ -157,7 +157,7 @@ class _Run:
                 self._connector,
                 Path(self._lake.root) / self._table / "stream_position",
                 lambda day: self._manifest(day) if day in kept else None,
-                done.hours,
+                done.starts,
                 now=now,
                 progress=self._watch.progress,
             )

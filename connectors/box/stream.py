@@ -17,6 +17,7 @@ from connectors.core.errors import RefusedError
 from connectors.core.http import Api
 from connectors.core.lenient import each, text_in, time_in
 from connectors.core.raw_json import lines
+from connectors.core.time_ranges import slice_start
 from connectors.core.types import Page
 
 __all__ = ["LIMIT", "PATH", "Entries", "position_of", "streamed", "time_of"]
@@ -59,7 +60,7 @@ def streamed(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None,
         position: Where the last reading ended; "" to start with what comes from now on.
 
     Yields:
-        The events of each answer by the hour in which they happened (None where that can't be read), and the
+        The events of each answer by the slice in which they happened (None where that can't be read), and the
         position to continue from once they are stored. The answer that starts a stream has no events.
 
     Raises:
@@ -97,13 +98,13 @@ def _chain(api: Api, position: str) -> Iterator[tuple[Mapping[datetime | None, P
             cause = f"stream position {api.client.safe(following) or '(none)'} leads back to events already read"
             raise api.endless(f"GET {PATH}", cause, "Run again; if it happens again, ask Box's support.")
         seen.add(following)
-        yield _by_hour(answer.entries), following
+        yield _by_slice(answer.entries), following
         position = following
 
 
-def _by_hour(entries: list[msgspec.Raw]) -> Mapping[datetime | None, Page]:
-    hours: dict[datetime | None, list[msgspec.Raw]] = {}
+def _by_slice(entries: list[msgspec.Raw]) -> Mapping[datetime | None, Page]:
+    slices: dict[datetime | None, list[msgspec.Raw]] = {}
     for entry in entries:
         time = time_of(entry)
-        hours.setdefault(time and time.replace(minute=0, second=0, microsecond=0), []).append(entry)
-    return {hour: Page(lines(found)) for hour, found in hours.items()}
+        slices.setdefault(time and slice_start(time), []).append(entry)
+    return {start: Page(lines(found)) for start, found in slices.items()}

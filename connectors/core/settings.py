@@ -16,7 +16,7 @@ __all__ = ["LATENESS", "OVERLAP", "RATE", "SLICES", "TOKEN_URL", "Count", "Hours
 # Descriptions of settings that several providers have. All descriptions are those of docs/configuration.md, which is
 # written from them.
 LATENESS = "allowed lateness: hours after its end from which a slice is final, see [lateness](#lateness)"
-OVERLAP = "lookback: every poll run pulls slices again that ended within so many hours"
+OVERLAP = "lookback: hours by which events are usually late; poll runs pull a slice again a few times until then"
 RATE = "requests in any minute, by all runs together, see [quotas](#quotas)"
 SLICES = "slices pulled at once"
 TOKEN_URL = "token endpoint"  # noqa: S105 -- no secret

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-__all__ = ["ceiling", "floor", "past", "require_zone", "split", "stamp"]
+__all__ = ["SLICE", "ceiling", "floor", "past", "require_zone", "slice_start", "split", "stamp"]
 
 SECOND = timedelta(seconds=1)
+SLICE = timedelta(minutes=15)
+"""Length of the shortest slice that is pulled."""
 
 
 def require_zone(*times: datetime) -> None:
@@ -37,6 +39,11 @@ def split(start: datetime, end: datetime, step: timedelta) -> Iterator[tuple[dat
 def floor(time: datetime) -> datetime:
     """Round a time down to a full second."""
     return time.replace(microsecond=0)
+
+
+def slice_start(time: datetime) -> datetime:
+    """Return the start of the shortest slice that a time lies in."""
+    return time.replace(minute=time.minute - time.minute % 15, second=0, microsecond=0)
 
 
 def ceiling(time: datetime) -> datetime:

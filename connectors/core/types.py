@@ -166,7 +166,8 @@ class Streaming(Protocol):
             position: The position of the last answer that was stored; "" to start with events from now on.
 
         Yields:
-            The events of each answer by the hour in which they happened, UTC (None where that can't be read), and
+            The events of each answer by the start of the slice in which they happened, UTC, see
+            :func:`connectors.core.time_ranges.slice_start` (None where their time can't be read), and
             the position to continue from once they are stored.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ def stream_of(variables: Mapping[str, str]) -> Streaming:
 def read(stream: Streaming, position: str) -> tuple[list[str], str]:
     """Return the names of the files streamed since a position, and the position after them."""
     names, last = [], position
-    for hours, following in stream.streamed(position):
-        events = [(hour, json.loads(event)) for hour, page in hours.items() for event in page.events]
-        for hour, event in events:
-            assert hour == datetime.fromisoformat(event["created_at"]).replace(minute=0, second=0, microsecond=0)
+    for slices, following in stream.streamed(position):
+        events = [(start, json.loads(event)) for start, page in slices.items() for event in page.events]
+        for start, event in events:
+            assert start
+            assert timedelta() <= datetime.fromisoformat(event["created_at"]) - start < timedelta(minutes=15)
             names.append(event["source"]["item_name"])
         last = following
     return names, last

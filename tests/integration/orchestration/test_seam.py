@@ -17,7 +17,7 @@ from assets.core.resources import Source
 from assets.core.side_by_side import Patience, Watch
 from cli.options import lake_of
 from connectors import Gap, Page, StoppedError, variables
-from detection.normalise import normalise
+from detection.normalise import normalise, normalise_parsed
 from lake.health import read_health
 from providers import PROVIDERS
 from tests.support.damaged_home import END, Broken, Ran, made_home, standing
@@ -165,12 +165,16 @@ def test_sources_whose_events_cannot_be_read_fail_alone(
 ) -> None:
     """Prevents a fault of the reader, met with the events of one source, from silencing all others."""
 
-    def reading(con: Any, provider: str, **given: Any) -> None:
-        if provider in providers:
-            raise duckdb.BinderException(f"no such column {SECRET}"[:24])
-        normalise(con, provider, **given)
+    def failing_reader(reader: Callable[..., None]) -> Callable[..., None]:
+        def reading(con: Any, provider: str, **given: Any) -> None:
+            if provider in providers:
+                raise duckdb.BinderException(f"no such column {SECRET}"[:24])
+            reader(con, provider, **given)
 
-    monkeypatch.setattr(normalised, "normalise", reading)
+        return reading
+
+    for reader in (normalise, normalise_parsed):
+        monkeypatch.setattr(normalised, reader.__name__, failing_reader(reader))
     before = home.alert_files()
     for provider in PROVIDERS:
         shutil.rmtree(home.partition(f"{provider}/logged_uploads", 4), ignore_errors=True)

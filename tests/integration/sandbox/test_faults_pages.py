@@ -95,7 +95,7 @@ def test_events_that_come_twice_count_once(served: tuple[Provider, Pulled], sour
     fault: Fault = {"kind": "duplicates", "events": 5, "of": source, "times": "always"}
     day.play({**fault, **({"path": "/audit/"} if day.provider == "office365" else {})})
     # By the hour at noon, so that what comes again is of another slice; then the rest.
-    assert len(day.pull(tmp_path, now=NOON, read=True).manifest.slices) == 13
+    assert len(day.pull(tmp_path, now=NOON, read=True).manifest.slices) == 14
     whole = day.pull(tmp_path, read=True)
     assert day.played()[0] > 5
     assert sum(whole.events.values()) > sum(calm.events.values())

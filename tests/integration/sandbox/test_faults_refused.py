@@ -27,7 +27,8 @@ def refused(day: Provider, home: Path, calm: Pulled, *faults: Fault, sliced: boo
     """
     morning = day.pulled_at(MORNING, home)
     landed, before = dict(morning.manifest.slices), morning.events
-    assert len(landed) == 7
+    # Six hours, and two quarters.
+    assert len(landed) == 8
     day.play(*faults)
     noon = day.pull(home, now=NOON)
     assert sum(day.played()) > 0

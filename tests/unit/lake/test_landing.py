@@ -23,9 +23,8 @@ def at(hour: float, day: int = 0) -> datetime:
     return datetime(2026, 3, 2, tzinfo=UTC) + timedelta(days=day, hours=hour)
 
 
-def hours(slices: list[tuple[datetime, datetime]]) -> list[int]:
-    assert all(end - start == HOUR for start, end in slices)
-    return [start.hour for start, _ in slices]
+def bounds(slices: list[tuple[datetime, datetime]]) -> list[tuple[float, float]]:
+    return [((start - at(0)) / HOUR, (end - at(0)) / HOUR) for start, end in slices]
 
 
 def pull(
@@ -48,14 +47,34 @@ def test_a_day_that_is_over_is_one_slice(tmp_path: Path):
     assert pull(Manifest(tmp_path), at(1, day=5)) == []
 
 
-def test_a_tick_asks_for_new_hours_and_those_that_may_still_change(tmp_path: Path):
-    """Prevents a tick whose cost grows with the day, and hours that are pulled while they go on and never again."""
+def test_a_tick_asks_for_what_is_new(tmp_path: Path):
+    """Prevents a tick whose cost grows with the hour or the day, and quarters that are pulled half and never again."""
     manifest = Manifest(tmp_path)
-    assert hours(pull(manifest, at(9.5), again=3)) == list(range(10))
-    assert hours(pull(manifest, at(10.25), again=3)) == [7, 8, 9, 10]
-    assert hours(pull(manifest, at(4, day=1), again=72)) == list(range(24))
-    assert pull(manifest, at(0.1, day=2), again=72) != []
-    assert pull(manifest, at(1, day=3), again=72) == []
+    first = [(float(hour), hour + 1.0) for hour in range(9)]
+    assert bounds(pull(manifest, at(9.3), again=3)) == [*first, (9, 9.25), (9.25, 9.5)]
+    assert bounds(pull(manifest, at(9.5), again=3)) == [(9.25, 9.5)]
+    assert bounds(pull(manifest, at(9.55), again=3)) == [(9.5, 9.75)]
+    assert bounds(pull(manifest, at(9.75), again=3)) == [(9.5, 9.75)]
+    assert pull(manifest, at(9.75), again=3) == []
+
+
+def test_late_events_are_asked_for_a_few_times(tmp_path: Path):
+    """Prevents a tick that pulls hours again each time, and late events that wait for the late-data re-pull."""
+    manifest = Manifest(tmp_path)
+    asked = []
+    for tick in range(4 * 9, 4 * 24):
+        now = at(tick / 4 + 0.05)
+        asked += [now for start, end in pull(manifest, now, again=6) if start == at(9) and end == at(9.25)]
+    assert [round((now - at(9.25)) / HOUR, 2) for now in asked] == [-0.2, 0.05, 0.55, 2.3, 6.05]
+
+
+def test_the_late_data_pull_asks_for_all_that_is_not_final(tmp_path: Path):
+    """Prevents events from being missed that came later than they usually do."""
+    manifest = Manifest(tmp_path)
+    pull(manifest, at(9.5), again=3)
+    assert len(pull(manifest, at(4, day=1), again=None)) == 9 + 2 + 2 + 14
+    assert pull(manifest, at(0.1, day=2), again=None) != []
+    assert pull(manifest, at(1, day=3), again=None) == []
 
 
 def test_nothing_is_asked_of_the_future(tmp_path: Path):
@@ -102,7 +121,7 @@ def test_an_hour_that_was_pulled_half_is_completed_after_an_outage(tmp_path: Pat
     """Prevents the rest of the hour in which ticks stopped from being missing for good."""
     manifest = Manifest(tmp_path)
     pull(manifest, at(10.6), again=3)
-    assert 10 in hours(pull(manifest, at(15, day=4), again=3))
+    assert (10.5, 10.75) in bounds(pull(manifest, at(15, day=4), again=3))
 
 
 def test_what_the_provider_no_longer_keeps_is_left_as_it_landed(tmp_path: Path):
