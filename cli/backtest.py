@@ -31,7 +31,7 @@ from detection.parameters import Parameters
 from detection.risk import read_risk_list
 from detection.rule import RULE
 from detection.sql import UnknownQueryError, into, tried
-from lake.coverage import create_sources, first_days
+from lake.coverage import create_sources, evaluations, first_days
 from lake.days import days_between
 from lake.people import read_people
 from lake.reviews import view_reviews
@@ -100,20 +100,22 @@ def backtest(
     if start > end:
         raise typer.BadParameter(f"--from {start} is after --to {end}")
     lake = lake_of(home)
+    # All tries have the same settings but for the budget.
+    evaluated, notes = _coverage(lake, start, end, tries[0][1])
     kept = _stored(lake, start, end)
     if against is Against.CURRENT:
-        kept = _spans(_replay(lake, start, end, settings.budget, _parameters(settings.budget, settings, [])).alerts)
+        present = _parameters(settings.budget, settings, [])
+        kept = _spans(_replay(lake, start, end, settings.budget, present, evaluated).alerts)
     try:
         with tried(rules):
-            replays = [_replay(lake, start, end, *each) for each in tries]
+            replays = [_replay(lake, start, end, *each, evaluated) for each in tries]
     except (UnknownQueryError, duckdb.Error) as error:
         if rules is None:
             raise
         raise CommandError(f"--rules can't be tried: {error}") from error
     wanted = [*(read_labels(labels) if labels else []), *(review_labels(lake, start, end) if reviews else [])]
-    # Reviews say nothing of alerts that nobody read; labels say of all others that they are false.
-    found = [_figures(each, kept, wanted, days=(end - start).days + 1, complete=labels is not None) for each in replays]
-    notes = _not_evaluated(lake, start, end, tries[0][1].activation_days)
+    # Labels say that all other alerts are false, unless reviews are taken, too: those say nothing of unread alerts.
+    found = [_figures(each, kept, wanted, complete=not reviews) for each in replays]
     if plot:
         points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
         plot.write_text(budget_plot(points), encoding="utf-8")
@@ -152,10 +154,11 @@ def _wrong(name: str, error: ErrorDetails) -> str:
 
 
 class Replayed(NamedTuple):
-    """Outcome of a replay: alerts that open in the time asked for, and its load."""
+    """Outcome of a replay: alerts that open in the time asked for, the days that were evaluated, and its load."""
 
     budget: Budget
     alerts: list[Raised]
+    days: int
     watched_user_days: int
     allowed: float
     cases: int
@@ -165,7 +168,9 @@ Span = tuple[str, datetime, datetime]
 """User, first and last time of an alert, UTC without zone."""
 
 
-def _replay(lake: Lake, start: date, end: date, budget: Budget, parameters: Parameters) -> Replayed:
+def _replay(
+    lake: Lake, start: date, end: date, budget: Budget, parameters: Parameters, evaluated: Sequence[date]
+) -> Replayed:
     began = first_days(lake, tuple(PROVIDERS))
     if not began:
         raise CommandError(f"{lake.root} holds no audit events, so there is nothing to replay. Run a backfill first.")
@@ -203,26 +208,45 @@ def _replay(lake: Lake, start: date, end: date, budget: Budget, parameters: Para
         )
         shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
         alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
-        [(users, allowed, cases)] = con.execute(
-            "SELECT coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0), coalesce(sum(opened), 0) "
-            "FROM played_thresholds WHERE metric = 'files' AND population = 'people' AND day > ?",
-            [start],
+        [(days, users, allowed, cases)] = con.execute(
+            "SELECT count(*), coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0), coalesce(sum(opened), 0) "
+            "FROM played_thresholds WHERE metric = 'files' AND population = 'people' "
+            # A day's row counts the day before.
+            "AND list_contains(CAST(? AS DATE []), CAST(day AS DATE) - 1)",
+            [list(evaluated)],
         ).fetchall()
-    return Replayed(budget, alerts, int(users), float(allowed), int(cases))
+    return Replayed(budget, alerts, int(days), int(users), float(allowed), int(cases))
 
 
-def _not_evaluated(lake: Lake, start: date, end: date, activation_days: int) -> list[str]:
-    """Return a sentence for each part of the time asked for that has no evaluated windows."""
-    first = min(first_days(lake, tuple(PROVIDERS)).values()) + timedelta(days=activation_days)
-    last = max(lake.days("user_hours"), default=first)
-    notes = []
-    if start < first:
-        until = min(end, first - timedelta(days=1))
-        notes.append(f"{start} to {until} has no alerts: sources were in activation until {first}.")
-    if end > last:
-        begin = max(start, last + timedelta(days=1))
-        notes.append(f"{begin} to {end} has no alerts: the home has no uploads after {last}.")
-    return notes
+def _coverage(lake: Lake, start: date, end: date, parameters: Parameters) -> tuple[list[date], list[str]]:
+    """Return the days of which a window could be evaluated, and a sentence for each range that has none, by source."""
+    began = first_days(lake, tuple(PROVIDERS))
+    evaluated: list[date] = []
+    spans: dict[str, list[tuple[date, date, str]]] = {provider: [] for provider in began}
+    for day in days_between(start, end):
+        windows = evaluations(lake, tuple(began), began, day, parameters)
+        if any(state == "evaluated" for _, _, state, _ in windows):
+            evaluated.append(day)
+        for provider, found in spans.items():
+            of_source = [(state, reason) for scope, _, state, reason in windows if scope == provider]
+            if any(state == "evaluated" for state, _ in of_source):
+                continue
+            state, reason = of_source[0]
+            # The hour is that of the first window alone.
+            why = f"{state}: {(reason or '').partition(' from ')[0]}"
+            if found and found[-1][1:] == (day - timedelta(days=1), why):
+                found[-1] = (found[-1][0], day, why)
+            else:
+                found.append((day, day, why))
+    sources: dict[tuple[date, date, str], list[str]] = {}
+    for provider, found in spans.items():
+        for span in found:
+            sources.setdefault(span, []).append(provider)
+    notes = [
+        f"{first}{f' to {last}' if last > first else ''}, {', '.join(of)}: {why}"
+        for (first, last, why), of in sorted(sources.items())
+    ]
+    return evaluated, notes
 
 
 def _stored(lake: Lake, start: date, end: date) -> list[Span]:
@@ -239,7 +263,7 @@ def _spans(alerts: Iterable[Raised]) -> list[Span]:
 
 
 def _figures(
-    replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[str, str]], *, days: int, complete: bool
+    replayed: Replayed, kept: Sequence[Span], labels: Sequence[Mapping[str, str]], *, complete: bool
 ) -> dict[str, Any]:
     alerts, users = replayed.alerts, replayed.watched_user_days
     people = [alert for alert in alerts if alert.population != "services"]
@@ -252,7 +276,10 @@ def _figures(
         "allowed": round(replayed.allowed, 2),
         "target_per_1000": round(1000 * replayed.allowed / users, 3) if users else 0.0,
         "realised_per_1000": round(1000 * replayed.cases / users, 3) if users else None,
-        "realised_per_week": round(7 * replayed.cases / days, 3) if replayed.budget.per_week else None,
+        "evaluated_days": replayed.days,
+        "realised_per_week": round(7 * replayed.cases / replayed.days, 3)
+        if replayed.budget.per_week and replayed.days
+        else None,
         "top_users": [
             {"user": user, "alerts": count} for user, count in Counter(alert.user for alert in alerts).most_common(_TOP)
         ],
@@ -336,14 +363,16 @@ def _show(start: date, end: date, found: Sequence[dict[str, Any]], notes: Sequen
         )
     out.print(table)
     out.print(
-        "Target and actual are cases of people for 1000 monitored users and day, or a week. A case is a person's "
-        f"alerts within {RULE.periods.case_days} days; alerts are those of all populations.",
+        "Target and actual are cases of people for 1000 monitored users and day, or a week, of evaluated days. A case "
+        f"is a person's alerts within {RULE.periods.case_days} days; alerts are those of all populations.",
         highlight=False,
     )
     for each in found:
         if "labelled_alerts" in each and each["labelled_alerts"] < each["alerts"]:
             read = f"{each['labelled_alerts']} of {each['alerts']} alerts"
-            out.print(f"Precision at {each['budget']} is of the {read} that were reviewed.", highlight=False)
+            out.print(
+                f"Precision at {each['budget']} is of the {read} that were reviewed or labelled.", highlight=False
+            )
         users = ", ".join(f"{escape(user['user'])} ({user['alerts']})" for user in each["top_users"])
         out.print(f"[bold]Budget {each['budget']}[/], most alerts: {users or 'none'}")
         for sign, title in (("come", "Would come"), ("go", "Would go")):

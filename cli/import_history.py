@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from cli.options import HOME, HomeOption, known_providers
+from cli.options import HOME, HomeOption, backfill_command, known_providers
 from cli.terminal import terminal
 from common.clock import Clock
 from connectors import ConfigurationError
@@ -60,10 +61,10 @@ def history(
             progress=lambda what, share: bar.update(task, description=escape(what), completed=share),
         )
     last = settings.end_date - timedelta(days=1) if settings.end_date else now.date()
-    _show(provider, report, last)
+    _show(report, lambda first: backfill_command(home, first, last, environment()))
 
 
-def _show(provider: str, report: ImportReport, last: date) -> None:
+def _show(report: ImportReport, following: Callable[[date], str]) -> None:
     out = terminal()
     table = Table()
     for title in ("Rows read", "landed", "duplicate", "rejected"):
@@ -78,12 +79,7 @@ def _show(provider: str, report: ImportReport, last: date) -> None:
     if landed:
         first = min(report.landed)
         out.print(f"{len(report.landed)} days from {first} to {max(report.landed)} have new events. Now run:")
-        out.print(
-            f"  uploadwatch backfill --from {first} --to {last}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        out.print(f"  {following(first)}", markup=False, highlight=False, soft_wrap=True)
     elif report.duplicate:
         out.print("Nothing is new: every event had landed before.")
     if landed or report.duplicate or report.empty:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,7 +20,17 @@ from providers import PROVIDERS
 if TYPE_CHECKING:
     from lake.store import Lake
 
-__all__ = ["HOME", "Format", "HomeOption", "called", "known_providers", "lake_of", "pages_address", "svg_file"]
+__all__ = [
+    "HOME",
+    "Format",
+    "HomeOption",
+    "backfill_command",
+    "called",
+    "known_providers",
+    "lake_of",
+    "pages_address",
+    "svg_file",
+]
 
 HOME = Path(".uploadwatch")
 """Default home."""
@@ -49,6 +60,25 @@ def lake_of(home: Path) -> Lake:
         said = f"{home} holds a replay of made-up history, not your organisation's."
         terminal(stderr=True).print(said, markup=False, highlight=False, soft_wrap=True)
     return Lake(root=str(home / "lake"))
+
+
+def backfill_command(home: Path, first: date, last: date, values: Mapping[str, str]) -> str:
+    """Return the text of a backfill of a home, with the variables that are not set for it.
+
+    Args:
+        home: The home.
+        first: First day.
+        last: Last day.
+        values: Variables of the deployment.
+    """
+    place = home.absolute()
+    wanted = {"UPLOADWATCH_HOME": place, "DAGSTER_HOME": place / "dagster"}
+    set_ = {name: Path(values[name]).absolute() for name in wanted if values.get(name)}
+    if set_.get("UPLOADWATCH_HOME") == place:
+        # Dagster's records may be anywhere.
+        wanted = {name: path for name, path in wanted.items() if name not in set_}
+    given = [f"{name}={shlex.quote(str(path))}" for name, path in wanted.items()]
+    return " ".join([*given, f"uploadwatch backfill --from {first} --to {last}"])
 
 
 def called(command: str, home: Path) -> str:

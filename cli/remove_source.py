@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from cli.idle import refuse_while_running
-from cli.options import HOME, HomeOption, lake_of
+from cli.options import HOME, HomeOption, backfill_command, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
@@ -61,6 +61,6 @@ def remove_source(
             said = (
                 f"{source} is removed, and its data ({size(freed)}) are deleted. The next run over their days "
                 "withdraws alerts based on this source only; to withdraw them all, run: "
-                f"uploadwatch backfill --from {days[0]} --to {days[-1]}"
+                f"{backfill_command(home, days[0], days[-1], values)}"
             )
     terminal().print(escape(said), highlight=False, soft_wrap=True)
