@@ -146,8 +146,9 @@ def normalised(provider: str, partitions: dg.PartitionsDefinition[str]) -> dg.As
         )
         landed = lake.landed_days(f"{provider}/audit_events")
         if landed:
-            # Late events reach no older days.
-            drop_parsed(lake, provider, before=landed[-1] - REACH - span_of(provider) * DAY)
+            # Late events reach no older days; a backfill that overlaps may be reading them.
+            with lake.alone(f"{provider}/logged_uploads"):
+                drop_parsed(lake, provider, before=landed[-1] - REACH - span_of(provider) * DAY)
         seam.close(now=clock.now())
 
     return _assets

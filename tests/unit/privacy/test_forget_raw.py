@@ -20,9 +20,11 @@ from history.importing import import_history
 from history.staging import Span
 from lake.landing import land, land_import, land_late
 from lake.manifest import Manifest
+from lake.parsed_events import PARSED
 from lake.store import Lake
 from privacy.erasure import Findings, forget, identify
 from providers import PROVIDERS
+from tests.support.memory import connect
 
 pytestmark = pytest.mark.sampled
 
@@ -331,3 +333,23 @@ def test_an_alert_about_two_stays_with_the_other(tmp_path: Path, who: str, other
     bring(lake, "office365", [alert, event("office365", 2, who)], tmp_path)
     remove(lake, who)
     assert list(on_disk(lake)) == [json.dumps(alert).replace(who, "forgotten").encode()]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_was_parsed_of_a_person_is_removed(tmp_path: Path, provider: str) -> None:
+    """Prevents a person's uploads from staying beside the raw events that they were parsed from."""
+    lake = Lake(root=str(tmp_path / "home" / "lake"))
+    put(lake, provider, "slice", 8, [event(provider, 1, ANN), event(provider, 2, BOB)])
+    with connect() as con:
+        for _ in range(2):
+            read_again(con, lake, provider, DAY, [])
+        place = lake.directory(f"{provider}/audit_events", DAY) / PARSED
+
+        def users() -> set[str]:
+            found = con.execute('SELECT "user" FROM read_parquet(?)', [str(place / "*.parquet")]).fetchall()
+            return {user for (user,) in found}
+
+        assert users() == {ANN, BOB}
+        remove(lake, ANN)
+        if place.exists():
+            assert users() == {BOB}
