@@ -22,6 +22,7 @@ marked AS (
 pooled AS (
     SELECT
         *,
+        list_transform(events, lambda e: e.name) AS event_names,
         length(primaries) > 0 AS has_primary,
         CASE WHEN length(primaries) > 0 THEN primaries ELSE events END AS pool
     FROM marked
@@ -34,21 +35,30 @@ brought AS (
     SELECT
         *,
         list_concat(
-            list_filter(events, lambda e: e.name = 'upload'),
-            list_filter(
-                pool,
-                lambda e: e.name = 'create'
-                AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '')
-                NOT IN ('folder', 'shortcut', 'shared_drive')
-            ),
-            list_filter(
-                primaries,
-                lambda e: e.name = 'edit'
-                AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '') NOT IN (
-                    'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
-                    'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
-                )
-            )
+            -- Most activities have none of these, and to filter them would copy what they hold.
+            CASE
+                WHEN list_contains(event_names, 'upload') THEN list_filter(events, lambda e: e.name = 'upload')
+            END,
+            CASE
+                WHEN list_contains(event_names, 'create')
+                    THEN list_filter(
+                        pool,
+                        lambda e: e.name = 'create'
+                        AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '')
+                        NOT IN ('folder', 'shortcut', 'shared_drive')
+                    )
+            END,
+            CASE
+                WHEN list_contains(event_names, 'edit')
+                    THEN list_filter(
+                        primaries,
+                        lambda e: e.name = 'edit'
+                        AND coalesce(list_filter(e.parameters, lambda p: p.name = 'doc_type')[1].value, '') NOT IN (
+                            'folder', 'shortcut', 'shared_drive', 'document', 'spreadsheet', 'presentation', 'form',
+                            'drawing', 'jam', 'jamboard', 'map', 'script', 'site', 'vid'
+                        )
+                    )
+            END
         ) AS contents
     FROM pooled
 ),
@@ -67,6 +77,9 @@ listed AS (
     SELECT
         *,
         CASE
+            -- The usual case, without a sort of what holds a whole event.
+            WHEN length(contents) = 1
+                THEN [struct_pack(id := content_ids[1], event := contents[1], n := CAST(1 AS BIGINT))]
             WHEN length(contents) > 0
                 THEN list_sort(
                     list_filter(
@@ -92,7 +105,14 @@ listed AS (
 ),
 
 chosen AS (
-    SELECT *, each_event.event AS main, each_event.n IS NOT NULL AS is_content
+    SELECT
+        *,
+        each_event.event AS main,
+        each_event.n IS NOT NULL AS is_content,
+        -- Names and values side by side: to filter the parameters for each name would copy them each time.
+        list_transform(each_event.event.parameters, lambda p: p.name) AS parameter_names,
+        list_transform(each_event.event.parameters, lambda p: p.value) AS parameter_values,
+        list_transform(each_event.event.parameters, lambda p: p."boolValue") AS parameter_booleans
     FROM (
         SELECT *, unnest(asset_events) AS each_event, unnest(range(length(asset_events))) AS asset
         FROM listed
@@ -105,22 +125,25 @@ read_out AS (
         main.name AS operation,
         coalesce(nullif(application, ''), 'drive') AS listed_application,
         lower(actor_email) AS login,
-        list_filter(main.parameters, lambda p: p.name = 'doc_id')[1].value AS doc_id,
-        list_filter(main.parameters, lambda p: p.name = 'doc_title')[1].value AS doc_title,
-        list_filter(main.parameters, lambda p: p.name = 'owner')[1].value AS owner,
-        list_filter(main.parameters, lambda p: p.name = 'visibility')[1].value AS visibility,
-        list_filter(main.parameters, lambda p: p.name = 'originating_app_id')[1].value AS originating_app,
-        list_filter(main.parameters, lambda p: p.name = 'actor_is_collaborator_account')[1]."boolValue" AS outsider,
-        list_filter(
-            main.parameters, lambda p: p.name IN ('affected_email_address', 'USER_EMAIL')
-        )[1].value AS affected,
-        list_filter(main.parameters, lambda p: p.name = 'has_alert')[1]."boolValue" AS has_alert,
-        list_filter(main.parameters, lambda p: p.name = 'login_type')[1].value AS login_type,
-        list_filter(main.parameters, lambda p: p.name = 'is_suspicious')[1]."boolValue" AS suspicious,
-        list_filter(
-            list_filter(events, lambda e: e.name = 'add_to_folder')[1].parameters,
-            lambda p: p.name = 'destination_folder_title'
-        )[1] AS destination,
+        parameter_values[list_position(parameter_names, 'doc_id')] AS doc_id,
+        parameter_values[list_position(parameter_names, 'doc_title')] AS doc_title,
+        parameter_values[list_position(parameter_names, 'owner')] AS owner,
+        parameter_values[list_position(parameter_names, 'visibility')] AS visibility,
+        parameter_values[list_position(parameter_names, 'originating_app_id')] AS originating_app,
+        parameter_booleans[list_position(parameter_names, 'actor_is_collaborator_account')] AS outsider,
+        parameter_values[
+            least(list_position(parameter_names, 'affected_email_address'), list_position(parameter_names, 'USER_EMAIL'))
+        ] AS affected,
+        parameter_booleans[list_position(parameter_names, 'has_alert')] AS has_alert,
+        parameter_values[list_position(parameter_names, 'login_type')] AS login_type,
+        parameter_booleans[list_position(parameter_names, 'is_suspicious')] AS suspicious,
+        CASE
+            WHEN list_contains(event_names, 'add_to_folder')
+                THEN list_filter(
+                    list_filter(events, lambda e: e.name = 'add_to_folder')[1].parameters,
+                    lambda p: p.name = 'destination_folder_title'
+                )[1]
+        END AS destination,
         length(
             list_filter(
                 events,

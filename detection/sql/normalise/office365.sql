@@ -179,8 +179,14 @@ pointed AS (
 ),
 
 spread AS (
-    SELECT *, unnest(subjects) AS pointed_at, unnest(range(length(subjects))) AS asset
-    FROM pointed
+    SELECT
+        *,
+        -- White space and a zero-width space, which pasted addresses hold.
+        trim(coalesce(pointed_at, user_login), concat(' ', chr(9), chr(10), chr(12), chr(13), chr(8203))) AS trimmed_login
+    FROM (
+        SELECT *, unnest(subjects) AS pointed_at, unnest(range(length(subjects))) AS asset
+        FROM pointed
+    ) AS each_subject
 ),
 
 described AS (
@@ -191,10 +197,10 @@ described AS (
         pointed_at IS NOT NULL AND (about = 'alert' OR coalesce(pointed_at <> user_login, TRUE)) AS about_another,
         -- SharePoint may write the account's claim in place of the account.
         lower(
-            regexp_replace(
-                regexp_replace(coalesce(pointed_at, user_login), '^[\s\x{200b}]+|[\s\x{200b}]+$', '', 'g'),
-                '^i:0[^|]*\|[^|]*\|', ''
-            )
+            CASE
+                WHEN trimmed_login LIKE 'i:0%' THEN regexp_replace(trimmed_login, '^i:0[^|]*\|[^|]*\|', '')
+                ELSE trimmed_login
+            END
         ) AS login,
         lower(user_type) AS type,
         meaning IN ('mfa_disabled', 'password_reset', 'credentials_changed', 'new_device')
@@ -291,7 +297,7 @@ SELECT
     ) AS file_name,
     item_extension AS extension_text,
     item_folder AS folder,
-    regexp_extract(site_url, '/personal/([^/]+)', 1) AS owner,
+    CASE WHEN site_url LIKE '%/personal/%' THEN regexp_extract(site_url, '/personal/([^/]+)', 1) END AS owner,
     sensitivity_label AS label,
     CAST(NULL AS VARCHAR) AS visibility,
     coalesce(file_size, sync_size) AS size_text,
