@@ -16,7 +16,7 @@ from lake.manifest import Manifest
 from lake.raw_days import lost_raw_days
 from lake.store import Lake
 
-__all__ = ["create_evaluations", "create_source_days", "create_sources", "evaluations", "first_days"]
+__all__ = ["begins", "create_evaluations", "create_source_days", "create_sources", "evaluations", "first_days"]
 
 _HOUR = timedelta(hours=1)
 
@@ -33,6 +33,14 @@ def first_days(lake: Lake, providers: Sequence[str]) -> dict[str, date]:
         if first is not None:
             found[provider] = first
     return found
+
+
+def begins(lake: Lake, provider: str, *, since: datetime) -> bool:
+    """Return whether a source was pulled for the first time after a moment, UTC, and has had no event yet."""
+    table = f"{provider}/audit_events"
+    manifests = [Manifest(lake.directory(table, day)) for day in lake.landed_days(table)]
+    pulled = [piece.pulled_at for manifest in manifests for piece in manifest.slices.values()]
+    return bool(pulled) and min(pulled) > since and not any(manifest.events for manifest in manifests)
 
 
 def create_sources(con: duckdb.DuckDBPyConnection, first: Mapping[str, date]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 
 from common.clock import Clock
+from lake.coverage import begins
 from lake.store import Lake
 from notify.channels import Channel, open_channel
 from notify.delivery import alone, deliver, enter_alerts, outbox_of
@@ -99,7 +100,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
             busy = _busy_since(context.instance, now)
             entered = enter_sources(outbox, lake, channels, now, busy_since=busy)
             for provider in providers:
-                entered += _enter_feed(outbox, channels, context.instance, provider, now)
+                entered += _enter_feed(outbox, channels, context.instance, lake, provider, now)
             try:
                 entered += enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             finally:
@@ -145,7 +146,7 @@ def _failure(context: dg.RunFailureSensorContext) -> Message:
 
 
 def _enter_feed(
-    outbox: Outbox, channels: Sequence[Channel], instance: dg.DagsterInstance, provider: str, now: datetime
+    outbox: Outbox, channels: Sequence[Channel], instance: dg.DagsterInstance, lake: Lake, provider: str, now: datetime
 ) -> int:
     """Enter a message if a provider has become stale, or fresh again, since the last round."""
     key = dg.AssetCheckKey(dg.AssetKey([provider, "uploads"]), "fresh")
@@ -167,7 +168,8 @@ def _enter_feed(
         # A run in progress will evaluate the check.
         return 0
     message = feed_message(provider, stale=stale, said=said)
-    # Nobody was notified that this feed is stale, so nobody needs to read that it is fresh again.
-    if not stale and outbox.last(message.subject) is None:
+    # Nobody was notified that this feed is stale, so nobody needs to read that it is fresh again. And the first events
+    # of a new source may take as long as the provider publishes them late.
+    if outbox.last(message.subject) is None and (not stale or begins(lake, provider, since=now - _UNCHECKED)):
         return 0
     return outbox.add([message], channels, now)

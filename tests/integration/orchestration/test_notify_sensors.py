@@ -11,6 +11,10 @@ import dagster as dg
 import pytest
 
 from common.clock import Clock
+from connectors import Page
+from lake.landing import land
+from lake.manifest import Manifest
+from lake.store import Lake
 from notify.delivery import alone, outbox_of
 from orchestration.definitions import build_defs
 from privacy.pseudonyms import Pseudonyms
@@ -110,6 +114,20 @@ def test_a_feed_that_stops_is_told_once_and_once_again_when_it_is_back(tick, ins
         "provider": "box",
         "reason": "the newest event of box is of 2026-02-01",
     }
+
+
+def test_a_new_source_has_a_day_for_its_first_events(tick, instance, soc, tmp_path):
+    """Prevents a message for each source on the first day, and a source without any event that nobody is told of."""
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    manifest = Manifest(Lake(root=str(tmp_path / "lake")).directory("box/audit_events", hour.date()))
+    land(manifest, hour, hour + timedelta(hours=1), [Page(b"")], now=now)
+    for later, told in ((timedelta(hours=1), 0), (timedelta(hours=25), 1)):
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(asset_key=FRESH.asset_key, check_name="fresh", passed=False, description="no event")
+        )
+        tick(now + later)
+        assert [kind for _, kind in soc.received()] == ["feed.stale"] * told
 
 
 def test_a_feed_that_no_run_looks_at_is_stale(tick, instance, soc):
