@@ -6,6 +6,8 @@ Layout below the root::
     <table>/day=YYYY-MM-DD/part.json         what the rows were made from, see Note
     .made_days/<table>                       days that were written, so that lost partitions are detected
     <provider>/audit_events/day=YYYY-MM-DD/  raw slices and their manifest, see lake.landing
+        .parsed/                             what was parsed of them, see lake.parsed_events
+    <provider>/.passed/                      checks that passed and what of, see assets.checks.passed
     <provider>/import_rejects/               rows of exports that were not events, see history.staging
 
 A table's name is its asset key joined by ``/``, such as ``box/uploads`` or ``alerts``.
