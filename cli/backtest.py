@@ -175,6 +175,8 @@ def _replay(
     if not began:
         raise CommandError(f"{lake.root} holds no audit events, so there is nothing to replay. Run a backfill first.")
     first = max(start - _LEAD, min(began.values()))
+    # The row of a day counts the cases of the day before.
+    last = end + timedelta(days=1)
     with (
         duckdb.connect() as con,
         Progress(
@@ -186,11 +188,11 @@ def _replay(
             transient=True,
         ) as bar,
     ):
-        task = bar.add_task("", total=(end - first).days + 1)
+        task = bar.add_task("", total=(last - first).days + 1)
         training = timedelta(days=parameters.training_days)
         known = read_people(lake)
         known.load_into(con)
-        known.view(con, lake, "stored", ["user_hours"], days_between(first - training, end + timedelta(days=1)))
+        known.view(con, lake, "stored", ["user_hours"], days_between(first - training, last + timedelta(days=1)))
         con.execute("CREATE TEMP TABLE hours AS FROM stored")
         view_reviews(con, lake)
         create_sources(con, began)
@@ -200,18 +202,21 @@ def _replay(
         play(
             con,
             first,
-            end,
+            last,
             parameters,
             entries=entries,
             listed=listed,
             passed=lambda _day: bar.update(task, advance=1),
         )
         shown: dict[str, str] = dict(con.execute("SELECT person, label FROM person_labels").fetchall())
-        alerts = [alert._replace(user=shown.get(alert.user, alert.user)) for alert in raised(con, start)]
+        alerts = [
+            alert._replace(user=shown.get(alert.user, alert.user))
+            for alert in raised(con, start)
+            if alert.first_window_start.date() <= end
+        ]
         [(days, users, allowed, cases)] = con.execute(
             "SELECT count(*), coalesce(sum(watched_users), 0), coalesce(sum(allowed), 0), coalesce(sum(opened), 0) "
             "FROM played_thresholds WHERE metric = 'files' AND population = 'people' "
-            # A day's row counts the day before.
             "AND list_contains(CAST(? AS DATE []), CAST(day AS DATE) - 1)",
             [list(evaluated)],
         ).fetchall()

@@ -31,7 +31,8 @@ def once_per_content(*tables: str, also: Callable[[Scene], str] = lambda _: "") 
     """
 
     def decorated(look: Look) -> Look:
-        code = text_digest(inspect.getsource(look))
+        # The whole module, since a check's limits stand beside it.
+        code = text_digest(inspect.getsource(inspect.getmodule(look) or look))
 
         @functools.wraps(look)
         def wrapped(scene: Scene) -> Outcome:

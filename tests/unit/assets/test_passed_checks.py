@@ -21,7 +21,6 @@ class Counted:
 
     def __init__(self, made: MadeLake) -> None:
         self.lake, self.times, self.most = made.lake, 0, 3
-        self._said = ""
 
     def run(self, also: str = "") -> Outcome:
         @once_per_content("uploads", also=lambda _: also)

@@ -74,7 +74,7 @@ def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Pat
     assert [row[0] for row in rows] == ["2", "1/week"]
     for _, _, cases, alerts, by_services, come, go, recall, precision in rows:
         assert (cases, alerts, by_services, come, go, recall, precision) == ("1", "1", "0", "+1", "-0", "0.50", "1.00")
-    assert rows[1][1] == "2.3/week", "in the unit of the budget: one case in three days; the last day's are open"
+    assert rows[1][1] == "1.8/week", "in the unit of the budget: one case in four days"
     assert "most alerts: u0@example.com (1)" in said.out
     assert "bulk copy: 1 of 1" in said.out
     assert "slow drip: 0 of 1" in said.out
@@ -185,12 +185,12 @@ def test_days_that_were_not_evaluated_are_named_with_the_reason(home: Path) -> N
 def test_days_that_were_not_evaluated_do_not_thin_the_load(home: Path) -> None:
     """Prevents a budget that looks kept because days of which nothing is known were counted."""
     loads = []
-    for days in (5, 60):
+    for days in (0, 5, 60):
         span = ("--from", (TODAY - 3 * DAY).isoformat(), "--to", (TODAY + days * DAY).isoformat(), "--home", str(home))
         [found] = json.loads(say("backtest", *span, "--budget", "10/week", "--format", "json").out)["budgets"]
         loads.append((found["cases"], found["realised_per_week"], found["watched_user_days"]))
         assert found["realised_per_week"] == pytest.approx(7 * found["cases"] / 4, abs=0.001)
-    assert loads[0] == loads[1]
+    assert loads[0] == loads[1] == loads[2]
 
 
 def test_labels_beside_reviews_say_nothing_of_alerts_that_nobody_read(home: Path, tmp_path: Path) -> None:
