@@ -19,7 +19,7 @@ coverage: .venv/development
 lint: .venv/development
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy assets bench cli common connectors detection dossier exports history lake notify orchestration privacy providers sandbox tests
+	$(BIN)/mypy assets bench cli common connectors console detection dossier exports history lake notify orchestration privacy providers sandbox tests uploadwatch
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 detection/sql
 

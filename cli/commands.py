@@ -34,6 +34,7 @@ class _Place(NamedTuple):
 _COMMANDS = {
     "demo": _Place("demo", "demo"),
     "ui": _Place("ui", "ui"),
+    "console": _Place("console", "console"),
     "run": _Place("demo", "run"),
     "alerts": _Place("alerts", "alerts", reads=True),
     "alert": _Place("alert", "alert", reads=True),

@@ -1,0 +1,29 @@
+"""The console as an ASGI application: one process that serves its pages and Dagster's UI."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from console.access.middleware import AccessMiddleware
+from console.context import Deployment
+from console.views import queue
+
+__all__ = ["create_app"]
+
+
+def create_app(deployment: Deployment, token: str) -> Starlette:
+    """Return the application.
+
+    Args:
+        deployment: Deployment that it shows.
+        token: Token by which the person who started it signs in.
+    """
+    app = Starlette(
+        routes=[*queue.routes, Mount("/static", StaticFiles(packages=[("console", "static")]))],
+        middleware=[Middleware(AccessMiddleware, token=token)],
+    )
+    app.state.deployment = deployment
+    return app

@@ -1,0 +1,60 @@
+"""Rendering of the console's pages from templates that escape all text."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from console.access.roles import Role, viewer_of
+from console.context import deployment_of
+from detection.wording import size
+from dossier.layout import Outside, moment, provider, visible
+
+__all__ = ["render"]
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("console"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["Role"] = Role
+    environment.filters |= {
+        "moment": moment,
+        "provider": provider,
+        "size": lambda value: "unknown" if value is None else size(value),
+        "count": "{:,}".format,
+        # Names, folders and comments: isolated, with invisible characters visible.
+        "outside": lambda text: visible(Outside(text)),
+    }
+    return environment
+
+
+def render(request: Request, template: str, status_code: int = 200, **context: object) -> HTMLResponse:
+    """Return a page of the console.
+
+    Args:
+        request: Request of a signed-in person.
+        template: Name of the template, which extends ``layout.html``.
+        status_code: Status of the answer.
+        context: Values of the template; ``viewer``, ``path`` and ``notice`` are added.
+    """
+    deployment = deployment_of(request)
+    page = (
+        _environment()
+        .get_template(template)
+        .render(
+            viewer=viewer_of(request),
+            path=request.url.path,
+            pseudonymized=deployment.pseudonyms is not None,
+            **context,
+        )
+    )
+    return HTMLResponse(page, status_code)

@@ -1,0 +1,1 @@
+// Keys and other conveniences; every page works without it.
