@@ -13,7 +13,8 @@ from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert
+from lake.triage import review as review_alerts
 from orchestration.settings import Settings, environment
 
 __all__ = ["review"]
@@ -47,8 +48,9 @@ def review(
         if revision is not None and (len(named) > 1 or named[0].alert_id is None):
             raise CommandError("--revision is about one alert: give its id alone, not a case or several.")
         reviewed = list(dict.fromkeys(alert for each in named for alert in _alerts(con, each)))
-        for alert_id in reviewed:
-            add_review(con, lake, alert_id, verdict=verdict, by=by, note=note, now=now, revision=revision)
+        review_alerts(
+            con, lake, [ReadAlert(each, revision) for each in reviewed], verdict=verdict, by=by, note=note, now=now
+        )
         users = dict(con.execute('SELECT alert_id, "user" FROM ledger').fetchall())
     out = terminal()
     for alert_id in reviewed:

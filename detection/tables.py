@@ -420,7 +420,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ("user", "VARCHAR", "The user"),
         ("first_window_start", "TIMESTAMP", "Start of the alert's opening window when it was reviewed, UTC"),
         ("last_window_end", "TIMESTAMP", "End of its last window when it was reviewed, exclusive, UTC"),
-        ("verdict", "VARCHAR", "benign or confirmed"),
+        ("verdict", "VARCHAR", "benign, confirmed, or withdrawn: the reviews before it do not count"),
         ("reviewed_by", "VARCHAR", "Who reviewed it"),
         ("note", "VARCHAR", "Why"),
         ("reviewed_at", "TIMESTAMP", "When, UTC"),

@@ -9,7 +9,7 @@ WITH latest AS (
     SELECT *, row_number() OVER (PARTITION BY alert_id ORDER BY reviewed_at DESC, review DESC) AS place
     FROM reviews
   ) AS ranked
-  WHERE place = 1
+  WHERE place = 1 AND verdict <> 'withdrawn'
 ),
 seen AS (
   SELECT

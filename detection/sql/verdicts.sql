@@ -10,5 +10,5 @@ FROM (
   FROM reviews
   WHERE reviewed_at < $day_start
 ) AS ranked
-WHERE place = 1
+WHERE place = 1 AND verdict <> 'withdrawn'
 ORDER BY "user", first_window_start, verdict

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from detection.rule import RULE
 from detection.tables import TABLES
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from lake.store import Lake
 from tests.support.memory import connect
 
@@ -113,4 +113,6 @@ class Published:
         with connect() as con:
             publish(con, self.lake, max(self.now, at))
             for alert_id in [alert_ids] if isinstance(alert_ids, str) else alert_ids:
-                add_review(con, self.lake, alert_id, verdict=verdict, by="bea", note="asked", now=at, revision=revision)
+                add_reviews(
+                    con, self.lake, [ReadAlert(alert_id, revision)], verdict=verdict, by="bea", note="asked", now=at
+                )

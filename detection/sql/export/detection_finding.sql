@@ -41,9 +41,9 @@ records AS (
   SELECT
     alert_id, revision, reviewed_at AS occurred_at, "user", first_window_start, last_window_end,
     files, sized_files, bytes, suppressed_count, name, severity, sentence, created_at,
-    3 AS activity,
-    4 AS status,
-    concat('reviewed: ', verdict) AS detail,
+    CASE WHEN verdict = 'withdrawn' THEN 2 ELSE 3 END AS activity,
+    CASE WHEN verdict = 'withdrawn' THEN 1 ELSE 4 END AS status,
+    CASE WHEN verdict = 'withdrawn' THEN 'reopened' ELSE concat('reviewed: ', verdict) END AS detail,
     concat(alert_id, ':review:', review) AS uid,
     verdict, note, reviewed_by,
     'reviewed' AS state

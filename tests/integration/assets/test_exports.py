@@ -24,7 +24,7 @@ from common.clock import Clock
 from detection.tables import TABLES, empty
 from lake.ledger import publish
 from lake.retention import remove_old
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from lake.store import Lake
 from tests.support.memory import connect
 
@@ -129,7 +129,7 @@ class Deployment:
         with connect() as con:
             publish(con, self.lake, NOW)
             [(alert_id,)] = con.execute('SELECT alert_id FROM ledger WHERE "user" = ?', [alert["user"]]).fetchall()
-            add_review(con, self.lake, alert_id, verdict="benign", by="eve", note="a move", now=NOW)
+            add_reviews(con, self.lake, [ReadAlert(alert_id)], verdict="benign", by="eve", note="a move", now=NOW)
 
     def findings(self, day: date = DAY) -> list[str]:
         """Return the state of the day's alerts in the JSON lines."""

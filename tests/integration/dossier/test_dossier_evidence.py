@@ -18,7 +18,7 @@ from dossier.evidence import Evidence
 from dossier.page import page_of
 from dossier.reading import read_alerts, read_evidence
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from lake.warehouse import build_warehouse, open_warehouse
 from tests.support.memory import connect
 from tests.support.mmdb import country_database
@@ -297,7 +297,7 @@ def test_a_later_alert_is_a_finding_by_what_others_say_of_it(small, other, verdi
     with connect() as con:
         publish(con, small.write(), NOW)
         if verdict:
-            add_review(con, small.lake, "e" * 64, verdict=verdict, by="me", note="", now=NOW)
+            add_reviews(con, small.lake, [ReadAlert("e" * 64)], verdict=verdict, by="me", note="", now=NOW)
             publish(con, small.lake, NOW)
         alert = next(each for each in read_alerts(con) if each.alert_id == ALERT_ID)
         evidence = read_evidence(con, small.lake, [alert], now=NOW, networks=Networks(), terms=[])[ALERT_ID]

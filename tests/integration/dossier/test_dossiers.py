@@ -11,7 +11,7 @@ import pytest
 from detection.tables import TABLES
 from lake.home import dossier_path, dossier_url
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from tests.support.memory import connect
 from tests.support.older_lake import write_as_before
 from tests.support.small_lake import ACTIVE, ALERT_ID, DAY, OPENS, SmallLake, ordinary
@@ -36,7 +36,9 @@ def rows(small: SmallLake) -> list[tuple]:
 def review(small: SmallLake, now: datetime) -> None:
     with connect() as con:
         publish(con, small.lake, now)
-        add_review(con, small.lake, ALERT_ID, verdict="benign", by="Bea", note="moved her archive", now=now)
+        add_reviews(
+            con, small.lake, [ReadAlert(ALERT_ID)], verdict="benign", by="Bea", note="moved her archive", now=now
+        )
 
 
 def test_a_page_answers_the_five_questions_and_is_found(small):

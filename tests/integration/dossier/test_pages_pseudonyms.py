@@ -21,7 +21,7 @@ from connectors import ConfigurationError
 from dossier.evidence import Evidence
 from dossier.pseudonymized import NAMES
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from notify.channels import open_channel
 from notify.delivery import deliver, enter_alerts, outbox_of
 from notify.outbox import Letter
@@ -84,7 +84,15 @@ def small(tmp_path: Path) -> SmallLake:
 def reviewed(small: SmallLake) -> None:
     with connect() as con:
         publish(con, small.write(), NOW)
-        add_review(con, small.lake, ALERT_ID, verdict="benign", by="Bertrada", note="I asked her superior", now=NOW)
+        add_reviews(
+            con,
+            small.lake,
+            [ReadAlert(ALERT_ID)],
+            verdict="benign",
+            by="Bertrada",
+            note="I asked her superior",
+            now=NOW,
+        )
 
 
 def named(text: str) -> list[str]:

@@ -17,7 +17,7 @@ from cli.options import lake_of
 from common.clock import Clock
 from lake.ledger import publish
 from lake.manifest import Manifest
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from tests.support.damaged_home import DAMAGES, DAYS, END, Broken, made_home, standing
 from tests.support.pipeline import moment
 
@@ -55,7 +55,9 @@ def reviewed(home: Broken) -> dict[str, str]:
     ids = {alert["user"]: alert["alert_id"] for alert in home.alerts}
     with duckdb.connect() as con:
         publish(con, lake, Clock().now())
-        add_review(con, lake, ids["one@example.com"], verdict="benign", by="x", note="y", now=moment(6, 0))
+        add_reviews(
+            con, lake, [ReadAlert(ids["one@example.com"])], verdict="benign", by="x", note="y", now=moment(6, 0)
+        )
     return ids
 
 

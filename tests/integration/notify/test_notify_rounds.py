@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from notify.channels import open_channel
 from notify.delivery import Delivered, deliver, enter_alerts, outbox_of
 from notify.messages import EVENTS, feed_message, run_failed, source_message, trial_message
@@ -122,7 +122,7 @@ def test_an_alert_that_grew_after_its_review_is_told_as_not_reviewed(tmp_path: P
     with connect() as con:
         lake = write_alerts(tmp_path, ANN)
         publish(con, lake, NOON)
-        add_review(con, lake, "a", verdict="benign", by="bea", note="a move", now=NOON + 4 * HOUR)
+        add_reviews(con, lake, [ReadAlert("a")], verdict="benign", by="bea", note="a move", now=NOON + 4 * HOUR)
     play(tmp_path, soc.variables, Made("a", ANN.user, NOON, hours=9, files=4000))
     assert soc.received() == [("a-1", "case.opened"), ("a-2", "case.updated")]
     body = soc.bodies()["a-2"]

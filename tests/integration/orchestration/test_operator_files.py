@@ -11,7 +11,7 @@ import pytest
 from connectors import ConfigurationError
 from detection.tables import TABLES
 from lake.ledger import publish
-from lake.reviews import add_review
+from lake.reviews import ReadAlert, add_reviews
 from lake.store import Lake
 from orchestration.definitions import build_defs
 from orchestration.settings import Settings
@@ -152,7 +152,7 @@ def test_a_review_that_confirms_an_alert_speaks_for_the_next_one(home, monkeypat
         with connect() as con:
             publish(con, lake, NINE.replace(tzinfo=UTC))
             [(first,)] = con.execute("SELECT alert_id FROM ledger WHERE first_window_start = ?", [earlier]).fetchall()
-            add_review(con, lake, first, verdict=verdict, by="me", note="why", now=datetime.now(UTC))
+            add_reviews(con, lake, [ReadAlert(first)], verdict=verdict, by="me", note="why", now=datetime.now(UTC))
         # Also where the day of the second alert is not among those that the run asks for.
         assert alert(home, monkeypatch, DAY + timedelta(days=1))[0] == severity
     assert alert(home, monkeypatch) == ("Informational", [])

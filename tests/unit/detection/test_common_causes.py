@@ -16,7 +16,7 @@ from detection.parameters import Parameters, bind
 from detection.sql import into
 from detection.tables import TABLES, empty
 from lake.ledger import publish
-from lake.reviews import add_review, view_reviews
+from lake.reviews import ReadAlert, add_reviews, view_reviews
 from lake.store import Lake
 from tests.support.memory import connect
 
@@ -296,7 +296,15 @@ def test_a_review_of_a_group_is_one_of_all_its_users(tmp_path: Path):
     [summary] = deployment.shown
     with connect() as con:
         publish(con, deployment.lake, DAY + 72 * HOUR)
-        add_review(con, deployment.lake, summary, verdict="benign", by="ann", note="move", now=datetime(2026, 3, 2, 9))
+        add_reviews(
+            con,
+            deployment.lake,
+            [ReadAlert(summary)],
+            verdict="benign",
+            by="ann",
+            note="move",
+            now=datetime(2026, 3, 2, 9),
+        )
     with connect() as con:
         view_reviews(con, deployment.lake)
         rows = con.execute('SELECT review, "user", verdict FROM reviews ORDER BY review').fetchall()
