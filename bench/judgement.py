@@ -198,7 +198,7 @@ def _measured(steps: dict[str, dict[str, float]], name: str) -> Iterator[None]:
 
 
 def _judge(root: str, memory: str, answer: Connection) -> None:
-    """Evaluate the day: each step in a connection of its own that stays open, as an asset's do."""
+    """Evaluate the day: each step in a connection of its own to one database, as a run's assets do."""
     lake = Lake(root=root)
     # The day before has just ended, so its sums are part of the work.
     shutil.rmtree(lake.directory("day_sums", DAY - _ONE))
@@ -252,10 +252,9 @@ def _judge(root: str, memory: str, answer: Connection) -> None:
         "detections": detections,
         "alerts": alerts,
     }
-    connections = {name: _connect(memory) for name in ways}
+    database = _connect(memory)
     for name, compute in ways.items():
-        con = connections[name]
-        with _measured(steps, name):
+        with _measured(steps, name), closing(database.cursor()) as con:
             con.execute(f"CREATE TEMP TABLE reviews AS {empty('reviews')}")
             create_sources(con, sources)
             compute(con)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
 from console.access.middleware import AccessMiddleware
 from console.context import Deployment
-from console.views import queue
+from console.views import cases, queue, static
 
 __all__ = ["create_app"]
 
@@ -22,7 +20,11 @@ def create_app(deployment: Deployment, token: str) -> Starlette:
         token: Token by which the person who started it signs in.
     """
     app = Starlette(
-        routes=[*queue.routes, Mount("/static", StaticFiles(packages=[("console", "static")]))],
+        routes=[
+            *queue.routes,
+            *cases.routes,
+            *static.routes,
+        ],
         middleware=[Middleware(AccessMiddleware, token=token)],
     )
     app.state.deployment = deployment

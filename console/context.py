@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
 from common.clock import Clock
+from console.notices import Notices
+from console.published import Published
 from lake.store import Lake
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings
@@ -28,6 +30,8 @@ class Deployment:
         settings: Settings read from the variables.
         clock: Present time, UTC.
         pseudonyms: Maker of tokens where names are hidden; None where they are shown.
+        published: Alerts and cases, as they are shown: with tokens where names are hidden.
+        notices: Notices for the next page of each session.
     """
 
     home: Path
@@ -36,6 +40,8 @@ class Deployment:
     settings: Settings
     clock: Clock
     pseudonyms: Pseudonyms | None
+    published: Published
+    notices: Notices = field(default_factory=Notices)
 
     @classmethod
     def read(cls, home: Path, values: Mapping[str, str]) -> Deployment:
@@ -46,7 +52,9 @@ class Deployment:
         """
         settings = Settings.read(values)
         lake = Lake(root=str(home / "lake"))
-        return cls(home, lake, values, settings, Clock(fixed=settings.now), pseudonyms_of(values))
+        pseudonyms = pseudonyms_of(values)
+        published = Published(lake, pseudonyms)
+        return cls(home, lake, values, settings, Clock(fixed=settings.now), pseudonyms, published)
 
 
 def deployment_of(connection: HTTPConnection) -> Deployment:

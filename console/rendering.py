@@ -44,7 +44,7 @@ def render(request: Request, template: str, status_code: int = 200, **context: o
         request: Request of a signed-in person.
         template: Name of the template, which extends ``layout.html``.
         status_code: Status of the answer.
-        context: Values of the template; ``viewer``, ``path`` and ``notice`` are added.
+        context: Values of the template; ``viewer``, ``path``, ``pseudonymized`` and ``notices`` are added.
     """
     deployment = deployment_of(request)
     page = (
@@ -54,6 +54,7 @@ def render(request: Request, template: str, status_code: int = 200, **context: o
             viewer=viewer_of(request),
             path=request.url.path,
             pseudonymized=deployment.pseudonyms is not None,
+            notices=deployment.notices.take(viewer_of(request).csrf),
             **context,
         )
     )

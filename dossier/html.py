@@ -20,7 +20,7 @@ from dossier.reading import Alert, Case, Closed
 
 _ID = re.compile(r"[0-9a-f]{64}")
 
-__all__ = ["IndexCase", "IndexRow", "render_closed", "render_index", "render_page"]
+__all__ = ["STYLE", "IndexCase", "IndexRow", "render_closed", "render_index", "render_page"]
 
 
 class IndexRow(NamedTuple):
@@ -61,7 +61,8 @@ class IndexCase(NamedTuple):
 
 
 _PACKAGE = files("dossier")
-_STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
+STYLE = _PACKAGE.joinpath("templates", "page.css").read_text(encoding="utf-8")
+"""Style sheet of the pages."""
 
 
 @cache
@@ -73,9 +74,9 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    digest = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
     environment.globals |= {
-        "style": _STYLE,
+        "style": STYLE,
         "style_hash": f"sha256-{digest}",
     }
     environment.filters |= {"moment": words.moment, "provider": words.provider, "visible": words.visible}

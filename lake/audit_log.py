@@ -26,6 +26,7 @@ __all__ = [
     "audit_log_path",
     "broken_acts",
     "latest_acts",
+    "latest_number",
     "read_acts",
     "record",
     "recording",
@@ -160,6 +161,16 @@ def read_acts(
     """
     with _reading(lake) as con:
         return _read(con, about_alerts=about_alerts, acts=acts, by=by, limit=limit)
+
+
+def latest_number(lake: Lake) -> int:
+    """Return the number of the latest act; 0 if there is none.
+
+    Raises:
+        AuditLogError: The log cannot be read.
+    """
+    with _reading(lake) as con:
+        return int(con.execute("SELECT coalesce(max(number), 0) FROM acts").fetchone()[0])
 
 
 def latest_acts(lake: Lake, acts: Sequence[str]) -> dict[str, Act]:

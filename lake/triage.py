@@ -14,8 +14,14 @@ from lake.reviews import WITHDRAWN, ReadAlert, add_reviews, view_reviews
 from lake.store import Lake
 
 __all__ = [
+    "ASSIGN",
     "ASSIGNMENTS",
+    "COMMENT",
+    "RELEASE",
+    "REOPEN",
     "REVIEWS",
+    "TAKE",
+    "UNDO",
     "Assignment",
     "TriageError",
     "assign",
@@ -30,6 +36,7 @@ __all__ = [
 
 TAKE, ASSIGN, RELEASE, COMMENT = "take", "hand over", "release", "comment"
 REOPEN, UNDO = "reopen", "undo"
+"""Names of the acts."""
 REVIEWS = ("benign", "confirmed")
 ASSIGNMENTS = (TAKE, ASSIGN, RELEASE)
 """Acts that decide who works on a case."""
