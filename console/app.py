@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 
 from console.access.middleware import AccessMiddleware
 from console.context import Deployment
-from console.views import cases, queue, static
+from console.views import allow, audit, cases, person, queue, reveal, static
 
 __all__ = ["create_app"]
 
@@ -23,6 +23,10 @@ def create_app(deployment: Deployment, token: str) -> Starlette:
         routes=[
             *queue.routes,
             *cases.routes,
+            *allow.routes,
+            *person.routes,
+            *audit.routes,
+            *reveal.routes,
             *static.routes,
         ],
         middleware=[Middleware(AccessMiddleware, token=token)],

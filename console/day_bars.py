@@ -63,7 +63,7 @@ def day_bars(
         bars = [
             Bar(left, left + each - gap, _GROUND - height(number(value)))
             for left, value in zip(lefts, values, strict=True)
-            if number(value)
+            if (value[0] if number is sum else value[1])
         ]
         drawing.bars(bars, _GROUND, colour)
     drawing.lines([[(_LEFT, _GROUND), (_RIGHT, _GROUND)]], Stroke("var(--line)"))

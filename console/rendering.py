@@ -16,6 +16,12 @@ from dossier.layout import Outside, moment, provider, visible
 __all__ = ["render"]
 
 
+class _Line(Outside):
+    """A line of a comment, which may be as long as a comment."""
+
+    longest = 4000
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -33,6 +39,7 @@ def _environment() -> Environment:
         "count": "{:,}".format,
         # Names, folders and comments: isolated, with invisible characters visible.
         "outside": lambda text: visible(Outside(text)),
+        "lines": lambda text: [visible(_Line(line)) for line in text.splitlines()],
     }
     return environment
 

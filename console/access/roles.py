@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import wraps
+from typing import Concatenate, ParamSpec
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 __all__ = ["Role", "Viewer", "requires", "viewer_of"]
+
+
+P = ParamSpec("P")
 
 
 class Role(IntEnum):
@@ -50,7 +54,9 @@ def viewer_of(connection: HTTPConnection) -> Viewer:
     return viewer
 
 
-def requires(role: Role) -> Callable[[Callable[[Request], Response]], Callable[[Request], Response]]:
+def requires(
+    role: Role,
+) -> Callable[[Callable[Concatenate[Request, P], Response]], Callable[Concatenate[Request, P], Response]]:
     """Refuse an endpoint, which is a plain function, to people without a role.
 
     Args:
@@ -60,12 +66,12 @@ def requires(role: Role) -> Callable[[Callable[[Request], Response]], Callable[[
         HTTPException: The signed-in person has less; status 403.
     """
 
-    def guarded(endpoint: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    def guarded(endpoint: Callable[Concatenate[Request, P], Response]) -> Callable[Concatenate[Request, P], Response]:
         @wraps(endpoint)
-        def checked(request: Request) -> Response:
+        def checked(request: Request, /, *args: P.args, **options: P.kwargs) -> Response:
             if not viewer_of(request).may(role):
                 raise HTTPException(403, f"This needs the role {role.name.lower()}: ask whoever assigns the groups.")
-            return endpoint(request)
+            return endpoint(request, *args, **options)
 
         return checked
 

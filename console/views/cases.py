@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +18,7 @@ from common.errors import MendableError
 from console.access.roles import Role, Viewer, requires, viewer_of
 from console.article import article_of
 from console.context import Deployment, deployment_of
+from console.forms import posted
 from console.published import Rows, rows_of
 from console.rendering import render
 from lake import triage
@@ -109,16 +109,11 @@ class _Selection:
     unread: int
 
 
-async def act(request: Request) -> Response:
+@posted
+@requires(Role.ANALYST)
+def act(request: Request, form: FormData) -> Response:
     """Do what a form asks for, with one case or many."""
-    form = await request.form(max_files=0)
-    return await run_in_threadpool(_act, request, form)
-
-
-def _act(request: Request, form: FormData) -> Response:
     deployment, viewer = deployment_of(request), viewer_of(request)
-    if not viewer.may(Role.ANALYST):
-        raise HTTPException(403, "This needs the role analyst: ask whoever assigns the groups.")
     now = deployment.clock.now()
     wanted = str(form.get("act", ""))
     try:
