@@ -15,9 +15,11 @@ from common.clock import Clock
 from detection.scales import scale_days
 from dossier.page_builder import Made, PageBuilder, is_switched
 from dossier.queries import SIGNS, USUAL, WATCHED
+from dossier.sections.advice import PREFIX
 from lake.home import dossier_url
 from lake.store import Lake
 from lake.warehouse import build_warehouse
+from notify.text import harmless
 
 __all__ = ["dossiers"]
 
@@ -104,9 +106,15 @@ def dossiers(providers: Sequence[str], partitions: dg.PartitionsDefinition[str])
 
 
 def _links(lake: Lake, base: str, made: Sequence[Made]) -> dict[str, dg.MetadataValue]:
-    """Return links to the pages of a day and to the index."""
-    lines = [f"- [{each.title}]({dossier_url(lake, each.alert_id, base)})" for each in made]
+    """Return links to the pages of a day and to the index.
+
+    Dagster's UI follows no link to a file, so without a console it shows the commands that print the pages.
+    """
+    if not base:
+        lines = [f"- {harmless(each.title)}: `uploadwatch alert {each.alert_id[:PREFIX]}`" for each in made]
+        return {"pages": dg.MetadataValue.md("\n".join(lines) or "no alert")}
+    lines = [f"- [{harmless(each.title)}]({dossier_url(lake, each.alert_id, base)})" for each in made]
     return {
         "pages": dg.MetadataValue.md("\n".join(lines) or "no alert"),
-        "index of pages": dg.MetadataValue.url(dossier_url(lake, None, base)),
+        "console": dg.MetadataValue.url(base),
     }

@@ -44,6 +44,7 @@ class Exporter(dg.ConfigurableResource[None]):
         region: AWS region of the Security Lake.
         account: AWS account that the records are of, or a name for what is outside of AWS.
         pseudonym_key: Key by which names become tokens, given as an ``EnvVar``; empty leaves names as they are.
+        console_url: Address of the console, for links to the pages of alerts; empty for none.
     """
 
     out: str
@@ -51,6 +52,7 @@ class Exporter(dg.ConfigurableResource[None]):
     region: str = ""
     account: str = "external"
     pseudonym_key: str = ""
+    console_url: str = ""
 
     def destination(self) -> Destination:
         """The same for :mod:`exports.writing`.
@@ -64,6 +66,7 @@ class Exporter(dg.ConfigurableResource[None]):
             region=self.region,
             account=self.account,
             pseudonyms=Pseudonyms(self.pseudonym_key) if self.pseudonym_key else None,
+            console_url=self.console_url,
         )
 
 

@@ -115,8 +115,8 @@ def _channels(values: Mapping[str, str], settings: Settings) -> Iterator[tuple[S
     if not channels:
         to_do = "Set UPLOADWATCH_NOTIFY_<CHANNEL>_URL, see docs/notifications.md."
         yield State.WARNING, "no channel is configured, so nobody is notified", to_do
-    elif not settings.pages_url:
-        to_do = "Set UPLOADWATCH_PAGES_URL to where the pages are served."
+    elif not settings.console_url:
+        to_do = "Set UPLOADWATCH_CONSOLE_URL to the address of the console, see docs/console.md."
         yield State.WARNING, "messages cannot link to the pages of alerts", to_do
     elif not any(channel.fault for channel in channels):
         yield State.OK, ", ".join(channel.name for channel in channels), ""

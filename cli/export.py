@@ -45,6 +45,7 @@ def export(
         region=settings.security_lake_region,
         account=settings.security_lake_account,
         pseudonyms=pseudonyms_of(values),
+        console_url=settings.console_url,
     )
     total = Counter[str]()
     subjects = [only] if only else [*Subject]

@@ -61,7 +61,7 @@ def notify(
             entered = enter_alerts(box, lake, channels, clock.now(), timedelta(days=settings.notify_max_age_days))
         finally:
             # Deliver everything else even if the lake's alerts cannot be read.
-            done = deliver(box, channels, clock.now, pseudonyms)
+            done = deliver(box, channels, clock.now, pseudonyms, settings.console_url)
     out.print(f"{entered} alerts new or changed; {done.sent} messages sent, {len(done.failed)} not taken")
     if turned:
         out.print(f"{turned} sources started to fail or recovered")

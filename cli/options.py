@@ -96,7 +96,7 @@ def pages_address(home: Path) -> str:
     from lake.store import Lake  # noqa: PLC0415
     from orchestration.settings import Settings, environment  # noqa: PLC0415
 
-    return dossier_url(Lake(root=str(home / "lake")), None, Settings.read(environment()).pages_url)
+    return dossier_url(Lake(root=str(home / "lake")), None, Settings.read(environment()).console_url)
 
 
 def known_providers(names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from detection.sensitive import Term
 from detection.tables import arrow_schema
 from dossier.evidence import Evidence
 from dossier.html import IndexCase, IndexRow, render_closed, render_index, render_page
-from dossier.layout import PSEUDONYMS, QUESTIONS
+from dossier.layout import PSEUDONYMS, QUESTIONS, amount
 from dossier.page import page_of, sentence_of
 from dossier.pseudonymized import pseudonymize_alert, pseudonymize_closed
 from dossier.queries import SIGNS, USUAL
@@ -163,7 +163,11 @@ class PageBuilder:
             said = [self._said, alert.model_dump_json(), evidence.model_dump_json(), case.model_dump_json()]
             said.append(str(self._is_open(alert)))
             row = self._kept(alert.alert_id, text_digest(*said))
-            made.append(Made(alert.alert_id, f"{alert.name}, {alert.first_window_start:%H:%M} UTC", row is None))
+            user = self._shown(alert).user
+            title = (
+                f"{user}: {amount(alert.files, alert.sized_files, alert.bytes)}, {alert.first_window_start:%H:%M} UTC"
+            )
+            made.append(Made(alert.alert_id, title, row is None))
             if row is None:
                 page = page_of(
                     alert, evidence, domains=self._domains, now=self._now, case=case, pseudonyms=self._pseudonyms

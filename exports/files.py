@@ -75,6 +75,7 @@ class Destination:
         region: AWS region of the Security Lake, part of the path of OCSF as Parquet.
         account: AWS account that the records are of, or a name for what is outside of AWS; likewise.
         pseudonyms: What makes tokens of names; None leaves names as they are.
+        console_url: Address of the console, for links to the pages of alerts; empty for none.
     """
 
     out: Path
@@ -82,12 +83,13 @@ class Destination:
     region: str = ""
     account: str = "external"
     pseudonyms: Pseudonyms | None = None
+    console_url: str = ""
 
     @property
     def settings(self) -> str:
         """Settings that decide, together with the rows, which files there are and what they contain."""
         covered = self.pseudonyms.of("key") if self.pseudonyms else "names"
-        return "|".join([*sorted(self.formats), self.region, self.account, covered])
+        return "|".join([*sorted(self.formats), self.region, self.account, covered, self.console_url])
 
     def directory(self, kind: ExportFormat, table: str, day: date) -> Path:
         """Return the directory of one table and day: a class of OCSF, or uploads or alerts as CSV."""

@@ -16,6 +16,7 @@ from duckdb.sqltypes import DuckDBPyType
 from detection.rule import RULE, SEVERITIES
 from detection.scales import create_scales
 from detection.sql import into, load, parsed
+from lake.home import console_page
 
 __all__ = [
     "EVIDENCES",
@@ -139,7 +140,7 @@ def largest_uploads(con: duckdb.DuckDBPyConnection, day: date) -> None:
     into(con, "largest", "export/largest")
 
 
-def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
+def map_alerts(con: duckdb.DuckDBPyConnection, day: date, console_url: str = "") -> None:
     """Make the temporary tables ``detection_finding`` and ``alert_rows`` of the alerts that open on a day.
 
     Reads ``chosen`` (see :func:`largest_uploads`), ``shown``, ``largest_members``, ``ledger``, ``revisions`` and
@@ -149,12 +150,14 @@ def map_alerts(con: duckdb.DuckDBPyConnection, day: date) -> None:
     Args:
         con: Connection in which these exist.
         day: The day, UTC.
+        console_url: Address of the console, for links to the pages of alerts; empty for none.
     """
+    page = console_page(console_url, "{}") if console_url else None
     into(con, "evidences", "export/evidences")
     create_scales(con)
     into(con, "largest_names", "export/largest_names")
-    into(con, "detection_finding", "export/detection_finding", {"day": day, **_RULE})
-    into(con, "alert_rows", "export/alert_rows", {"day": day})
+    into(con, "detection_finding", "export/detection_finding", {"day": day, "page": page, **_RULE})
+    into(con, "alert_rows", "export/alert_rows", {"day": day, "page": page})
 
 
 def json_line(con: duckdb.DuckDBPyConnection, table: str) -> str:

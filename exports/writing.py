@@ -248,7 +248,7 @@ class Export:
         else:
             con.execute("CREATE OR REPLACE TEMP VIEW uploads AS FROM largest")
         map_uploads(con, "ocsf_uploads")
-        map_alerts(con, day)
+        map_alerts(con, day, self._destination.console_url)
         counted, sources = {}, []
         wanted = self._destination.outputs(Subject.ALERTS).items()
         for name, table, time, kinds in (

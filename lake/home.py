@@ -7,17 +7,19 @@ from pathlib import Path
 
 from lake.store import Lake
 
-__all__ = ["INDEX", "REPLAY_NOTE", "dossier_path", "dossier_url", "pages_directory"]
+__all__ = ["INDEX", "REPLAY_NOTE", "console_page", "dossier_path", "dossier_url", "pages_directory"]
 
 INDEX = "index.html"
 REPLAY_NOTE = "replay.json"
 """File that marks a home as made by a replay."""
+_PAGES = "pages"
+"""Directory of the pages in the home, and their place in the console."""
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
 def pages_directory(lake: Lake) -> Path:
     """Return the directory of the pages, in the home of the lake."""
-    return Path(lake.root).absolute().parent / "pages"
+    return Path(lake.root).absolute().parent / _PAGES
 
 
 def dossier_path(lake: Lake, alert_id: str) -> Path:
@@ -41,8 +43,17 @@ def dossier_url(lake: Lake, alert_id: str | None, base: str) -> str:
     Args:
         lake: The lake.
         alert_id: The alert's published id.
-        base: Address under which the directory of the pages is served (``UPLOADWATCH_PAGES_URL``); empty for a
-            ``file:`` address.
+        base: Address of the console (``UPLOADWATCH_CONSOLE_URL``); empty for a ``file:`` address.
     """
     path = dossier_path(lake, alert_id) if alert_id else pages_directory(lake) / INDEX
-    return f"{base.rstrip('/')}/{path.name}" if base else path.as_uri()
+    return console_page(base, path.stem) if base else path.as_uri()
+
+
+def console_page(base: str, page: str) -> str:
+    """Return the address of a page in the console.
+
+    Args:
+        base: Address of the console.
+        page: An alert's id, or ``index``.
+    """
+    return f"{base.rstrip('/')}/{_PAGES}/{page}.html"

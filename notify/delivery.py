@@ -17,6 +17,7 @@ from lake.ledger import publish
 from lake.shown_alerts import shown_alerts, utc
 from lake.store import Lake
 from notify.channels import Channel, DeliveryError
+from notify.links import linked
 from notify.messages import Message, capped
 from notify.outbox import Outbox, Route, outbox_of
 from notify.pseudonymized import pseudonymized
@@ -136,7 +137,11 @@ def _messages(con: duckdb.DuckDBPyConnection, since: datetime) -> list[Message]:
 
 
 def deliver(
-    outbox: Outbox, channels: Sequence[Channel], now: Callable[[], datetime], pseudonyms: Pseudonyms | None = None
+    outbox: Outbox,
+    channels: Sequence[Channel],
+    now: Callable[[], datetime],
+    pseudonyms: Pseudonyms | None = None,
+    console_url: str = "",
 ) -> Delivered:
     """Send the due messages, one to each channel in turn, until nothing is due or the time is up.
 
@@ -148,6 +153,7 @@ def deliver(
         channels: The channels.
         now: Clock.
         pseudonyms: Replaces names in the messages by tokens; None leaves names as they are.
+        console_url: Address of the console, to which messages link; empty for no links.
     """
     done = Delivered(0, [f"{channel.name}: {channel.fault}" for channel in channels if channel.fault], 0)
     outbox.settle(now())
@@ -160,7 +166,8 @@ def deliver(
                 open_.remove(channel)
                 continue
             try:
-                channel.send(pseudonymized(letter, pseudonyms) if pseudonyms else letter, now())
+                said = pseudonymized(letter, pseudonyms) if pseudonyms else letter
+                channel.send(linked(said, console_url), now())
             except DeliveryError as error:
                 open_.remove(channel)
                 done.parked += outbox.failed(letter, error.reason, now(), error.wait)

@@ -65,12 +65,23 @@ def _group(about: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _amount(about: Mapping[str, Any]) -> list[str]:
+    """Return the files and bytes of an alert; nothing of one that is withdrawn, which has none."""
+    if about.get("files") is None:
+        return []
+    return [
+        f"{about['files']:,} file{'' if about['files'] == 1 else 's'}",
+        known_size(about["files"], about["sized_files"], about["bytes"]),
+    ]
+
+
 def headline(event: str, about: Mapping[str, Any]) -> str:
     """Return the title of a message."""
     match event.partition("."):
         case "alert" | "case", _, what:
             name = f"{about['name']} ({about['severity']})"
-            return harmless(name if what in ("new", "opened") else f"{what.capitalize()}: {name}", 150)
+            told = name if what in ("new", "opened") else f"{what.capitalize()}: {name}"
+            return harmless(f"{told}: {', '.join([about['user'], *_amount(about)])}", 150)
         case "run", _, _:
             return "uploadwatch: a run failed"
         case "source", _, what:
@@ -115,9 +126,20 @@ def text_of(event: str, about: Mapping[str, Any]) -> str:
             lines = [harmless(about["reason"])]
         case _:
             lines = ["If you can read this, uploadwatch reaches this channel."]
+    # The link is near the top: the end of a long text is cut.
+    return "\n".join([lines[0], *_link(about), *lines[1:], *_ids(about)])[:_LONGEST]
+
+
+def _link(about: Mapping[str, Any]) -> list[str]:
+    return [f"Page: {about['page']}"] if about.get("page") else []
+
+
+def _ids(about: Mapping[str, Any]) -> list[str]:
+    """Return the ids of an alert and its case; nothing of other messages."""
+    lines = []
     if case := about.get("case"):
         place = case["alert_ids"].index(about["alert_id"]) + 1
         lines.append(f"Case {case['case_id'][:_PREFIX]}, {case['state']}: alert {place} of {len(case['alert_ids'])}")
     if "alert_id" in about:
         lines.append(f"Alert {about['alert_id']}, revision {about['revision']}")
-    return "\n".join(lines)[:_LONGEST]
+    return lines

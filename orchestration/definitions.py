@@ -80,7 +80,7 @@ def build_defs(values: Mapping[str, str], *, resource_overrides: Mapping[str, An
     job, verifying, status = pull_job(), verify_job(), default_status(settings)
     reach = {provider: horizons(provider, values) for provider in providers}
     traits = {name: Traits(*reach[name], recovers_sizes=name in recovering) for name in providers}
-    runbooks = Runbooks(settings.docs_url)
+    runbooks = Runbooks(settings.docs_url, settings.console_url)
     checks = asset_checks(traits, runbooks)
     if settings.export_formats:
         checks.append(valid_exports(runbooks))

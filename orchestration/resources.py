@@ -51,7 +51,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
     # The key reaches runs as an environment variable, so that it can't be read in the UI.
     key = dg.EnvVar(KEY) if pseudonyms_of(values) else ""
     # A replay notifies nobody: its alerts are made up or old.
-    notify = None if settings.now else notifier(values, settings.home, settings.notify_max_age_days, key)
+    notify = None if settings.now else notifier(values, settings, key)
     return {
         "lake": LakeResource(root=str(settings.home.absolute() / "lake")),
         "engine": Engine(home=str(settings.home.absolute())),
@@ -71,7 +71,7 @@ def resources(settings: Settings, values: Mapping[str, str], providers: Sequence
             persons=_path(settings.persons),
         ),
         "exporter": _exporter(settings, key),
-        "pages": Pages(url=settings.pages_url, sensitive=_path(settings.sensitive), pseudonym_key=key),
+        "pages": Pages(url=settings.console_url, sensitive=_path(settings.sensitive), pseudonym_key=key),
         **{f"{provider}_source": _source(provider, values, settings.home) for provider in providers},
         **({"notifier": notify} if notify else {}),
     }
@@ -90,6 +90,7 @@ def _exporter(settings: Settings, key: str) -> Exporter:
         region=settings.security_lake_region,
         account=settings.security_lake_account,
         pseudonym_key=key,
+        console_url=settings.console_url,
     )
 
 

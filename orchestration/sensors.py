@@ -16,6 +16,7 @@ from notify.outbox import Outbox
 from notify.settings import channel_variables, read_channels
 from notify.source_news import enter_sources
 from orchestration.causes import causes
+from orchestration.settings import Settings
 from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Notifier", "notification_sensors", "notifier"]
@@ -35,12 +36,14 @@ class Notifier(dg.ConfigurableResource[None]):
         environment: Variables of the channels; each given as an ``EnvVar``, since all may be secrets.
         max_age_days: Age in days from which alerts are no longer notified.
         pseudonym_key: Key that turns names into tokens, given as an ``EnvVar``; empty leaves names unchanged.
+        console_url: Address of the console, to which messages link; empty for no links.
     """
 
     home: str
     environment: dict[str, str]
     max_age_days: float
     pseudonym_key: str = ""
+    console_url: str = ""
 
     def channels(self) -> list[Channel]:
         """Return the opened channels."""
@@ -59,17 +62,18 @@ class Notifier(dg.ConfigurableResource[None]):
         return outbox_of(Path(self.home))
 
 
-def notifier(values: Mapping[str, str], home: Path, max_age_days: float, pseudonym_key: str) -> Notifier | None:
+def notifier(values: Mapping[str, str], settings: Settings, pseudonym_key: str) -> Notifier | None:
     """Return the resource for an environment; None where no channel is configured."""
     names = channel_variables(values)
     if not names:
         return None
     environment: dict[str, str] = {name: dg.EnvVar(name) for name in names}
     return Notifier(
-        home=str(home.absolute()),
+        home=str(settings.home.absolute()),
         environment=environment,
-        max_age_days=max_age_days,
+        max_age_days=settings.notify_max_age_days,
         pseudonym_key=pseudonym_key,
+        console_url=settings.console_url,
     )
 
 
@@ -105,7 +109,7 @@ def notification_sensors(providers: Sequence[str]) -> list[dg.SensorDefinition]:
                 entered += enter_alerts(outbox, lake, channels, now, timedelta(days=notifier.max_age_days))
             finally:
                 # Deliver everything else even if the lake's alerts cannot be read.
-                done = deliver(outbox, channels, clock.now, pseudonyms)
+                done = deliver(outbox, channels, clock.now, pseudonyms, notifier.console_url)
         counts = outbox.counts()
         for failure in done.failed:
             context.log.warning("Not delivered to %s", failure)

@@ -157,11 +157,10 @@ class Settings(BaseModel):
         "[analyst.md](analyst.md#your-dictionary)",
         examples=["/etc/uploadwatch/sensitive.csv"],
     )
-    pages_url: str = Field(
+    console_url: str = Field(
         default="",
-        description="address under which `UPLOADWATCH_HOME/pages` is served, for links to the pages of alerts; empty "
-        "for `file:` addresses",
-        examples=["https://alerts.example.com/pages"],
+        description="address of the [console](console.md), for links in notifications, exports and Dagster's UI",
+        examples=["https://uploads.example.com"],
     )
     docs_url: str = Field(
         default="",
@@ -201,7 +200,7 @@ class Settings(BaseModel):
         """Formats of the exported files."""
         return [name for name in self.exports.split(",") if name]
 
-    @field_validator("pages_url", "docs_url")
+    @field_validator("console_url", "docs_url")
     @classmethod
     def _address(cls, value: str, info: ValidationInfo) -> str:
         parts = urlsplit(value)

@@ -197,7 +197,7 @@ class Pages(dg.ConfigurableResource[None]):
     """Operator's settings for the pages of alerts.
 
     Attributes:
-        url: Address under which the directory of the pages is served; empty if they are opened as files.
+        url: Address of the console; empty if the pages are opened as files.
         sensitive: File of what may be sensitive; empty for the product's own.
         pseudonym_key: Key that turns names into tokens, given as an ``EnvVar``; empty leaves names unchanged.
     """

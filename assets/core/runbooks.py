@@ -17,14 +17,21 @@ class Runbooks(NamedTuple):
     Attributes:
         site: Address at which the built documentation is served (``UPLOADWATCH_DOCS_URL``); empty: the page is named by
             its path in the repository.
+        console: Address of the console (``UPLOADWATCH_CONSOLE_URL``), whose health page has all checks; empty for none.
     """
 
     site: str = ""
+    console: str = ""
 
     def metadata(self, check: str) -> dict[str, dg.MetadataValue]:
-        """Return the metadata that lead to a check's section: a link if the site is served."""
+        """Return the metadata that lead to a check's section, a link if the site is served, and to the console."""
         place = self._place(check)
-        return {"runbook": dg.MetadataValue.url(place) if self.site else dg.MetadataValue.text(place)}
+        found: dict[str, dg.MetadataValue] = {
+            "runbook": dg.MetadataValue.url(place) if self.site else dg.MetadataValue.text(place)
+        }
+        if self.console:
+            found["console"] = dg.MetadataValue.url(f"{self.console}/health")
+        return found
 
     def sentence(self, check: str) -> str:
         """Return the end of the message of a check that does not pass."""

@@ -127,7 +127,7 @@ class SmallLake:
                 "engine": Engine(),
                 "clock": Clock(fixed=now.replace(tzinfo=UTC).isoformat()),
                 "detector": Detector(),
-                "pages": Pages(url="https://alerts.example.com/pages", pseudonym_key=key),
+                "pages": Pages(url="https://alerts.example.com", pseudonym_key=key),
             },
         )
         before = {path: path.read_bytes() for path in self.pages.glob("*.html") if path.name != "index.html"}

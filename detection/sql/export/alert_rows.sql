@@ -8,7 +8,8 @@ SELECT
   baseline_bytes_windows, baseline_bytes_min, baseline_bytes_max,
   suppressed_count, last_suppressed_at,
   array_to_string(list_transform(reasons, lambda r: concat(r.name, ': ', r.evidence)), ' + ') AS reasons,
-  sentence, verdict, reviewed_by, review_note, case_id, outgrown_verdict, outgrown_revision
+  sentence, verdict, reviewed_by, review_note, case_id, outgrown_verdict, outgrown_revision,
+  replace($page, '{}', s.alert_id) AS page
 FROM shown s
 LEFT JOIN largest_names l ON l.alert_id = s.alert_id
 WHERE CAST(first_window_start AS DATE) = $day

@@ -108,7 +108,8 @@ SELECT
     'tags': [{'name': 'attack_mapping_source', 'value': 'uploadwatch'}],
     'traits': list_transform(s.reasons, lambda r: {'name': r.name, 'category': r.strength, 'values': [r.evidence]}),
     'related_events': e.related_events,
-    'related_events_count': t.files
+    'related_events_count': t.files,
+    'src_url': replace($page, '{}', t.alert_id)
   } AS finding_info,
   CASE
     WHEN s.peak_files IS NOT NULL

@@ -82,10 +82,10 @@ def test_a_withdrawn_alert_says_so_in_the_terminal(home):
 def test_the_address_of_the_pages_is_that_of_the_setting(home, monkeypatch):
     """Prevents the demo from ending with an address that leads nowhere, or a deployment with one on a server's disk."""
     assert pages_address(home) == (home / "pages" / "index.html").as_uri()
-    monkeypatch.setenv("UPLOADWATCH_PAGES_URL", "https://alerts.example.com/pages/")
+    monkeypatch.setenv("UPLOADWATCH_CONSOLE_URL", "https://alerts.example.com/")
     assert pages_address(home) == "https://alerts.example.com/pages/index.html"
-    monkeypatch.setenv("UPLOADWATCH_PAGES_URL", "javascript:alert(1)")
-    with pytest.raises(ConfigurationError, match="UPLOADWATCH_PAGES_URL"):
+    monkeypatch.setenv("UPLOADWATCH_CONSOLE_URL", "javascript:alert(1)")
+    with pytest.raises(ConfigurationError, match="UPLOADWATCH_CONSOLE_URL"):
         pages_address(home)
 
 

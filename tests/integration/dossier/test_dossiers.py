@@ -164,7 +164,7 @@ def test_a_path_is_made_of_ids_alone(small):
     """Prevents a page outside of its directory through an id with slashes."""
     with pytest.raises(ValueError, match="not an alert_id"):
         dossier_path(small.lake, "../../etc/passwd")
-    assert dossier_url(small.lake, ALERT_ID, "https://x.example/p/") == f"https://x.example/p/{ALERT_ID}.html"
+    assert dossier_url(small.lake, ALERT_ID, "https://x.example/") == f"https://x.example/pages/{ALERT_ID}.html"
     assert dossier_url(small.lake, None, "").startswith("file:///")
 
 

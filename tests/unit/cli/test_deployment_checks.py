@@ -51,7 +51,7 @@ def test_nobody_who_is_notified_is_a_warning(tmp_path: Path) -> None:
     assert examined(tmp_path)["channels"].state is State.WARNING
     channel = {"UPLOADWATCH_NOTIFY_CHAT_URL": "json://127.0.0.1"}
     assert "link" in examined(tmp_path, **channel)["channels"].found
-    pages = {"UPLOADWATCH_PAGES_URL": "https://alerts.example.com"}
+    pages = {"UPLOADWATCH_CONSOLE_URL": "https://alerts.example.com"}
     assert examined(tmp_path, **channel, **pages)["channels"].state is State.OK
     assert (
         examined(tmp_path, UPLOADWATCH_NOTIFY_CHAT_URL="https://x.example.com", UPLOADWATCH_NOTIFY_CHAT_SECRET="no")[

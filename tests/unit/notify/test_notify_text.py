@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from notify.links import linked
 from notify.messages import capped, feed_message, run_failed, source_message
+from notify.outbox import Letter
 from notify.text import harmless, headline, text_of
 
 HOSTILE = [
@@ -70,6 +72,20 @@ def test_a_whole_message_is_short_and_harmless(event):
     assert "<" not in headline(event, about) + text_of(event, about)
     assert text_of(event, _about("short")).endswith("Alert a, revision 2")
     assert len(str(capped(about))) < 200_000
+
+
+def test_the_title_names_the_person_and_the_amount_and_the_text_links_to_the_page():
+    """Prevents two titles for all alerts, and messages from which nobody finds the page."""
+    about = {**_about("short"), "user": "ann@example.com", "files": 800, "sized_files": 800, "bytes": 7_000_000_000}
+    assert headline("case.opened", about) == "short (Low): ann@example.com, 800 files, 7.0 GB"
+    letter = linked(Letter(1, "a", 2, "case.opened", about, 0), "https://uploads.example.com")
+    lines = text_of(letter.event, letter.about).splitlines()
+    assert lines[1] == "Page: https://uploads.example.com/pages/a.html"
+    failing = Letter(
+        1, "source-box", 1, "source.failing", {"provider": "box", "since": "x", "reason": "y", "steps": []}, 0
+    )
+    assert linked(failing, "https://uploads.example.com").about["page"] == "https://uploads.example.com/health"
+    assert linked(letter, "") is letter
 
 
 def test_messages_about_the_watching_are_harmless_too():
