@@ -24,9 +24,9 @@ class Role(IntEnum):
     VIEWER = 1
     """Reads cases, people and health."""
     ANALYST = 2
-    """Takes, comments and reviews cases."""
+    """Takes, comments and reviews cases, and sees Dagster's UI."""
     OPERATOR = 3
-    """Changes the allow-list, reads the audit log, and uses Dagster's UI."""
+    """Changes the allow-list, reads the audit log, and ends sessions of others."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Viewer:
     """Signed-in person.
 
     Attributes:
-        name: Name that is recorded with every act: the address from the identity provider.
+        name: Name that is recorded with every act: the verified address, or what else names the person.
         role: The person's role.
         csrf: Token that every form of the person's session carries.
     """
