@@ -172,13 +172,14 @@ class IdentityProvider:
         )
 
     def _client(self, metadata: _Metadata, scope: str) -> OAuth2Session:
-        methods = metadata.token_endpoint_auth_methods_supported
+        # In the body where that is possible: providers differ in how they encode a secret in the header.
+        method = "client_secret_post"
+        if method not in metadata.token_endpoint_auth_methods_supported:
+            method = "client_secret_basic"
         return OAuth2Session(
             self._settings.oidc_client_id,
             self._settings.oidc_client_secret,
-            token_endpoint_auth_method="client_secret_basic"
-            if "client_secret_basic" in methods
-            else "client_secret_post",
+            token_endpoint_auth_method=method,
             scope=scope,
             redirect_uri=self._redirect,
             code_challenge_method="S256",

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-CLIENT, SECRET = "console", "a secret with : and é"
+CLIENT, SECRET = "console", "a secret with: % and +"
 Sign = Callable[["IdentityProvider", dict[str, Any]], str]
 
 
@@ -62,6 +62,7 @@ class IdentityProvider:
             "authorization_endpoint": f"{self.url}/authorize",
             "token_endpoint": f"{self.url}/token",
             "jwks_uri": f"{self.url}/keys",
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
             "scopes_supported": ["openid", "profile", "email", "groups"],
             "authorization_response_iss_parameter_supported": True,
             **self.metadata,
@@ -79,13 +80,16 @@ class IdentityProvider:
 
     def token(self, form: dict[str, str], authorization: str) -> dict[str, Any] | None:
         """Return the answer to a code; None if client, code, redirect or verifier is wrong."""
-        expected = base64.b64encode(b"console:a%20secret%20with%20%3A%20and%20%C3%A9").decode()
-        alternative = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        basic = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        is_client = authorization == f"Basic {basic}" or (form.get("client_id"), form.get("client_secret")) == (
+            CLIENT,
+            SECRET,
+        )
         grant = self.grants.pop(form.get("code", ""), None)
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if (
-            authorization.removeprefix("Basic ") not in (expected, alternative)
+            not is_client
             or grant is None
             or form.get("redirect_uri") != grant["redirect_uri"]
             or challenge != grant["code_challenge"]
@@ -108,7 +112,9 @@ def signed_by(key: RSAKey, algorithm: str = "RS256", **header: str) -> Sign:
 def unsigned(_provider: IdentityProvider, claims: dict[str, Any]) -> str:
     """Return a token with the algorithm `none`."""
     parts = ({"alg": "none", "typ": "JWT"}, claims)
-    return ".".join([*(base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in parts), ""])
+    return ".".join(
+        [*(base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in parts), ""]
+    )
 
 
 def signed_with_public_key(provider: IdentityProvider, claims: dict[str, Any]) -> str:
@@ -122,10 +128,13 @@ def signed_with_client_secret(provider: IdentityProvider, claims: dict[str, Any]
 
 
 def _by_hmac(provider: IdentityProvider, claims: dict[str, Any], secret: bytes) -> str:
-    header = base64.urlsafe_b64encode(json.dumps({"alg": "HS256", "kid": provider.key.kid}).encode()).rstrip(b"=")
-    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=")
-    digest = hmac.digest(secret, header + b"." + payload, "sha256")
-    return b".".join([header, payload, base64.urlsafe_b64encode(digest).rstrip(b"=")]).decode()
+    header = _encoded(json.dumps({"alg": "HS256", "kid": provider.key.kid}).encode())
+    signed = f"{header}.{_encoded(json.dumps(claims).encode())}"
+    return f"{signed}.{_encoded(hmac.digest(secret, signed.encode(), 'sha256'))}"
+
+
+def _encoded(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 @contextmanager
@@ -138,7 +147,7 @@ def identity_provider() -> Iterator[IdentityProvider]:
         def log_message(self, *_: object) -> None:
             pass
 
-        def do_GET(self) -> None:  # noqa: N802 -- the library's name
+        def do_GET(self) -> None:
             parts = urlsplit(self.path)
             provider.asked.append(parts.path)
             if parts.path == "/.well-known/openid-configuration":
@@ -152,7 +161,7 @@ def identity_provider() -> Iterator[IdentityProvider]:
             else:
                 self.send_error(404)
 
-        def do_POST(self) -> None:  # noqa: N802 -- the library's name
+        def do_POST(self) -> None:
             form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
             answer = provider.token(form, self.headers.get("Authorization", ""))
             self._json(answer or {"error": "invalid_grant"}, 200 if answer else 400)

@@ -22,6 +22,7 @@ from console.context import Deployment
 from tests.support.waiting import wait_until
 
 TOKEN = "t" * 43
+NO_VARIABLES: Mapping[str, str] = {}
 
 
 class SetClock(Clock):
@@ -75,7 +76,7 @@ class ServedConsole:
 @contextmanager
 def served_console(
     home: Path,
-    variables: Mapping[str, str] | Callable[[str], Mapping[str, str]] = {},
+    variables: Mapping[str, str] | Callable[[str], Mapping[str, str]] = NO_VARIABLES,
     *,
     access_log: bool = False,
     add_routes: Callable[[Starlette], None] = lambda _app: None,
