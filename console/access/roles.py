@@ -73,6 +73,8 @@ def requires(
                 raise HTTPException(403, f"This needs the role {role.name.lower()}: ask whoever assigns the groups.")
             return endpoint(request, *args, **options)
 
+        # For whoever lists which role each page needs.
+        checked.__dict__["least_role"] = role
         return checked
 
     return guarded
