@@ -74,7 +74,8 @@ class Home:
         for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
         # The old outbox would suppress notifications of the new lake's alerts, which have the same ids.
-        for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
+        databases = [file for name in ("outbox.db", FILE, VISITS) for file in self.path.glob(f"{name}*")]
+        for file in (self.variables_file, *databases, self.path / "warehouse.duckdb"):
             file.unlink(missing_ok=True)
 
     def instance(self) -> dg.DagsterInstance:
