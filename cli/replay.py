@@ -73,9 +73,8 @@ class Home:
             )
         for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        # The old outbox would suppress notifications of the new lake's alerts, which have the same ids.
-        databases = [file for name in ("outbox.db", FILE, VISITS) for file in self.path.glob(f"{name}*")]
-        for file in (self.variables_file, *databases, self.path / "warehouse.duckdb"):
+        # What was notified and done is about the old lake's alerts; the new one's have the same ids.
+        for file in (self.variables_file, *self.path.glob("*.db*"), self.path / "warehouse.duckdb"):
             file.unlink(missing_ok=True)
 
     def instance(self) -> dg.DagsterInstance:
