@@ -22,7 +22,7 @@ from dotenv import dotenv_values
 from assets.core.pull_checks import PULLED
 from common.errors import CommandError, MendableError
 from connectors import configured, variables
-from lake.home import REPLAY_NOTE
+from lake.home import REPLAY_NOTE, replay_variables
 from orchestration.definitions import build_defs
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
@@ -56,9 +56,7 @@ class Home:
 
     def variables(self) -> dict[str, str]:
         """Return the settings that the home was made with; empty if no replay made it."""
-        if not self.variables_file.exists():
-            return {}
-        return dict(json.loads(self.variables_file.read_text(encoding="utf-8")))
+        return replay_variables(self.path)
 
     def clear(self) -> None:
         """Remove what an earlier replay made.
