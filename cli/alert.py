@@ -7,7 +7,6 @@ from typing import Annotated
 import duckdb
 import typer
 
-from cli.named import find_named
 from cli.options import HOME, Format, HomeOption, lake_of
 from cli.terminal import terminal, write_json
 from common.clock import Clock
@@ -20,6 +19,7 @@ from dossier.pseudonymized import pseudonymize_closed, pseudonymize_evidence
 from dossier.reading import read_alerts, read_cases, read_closed, read_evidence
 from dossier.terminal import closed_in_terminal, page_in_terminal
 from lake.ledger import publish
+from lake.named import find_named
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.settings import Settings, environment
 

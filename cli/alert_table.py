@@ -8,9 +8,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.case_queue import Case
-from cli.named import SHOWN_ID
 from detection.rule import RULE
 from detection.wording import size
+from lake.named import SHOWN_ID
 
 __all__ = ["case_table"]
 

@@ -15,6 +15,7 @@ from console.access.gate import Gate, operating_user
 from console.app import create_app
 from console.context import Deployment
 from lake.audit_log import record
+from lake.home import replay_variables
 from orchestration.access_settings import is_loopback
 from orchestration.settings import environment
 
@@ -37,7 +38,7 @@ def console(
     the command runs. For others, set up sign-in: docs/console-sign-in.md.
     """
     lake_of(home)
-    deployment = Deployment.read(home, environment())
+    deployment = Deployment.read(home, {**environment(), **replay_variables(home)})
     token = secrets.token_urlsafe(32)
     app = create_app(deployment, token)
     gate: Gate = app.state.gate

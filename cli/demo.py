@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.alert_table import case_table
 from cli.case_queue import cases_of
 from cli.incident_score import read_labels, score
-from cli.options import HOME, HomeOption, called, known_providers, pages_address
+from cli.options import HOME, HomeOption, called, known_providers
 from cli.replay import SANDBOX, Home, play, sandbox
 from cli.terminal import terminal
 from common.clock import Clock
@@ -219,7 +219,7 @@ def demo(
         f"[bold]{escape(called('ui', home))}[/]",
         soft_wrap=True,
     )
-    out.print(f"A page for each alert: {pages_address(home)}", soft_wrap=True)
+    out.print(f"To triage the cases, each with a page: [bold]{escape(called('console', home))}[/]", soft_wrap=True)
 
 
 def _alerts(home: Path) -> list[dict[str, Any]]:

@@ -28,7 +28,6 @@ __all__ = [
     "called",
     "known_providers",
     "lake_of",
-    "pages_address",
     "svg_file",
 ]
 
@@ -88,15 +87,6 @@ def called(command: str, home: Path) -> str:
     name = program.name if found and Path(found).absolute() == program.absolute() else str(program)
     where = [] if home == HOME else ["--home", str(home)]
     return shlex.join([name, command, *where])
-
-
-def pages_address(home: Path) -> str:
-    """Return the address of the index of a home's pages."""
-    from lake.home import dossier_url  # noqa: PLC0415 -- as above
-    from lake.store import Lake  # noqa: PLC0415
-    from orchestration.settings import Settings, environment  # noqa: PLC0415
-
-    return dossier_url(Lake(root=str(home / "lake")), None, Settings.read(environment()).console_url)
 
 
 def known_providers(names: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ from dotenv import dotenv_values
 from assets.core.pull_checks import PULLED
 from common.errors import CommandError, MendableError
 from connectors import configured, variables
-from lake.home import REPLAY_NOTE
+from lake.home import REPLAY_NOTE, replay_variables
 from orchestration.definitions import build_defs
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config
@@ -56,9 +56,7 @@ class Home:
 
     def variables(self) -> dict[str, str]:
         """Return the settings that the home was made with; empty if no replay made it."""
-        if not self.variables_file.exists():
-            return {}
-        return dict(json.loads(self.variables_file.read_text(encoding="utf-8")))
+        return replay_variables(self.path)
 
     def clear(self) -> None:
         """Remove what an earlier replay made.
@@ -73,8 +71,8 @@ class Home:
             )
         for name in ("lake", "pages", "exports", "dagster", "runs", "sandbox", "spill"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        # The old outbox would suppress notifications of the new lake's alerts, which have the same ids.
-        for file in (self.variables_file, *self.path.glob("outbox.db*"), self.path / "warehouse.duckdb"):
+        # What was notified and done is about the old lake's alerts; the new one's have the same ids.
+        for file in (self.variables_file, *self.path.glob("*.db*"), self.path / "warehouse.duckdb"):
             file.unlink(missing_ok=True)
 
     def instance(self) -> dg.DagsterInstance:

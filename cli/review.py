@@ -7,12 +7,12 @@ from typing import Annotated
 import duckdb
 import typer
 
-from cli.named import SHOWN_ID, Named, find_named
 from cli.options import HOME, HomeOption, lake_of
 from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
 from lake.ledger import publish
+from lake.named import SHOWN_ID, Named, find_named
 from lake.reviews import ReadAlert
 from lake.triage import review as review_alerts
 from orchestration.settings import Settings, environment

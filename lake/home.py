@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from lake.store import Lake
 
-__all__ = ["INDEX", "REPLAY_NOTE", "console_page", "dossier_path", "dossier_url", "pages_directory"]
+__all__ = ["INDEX", "REPLAY_NOTE", "console_page", "dossier_path", "dossier_url", "pages_directory", "replay_variables"]
 
 INDEX = "index.html"
 REPLAY_NOTE = "replay.json"
@@ -15,6 +16,15 @@ REPLAY_NOTE = "replay.json"
 _PAGES = "pages"
 """Directory of the pages in the home, and their place in the console."""
 _ID = re.compile(r"[0-9a-f]{64}")
+
+
+def replay_variables(home: Path) -> dict[str, str]:
+    """Return the variables that a replay's home was made with; none for an organisation's home."""
+    try:
+        noted: dict[str, str] = json.loads((home / REPLAY_NOTE).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return noted
 
 
 def pages_directory(lake: Lake) -> Path:

@@ -14,6 +14,7 @@ from detection.sql import into
 from detection.tables import empty
 from lake.kept import intact, write_kept
 from lake.people import load_people, view_people
+from lake.rereading import reread
 from lake.reviews import view_reviews
 from lake.store import Lake, quoted
 from lake.table_columns import verify_columns
@@ -36,31 +37,35 @@ def publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
         now: Present time, UTC.
     """
     with lake.alone():
-        # One file per day, each read several times.
-        whole = {
-            table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
-            for table in ("alerts", "detections")
-        }
-        load_people(con, lake)
-        lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
-        into(con, "alerts", "persons/alerts")
-        view_people(con, lake, "detections", ["detections"], whole["detections"])
-        # An alert can only be missing on a day whose alerts exist.
-        days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
-        con.execute(days, {"days": whole["alerts"]})
-        _view(con, lake, "published", name="past_published")
-        relabelled(con, "published", "past_published")
-        _view(con, lake, "revisions", name="past_revisions")
-        view_reviews(con, lake)
-        into(con, "ledger", "identity")
-        _log_unknown_indicators(con)
-        into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
-        join_alerts(con)
-        into(con, "shown", "shown", {"indicators": list(REASONS)})
-        into(con, "largest_members", "largest_members")
-        state_cases(con)
-        for table, file in (("revisions", "revisions"), ("ledger", "published")):
-            _keep(con, table, Path(lake.root) / f"{file}.parquet")
+        reread(lambda: _publish(con, lake, now))
+
+
+def _publish(con: duckdb.DuckDBPyConnection, lake: Lake, now: datetime) -> None:
+    # One file per day, each read several times.
+    whole = {
+        table: [day for day in lake.days(table) if not lake.fault(table, day, deep=True)]
+        for table in ("alerts", "detections")
+    }
+    load_people(con, lake)
+    lake.view(con, "stored_alerts", ["alerts"], whole["alerts"])
+    into(con, "alerts", "persons/alerts")
+    view_people(con, lake, "detections", ["detections"], whole["detections"])
+    # An alert can only be missing on a day whose alerts exist.
+    days = "CREATE OR REPLACE TEMP TABLE alert_days AS SELECT unnest(CAST($days AS DATE [])) AS day"
+    con.execute(days, {"days": whole["alerts"]})
+    _view(con, lake, "published", name="past_published")
+    relabelled(con, "published", "past_published")
+    _view(con, lake, "revisions", name="past_revisions")
+    view_reviews(con, lake)
+    into(con, "ledger", "identity")
+    _log_unknown_indicators(con)
+    into(con, "revisions", "revisions", {"now": now.replace(tzinfo=None)})
+    join_alerts(con)
+    into(con, "shown", "shown", {"indicators": list(REASONS)})
+    into(con, "largest_members", "largest_members")
+    state_cases(con)
+    for table, file in (("revisions", "revisions"), ("ledger", "published")):
+        _keep(con, table, Path(lake.root) / f"{file}.parquet")
 
 
 def _log_unknown_indicators(con: duckdb.DuckDBPyConnection) -> None:

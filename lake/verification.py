@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from detection.tables import TABLES
+from lake.audit_log import audit_log_path, broken_acts
 from lake.durable import LEFT_BEHIND_SECONDS, make_way
 from lake.health import damaged_health
 from lake.kept import LEDGER, copy_of, restore, state_of
@@ -78,6 +79,8 @@ def verify(lake: Lake, progress: Progress = lambda _what: None) -> Iterator[Prob
         yield from _kept(Path(lake.root) / f"{name}.parquet")
     progress("outbox")
     yield from _outbox(Path(lake.root).parent / "outbox.db")
+    progress("audit log")
+    yield from _audit_log(audit_log_path(lake))
     progress("files left behind")
     yield from _left_over(Path(lake.root).parent)
 
@@ -239,6 +242,20 @@ def _outbox(path: Path) -> Iterator[Problem]:
             "nobody is notified",
             "restore it from the latest backup, or delete it: what ended within the notification age is sent again",
         )
+
+
+def _audit_log(path: Path) -> Iterator[Problem]:
+    if not path.exists():
+        return
+    remedy = "restore it from the latest backup; compare it with the log lines of logger uploadwatch.audit"
+    try:
+        broken = broken_acts(path)
+    except sqlite3.DatabaseError as error:
+        yield Problem("damaged", path, str(error), "nobody can act on a case", remedy)
+        return
+    if broken:
+        said = f"{len(broken)} acts do not follow from the one before, the first is number {broken[0]}"
+        yield Problem("damaged", path, said, "somebody changed or removed acts", remedy)
 
 
 def _left_over(home: Path) -> Iterator[Problem]:

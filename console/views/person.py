@@ -14,11 +14,12 @@ from starlette.routing import Route
 from console.access.roles import Role, requires
 from console.context import Deployment, deployment_of
 from console.day_bars import day_bars
-from console.published import rows_of
+from console.published import Rows, rows_of
 from console.rendering import render
 from detection.reasons import REASONS
 from lake.days import days_between
 from lake.people import load_people, view_people
+from lake.rereading import reread
 from lake.store import Lake
 from privacy.pseudonyms import TokenError
 
@@ -38,15 +39,7 @@ def person(request: Request) -> Response:
             [key],
         )
     stored = _stored_key(deployment, key)
-    with duckdb.connect() as con:
-        load_people(con, deployment.lake)
-        labels = con.execute("SELECT label FROM person_labels WHERE person = ?", [stored]).fetchall()
-        names = rows_of(
-            con, "SELECT DISTINCT provider, account, address FROM person_names WHERE person = ? ORDER BY ALL", [stored]
-        )
-        hours = deployment.lake.days("user_hours")
-        days = _days(con, deployment.lake, stored, hours[-1]) if hours else []
-        usual = _usual(con, deployment.lake, stored)
+    labels, names, days, usual = reread(lambda: _read(deployment.lake, stored))
     if not cases and not days and not names:
         raise HTTPException(404, "Nobody is known under this key. Open a person from one of their cases.")
     shown = labels[0][0] if labels else stored
@@ -74,6 +67,19 @@ def person(request: Request) -> Response:
         indicators={name: name.replace("_", " ") for name in REASONS},
         history_days=_HISTORY.days,
     )
+
+
+def _read(lake: Lake, person: str) -> tuple[list[Any], Rows, list[tuple[date, int, int | None]], Rows]:
+    """Return the present address of a person, their names, their days and what is usual."""
+    with duckdb.connect() as con:
+        load_people(con, lake)
+        labels = con.execute("SELECT label FROM person_labels WHERE person = ?", [person]).fetchall()
+        names = rows_of(
+            con, "SELECT DISTINCT provider, account, address FROM person_names WHERE person = ? ORDER BY ALL", [person]
+        )
+        hours = lake.days("user_hours")
+        days = _days(con, lake, person, hours[-1]) if hours else []
+        return labels, names, days, _usual(con, lake, person)
 
 
 def _stored_key(deployment: Deployment, key: str) -> str:

@@ -85,6 +85,7 @@ class Published:
             "score": alert.score,
             "threshold": 7.0,
             "one_in": alert.one_in,
+            "estimated_files": 0,
             "suppressed_count": 0,
             "reasons": [],
             "sentence": alert.sentence or f"{alert.user} uploaded {alert.files} files, {amount}, until {end}",

@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
-from cli.options import pages_address
 from common.errors import CommandError
 from connectors import ConfigurationError
 from lake.store import Lake
+from orchestration.settings import Settings
 from tests.support.small_lake import ALERT_ID, DAY, OPENS, ordinary
 
 
@@ -79,14 +79,11 @@ def test_a_withdrawn_alert_says_so_in_the_terminal(home):
     assert f"Alert {ALERT_ID} is withdrawn" in shown.output
 
 
-def test_the_address_of_the_pages_is_that_of_the_setting(home, monkeypatch):
-    """Prevents the demo from ending with an address that leads nowhere, or a deployment with one on a server's disk."""
-    assert pages_address(home) == (home / "pages" / "index.html").as_uri()
-    monkeypatch.setenv("UPLOADWATCH_CONSOLE_URL", "https://alerts.example.com/")
-    assert pages_address(home) == "https://alerts.example.com/pages/index.html"
-    monkeypatch.setenv("UPLOADWATCH_CONSOLE_URL", "javascript:alert(1)")
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "uploads.example.com", "https://x.example/?token=1"])
+def test_an_address_of_the_console_that_links_nowhere_is_refused(address):
+    """Prevents messages that link to something else than the console."""
     with pytest.raises(ConfigurationError, match="UPLOADWATCH_CONSOLE_URL"):
-        pages_address(home)
+        Settings.read({"UPLOADWATCH_CONSOLE_URL": address})
 
 
 def test_what_is_to_be_pasted_is_not_wrapped(home):
