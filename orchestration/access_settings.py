@@ -87,12 +87,12 @@ class AccessSettings(FromVariables):
         examples=["uploadwatch-operators,ann.lee@example.com"],
     )
     console_idle_minutes: int = Field(
-        default=60, ge=5, le=480, description="minutes without a request after which a session ends", examples=["30"]
+        default=30, ge=5, le=480, description="minutes without a request after which a session ends", examples=["15"]
     )
     console_session_hours: int = Field(
         default=10,
         ge=1,
-        le=24,
+        le=12,
         description="hours after which a session ends in any case, and the groups are read again",
         examples=["8"],
     )

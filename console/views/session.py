@@ -74,24 +74,33 @@ def signed_out(request: Request) -> Response:
     return render_message(request, 200, "You are signed out", text, link=("/", "Sign in again"))
 
 
-@requires(Role.OPERATOR)
+@requires(Role.VIEWER)
 def sessions(request: Request) -> Response:
-    """List the sessions."""
-    own: Session = request.state.session
-    return render(request, "sessions.html", sessions=gate_of(request).sessions.all(), own=own.key)
+    """List the sessions: an operator sees all, others see their own."""
+    return render(request, "sessions.html", sessions=_visible(request), own=_own(request).key)
 
 
 @posted
-@requires(Role.OPERATOR)
+@requires(Role.VIEWER)
 def revoke(request: Request, form: FormData) -> Response:
-    """End all sessions of a person."""
+    """End all sessions of a person: an operator those of anybody, others their own."""
     gate, viewer, name = gate_of(request), viewer_of(request), str(form.get("name", ""))
-    if name not in {each.name for each in gate.sessions.all()}:
+    if name not in {each.name for each in _visible(request)}:
         raise HTTPException(404, "Nobody of this name has a session. Load the list again.")
     gate.record(request, viewer.name, "revoke_sessions", f"of {name}")
     number = gate.sessions.revoke(name)
     deployment_of(request).notices.add(viewer.csrf, f"{number} sessions of {name} have ended.")
     return RedirectResponse("/sessions", 303)
+
+
+def _own(request: Request) -> Session:
+    own: Session = request.state.session
+    return own
+
+
+def _visible(request: Request) -> list[Session]:
+    is_operator, person = viewer_of(request).may(Role.OPERATOR), _own(request).person
+    return [each for each in gate_of(request).sessions.all() if is_operator or each.person == person]
 
 
 def _provider(request: Request) -> IdentityProvider:

@@ -188,7 +188,9 @@ def test_an_operator_ends_the_sessions_of_a_person(shared: ServedConsole) -> Non
     page = operator.get(f"{shared.url}/sessions").text
     assert page.count("ann &lt;b&gt;lee&lt;/b&gt;</bdi>") == 2
     assert page.count("<strong>this session</strong>") == 1
-    for person, status in ((ann, 403), (operator, 303)):
+    bob = signed_in_as(shared, Role.ANALYST, "bob@example.com")
+    assert "ann &lt;b" not in bob.get(f"{shared.url}/sessions").text
+    for person, status in ((bob, 404), (operator, 303)):
         data = {"csrf": shared.csrf(person), "name": "ann <b>lee</b>"}
         assert shared.post(person, "/sessions", data=data).status_code == status
     assert "2 sessions of ann &lt;b&gt;lee&lt;/b&gt; have ended." in operator.get(f"{shared.url}/sessions").text
@@ -196,6 +198,8 @@ def test_an_operator_ends_the_sessions_of_a_person(shared: ServedConsole) -> Non
         assert browser.get(f"{shared.url}/", headers=PAGE, allow_redirects=False).status_code == 303
     [act] = [each for each in read_acts(shared.app.state.deployment.lake) if each.act == "revoke_sessions"]
     assert (act.by, "of ann <b>lee</b>" in str(act.text)) == ("root@example.com", True)
+    assert shared.post(bob, "/sessions", data={"csrf": shared.csrf(bob), "name": "bob@example.com"}).status_code == 303
+    assert bob.get(f"{shared.url}/", headers=PAGE, allow_redirects=False).status_code == 303
     data = {"csrf": shared.csrf(operator), "name": "nobody"}
     assert shared.post(operator, "/sessions", data=data).status_code == 404
 
