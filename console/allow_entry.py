@@ -59,19 +59,25 @@ def parse_entry(given: Mapping[str, str]) -> tuple[Entry | None, dict[str, str]]
         return None, {place: _FAULTS.get(place, "It has more than 200 characters.") for place in places}
 
 
-def entry_text(entry: Entry) -> str:
-    """Return an entry as TOML."""
+def entry_text(entry: Entry, name: str) -> str:
+    """Return an entry as TOML.
+
+    Args:
+        entry: The entry.
+        name: Name of the person, for a comment: the entry may have the id of an account.
+    """
     lines = [f"{name} = {toml_text(value)}" for name in FIELDS if (value := getattr(entry, name)) and name != "expires"]
-    return "\n".join(["[[allow]]", *lines, f"expires = {entry.expires}"]) + "\n"
+    return "\n".join(["[[allow]]", f"# {toml_text(name)}", *lines, f"expires = {entry.expires}"]) + "\n"
 
 
-def add_entry(lake: Lake, path: Path, entry: Entry) -> None:
+def add_entry(lake: Lake, path: Path, entry: Entry, name: str) -> None:
     """Append an entry to the operator's file, whose other content stays as it is.
 
     Args:
         lake: The lake: one process at a time adds.
         path: The allow-list.
         entry: The entry.
+        name: Name of the person, for a comment.
 
     Raises:
         AllowListError: The file cannot be used as it is; nothing is written.
@@ -82,5 +88,5 @@ def add_entry(lake: Lake, path: Path, entry: Entry) -> None:
         content = path.read_text(encoding="utf-8")
         gap = "" if not content or content.endswith("\n\n") else "\n" if content.endswith("\n") else "\n\n"
         mode = path.stat().st_mode
-        replace_text(path, content + gap + entry_text(entry))
+        replace_text(path, content + gap + entry_text(entry, name))
         path.chmod(mode)

@@ -47,10 +47,13 @@ def proposal(request: Request) -> Response:
         if case is None:
             raise HTTPException(404, "There is no such case. See the list of cases.")
         first = next(each for each in read_alerts(con) if each.alert_id in case.alert_ids)
+        [(person,)] = con.execute("SELECT person FROM shown WHERE alert_id = ?", [first.alert_id]).fetchall()
         networks = read_networks(settings.networks, read_geography(settings.geoip_country, settings.geoip_asn))
         terms = read_terms(settings.sensitive)
         evidence = read_evidence(con, deployment.lake, [first], now=now, networks=networks, terms=terms)
     fields = entry_fields(allow_entry(first, evidence[first.alert_id], now.date(), pseudonymized=False))
+    # An address may be somebody else's tomorrow; an account's id stays.
+    fields["user"] = person or fields["user"]
     if deployment.pseudonyms:
         fields["user"] = deployment.pseudonyms.of(fields["user"])
     return _form(request, case_id, fields, {}, None)
@@ -73,10 +76,10 @@ def preview(request: Request, form: FormData) -> Response:
         return _form(request, case_id, fields, {}, entry)
     now = deployment.clock.now()
     with deployment.published.reading(now) as con:
-        found = rows_of(con, "SELECT alert_ids FROM case_rows WHERE case_id = ?", [case_id])
+        found = rows_of(con, 'SELECT alert_ids, "user" FROM case_rows WHERE case_id = ?', [case_id])
     if not found:
         raise HTTPException(404, "There is no such case. See the list of cases.")
-    shown = entry_text(entry.model_copy(update={"user": fields["user"]}))
+    shown = entry_text(entry.model_copy(update={"user": fields["user"]}), found[0]["user"])
     said: dict[str, Any] = {"at": now, "by": viewer.name, "about": case_id, "alerts": found[0]["alert_ids"]}
     if wanted == "add":
         if not viewer.may(Role.OPERATOR):
@@ -85,7 +88,7 @@ def preview(request: Request, form: FormData) -> Response:
         try:
             if path is None:
                 raise MendableError("UPLOADWATCH_ALLOW_LIST names no file: set it, and restart the console.")
-            add_entry(deployment.lake, path, entry)
+            add_entry(deployment.lake, path, entry, found[0]["user"])
         except (MendableError, OSError) as error:
             deployment.notices.add(viewer.csrf, f"The entry was not added: {error}", failed=True)
             return _form(request, case_id, fields, {}, entry, status_code=409)
@@ -116,6 +119,11 @@ def _form(
     deployment = deployment_of(request)
     suppressed: list[dict[str, Any]] = []
     alerts = 0
+    with deployment.published.reading(deployment.clock.now()) as con:
+        found = rows_of(con, 'SELECT "user" FROM case_rows WHERE case_id = ?', [case_id])
+    if not found:
+        raise HTTPException(404, "There is no such case. See the list of cases.")
+    name = found[0]["user"]
     if entry:
         with duckdb.connect() as con:
             publish(con, deployment.lake, deployment.clock.now())
@@ -131,7 +139,8 @@ def _form(
         case_id=case_id,
         fields=fields,
         wrong=wrong,
-        text=entry_text(entry.model_copy(update={"user": fields["user"].strip()})) if entry else "",
+        name=name,
+        text=entry_text(entry.model_copy(update={"user": fields["user"].strip()}), name) if entry else "",
         weakness=entry.weakness if entry else "",
         suppressed=suppressed,
         alerts=alerts,

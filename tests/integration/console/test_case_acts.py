@@ -153,7 +153,8 @@ def test_an_allow_list_entry_is_tried_proposed_and_added(tmp_path: Path) -> None
         added = console.post(session, f"/cases/{case}/allow", **fields, act="add")
         assert "The entry was added." in added.text
     assert allow.read_text(encoding="utf-8") == (
-        '# ours\n\n[[allow]]\nuser = "user0002@example.com"\nprovider = "box"\nowner = "it\\"@example.com"\n'
+        '# ours\n\n[[allow]]\n# "user0002@example.com"\nuser = "user0002@example.com"\nprovider = "box"\n'
+        'owner = "it\\"@example.com"\n'
         'reason = "a move"\nexpires = 2026-06-01\n'
     )
     assert [act.act for act in read_acts(home.lake)][:2] == ["allow", "propose allow-list entry"]
