@@ -16,7 +16,7 @@ from console.views import allow, audit, cases, person, queue, reveal, session, s
 __all__ = ["create_app"]
 
 
-def create_app(deployment: Deployment, token: str, clock: Clock | None = None) -> Starlette:
+def create_app(deployment: Deployment, token: str, *, clock: Clock | None = None) -> Starlette:
     """Return the application.
 
     Args:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -58,7 +58,7 @@ async def socket_of_dagster(websocket: WebSocket) -> None:
 
 def add_routes(app: Starlette) -> None:
     methods = ["GET", "POST", "PUT"]
-    dagster = [Route("/", echo, methods=methods), Route("/body", body, methods=methods)]
+    dagster: list[BaseRoute] = [Route("/", echo, methods=methods), Route("/body", body, methods=methods)]
     dagster.append(WebSocketRoute("/graphql", socket_of_dagster))
     app.router.routes[:0] = [
         Mount("/dagster", routes=dagster),
@@ -468,7 +468,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, changed
     """Prevents a console that starts with a weaker way to sign in than was meant."""
     variables = {**by_oidc("https://console.example.com"), **changed}
     with pytest.raises(ConfigurationError, match=message) as error:
-        create_app(Deployment.read(tmp_path, variables), TOKEN, Clock())
+        create_app(Deployment.read(tmp_path, variables), TOKEN, clock=Clock())
     assert "secret" not in str(error.value).replace("CLIENT_SECRET", "").replace("_secret", "")
 
 
