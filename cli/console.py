@@ -45,7 +45,7 @@ def console(
     if revoke:
         record(deployment.lake, at=gate.clock.now(), by=operating_user(), act="revoke_sessions", text=f"of {revoke}")
         number = gate.sessions.revoke(revoke)
-        terminal().print(f"{number} sessions ended.", highlight=False)
+        terminal().print(f"Ended sessions: {number}", highlight=False)
         return
     if not gate.address and not is_loopback(host):
         raise ConfigurationError(

@@ -111,7 +111,8 @@ class Gate:
     def hosts(self, connection: HTTPConnection) -> set[str]:
         """Return the hosts by which this console may be called."""
         if self.address:
-            return {urlsplit(self.address).netloc.lower()}
+            # Browsers leave the usual port out.
+            return {urlsplit(self.address).netloc.lower().removesuffix(":443" if self.https else ":80")}
         port = _port(connection)
         names = ("127.0.0.1", "localhost", "[::1]")
         return {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())

@@ -18,6 +18,7 @@ from joserfc.jwk import KeySet
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from common.clock import Clock
+from common.digests import text_digest
 from common.errors import MendableError
 from console.access.pending import Pending
 from console.access.people import Person
@@ -166,7 +167,7 @@ class IdentityProvider:
         name = address or ("" if stated else _name(claims.get("preferred_username")) or _name(claims.get("email")))
         return Person(
             json.dumps([self._settings.oidc_issuer, subject]),
-            name or subject[:_LONGEST_NAME],
+            name or _name(subject) or text_digest(subject)[:16],
             frozenset(each for each in listed if isinstance(each, str)),
             address,
         )

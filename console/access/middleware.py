@@ -49,6 +49,9 @@ class AccessMiddleware:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
+        if self._gate.https:
+            # A reverse proxy terminated TLS: redirects to a path with a slash name the scheme.
+            scope["scheme"] = "https" if scope["type"] == "http" else "wss"
         connection = HTTPConnection(scope)
         send = protected(scope, send, https=self._gate.https)
         answer: ASGIApp | None

@@ -89,7 +89,7 @@ def revoke(request: Request, form: FormData) -> Response:
         raise HTTPException(404, "Nobody of this name has a session. Load the list again.")
     gate.record(request, viewer.name, "revoke_sessions", f"of {name}")
     number = gate.sessions.revoke(name)
-    deployment_of(request).notices.add(viewer.csrf, f"{number} sessions of {name} have ended.")
+    deployment_of(request).notices.add(viewer.csrf, f"Ended sessions of {name}: {number}")
     return RedirectResponse("/sessions", 303)
 
 

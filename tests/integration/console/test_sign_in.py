@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from common.digests import text_digest
 from lake.audit_log import read_acts
 from tests.support.identity_provider import (
     CLIENT,
@@ -141,6 +142,7 @@ def test_a_verified_address_stands_in_for_a_group(provider: IdentityProvider, co
         ({"email": "a\nb@example.com"}, "ann"),
         ({"email": "x" * 400}, "ann"),
         ({"email": ["a@example.com"]}, "ann"),
+        ({"email": None, "sub": "a\nb"}, text_digest("a\nb")[:16]),
     ],
 )
 def test_the_shown_name_is_one_that_the_provider_vouches_for(
