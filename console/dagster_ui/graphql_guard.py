@@ -31,6 +31,7 @@ CSRF_HEADER = "X-CSRF-Token"
 _MOST_BYTES = 5_000_000
 """Longest request. A launchpad's configuration is far shorter."""
 _MOST_TOKENS = 50_000
+_MOST_NAMED = 10
 _POLICY_VIOLATION = 1008
 _logger = logging.getLogger(__name__)
 
@@ -53,12 +54,12 @@ class _Operation:
 
     Attributes:
         kinds: Kinds of all operations of the document, whichever of them is executed.
-        changes: Root fields of its mutations.
+        changes: Names of the first fields of its mutations, for people.
         body: The request as JSON, without what was not checked.
     """
 
     kinds: frozenset[OperationType]
-    changes: tuple[str, ...]
+    changes: str
     body: dict[str, object]
 
 
@@ -78,7 +79,7 @@ class GraphQLGuard:
                 raise _RefusedError("Subscriptions need a WebSocket.")
             if OperationType.MUTATION in operation.kinds:
                 _check_mutation(viewer, request, operation)
-                _logger.info("Dagster: %s sends %s", viewer.name, ", ".join(operation.changes))
+                _logger.info("Dagster: %s sends %s", viewer.name, operation.changes)
         except _RefusedError as refused:
             _logger.warning("Dagster: a request of %s is refused: %s", viewer.name, refused)
             answer = JSONResponse({"errors": [{"message": str(refused)}]}, refused.status)
@@ -138,13 +139,14 @@ class GraphQLSocketGuard:
 
 
 def _check_mutation(viewer: Viewer, request: Request, operation: _Operation) -> None:
-    named = ", ".join(operation.changes)
     if not viewer.may(Role.OPERATOR):
-        raise _RefusedError(f"{named}: this needs the role operator. Ask whoever assigns the groups.", 403)
+        raise _RefusedError(f"{operation.changes}: this needs the role operator. Ask whoever assigns the groups.", 403)
     # Bytes: other characters than ASCII are compared, too.
     given = request.headers.get(CSRF_HEADER, "").encode()
     if not viewer.csrf or not hmac.compare_digest(given, viewer.csrf.encode()):
-        raise _RefusedError(f"{named}: the request has no valid token of your session. Reload the page.", 403)
+        raise _RefusedError(
+            f"{operation.changes}: the request has no valid token of your session. Reload the page.", 403
+        )
 
 
 async def _body(request: Request) -> str:
@@ -197,15 +199,16 @@ def _operation(asked: MutableMapping[str, Any]) -> _Operation:
     except (GraphQLError, RecursionError):
         raise _RefusedError("The query is not valid GraphQL.") from None
     operations = _operations(document)
+    fields = [
+        field.name.value
+        for found in operations
+        if found.operation is OperationType.MUTATION
+        for field in found.selection_set.selections
+        if isinstance(field, FieldNode)
+    ]
     return _Operation(
         frozenset(found.operation for found in operations),
-        tuple(
-            field.name.value
-            for found in operations
-            if found.operation is OperationType.MUTATION
-            for field in found.selection_set.selections
-            if isinstance(field, FieldNode)
-        )[:10],
+        ", ".join(fields[:_MOST_NAMED]) or "A mutation",
         {"query": query, "variables": variables, "operationName": name},
     )
 
