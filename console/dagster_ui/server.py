@@ -110,27 +110,13 @@ class DagsterUI:
 
     def _open(self, stack: ExitStack) -> ASGIApp:
         # Dagster's web server takes seconds to import.
-        import dagster as dg  # noqa: PLC0415
-        from dagster._core.workspace.context import WorkspaceProcessContext  # noqa: PLC0415
-        from dagster._core.workspace.load_target import WorkspaceFileTarget  # noqa: PLC0415
-        from dagster_webserver.version import __version__  # noqa: PLC0415
-
-        from console.dagster_ui.webserver import ConsoleWebserver  # noqa: PLC0415
+        from console.dagster_ui.webserver import webserver_app  # noqa: PLC0415
 
         place = self._server.place()
         if not (place.storage / "dagster.yaml").is_file():
             raise CommandError(f"{place.storage} holds no dagster.yaml. Set DAGSTER_HOME to its directory.")
-        instance = stack.enter_context(dg.DagsterInstance.from_config(str(place.storage)))
         workspace = self._server.workspace or stack.enter_context(self._code_server(place))
-        context = stack.enter_context(
-            WorkspaceProcessContext(
-                instance,
-                WorkspaceFileTarget([str(workspace)]),
-                version=__version__,
-                code_server_log_level="warning",
-            )
-        )
-        return ConsoleWebserver(context).app()
+        return stack.enter_context(webserver_app(place.storage, workspace))
 
     @contextmanager
     def _code_server(self, place: Place) -> Iterator[Path]:

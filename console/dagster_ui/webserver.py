@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html import escape
+from pathlib import Path
 
+import dagster as dg
 from dagster._core.workspace.context import WorkspaceProcessContext, WorkspaceRequestContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection, Request
@@ -15,7 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from console.access.roles import Role, viewer_of
 from console.dagster_ui.routes import decided
 
-__all__ = ["PREFIX", "ConsoleWebserver"]
+__all__ = ["PREFIX", "ConsoleWebserver", "webserver_app"]
 
 PREFIX = "/dagster"
 _FIRST_SCRIPT = re.compile(rb"<script(?= nonce=)")
@@ -71,3 +76,21 @@ class ConsoleWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceReques
             name: value for name, value in page.headers.items() if name not in ("content-length", "content-type")
         }
         return HTMLResponse(body, headers=headers)
+
+
+@contextmanager
+def webserver_app(storage: Path, workspace: Path) -> Iterator[Starlette]:
+    """Open Dagster's instance and code locations, and yield the application that shows them.
+
+    Args:
+        storage: ``DAGSTER_HOME``.
+        workspace: Workspace file that names the code locations.
+    """
+    target = WorkspaceFileTarget([str(workspace)])
+    with (
+        dg.DagsterInstance.from_config(str(storage)) as instance,
+        WorkspaceProcessContext(instance, target, version=dg.__version__, code_server_log_level="warning") as context,
+    ):
+        # As Dagster's command does by default: a pool of connections, and no query without end.
+        instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)
+        yield ConsoleWebserver(context).app()

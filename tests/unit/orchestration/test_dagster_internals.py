@@ -44,13 +44,10 @@ USED = {
         "dagster._core.definitions.data_version.INPUT_EVENT_POINTER_TAG_PREFIX",
         "dagster._core.definitions.data_version.NULL_EVENT_POINTER",
     },
-    "console/dagster_ui/server.py": {
-        "dagster._core.workspace.context.WorkspaceProcessContext",
-        "dagster._core.workspace.load_target.WorkspaceFileTarget",
-    },
     "console/dagster_ui/webserver.py": {
         "dagster._core.workspace.context.WorkspaceProcessContext",
         "dagster._core.workspace.context.WorkspaceRequestContext",
+        "dagster._core.workspace.load_target.WorkspaceFileTarget",
     },
 }
 ADVICE = (
