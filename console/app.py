@@ -26,7 +26,7 @@ def create_app(deployment: Deployment, token: str, server: DagsterServer | None 
         token: Token by which the person who started it signs in.
         server: Server whose UI of Dagster it has at ``/dagster``; None for a console without.
     """
-    dagster_ui = DagsterUI(server) if server else None
+    dagster_ui = DagsterUI(server, deployment) if server else None
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

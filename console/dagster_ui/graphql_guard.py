@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import logging
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,16 @@ from graphql import (
     OperationType,
     parse,
 )
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from common.errors import MendableError
 from console.access.roles import Role, Viewer, viewer_of
 
-__all__ = ["CSRF_HEADER", "GraphQLGuard", "GraphQLSocketGuard"]
+__all__ = ["CSRF_HEADER", "GraphQLGuard", "GraphQLSocketGuard", "Recorder"]
 
 CSRF_HEADER = "X-CSRF-Token"
 _MOST_BYTES = 5_000_000
@@ -34,6 +36,8 @@ _MOST_TOKENS = 50_000
 _MOST_NAMED = 10
 _POLICY_VIOLATION = 1008
 _logger = logging.getLogger(__name__)
+Recorder = Callable[[Viewer, str], None]
+"""Records who sends which mutations; one that cannot be recorded is not passed on."""
 
 
 class _RefusedError(Exception):
@@ -66,11 +70,11 @@ class _Operation:
 class GraphQLGuard:
     """GraphQL over HTTP: POST with JSON alone; a mutation needs an operator and the session's token."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, record: Recorder) -> None:
+        self._app, self._record = app, record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with the reason why not."""
+        """Record a mutation and pass a request on, or answer it with the reason why not."""
         viewer = viewer_of(HTTPConnection(scope))
         try:
             request = Request(scope, receive)
@@ -79,7 +83,7 @@ class GraphQLGuard:
                 raise _RefusedError("Subscriptions need a WebSocket.")
             if OperationType.MUTATION in operation.kinds:
                 _check_mutation(viewer, request, operation)
-                _logger.info("Dagster: %s sends %s", viewer.name, operation.changes)
+                await _recorded(self._record, viewer, operation)
         except _RefusedError as refused:
             _logger.warning("Dagster: a request of %s is refused: %s", viewer.name, refused)
             answer = JSONResponse({"errors": [{"message": str(refused)}]}, refused.status)
@@ -147,6 +151,15 @@ def _check_mutation(viewer: Viewer, request: Request, operation: _Operation) -> 
         raise _RefusedError(
             f"{operation.changes}: the request has no valid token of your session. Reload the page.", 403
         )
+
+
+async def _recorded(record: Recorder, viewer: Viewer, operation: _Operation) -> None:
+    try:
+        await run_in_threadpool(record, viewer, operation.changes)
+    except MendableError as error:
+        raise _RefusedError(
+            f"{operation.changes}: nothing was done, since it can't be recorded. {error}", 503
+        ) from None
 
 
 async def _body(request: Request) -> str:

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from console.access.roles import Role, viewer_of
-from console.dagster_ui.graphql_guard import GraphQLGuard, GraphQLSocketGuard
+from console.dagster_ui.graphql_guard import GraphQLGuard, GraphQLSocketGuard, Recorder
 
 __all__ = ["DECISIONS", "Decision", "decided", "route_name"]
 
@@ -72,17 +72,22 @@ def route_name(route: BaseRoute) -> str:
     return repr(route)
 
 
-def decided(routes: Iterable[BaseRoute]) -> list[BaseRoute]:
-    """Return the routes of Dagster's web server, guarded as decided."""
-    return [_guarded(route, DECISIONS.get(route_name(route), Decision.REFUSED)) for route in routes]
+def decided(routes: Iterable[BaseRoute], record: Recorder) -> list[BaseRoute]:
+    """Return the routes of Dagster's web server, guarded as decided.
+
+    Args:
+        routes: The routes.
+        record: Records mutations.
+    """
+    return [_guarded(route, DECISIONS.get(route_name(route), Decision.REFUSED), record) for route in routes]
 
 
-def _guarded(route: BaseRoute, decision: Decision) -> BaseRoute:
+def _guarded(route: BaseRoute, decision: Decision, record: Recorder) -> BaseRoute:
     if not isinstance(route, Route | WebSocketRoute | Mount):
         raise TypeError(f"Dagster's web server has a route of an unknown kind: {route!r}")
     match decision:
         case Decision.GRAPHQL:
-            route.app = GraphQLGuard(route.app)
+            route.app = GraphQLGuard(route.app, record)
         case Decision.GRAPHQL_SOCKET:
             route.app = GraphQLSocketGuard(route.app)
         case Decision.OPERATOR:

@@ -20,8 +20,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from assets.core.host_faults import sentence
 from common.errors import CommandError, MendableError
-from console.access.roles import Role, viewer_of
+from console.access.roles import Role, Viewer, viewer_of
+from console.context import Deployment
 from console.rendering import render
+from lake.audit_log import record
 from orchestration.code_server import Place, code_server_command, end_processes, workspace_text
 
 __all__ = ["DagsterServer", "DagsterUI"]
@@ -30,6 +32,7 @@ _START_SECONDS = 120
 _PAUSE_SECONDS = 0.2
 _RELOAD_SECONDS = 2
 _TRY_AGAIN_LATER = 1013
+_ACT = "dagster"
 _logger = logging.getLogger(__name__)
 
 
@@ -49,8 +52,8 @@ class DagsterServer:
 class DagsterUI:
     """Dagster's UI as an ASGI application that starts at its first use, in a thread."""
 
-    def __init__(self, server: DagsterServer) -> None:
-        self._server = server
+    def __init__(self, server: DagsterServer, deployment: Deployment) -> None:
+        self._server, self._deployment = server, deployment
         self._lock = Lock()
         self._stopping = Event()
         self._thread: Thread | None = None
@@ -116,7 +119,10 @@ class DagsterUI:
         if not (place.storage / "dagster.yaml").is_file():
             raise CommandError(f"{place.storage} holds no dagster.yaml. Set DAGSTER_HOME to its directory.")
         workspace = self._server.workspace or stack.enter_context(self._code_server(place))
-        return stack.enter_context(webserver_app(place.storage, workspace))
+        return stack.enter_context(webserver_app(place.storage, workspace, self._record))
+
+    def _record(self, viewer: Viewer, changes: str) -> None:
+        record(self._deployment.lake, at=self._deployment.clock.now(), by=viewer.name, act=_ACT, text=changes)
 
     @contextmanager
     def _code_server(self, place: Place) -> Iterator[Path]:

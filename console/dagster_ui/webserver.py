@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount
 
 from console.access.roles import Role, viewer_of
+from console.dagster_ui.graphql_guard import Recorder
 from console.dagster_ui.routes import decided
 
 __all__ = ["PREFIX", "ConsoleWebserver", "webserver_app"]
@@ -29,7 +30,8 @@ _FIRST_SCRIPT = re.compile(rb"<script(?= nonce=)")
 class ConsoleWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceRequestContext]):
     """Dagster's web server whose pages send the session's token, and are read-only for those who may not change."""
 
-    def __init__(self, process_context: WorkspaceProcessContext) -> None:
+    def __init__(self, process_context: WorkspaceProcessContext, record: Recorder) -> None:
+        self._record = record
         super().__init__(process_context, app_path_prefix=PREFIX)
 
     def app(self) -> Starlette:
@@ -38,7 +40,7 @@ class ConsoleWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceReques
         [mounted, _redirect] = routes
         if not isinstance(mounted, Mount):
             raise TypeError(f"Dagster's routes are not below {PREFIX}: {mounted!r}")
-        return Starlette(routes=decided(mounted.routes), middleware=self.build_middleware())
+        return Starlette(routes=decided(mounted.routes, self._record), middleware=self.build_middleware())
 
     def _make_request_context(self, conn: HTTPConnection) -> WorkspaceRequestContext:
         """Return the context of a request; Dagster itself refuses changes in a read-only one, and says so in the UI."""
@@ -79,12 +81,13 @@ class ConsoleWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceReques
 
 
 @contextmanager
-def webserver_app(storage: Path, workspace: Path) -> Iterator[Starlette]:
+def webserver_app(storage: Path, workspace: Path, record: Recorder) -> Iterator[Starlette]:
     """Open Dagster's instance and code locations, and yield the application that shows them.
 
     Args:
         storage: ``DAGSTER_HOME``.
         workspace: Workspace file that names the code locations.
+        record: Records mutations.
     """
     target = WorkspaceFileTarget([str(workspace)])
     with (
@@ -93,4 +96,4 @@ def webserver_app(storage: Path, workspace: Path) -> Iterator[Starlette]:
     ):
         # As Dagster's command does by default: a pool of connections, and no query without end.
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)
-        yield ConsoleWebserver(context).app()
+        yield ConsoleWebserver(context, record).app()

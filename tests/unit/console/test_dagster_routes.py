@@ -21,13 +21,17 @@ OPERATOR = Viewer("operator@example.com", Role.OPERATOR, "the <session's> token"
 ANALYST = Viewer("analyst@example.com", Role.ANALYST, "token")
 
 
+def unrecorded(_viewer: Viewer, _text: str) -> None:
+    raise AssertionError("there was a mutation")
+
+
 @pytest.fixture(scope="module")
 def webserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ConsoleWebserver]:
     storage = tmp_path_factory.mktemp("dagster")
     (storage / "dagster.yaml").write_text(shipped_text("dagster.yaml"), encoding="utf-8")
     instance = dg.DagsterInstance.from_config(str(storage))
     with instance, WorkspaceProcessContext(instance, None) as context:
-        yield ConsoleWebserver(context)
+        yield ConsoleWebserver(context, unrecorded)
 
 
 @pytest.fixture(scope="module")
@@ -59,11 +63,11 @@ def test_a_route_without_decision_is_refused() -> None:
     async def endpoint(_request: object) -> None:
         raise AssertionError("it was reached")
 
-    guarded = Starlette(routes=decided([Route("/new", endpoint, methods=["POST"])]))
+    guarded = Starlette(routes=decided([Route("/new", endpoint, methods=["POST"])], unrecorded))
     assert called(guarded, "/new", OPERATOR, method="POST").status == 404
     unknown: list[BaseRoute] = [Host("example.com", guarded)]
     with pytest.raises(TypeError, match="unknown kind"):
-        decided(unknown)
+        decided(unknown, unrecorded)
 
 
 def test_only_operators_download_all_of_a_run(app: ASGIApp) -> None:
