@@ -137,7 +137,7 @@ def test_an_operator_launches_a_run_whose_log_streams(page: Page, home: Path) ->
 def test_an_analyst_reads_and_the_ui_says_why_a_change_is_refused(page: Page, address: str, home: Path) -> None:
     """Prevents an analyst's change, and a button that does nothing without a word."""
     page.goto("/dagster/automation")
-    switch = page.locator("label:has(input[type=checkbox])").last
+    switch = page.locator("label[class*=Switch]")
     expect(page.get_by_text("nightly", exact=True).first).to_be_visible(timeout=PATIENCE)
     # The role is taken away while the page is open and has asked what its person may do.
     page.wait_for_load_state("networkidle")
