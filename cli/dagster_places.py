@@ -31,14 +31,18 @@ def console_place(home: Path, *, served: bool) -> Place:
         served: Whether a code server of the deployment runs already.
 
     Raises:
-        CommandError: Parts of a replay are missing.
-        typer.BadParameter: No provider is configured.
+        CommandError: No provider is configured, or parts of a replay are missing.
     """
     if served:
         storage = Path(environment().get("DAGSTER_HOME") or home / "dagster").absolute()
         return Place(storage, storage, {})
     noted = Home(home).variables()
     if not noted:
+        if not configured(environment()):
+            raise CommandError(
+                "No provider is configured here. Set the variables of one (docs/configuration.md), or name the "
+                "workspace file of a deployment with `uploadwatch console --workspace`."
+            )
         return organisation_place(home)
     credentials = home.absolute() / "sandbox" / "sandbox.env"
     if not credentials.exists():

@@ -168,7 +168,11 @@ def test_a_ui_that_cannot_start_says_why(tmp_path: Path) -> None:
             url = f"{served}/dagster/"
             return requests.get(url, cookies=cookies, headers=headers, timeout=PATIENCE_SECONDS).text
 
-        said = wait_until(lambda: "Dagster's UI can't start" in (text := get()) and text, "the failure is shown")
+        def failed() -> str:
+            text = get()
+            return text if "Dagster's UI can't start" in text else ""
+
+        said = wait_until(failed, "the failure is shown")
         assert f"{storage} holds no dagster.yaml. Set DAGSTER_HOME to its directory." in said
         assert "is starting" in get(), "it is tried again"
 
