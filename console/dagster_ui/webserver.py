@@ -65,11 +65,10 @@ class ConsoleWebserver(DagsterWebserver[WorkspaceProcessContext, WorkspaceReques
     def index_html_endpoint(self, request: Request) -> HTMLResponse:
         """Return the UI's page, with the token of the session and the script that sends it."""
         page = super().index_html_endpoint(request)
-        viewer = viewer_of(request)
-        token = escape(viewer.csrf) if viewer.may(Role.OPERATOR) else ""
         nonce = re.search(r"'nonce-([0-9a-f]+)'", page.headers["Content-Security-Policy"])
         if nonce is None:
             raise ValueError("Dagster's page has no nonce")
+        token = escape(viewer_of(request).csrf)
         ours = f'<meta name="csrf" content="{token}"><script nonce="{nonce[1]}" src="/static/dagster.js"></script>'
         body, added = _FIRST_SCRIPT.subn(lambda found: ours.encode() + found[0], bytes(page.body), count=1)
         if not added:
