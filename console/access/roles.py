@@ -24,9 +24,9 @@ class Role(IntEnum):
     VIEWER = 1
     """Reads cases, people and health."""
     ANALYST = 2
-    """Takes, comments and reviews cases."""
+    """Takes, comments and reviews cases, and reads Dagster's UI."""
     OPERATOR = 3
-    """Changes the allow-list, reads the audit log, and uses Dagster's UI."""
+    """Changes the allow-list, reads the audit log, and acts in Dagster's UI."""
 
 
 @dataclass(frozen=True)
