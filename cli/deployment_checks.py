@@ -20,7 +20,7 @@ from notify.settings import channel_variables, read_channels
 from orchestration.pseudonymity import pseudonyms_of
 from orchestration.schedules import SCHEDULES
 from orchestration.settings import PREFIX, Settings
-from orchestration.variables import deployment_table
+from orchestration.variables import access_table, deployment_table
 from providers import PROVIDERS
 
 __all__ = ["examine_deployment"]
@@ -49,7 +49,10 @@ def _finding(check: str, state: State, found: str, to_do: str = "") -> Finding:
 
 def _variables(values: Mapping[str, str]) -> Iterator[tuple[State, str, str]]:
     """Find variables that nothing reads, as misspelt ones are."""
-    known = {variable.name for variable in deployment_table()} | {_OF_THE_SANDBOX, *channel_variables(values)}
+    known = {variable.name for variable in (*deployment_table(), *access_table())} | {
+        _OF_THE_SANDBOX,
+        *channel_variables(values),
+    }
     of_providers = {name for provider in PROVIDERS for name in variables(provider)}
     prefixes = {f"{name.partition('_')[0]}_" for name in of_providers}
     odd = sorted(

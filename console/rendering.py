@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
-from console.access.roles import Role, viewer_of
+from console.access.roles import Role, Viewer, viewer_of
 from console.context import deployment_of
 from detection.wording import size
 from dossier.layout import Outside, moment, provider, visible
 
-__all__ = ["render"]
+__all__ = ["render", "render_message"]
 
 
 class _Line(Outside):
@@ -53,16 +54,42 @@ def render(request: Request, template: str, status_code: int = 200, **context: o
         status_code: Status of the answer.
         context: Values of the template; ``viewer``, ``path``, ``pseudonymized`` and ``notices`` are added.
     """
-    deployment = deployment_of(request)
-    page = (
+    return HTMLResponse(_page(request, template, viewer_of(request), context), status_code)
+
+
+def render_message(
+    connection: HTTPConnection,
+    status_code: int,
+    title: str,
+    text: str,
+    headers: Mapping[str, str] | None = None,
+    link: tuple[str, str] | None = None,
+) -> HTMLResponse:
+    """Return a page with a message, also for people who are not signed in.
+
+    Args:
+        connection: The request.
+        status_code: Status of the answer.
+        title: Heading.
+        text: Message, which may hold text from outside.
+        headers: Headers of the answer.
+        link: Address and text of a link below it.
+    """
+    viewer = getattr(connection.state, "viewer", None)
+    page = _page(connection, "message.html", viewer, {"title": title, "text": text, "link": link})
+    return HTMLResponse(page, status_code, headers)
+
+
+def _page(connection: HTTPConnection, template: str, viewer: Viewer | None, context: Mapping[str, object]) -> str:
+    deployment = deployment_of(connection)
+    return (
         _environment()
         .get_template(template)
         .render(
-            viewer=viewer_of(request),
-            path=request.url.path,
+            viewer=viewer,
+            path=connection.url.path,
             pseudonymized=deployment.pseudonyms is not None,
-            notices=deployment.notices.take(viewer_of(request).csrf),
+            notices=deployment.notices.take(viewer.csrf) if viewer else [],
             **context,
         )
     )
-    return HTMLResponse(page, status_code)

@@ -90,11 +90,17 @@ def _tables() -> Iterator[str]:
 
 
 def _settings(page: str) -> str:
-    from orchestration.variables import channel_table, deployment_table, provider_table  # noqa: PLC0415 -- as above
+    from orchestration.variables import (  # noqa: PLC0415 -- as above
+        access_table,
+        channel_table,
+        deployment_table,
+        provider_table,
+    )
     from providers import PROVIDERS  # noqa: PLC0415
 
     parts = {
         "deployment": deployment_table(),
+        "console": access_table(),
         "channels": channel_table(),
         **{provider: provider_table(provider) for provider in PROVIDERS},
     }

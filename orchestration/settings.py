@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -17,7 +17,7 @@ from lake.retention import kept_days
 from orchestration.budget import Budget, parse_budget
 from orchestration.env_file import environment
 
-__all__ = ["PREFIX", "Settings", "environment"]
+__all__ = ["PREFIX", "FromVariables", "Settings", "environment"]
 
 PREFIX = "UPLOADWATCH_"
 """Beginning of every variable of the deployment."""
@@ -27,14 +27,34 @@ def _budget(value: object) -> object:
     return parse_budget(value) if isinstance(value, str) else value
 
 
-class Settings(BaseModel):
+class FromVariables(BaseModel):
+    """Settings that are read from the variables of their names, in capitals, after ``UPLOADWATCH_``."""
+
+    model_config = ConfigDict(frozen=True)
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises:
+            ConfigurationError: A variable has a value that cannot be used; the message names it.
+        """
+        given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{PREFIX}{name.upper()}")}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigurationError(
+                f"{PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
+            ) from error
+
+
+class Settings(FromVariables):
     """Operator's settings, apart from the providers' credentials.
 
     Each is read from the variable of its name, in capitals, after ``UPLOADWATCH_``. The descriptions and examples are
     those of ``docs/configuration.md``, which is written from them; links are relative to that page.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     home: Path = Field(
         default=Path(".uploadwatch"), description="directory of the lake", examples=["/var/lib/uploadwatch"]
@@ -159,7 +179,8 @@ class Settings(BaseModel):
     )
     console_url: str = Field(
         default="",
-        description="address of the [console](console.md), for links in notifications, exports and Dagster's UI",
+        description="address of the [console](console.md), for links in notifications, exports and Dagster's UI, and "
+        "the only one that it answers where people [sign in](console-sign-in.md)",
         examples=["https://uploads.example.com"],
     )
     docs_url: str = Field(
@@ -223,19 +244,3 @@ class Settings(BaseModel):
     def domains(self) -> list[str]:
         """Mail domains of the organisation, lower case."""
         return [domain.strip().lower() for domain in self.organisation_domains.split(",") if domain.strip()]
-
-    @classmethod
-    def read(cls, variables: Mapping[str, str]) -> Settings:
-        """Read the settings.
-
-        Raises:
-            ConfigurationError: A variable has a value that cannot be used; the message names it.
-        """
-        given = {name: variables[key] for name in cls.model_fields if variables.get(key := f"{PREFIX}{name.upper()}")}
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ConfigurationError(
-                f"{PREFIX}{str(first['loc'][0]).upper()} cannot be used: {first['msg']}. Correct the variable."
-            ) from error

@@ -9,13 +9,14 @@ from pydantic.fields import FieldInfo
 
 from connectors import setting_fields
 from notify.settings import CHANNEL_VARIABLES
+from orchestration.access_settings import AccessSettings
 from orchestration.env_file import ENV_FILE
 from orchestration.logs import LOG_FORMAT
 from orchestration.monitoring.heartbeat import HEARTBEAT_URL
 from orchestration.pseudonymity import KEY
 from orchestration.settings import PREFIX, Settings
 
-__all__ = ["OTHERS", "Variable", "channel_table", "deployment_table", "provider_table"]
+__all__ = ["OTHERS", "Variable", "access_table", "channel_table", "deployment_table", "provider_table"]
 
 
 class Variable(NamedTuple):
@@ -78,6 +79,11 @@ def deployment_table() -> list[Variable]:
     """Return the variables of the deployment."""
     named = {f"{PREFIX}{name.upper()}": field for name, field in Settings.model_fields.items()}
     return [*_variables(named), *OTHERS]
+
+
+def access_table() -> list[Variable]:
+    """Return the variables of access to the console."""
+    return list(_variables({f"{PREFIX}{name.upper()}": field for name, field in AccessSettings.model_fields.items()}))
 
 
 def channel_table() -> list[Variable]:

@@ -26,7 +26,7 @@ class Role(IntEnum):
     ANALYST = 2
     """Takes, comments and reviews cases, and reads Dagster's UI."""
     OPERATOR = 3
-    """Changes the allow-list, reads the audit log, and acts in Dagster's UI."""
+    """Changes the allow-list, reads the audit log, ends sessions of others, and acts in Dagster's UI."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Viewer:
     """Signed-in person.
 
     Attributes:
-        name: Name that is recorded with every act: the address from the identity provider.
+        name: Name that is recorded with every act: the verified address, or what else names the person.
         role: The person's role.
         csrf: Token that every form of the person's session carries.
     """
@@ -73,6 +73,8 @@ def requires(
                 raise HTTPException(403, f"This needs the role {role.name.lower()}: ask whoever assigns the groups.")
             return endpoint(request, *args, **options)
 
+        # For whoever lists which role each page needs.
+        checked.__dict__["least_role"] = role
         return checked
 
     return guarded

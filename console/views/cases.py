@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from common.errors import MendableError
+from console.access.addresses import local_address
 from console.access.roles import Role, Viewer, requires, viewer_of
 from console.article import article_of
 from console.context import Deployment, deployment_of
@@ -126,7 +127,7 @@ def act(request: Request, form: FormData) -> Response:
         deployment.notices.add(viewer.csrf, str(error), failed=True)
     else:
         deployment.notices.add(viewer.csrf, _said(wanted, selected))
-    return RedirectResponse(_local(str(form.get("next", "/"))), 303)
+    return RedirectResponse(local_address(str(form.get("next", "/"))), 303)
 
 
 def _selection(con: duckdb.DuckDBPyConnection, form: FormData) -> _Selection:
@@ -189,12 +190,6 @@ def _said(wanted: str, selected: _Selection) -> str:
     if wanted in triage.REVIEWS and selected.unread:
         said += f" {selected.unread} alerts came since you loaded the page: they are not reviewed."
     return said
-
-
-def _local(address: str) -> str:
-    """Return an address of this console; that of the queue in place of any other."""
-    is_local = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
-    return address if is_local else "/"
 
 
 @requires(Role.VIEWER)

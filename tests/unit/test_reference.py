@@ -9,8 +9,9 @@ import pytest
 
 from connectors import configured, misconfigured
 from docs.write_reference import DOCS, pages
+from orchestration.access_settings import AccessSettings
 from orchestration.settings import Settings
-from orchestration.variables import Variable, channel_table, deployment_table, provider_table
+from orchestration.variables import Variable, access_table, channel_table, deployment_table, provider_table
 from providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +35,14 @@ def test_every_variable_is_listed() -> None:
     assert named - listed - NOT_SETTINGS == set()
 
 
-@pytest.mark.parametrize("variable", deployment_table(), ids=lambda variable: variable.name)
+@pytest.mark.parametrize("variable", [*deployment_table(), *access_table()], ids=lambda variable: variable.name)
 def test_a_setting_has_a_meaning_and_a_usable_example(variable: Variable) -> None:
     """Prevents a setting without an explanation, and an example that is refused."""
     assert variable.description
     assert variable.example or "secret" in variable.description
     if variable.example:
         Settings.read({variable.name: variable.example})
+        AccessSettings.read({variable.name: variable.example})
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
