@@ -95,7 +95,7 @@ def served_console(
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         values = variables(url) if callable(variables) else variables
         clock = SetClock()
-        app = create_app(Deployment.read(home, values), TOKEN, clock)
+        app = create_app(Deployment.read(home, values), TOKEN, clock=clock)
         add_routes(app)
         level = "info" if access_log else "critical"
         config = uvicorn.Config(app, log_level=level, access_log=access_log, proxy_headers=False, log_config=None)

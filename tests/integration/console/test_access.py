@@ -468,7 +468,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path: Path, changed
     """Prevents a console that starts with a weaker way to sign in than was meant."""
     variables = {**by_oidc("https://console.example.com"), **changed}
     with pytest.raises(ConfigurationError, match=message) as error:
-        create_app(Deployment.read(tmp_path, variables), TOKEN, Clock())
+        create_app(Deployment.read(tmp_path, variables), TOKEN, clock=Clock())
     assert "secret" not in str(error.value).replace("CLIENT_SECRET", "").replace("_secret", "")
 
 
