@@ -282,7 +282,6 @@ def test_a_foreign_page_changes_and_reads_nothing(attacker: Page, signed_in: Pag
     assert asked(signed_in, LIMITS) == {"data": {"instance": {"concurrencyLimits": []}}}
 
 
-@pytest.mark.xfail(strict=True, reason="needs the check of Origin in console/access/middleware.py")
 def test_a_foreign_page_reads_nothing_by_a_websocket(signed_in: Page) -> None:
     """Prevents subscriptions to the runs' logs by pages of the same site, to which the browser gives the cookie."""
     with served_app(Starlette(routes=[Route("/", lambda _request: HTMLResponse("<body></body>"))])) as address:
@@ -292,7 +291,6 @@ def test_a_foreign_page_reads_nothing_by_a_websocket(signed_in: Page) -> None:
         page.close()
 
 
-@pytest.mark.xfail(strict=True, reason="needs the check of Host in console/access/middleware.py")
 def test_another_hosts_name_reads_nothing(signed_in: Page) -> None:
     """Prevents a page whose host's name was made to lead here (DNS rebinding) from being of the same origin."""
     cookies = {str(each["name"]): str(each["value"]) for each in signed_in.context.cookies()}
