@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from console.access.addresses import is_within, local_address
 from console.access.bodies import carries_token, limited
@@ -50,7 +51,7 @@ class AccessMiddleware:
             return
         connection = HTTPConnection(scope)
         send = protected(scope, send, https=self._gate.https)
-        answer: Response | None
+        answer: ASGIApp | None
         try:
             self._check_source(connection)
             answer = await self._signed_in_by_token(connection)
@@ -60,7 +61,8 @@ class AccessMiddleware:
                 if session:
                     receive, send = await self._admitted(connection, session_id, session, receive, send)
         except HTTPException as refused:
-            answer = refusal(connection, refused)
+            # A WebSocket that is closed before it is accepted is refused with 403.
+            answer = refusal(connection, refused) if scope["type"] == "http" else WebSocketClose()
         await (answer or self._app)(scope, receive, send)
 
     def _check_source(self, connection: HTTPConnection) -> None:

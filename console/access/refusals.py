@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from console.access.gate import gate_of
 from console.access.headers import protect
@@ -41,8 +41,6 @@ def refusal(connection: HTTPConnection, refused: HTTPException) -> Response:
     status = refused.status_code
     is_plain = refused.detail == HTTPStatus(status).phrase
     text = _NOT_FOUND if status == 404 and is_plain else refused.detail
-    if connection.scope["type"] == "websocket":
-        return PlainTextResponse(text, status, refused.headers)
     if not accepts_pages(connection):
         return JSONResponse({"status": status, "error": text}, status, refused.headers)
     return render_message(connection, status, _TITLES.get(status, HTTPStatus(status).phrase), text, refused.headers)

@@ -23,6 +23,11 @@ CLIENT, SECRET = "console", "a secret with: % and +"
 Sign = Callable[["IdentityProvider", dict[str, Any]], str]
 
 
+def made_key(kid: str) -> RSAKey:
+    """Return a new key of this id."""
+    return RSAKey.generate_key(2048, {"kid": kid, "use": "sig"})
+
+
 @dataclass
 class IdentityProvider:
     """A provider; what a test sets holds for the next sign-ins.
@@ -45,7 +50,7 @@ class IdentityProvider:
     changed: dict[str, Any] = field(default_factory=dict)
     sign: Sign | None = None
     published: list[RSAKey] = field(default_factory=list)
-    key: RSAKey | None = None
+    key: RSAKey = field(default_factory=lambda: made_key(secrets.token_hex(4)))
     answer: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -53,7 +58,7 @@ class IdentityProvider:
 
     def rotate(self) -> None:
         """Sign with a new key, and publish it alone."""
-        self.key = RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"})
+        self.key = made_key(secrets.token_hex(4))
         self.published = [self.key]
 
     def discovery(self) -> dict[str, Any]:
@@ -102,7 +107,7 @@ class IdentityProvider:
         return {"access_token": "unused", "token_type": "Bearer", "expires_in": 300, "id_token": signed}
 
 
-def signed_by(key: RSAKey, algorithm: str = "RS256", **header: str) -> Sign:
+def signed_by(key: RSAKey, algorithm: str = "RS256", **header: Any) -> Sign:
     """Return a way to sign with a key."""
     return lambda _provider, claims: jwt.encode(
         {"alg": algorithm, "kid": key.kid, **header}, claims, key, algorithms=[algorithm]
@@ -141,7 +146,7 @@ def _encoded(content: bytes) -> str:
 def identity_provider() -> Iterator[IdentityProvider]:
     """Serve a provider."""
     provider = IdentityProvider()
-    provider.rotate()
+    provider.published = [provider.key]
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:

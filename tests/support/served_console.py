@@ -28,6 +28,8 @@ NO_VARIABLES: Mapping[str, str] = {}
 class SetClock(Clock):
     """Clock that runs, and that a test moves."""
 
+    ahead: timedelta
+
     def __init__(self) -> None:
         object.__setattr__(self, "ahead", timedelta())
 

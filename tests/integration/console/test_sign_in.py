@@ -13,7 +13,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from joserfc.jwk import RSAKey
 
 from lake.audit_log import read_acts
 from tests.support.identity_provider import (
@@ -21,6 +20,7 @@ from tests.support.identity_provider import (
     SECRET,
     IdentityProvider,
     identity_provider,
+    made_key,
     signed_by,
     signed_with_client_secret,
     signed_with_public_key,
@@ -161,16 +161,15 @@ def test_a_name_stays_with_the_person_who_had_it_first(provider: IdentityProvide
 
 
 def other_key(provider: IdentityProvider) -> None:
-    assert provider.key
-    provider.sign = signed_by(RSAKey.generate_key(2048, {"kid": provider.key.kid}))
+    provider.sign = signed_by(made_key(str(provider.key.kid)))
 
 
 def unknown_key(provider: IdentityProvider) -> None:
-    provider.sign = signed_by(RSAKey.generate_key(2048, {"kid": "unknown"}))
+    provider.sign = signed_by(made_key("unknown"))
 
 
 def embedded_key(provider: IdentityProvider) -> None:
-    key = RSAKey.generate_key(2048, {"kid": "embedded"})
+    key = made_key("embedded")
     provider.sign = signed_by(key, jwk=key.as_dict(private=False))
 
 
@@ -324,7 +323,7 @@ def test_a_sign_in_gets_a_new_id_and_the_old_one_is_dead(console: ServedConsole)
         ids.append(browser.cookies.get(f"uploadwatch-{port}"))
     assert "chosen-by-somebody-else" not in ids
     assert ids[0] != ids[1]
-    old = requests.Session().get(f"{console.url}/", cookies={f"uploadwatch-{port}": ids[0]}, allow_redirects=False)
+    old = requests.Session().get(f"{console.url}/", cookies={f"uploadwatch-{port}": str(ids[0])}, allow_redirects=False)
     assert old.status_code == 303
     assert old.headers["location"].startswith("/sign-in")
 
