@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 
 from console.access.middleware import AccessMiddleware
 from console.context import Deployment
-from console.views import allow, audit, cases, person, queue, reveal, static
+from console.views import allow, audit, cases, health, person, queue, reveal, static
 
 __all__ = ["create_app"]
 
@@ -24,6 +24,7 @@ def create_app(deployment: Deployment, token: str) -> Starlette:
             *queue.routes,
             *cases.routes,
             *allow.routes,
+            *health.routes,
             *person.routes,
             *audit.routes,
             *reveal.routes,
