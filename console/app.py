@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 
 from console.access.middleware import AccessMiddleware
 from console.context import Deployment
-from console.views import allow, audit, cases, health, person, queue, reveal, static
+from console.views import allow, audit, cases, health, person, queue, reveal, static, what_if
 
 __all__ = ["create_app"]
 
@@ -28,6 +28,7 @@ def create_app(deployment: Deployment, token: str) -> Starlette:
             *person.routes,
             *audit.routes,
             *reveal.routes,
+            *what_if.routes,
             *static.routes,
         ],
         middleware=[Middleware(AccessMiddleware, token=token)],
