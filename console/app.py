@@ -17,7 +17,7 @@ from console.access.middleware import AccessMiddleware
 from console.access.refusals import failed, refused
 from console.context import Deployment
 from console.dagster_ui.server import DagsterServer, DagsterUI
-from console.views import allow, audit, cases, person, queue, reveal, session, static
+from console.views import allow, audit, cases, health, person, queue, reveal, session, static, what_if
 
 __all__ = ["create_app"]
 
@@ -50,10 +50,12 @@ def create_app(
             *queue.routes,
             *cases.routes,
             *allow.routes,
+            *health.routes,
             *person.routes,
             *audit.routes,
             *reveal.routes,
             *session.routes,
+            *what_if.routes,
             *static.routes,
             *([Mount("/dagster", dagster_ui)] if dagster_ui else []),
         ],
