@@ -22,8 +22,8 @@ import dagster as dg
 import duckdb
 import pyarrow as pa
 
-from cli.incident_score import read_labels, score
 from cli.replay import Home, play, sandbox
+from detection.incident_score import read_labels, score
 from lake.shown_alerts import read_alerts
 from lake.store import Lake
 from providers import PROVIDERS

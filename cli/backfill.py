@@ -19,12 +19,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from assets.checks import READ
 from assets.core.pull_checks import PULLED
-from cli.dagster_records import open_records
 from cli.terminal import terminal
 from common.clock import Clock
 from common.errors import CommandError
 from connectors import ConfigurationError, configured
 from orchestration.causes import causes
+from orchestration.dagster_records import open_records
 from orchestration.definitions import build_defs
 from orchestration.local_run import run_locally
 from orchestration.schedules import JOB, range_tags, run_config

@@ -16,11 +16,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cli.alert_table import case_table
 from cli.case_queue import cases_of
-from cli.incident_score import read_labels, score
 from cli.options import HOME, HomeOption, called, known_providers
 from cli.replay import SANDBOX, Home, play, sandbox
 from cli.terminal import terminal
 from common.clock import Clock
+from detection.incident_score import read_labels, score
 from detection.rule import RULE
 from lake.shown_alerts import read_alerts
 from lake.store import Lake

@@ -11,12 +11,12 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
-from cli.deployment_checks import examine_deployment
 from cli.options import Format, known_providers
 from cli.terminal import terminal, write_json
 from common.clock import Clock
 from connectors.doctor import Finding, State, examine
 from detection.parameters import Parameters
+from orchestration.deployment_checks import examine_deployment
 from orchestration.settings import Settings, environment
 
 __all__ = ["diagnose"]

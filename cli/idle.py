@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from cli.dagster_records import open_records
 from common.errors import CommandError
+from orchestration.dagster_records import open_records
 from orchestration.schedules import UNFINISHED
 from orchestration.settings import Settings
 from orchestration.storage.dead_runs import DeadRuns

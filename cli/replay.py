@@ -75,8 +75,8 @@ class Home:
         for file in (self.variables_file, *self.path.glob("*.db*"), self.path / "warehouse.duckdb"):
             file.unlink(missing_ok=True)
 
-    def instance(self) -> dg.DagsterInstance:
-        """Return Dagster's instance in this home."""
+    def write_dagster_settings(self) -> Path:
+        """Write Dagster's settings for where the home is now, and return their directory."""
         storage = self.path / "dagster"
         storage.mkdir(parents=True, exist_ok=True)
         event_log = {
@@ -86,7 +86,11 @@ class Home:
         }
         text = f"{shipped_text('dagster.yaml')}event_log_storage: {json.dumps(event_log)}\n"
         (storage / "dagster.yaml").write_text(text, encoding="utf-8")
-        os.environ["DAGSTER_HOME"] = str(storage)
+        return storage
+
+    def instance(self) -> dg.DagsterInstance:
+        """Return Dagster's instance in this home."""
+        os.environ["DAGSTER_HOME"] = str(self.write_dagster_settings())
         return dg.DagsterInstance.get()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -12,8 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,37 +19,20 @@ from typing import Annotated
 import requests
 import typer
 
+from cli.dagster_places import organisation_place, without_settings
 from cli.options import HOME, HomeOption
 from cli.replay import Home, sandbox
 from cli.terminal import terminal
 from common.errors import CommandError
-from connectors import configured, variables
-from orchestration.env_file import ENV_FILE, env_text, read_env_file
-from orchestration.schedules import LOCATION
+from orchestration.code_server import Place, code_server_command, end_processes, workspace_text
+from orchestration.env_file import ENV_FILE, env_text
 from orchestration.settings import Settings, environment
-from orchestration.shipped_files import shipped_text
-from providers import PROVIDERS
 
 __all__ = ["ui"]
 
 _START_SECONDS = 120
 _STOP_SECONDS = 20
 _PAUSE_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Storage, directory and variables that Dagster is started on.
-
-    Attributes:
-        storage: ``DAGSTER_HOME``.
-        folder: Working directory of the code location.
-        environment: Variables of the code location alone, which may be secrets.
-    """
-
-    storage: Path
-    folder: Path
-    environment: Mapping[str, str]
 
 
 def ui(
@@ -70,7 +51,7 @@ def ui(
             place = stack.enter_context(_replayed(Home(home), noted))
             out.print(f"{home} holds a replay of made-up history, with a sandbox for the providers.", soft_wrap=True)
         else:
-            place = _organisation(home)
+            place = organisation_place(home)
             stack.enter_context(_alone(home, port))
             schedules = (
                 "Schedules that nobody stopped run"
@@ -82,7 +63,7 @@ def ui(
 
 
 @contextmanager
-def _replayed(home: Home, noted: dict[str, str]) -> Iterator[_Place]:
+def _replayed(home: Home, noted: dict[str, str]) -> Iterator[Place]:
     """Start the sandbox of a replay."""
     workload, now = Path(noted.pop("workload")), datetime.fromisoformat(noted["UPLOADWATCH_NOW"])
     providers = noted.pop("providers").split(",")
@@ -92,33 +73,10 @@ def _replayed(home: Home, noted: dict[str, str]) -> Iterator[_Place]:
         variables_file.write_text(env_text({**stand_in.variables(providers), **noted}), encoding="utf-8")
         storage = home.path / "dagster"
         # Dagster reads the .env of its working directory; in its own there is none.
-        yield _Place(storage, storage, {**_without_settings(os.environ), ENV_FILE: str(variables_file)})
+        yield Place(storage, storage, {**without_settings(os.environ), ENV_FILE: str(variables_file)})
 
 
-def _organisation(home: Path) -> _Place:
-    """Prepare the home of an organisation.
-
-    Raises:
-        typer.BadParameter: No provider is configured.
-    """
-    values = environment()
-    if not configured(values):
-        raise typer.BadParameter(
-            f"{home} was not made by `uploadwatch demo` or `uploadwatch run`, and no provider is configured. Run one "
-            "of them first, or set the variables of a provider: docs/configuration.md."
-        )
-    Settings.read(values)
-    storage = Path(values.get("DAGSTER_HOME") or home / "dagster").absolute()
-    storage.mkdir(parents=True, exist_ok=True)
-    if not (storage / "dagster.yaml").exists():
-        (storage / "dagster.yaml").write_text(shipped_text("dagster.yaml"), encoding="utf-8")
-    # What comes from the file is left to the code location, which reads it again when definitions are reloaded.
-    filed = read_env_file()
-    own = {name: value for name, value in os.environ.items() if filed.get(name) != value}
-    return _Place(storage, Path.cwd(), {**own, "UPLOADWATCH_HOME": str(home.absolute())})
-
-
-def _serve(place: _Place, port: int, stack: ExitStack) -> None:
+def _serve(place: Place, port: int, stack: ExitStack) -> None:
     """Run the code location, the daemon and the web server until one ends or this process is stopped.
 
     Raises:
@@ -134,18 +92,16 @@ def _serve(place: _Place, port: int, stack: ExitStack) -> None:
     logs.mkdir(parents=True, exist_ok=True)
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="uploadwatch-")))
     workspace = folder / "workspace.yaml"
-    server = {"socket": str(folder / "code"), "host": "localhost", "location_name": LOCATION}
-    workspace.write_text(json.dumps({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
+    workspace.write_text(workspace_text(folder / "code"), encoding="utf-8")
     # A person's directory may hold one that is called as a package is.
     safe = {"PYTHONSAFEPATH": "1", "DAGSTER_HOME": str(place.storage)}
     # Neither of the others needs the secrets.
-    bare = {**_without_settings(os.environ), **safe}
-    location = ["-m", "orchestration.definitions", "--location-name", LOCATION, "--socket", str(folder / "code")]
+    bare = {**without_settings(os.environ), **safe}
     commands = {
-        "code": ["dagster", "code-server", "start", *location, "--log-level", "warning"],
-        "daemon": ["dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"],
+        "code": code_server_command(folder / "code"),
+        "daemon": ["-m", "dagster._daemon", "run", "-w", str(workspace), "--log-level", "warning"],
         "webserver": [
-            *("dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)),
+            *("-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-w", str(workspace)),
             *("--dagster-log-level", "warning", "--suppress-warnings"),
         ],
     }
@@ -155,7 +111,7 @@ def _serve(place: _Place, port: int, stack: ExitStack) -> None:
             own = {**place.environment, **safe} if name == "code" else bare
             with (logs / f"{name}.log").open("wb") as log:
                 started[name] = subprocess.Popen(
-                    [sys.executable, "-m", *command],
+                    [sys.executable, *command],
                     cwd=place.folder if name == "code" else place.storage,
                     env=own,
                     stdout=log,
@@ -174,7 +130,7 @@ def _serve(place: _Place, port: int, stack: ExitStack) -> None:
     except KeyboardInterrupt:
         pass
     finally:
-        _end(started)
+        end_processes(started.values())
 
 
 @contextmanager
@@ -229,25 +185,3 @@ def _wait(
         if deadline and time.monotonic() > deadline:
             raise CommandError(f"Dagster did not start within {seconds:.0f} seconds. See its logs in {logs}.")
         time.sleep(_PAUSE_SECONDS)
-
-
-def _end(started: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """End all processes and their children, the web server first."""
-    for process in reversed([*started.values()]):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGINT)
-    for process in reversed([*started.values()]):
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=_STOP_SECONDS)
-        # The parent does not always stop its children.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without settings and credentials of a real deployment."""
-    theirs = {name for provider in PROVIDERS for name in variables(provider)}
-    return {
-        name: value for name, value in environment.items() if name not in theirs and not name.startswith("UPLOADWATCH_")
-    }

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from common.clock import Clock
+from console.backtests import Backtests
 from console.notices import Notices
 from console.published import Published
 from lake.store import Lake
@@ -32,6 +33,7 @@ class Deployment:
         pseudonyms: Maker of tokens where names are hidden; None where they are shown.
         published: Alerts and cases, as they are shown: with tokens where names are hidden.
         notices: Notices for the next page of each session.
+        backtests: Backtests that run or ran.
     """
 
     home: Path
@@ -42,6 +44,7 @@ class Deployment:
     pseudonyms: Pseudonyms | None
     published: Published
     notices: Notices = field(default_factory=Notices)
+    backtests: Backtests = field(default_factory=Backtests)
 
     @classmethod
     def read(cls, home: Path, values: Mapping[str, str]) -> Deployment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,6 +24,13 @@ class _Line(Outside):
     longest = 4000
 
 
+def _stamp(time: datetime | str | None) -> str:
+    """Format a time with or without zone, or in ISO 8601, to the minute, UTC."""
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return moment(time.astimezone(UTC) if time and time.tzinfo else time)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -35,6 +43,7 @@ def _environment() -> Environment:
     environment.globals["Role"] = Role
     environment.filters |= {
         "moment": moment,
+        "stamp": _stamp,
         "provider": provider,
         "size": lambda value: "unknown" if value is None else size(value),
         "count": "{:,}".format,

@@ -24,11 +24,13 @@ class Backlog(NamedTuple):
         pending: Messages that will be tried again.
         parked: Messages that were given up after too many attempts.
         oldest: When the oldest pending message was entered, at the latest; None if none is pending.
+        reason: Why the newest refused message was not accepted; empty if none was refused.
     """
 
     pending: int = 0
     parked: int = 0
     oldest: datetime | None = None
+    reason: str = ""
 
 
 def read_backlog(path: Path) -> dict[str, Backlog]:
@@ -55,9 +57,15 @@ def read_backlog(path: Path) -> dict[str, Backlog]:
                 "SELECT channel, state, attempts, due, count(*) FROM letters WHERE state <> 'sent' "
                 "GROUP BY channel, state, attempts, due"
             ).fetchall()
+            # Of rows of a group, SQLite returns the one with the maximum.
+            refused = database.execute(
+                "SELECT channel, reason, max(number) FROM letters WHERE state <> 'sent' AND reason <> '' "
+                "GROUP BY channel"
+            ).fetchall()
     except sqlite3.Error as error:
         raise OutboxError(f"The outbox {path} cannot be read: {error}. See `uploadwatch verify`.") from error
-    found = {channel: Backlog() for (channel,) in channels}
+    reasons = {channel: reason for channel, reason, _ in refused}
+    found = {channel: Backlog(reason=reasons.get(channel, "")) for (channel,) in channels}
     for channel, state, attempts, due, count in waiting:
         before = found[channel]
         if state == "parked":

@@ -9,7 +9,7 @@ from typing import Any
 from assets.charts.chart import ALERT, BLUE, PALETTE, SAMPLE, Chart, short, tick_step
 from common.svg import Place, Stroke
 
-__all__ = ["budget_plot", "load_plot"]
+__all__ = ["budget_plot", "load_chart", "load_plot"]
 
 _ALLOWED = Stroke(BLUE, width=1.5, dashes="4,2")
 _RAISED = Stroke(ALERT, width=1.5)
@@ -20,6 +20,11 @@ _FIFTHS = 5
 
 
 def load_plot(load: Sequence[dict[str, Any]]) -> str:
+    """Plot the cumulative alerts allowed and raised by day as a file, see :func:`load_chart`."""
+    return load_chart(load).svg()
+
+
+def load_chart(load: Sequence[dict[str, Any]]) -> Chart:
     """Plot the cumulative alerts allowed and raised by day, with a panel for each population.
 
     Args:
@@ -45,7 +50,7 @@ def load_plot(load: Sequence[dict[str, Any]]) -> str:
         step = tick_step(most / 4)
         beside = [(number * step / most, short(number * step)) for number in range(int(most / step) + 1)]
         panel.axes(f"{population}: a budget of {rows[-1]['budget']:g} per 1000 and day", below, beside)
-    return chart.svg()
+    return chart
 
 
 def _steps(begins: Sequence[float], values: Sequence[float]) -> Iterator[Place]:

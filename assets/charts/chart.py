@@ -31,25 +31,28 @@ class Chart:
         height: Pixels of each panel, with its axis.
         panels: How many.
         names: What each line means, the lowest first; of bars, a line as wide as it is long.
+
+    Attributes:
+        drawing: What is drawn, for a page that includes it.
     """
 
     def __init__(self, title: str, *, height: int, panels: int = 1, names: Sequence[tuple[str, Stroke]] = ()) -> None:
-        self._drawing = Drawing(_WIDTH, _TOP + panels * height, _FONT_SIZE)
+        drawing = self.drawing = Drawing(_WIDTH, _TOP + panels * height, _FONT_SIZE)
         beside = 20 + math.ceil(_LETTER * max(len(name) for name, _ in names)) if names else 0
         right = _WIDTH - _RIGHT - beside
         self.panels = [
-            Panel(self._drawing, _LEFT, _TOP + number * height, right, _TOP + (number + 1) * height - _BOTTOM)
+            Panel(drawing, _LEFT, _TOP + number * height, right, _TOP + (number + 1) * height - _BOTTOM)
             for number in range(panels)
         ]
-        self._drawing.text((_LEFT + right) / 2, _FONT_SIZE + 2, title, "middle")
+        drawing.text((_LEFT + right) / 2, _FONT_SIZE + 2, title, "middle")
         for number, (name, stroke) in enumerate(reversed(names)):
             middle = _TOP + number * _LINE + _LINE / 2
-            self._drawing.lines([[(right + 10, middle), (right + 10 + SAMPLE, middle)]], stroke)
-            self._drawing.text(right + SAMPLE + 14, middle + 3, name)
+            drawing.lines([[(right + 10, middle), (right + 10 + SAMPLE, middle)]], stroke)
+            drawing.text(right + SAMPLE + 14, middle + 3, name)
 
     def svg(self) -> str:
         """The chart as SVG."""
-        return self._drawing.document()
+        return self.drawing.document()
 
 
 class Panel:

@@ -24,9 +24,9 @@ class Role(IntEnum):
     VIEWER = 1
     """Reads cases, people and health."""
     ANALYST = 2
-    """Takes, comments and reviews cases, and sees Dagster's UI."""
+    """Takes, comments and reviews cases, and reads Dagster's UI."""
     OPERATOR = 3
-    """Changes the allow-list, reads the audit log, and ends sessions of others."""
+    """Changes the allow-list, reads the audit log, ends sessions of others, and acts in Dagster's UI."""
 
 
 @dataclass(frozen=True)

@@ -74,3 +74,21 @@ document.addEventListener("focusin", (event) => {
   rows().forEach((each) => each.removeAttribute("aria-current"));
   row.setAttribute("aria-current", "true");
 });
+
+// Progress of a backtest. Without script, the page loads itself again.
+const polled = document.querySelector("[data-poll]");
+if (polled) {
+  const bar = polled.querySelector("progress");
+  const poll = async () => {
+    try {
+      const answer = await fetch(polled.dataset.poll, { headers: { Accept: "application/json" } });
+      const said = await answer.json();
+      if (said.state !== "running") return window.location.reload();
+      bar.value = said.percent;
+    } catch {
+      // The console restarts, or the network is away: the next attempt may succeed.
+    }
+    return setTimeout(poll, 2000);
+  };
+  setTimeout(poll, 2000);
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -37,7 +38,7 @@ def console(home: Published, tmp_path: Path) -> Iterator[Console]:
         yield console
 
 
-def _opened(browser: Browser, console: Console, **kind: object) -> tuple[Page, list[str]]:
+def _opened(browser: Browser, console: Console, **kind: Any) -> tuple[Page, list[str]]:
     """Return a signed-in page, and what the browser complains about."""
     page = browser.new_context(**kind).new_page()
     said: list[str] = []

@@ -113,7 +113,7 @@ def test_the_present_settings_are_those_of_the_deployment(home: Path, monkeypatc
         played.append(parameters)
         play(con, first, last, parameters)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("cli.backtest.play", noted)
+    monkeypatch.setattr("orchestration.backtesting.play", noted)
     span = ("--from", (TODAY - DAY).isoformat(), "--to", TODAY.isoformat(), "--home", str(home))
     values = {"UPLOADWATCH_SERVICE_BUDGET": "3", "UPLOADWATCH_BUDGET": "4/week"}
     done = say("backtest", *span, "--against", "current", "--budget", "5", values=values)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cli.alert_table import case_table
 from cli.case_queue import Order, cases_of, filter_cases
-from cli.incident_score import read_labels, score
+from detection.incident_score import read_labels, score
 
 LABELS = """incident_id,scenario,malicious,expected,users,providers,start,end,note
 a-1,bulk,true,alert,ann@example.com,box,2026-02-01T10:00:00Z,2026-02-01T11:00:00Z,

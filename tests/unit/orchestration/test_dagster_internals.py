@@ -44,6 +44,11 @@ USED = {
         "dagster._core.definitions.data_version.INPUT_EVENT_POINTER_TAG_PREFIX",
         "dagster._core.definitions.data_version.NULL_EVENT_POINTER",
     },
+    "console/dagster_ui/webserver.py": {
+        "dagster._core.workspace.context.WorkspaceProcessContext",
+        "dagster._core.workspace.context.WorkspaceRequestContext",
+        "dagster._core.workspace.load_target.WorkspaceFileTarget",
+    },
 }
 ADVICE = (
     f"Dagster {dg.__version__} changed this. Look for the public name that does the same; else for where it went, in "

@@ -130,7 +130,7 @@ def _channels(values: Mapping[str, str], settings: Settings) -> Iterator[tuple[S
 
 
 def _schedules(values: Mapping[str, str]) -> tuple[State, str, str]:
-    from cli.dagster_records import open_records  # noqa: PLC0415 -- imports Dagster
+    from orchestration.dagster_records import open_records  # noqa: PLC0415 -- imports Dagster
 
     try:
         with open_records(values) as instance:

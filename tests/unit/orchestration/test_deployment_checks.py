@@ -7,10 +7,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from cli.deployment_checks import examine_deployment
 from cli.options import lake_of
 from connectors.doctor import Finding, State
 from orchestration.definitions import build_defs
+from orchestration.deployment_checks import examine_deployment
 from orchestration.schedules import SCHEDULES
 from tests.support.command import say
 
