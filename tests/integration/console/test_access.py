@@ -570,7 +570,7 @@ def test_every_page_names_the_role_that_it_needs(shared: ServedConsole) -> None:
     assert without <= {"body", "broken", "page_style", "sign_out"}
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(data=st.data())
 def test_nothing_but_a_request_of_ones_own_page_gets_through(shared: ServedConsole, data: st.DataObject) -> None:
     """Prevents any combination of method, path, host, origin, session, role and token that was not thought of."""
