@@ -268,7 +268,9 @@ def test_an_answer_serves_once_and_only_its_own_browser(provider: IdentityProvid
     assert eve.get(back, allow_redirects=False).status_code == 401
     assert requests.Session().get(back, allow_redirects=False).status_code == 401
     assert ann.get(back, allow_redirects=False).status_code == 303
-    assert ann.get(back, allow_redirects=False).status_code == 401
+    replayed = ann.get(back, allow_redirects=False)
+    # By the console itself, since not every provider refuses a used code.
+    assert (replayed.status_code, "not under way in this browser" in replayed.text) == (401, True)
 
 
 def test_an_answer_is_too_late_after_ten_minutes(console: ServedConsole) -> None:
