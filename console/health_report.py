@@ -318,7 +318,8 @@ def _outbox(panel: Panel, deployment: Deployment, _con: duckdb.DuckDBPyConnectio
                 "`uploadwatch outbox --retry`."
             )
         elif found.pending and found.reason:
-            panel.warn(f"{found.pending} notification{'' if found.pending == 1 else 's'} for {channel} wait{why}.")
+            waiting = "1 notification waits" if found.pending == 1 else f"{found.pending} notifications wait"
+            panel.warn(f"{waiting} for the channel {channel}{why}.")
     panel.figures["channels"] = rows
 
 
