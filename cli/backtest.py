@@ -84,7 +84,11 @@ def backtest(
             passed=passed,
         )
     if plot:
-        points = [(each["target_per_1000"], each["recall"], each["precision"]) for each in found]
+        points = [
+            (each["target_per_1000"], each["recall"], each["precision"]) for each in found if each["recall"] is not None
+        ]
+        if not points:
+            raise CommandError(f"There is no picture: none of the labels is an incident from {start} to {end}.")
         plot.write_text(budget_plot(points), encoding="utf-8")
     if format_ is Format.JSON:
         write_json({"from": str(start), "to": str(end), "notes": notes, "budgets": found})

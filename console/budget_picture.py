@@ -10,7 +10,7 @@ from common.svg import Drawing, Place, Stroke
 
 __all__ = ["budget_picture"]
 
-_WIDTH, _HEIGHT, _FONT_SIZE = 640, 260, 13
+_WIDTH, _HEIGHT, _FONT_SIZE = 512, 230, 13
 _LEFT, _RIGHT, _TOP, _GROUND = 48, _WIDTH - 48, 34, _HEIGHT - 40
 _CASES, _RECALL, _AXIS = "var(--alert)", "var(--link)", Stroke("var(--line)")
 _DOT = 8

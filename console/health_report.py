@@ -292,9 +292,12 @@ def _windows(panel: Panel, deployment: Deployment, con: duckdb.DuckDBPyConnectio
     lake = deployment.lake
     days = lake.days("thresholds")[-LOAD_DAYS:]
     sound_view(con, lake, "sound", "evaluations", days)
-    panel.figures["windows"] = [
-        row | {"reason": row["reason"] or ""} for row in count_windows(con, lake, days, sources_of(lake, now), now)
-    ]
+    rows = count_windows(con, lake, days, sources_of(lake, now), now)
+    for row in rows:
+        reason = row["reason"] or ""
+        # The cause of a gap is a provider's text.
+        row["reason"] = _hidden(deployment, reason) if reason.startswith("gap: ") else reason
+    panel.figures["windows"] = rows
     newest = lake.days("evaluations")[-1:]
     if not newest:
         panel.warn("Nothing is evaluated yet: no run has finished.")
@@ -315,7 +318,8 @@ def _outbox(panel: Panel, deployment: Deployment, _con: duckdb.DuckDBPyConnectio
                 "`uploadwatch outbox --retry`."
             )
         elif found.pending and found.reason:
-            panel.warn(f"{found.pending} notification{'' if found.pending == 1 else 's'} for {channel} wait{why}.")
+            waiting = "1 notification waits" if found.pending == 1 else f"{found.pending} notifications wait"
+            panel.warn(f"{waiting} for the channel {channel}{why}.")
     panel.figures["channels"] = rows
 
 

@@ -356,18 +356,19 @@ def _labelled(alerts: Sequence[Raised], labels: Sequence[Mapping[str, str]], *, 
     result: Score = score([as_shown(alert) for alert in alerts], labels, providers=tuple(PROVIDERS))
     labelled = len(alerts) - (0 if complete else result.unlabelled)
     false = result.look_alikes + (result.unlabelled if complete else 0)
+    wanted = sum(result.wanted.values())
     return {
-        "recall": round(sum(result.found.values()) / max(1, sum(result.wanted.values())), 3),
+        "recall": round(sum(result.found.values()) / wanted, 3) if wanted else None,
         "precision": round((labelled - false) / labelled, 3) if labelled else None,
         "labelled_alerts": labelled,
         "scenarios": {
             name: {
-                "wanted": wanted,
+                "wanted": number,
                 "found": result.found[name],
                 "median_hours_to_detect": round(statistics.median(result.hours[name]), 1)
                 if name in result.hours
                 else None,
             }
-            for name, wanted in sorted(result.wanted.items())
+            for name, number in sorted(result.wanted.items())
         },
     }

@@ -14,12 +14,12 @@ from detection.backtest import play
 from detection.parameters import Parameters
 from detection.tables import empty
 from lake.kept import write_kept
+from tests.support.burst_home import BURST, burst_home
 from tests.support.command import say
-from tests.support.made_lake import DAY, HOUR, NOW, TODAY, MadeLake
+from tests.support.made_lake import DAY, TODAY
 
 pytestmark = pytest.mark.sampled
 
-BURST = TODAY - DAY
 LABELS = """scenario,malicious,expected,users,providers,start,end
 bulk_copy,true,alert,u0@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:00
 slow_drip,true,alert,u5@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:00
@@ -28,29 +28,7 @@ slow_drip,true,alert,u5@example.com,box,{day}T10:00:00+00:00,{day}T11:00:00+00:0
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home of forty days of thirty steady users, one of whom uploads 900 files on the last day but one."""
-    home = tmp_path_factory.mktemp("home")
-    lake = MadeLake(home)
-    for ago in range(40, -1, -1):
-        day = TODAY - ago * DAY
-        lake.land(day, 1)
-        hours = [
-            {
-                "user": f"u{n}@example.com",
-                "provider": "box",
-                "actor_class": "person",
-                "population": "people",
-                "hour": NOW - ago * DAY - 2 * HOUR,
-                "files": files,
-                "sized_files": files,
-                "saves": files,
-                "bytes": files * 10**6,
-            }
-            for n in range(30)
-            for files in [900 if n == 0 and day == BURST else 3 + (n + ago) % 5]
-        ]
-        lake.write("user_hours", hours, day)
-    return home
+    return burst_home(tmp_path_factory.mktemp("home"))
 
 
 def test_a_person_sees_budgets_beside_each_other_with_what_labels_tell(home: Path, tmp_path: Path) -> None:

@@ -40,14 +40,14 @@ def test_a_message_ages_from_its_entry_however_often_it_was_tried(path: Path) ->
         letter = box.next("soc", at)
         assert letter
         box.failed(letter, "down", at)
-        assert read_backlog(path) == {"soc": Backlog(1, 0, NOW)}
+        assert read_backlog(path) == {"soc": Backlog(1, 0, NOW, "down")}
         at = datetime.fromisoformat(box.waiting()[0].due)
     letter = box.next("soc", at)
     assert letter
     assert box.failed(letter, "down", at)
-    assert read_backlog(path) == {"soc": Backlog(0, 1, None)}
+    assert read_backlog(path) == {"soc": Backlog(0, 1, None, "down")}
     box.retry(at)
-    assert read_backlog(path) == {"soc": Backlog(1, 0, at)}
+    assert read_backlog(path) == {"soc": Backlog(1, 0, at, "down")}
 
 
 def test_a_channel_without_a_backlog_stays_listed(path: Path) -> None:
