@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ def run_backtest(sender: Connection, root: str, settings: Settings, wanted: Want
     """
     # The console's pages, and a poll run on the same machine, come first.
     os.nice(_NICENESS)
+    # Ctrl+C reaches all processes of a terminal; the console ends this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     lake = Lake(root=root)
     try:
         found = compare(
