@@ -16,6 +16,7 @@ from rich.table import Table
 from assets.charts.budget_plots import budget_plot
 from cli.options import HOME, Format, HomeOption, lake_of, svg_file
 from cli.terminal import terminal, write_json
+from common.errors import CommandError
 from detection.incident_score import read_labels
 from detection.rule import RULE
 from orchestration.backtesting import Against, Step, Try, compare, parameters_of, parse_budgets
