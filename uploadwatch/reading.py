@@ -178,7 +178,7 @@ class Reader(Generic[T]):
     def sql(self, query: str) -> T:
         """Return the rows of a query over the views of ``warehouse.duckdb``, which has a view for each table.
 
-        The query can't write, and reads no file outside of the home.
+        The query can't write, and reads no file outside of the lake. A lost day of a table that it names is an error.
 
         Args:
             query: SQL of DuckDB.
@@ -269,7 +269,7 @@ def _named_in(query: str) -> set[str]:
     """Return the tables that a query names."""
     # Without the views: DuckDB does not name tables beside views of lists of files.
     with duckdb.connect() as con:
-        return con.get_table_names(query)
+        return {name.lower() for name in con.get_table_names(query)}
 
 
 def _days(first: Day, last: Day) -> list[date]:
