@@ -50,16 +50,14 @@ def build_warehouse(lake: Lake) -> bool:
         # DuckDB must create the file itself; it rejects an empty one.
         temporary.unlink()
         with duckdb.connect(str(temporary)) as con, _found_from(con, path.parent):
-            for name, query in views.items():
-                con.execute(f'CREATE VIEW "{name}" AS {query}')
-                _comment(con, name)
+            _create_views(con, views)
             con.execute(f"CREATE VIEW about AS SELECT '{digest}' AS made_for")
     return True
 
 
 @contextmanager
 def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the views of a home for reading, from whatever working directory.
+    """Open the views of a home for reading, from whatever working directory; other files can't be read.
 
     ``con.sql("FROM alerts").df()`` gives a data frame of pandas.
 
@@ -72,19 +70,38 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     path = home / _NAME
     if not path.exists():
         raise MendableError(f"{path} does not exist. A run writes it: start one, or see whether this is the home.")
-    with duckdb.connect(str(path), read_only=True) as con, _found_from(con, home.absolute()):
+    # The file's views are relative, and DuckDB prefers the working directory, which may be another home.
+    with duckdb.connect() as con, _linked(home.absolute()) as link:
+        _create_views(con, _views(Lake(root=str(link / "lake"))), under=f"{link}/")
+        con.execute("SET allowed_directories = ?", [[f"{link}/lake/"]])
+        con.execute("SET enable_external_access = FALSE")
+        con.execute("SET lock_configuration = TRUE")
         yield con
 
 
 @contextmanager
 def _found_from(con: duckdb.DuckDBPyConnection, home: Path) -> Iterator[None]:
     """Let the views of a connection find their files."""
-    # The setting is a list with commas between, which a path may have: a link has none.
+    with _linked(home) as link:
+        con.execute("SET file_search_path = ?", [str(link)])
+        yield
+
+
+@contextmanager
+def _linked(home: Path) -> Iterator[Path]:
+    """Make a link to a home whose path has no commas, which divide lists of paths, and no signs of patterns."""
     with tempfile.TemporaryDirectory(prefix="uploadwatch-") as directory:
         link = Path(directory) / "home"
         link.symlink_to(home, target_is_directory=True)
-        con.execute("SET file_search_path = ?", [str(link)])
-        yield
+        yield link
+
+
+def _create_views(con: duckdb.DuckDBPyConnection, views: dict[str, str], *, under: str = "") -> None:
+    """Create views with their comments; ``under`` is put before the paths, which are relative to the home."""
+    for name, query in views.items():
+        absolute = query.replace("'lake/", f"'{under}lake/")
+        con.execute(f'CREATE VIEW "{name}" AS {absolute}')
+        _comment(con, name)
 
 
 def _views(lake: Lake) -> dict[str, str]:

@@ -15,6 +15,7 @@ from common.errors import MendableError
 from detection.persons import named
 from detection.rule import SEVERITIES
 from detection.sql import ENGINE
+from lake.damage import DamagedError
 from lake.days import days_between
 from lake.ledger import publish
 from lake.named import find_named
@@ -66,7 +67,7 @@ class Reader(Generic[T]):
         """
 
         def read(con: duckdb.DuckDBPyConnection) -> T:
-            publish(con, self._lake, self._clock.now())
+            self._publish(con)
             con.execute("CREATE TEMP TABLE assigned (alert_id VARCHAR, assignee VARCHAR, since TIMESTAMP)")
             held = [
                 [alert, each.assignee, each.since.replace(tzinfo=None)]
@@ -97,7 +98,7 @@ class Reader(Generic[T]):
         """
 
         def read(con: duckdb.DuckDBPyConnection) -> T:
-            publish(con, self._lake, self._clock.now())
+            self._publish(con)
             found = find_named(con, alert_id)
             wanted = [found.alert_id] if found.alert_id else found.alert_ids
             query = "FROM shown WHERE list_contains(?, alert_id) ORDER BY first_window_start, alert_id"
@@ -177,7 +178,7 @@ class Reader(Generic[T]):
     def sql(self, query: str) -> T:
         """Return the rows of a query over the views of ``warehouse.duckdb``, which has a view for each table.
 
-        The query can't write, and reads no file outside of the home.
+        The query can't write, and reads no file outside of the lake. A lost day of a table that it names is an error.
 
         Args:
             query: SQL of DuckDB.
@@ -186,32 +187,51 @@ class Reader(Generic[T]):
             MendableError: No run has made the views yet, or the text is not one query that reads.
             duckdb.Error: The query is wrong, or does what it may not.
         """
-        with open_warehouse(self._home) as con:
-            # COPY, and EXPLAIN ANALYZE of it, would write files of the lake.
-            if [each.type for each in con.extract_statements(query)] != [duckdb.StatementType.SELECT]:
-                raise MendableError("Give one query that reads: SELECT, FROM or DESCRIBE.")
-            [(links,)] = con.execute("SELECT current_setting('file_search_path')").fetchall()
-            # The views name their files relative to the home.
-            con.execute("SET allowed_directories = ?", [[self._lake_name(), f"{links}/"]])
-            con.execute("SET enable_external_access = FALSE")
-            con.execute("SET lock_configuration = TRUE")
-            return self._rows(con, query)
 
-    def _lake_name(self) -> str:
-        return f"{Path(self._lake.root).name}/"
+        def read() -> T:
+            with open_warehouse(self._home) as con:
+                # COPY, and EXPLAIN ANALYZE of it, would write files of the lake.
+                if [each.type for each in con.extract_statements(query)] != [duckdb.StatementType.SELECT]:
+                    raise MendableError("Give one query that reads: SELECT, FROM or DESCRIBE.")
+                # The views read what is there: a lost day would be left out.
+                for kind in sorted(_named_in(query)):
+                    for table in (kind, *(f"{provider}/{kind}" for provider in PROVIDERS)):
+                        for day in self._lake.lost_days(table):
+                            raise self._damaged(table, day, "it is missing")
+                return self._rows(con, query)
+
+        return reread(read)
+
+    def _damaged(self, table: str, day: date, cause: str) -> DamagedError:
+        remedy = f"The next run makes it again, or materialise {table} of {day}."
+        return DamagedError(self._lake.part(table, day), cause, remedy)
 
     def _rows(self, con: duckdb.DuckDBPyConnection, query: str, values: object = None) -> T:
         return self._form(to_arrow(con, query, values))
 
+    def _publish(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Publish the alerts in a connection.
+
+        Raises:
+            DamagedError: Alerts of a day are lost or damaged, and would be left out.
+        """
+        made = self._lake.made_days("alerts") | set(self._lake.days("alerts"))
+        publish(con, self._lake, self._clock.now())
+        read = {day for (day,) in con.execute("SELECT day FROM alert_days").fetchall()}
+        for day in sorted(made - read):
+            if cause := self._lake.fault("alerts", day, deep=True):
+                raise self._damaged("alerts", day, cause)
+
     def _published(self, query: str) -> T:
         def read(con: duckdb.DuckDBPyConnection) -> T:
-            publish(con, self._lake, self._clock.now())
+            self._publish(con)
             return self._rows(con, query)
 
         return self._reading(read)
 
     def _scored(self, table: str, first: Day | None, last: Day | None, person: str | None) -> T:
-        made = self._lake.days(table)
+        # A lost day at either end is an error, too.
+        made = sorted({*self._lake.days(table), *self._lake.made_days(table)})
         days = _days(first or made[0], last or made[-1]) if made else []
         return self._of_person(table, [table], days, person, 'window_start, "user", scope, population')
 
@@ -243,6 +263,13 @@ class Reader(Generic[T]):
                 return read(con)
 
         return reread(once)
+
+
+def _named_in(query: str) -> set[str]:
+    """Return the tables that a query names."""
+    # Without the views: DuckDB does not name tables beside views of lists of files.
+    with duckdb.connect() as con:
+        return {name.lower() for name in con.get_table_names(query)}
 
 
 def _days(first: Day, last: Day) -> list[date]:

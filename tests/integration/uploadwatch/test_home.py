@@ -97,6 +97,42 @@ def test_a_damaged_day_is_an_error_that_names_it(home: uploadwatch.Home, small: 
         home.uploads(DAY, DAY)
 
 
+@pytest.mark.parametrize("content", [b"nothing", None])
+def test_lost_alerts_are_an_error_that_names_them(
+    home: uploadwatch.Home, small: SmallLake, content: bytes | None
+) -> None:
+    """Prevents a count of alerts that silently lacks those of a damaged or deleted day."""
+    part = small.lake.part("alerts", DAY)
+    part.unlink()
+    if content:
+        part.write_bytes(content)
+    for read in (home.alerts, home.cases, lambda: home.alert(ALERT_ID), lambda: home.sql("FROM alerts")):
+        with pytest.raises((uploadwatch.MendableError, duckdb.Error), match=f"alerts/day={DAY}"):
+            read()
+
+
+def test_detections_of_a_lost_last_day_are_an_error(home: uploadwatch.Home, small: SmallLake) -> None:
+    """Prevents a period that silently ends earlier."""
+    small.lake.part("detections", DAY).unlink()
+    with pytest.raises(uploadwatch.MendableError, match=f"detections/day={DAY}"):
+        home.detections()
+
+
+def test_sql_in_another_home_reads_the_one_that_was_opened(
+    home: uploadwatch.Home, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prevents figures, or files, of the home in the working directory."""
+    home.alerts()
+    other = tmp_path_factory.mktemp("other")
+    (other / "lake").mkdir()
+    duckdb.sql("SELECT 1 AS revision").write_parquet(str(other / "lake" / "published.parquet"))
+    (other / "lake" / "secret.txt").write_text("secret", encoding="utf-8")
+    monkeypatch.chdir(other)
+    assert home.sql("FROM published").alert_id.tolist() == [ALERT_ID]
+    with pytest.raises(duckdb.PermissionException):
+        home.sql("FROM read_text('lake/secret.txt')")
+
+
 def test_a_baseline_of_a_day_without_one_is_an_error(home: uploadwatch.Home) -> None:
     """Prevents "no row" from meaning both a person without uploads and a day that nobody evaluated."""
     with pytest.raises(uploadwatch.MendableError, match="no baselines of 2020-01-01"):
