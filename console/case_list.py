@@ -31,12 +31,7 @@ SELECT *, coalesce(changed_at > $seen, FALSE) AS is_new
 FROM (
   SELECT c.*, a.assignee
   FROM case_rows c
-  LEFT JOIN (
-    SELECT case_id, arg_max(assignee, since) AS assignee
-    FROM (SELECT case_id, unnest(alert_ids) AS alert_id FROM case_rows) AS members
-    JOIN assigned USING (alert_id)
-    GROUP BY case_id
-  ) AS a USING (case_id)
+  LEFT JOIN assignees a USING (case_id)
 )
 WHERE ($severity = '' OR severity = $severity)
   AND ($source = '' OR list_contains(providers, $source))

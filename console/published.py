@@ -15,7 +15,7 @@ from detection.rule import SEVERITIES
 from lake.audit_log import latest_number
 from lake.ledger import publish
 from lake.store import Lake
-from lake.triage import assignments
+from lake.triage import load_assignees
 from privacy.pseudonyms import Pseudonyms
 
 __all__ = ["Published", "Rows", "rows_of"]
@@ -69,10 +69,10 @@ class Published:
 
     @contextmanager
     def reading(self, now: datetime) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection with the tables ``case_rows``, ``alert_rows``, ``closed_rows`` and ``assigned``.
+        """Yield a connection with the tables ``case_rows``, ``alert_rows``, ``closed_rows`` and ``assignees``.
 
         They have the columns of ``cases`` and ``shown`` (see :func:`lake.ledger.publish`); ``closed_rows`` those of the
-        ledger's closed alerts, and ``assigned`` alert_id, assignee and since. A ``case_rows`` also has severity_rank,
+        ledger's closed alerts, and ``assignees`` case_id, assignee and since. A ``case_rows`` also has severity_rank,
         indicators, users and changed_at.
 
         Args:
@@ -86,7 +86,7 @@ class Published:
                 self._state, self._acts = _state(self._lake), -1
             acts = latest_number(self._lake)
             if acts != self._acts:
-                self._assign(self._con)
+                load_assignees(self._con, self._lake, "case_rows")
                 self._acts = acts
             cursor = self._con.cursor()
         try:
@@ -108,13 +108,6 @@ class Published:
         for table in ("shown", "cases", "ledger", "revisions"):
             con.execute(f"DROP TABLE {table}")
         return con
-
-    def _assign(self, con: duckdb.DuckDBPyConnection) -> None:
-        con.execute("CREATE OR REPLACE TABLE assigned (alert_id VARCHAR, assignee VARCHAR, since TIMESTAMP)")
-        found = assignments(self._lake)
-        if found:
-            rows = [[alert, held.assignee, held.since.replace(tzinfo=None)] for alert, held in found.items()]
-            con.executemany("INSERT INTO assigned VALUES (?, ?, ?)", rows)
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, query: str, values: object = None) -> Rows:

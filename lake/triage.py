@@ -25,8 +25,8 @@ __all__ = [
     "Assignment",
     "TriageError",
     "assign",
-    "assignments",
     "comment",
+    "load_assignees",
     "release",
     "reopen",
     "review",
@@ -167,13 +167,31 @@ def undo(con: duckdb.DuckDBPyConnection, lake: Lake, alerts: Sequence[str], *, b
         _add(con, lake, UNDO, verdict, found, note="the review before it counts again", by=by, now=now)
 
 
-def assignments(lake: Lake) -> dict[str, Assignment]:
-    """Return who works on what, by alert."""
-    found: dict[str, Assignment] = {}
-    for alert_id, act in latest_acts(lake, ASSIGNMENTS).items():
-        if held := _assignment(act):
-            found[alert_id] = held
-    return found
+def load_assignees(con: duckdb.DuckDBPyConnection, lake: Lake, cases: str = "cases") -> None:
+    """Create the table ``assignees`` (case_id, assignee, since in UTC) of the cases that somebody works on.
+
+    Args:
+        con: Connection in which the cases are.
+        lake: The lake.
+        cases: Table with ``case_id`` and ``alert_ids``.
+    """
+    held = [
+        [alert_id, found.assignee, found.since.replace(tzinfo=None)]
+        for alert_id, act in latest_acts(lake, ASSIGNMENTS).items()
+        if (found := _assignment(act))
+    ]
+    con.execute("CREATE OR REPLACE TEMP TABLE held (alert_id VARCHAR, assignee VARCHAR, since TIMESTAMP)")
+    if held:
+        con.executemany("INSERT INTO held VALUES (?, ?, ?)", held)
+    con.execute(
+        f"""
+        CREATE OR REPLACE TABLE assignees AS
+        SELECT case_id, arg_max(assignee, since) AS assignee, max(since) AS since
+        FROM (SELECT case_id, unnest(alert_ids) AS alert_id FROM {cases}) AS members
+        JOIN held USING (alert_id)
+        GROUP BY case_id
+        """  # noqa: S608 -- our own names
+    )
 
 
 def _assignment(act: Act | None) -> Assignment | None:

@@ -22,7 +22,7 @@ from lake.named import find_named
 from lake.people import load_people, view_people
 from lake.rereading import reread
 from lake.store import Lake
-from lake.triage import assignments
+from lake.triage import load_assignees
 from lake.warehouse import open_warehouse
 from providers import PROVIDERS
 from uploadwatch.frames import to_arrow
@@ -56,25 +56,14 @@ class Reader(Generic[T]):
         query = """
             SELECT c.*, a.assignee
             FROM cases c
-            LEFT JOIN (
-              SELECT case_id, arg_max(assignee, since) AS assignee
-              FROM (SELECT case_id, unnest(alert_ids) AS alert_id FROM cases) AS members
-              JOIN assigned USING (alert_id)
-              GROUP BY case_id
-            ) AS a USING (case_id)
+            LEFT JOIN assignees a USING (case_id)
             ORDER BY c.state = 'reviewed', list_position($severities, c.severity) DESC, c.one_in DESC NULLS LAST,
               c.opened_at DESC, c.case_id
         """
 
         def read(con: duckdb.DuckDBPyConnection) -> T:
             self._publish(con)
-            con.execute("CREATE TEMP TABLE assigned (alert_id VARCHAR, assignee VARCHAR, since TIMESTAMP)")
-            held = [
-                [alert, each.assignee, each.since.replace(tzinfo=None)]
-                for alert, each in assignments(self._lake).items()
-            ]
-            if held:
-                con.executemany("INSERT INTO assigned VALUES (?, ?, ?)", held)
+            load_assignees(con, self._lake)
             return self._rows(con, query, {"severities": list(SEVERITIES)})
 
         return self._reading(read)

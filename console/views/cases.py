@@ -52,8 +52,8 @@ def page(request: Request) -> Response:
         cases = rows_of(con, "FROM case_rows WHERE list_contains(alert_ids, ?)", [alert_id])
         assigned = rows_of(
             con,
-            "FROM assigned WHERE list_contains(?, alert_id) ORDER BY since DESC LIMIT 1",
-            [[alert["alert_id"] for alert in alerts]],
+            "SELECT a.* FROM assignees a JOIN case_rows c USING (case_id) WHERE list_contains(c.alert_ids, ?)",
+            [alert_id],
         )
     if closed:
         article = article_of(deployment.lake, alert_id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -11,18 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import requests
-import uvicorn
 
 from common.digests import text_digest
-from console.app import create_app
 from console.context import Deployment
 from detection.rule import RULE
 from tests.support.published_alerts import NOON, Made, Published
+from tests.support.served_console import TOKEN, served_console
 
 __all__ = ["NOW", "TOKEN", "Console", "made_key", "make_cases", "served"]
 
 NOW = datetime(2026, 3, 4, 9, tzinfo=UTC)
-TOKEN = "a-token-of-the-tests"
 HOSTILE = '"><script>alert(1)</script>\u202eevil@example.com'
 
 
@@ -83,18 +79,6 @@ class Console(NamedTuple):
 
 @contextmanager
 def served(home: Path, values: Mapping[str, str] | None = None) -> Iterator[Console]:
-    """Serve the console of a home on a free port of this machine."""
-    deployment = Deployment.read(home, {"UPLOADWATCH_NOW": NOW.isoformat(), **(values or {})})
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(deployment, TOKEN), host="127.0.0.1", port=0, log_level="error", lifespan="on")
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield Console(f"http://127.0.0.1:{port}", deployment)
-    finally:
-        server.should_exit = True
-        thread.join(20)
+    """Serve the console of a home at :data:`NOW`, or at the time of the given variables."""
+    with served_console(home, {"UPLOADWATCH_NOW": NOW.isoformat(), **(values or {})}) as console:
+        yield Console(console.url, console.app.state.deployment)
