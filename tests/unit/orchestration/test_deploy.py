@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from orchestration.schedules import LOCATION
+from orchestration.variables import access_table, deployment_table
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy"
@@ -16,7 +17,7 @@ DEPLOY = ROOT / "deploy"
 
 @pytest.mark.parametrize(
     ("unit", "secrets"),
-    [("code", True), ("daemon", False), ("webserver", False), ("metrics", False), ("heartbeat", False)],
+    [(unit, unit == "code") for unit in ("code", "daemon", "webserver", "console", "metrics", "heartbeat")],
 )
 def test_only_the_code_server_knows_the_secrets(unit: str, *, secrets: bool) -> None:
     """Prevents secrets in processes that do not need them, and files that others can read."""
@@ -67,7 +68,21 @@ def test_only_the_heartbeat_knows_its_address() -> None:
     assert "UPLOADWATCH_HEARTBEAT_URL=\n" in (DEPLOY / "heartbeat.env.example").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("service", ["code", "daemon", "webserver", "metrics", "heartbeat"])
+def test_the_console_takes_the_place_of_the_web_server() -> None:
+    """Prevents a console that can't show Dagster's UI of the deployment, or is reached without sign-in."""
+    unit = (DEPLOY / "systemd" / "uploadwatch-console.service").read_text(encoding="utf-8")
+    assert "EnvironmentFile=/etc/uploadwatch/console.env\n" in unit
+    assert "--workspace /opt/uploadwatch/deploy/workspace.yaml\n" in unit
+    service = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"]["console"]
+    assert "console.env" in service["env_file"]
+    assert service["ports"] == ["127.0.0.1:8700:8700"]
+    example = (DEPLOY / "console.env.example").read_text(encoding="utf-8")
+    named = {line.lstrip("#").partition("=")[0] for line in example.splitlines() if "=" in line}
+    known = {variable.name for variable in (*deployment_table(), *access_table())}
+    assert named <= known
+
+
+@pytest.mark.parametrize("service", ["code", "daemon", "webserver", "console", "metrics", "heartbeat"])
 def test_containers_may_change_nothing_but_their_volume(service: str) -> None:
     """Prevents a container that can rewrite the product, or holds rights that it never needs."""
     found = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))["services"][service]
