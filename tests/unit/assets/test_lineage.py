@@ -132,6 +132,8 @@ APART = {
     *("normalise/outcomes", "sizes/coverage"),
     # Retention: who may be removed.
     "persons/forgettable",
+    # Of the console, which tries entries of the allow-list.
+    "suppressed_alerts",
 }
 """Queries whose change makes no partition of an asset stale."""
 
